@@ -1,0 +1,60 @@
+"""convcalc: a convolution calculator whose every number can be executed.
+
+Everything public is imported from here, and loaded when it is first used:
+
+    >>> import convcalc
+    >>> graph = convcalc.load("conv 3->4 k3 bias=false", input="3x32x32")
+    >>> convcalc.analyze(graph).totals.params
+    108
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from convcalc.api import Report as Report
+    from convcalc.api import analyze as analyze
+    from convcalc.dims import DimensionError as DimensionError
+    from convcalc.dims import symbol as symbol
+    from convcalc.graph import Edge as Edge
+    from convcalc.graph import Graph as Graph
+    from convcalc.graph import Node as Node
+    from convcalc.spec import load as load
+    from convcalc.spec.errors import Problem as Problem
+    from convcalc.spec.errors import SpecError as SpecError
+
+_HOME = {
+    "DimensionError": "convcalc.dims",
+    "Edge": "convcalc.graph",
+    "Graph": "convcalc.graph",
+    "Node": "convcalc.graph",
+    "Problem": "convcalc.spec.errors",
+    "Report": "convcalc.api",
+    "SpecError": "convcalc.spec.errors",
+    "analyze": "convcalc.api",
+    "load": "convcalc.spec",
+    "symbol": "convcalc.dims",
+}
+
+__all__ = [  # noqa: PLE0604, RUF022  (the names of _HOME, which stand in order)
+    "__version__",
+    *_HOME,
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'convcalc' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
