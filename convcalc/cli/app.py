@@ -1,0 +1,109 @@
+"""The application: a Typer group that imports a command's module when it is called."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from convcalc.cli.commands import COMMANDS
+from convcalc.cli.output import UsageProblem, fail
+
+# Typer keeps the exceptions of its parser in modules that moved between its versions; their
+# common base is reached from the one that is public.
+UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+class LazyGroup(TyperGroup):
+    """Knows every command by its line of help, and builds only the one that is asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, row in COMMANDS.items():
+            stub = TyperCommand(name, help=row.help, rich_help_panel=row.panel)
+            self.commands[name] = stub
+        self._listing = False
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, or its stub while commands are only listed."""
+        row = COMMANDS.get(cmd_name)
+        if row is None or self._listing:
+            return self.commands.get(cmd_name)
+        from importlib import import_module
+
+        module, _, function = row.home.partition(":")
+        single = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
+        single.command(cmd_name, rich_help_panel=row.panel)(getattr(import_module(module), function))
+        return typer.main.get_command(single)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """List the commands without importing them."""
+        self._listing = True
+        super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Complete the commands without importing them."""
+        self._listing = True
+        return super().shell_complete(ctx, incomplete)
+
+    def main(self, args: Any = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run; usage errors are told in one line, or as JSON under ``--json``."""
+        if not standalone_mode:
+            return super().main(args, *rest, standalone_mode=False, **extra)
+        arguments = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(arguments, *rest, standalone_mode=False, **extra)
+        except UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()
+                sys.exit(2)
+            code = fail([_usage_problem(error)], "--json" in arguments)
+        except typer.Abort:
+            code = 130
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_problem(error: Any) -> UsageProblem:
+    """What Typer's parser says, in the form of every other problem."""
+    possible = sorted(getattr(error, "possibilities", None) or ())
+    message = error.message if possible else error.format_message()
+    usage = error.ctx.get_usage().partition(": ")[2].strip() if error.ctx else None
+    return UsageProblem(message.rstrip("."), expected=usage, nearest=" or ".join(possible) or None)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from convcalc import __version__
+
+        print(f"convcalc {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """A convolution calculator whose every number can be executed.
+
+    SPEC is a line such as "conv 64 k3 | bn | relu", a file, - for standard input, or the name of
+    a network from `convcalc list`.
+    """
+
+
+app = typer.Typer(
+    name="convcalc",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback()(_root)
+
+
+def run(arguments: list[str] | None = None, program: str = "convcalc") -> NoReturn:
+    """Run the command line and leave the process with its exit code."""
+    typer.main.get_command(app).main(arguments, prog_name=program)
+    sys.exit(0)

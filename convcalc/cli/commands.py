@@ -1,0 +1,34 @@
+"""The table of commands. A new one is a module with a decorated function, and a row here."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Row(NamedTuple):
+    """Where a command lives, and its line in ``convcalc --help``.
+
+    Attributes:
+        home: ``module:function``; the module is imported when the command is called.
+        help: one line, the first of the function's docstring.
+        panel: the heading it stands under.
+    """
+
+    home: str
+    help: str
+    panel: str
+
+
+_COUNT = "Count"
+_LANGUAGE = "Language"
+
+COMMANDS: Final[dict[str, Row]] = {
+    "summary": Row("convcalc.cli.report:summary", "Shapes, parameters, MACs and FLOPs of each layer.", _COUNT),
+    "params": Row("convcalc.cli.report:params", "Parameters of each layer: weights, biases, buffers.", _COUNT),
+    "flops": Row("convcalc.cli.report:flops", "MACs, FLOPs and operations by kind of each layer.", _COUNT),
+    "shapes": Row("convcalc.cli.report:shapes", "What goes into each layer and what comes out.", _COUNT),
+    "memory": Row("convcalc.cli.report:memory", "Bytes of parameters and of live activations.", _COUNT),
+    "list": Row("convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE),
+    "show": Row("convcalc.cli.catalog:show", "The source text of a network or block.", _LANGUAGE),
+    "schema": Row("convcalc.cli.catalog:schema", "JSON Schema of the document form, for editors.", _LANGUAGE),
+}

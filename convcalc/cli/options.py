@@ -1,0 +1,234 @@
+"""The options that commands share, declared once.
+
+A command states which of them it takes and gets their values in one :class:`Common`::
+
+    @command(SPEC, *GRAPH, *COUNT, *ROWS, *FORM)
+    def params(common: Common) -> None:
+        ...
+
+Options of its own are ordinary Typer parameters after ``common``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import typer
+
+from convcalc.cli.output import Form, UsageProblem, errors
+
+if TYPE_CHECKING:
+    from convcalc.api import Report
+    from convcalc.graph import Graph
+
+
+class Shared(NamedTuple):
+    """A parameter that several commands take."""
+
+    name: str
+    annotation: Any
+    default: Any = ...
+
+
+def complete_spec(incomplete: str) -> list[str]:
+    """Names of networks, and of layers, that start like what was typed."""
+    from convcalc.layers import names
+    from convcalc.spec import zoo_names
+
+    return [name for name in (*zoo_names(), *names()) if name.startswith(incomplete)]
+
+
+def complete_network(incomplete: str) -> list[str]:
+    """Names of networks that start like what was typed."""
+    from convcalc.spec import zoo_names
+
+    return [name for name in zoo_names() if name.startswith(incomplete)]
+
+
+_SPEC_HELP = "A line of the spec language, a file, - for standard input, or the name of a network."
+
+SPEC: Final = Shared(
+    "spec", Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=complete_spec)]
+)
+SPECS: Final = Shared(
+    "specs",
+    Annotated[list[str], typer.Argument(metavar="SPEC...", help=_SPEC_HELP, autocompletion=complete_spec)],
+)
+INPUT: Final = Shared(
+    "input",
+    Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="CxHxW",
+            help="Shape that goes in: channels, then spatial sizes. NAME=CxHxW where there are several.",
+        ),
+    ],
+    None,
+)
+SET: Final = Shared(
+    "set",
+    Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Give a variable of the document another value."),
+    ],
+    None,
+)
+BATCH: Final = Shared(
+    "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", help="Samples at a time.")], 1
+)
+DTYPE: Final = Shared(
+    "dtype", Annotated[str, typer.Option("--dtype", metavar="TYPE", help="Number type, for bytes.")], "float32"
+)
+DEPTH: Final = Shared(
+    "depth",
+    Annotated[int | None, typer.Option("--depth", "-d", metavar="N", help="Fold blocks N levels down.")],
+    None,
+)
+SORT: Final = Shared(
+    "sort",
+    Annotated[str | None, typer.Option("--sort", metavar="COLUMN", help="Order the rows, largest first.")],
+    None,
+)
+TOP: Final = Shared(
+    "top", Annotated[int | None, typer.Option("--top", metavar="N", help="Show only the N largest rows.")], None
+)
+EXACT: Final = Shared(
+    "exact", Annotated[bool, typer.Option("--exact", help="Every digit instead of K, M, G.")], False
+)
+JSON: Final = Shared("json", Annotated[bool, typer.Option("--json", help="Print JSON.")], False)
+CSV: Final = Shared("csv", Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")], False)
+MARKDOWN: Final = Shared(
+    "markdown", Annotated[bool, typer.Option("--markdown", "--md", help="Print a Markdown table.")], False
+)
+
+GRAPH: Final = (INPUT, SET)
+"""What a spec needs to become a graph."""
+
+COUNT: Final = (BATCH, DTYPE)
+"""What a graph needs to be counted."""
+
+ROWS: Final = (DEPTH, SORT, TOP)
+"""Which rows of a table are shown."""
+
+FORM: Final = (JSON, CSV, MARKDOWN)
+"""The form of the result."""
+
+
+class Common:
+    """Values of the shared options of one call, and what follows from them."""
+
+    spec: str
+    specs: list[str]
+    input: list[str] | None = None
+    set: list[str] | None = None
+    batch: int = 1
+    dtype: str = "float32"
+    depth: int | None = None
+    sort: str | None = None
+    top: int | None = None
+    exact: bool = False
+    json: bool = False
+    csv: bool = False
+    markdown: bool = False
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)
+
+    def check(self) -> None:
+        """Refuse values that no command can use.
+
+        Raises:
+            UsageProblem: a count is not positive, or two forms are asked for.
+        """
+        for name in ("batch", "depth", "top"):
+            value = getattr(self, name)
+            if value is not None and value < (0 if name == "depth" else 1):
+                least = "0 or more" if name == "depth" else "1 or more"
+                raise UsageProblem(f"--{name} is {value}", expected=f"a whole number, {least}")
+        forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
+        if len(forms) > 1:
+            raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
+
+    @property
+    def form(self) -> Form:
+        """The form of the result."""
+        return "json" if self.json else "csv" if self.csv else "markdown" if self.markdown else "table"
+
+    def assignments(self) -> dict[str, str]:
+        """The variables of ``--set``."""
+        return _pairs("--set", "NAME=VALUE", self.set or ())
+
+    def shapes(self) -> Any:
+        """What ``--input`` says: one shape, or a mapping from the names of inputs to shapes."""
+        given = self.input
+        if not given:
+            return None
+        if len(given) == 1 and "=" not in given[0]:
+            return given[0]
+        return _pairs("--input", "NAME=CxHxW", given)
+
+    def load(self, spec: str | None = None) -> Graph:
+        """The graph of a spec (of the command's own by default)."""
+        from convcalc.spec import load
+
+        text = self.spec if spec is None else spec
+        return load(sys.stdin.read() if text == "-" else text, input=self.shapes(), set=self.assignments())
+
+    def analyze(self, spec: str | None = None) -> Report:
+        """The counts of a spec (of the command's own by default)."""
+        from convcalc.api import analyze
+
+        return analyze(self.load(spec), batch=self.batch, dtype=self.dtype)
+
+
+def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name or not value.strip():
+            raise UsageProblem(f"{option} {text!r} is not an assignment", expected=form)
+        if name in pairs:
+            raise UsageProblem(f"{option} {name} is given twice")
+        pairs[name] = value.strip()
+    return pairs
+
+
+def command(*shared: Shared) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function whose first parameter is :class:`Common`."""
+
+    def wrap(function: Callable[..., None]) -> Callable[..., None]:
+        import inspect
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters = [
+            inspect.Parameter(
+                option.name,
+                kind,
+                default=inspect.Parameter.empty if option.default is ... else option.default,
+                annotation=option.annotation,
+            )
+            for option in shared
+        ]
+        arguments = [p for p in parameters if p.default is inspect.Parameter.empty]
+        options = [p for p in parameters if p.default is not inspect.Parameter.empty]
+        signature = inspect.Signature([*arguments, *(p.replace(kind=kind) for p in own), *options])
+
+        def run(**values: Any) -> None:
+            common = Common({option.name: values.pop(option.name) for option in shared})
+            with errors(common.json):
+                common.check()
+                function(common, **values)
+
+        run.__name__ = function.__name__
+        run.__doc__ = function.__doc__
+        run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+        run.__dict__["__signature__"] = signature
+        return run
+
+    return wrap

@@ -1,0 +1,155 @@
+"""Where results and errors go: a terminal, a pipe, or JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from convcalc.render.table import Table
+
+Form = Literal["table", "json", "csv", "markdown"]
+
+WRONG_USE = 2
+"""Exit code where the spec or an option is wrong."""
+
+BROKEN_PIPE = 141
+"""Exit code where the reader of a pipe left, as a shell reports it."""
+
+
+class UsageProblem(ValueError):
+    """An option whose value cannot be used, with what would be.
+
+    Attributes:
+        message: what is wrong.
+        expected: what is accepted.
+        nearest: the valid value that is closest.
+    """
+
+    def __init__(self, message: str, *, expected: str | None = None, nearest: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.expected = expected
+        self.nearest = nearest
+
+    def to_dict(self) -> dict[str, Any]:
+        """The problem as JSON holds it; the same keys as a problem of a spec, without its place."""
+        return {"message": self.message, "expected": self.expected, "nearest": self.nearest}
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.expected:
+            lines.append(f"  expected {self.expected}")
+        if self.nearest:
+            lines.append(f"  did you mean {self.nearest}?")
+        return "\n".join(lines)
+
+
+def write(text: str) -> None:
+    """Write to standard output; a reader who left ends the command quietly."""
+    stream = sys.stdout
+    try:
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        hang_up()
+
+
+def hang_up() -> NoReturn:
+    """Leave after the reader of standard output left, without a message at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(BROKEN_PIPE) from None
+
+
+def emit(table: Table, form: Form = "table", data: Any = None) -> None:
+    """Show a result.
+
+    Args:
+        table: what a reader sees.
+        form: the form that was asked for.
+        data: what JSON holds, if it is more than the rows of the table.
+    """
+    if form == "json":
+        from convcalc.render.data import to_json
+
+        write(to_json(table.records() if data is None else data))
+    elif form == "csv":
+        from convcalc.render.data import to_csv
+
+        write(to_csv(table))
+    elif form == "markdown":
+        from convcalc.render.data import to_markdown
+
+        write(to_markdown(table))
+    elif sys.stdout.isatty():
+        _show(table)
+    else:
+        from convcalc.render import text
+
+        write(text.render(table))
+
+
+def _show(table: Table) -> None:
+    """Show in a terminal, fitted to its width."""
+    from convcalc.render import terminal
+
+    if len(table.rows) > terminal.MANY_ROWS:
+        from shutil import get_terminal_size
+
+        from convcalc.render import text
+
+        write(text.render(table, get_terminal_size().columns))
+        return
+    from rich.console import Console
+
+    try:
+        Console(highlight=False).print(terminal.Fitted(table))
+    except BrokenPipeError:
+        hang_up()
+
+
+@contextmanager
+def errors(as_json: bool) -> Iterator[None]:
+    """Tell a wrong spec or option at its place and leave with exit code 2; never a traceback.
+
+    Errors that are not a fault of the spec, of an option or of a file pass through: such a one is
+    a defect of convcalc, and its traceback belongs in a report.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        hang_up()
+    except (ValueError, OSError) as error:
+        raise typer.Exit(fail(problems_of(error), as_json)) from None
+
+
+def problems_of(error: Exception) -> Sequence[Any]:
+    """The problems an exception carries; each prints itself and has ``to_dict``."""
+    problems = getattr(error, "problems", None)
+    if problems:
+        return list(problems)
+    if isinstance(error, UsageProblem):
+        return [error]
+    if isinstance(error, OSError) and error.filename is not None:
+        return [UsageProblem(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")]
+    return [UsageProblem(str(error) or type(error).__name__, expected=getattr(error, "hint", None))]
+
+
+def fail(problems: Sequence[Any], as_json: bool) -> int:
+    """Print problems, to standard error or as JSON, and return the exit code for them."""
+    if as_json:
+        from convcalc.render.data import to_json
+
+        write(to_json({"errors": [problem.to_dict() for problem in problems]}))
+    else:
+        sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
+    return WRONG_USE

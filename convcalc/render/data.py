@@ -1,0 +1,82 @@
+"""Machine-readable forms: CSV and JSON with raw values, and Markdown for documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convcalc.dims import UNKNOWN
+from convcalc.render import numbers
+from convcalc.render.table import Table
+
+
+def to_csv(table: Table) -> str:
+    """Comma-separated values under the columns' keys: exact integers, nothing where unknown."""
+    import csv
+    import io
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([column.key for column in table.columns])
+    for row in table.rows:
+        writer.writerow([numbers.plain(value) for value in row])
+    return buffer.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """A Markdown table with the same texts as the terminal shows, totals in bold."""
+    cells = table.cells()
+
+    def line(texts: Any) -> str:
+        return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+
+    lines: list[str] = []
+    if table.title:
+        lines += [table.title, ""]
+    if table.columns:
+        lines.append(line(column.title for column in cells.columns))
+        lines.append(line("---:" if column.align == "right" else ":---" for column in cells.columns))
+        lines.extend(map(line, cells.rows))
+        if cells.footer is not None:
+            lines.append(line(f"**{text}**" if text else "" for text in cells.footer))
+    if table.facts:
+        lines.append("")
+        lines.extend(f"- {name}: {value}" for name, value in table.facts)
+    for note in table.notes:
+        lines += ["", f"> {note}"]
+    return "\n".join(lines) + "\n"
+
+
+def to_json(data: Any) -> str:
+    """JSON text: the outer levels indented, each row of a list on one line.
+
+    Integers are exact at any size, unknown sizes are ``null``, closed forms are strings.
+    """
+    return "".join(_pieces(data, 0)) + "\n"
+
+
+def jsonable(value: Any) -> Any:
+    """The value for the ``json`` module: what it does not know is ``null`` or text."""
+    if value is UNKNOWN:
+        return None
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if hasattr(value, "item") and hasattr(value, "shape"):
+        return value.tolist()
+    return str(value)
+
+
+def _pieces(data: Any, level: int) -> list[str]:
+    import json
+
+    inner, outer = "  " * (level + 1), "  " * level
+    if isinstance(data, dict) and data and level < 2:
+        pieces = ["{\n"]
+        for number, (key, value) in enumerate(data.items()):
+            pieces.append(f"{inner}{json.dumps(str(key), ensure_ascii=False)}: ")
+            pieces.extend(_pieces(value, level + 1))
+            pieces.append(",\n" if number + 1 < len(data) else "\n")
+        return [*pieces, outer, "}"]
+    if isinstance(data, (list, tuple)) and data and isinstance(data[0], (dict, list, tuple)) and level < 3:
+        rows = [inner + json.dumps(row, ensure_ascii=False, default=jsonable) for row in data]
+        return ["[\n", ",\n".join(rows), "\n", outer, "]"]
+    return [json.dumps(data, ensure_ascii=False, default=jsonable)]

@@ -1,0 +1,110 @@
+"""How numbers are written: exact with separators, in human units, as bytes, shares and shapes.
+
+Every formatter takes any carrier: an ``int`` is written as a number, an unknown size as ``?``,
+and anything else (a closed form, a fraction) as its own text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from convcalc.dims import UNKNOWN
+
+UNIT_NAMES: Final = ("", "K", "M", "G", "T", "P", "E", "Z", "Y")
+BYTE_UNIT_NAMES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+
+
+def exact(value: Any) -> str:
+    """All digits, in groups of three: ``25,557,032``."""
+    return f"{value:,}" if type(value) is int else other(value)
+
+
+def human(value: Any) -> str:
+    """Two decimals and a unit from 10,000 on: ``25.56 M``; every digit below: ``9,408``."""
+    if type(value) is not int:
+        return other(value)
+    if abs(value) < 10_000:
+        return f"{value:,}"
+    return _scaled(value, 1000, 2, UNIT_NAMES)
+
+
+def human_bytes(value: Any) -> str:
+    """Powers of 1024 with one decimal: ``97.5 MiB``; whole bytes below 1024: ``432 B``."""
+    if type(value) is not int:
+        return other(value)
+    if abs(value) < 1024:
+        return f"{value} B"
+    return _scaled(value, 1024, 1, BYTE_UNIT_NAMES)
+
+
+def label(text: Any) -> str:
+    """A name or spec text in one printable line."""
+    text = str(text)
+    if text.isprintable():
+        return text
+    joined = "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    return "".join(char if char.isprintable() else "?" for char in joined)
+
+
+def share(part: Any, whole: Any) -> str:
+    """Percentage with one decimal; ``-`` of nothing, ``?`` of what is not a known number."""
+    if type(part) is not int or type(whole) is not int:
+        return "?"
+    if whole == 0:
+        return "-"
+    tenths = (2000 * part + whole) // (2 * whole)
+    if tenths == 0 and part:
+        return "<0.1%"
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+def shape(dims: Any) -> str:
+    """``64x112x112``; with spaces where a size is an expression: ``64 x ceil(H/2) x ceil(W/2)``."""
+    if dims is None:
+        return "-"
+    texts = [str(dim) for dim in dims]
+    if not texts:
+        return "scalar"
+    plain = all(text == "?" or text.isalnum() for text in texts)
+    return ("x" if plain else " x ").join(texts)
+
+
+def shapes(many: Any) -> str:
+    """Several shapes, separated by commas."""
+    return ", ".join(map(shape, many)) or "-"
+
+
+def other(value: Any) -> str:
+    """What is not an integer: ``?`` for an unknown size, ``-`` for nothing, else its own text."""
+    if value is UNKNOWN:
+        return "?"
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def plain(value: Any) -> str:
+    """What CSV holds: every digit, no separators, shapes as ``64x112x112``, nothing for unknown."""
+    if value is None or value is UNKNOWN:
+        return ""
+    if isinstance(value, (list, tuple)):
+        nested = bool(value) and isinstance(value[0], (list, tuple))
+        return shapes(value) if nested else shape(value)
+    return str(value)
+
+
+def _scaled(value: int, step: int, decimals: int, units: tuple[str, ...]) -> str:
+    """The value in the largest unit that leaves at least 1, rounded half up in whole numbers."""
+    sign, value = ("-", -value) if value < 0 else ("", value)
+    power = 10**decimals
+    unit, size = 0, 1
+    while unit + 1 < len(units) and _rounded(value, size, power) >= step * power:
+        unit, size = unit + 1, size * step
+    whole, fraction = divmod(_rounded(value, size, power), power)
+    return f"{sign}{whole:,}.{fraction:0{decimals}d} {units[unit]}"
+
+
+def _rounded(value: int, size: int, power: int) -> int:
+    return (2 * value * power + size) // (2 * size)

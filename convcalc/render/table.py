@@ -1,0 +1,145 @@
+"""The table that every renderer shows: columns with a key, a title and a formatter, and rows of raw values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from convcalc.render import numbers
+
+Format = Callable[[Any], str]
+
+
+class Column(NamedTuple):
+    """One column.
+
+    Attributes:
+        key: its name in CSV, JSON and ``--sort``.
+        title: its heading.
+        format: how a value of it is written for a reader.
+        align: ``"right"`` for numbers, ``"left"`` for text.
+        priority: columns with the largest number go first where the terminal is too narrow;
+            0 stays.
+        shrink: text that may be cut with an ellipsis, down to this many characters; 0 for what
+            is never cut, as every number is.
+        cut_start: cut the beginning instead of the end (dotted names differ at their end).
+    """
+
+    key: str
+    title: str
+    format: Format = numbers.exact
+    align: str = "right"
+    priority: int = 0
+    shrink: int = 0
+    cut_start: bool = False
+
+
+class Table:
+    """Rows under columns, with an optional line of totals, a title above and notes below.
+
+    Attributes:
+        columns: the columns, in order.
+        rows: raw values, one a column.
+        footer: raw values of the totals, ``None`` where a column has none.
+        title: lines above the table.
+        facts: named results below it, already written for a reader.
+        notes: what a reader must know about it (what is missing, what was left out).
+    """
+
+    __slots__ = ("columns", "facts", "footer", "notes", "rows", "title")
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[Any]],
+        *,
+        footer: Sequence[Any] | None = None,
+        title: str = "",
+        facts: Sequence[tuple[str, str]] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.columns = tuple(columns)
+        self.rows = rows
+        self.footer = footer
+        self.title = title
+        self.facts = tuple(facts)
+        self.notes = tuple(notes)
+
+    def cells(self) -> Cells:
+        """Every value as text, column by column."""
+        return Cells(self)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as mappings from column key to raw value."""
+        keys = [column.key for column in self.columns]
+        return [dict(zip(keys, row, strict=True)) for row in self.rows]
+
+
+class Cells:
+    """A table's values as text, and the choice of columns that fit a width."""
+
+    __slots__ = ("columns", "footer", "rows", "widths")
+
+    def __init__(self, table: Table) -> None:
+        self.columns = table.columns
+        by_column = [
+            [column.format(row[i]) for row in table.rows] for i, column in enumerate(table.columns)
+        ]
+        self.footer: list[str] | None = None
+        if table.footer is not None:
+            self.footer = [
+                "" if value is None else column.format(value)
+                for column, value in zip(table.columns, table.footer, strict=True)
+            ]
+        self.widths = [
+            max(
+                len(column.title),
+                len(self.footer[i]) if self.footer else 0,
+                max(map(len, by_column[i]), default=0),
+            )
+            for i, column in enumerate(table.columns)
+        ]
+        self.rows: list[tuple[str, ...]] = list(zip(*by_column, strict=True))
+
+    def fit(self, width: int, gap: int) -> tuple[list[int], list[int]]:
+        """Choose what fits.
+
+        Args:
+            width: columns of the terminal.
+            gap: blanks between two columns.
+
+        Returns:
+            indices of the columns that stay, and their widths. Columns go by priority first, as
+            long as cutting the text columns to their shortest would not be enough; then the text
+            columns are cut. A number is never cut: where even the columns that stay are too
+            wide, the table is wider than the terminal.
+        """
+        kept = list(range(len(self.columns)))
+
+        def needed(indices: list[int]) -> int:
+            return sum(self._least(i) for i in indices) + gap * (len(indices) - 1)
+
+        while needed(kept) > width:
+            droppable = [i for i in kept if self.columns[i].priority]
+            if not droppable:
+                break
+            kept.remove(max(droppable, key=lambda i: (self.columns[i].priority, i)))
+        widths = {i: self.widths[i] for i in kept}
+        excess = sum(widths.values()) + gap * (len(kept) - 1) - width
+        while excess > 0:
+            longest = max((i for i in kept if widths[i] > self._least(i)), key=widths.__getitem__, default=None)
+            if longest is None:
+                break
+            widths[longest] -= 1
+            excess -= 1
+        return kept, [widths[i] for i in kept]
+
+    def cut(self, index: int, text: str, width: int) -> str:
+        """A text of a column, no longer than a width; an ellipsis stands where it was cut."""
+        if len(text) <= width:
+            return text
+        return "…" + text[len(text) - width + 1 :] if self.columns[index].cut_start else text[: width - 1] + "…"
+
+    def _least(self, index: int) -> int:
+        column, width = self.columns[index], self.widths[index]
+        return min(width, max(column.shrink, len(column.title), 1)) if column.shrink else width
