@@ -50,7 +50,9 @@ class Step(NamedTuple):
 
 def pages() -> list[Path]:
     """Every page whose commands are run."""
-    return [path for path in (ROOT / "README.md", *sorted((ROOT / "examples").rglob("*.md"))) if path.exists()]
+    return [
+        path for path in (ROOT / "README.md", *sorted((ROOT / "examples").rglob("*.md"))) if path.exists()
+    ]
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -84,7 +86,8 @@ def _path() -> str:
     folder = Path(tempfile.mkdtemp(prefix="convcalc-docs-"))
     script = folder / "convcalc"
     script.write_text(
-        f"#!/bin/sh\nexec '{sys.executable}' -c 'from convcalc.cli import main; main()' \"$@\"\n", encoding="utf-8"
+        f"#!/bin/sh\nexec '{sys.executable}' -c 'from convcalc.cli import main; main()' \"$@\"\n",
+        encoding="utf-8",
     )
     script.chmod(0o755)
     (folder / "python").symlink_to(sys.executable)
@@ -93,7 +96,9 @@ def _path() -> str:
 
 def run(command: str, folder: Path) -> tuple[str, int]:
     """Run a command as a reader would, and give what it prints and its exit code."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE")
+    }
     environment["PATH"] = _path() + os.pathsep + environment.get("PATH", "")
     environment["PYTHONPATH"] = str(ROOT)
     environment["PYTHONIOENCODING"] = "utf-8"
@@ -128,7 +133,9 @@ def check(block: Block) -> list[str]:
         if code != wanted:
             faults.append(f"{block.label}: {step.command}\nexit code {code}, not {wanted}\n{output}")
         elif output != step.output:
-            faults.append(f"{block.label}: {step.command}\n--- on the page\n{step.output}\n--- it prints\n{output}")
+            faults.append(
+                f"{block.label}: {step.command}\n--- on the page\n{step.output}\n--- it prints\n{output}"
+            )
     return faults
 
 

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from convcalc.cli.commands import COMMANDS
-from convcalc.cli.output import UsageProblem, fail
+from convcalc.cli.output import INTERRUPTED, WRONG_USE, UsageProblem, fail
 
 # Typer keeps the exceptions of its parser in modules that moved between its versions; their
 # common base is reached from the one that is public.
@@ -48,20 +48,33 @@ class LazyGroup(TyperGroup):
         self._listing = True
         return super().shell_complete(ctx, incomplete)
 
-    def main(self, args: Any = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Any = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run; usage errors are told in one line, or as JSON under ``--json``."""
-        if not standalone_mode:
-            return super().main(args, *rest, standalone_mode=False, **extra)
         arguments = list(sys.argv[1:] if args is None else args)
+
+        def call() -> Any:
+            parent = super(LazyGroup, self)
+            return parent.main(arguments, prog_name, complete_var, False, windows_expand_args, **extra)
+
+        if not standalone_mode:
+            return call()
         try:
-            code = super().main(arguments, *rest, standalone_mode=False, **extra)
+            code = call()
         except UsageError as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
-                sys.exit(2)
+                sys.exit(WRONG_USE)
             code = fail([_usage_problem(error)], "--json" in arguments)
         except typer.Abort:
-            code = 130
+            code = INTERRUPTED
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -23,12 +23,18 @@ _COUNT = "Count"
 _LANGUAGE = "Language"
 
 COMMANDS: Final[dict[str, Row]] = {
-    "summary": Row("convcalc.cli.report:summary", "Shapes, parameters, MACs and FLOPs of each layer.", _COUNT),
-    "params": Row("convcalc.cli.report:params", "Parameters of each layer: weights, biases, buffers.", _COUNT),
+    "summary": Row(
+        "convcalc.cli.report:summary", "Shapes, parameters, MACs and FLOPs of each layer.", _COUNT
+    ),
+    "params": Row(
+        "convcalc.cli.report:params", "Parameters of each layer: weights, biases, buffers.", _COUNT
+    ),
     "flops": Row("convcalc.cli.report:flops", "MACs, FLOPs and operations by kind of each layer.", _COUNT),
     "shapes": Row("convcalc.cli.report:shapes", "What goes into each layer and what comes out.", _COUNT),
     "memory": Row("convcalc.cli.report:memory", "Bytes of parameters and of live activations.", _COUNT),
-    "list": Row("convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE),
+    "list": Row(
+        "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE
+    ),
     "show": Row("convcalc.cli.catalog:show", "The source text of a network or block.", _LANGUAGE),
     "schema": Row("convcalc.cli.catalog:schema", "JSON Schema of the document form, for editors.", _LANGUAGE),
 }

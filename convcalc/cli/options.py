@@ -81,7 +81,9 @@ BATCH: Final = Shared(
     "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", help="Samples at a time.")], 1
 )
 DTYPE: Final = Shared(
-    "dtype", Annotated[str, typer.Option("--dtype", metavar="TYPE", help="Number type, for bytes.")], "float32"
+    "dtype",
+    Annotated[str, typer.Option("--dtype", metavar="TYPE", help="Number type, for bytes.")],
+    "float32",
 )
 DEPTH: Final = Shared(
     "depth",
@@ -94,13 +96,17 @@ SORT: Final = Shared(
     None,
 )
 TOP: Final = Shared(
-    "top", Annotated[int | None, typer.Option("--top", metavar="N", help="Show only the N largest rows.")], None
+    "top",
+    Annotated[int | None, typer.Option("--top", metavar="N", help="Show only the N largest rows.")],
+    None,
 )
 EXACT: Final = Shared(
     "exact", Annotated[bool, typer.Option("--exact", help="Every digit instead of K, M, G.")], False
 )
 JSON: Final = Shared("json", Annotated[bool, typer.Option("--json", help="Print JSON.")], False)
-CSV: Final = Shared("csv", Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")], False)
+CSV: Final = Shared(
+    "csv", Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")], False
+)
 MARKDOWN: Final = Shared(
     "markdown", Annotated[bool, typer.Option("--markdown", "--md", help="Print a Markdown table.")], False
 )

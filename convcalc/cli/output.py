@@ -18,6 +18,9 @@ Form = Literal["table", "json", "csv", "markdown"]
 WRONG_USE = 2
 """Exit code where the spec or an option is wrong."""
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell reports it."""
+
 BROKEN_PIPE = 141
 """Exit code where the reader of a pipe left, as a shell reports it."""
 
@@ -100,19 +103,20 @@ def emit(table: Table, form: Form = "table", data: Any = None) -> None:
 
 def _show(table: Table) -> None:
     """Show in a terminal, fitted to its width."""
+    from shutil import get_terminal_size
+
     from convcalc.render import terminal
 
-    if len(table.rows) > terminal.MANY_ROWS:
-        from shutil import get_terminal_size
-
+    width = get_terminal_size().columns
+    if not terminal.suits(table, width):
         from convcalc.render import text
 
-        write(text.render(table, get_terminal_size().columns))
+        write(text.render(table, width))
         return
     from rich.console import Console
 
     try:
-        Console(highlight=False).print(terminal.Fitted(table))
+        Console(highlight=False, width=width).print(terminal.Fitted(table))
     except BrokenPipeError:
         hang_up()
 

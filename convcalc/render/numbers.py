@@ -39,10 +39,10 @@ def human_bytes(value: Any) -> str:
 
 def label(text: Any) -> str:
     """A name or spec text in one printable line."""
-    text = str(text)
-    if text.isprintable():
-        return text
-    joined = "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    whole = str(text)
+    if whole.isprintable():
+        return whole
+    joined = "; ".join(line.strip() for line in whole.splitlines() if line.strip())
     return "".join(char if char.isprintable() else "?" for char in joined)
 
 

@@ -1,4 +1,4 @@
-"""The table that every renderer shows: columns with a key, a title and a formatter, and rows of raw values."""
+"""The table that every renderer shows: columns with a title and a formatter, rows of raw values."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ class Cells:
 
     def __init__(self, table: Table) -> None:
         self.columns = table.columns
-        by_column = [
-            [column.format(row[i]) for row in table.rows] for i, column in enumerate(table.columns)
-        ]
+        by_column = [[column.format(row[i]) for row in table.rows] for i, column in enumerate(table.columns)]
         self.footer: list[str] | None = None
         if table.footer is not None:
             self.footer = [
@@ -127,7 +125,9 @@ class Cells:
         widths = {i: self.widths[i] for i in kept}
         excess = sum(widths.values()) + gap * (len(kept) - 1) - width
         while excess > 0:
-            longest = max((i for i in kept if widths[i] > self._least(i)), key=widths.__getitem__, default=None)
+            longest = max(
+                (i for i in kept if widths[i] > self._least(i)), key=widths.__getitem__, default=None
+            )
             if longest is None:
                 break
             widths[longest] -= 1
@@ -138,7 +138,9 @@ class Cells:
         """A text of a column, no longer than a width; an ellipsis stands where it was cut."""
         if len(text) <= width:
             return text
-        return "…" + text[len(text) - width + 1 :] if self.columns[index].cut_start else text[: width - 1] + "…"
+        return (
+            "…" + text[len(text) - width + 1 :] if self.columns[index].cut_start else text[: width - 1] + "…"
+        )
 
     def _least(self, index: int) -> int:
         column, width = self.columns[index], self.widths[index]

@@ -20,6 +20,14 @@ MANY_ROWS = 2000
 _GAP = 2
 
 
+def suits(table: Table, width: int) -> bool:
+    """Whether Rich should show the table: it takes long for many rows, and cuts what is too wide."""
+    if len(table.rows) > MANY_ROWS:
+        return False
+    _, widths = table.cells().fit(width, _GAP)
+    return sum(widths) + _GAP * (len(widths) - 1) <= width
+
+
 class Fitted:
     """A Rich renderable that chooses its columns when it learns the width."""
 
