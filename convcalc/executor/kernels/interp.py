@@ -1,0 +1,135 @@
+"""Interpolation by an axis at a time, from the first spatial axis to the last.
+
+Coordinates are PyTorch's: with ``scale`` the scale itself relates the two grids, with ``size``
+the ratio of the sizes. They are worked out as exact fractions.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+
+from convcalc.executor.arith import Arith, Array
+from convcalc.executor.call import Call
+from convcalc.executor.windows import ExecutionError
+
+CUBIC_A = -0.75
+"""Parameter of the cubic convolution kernel (Keys 1981), as PyTorch."""
+
+MODES = {
+    "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "nearest": "nearest",
+    "nearest_exact": "nearest_exact", "linear": "linear", "cubic": "cubic", "spline": "spline",
+}
+
+
+def upsample(call: Call) -> Array:
+    """Resample ``x (N, C, *spatial)`` to ``scale`` times its size or to ``size``."""
+    layer, t, y = call.layer, call.t, call.x
+    mode = MODES[layer.mode]
+    for axis, (out, ratio) in enumerate(grids(call.x.shape[2:], layer.scale, layer.size)):
+        y = resample(t, y, axis + 2, out, ratio, mode, bool(layer.align_corners))
+    return y
+
+
+def grids(
+    sizes: tuple[int, ...], scale: tuple[int | Fraction, ...] | None, size: tuple[int, ...] | None
+) -> list[tuple[int, Fraction]]:
+    """Output size and input positions an output position, for each axis."""
+    if size is not None:
+        return [(m, Fraction(n, m)) for n, m in zip(sizes, size, strict=True)]
+    if scale is None:
+        raise ExecutionError("upsample has neither a scale nor a size")
+    exact = [Fraction(s) for s in scale]
+    return [(floor(n * s), 1 / s) for n, s in zip(sizes, exact, strict=True)]
+
+
+def resample(t: Arith, x: Array, axis: int, out: int, ratio: Fraction, mode: str, corners: bool) -> Array:
+    """One pass along one axis."""
+    n = x.shape[axis]
+    if out < 1:
+        raise ExecutionError("nothing is left of the input")
+    if mode in ("nearest", "nearest_exact"):
+        offset = Fraction(1, 2) if mode == "nearest_exact" else 0
+        return np.take(x, [min(floor((o + offset) * ratio), n - 1) for o in range(out)], axis=axis)
+    if corners:
+        step = Fraction(n - 1, out - 1) if out > 1 else Fraction(0)
+        places = [o * step for o in range(out)]
+    else:
+        places = [(o + Fraction(1, 2)) * ratio - Fraction(1, 2) for o in range(out)]
+    if mode == "cubic":
+        return _weighted(t, x, axis, *_cubic(places, n))
+    places = [min(max(p, Fraction(0)), Fraction(n - 1)) for p in places]
+    if mode == "linear":
+        low = [floor(p) for p in places]
+        part = [float(p - i) for p, i in zip(places, low, strict=True)]
+        indices = np.array([low, [min(i + 1, n - 1) for i in low]])
+        return _weighted(t, x, axis, indices, np.array([[1.0 - w for w in part], part]))
+    return _spline(t, x, axis, places)
+
+
+def _cubic(places: list[Fraction], n: int) -> tuple[Array, Array]:
+    a = CUBIC_A
+    indices, weights = [], []
+    for p in places:
+        i = floor(p)
+        w = float(p - i)
+        indices.append([min(max(i + j, 0), n - 1) for j in (-1, 0, 1, 2)])
+        near = [((a + 2.0) * v - (a + 3.0)) * v * v + 1.0 for v in (w, 1.0 - w)]
+        far = [((a * v - 5.0 * a) * v + 8.0 * a) * v - 4.0 * a for v in (w + 1.0, 2.0 - w)]
+        weights.append([far[0], near[0], near[1], far[1]])
+    return np.array(indices).T, np.array(weights).T
+
+
+def _along(values: Array, x: Array, axis: int) -> Array:
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    if not x.dtype.hasobject:
+        values = values.astype(x.dtype)
+    return values.reshape(shape)
+
+
+def _weighted(t: Arith, x: Array, axis: int, indices: Array, weights: Array) -> Array:
+    """Sum over taps of weight times the entry it reads."""
+    shape = list(x.shape)
+    shape[axis] = indices.shape[1]
+    y = np.zeros(shape, x.dtype)
+    for index, weight in zip(indices, weights, strict=True):
+        part = np.take(x, index, axis=axis)
+        t.add(y, t.multiply(part, _along(weight, x, axis), out=part), out=y)
+    return y
+
+
+def _spline(t: Arith, x: Array, axis: int, places: list[Fraction]) -> Array:
+    """The natural cubic spline through the samples of each line, at the given places.
+
+    Second derivatives m solve m[i-1] + 4 m[i] + m[i+1] = 6 (y[i+1] - 2 y[i] + y[i-1]) with zero
+    at both ends (de Boor, A Practical Guide to Splines, 1978); the elimination factors depend on
+    the length alone and are worked out beforehand.
+    """
+    n = x.shape[axis]
+    if n < 2:
+        raise ExecutionError("a spline needs at least two samples")
+    y = np.moveaxis(x, axis, 0)
+    m = np.full(y.shape, t.constant(0.0), x.dtype)
+    if n > 2:
+        rise = t.subtract(y[2:], y[1:-1])
+        right = t.subtract(rise, t.subtract(y[1:-1], y[:-2]))
+        right = t.multiply(right, 6.0, out=right)
+        factors = [0.25]
+        for _ in range(n - 3):
+            factors.append(1.0 / (4.0 - factors[-1]))
+        for i, factor in enumerate(factors):
+            m[i + 1] = t.multiply(t.subtract(right[i], m[i]), factor)
+        for i, factor in reversed(list(enumerate(factors))):
+            m[i + 1] = t.subtract(m[i + 1], t.multiply(m[i + 2], factor))
+    low = [min(floor(p), n - 2) for p in places]
+    after = np.array([float(p - i) for p, i in zip(places, low, strict=True)])
+    before = 1.0 - after
+    weights = (before, after, (before**3 - before) / 6.0, (after**3 - after) / 6.0)
+    result = np.zeros((len(places), *y.shape[1:]), x.dtype)
+    index = np.array(low)
+    for source, weight in zip((y[index], y[index + 1], m[index], m[index + 1]), weights, strict=True):
+        t.add(result, t.multiply(source, _along(weight, result, 0)), out=result)
+    return np.ascontiguousarray(np.moveaxis(result, 0, axis))

@@ -1,0 +1,91 @@
+"""What a run needs, before it allocates anything."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from convcalc.executor.kernels import VIEWS
+from convcalc.executor.kernels.conv import COLUMN_BYTES
+from convcalc.executor.weights import weight_shapes
+from convcalc.executor.windows import ExecutionError
+from convcalc.graph import Graph
+
+_WINDOWED = frozenset(("conv", "dwconv", "convT", "maxpool", "avgpool", "lppool"))
+
+
+class MemoryLimitError(ExecutionError, MemoryError):
+    """A run would need more memory than it may have.
+
+    Attributes:
+        layer: name of the node that needs most.
+        needed: bytes the run needs there: weights, live activations and working space.
+        allowed: bytes it may have.
+    """
+
+    def __init__(self, layer: str, needed: int, allowed: int) -> None:
+        """Keep the three figures."""
+        super().__init__(f"{layer} needs {needed:,} bytes, {allowed:,} are allowed")
+        self.layer = layer
+        self.needed = needed
+        self.allowed = allowed
+
+
+class MemoryEstimate(NamedTuple):
+    """Bytes a run needs at its fullest, and the node where that is."""
+
+    needed: int
+    layer: str
+
+
+def estimate_memory(graph: Graph, batch: int = 1, dtype: str = "float32") -> MemoryEstimate:
+    """What executing the graph needs at its fullest, from the shapes alone.
+
+    Weights, activations that are still to be read, and working space (a padded copy of the input
+    and the column buffer) together.
+
+    Raises:
+        ExecutionError: a shape of the graph is not numeric.
+    """
+    item = np.dtype(dtype).itemsize
+    fixed = sum(prod(shape) for shape in weight_shapes(graph).values()) * item
+    worst = MemoryEstimate(0, "")
+    for node, live in zip(graph.nodes, _live_bytes(graph, batch, item), strict=True):
+        work = 0
+        if node.layer.op in _WINDOWED:
+            arriving = sum(prod(shape) for shape in graph.input_shapes(node)) * item * batch
+            work = 2 * arriving + (COLUMN_BYTES if "conv" in node.layer.op else 0)
+        if fixed + live + work > worst.needed:
+            worst = MemoryEstimate(fixed + live + work, node.name)
+    return worst
+
+
+def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
+    """Bytes of live tensors while each node runs."""
+    last: dict[int, int] = {}
+    root = list(range(len(graph.nodes)))
+    for i, node in enumerate(graph.nodes):
+        if node.layer.op in VIEWS:
+            root[i] = root[node.inputs[0].node]
+        for edge in node.inputs:
+            last[root[edge.node]] = i
+    for edge in graph.outputs:
+        last[root[edge.node]] = len(graph.nodes)
+    live: list[int] = []
+    total = 0
+    sizes = [0] * len(graph.nodes)
+    for i, node in enumerate(graph.nodes):
+        if root[i] == i:
+            for shape in node.outputs:
+                if not all(isinstance(n, int) for n in shape):
+                    raise ExecutionError(f"{node.name} has the shape {shape}, which is not numeric")
+                sizes[i] += prod(shape) * batch * item
+            total += sizes[i]
+            last.setdefault(i, i)
+        live.append(total)
+        for r in {root[i], *(root[edge.node] for edge in node.inputs)}:
+            if last[r] == i:
+                total -= sizes[r]
+    return live

@@ -1,0 +1,273 @@
+"""Running a graph: nodes in order, each activation freed when its last reader has run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convcalc.executor.arith import PLAIN, Arith, Array
+from convcalc.executor.call import Call, Params
+from convcalc.executor.kernels import run_kernel
+from convcalc.executor.memory import MemoryLimitError, estimate_memory
+from convcalc.executor.weights import init_weights, load_weights
+from convcalc.executor.windows import ExecutionError
+from convcalc.graph import Edge, Graph, Node
+
+Outputs = tuple["Array | None", ...]
+
+
+class Step(NamedTuple):
+    """One node that has just run.
+
+    ``live`` is the bytes of all tensors alive at that moment: what the node read, what it wrote,
+    and everything somebody has still to read. Tensors that share storage are counted once.
+    """
+
+    node: Node
+    outputs: Outputs
+    params: Params
+    live: int
+
+
+class Runner:
+    """Executes a graph node by node and frees what nobody reads any more.
+
+    Args:
+        graph: the graph.
+        weights: arrays by name.
+        t: the arithmetic.
+        form: ``fast`` or ``naive``.
+        keep: edges whose tensors stay alive to the end, besides the outputs of the graph.
+        reuse: whether elementwise layers may write into an input that nobody reads any more.
+        object_bytes: what an element of an object array is said to take.
+    """
+
+    def __init__(
+        self, graph: Graph, weights: Mapping[str, Array], t: Arith = PLAIN, *, form: str = "fast",
+        keep: Iterable[Edge] = (), reuse: bool = True, object_bytes: int = 8,
+    ) -> None:
+        """See the class."""
+        self.object_bytes = object_bytes
+        self.graph = graph
+        self.t = t
+        self.form = form
+        self.reuse = reuse
+        self.tensors: dict[Edge, Array] = {}
+        self.by_node: dict[str, dict[str, Array]] = {}
+        for name, array in weights.items():
+            owner, _, short = name.rpartition(".")
+            self.by_node.setdefault(owner, {})[short] = array
+        self.reads: dict[Edge, int] = {}
+        for node in graph.nodes:
+            for edge in node.inputs:
+                self.reads[edge] = self.reads.get(edge, 0) + 1
+        for edge in (*graph.outputs, *keep):
+            self.reads[edge] = self.reads.get(edge, 0) + 1
+        # Storage of a tensor, by the identity of the array that owns it; readers left of each.
+        self.owners: dict[Edge, int] = {}
+        self.readers: dict[int, int] = {}
+        self.sizes: dict[int, int] = {}
+        self.foreign: set[int] = set()
+
+    def steps(self, inputs: list[Array]) -> Iterator[Step]:
+        """Run all nodes; yields after each, before anything it read is freed."""
+        arriving = dict(zip(self.graph.inputs, inputs, strict=True))
+        for index, array in arriving.items():
+            self.foreign.add(id(_owner(array)))
+            if self.reads.get(Edge(index)):
+                self._hold(Edge(index), array)
+        for index, node in enumerate(self.graph.nodes):
+            params = Params(node.name, self.by_node.get(node.name))
+            outputs: Outputs
+            if node.layer.op == "input":
+                outputs = (arriving[index],)
+            else:
+                outputs = self._execute(node, index, params)
+                for i, output in enumerate(outputs):
+                    edge = Edge(index, i)
+                    if output is not None and self.reads.get(edge):
+                        self._hold(edge, output)
+            fresh = {id(_owner(a)): self._bytes(_owner(a)) for a in outputs if a is not None}
+            live = sum({**fresh, **self.sizes}.values())
+            yield Step(node, outputs, params, live)
+            for edge in node.inputs:
+                self._release(edge)
+
+    def _execute(self, node: Node, index: int, params: Params) -> Outputs:
+        xs = tuple(self._tensor(edge, node) for edge in node.inputs)
+        spare = False
+        if self.reuse and xs:
+            owner = self.owners[node.inputs[0]]
+            here = sum(self.owners[edge] == owner for edge in node.inputs)
+            spare = here == self.readers[owner] and owner not in self.foreign
+        wanted = frozenset(i for i in (0, 1) if self.reads.get(Edge(index, i)))
+        try:
+            outputs = run_kernel(Call(node.layer, xs, params, self.t, spare, wanted), form=self.form)
+        except ExecutionError as error:
+            if str(error).startswith(node.name):
+                raise
+            raise ExecutionError(f"{node.name}: {error}") from error
+        return tuple(None if array is None else self.t.adopt(array) for array in outputs)
+
+    def _tensor(self, edge: Edge, reader: Node) -> Array:
+        array = self.tensors.get(edge)
+        if array is None:
+            source = self.graph.nodes[edge.node].name
+            raise ExecutionError(f"{reader.name} reads an output of {source} that was not written")
+        return array
+
+    def _bytes(self, array: Array) -> int:
+        return array.size * self.object_bytes if array.dtype.hasobject else array.nbytes
+
+    def _hold(self, edge: Edge, array: Array) -> None:
+        owner = _owner(array)
+        key = id(owner)
+        self.tensors[edge] = array
+        self.owners[edge] = key
+        self.sizes[key] = self._bytes(owner)
+        self.readers[key] = self.readers.get(key, 0) + self.reads[edge]
+
+    def _release(self, edge: Edge) -> None:
+        key = self.owners[edge]
+        self.readers[key] -= 1
+        self.reads[edge] -= 1
+        if self.reads[edge] == 0:
+            del self.tensors[edge]
+        if self.readers[key] == 0:
+            del self.readers[key], self.sizes[key]
+            self.foreign.discard(key)
+
+
+def _owner(array: Array) -> Array:
+    """The array that owns the storage."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Array]:
+    """The arrays for the inputs of the graph, in their order, checked.
+
+    Raises:
+        ExecutionError: an input is missing, unknown, not numeric or of the wrong shape.
+    """
+    nodes = [graph.nodes[i] for i in graph.inputs]
+    if not isinstance(inputs, Mapping):
+        if len(nodes) != 1:
+            names = ", ".join(node.name for node in nodes)
+            raise ExecutionError(f"the graph has {len(nodes)} inputs ({names}); give a mapping")
+        inputs = {nodes[0].name: inputs}
+    unknown = [name for name in inputs if name not in {node.name for node in nodes}]
+    if unknown:
+        raise ExecutionError(f"the graph has no input {unknown[0]!r}")
+    arrays: list[Array] = []
+    for node in nodes:
+        if node.name not in inputs:
+            raise ExecutionError(f"input {node.name!r} is missing")
+        array = np.asarray(inputs[node.name])
+        if array.dtype.kind not in "fiubO":
+            raise ExecutionError(f"input {node.name!r} holds {array.dtype}, not numbers")
+        if array.dtype not in (np.float32, np.float64) and array.dtype.kind != "O":
+            array = array.astype(np.float32)
+        shape = tuple(node.layer.shape)  # type: ignore[attr-defined]
+        fits = array.ndim == len(shape) + 1 and all(
+            n == m for n, m in zip(array.shape[1:], shape, strict=True) if isinstance(m, int)
+        )
+        if not fits:
+            wanted = ", ".join(map(str, ("N", *shape)))
+            raise ExecutionError(f"input {node.name!r} should have the shape ({wanted}), not {array.shape}")
+        arrays.append(np.ascontiguousarray(array))
+    if len({array.dtype for array in arrays}) > 1:
+        arrays = [array.astype(np.result_type(*arrays)) for array in arrays]
+    if len({len(array) for array in arrays}) > 1:
+        raise ExecutionError("the inputs have different batch sizes")
+    return arrays
+
+
+def find_edge(graph: Graph, name: str) -> Edge:
+    """The tensor of that name: a node, or ``node.output`` for a named output of one.
+
+    Raises:
+        ExecutionError: there is none.
+    """
+    for index, node in enumerate(graph.nodes):
+        if node.name == name:
+            return Edge(index, 0)
+        if name.startswith(node.name + "."):
+            names = node.layer.output_names() if hasattr(node.layer, "output_names") else ("",)
+            rest = name[len(node.name) + 1 :]
+            if rest in names:
+                return Edge(index, names.index(rest))
+    raise ExecutionError(f"the graph has no layer {name!r}")
+
+
+def output_names(graph: Graph) -> tuple[str, ...]:
+    """A name for each output of the graph."""
+    return graph.output_names or tuple(graph.nodes[edge.node].name for edge in graph.outputs)
+
+
+def prepare_weights(graph: Graph, weights: Any, seed: int, dtype: str) -> dict[str, Array]:
+    """Weights as given, checked; or created by seed."""
+    if weights is None:
+        return init_weights(graph, seed, dtype)
+    return load_weights(graph, weights, dtype)
+
+
+def execute(
+    graph: Graph,
+    inputs: Array | Mapping[str, Array],
+    weights: Mapping[str, Array] | str | None = None,
+    *,
+    keep: Iterable[str] | None = None,
+    seed: int = 0,
+    progress: Callable[[Node, Outputs], None] | None = None,
+    max_memory: int | None = None,
+    form: str = "fast",
+) -> Any:
+    """Run a graph on arrays.
+
+    Args:
+        graph: the graph; its dimensions are numbers.
+        inputs: one array (N, C, *spatial) or, by input name, several. float32 and float64 are
+            computed in their own precision, integers as float32.
+        weights: arrays by name, or an ``.npz`` file; created from ``seed`` when not given.
+        keep: names of layers whose outputs are returned as well.
+        seed: for :func:`~convcalc.executor.init_weights`.
+        progress: called after each layer with its node and its outputs.
+        max_memory: bytes the run may need.
+        form: ``fast``, or ``naive`` for the readable loops.
+
+    Returns:
+        The output (N, C, *spatial) when the graph has one and ``keep`` is not given; else a
+        dictionary of the outputs by their names and of what was kept by the names given.
+
+    Raises:
+        ExecutionError: inputs do not fit the graph, or a layer cannot be executed.
+        WeightsError: weights do not fit the graph.
+        MemoryLimitError: the run would need more than ``max_memory``; nothing was allocated.
+    """
+    arrays = input_arrays(graph, inputs)
+    dtype = str(arrays[0].dtype)
+    if max_memory is not None:
+        check_memory(graph, len(arrays[0]), dtype, max_memory)
+    kept = {name: find_edge(graph, name) for name in keep or ()}
+    prepared = prepare_weights(graph, weights, seed, dtype)
+    runner = Runner(graph, prepared, form=form, keep=kept.values())
+    for step in runner.steps(arrays):
+        if progress is not None:
+            progress(step.node, step.outputs)
+    results = {
+        name: runner.tensors[edge] for name, edge in zip(output_names(graph), graph.outputs, strict=True)
+    }
+    if keep is None and len(results) == 1:
+        return next(iter(results.values()))
+    return {**results, **{name: runner.tensors[edge] for name, edge in kept.items()}}
+
+
+def check_memory(graph: Graph, batch: int, dtype: str, allowed: int) -> None:
+    """Raise :class:`MemoryLimitError` if a run would need more than what is allowed."""
+    estimate = estimate_memory(graph, batch, dtype)
+    if estimate.needed > allowed:
+        raise MemoryLimitError(estimate.layer, estimate.needed, allowed)

@@ -1,0 +1,101 @@
+"""Stand-ins for layers and graphs: the executor reads fields by name and needs nothing else."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from convcalc.executor.call import Call, Params
+from convcalc.executor.kernels import run_kernel
+from convcalc.graph import Edge, Graph, Node
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "conv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "padding_mode": "zeros"},
+    "convT": {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True},
+    "linear": {"bias": True, "axis": "flat"},
+    "maxpool": {"stride": None, "padding": 0, "dilation": 1, "ceil": False},
+    "avgpool": {"stride": None, "padding": 0, "ceil": False, "count_include_pad": True, "divisor": None},
+    "lppool": {"norm": 2, "stride": None, "padding": 0, "ceil": False},
+    "unpool": {"stride": None, "padding": 0, "size": None},
+    "upsample": {"scale": None, "size": None, "mode": "nearest", "align_corners": False},
+    "pixelshuffle": {"mode": "crd"},
+    "pixelunshuffle": {"mode": "crd"},
+    "shift": {"kernel": 3, "dilation": 1},
+    "bn": {"affine": True, "track": True, "eps": 1e-5},
+    "ln": {"over": "all", "affine": True, "bias": True, "eps": 1e-5},
+    "gn": {"affine": True, "eps": 1e-5},
+    "instancenorm": {"affine": False, "eps": 1e-5},
+    "lrn": {"alpha": 1e-4, "beta": 0.75, "k": 1.0},
+    "leakyrelu": {"slope": 0.01},
+    "prelu": {"channels": 1},
+    "elu": {"alpha": 1.0},
+    "gelu": {"approximate": "none"},
+    "pad": {"mode": "zeros", "value": 0.0},
+    "slice": {"start": 0, "stop": None, "axis": 0},
+    "split": {"axis": 0},
+    "concat": {"axis": 0},
+    "scale": {"bias": False},
+}
+DEFAULTS["dwconv"] = DEFAULTS["conv"]
+PER_AXIS = ("kernel", "stride", "dilation", "output_padding", "scale")
+
+
+def layer(op: str, rank: int = 2, **fields: Any) -> Any:
+    """A layer of that name; numbers are repeated over the axes."""
+    values = {**DEFAULTS.get(op, {}), **fields}
+    if "stride" in values and values["stride"] is None:
+        values["stride"] = values["kernel"]
+    for name in PER_AXIS:
+        if name in values and isinstance(values[name], int):
+            values[name] = (values[name],) * rank
+    if "padding" in values:
+        pad = values["padding"]
+        if isinstance(pad, int | str):
+            pad = (pad,) * rank
+        values["padding"] = tuple((p, p) if isinstance(p, int) else p for p in pad)
+    return SimpleNamespace(op=op, **values)
+
+
+def run(stand_in: Any, *xs: Any, form: str = "fast", t: Any = None, **params: Any) -> Any:
+    """Execute one layer; its first output."""
+    arrays = Params("layer", {k: np.asarray(v) for k, v in params.items()})
+    more = {} if t is None else {"t": t}
+    return run_kernel(Call(stand_in, tuple(map(np.asarray, xs)), arrays, **more), form=form)[0]
+
+
+class Net:
+    """Builds a graph of stand-ins. Shapes are filled in by running it."""
+
+    def __init__(self, *shapes: tuple[int, ...]) -> None:
+        self.nodes: list[Node] = []
+        for i, shape in enumerate(shapes):
+            stand_in: Any = SimpleNamespace(op="input", shape=shape)
+            self.nodes.append(Node(f"input{i + 1}" if len(shapes) > 1 else "input", stand_in, (), (shape,)))
+        self.inputs = tuple(range(len(shapes)))
+
+    def add(self, stand_in: Any, *sources: int | Edge, name: str | None = None) -> int:
+        """Append a layer that reads the given nodes (the last one if none is given)."""
+        read = sources or (len(self.nodes) - 1,)
+        edges = tuple(s if isinstance(s, Edge) else Edge(s) for s in read)
+        self.nodes.append(Node(name or f"{stand_in.op}{len(self.nodes)}", stand_in, edges, ()))
+        return len(self.nodes) - 1
+
+    def graph(self, *outputs: int | Edge) -> Graph:
+        """The graph, returning the given nodes (the last one if none is given)."""
+        from convcalc.executor.counting import count
+
+        edges = tuple(o if isinstance(o, Edge) else Edge(o) for o in outputs or (len(self.nodes) - 1,))
+        graph = Graph("stand-in", self.nodes, self.inputs, edges)
+        for node, counted in zip(graph.nodes, count(graph).nodes, strict=True):
+            node.outputs = counted.outputs
+        return graph
+
+
+def chain(shape: tuple[int, ...], *layers: Any) -> Graph:
+    """A graph of one layer after the other."""
+    net = Net(shape)
+    for stand_in in layers:
+        net.add(stand_in)
+    return net.graph()
