@@ -1,0 +1,72 @@
+"""What holds for every document of the zoo, whatever network it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+import convcalc
+from convcalc.spec import printer, schema
+from tests.zoo.counts import counts, graph
+
+HERE = Path(__file__).parent
+ZOO = Path(convcalc.__file__).parent / "zoo"
+BLOCKS = Path(convcalc.__file__).parent / "blocks"
+NAMES = sorted(path.stem for path in ZOO.glob("*.yaml"))
+# Documents that other documents extend and that are no published network of their own name.
+BASES = {"convnext", "densenet", "efficientnet_v2", "regnet", "resnet", "vgg"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(document, dict)
+    return document
+
+
+@pytest.mark.parametrize("path", [*ZOO.glob("*.yaml"), *BLOCKS.glob("*.yaml")], ids=lambda p: p.stem)
+def test_fits_the_schema(path: Path) -> None:
+    jsonschema.Draft202012Validator(schema.json_schema()).validate(read(path))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_says_what_it_is_and_where_it_comes_from(name: str) -> None:
+    document = read(ZOO / f"{name}.yaml")
+    assert document["name"]
+    assert graph(name).source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_expanded_text_reads_back_as_the_same_graph(name: str) -> None:
+    network = graph(name)
+    again = convcalc.load(printer.expand(network))
+    assert [(n.name, n.layer, n.inputs, n.outputs) for n in again.nodes] == [
+        (n.name, n.layer, n.inputs, n.outputs) for n in network.nodes
+    ]
+    assert again.outputs == network.outputs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_count_is_known(name: str) -> None:
+    totals = convcalc.analyze(graph(name)).to_dict()["totals"]
+    numbers = json.loads(json.dumps(totals))
+    assert all(isinstance(v, int) for v in numbers["ops"].values())
+    assert numbers["params"] > 0
+    assert 0 < numbers["valid_macs"] <= numbers["macs"]
+    assert numbers["flops"] == 2 * numbers["macs"] + sum(numbers["ops"].values())
+
+
+def test_sixty_networks_each_held_to_a_published_figure() -> None:
+    held = "".join(path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py") if path != Path(__file__))
+    networks = [name for name in NAMES if name not in BASES]
+    assert len(networks) >= 60
+    assert [name for name in networks if f'"{name}"' not in held] == []
+
+
+@pytest.mark.parametrize("base", sorted(BASES))
+def test_a_base_is_a_network_too(base: str) -> None:
+    assert counts(base).params > 1_000_000
