@@ -60,9 +60,10 @@ class LazyGroup(TyperGroup):
         """Run; usage errors are told in one line, or as JSON under ``--json``."""
         arguments = list(sys.argv[1:] if args is None else args)
 
+        parent = super().main
+
         def call() -> Any:
-            parent = super(LazyGroup, self)
-            return parent.main(arguments, prog_name, complete_var, False, windows_expand_args, **extra)
+            return parent(arguments, prog_name, complete_var, False, windows_expand_args, **extra)
 
         if not standalone_mode:
             return call()

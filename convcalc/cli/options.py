@@ -22,6 +22,8 @@ from convcalc.cli.output import Form, UsageProblem, errors
 if TYPE_CHECKING:
     from convcalc.api import Report
     from convcalc.graph import Graph
+    from convcalc.render.table import Table
+    from convcalc.spec.source import Source
 
 
 class Shared(NamedTuple):
@@ -35,14 +37,14 @@ class Shared(NamedTuple):
 def complete_spec(incomplete: str) -> list[str]:
     """Names of networks, and of layers, that start like what was typed."""
     from convcalc.layers import names
-    from convcalc.spec import zoo_names
+    from convcalc.spec.library import zoo_names
 
     return [name for name in (*zoo_names(), *names()) if name.startswith(incomplete)]
 
 
 def complete_network(incomplete: str) -> list[str]:
     """Names of networks that start like what was typed."""
-    from convcalc.spec import zoo_names
+    from convcalc.spec.library import zoo_names
 
     return [name for name in zoo_names() if name.startswith(incomplete)]
 
@@ -177,18 +179,70 @@ class Common:
             return given[0]
         return _pairs("--input", "NAME=CxHxW", given)
 
+    def source(self, spec: str | None = None) -> Source:
+        """The text of a spec (of the command's own by default)."""
+        text = self.spec if spec is None else spec
+        if text == "-":
+            return _standard_input()
+        from convcalc.spec import find
+
+        return find(text)
+
     def load(self, spec: str | None = None) -> Graph:
         """The graph of a spec (of the command's own by default)."""
-        from convcalc.spec import load
+        from convcalc.spec import build
 
-        text = self.spec if spec is None else spec
-        return load(sys.stdin.read() if text == "-" else text, input=self.shapes(), set=self.assignments())
+        return build(self.source(spec), input=self.shapes(), set=self.assignments())
 
     def analyze(self, spec: str | None = None) -> Report:
         """The counts of a spec (of the command's own by default)."""
         from convcalc.api import analyze
 
         return analyze(self.load(spec), batch=self.batch, dtype=self.dtype)
+
+    def choose(self, table: Table, main: str) -> list[int]:
+        """Which rows ``--sort`` and ``--top`` show, in order.
+
+        Args:
+            table: the table with all rows.
+            main: key of the column that ``--top`` alone goes by.
+
+        Raises:
+            UsageProblem: ``--sort`` names no column.
+        """
+        keys = [column.key for column in table.columns]
+        if self.sort is not None and self.sort not in keys:
+            from convcalc.spec.errors import nearest_name
+
+            raise UsageProblem(
+                f"--sort {self.sort!r} is no column",
+                expected=", ".join(keys),
+                nearest=nearest_name(self.sort, keys),
+            )
+        if self.sort is None and self.top is None:
+            return list(range(len(table.rows)))
+        return table.order(self.sort or main)[: self.top]
+
+
+MAX_INPUT: Final = 32_000_000
+"""Bytes of a spec that are read from standard input."""
+
+
+def _standard_input() -> Source:
+    from convcalc.spec.source import Source
+
+    data = sys.stdin.buffer.read(MAX_INPUT + 1)
+    if len(data) > MAX_INPUT:
+        raise UsageProblem("standard input is too long", expected=f"at most {MAX_INPUT} bytes")
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise UsageProblem(
+            f"standard input is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from None
+    if not text.strip():
+        raise UsageProblem("standard input is empty", expected="a spec")
+    return Source("<stdin>", text)
 
 
 def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:

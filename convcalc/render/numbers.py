@@ -6,7 +6,7 @@ and anything else (a closed form, a fraction) as its own text.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from convcalc.dims import UNKNOWN
 
@@ -46,8 +46,16 @@ def label(text: Any) -> str:
     return "".join(char if char.isprintable() else "?" for char in joined)
 
 
-def share(part: Any, whole: Any) -> str:
+class Share(NamedTuple):
+    """A part of a whole, shown as a percentage."""
+
+    part: Any
+    whole: Any
+
+
+def share(value: Share) -> str:
     """Percentage with one decimal; ``-`` of nothing, ``?`` of what is not a known number."""
+    part, whole = value
     if type(part) is not int or type(whole) is not int:
         return "?"
     if whole == 0:
@@ -89,6 +97,9 @@ def plain(value: Any) -> str:
     """What CSV holds: every digit, no separators, shapes as ``64x112x112``, nothing for unknown."""
     if value is None or value is UNKNOWN:
         return ""
+    if isinstance(value, Share):
+        known = type(value.part) is int and type(value.whole) is int and value.whole
+        return f"{value.part / value.whole:.6f}" if known else ""
     if isinstance(value, (list, tuple)):
         nested = bool(value) and isinstance(value[0], (list, tuple))
         return shapes(value) if nested else shape(value)

@@ -2,114 +2,255 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convcalc.dims import UNKNOWN
 from convcalc.render import numbers
-from convcalc.render.table import Column, Format
+from convcalc.render.table import Column, Format, Table
 
 if TYPE_CHECKING:
-    from convcalc.calculators.report import LayerReport
+    from convcalc.calculators.report import Report
+    from convcalc.graph import Graph
 
 
 class Field(NamedTuple):
-    """A column of a report: how its value is read from a layer and from the totals.
+    """A column of a report.
 
     Attributes:
-        column: heading, form and priority; ``format`` stands for exact integers.
-        value: the value of a layer.
-        total: attribute of the totals that the footer shows.
-        human: how the value is written in human units.
+        key: attribute of a layer's counts, or ``ops.add`` and the like; ``spec`` is the layer as
+            the spec language writes it, ``params%`` the share of ``params`` in the total.
+        title: heading.
+        priority: columns with the largest number go first where the terminal is too narrow.
+        exact: how a value is written in full.
+        human: how it is written in human units.
+        total: whether the totals line shows it.
     """
 
-    column: Column
-    value: Callable[[LayerReport], Any]
-    total: str | None = None
-    human: Format | None = None
+    key: str
+    title: str
+    priority: int = 0
+    exact: Format = numbers.exact
+    human: Format = numbers.human
+    total: bool = True
 
 
-def _text(
-    key: str, title: str, value: Callable[[LayerReport], Any], priority: int = 0, least: int = 12
-) -> Field:
-    column = Column(key, title, numbers.label, "left", priority, least, cut_start=key == "name")
-    return Field(column, value)
+class View(NamedTuple):
+    """A table of a report: the column that ``--top`` orders by, its fields, and its named results."""
+
+    main: str
+    fields: tuple[Field, ...]
+    facts: tuple[str, ...] = ()
+    always_exact: bool = False
 
 
-def _count(name: str, title: str, priority: int = 0) -> Field:
-    column = Column(name, title, numbers.exact, priority=priority)
-    return Field(column, lambda layer: getattr(layer, name), name, numbers.human)
+def _text(key: str, title: str, priority: int = 0) -> Field:
+    return Field(key, title, priority, numbers.label, numbers.label, False)
 
 
-def _operations(kind: str, priority: int) -> Field:
-    column = Column(kind, kind, numbers.exact, priority=priority)
-    return Field(column, lambda layer: getattr(layer.ops, kind), f"ops.{kind}", numbers.human)
+def _shape(key: str, title: str, priority: int, form: Format = numbers.shape) -> Field:
+    return Field(key, title, priority, form, form, False)
 
 
-def _bytes(name: str, title: str, priority: int = 0) -> Field:
-    column = Column(name, title, numbers.exact, priority=priority)
-    return Field(column, lambda layer: getattr(layer, name), name, numbers.human_bytes)
+def _bytes(key: str, title: str, priority: int = 0) -> Field:
+    return Field(key, title, priority, numbers.exact, numbers.human_bytes)
 
 
-def _share(of: str, title: str, priority: int) -> Field:
-    # The value is a pair (part, whole); the whole is put in when the table is made.
-    column = Column(f"{of}_share", title, lambda pair: numbers.share(*pair), priority=priority)
-    return Field(column, lambda layer: getattr(layer, of), of)
+_NAME: Final = _text("name", "name")
+_SPEC: Final = _text("spec", "layer", 70)
+_OUTPUT: Final = _shape("output_shape", "output", 30)
 
-
-NAME: Final = _text("name", "name", lambda layer: layer.name, least=14)
-OUTPUT: Final = Field(
-    Column("output_shape", "output", numbers.shape, priority=30), lambda layer: layer.output_shape
-)
-INPUT: Final = Field(
-    Column("input_shapes", "input", numbers.shapes, priority=40), lambda layer: layer.input_shapes
-)
-LAYER: Final = "layer"
-"""Key of the column that shows a layer as the spec language writes it."""
-
-NO_SIZE: Final = "the size of the input is not stated; give it with --input CxHxW"
-
-VIEWS: Final[dict[str, tuple[str, tuple[Field, ...]]]] = {
-    "summary": (
+VIEWS: Final[dict[str, View]] = {
+    "summary": View(
         "flops",
         (
-            NAME,
-            OUTPUT,
-            _count("params", "params"),
-            _count("macs", "MACs", 10),
-            _count("flops", "FLOPs", 20),
-            _share("flops", "% FLOPs", 50),
-            _count("activations", "activations", 60),
+            _NAME,
+            _SPEC,
+            _OUTPUT,
+            Field("params", "params"),
+            Field("macs", "MACs", 10),
+            Field("flops", "FLOPs", 20),
+            Field("flops%", "FLOPs %", 50),
+            Field("activations", "activations", 60),
+        ),
+        (
+            "params",
+            "buffers",
+            "macs",
+            "valid_macs",
+            "flops",
+            "activations",
+            "param_bytes",
+            "peak_memory_bytes",
         ),
     ),
-    "params": (
+    "params": View(
         "params",
         (
-            NAME,
-            _count("weights", "weights", 40),
-            _count("biases", "biases", 41),
-            _count("other", "other", 42),
-            _count("params", "params"),
-            _share("params", "share", 20),
-            _count("buffers", "buffers", 30),
+            _NAME,
+            _SPEC,
+            Field("weights", "weights", 40),
+            Field("biases", "biases", 41),
+            Field("other", "other", 42),
+            Field("params", "params"),
+            Field("params%", "share", 20),
+            Field("buffers", "buffers", 30),
         ),
+        always_exact=True,
     ),
-    "flops": (
+    "flops": View(
         "flops",
         (
-            NAME,
-            OUTPUT,
-            _count("macs", "MACs", 10),
-            _count("valid_macs", "valid MACs", 15),
-            _operations("add", 44),
-            _operations("mul", 43),
-            _operations("cmp", 42),
-            _operations("div", 45),
-            _operations("special", 46),
-            _count("flops", "FLOPs"),
-            _share("flops", "share", 20),
+            _NAME,
+            _SPEC,
+            _OUTPUT,
+            Field("macs", "MACs", 10),
+            Field("valid_macs", "valid MACs", 15),
+            Field("ops.add", "add", 44),
+            Field("ops.mul", "mul", 43),
+            Field("ops.cmp", "cmp", 42),
+            Field("ops.div", "div", 45),
+            Field("ops.special", "special", 46),
+            Field("flops", "FLOPs"),
+            Field("flops%", "share", 20),
         ),
     ),
-    "shapes": ("activations", (NAME, INPUT, OUTPUT, _count("activations", "activations", 20))),
-    "memory": ("live_bytes", (NAME, OUTPUT)),
+    "shapes": View(
+        "activations",
+        (
+            _NAME,
+            _SPEC,
+            _shape("input_shapes", "input", 20, numbers.shapes),
+            _shape("output_shape", "output", 0),
+        ),
+        always_exact=True,
+    ),
 }
-"""Of each view: the column that ``--top`` orders by, and the columns."""
+
+NAMED: Final[dict[str, tuple[str, Format, Format]]] = {
+    "params": ("parameters", numbers.exact, numbers.human),
+    "buffers": ("buffers", numbers.exact, numbers.human),
+    "macs": ("MACs", numbers.exact, numbers.human),
+    "valid_macs": ("valid MACs", numbers.exact, numbers.human),
+    "flops": ("FLOPs", numbers.exact, numbers.human),
+    "activations": ("activations", numbers.exact, numbers.human),
+    "param_bytes": ("parameter memory", numbers.exact, numbers.human_bytes),
+    "buffer_bytes": ("buffer memory", numbers.exact, numbers.human_bytes),
+    "peak_memory_bytes": ("peak memory", numbers.exact, numbers.human_bytes),
+}
+"""Name of each total, and how it is written in full and in human units."""
+
+UNAVAILABLE: Final = "unavailable"
+NO_SIZE: Final = "the size of the input is not stated; give it with --input CxHxW"
+
+
+def heading(report: Report) -> str:
+    """What was counted: name, input, batch and number type."""
+    sizes = ", ".join(f"input {numbers.shape(shape)}" for shape in report.inputs)
+    batch = "" if report.batch == 1 else f", batch {numbers.other(report.batch)}"
+    return f"{shortened(numbers.label(report.name))}: {sizes or 'no input'}{batch}, {report.dtype}"
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """A name that fits a heading."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def table(report: Report, graph: Graph, view: str, *, exact: bool = False) -> Table:
+    """One table of a report.
+
+    Args:
+        report: the counts.
+        graph: what was counted.
+        view: ``summary``, ``params``, ``flops``, ``shapes`` or ``memory``.
+        exact: every digit instead of human units.
+
+    Returns:
+        the table, with every layer in order.
+    """
+    chosen = VIEWS[view]
+    exact = exact or chosen.always_exact
+    totals = report.totals
+    columns: list[Column] = []
+    values: list[list[Any]] = []
+    footer: list[Any] = []
+    for field in chosen.fields:
+        columns.append(_column(field, exact))
+        values.append(_values(report, graph, field.key))
+        if field.key == "name":
+            footer.append("total")
+        elif not field.total:
+            footer.append(None)
+        elif field.key.endswith("%"):
+            whole = _read(totals, field.key[:-1])
+            footer.append(numbers.Share(whole, whole))
+        else:
+            footer.append(_read(totals, field.key))
+    return Table(
+        columns,
+        list(zip(*values, strict=True)),
+        footer=footer if any(field.total for field in chosen.fields) else None,
+        title=heading(report),
+        facts=[_fact(report, name, exact) for name in chosen.facts],
+        notes=_notes(report, chosen),
+    )
+
+
+def _column(field: Field, exact: bool) -> Column:
+    form = field.exact if exact else field.human
+    if field.key.endswith("%"):
+        return Column(f"{field.key[:-1]}_share", field.title, numbers.share, priority=field.priority)
+    if form is numbers.label:
+        name = field.key == "name"
+        return Column(field.key, field.title, form, "left", field.priority, 14 if name else 18, name)
+    return Column(field.key.replace(".", "_"), field.title, form, priority=field.priority)
+
+
+def _values(report: Report, graph: Graph, key: str) -> list[Any]:
+    layers = report.layers
+    if key == "spec":
+        return _specs(report, graph)
+    if key.endswith("%"):
+        whole = _read(report.totals, key[:-1])
+        return [numbers.Share(_read(layer, key[:-1]), whole) for layer in layers]
+    if "." in key:
+        return [_read(layer, key) for layer in layers]
+    return [getattr(layer, key) for layer in layers]
+
+
+def _specs(report: Report, graph: Graph) -> list[str]:
+    """Each layer as the spec language writes it; a folded block by its number of layers."""
+    from convcalc.spec.printer import format_layer
+
+    nodes = {node.name: node for node in graph.nodes}
+    return [
+        format_layer(nodes[layer.name].layer) if layer.name in nodes else layer.op for layer in report.layers
+    ]
+
+
+def _read(counts: Any, key: str) -> Any:
+    for name in key.split("."):
+        counts = getattr(counts, name)
+    return counts
+
+
+def _fact(report: Report, name: str, exact: bool) -> tuple[str, str]:
+    title, full, human = NAMED[name]
+    value = getattr(report.totals, name)
+    if value is UNKNOWN:
+        return title, UNAVAILABLE
+    text = (full if exact else human)(value)
+    totals = report.totals
+    if name == "valid_macs" and type(totals.macs) is int and totals.macs:
+        text += f"  ({numbers.share(numbers.Share(value, totals.macs))} of the MACs do not multiply padding)"
+    if name == "peak_memory_bytes" and totals.peak_memory_at:
+        text += f"  (at {totals.peak_memory_at})"
+    return title, text
+
+
+def _notes(report: Report, view: View) -> list[str]:
+    names = [field.key for field in view.fields if field.total and field.key in NAMED]
+    names += [name for name in view.facts if name not in names]
+    missing = [NAMED[name][0] for name in names if getattr(report.totals, name) is UNKNOWN]
+    if not missing:
+        return []
+    return [f"{', '.join(missing)}: {UNAVAILABLE}, because {NO_SIZE}."]

@@ -69,10 +69,57 @@ class Table:
         """Every value as text, column by column."""
         return Cells(self)
 
+    def order(self, key: str) -> list[int]:
+        """Numbers of the rows, ordered by a column: numbers from the largest, text from A.
+
+        Rows whose value is no number keep their order after those that have one.
+        """
+        index = next(i for i, column in enumerate(self.columns) if column.key == key)
+        text = self.columns[index].align == "left"
+
+        def rank(number: int) -> Any:
+            value = self.rows[number][index]
+            if text:
+                return (0, str(value))
+            if isinstance(value, numbers.Share):
+                value = value.part
+            if isinstance(value, (tuple, list)):
+                value = _size(value)
+            return (0, -value) if isinstance(value, (int, float)) else (1, 0)
+
+        return sorted(range(len(self.rows)), key=rank)
+
+    def rows_at(self, order: Sequence[int]) -> Table:
+        """The table with only these rows, in this order; a note says what was left out."""
+        notes = list(self.notes)
+        if len(order) < len(self.rows):
+            notes.insert(0, f"{len(order)} of {len(self.rows)} rows are shown; totals are of all.")
+        return Table(
+            self.columns,
+            [self.rows[i] for i in order],
+            footer=self.footer,
+            title=self.title,
+            facts=self.facts,
+            notes=notes,
+        )
+
     def records(self) -> list[dict[str, Any]]:
         """The rows as mappings from column key to raw value."""
         keys = [column.key for column in self.columns]
         return [dict(zip(keys, row, strict=True)) for row in self.rows]
+
+
+def _size(dims: Sequence[Any]) -> Any:
+    """Elements of a shape, or of several shapes together; None where a size is no number."""
+    if dims and isinstance(dims[0], (tuple, list)):
+        sizes = [_size(shape) for shape in dims]
+        return None if None in sizes else sum(sizes)
+    size = 1
+    for dim in dims:
+        if type(dim) is not int:
+            return None
+        size *= dim
+    return size
 
 
 class Cells:

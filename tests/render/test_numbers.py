@@ -78,7 +78,15 @@ def test_closed_forms_are_their_own_text() -> None:
     ],
 )
 def test_share(part: object, whole: object, text: str) -> None:
-    assert numbers.share(part, whole) == text
+    assert numbers.share(numbers.Share(part, whole)) == text
+
+
+def test_plain_values() -> None:
+    assert numbers.plain(25_557_032) == "25557032"
+    assert numbers.plain((64, 7, 7)) == "64x7x7"
+    assert numbers.plain(((64, 7, 7), (3,))) == "64x7x7, 3"
+    assert numbers.plain(UNKNOWN) == numbers.plain(None) == numbers.plain(numbers.Share(UNKNOWN, 1)) == ""
+    assert numbers.plain(numbers.Share(1, 3)) == "0.333333"
 
 
 @pytest.mark.parametrize(
