@@ -81,10 +81,10 @@ class LazyGroup(TyperGroup):
 
 def _usage_problem(error: Any) -> UsageProblem:
     """What Typer's parser says, in the form of every other problem."""
-    possible = sorted(getattr(error, "possibilities", None) or ())
+    possible = list(getattr(error, "possibilities", None) or ())  # the closest first
     message = error.message if possible else error.format_message()
     usage = error.ctx.get_usage().partition(": ")[2].strip() if error.ctx else None
-    return UsageProblem(message.rstrip("."), expected=usage, nearest=" or ".join(possible) or None)
+    return UsageProblem(message.rstrip("."), expected=usage, nearest=possible[0] if possible else None)
 
 
 def _version(value: bool) -> None:

@@ -1,0 +1,133 @@
+"""Help, version, completion, usage errors: what surrounds the commands."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from importlib import import_module
+
+import pytest
+
+import convcalc
+from convcalc.cli.commands import COMMANDS
+
+
+def test_version(cli) -> None:
+    assert cli("--version") == (0, f"convcalc {convcalc.__version__}\n", "")
+
+
+def test_version_is_a_process_too(process) -> None:
+    assert process("--version").out == f"convcalc {convcalc.__version__}\n"
+
+
+def test_help_lists_every_command(cli) -> None:
+    done = cli("--help")
+    assert done.code == 0
+    for name, row in COMMANDS.items():
+        assert re.search(rf"│ {name} +{re.escape(row.help[:30])}", done.out), name
+
+
+def test_help_imports_no_command(process) -> None:
+    code = (
+        "import sys\nfrom convcalc.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print([m for m in sys.modules if m.startswith('convcalc.') and not m.startswith('convcalc.cli')])\n"
+        "print([m for m in sys.modules if m.startswith('convcalc.cli.')])\n"
+    )
+    *_, others, ours = process(code=code).out.splitlines()
+    assert others == "[]"
+    assert set(json.loads(ours.replace("'", '"'))) == {
+        "convcalc.cli.app",
+        "convcalc.cli.commands",
+        "convcalc.cli.output",
+    }
+
+
+def test_no_arguments_show_the_help(cli) -> None:
+    done = cli()
+    assert done.code == 2
+    assert "Usage: convcalc" in done.out + done.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help_that_matches_its_line(cli, name: str) -> None:
+    row = COMMANDS[name]
+    module, _, function = row.home.partition(":")
+    doc = inspect.getdoc(getattr(import_module(module), function))
+    assert doc is not None
+    assert doc.splitlines()[0] == row.help
+    done = cli(name, "--help")
+    assert done.code == 0
+    assert f"Usage: convcalc {name} " in done.out
+
+
+def test_unknown_command(cli) -> None:
+    done = cli("parms", "resnet50")
+    assert done.code == 2
+    assert done.out == ""
+    assert "No such command 'parms'. Did you mean 'params'?" in done.err
+
+
+def test_unknown_option(cli) -> None:
+    done = cli("params", "conv 3->4 k3", "--tops", "3")
+    assert done.code == 2
+    assert done.err.splitlines()[0] == "error: No such option: --tops"
+    assert "did you mean --top?" in done.err
+
+
+def test_missing_argument(cli) -> None:
+    done = cli("params")
+    assert done.code == 2
+    assert done.err.splitlines()[0] == "error: Missing argument 'SPEC'"
+
+
+def test_usage_errors_are_json_under_json(cli) -> None:
+    done = cli("params", "conv 3->4 k3", "--json", "--tops", "3")
+    assert done.code == 2
+    assert done.err == ""
+    (problem,) = done.json()["errors"]
+    assert problem["message"] == "No such option: --tops"
+    assert problem["nearest"] == "--top"
+
+
+def complete(process, words: str) -> list[str]:
+    env = {
+        "_CONVCALC_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    done = process(code="from convcalc.cli import main; main()", env=env)
+    assert done.err == ""
+    return done.out.split()
+
+
+def test_completion_of_commands(process) -> None:
+    assert complete(process, "convcalc s") == [name for name in COMMANDS if name.startswith("s")]
+
+
+def test_completion_of_options(process) -> None:
+    assert complete(process, "convcalc params --ba") == ["--batch"]
+
+
+def test_completion_of_specs(process) -> None:
+    found = complete(process, "convcalc params resnet")
+    assert {"resnet18", "resnet50"} <= set(found)
+    assert "conv" in complete(process, "convcalc params con")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(process, shell: str) -> None:
+    # Without this, Typer looks for the shell that started the process.
+    env = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = process("--show-completion", shell, code="from convcalc.cli import main; main()", env=env)
+    assert done.code == 0, done.err
+    assert "_CONVCALC_COMPLETE=complete_" + shell in done.out
+
+
+def test_completion_can_be_installed(process, tmp_path) -> None:
+    code = "from convcalc.cli import main; main()"
+    env = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1", "HOME": str(tmp_path)}
+    done = process("--install-completion", "bash", code=code, env=env)
+    assert done.code == 0, done.err
+    assert "convcalc" in (tmp_path / ".bashrc").read_text(encoding="utf-8")
