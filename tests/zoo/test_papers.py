@@ -40,6 +40,9 @@ EXACT: dict[str, tuple[dict[str, Any], int, int, str]] = {
     "dcgan_discriminator": ({}, 2_765_568, 1_792, "PyTorch DCGAN example"),
     "unet": ({"head": True, "classes": 1}, 31_031_685, 0, "widely used Keras version"),
     "nin": ({}, 966_986, 0, "the authors' CIFAR-10 model"),
+    "resnet50_keras": ({}, 25_583_592, 53_120, "Keras applications: 25,636,712 in all"),
+    "resnet_v1_50": ({}, 25_557_032, 53_120, "TF-Slim: the strides move, the weights do not"),
+    "edsr_baseline": ({}, 1_369_859, 0, "the authors' code, scale 2"),
     "zfnet": ({}, 62_357_608, 0, "the layers of Figure 3 by hand"),
     "lenet5": ({}, 61_706, 0, "every map connected"),
     "lenet5_original": ({}, 60_000, 0, "LeCun et al. 1998, section II.B: 60,000 trainable parameters"),
@@ -99,7 +102,6 @@ PRINTED = [
     ("convmixer_1536_20", {}, "51.6"),
     ("convmixer_768_32", {}, "21.1"),
     ("convmixer_1024_20", {}, "24.4"),
-    ("repvgg_a0", {"deploy": True}, "8.31"),
     ("efficientnet_b0", {}, "5.3"),
 ]
 
@@ -206,6 +208,44 @@ def test_super_resolution() -> None:
     assert weights("espcn") == 25 * 64 + 9 * 64 * 32 + 9 * 32 * 9
     for name in ("srcnn", "espcn", "fsrcnn"):
         assert counts(name).output == (1, 96, 96)
+
+
+    # Kim et al. 2016: twenty layers of 3x3 and 64, 664,704 weights.
+    assert weights("vdsr") == 664_704
+    assert counts("vdsr").output == (1, 64, 64)
+    assert counts("edsr_baseline").output == (3, 96, 96)
+
+
+@pytest.mark.parametrize(("name", "rank", "mode"), [
+    ("srcnn1d", 1, "linear"), ("srcnn1d", 1, "spline"), ("srcnn", 2, "bicubic"), ("srcnn", 2, "bilinear"),
+    ("srcnn", 2, "spline"), ("srcnn3d", 3, "trilinear"), ("srcnn3d", 3, "spline"),
+])  # fmt: skip
+def test_super_resolution_of_every_rank(name: str, rank: int, mode: str) -> None:
+    assert weights(name, mode=mode) == 9**rank * 64 + 64 * 32 + 5**rank * 32
+    sizes = graph(name).nodes[0].outputs[0][1:]
+    scale = graph(name).variables["scale"]
+    assert counts(name, mode=mode).output == (1, *(scale * n for n in sizes))
+
+
+def test_three_dimensional_unet() -> None:
+    # Çiçek et al. 2016, section 2.1: 19,069,955 parameters, 132x132x116 voxels in, 44x44x28 out. Normalisations
+    # are not in that count.
+    network = graph("unet3d")
+    norms = sum(2 * node.outputs[0][0] for node in network.nodes if node.op == "bn")
+    assert counts("unet3d").params - norms == 19_069_955
+    assert counts("unet3d").output == (3, 44, 44, 28)
+
+
+def test_alexnet_v2() -> None:
+    # Krizhevsky 2014 as TF-Slim has it, every layer a convolution: 5x5 into 4096.
+    hand = 64 * 363 + 192 * 1600 + 384 * 1728 + 384 * 3456 + 256 * 3456 + 4096 * 6400 + 4096 * 4096 + 1000 * 4096
+    assert weights("alexnet_v2") == hand
+    assert counts("alexnet_v2").params == hand + 64 + 192 + 384 + 384 + 256 + 4096 + 4096 + 1000
+
+
+def test_repvgg_as_it_is_run() -> None:
+    # Ding et al. 2021, Table 4 prints 8.30 M; the fused network of timm has 8,309,384.
+    assert counts("repvgg_a0", deploy=True).params == 8_309_384
 
 
 def test_temporal_convolutional_network() -> None:
