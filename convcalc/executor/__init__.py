@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convcalc.executor.counting import Counts, NodeCount, count
+    from convcalc.executor.gradients import gradient
     from convcalc.executor.memory import MemoryEstimate, MemoryLimitError, estimate_memory
     from convcalc.executor.run import execute
-    from convcalc.executor.tainting import gradient, paths, taint
+    from convcalc.executor.tainting import paths, poison, taint
     from convcalc.executor.weights import WeightsError, init_weights, load_weights
     from convcalc.executor.windows import ExecutionError
 
@@ -22,14 +23,14 @@ _HOMES = {
     "Counts": "counting", "NodeCount": "counting", "count": "counting",
     "MemoryEstimate": "memory", "MemoryLimitError": "memory", "estimate_memory": "memory",
     "execute": "run",
-    "gradient": "tainting", "paths": "tainting", "taint": "tainting",
+    "gradient": "gradients", "paths": "tainting", "poison": "tainting", "taint": "tainting",
     "WeightsError": "weights", "init_weights": "weights", "load_weights": "weights",
     "ExecutionError": "windows",
 }
 
 __all__ = [
     "Counts", "ExecutionError", "MemoryEstimate", "MemoryLimitError", "NodeCount", "WeightsError", "count",
-    "estimate_memory", "execute", "gradient", "init_weights", "load_weights", "paths", "taint",
+    "estimate_memory", "execute", "gradient", "init_weights", "load_weights", "paths", "poison", "taint",
 ]
 
 

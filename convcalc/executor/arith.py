@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -39,6 +40,31 @@ _tanh: _Ufunc = np.tanh
 
 def _as_array(value: Any) -> Array:
     return np.asarray(value, dtype=object)
+
+
+_ROW = 16384
+
+
+@lru_cache(maxsize=16)
+def _row(value: float, dtype: str) -> Array:
+    return np.full(_ROW, value, dtype)
+
+
+def _compare(ufunc: _Ufunc, a: Array, b: Any, out: Array | None) -> Array:
+    """Maximum or minimum. With a plain number NumPy runs scalar code; against a row of it, vectors."""
+    if type(b) is not float or a.dtype.kind != "f" or not a.flags.c_contiguous:
+        return ufunc(a, b, out=out)
+    result = np.empty_like(a) if out is None or not out.flags.c_contiguous else out
+    row = _row(b, a.dtype.char)
+    source, target = a.reshape(-1), result.reshape(-1)
+    whole = a.size // _ROW * _ROW
+    if whole:
+        ufunc(source[:whole].reshape(-1, _ROW), row, out=target[:whole].reshape(-1, _ROW))
+    ufunc(source[whole:], row[: a.size - whole], out=target[whole:])
+    if out is not None and result is not out:
+        out[...] = result
+        return out
+    return result
 
 
 class Arith:
@@ -77,11 +103,11 @@ class Arith:
 
     def maximum(self, a: Any, b: Any, out: Array | None = None) -> Array:
         """The larger; one comparison."""
-        return _maximum(a, b, out=out)
+        return _compare(_maximum, a, b, out)
 
     def minimum(self, a: Any, b: Any, out: Array | None = None) -> Array:
         """The smaller; one comparison."""
-        return _minimum(a, b, out=out)
+        return _compare(_minimum, a, b, out)
 
     def greater(self, a: Any, b: Any) -> Array:
         """Whether ``a > b``; one comparison."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -85,32 +86,34 @@ def avgpool(call: Call) -> Array:
     """Sum of each window divided by how many entries it counts."""
     layer, t = call.layer, call.t
     once = (1,) * len(layer.kernel)
-    padded, pads, out = _prepare(call, once, 0.0)
+    padded, _, out = _prepare(call, once, 0.0)
     source, moved = _spatial_first(padded, out)
     y = _accumulator(source, out, moved, 0.0)
     for tap in taps(layer.kernel):
         t.add(y, source[_at(tap_slices(tap, out, layer.stride, once), moved)], out=y)
     y = _back(y, moved)
-    return t.divide(y, _divisor(call, pads, out, padded.shape[2:]).astype(y.dtype), out=y)
+    return t.divide(y, pool_divisor(layer, call.x.shape[2:], out).astype(y.dtype), out=y)
 
 
-def _divisor(call: Call, pads: Pairs, out: tuple[int, ...], room: tuple[int, ...]) -> Array:
-    """Entries each window counts: those of the input, or those of input and padding."""
-    layer, sizes = call.layer, call.x.shape[2:]
+def pool_divisor(layer: Any, sizes: tuple[int, ...], out: tuple[int, ...]) -> Array:
+    """What average pooling divides each window by: the entries it counts.
+
+    Those of the input, or those of input and padding; what rounding up adds beyond is no entry.
+    """
     if layer.divisor is not None:
         return np.asarray(layer.divisor)
+    once = (1,) * len(sizes)
     counts = np.ones((), np.int64)
-    for n, total, k, s, m, (before, after) in zip(
-        sizes, room, layer.kernel, layer.stride, out, pads, strict=True
-    ):
-        counted = np.zeros(total, np.int64)
+    pads = conv_padding(layer.padding, sizes, layer.kernel, layer.stride, once)
+    for n, k, s, m, (before, after) in zip(sizes, layer.kernel, layer.stride, out, pads, strict=True):
+        counted = np.zeros(max(before + n + after, (m - 1) * s + k), np.int64)
         if layer.count_include_pad:
             counted[: before + n + after] = 1
         else:
             counted[before : before + n] = 1
-        axis = sum(counted[slice(j, j + (m - 1) * s + 1, s)] for j in range(k))
-        counts = np.multiply.outer(counts, axis)
-    return np.maximum(counts, 1) if layer.count_include_pad else counts
+        windows = sum(counted[slice(j, j + (m - 1) * s + 1, s)] for j in range(k))
+        counts = np.multiply.outer(counts, windows)
+    return counts
 
 
 def lppool(call: Call) -> Array:
