@@ -1,0 +1,97 @@
+"""The graph: nodes in topological order, each a layer, its inputs and its block path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from convcalc.dims import Shape
+    from convcalc.layers.base import Layer
+
+
+class Edge(NamedTuple):
+    """One tensor: output number ``output`` of node number ``node``."""
+
+    node: int
+    output: int = 0
+
+
+class Node:
+    """One layer in its place.
+
+    Attributes:
+        name: unique dotted name, such as ``layer1.0.conv1``.
+        layer: the layer; a graph input is a layer whose ``op`` is ``input``.
+        inputs: the edges it reads, in order.
+        outputs: the shapes it writes, one an output (channels, then spatial sizes).
+    """
+
+    __slots__ = ("inputs", "layer", "name", "outputs")
+
+    def __init__(self, name: str, layer: Layer, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...]) -> None:
+        self.name = name
+        self.layer = layer
+        self.inputs = inputs
+        self.outputs = outputs
+
+    @property
+    def op(self) -> str:
+        """Registered name of the layer."""
+        return self.layer.op
+
+    @property
+    def block(self) -> str:
+        """Dotted path of the block the node stands in; empty at the top."""
+        return self.name.rpartition(".")[0]
+
+    def __repr__(self) -> str:
+        return f"Node({self.name!r}, {self.layer!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        return (self.name, self.layer, self.inputs, self.outputs) == (
+            other.name, other.layer, other.inputs, other.outputs,
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(eq=True)
+class Graph:
+    """A network.
+
+    Attributes:
+        name: what the document calls itself, or the spec line.
+        nodes: in topological order; inputs of the graph are nodes of op ``input``.
+        inputs: indices of the input nodes, in the order the document states them.
+        outputs: the edges the network returns.
+        output_names: a name for each of them.
+        variables: the document's variables with their values, after ``--set``.
+        source: where the network was published.
+        text: the spec text it was read from.
+    """
+
+    name: str
+    nodes: list[Node]
+    inputs: tuple[int, ...]
+    outputs: tuple[Edge, ...]
+    output_names: tuple[str, ...] = ()
+    variables: dict[str, Any] = field(default_factory=dict, compare=False)
+    source: str = field(default="", compare=False)
+    text: str = field(default="", compare=False, repr=False)
+    constraints: tuple[Any, ...] = field(default=(), compare=False)
+    budget: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def shape(self, edge: Edge) -> Shape:
+        """Shape of a tensor."""
+        return self.nodes[edge.node].outputs[edge.output]
+
+    def input_shapes(self, node: Node) -> tuple[Shape, ...]:
+        """Shapes a node reads, in order."""
+        nodes = self.nodes
+        return tuple(nodes[n].outputs[o] for n, o in node.inputs)
+
+    def __len__(self) -> int:
+        return len(self.nodes)

@@ -1,0 +1,69 @@
+"""The layers by registered name. A family is imported when one of its layers is first asked for."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from convcalc.layers.base import Layer
+
+_FAMILIES: Final = {
+    "conv": "conv dwconv",
+    "transposed": "convT",
+    "linear": "linear",
+    "pool": "maxpool avgpool lppool globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool unpool",
+    "norm": "bn ln gn instancenorm lrn scale",
+    "activation": (
+        "relu relu6 leakyrelu prelu elu selu gelu silu hardswish hardsigmoid sigmoid tanh softmax"
+    ),
+    "resize": "upsample",
+    "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
+    "shape": "input dropout identity flatten reshape pad crop slice split",
+    "merge": "concat add mul",
+}
+OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}
+"""Family module of every layer."""
+
+ALIASES: Final[dict[str, str]] = {
+    "batchnorm": "bn",
+    "channelshuffle": "shuffle",
+    "convtranspose": "convT",
+    "convt": "convT",
+    "deconv": "convT",
+    "dense": "linear",
+    "depthwise": "dwconv",
+    "fc": "linear",
+    "gap": "globalavgpool",
+    "gmp": "globalmaxpool",
+    "groupnorm": "gn",
+    "layernorm": "ln",
+    "resize": "upsample",
+    "sum": "add",
+    "swish": "silu",
+    "unshuffle": "pixelunshuffle",
+}
+"""Other names of layers in the spec language."""
+
+_found: dict[str, type[Layer]] = {}
+
+
+def lookup(op: str) -> type[Layer]:
+    """The class of a layer by its registered name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    found = _found.get(op)
+    if found is None:
+        name = f"convcalc.layers.{OPS[op]}"
+        __import__(name)
+        for cls in sys.modules[name].LAYERS:
+            _found[cls.op] = cls
+        found = _found[op]
+    return found
+
+
+def names() -> tuple[str, ...]:
+    """Registered names of all layers."""
+    return tuple(OPS)

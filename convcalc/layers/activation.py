@@ -1,0 +1,201 @@
+"""Activations, one mechanism for all: what an element costs, and parameters where there are any.
+
+Costs are those of the definitions: ``sigmoid(x) = 1 / (1 + exp(-x))`` is one special function,
+one addition, one division.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
+from convcalc.layers.base import Layer, Ops, Option, fill, whole
+
+
+class Activation(Layer):
+    """An elementwise function of fixed cost an element.
+
+    The value classes of this module are plain: their fields are those of ``options``.
+    """
+
+    __slots__ = ()
+    cost: ClassVar[Ops] = Ops()
+
+    def __init__(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Layer:
+        """Make the layer; see :meth:`Layer.create`."""
+        return cls(**fill(cls, inputs, values))
+
+    def _fields(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, option.field) for option in self.options)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Activation) and self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash((self.op, self._fields()))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self.op} is frozen")
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{o.field}={getattr(self, o.field)!r}" for o in self.options)
+        return f"{type(self).__name__}({fields})"
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """The cost of an element, times the elements."""
+        return self.cost.times(prod(outputs[0]))
+
+
+class ReLU(Activation):
+    """``max(x, 0)`` (Nair & Hinton 2010)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "relu"
+    cost: ClassVar[Ops] = Ops(cmp=1)
+
+
+class ReLU6(Activation):
+    """``min(max(x, 0), 6)`` (Krizhevsky 2010)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "relu6"
+    cost: ClassVar[Ops] = Ops(cmp=2)
+
+
+class LeakyReLU(Activation):
+    """``x`` where positive, else ``slope * x`` (Maas et al. 2013)."""
+
+    __slots__ = ("slope",)
+    slope: float
+    op: ClassVar[str] = "leakyrelu"
+    options: ClassVar[tuple[Option, ...]] = (Option("slope", "number", 0.01),)
+    positional: ClassVar[tuple[str, ...]] = ("slope",)
+    cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
+
+
+class PReLU(Activation):
+    """Leaky ReLU with a learned slope, one for all or one a channel (He et al. 2015)."""
+
+    __slots__ = ("channels",)
+    channels: Dim
+    op: ClassVar[str] = "prelu"
+    options: ClassVar[tuple[Option, ...]] = (Option("channels", "dim", 1),)
+    positional: ClassVar[tuple[str, ...]] = ("channels",)
+    cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> PReLU:
+        """Make the layer: 1 slope, or as many as channels arrive."""
+        channels = whole(values.get("channels", 1), "channels")
+        if not (type(channels) is int and channels == 1):
+            require(
+                equal(channels, inputs[0][0]),
+                f"prelu has {channels} slopes, but {inputs[0][0]} channels arrive",
+                field="channels",
+                hint=f"1 or {inputs[0][0]}",
+            )
+        return cls(channels=channels)
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight (channels,)``: the slopes."""
+        return {"weight": (self.channels,)}
+
+
+class ELU(Activation):
+    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al. 2016)."""
+
+    __slots__ = ("alpha",)
+    alpha: float
+    op: ClassVar[str] = "elu"
+    options: ClassVar[tuple[Option, ...]] = (Option("alpha", "number", 1.0),)
+    positional: ClassVar[tuple[str, ...]] = ("alpha",)
+    cost: ClassVar[Ops] = Ops(cmp=1, special=1, add=1, mul=1)
+
+
+class SELU(Activation):
+    """Scaled ELU with the fixed constants of Klambauer et al. 2017."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "selu"
+    cost: ClassVar[Ops] = Ops(cmp=1, special=1, add=1, mul=2)
+
+
+class GELU(Activation):
+    """``x * Phi(x)`` (Hendrycks & Gimpel 2016), exact or by its tanh approximation."""
+
+    __slots__ = ("approximate",)
+    approximate: str
+    op: ClassVar[str] = "gelu"
+    options: ClassVar[tuple[Option, ...]] = (Option("approximate", "choice", "none", choices=("none", "tanh")),)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> GELU:
+        """Make the layer."""
+        approximate = values.get("approximate") or "none"
+        if approximate not in ("none", "tanh"):
+            raise DimensionError(f"unknown approximation {approximate!r}", field="approximate", hint="none or tanh")
+        return cls(approximate=approximate)
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Exact: ``x * 0.5 * (1 + erf(x * c))``; tanh: a cubic inside, the same outside."""
+        cost = Ops(mul=3, add=1, special=1) if self.approximate == "none" else Ops(mul=6, add=2, special=1)
+        return cost.times(prod(outputs[0]))
+
+
+class SiLU(Activation):
+    """``x * sigmoid(x)`` (Elfwing et al. 2017; swish)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "silu"
+    cost: ClassVar[Ops] = Ops(special=1, add=1, div=1, mul=1)
+
+
+class Hardswish(Activation):
+    """``x * relu6(x + 3) / 6`` (Howard et al. 2019)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "hardswish"
+    cost: ClassVar[Ops] = Ops(add=1, cmp=2, div=1, mul=1)
+
+
+class Hardsigmoid(Activation):
+    """``relu6(x + 3) / 6`` (Howard et al. 2019)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "hardsigmoid"
+    cost: ClassVar[Ops] = Ops(add=1, cmp=2, div=1)
+
+
+class Sigmoid(Activation):
+    """``1 / (1 + exp(-x))``."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "sigmoid"
+    cost: ClassVar[Ops] = Ops(special=1, add=1, div=1)
+
+
+class Tanh(Activation):
+    """Hyperbolic tangent."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "tanh"
+    cost: ClassVar[Ops] = Ops(special=1)
+
+
+class Softmax(Activation):
+    """``exp(x - max) / sum(exp(x - max))`` over the channels, at every position."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "softmax"
+    cost: ClassVar[Ops] = Ops(cmp=1, add=2, special=1, div=1)
+
+
+LAYERS = (
+    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Hardswish, Hardsigmoid, Sigmoid, Tanh, Softmax,
+)  # fmt: skip

@@ -1,0 +1,297 @@
+"""What every layer is: a frozen dataclass of hyper-parameters with its local formulas.
+
+A layer never sees a graph. Its methods take the shapes that arrive (channels, then spatial
+sizes, no batch) and answer with shapes and counts, in plain arithmetic that works on every
+carrier of :mod:`convcalc.dims`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+
+from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, is_symbolic, require
+
+
+class _Marker:
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+REQUIRED: Final = _Marker("REQUIRED")
+"""Default of an option that must be given."""
+
+INFER: Final = _Marker("INFER")
+"""Default of an option that is taken from the shapes that arrive."""
+
+Padding: TypeAlias = tuple[Any, ...]
+"""One entry an axis: ``(before, after)`` or the name of a convention."""
+
+CONVENTIONS: Final = ("same", "same_upper", "same_lower", "valid", "full", "causal")
+
+
+class Option(NamedTuple):
+    """One hyper-parameter as the spec language sees it.
+
+    ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
+    ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
+    ``shape``, ``ints``; ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim``
+    and ``axes``.
+    """
+
+    field: str
+    kind: str
+    default: Any = REQUIRED
+    short: str | None = None
+    choices: tuple[str, ...] = ()
+    minimum: int = 1
+    aliases: tuple[str, ...] = ()
+
+
+class Ops(NamedTuple):
+    """Executed scalar operations outside the multiply-accumulates, by kind."""
+
+    add: Dim = 0
+    mul: Dim = 0
+    cmp: Dim = 0
+    div: Dim = 0
+    special: Dim = 0
+
+    def times(self, count: Dim) -> Ops:
+        """The operations of ``count`` elements."""
+        return Ops(*(n * count for n in self))
+
+
+NO_OPS: Final = Ops()
+
+
+class Layer:
+    """Base of every layer.
+
+    Class attributes:
+        op: registered name.
+        options: the hyper-parameters in the order the spec prints them.
+        positional: fields that may be given without a key, in order; a pair given as
+            ``in->out`` is written as the two fields joined by ``->``.
+        arity: smallest and largest number of inputs (``None``: any number).
+        view: the output shares the storage of the input (it has no memory of its own).
+        source: where the layer was proposed or is defined.
+    """
+
+    __slots__ = ()
+
+    op: ClassVar[str]
+    options: ClassVar[tuple[Option, ...]] = ()
+    positional: ClassVar[tuple[str, ...]] = ()
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    view: ClassVar[bool] = False
+    source: ClassVar[str] = ""
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Layer:
+        """Make the layer from the shapes that arrive and the options given.
+
+        ``values`` holds evaluated options by field name, absent where not given; per-axis
+        values may be one number for all axes. Missing ones are filled from defaults or, where
+        the default is ``INFER``, from the shapes.
+
+        Raises:
+            DimensionError: an option is missing, out of range or does not fit the input.
+        """
+        return cls(**fill(cls, inputs, values))
+
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs; ``("",)`` for a layer with one."""
+        return ("",)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Shapes of the outputs, one for each of :meth:`output_names`.
+
+        Raises:
+            DimensionError: the layer does not fit the shapes.
+        """
+        return (inputs[0],)
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of the trainable arrays by name (``weight``, ``bias``)."""
+        return {}
+
+    def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of the arrays that are stored but not trained."""
+        return {}
+
+    def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
+        """Multiply-accumulates for one sample, padded positions included, biases not."""
+        return 0
+
+    def valid_macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
+        """:meth:`macs` less those that only multiply padding."""
+        return self.macs(inputs, outputs)
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Scalar operations outside the multiply-accumulates, for one sample."""
+        return NO_OPS
+
+
+def whole(value: Any, field: str, minimum: int = 1) -> Dim:
+    """A dimension, after checking that it is a whole number not below ``minimum``.
+
+    Raises:
+        DimensionError: a fraction, no number, or too small.
+    """
+    if type(value) is int:
+        if value < minimum:
+            what = "at least 1" if minimum == 1 else "0 or more" if minimum == 0 else f"at least {minimum}"
+            raise DimensionError(f"{field} must be {what}, got {value}", field=field, hint=what)
+        return value
+    if isinstance(value, (float, Fraction)):
+        if value == int(value):
+            return whole(int(value), field, minimum)
+        raise DimensionError(
+            f"{field} must be a whole number, got {float(value):g}",
+            field=field,
+            hint="floor(), round() or make_divisible() around the value",
+        )
+    if value is UNKNOWN or is_symbolic(value) or is_array(value):
+        require(value >= minimum, f"{field} must be at least {minimum}, got {value}", field=field)
+        return value
+    raise DimensionError(f"{field} must be a whole number, got {value!r}", field=field, hint="a number")
+
+
+def axes(value: Any, field: str, rank: int, minimum: int = 1) -> tuple[Dim, ...]:
+    """One whole number an axis, from one for all axes or one each.
+
+    Raises:
+        DimensionError: the number of axes is wrong or a value is out of range.
+    """
+    items = value if isinstance(value, tuple) else (value,) * rank
+    if len(items) == 1 and rank > 1:
+        items = items * rank
+    if len(items) != rank:
+        raise DimensionError(
+            f"{field} has {len(items)} axes, the input has {rank}",
+            field=field,
+            hint=f"one number, or {rank} joined by 'x'",
+        )
+    return tuple(whole(item, field, minimum) for item in items)
+
+
+def pads(value: Any, field: str, rank: int) -> Padding:
+    """Padding an axis, from one number, one pair, one convention, or one of these an axis.
+
+    Raises:
+        DimensionError: negative, or the number of axes is wrong.
+    """
+    items = value if isinstance(value, tuple) else (value,) * rank
+    if len(items) == 1 and rank > 1:
+        items = items * rank
+    if len(items) != rank:
+        raise DimensionError(
+            f"{field} has {len(items)} axes, the input has {rank}",
+            field=field,
+            hint=f"one number, before:after, or {rank} of them joined by 'x'",
+        )
+    found: list[Any] = []
+    for item in items:
+        if isinstance(item, str):
+            if item not in CONVENTIONS:
+                raise DimensionError(f"unknown {field} {item!r}", field=field, hint="one of " + ", ".join(CONVENTIONS))
+            found.append("same" if item == "same_upper" else item)
+        elif isinstance(item, tuple):
+            if len(item) != 2:
+                raise DimensionError(f"{field} of {len(item)} sides", field=field, hint="before:after")
+            found.append((whole(item[0], field, 0), whole(item[1], field, 0)))
+        else:
+            side = whole(item, field, 0)
+            found.append((side, side))
+    return tuple(found)
+
+
+def stated(value: Any, arriving: Dim, field: str) -> Dim:
+    """The channels that arrive, after checking them against those stated.
+
+    Raises:
+        DimensionError: they differ.
+    """
+    if value is None or value is INFER:
+        return arriving
+    value = whole(value, field)
+    require(
+        equal(value, arriving),
+        f"{field} is {value}, but {arriving} arrive",
+        field=field,
+        hint=f"{arriving}, or nothing: it is taken from the input",
+    )
+    return value if arriving is UNKNOWN else arriving
+
+
+def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked values of all options of a layer, by field.
+
+    An ``INFER`` option becomes the channels that arrive. Choices and flags were checked by the
+    reader; numbers become floats where they are fractions.
+
+    Raises:
+        DimensionError: an option is missing or out of range.
+    """
+    rank = len(inputs[0]) - 1 if inputs else 0
+    found: dict[str, Any] = {}
+    for field, kind, default, _, _, minimum, _ in cls.options:
+        value = values.get(field)
+        if value is None:
+            if default is REQUIRED:
+                raise DimensionError(f"{cls.op} needs {field}", hint=f"{field}=..., such as '{_example(cls)}'")
+            value = default
+        if default is INFER:
+            value = stated(value, inputs[0][0], field)
+        elif value is None:
+            pass
+        elif kind == "dim":
+            value = whole(value, field, minimum)
+        elif kind == "axes":
+            if rank == 0:
+                raise DimensionError(
+                    f"{cls.op} needs spatial axes, got a flat input of {inputs[0][0]}",
+                    hint="an input such as 3x224x224; 'reshape 64x7x7' makes a map",
+                )
+            value = axes(value, field, rank, minimum)
+        elif kind == "padding":
+            value = pads(value, field, rank)
+        elif kind == "number" and isinstance(value, Fraction):
+            value = float(value)
+        found[field] = value
+    return found
+
+
+def _example(cls: type[Layer]) -> str:
+    words = [cls.op]
+    for option in cls.options:
+        if option.default is REQUIRED:
+            key = option.short or f"{option.field}="
+            words.append("64" if option.field in ("out_channels", "out_features") else f"{key}3")
+    return " ".join(words)
+
+
+def spatial(layer: str, shape: Shape) -> tuple[Dim, ...]:
+    """The spatial sizes of a shape.
+
+    Raises:
+        DimensionError: the input is flat.
+    """
+    if len(shape) < 2:
+        raise DimensionError(
+            f"{layer} needs spatial axes, got a flat input of {shape[0]}",
+            hint="an input such as 3x224x224; 'reshape 64x7x7' makes a map",
+        )
+    return shape[1:]
+
+
+def show(shape: Shape) -> str:
+    """A shape as people write it."""
+    return "x".join(map(str, shape))

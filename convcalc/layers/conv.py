@@ -1,0 +1,197 @@
+"""Convolution and depthwise convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from convcalc.dims import Dim, DimensionError, Shape, divides, equal, prod, require
+from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill, show, stated, whole
+from convcalc.layers.window import output_size, resolve, valid_pairs
+
+MODES = ("zeros", "reflect", "replicate", "circular")
+_SHARED = (
+    Option("kernel", "axes", short="k"),
+    Option("stride", "axes", 1, "s"),
+    Option("padding", "padding", 0, "p"),
+    Option("dilation", "axes", 1, "d"),
+)
+_LAST = (Option("bias", "flag", True), Option("padding_mode", "choice", "zeros", choices=MODES))
+
+
+def divisors(number: int, most: int = 12) -> str:
+    """The divisors of a number, for hints."""
+    if number > 10**6:
+        return f"a divisor of {number}"
+    found = [str(n) for n in range(1, min(number, 4096) + 1) if number % n == 0]
+    return "one of " + ", ".join(found[:most]) + (", ..." if len(found) > most else "")
+
+
+def check_groups(groups: Dim, channels: Dim, field: str) -> None:
+    """Groups must divide the channels.
+
+    Raises:
+        DimensionError: they do not.
+    """
+    require(
+        divides(groups, channels),
+        f"groups {groups} do not divide {field} {channels}",
+        field="groups",
+        hint=divisors(channels) if type(channels) is int else f"a divisor of {channels}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Conv(Layer):
+    """Convolution, grouped and dilated, in one to three spatial dimensions.
+
+    Every axis: ``o = floor((i + before + after - (d*(k - 1) + 1)) / s) + 1``. Weights
+    ``(out, in/groups, kernel...)``; ``macs = out * o... * in/groups * k...``.
+
+    Source: Dumoulin & Visin 2016; groups from Krizhevsky et al. 2012; dilation from Yu & Koltun 2016.
+    """
+
+    in_channels: Dim
+    out_channels: Dim
+    kernel: tuple[Dim, ...]
+    stride: tuple[Dim, ...]
+    padding: Padding
+    dilation: tuple[Dim, ...]
+    groups: Dim
+    bias: bool
+    padding_mode: str
+
+    op: ClassVar[str] = "conv"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("in_channels", "dim", INFER, aliases=("in",)),
+        Option("out_channels", "dim", aliases=("out",)),
+        *_SHARED,
+        Option("groups", "dim", 1, "g"),
+        *_LAST,
+    )
+    positional: ClassVar[tuple[str, ...]] = ("in_channels->out_channels",)
+    source: ClassVar[str] = "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Conv:
+        """Make the layer; see :meth:`Layer.create`."""
+        return cls(**fill(cls, inputs, values))
+
+    def pads(self, shape: Shape) -> tuple[tuple[Dim, Dim], ...]:
+        """Padding before and after, an axis, for an input of this shape."""
+        return tuple(
+            resolve(*args) for args in zip(self.padding, shape[1:], self.kernel, self.stride, self.dilation, strict=True)
+        )
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``(out_channels, o...)``."""
+        shape = inputs[0]
+        check_groups(self.groups, self.in_channels, "in_channels")
+        check_groups(self.groups, self.out_channels, "out_channels")
+        sizes = []
+        for axis, ((before, after), i, k, s, d) in enumerate(
+            zip(self.pads(shape), shape[1:], self.kernel, self.stride, self.dilation, strict=True)
+        ):
+            if self.padding_mode != "zeros":
+                check_mode(self.padding_mode, before, after, i)
+            sizes.append(output_size(i, k, s, d, before, after, axis=axis))
+        return ((self.out_channels, *sizes),)
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight (out, in/groups, kernel...)`` and ``bias (out,)``."""
+        weight = (self.out_channels, self.in_channels // self.groups, *self.kernel)
+        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+
+    def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
+        """``o... * out * in/groups * k...``."""
+        return prod(outputs[0][1:]) * self._channels() * prod(self.kernel)
+
+    def _channels(self) -> Dim:
+        return self.out_channels * (self.in_channels // self.groups)
+
+    def valid_macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
+        """MACs that read the input; copies that reflect, replicate and circular make count as input."""
+        if self.padding_mode != "zeros":
+            return self.macs(inputs, outputs)
+        shape = inputs[0]
+        pairs = prod(
+            valid_pairs(i, k, s, d, before, o)
+            for (before, _), i, k, s, d, o in zip(
+                self.pads(shape), shape[1:], self.kernel, self.stride, self.dilation, outputs[0][1:], strict=True
+            )
+        )
+        return pairs * self._channels()
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """One addition an output for the bias."""
+        return Ops(add=prod(outputs[0])) if self.bias else Ops()
+
+
+class DepthwiseConv(Conv):
+    """Depthwise convolution: every channel is a group, with ``multiplier`` filters each.
+
+    Source: Sifre 2014; Howard et al. 2017, MobileNets.
+    """
+
+    __slots__ = ()
+
+    op: ClassVar[str] = "dwconv"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("in_channels", "dim", INFER, aliases=("in",)),
+        Option("out_channels", "dim", INFER, aliases=("out",)),
+        *_SHARED,
+        Option("multiplier", "dim", None),
+        *_LAST,
+    )
+    source: ClassVar[str] = "Howard et al. 2017, MobileNets"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> DepthwiseConv:
+        """Make the layer: ``out_channels`` is ``multiplier * in_channels``, or a multiple given."""
+        channels = stated(values.get("in_channels"), inputs[0][0], "in_channels")
+        multiplier = values.get("multiplier")
+        out = values.get("out_channels")
+        if multiplier is not None:
+            product = whole(multiplier, "multiplier") * channels
+            if out is not None:
+                require(
+                    equal(whole(out, "out_channels"), product),
+                    f"multiplier {multiplier} gives {product} channels, not {out}",
+                    field="multiplier",
+                    hint="one of multiplier and out_channels",
+                )
+            out = product
+        out = channels if out is None else whole(out, "out_channels")
+        require(
+            divides(channels, out),
+            f"a depthwise convolution of {channels} channels cannot give {out}",
+            field="out_channels",
+            hint=f"a multiple of {channels}",
+        )
+        rest = {k: v for k, v in values.items() if k not in ("out_channels", "multiplier")}
+        found = fill(cls, inputs, rest)
+        del found["multiplier"]
+        found["out_channels"] = out
+        return cls(groups=channels, **found)
+
+
+def check_mode(mode: str, before: Dim, after: Dim, size: Dim) -> None:
+    """Padding taken from the input must fit it.
+
+    Raises:
+        DimensionError: reflection of the whole input or more, or a second turn around it.
+    """
+    for side in (before, after):
+        if mode == "reflect":
+            require(side < size, f"reflect padding {side} needs a larger input than {size}", field="padding", hint=f"at most {size - 1}")
+        elif mode == "circular":
+            require(side <= size, f"circular padding {side} is more than the input {size}", field="padding", hint=f"at most {size}")
+
+
+def mismatch(what: str, shapes: tuple[Shape, ...], hint: str) -> DimensionError:
+    """Inputs whose shapes do not go together."""
+    return DimensionError(f"{what} cannot join {' and '.join(map(show, shapes))}", hint=hint)
+
+
+LAYERS = (Conv, DepthwiseConv)

@@ -1,0 +1,119 @@
+"""Layers that join tensors: concatenation, addition, multiplication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, prod, require, total
+from convcalc.layers.base import Layer, Ops, Option, show
+
+
+@dataclass(frozen=True, slots=True)
+class Concat(Layer):
+    """Concatenation along one axis, the channels (0) unless told otherwise."""
+
+    axis: int
+
+    op: ClassVar[str] = "concat"
+    arity: ClassVar[tuple[int, int | None]] = (1, None)
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Concat:
+        """Make the layer; all sizes but those of the axis must agree."""
+        axis = values.get("axis", 0)
+        rank = len(inputs[0])
+        if type(axis) is not int or not 0 <= axis < rank:
+            raise DimensionError(f"no axis {axis} in {show(inputs[0])}", field="axis", hint=f"0 to {rank - 1}")
+        return cls(axis)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The sum along the axis."""
+        first = inputs[0]
+        for shape in inputs[1:]:
+            if len(shape) != len(first):
+                raise DimensionError(f"concat cannot join {show(first)} and {show(shape)}", hint="inputs of one rank")
+            for a, (x, y) in enumerate(zip(first, shape, strict=True)):
+                if a != self.axis:
+                    require(
+                        equal(x, y),
+                        f"concat cannot join {show(first)} and {show(shape)}",
+                        hint="equal sizes on every other axis",
+                    )
+        joined = total(shape[self.axis] for shape in inputs)
+        return ((*first[: self.axis], joined, *first[self.axis + 1 :]),)
+
+
+def broadcast(op: str, inputs: tuple[Shape, ...]) -> Shape:
+    """The common shape of inputs that agree, or are 1, on every axis.
+
+    Raises:
+        DimensionError: they do not.
+    """
+    first = inputs[0]
+    result = list(first)
+    for shape in inputs[1:]:
+        if len(shape) != len(first):
+            raise DimensionError(f"{op} cannot join {show(first)} and {show(shape)}", hint="inputs of one rank")
+        for a, size in enumerate(shape):
+            one = result[a]
+            if type(size) is int and size == 1:
+                continue
+            if type(one) is int and one == 1:
+                result[a] = size
+                continue
+            require(
+                equal(one, size),
+                f"{op} cannot join {show(first)} and {show(shape)}",
+                hint="equal shapes, or 1 where they differ",
+            )
+            if one is UNKNOWN:
+                result[a] = size
+    return tuple(result)
+
+
+class _Elementwise(Layer):
+    __slots__ = ()
+
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The common shape; sizes of 1 are repeated."""
+        return (broadcast(self.op, inputs),)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(self.op)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Add(_Elementwise):
+    """Sum of its inputs, with broadcasting: ``(m - 1)`` additions an element for m inputs."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "add"
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """``m - 1`` additions an element."""
+        return Ops(add=(len(inputs) - 1) * prod(outputs[0]))
+
+
+class Mul(_Elementwise):
+    """Product of its inputs, with broadcasting (the gate of squeeze-and-excitation)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "mul"
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """``m - 1`` multiplications an element."""
+        count: Dim = (len(inputs) - 1) * prod(outputs[0])
+        return Ops(mul=count)
+
+
+LAYERS = (Concat, Add, Mul)

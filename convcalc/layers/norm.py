@@ -1,0 +1,235 @@
+"""Normalisation, and the learned scale a channel.
+
+Batch normalisation at inference is one multiplication and one addition an element. The others
+compute their statistics from what arrives; over ``g`` groups of ``n`` elements each that is, an
+element: one addition for the mean, one to centre, a square and an addition for the variance, and
+a multiplication to scale; a group: two divisions, an addition of eps, a square root and a
+reciprocal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
+from convcalc.layers.base import INFER, Layer, Ops, Option, fill, show, whole
+from convcalc.layers.conv import check_groups
+
+_AFFINE = Option("affine", "flag", True)
+_EPS = Option("eps", "number", 1e-5)
+_CHANNELS = Option("channels", "dim", INFER)
+
+
+def _statistics(elements: Dim, groups: Dim, weight: bool, bias: bool) -> Ops:
+    return Ops(
+        add=elements * (3 + bias) + groups,
+        mul=elements * (2 + weight),
+        div=3 * groups,
+        special=groups,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNorm(Layer):
+    """Batch normalisation with stored statistics (Ioffe & Szegedy 2015)."""
+
+    channels: Dim
+    affine: bool
+    track: bool
+    eps: float
+
+    op: ClassVar[str] = "bn"
+    options: ClassVar[tuple[Option, ...]] = (_CHANNELS, _AFFINE, Option("track", "flag", True), _EPS)
+    positional: ClassVar[tuple[str, ...]] = ("channels",)
+    source: ClassVar[str] = "Ioffe & Szegedy 2015"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> BatchNorm:
+        """Make the layer; see :meth:`Layer.create`."""
+        return cls(**fill(cls, inputs, values))
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight`` and ``bias``, one a channel, where affine."""
+        return {"weight": (self.channels,), "bias": (self.channels,)} if self.affine else {}
+
+    def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``running_mean`` and ``running_var``, one a channel, where tracked."""
+        return {"running_mean": (self.channels,), "running_var": (self.channels,)} if self.track else {}
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """One multiplication and one addition an element."""
+        return Ops(add=1, mul=1).times(prod(outputs[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNorm(Layer):
+    """Layer normalisation, over everything or over the channels at each position (Ba et al. 2016)."""
+
+    over: str
+    affine: bool
+    bias: bool
+    eps: float
+    shape: tuple[Dim, ...]
+
+    op: ClassVar[str] = "ln"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("over", "choice", "all", choices=("all", "channels")),
+        _AFFINE,
+        Option("bias", "flag", True),
+        _EPS,
+        Option("shape", "shape", INFER),
+    )
+    source: ClassVar[str] = "Ba et al. 2016"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> LayerNorm:
+        """Make the layer; a shape that is stated must be the one normalised over."""
+        over = values.get("over") or "all"
+        expected = inputs[0][:1] if over == "channels" else inputs[0]
+        shape = values.get("shape")
+        if shape is not None:
+            shape = shape if isinstance(shape, tuple) else (shape,)
+            hint = show(expected) + ", or over=channels for one a channel"
+            if len(shape) != len(expected):
+                raise DimensionError(f"shape {show(shape)} is not what arrives: {show(expected)}", field="shape", hint=hint)
+            for a, b in zip(shape, expected, strict=True):
+                a = whole(a, "shape")
+                require(equal(a, b), f"shape {show(shape)} is not what arrives: {show(expected)}", field="shape", hint=hint)
+        rest = {k: v for k, v in values.items() if k != "shape"}
+        found = fill(cls, inputs, rest)
+        found["shape"] = expected
+        return cls(**found)
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight`` and ``bias`` of the shape normalised over, where affine."""
+        if not self.affine:
+            return {}
+        return {"weight": self.shape, "bias": self.shape} if self.bias else {"weight": self.shape}
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Statistics over one group, or over one group a position."""
+        groups = prod(outputs[0][1:]) if self.over == "channels" else 1
+        return _statistics(prod(outputs[0]), groups, self.affine, self.affine and self.bias)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNorm(Layer):
+    """Normalisation over groups of channels (Wu & He 2018)."""
+
+    groups: Dim
+    channels: Dim
+    affine: bool
+    eps: float
+
+    op: ClassVar[str] = "gn"
+    options: ClassVar[tuple[Option, ...]] = (Option("groups", "dim", short="g"), _CHANNELS, _AFFINE, _EPS)
+    positional: ClassVar[tuple[str, ...]] = ("groups",)
+    source: ClassVar[str] = "Wu & He 2018"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> GroupNorm:
+        """Make the layer; the groups must divide the channels."""
+        found = fill(cls, inputs, values)
+        check_groups(found["groups"], found["channels"], "channels")
+        return cls(**found)
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight`` and ``bias``, one a channel, where affine."""
+        return {"weight": (self.channels,), "bias": (self.channels,)} if self.affine else {}
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Statistics over every group."""
+        return _statistics(prod(outputs[0]), self.groups, self.affine, self.affine)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceNorm(Layer):
+    """Normalisation of every channel over its map (Ulyanov et al. 2016)."""
+
+    channels: Dim
+    affine: bool
+    eps: float
+
+    op: ClassVar[str] = "instancenorm"
+    options: ClassVar[tuple[Option, ...]] = (_CHANNELS, Option("affine", "flag", False), _EPS)
+    positional: ClassVar[tuple[str, ...]] = ("channels",)
+    source: ClassVar[str] = "Ulyanov et al. 2016"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> InstanceNorm:
+        """Make the layer; a flat input has no map to normalise over."""
+        if len(inputs[0]) < 2:
+            raise DimensionError(f"instancenorm needs spatial axes, got a flat input of {inputs[0][0]}", hint="ln")
+        return cls(**fill(cls, inputs, values))
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight`` and ``bias``, one a channel, where affine."""
+        return {"weight": (self.channels,), "bias": (self.channels,)} if self.affine else {}
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Statistics over every channel."""
+        return _statistics(prod(outputs[0]), self.channels, self.affine, self.affine)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalResponseNorm(Layer):
+    """``x / (k + alpha/size * sum of squares of size channels around)^beta`` (Krizhevsky et al. 2012).
+
+    The scaling of ``alpha`` by the size is that of Caffe, PyTorch and ONNX.
+    """
+
+    size: Dim
+    alpha: float
+    beta: float
+    k: float
+
+    op: ClassVar[str] = "lrn"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("size", "dim"),
+        Option("alpha", "number", 1e-4),
+        Option("beta", "number", 0.75),
+        Option("k", "number", 1.0),
+    )
+    positional: ClassVar[tuple[str, ...]] = ("size",)
+    source: ClassVar[str] = "Krizhevsky et al. 2012, section 3.3"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> LocalResponseNorm:
+        """Make the layer; see :meth:`Layer.create`."""
+        return cls(**fill(cls, inputs, values))
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """A square, ``size`` additions and one of k, a scaling, a power and a division an element."""
+        return Ops(add=self.size + 1, mul=2, div=1, special=1).times(prod(outputs[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale(Layer):
+    """A learned factor, and where wanted an offset, a channel (layer scale: Touvron et al. 2021)."""
+
+    channels: Dim
+    bias: bool
+
+    op: ClassVar[str] = "scale"
+    options: ClassVar[tuple[Option, ...]] = (_CHANNELS, Option("bias", "flag", False))
+    positional: ClassVar[tuple[str, ...]] = ("channels",)
+    source: ClassVar[str] = "Touvron et al. 2021, CaiT"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Scale:
+        """Make the layer; see :meth:`Layer.create`."""
+        return cls(**fill(cls, inputs, values))
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight`` and, where there is an offset, ``bias``."""
+        weight = {"weight": (self.channels,)}
+        return {**weight, "bias": (self.channels,)} if self.bias else weight
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """One multiplication, and one addition for the offset, an element."""
+        return Ops(mul=1, add=int(self.bias)).times(prod(outputs[0]))
+
+
+LAYERS = (BatchNorm, LayerNorm, GroupNorm, InstanceNorm, LocalResponseNorm, Scale)

@@ -1,0 +1,164 @@
+"""Layers that only move values: shuffles, shifts, permutations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from convcalc.dims import Dim, DimensionError, Shape, divides, require
+from convcalc.layers.base import Layer, Option, fill, show, spatial
+from convcalc.layers.conv import divisors
+
+_MODE = Option("mode", "choice", "crd", choices=("crd", "dcr"))
+
+
+@dataclass(frozen=True, slots=True)
+class PixelShuffle(Layer):
+    """Channels to space: ``C / r^n`` channels, every size times ``r`` (Shi et al. 2016).
+
+    ``crd`` takes the channel first, as PyTorch; ``dcr`` the position first, as ONNX and TensorFlow.
+    """
+
+    factor: Dim
+    mode: str
+
+    op: ClassVar[str] = "pixelshuffle"
+    options: ClassVar[tuple[Option, ...]] = (Option("factor", "dim"), _MODE)
+    positional: ClassVar[tuple[str, ...]] = ("factor",)
+    source: ClassVar[str] = "Shi et al. 2016, ESPCN"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> PixelShuffle:
+        """Make the layer; ``r^n`` must divide the channels."""
+        spatial(cls.op, inputs[0])
+        return cls(**fill(cls, inputs, values))
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``(C / r^n, r*i...)``."""
+        channels, *sizes = inputs[0]
+        block = self.factor ** len(sizes)
+        require(
+            divides(block, channels),
+            f"{channels} channels do not divide into {self.factor}^{len(sizes)} = {block} positions",
+            field="factor",
+            hint=f"a multiple of {block} channels",
+        )
+        return ((channels // block, *(i * self.factor for i in sizes)),)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelUnshuffle(Layer):
+    """Space to channels: the inverse of :class:`PixelShuffle`."""
+
+    factor: Dim
+    mode: str
+
+    op: ClassVar[str] = "pixelunshuffle"
+    options: ClassVar[tuple[Option, ...]] = (Option("factor", "dim"), _MODE)
+    positional: ClassVar[tuple[str, ...]] = ("factor",)
+    source: ClassVar[str] = "Shi et al. 2016, ESPCN"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> PixelUnshuffle:
+        """Make the layer; the factor must divide every size."""
+        spatial(cls.op, inputs[0])
+        return cls(**fill(cls, inputs, values))
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``(C * r^n, i/r...)``."""
+        channels, *sizes = inputs[0]
+        for i in sizes:
+            hint = divisors(i) if type(i) is int else f"a divisor of {i}"
+            require(divides(self.factor, i), f"factor {self.factor} does not divide the size {i}", field="factor", hint=hint)
+        return ((channels * self.factor ** len(sizes), *(i // self.factor for i in sizes)),)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift(Layer):
+    """Every group of channels moved by one offset of the kernel; no parameters, no arithmetic.
+
+    ``C // prod(kernel)`` channels a tap in row-major order; those left over stay in place.
+
+    Source: Wu et al. 2018, Shift.
+    """
+
+    kernel: tuple[Dim, ...]
+    dilation: tuple[Dim, ...]
+
+    op: ClassVar[str] = "shift"
+    options: ClassVar[tuple[Option, ...]] = (Option("kernel", "axes", 3, "k"), Option("dilation", "axes", 1, "d"))
+    source: ClassVar[str] = "Wu et al. 2018, Shift: a zero FLOP, zero parameter alternative to spatial convolutions"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Shift:
+        """Make the layer; the kernel must be odd, to have a centre."""
+        layer = cls(**fill(cls, inputs, values))
+        for k in layer.kernel:
+            hint = f"{k - 1} or {k + 1}" if type(k) is int else "an odd kernel"
+            require((k % 2) > 0 if type(k) is int else True, f"a shift kernel must be odd, got {k}", field="kernel", hint=hint)
+        return layer
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelShuffle(Layer):
+    """Channels as ``(g, C/g)``, transposed: each group then reads from all groups.
+
+    Source: Zhang et al. 2018, ShuffleNet.
+    """
+
+    groups: Dim
+
+    op: ClassVar[str] = "shuffle"
+    options: ClassVar[tuple[Option, ...]] = (Option("groups", "dim", short="g"),)
+    positional: ClassVar[tuple[str, ...]] = ("groups",)
+    source: ClassVar[str] = "Zhang et al. 2018, ShuffleNet"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> ChannelShuffle:
+        """Make the layer; the groups must divide the channels."""
+        layer = cls(**fill(cls, inputs, values))
+        channels = inputs[0][0]
+        require(
+            divides(layer.groups, channels),
+            f"groups {layer.groups} do not divide {channels} channels",
+            field="groups",
+            hint=divisors(channels) if type(channels) is int else f"a divisor of {channels}",
+        )
+        return layer
+
+
+@dataclass(frozen=True, slots=True)
+class Permute(Layer):
+    """Axes in another order; 0 is the channels."""
+
+    order: tuple[int, ...]
+
+    op: ClassVar[str] = "permute"
+    options: ClassVar[tuple[Option, ...]] = (Option("order", "ints"),)
+    positional: ClassVar[tuple[str, ...]] = ("order",)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Permute:
+        """Make the layer; every axis once."""
+        rank = len(inputs[0])
+        order = values.get("order")
+        if order is None:
+            raise DimensionError("permute needs its order", hint="order=(1,0,2)")
+        order = order if isinstance(order, tuple) else (order,)
+        if not all(type(a) is int for a in order) or sorted(order) != list(range(rank)):
+            raise DimensionError(
+                f"order ({','.join(map(str, order))}) is no order of the {rank} axes of {show(inputs[0])}",
+                field="order",
+                hint=f"each of 0 to {rank - 1} once",
+            )
+        return cls(tuple(order))
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The sizes in the new order."""
+        return (tuple(inputs[0][a] for a in self.order),)
+
+
+
+
+LAYERS = (PixelShuffle, PixelUnshuffle, Shift, ChannelShuffle, Permute)

@@ -1,0 +1,116 @@
+"""Upsampling and resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from convcalc.dims import Dim, DimensionError, Shape, floor_div, prod, require
+from convcalc.layers.base import Layer, Ops, Option, axes, fill, spatial
+
+MODES = ("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline")
+_TAPS = {"linear": 2, "cubic": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Upsample(Layer):
+    """Resizing by a factor (``o = floor(i * scale)``) or to a size.
+
+    Interpolation is separable, one pass an axis from the first to the last. ``linear`` reads 2
+    taps, ``cubic`` 4 (Keys 1981, a = -0.75); ``spline`` is the natural cubic spline through the
+    samples, whose second derivatives solve a tridiagonal system a line.
+    """
+
+    scale: tuple[Any, ...] | None
+    size: tuple[Dim, ...] | None
+    mode: str
+    align_corners: bool
+
+    op: ClassVar[str] = "upsample"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("scale", "ints", None),
+        Option("size", "axes", None),
+        Option("mode", "choice", "nearest", choices=MODES),
+        Option("align_corners", "flag", False),
+    )
+    source: ClassVar[str] = "Keys 1981 (cubic); de Boor 1978 (natural spline)"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Upsample:
+        """Make the layer; exactly one of scale and size."""
+        rank = len(spatial("upsample", inputs[0]))
+        scale, size = values.get("scale"), values.get("size")
+        if (scale is None) == (size is None):
+            raise DimensionError("upsample needs one of scale and size", hint="scale=2, size=64x64 or like=NAME")
+        rest = {k: v for k, v in values.items() if k not in ("scale", "size")}
+        found = fill(cls, inputs, rest)
+        mode = found["mode"]
+        if {"bilinear": 2, "bicubic": 2, "trilinear": 3}.get(mode, rank) != rank:
+            raise DimensionError(
+                f"{mode} interpolation needs {2 if mode.startswith('bi') else 3} spatial axes, got {rank}",
+                field="mode",
+                hint="linear or cubic, which work on any number of axes",
+            )
+        found["mode"] = mode = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
+        if mode.startswith("nearest") and found["align_corners"]:
+            raise DimensionError("nearest interpolation has no align_corners", field="align_corners", hint="false")
+        found["size"] = None if size is None else axes(size, "size", rank)
+        found["scale"] = None if scale is None else _factors(scale, rank)
+        if mode == "spline":
+            for i in inputs[0][1:]:
+                require(i >= 2, f"a spline needs 2 samples or more, got {i}", field="mode", hint="linear or nearest")
+        return cls(**found)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``floor(i * scale)`` an axis, or the size."""
+        channels, *sizes = inputs[0]
+        if self.size is not None:
+            return ((channels, *self.size),)
+        assert self.scale is not None
+        found = []
+        for i, factor in zip(sizes, self.scale, strict=True):
+            size = floor_div(i * factor.numerator, factor.denominator) if isinstance(factor, Fraction) else i * factor
+            require(size >= 1, f"scale {factor} leaves nothing of {i}", field="scale", hint="a larger scale")
+            found.append(size)
+        return ((channels, *found),)
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Taps times the elements each pass writes; for splines also the solution of each line."""
+        if self.mode.startswith("nearest"):
+            return Ops()
+        channels, *before = inputs[0]
+        after = outputs[0][1:]
+        mul: Dim = 0
+        add: Dim = 0
+        for axis in range(len(after)):
+            written = channels * prod(after[: axis + 1]) * prod(before[axis + 1 :])
+            if self.mode == "spline":
+                lines = channels * prod(after[:axis]) * prod(before[axis + 1 :])
+                unknowns = lines * (before[axis] - 2)
+                mul = mul + 3 * unknowns + 4 * written
+                add = add + 5 * unknowns + 4 * written
+            else:
+                mul = mul + _TAPS[self.mode] * written
+                add = add + _TAPS[self.mode] * written
+        return Ops(add=add, mul=mul)
+
+
+def _factors(scale: Any, rank: int) -> tuple[Any, ...]:
+    items = scale if isinstance(scale, tuple) else (scale,) * rank
+    items = items * rank if len(items) == 1 else items
+    if len(items) != rank:
+        raise DimensionError(f"scale has {len(items)} axes, the input has {rank}", field="scale", hint="one factor an axis")
+    found = []
+    for item in items:
+        if isinstance(item, float):
+            item = Fraction(item).limit_denominator(10**6)
+        if isinstance(item, Fraction) and item.denominator == 1:
+            item = item.numerator
+        require(item > 0, f"scale must be positive, got {item}", field="scale", hint="2, 1.5, 1/2")
+        found.append(item)
+    return tuple(found)
+
+
+LAYERS = (Upsample,)

@@ -1,0 +1,283 @@
+"""Layers that change shapes and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, prod, require, total
+from convcalc.layers.base import Layer, Option, Padding, axes, fill, pads, show, spatial, whole
+from convcalc.layers.conv import check_mode
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Layer):
+    """What a network reads."""
+
+    shape: tuple[Dim, ...]
+
+    op: ClassVar[str] = "input"
+    arity: ClassVar[tuple[int, int | None]] = (0, 0)
+    options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
+    positional: ClassVar[tuple[str, ...]] = ("shape",)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Input:
+        """Make the input from its shape."""
+        return cls(tuple(values["shape"]))
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The shape."""
+        return (self.shape,)
+
+
+class _Plain(Layer):
+    """A layer without hyper-parameters."""
+
+    __slots__ = ()
+    view: ClassVar[bool] = True
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(self.op)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Identity(_Plain):
+    """Nothing."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "identity"
+
+
+class Flatten(_Plain):
+    """All axes in one, channels first."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "flatten"
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``(C * i...,)``."""
+        return ((prod(inputs[0]),),)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout(Layer):
+    """Nothing at inference (Srivastava et al. 2014)."""
+
+    p: float
+
+    op: ClassVar[str] = "dropout"
+    options: ClassVar[tuple[Option, ...]] = (Option("p", "number", 0.5),)
+    positional: ClassVar[tuple[str, ...]] = ("p",)
+    view: ClassVar[bool] = True
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Dropout:
+        """Make the layer; the probability is from 0 to 1."""
+        layer = cls(**fill(cls, inputs, values))
+        if not 0 <= layer.p <= 1:
+            raise DimensionError(f"p must be a probability, got {layer.p}", field="p", hint="0 to 1")
+        return layer
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape(Layer):
+    """The same elements in another shape."""
+
+    shape: tuple[Dim, ...]
+
+    op: ClassVar[str] = "reshape"
+    options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
+    positional: ClassVar[tuple[str, ...]] = ("shape",)
+    view: ClassVar[bool] = True
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Reshape:
+        """Make the layer; the elements must be as many."""
+        shape = values.get("shape")
+        if shape is None:
+            raise DimensionError("reshape needs its shape", hint="reshape 64x7x7")
+        shape = shape if isinstance(shape, tuple) else (shape,)
+        if len(shape) > 4:
+            raise DimensionError(f"a shape of {len(shape)} sizes", field="shape", hint="channels and up to three sizes")
+        shape = tuple(whole(size, "shape") for size in shape)
+        have, want = prod(inputs[0]), prod(shape)
+        require(
+            equal(have, want),
+            f"{show(inputs[0])} has {have} elements, {show(shape)} has {want}",
+            field="shape",
+            hint=f"a shape of {have} elements",
+        )
+        return cls(shape)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The shape."""
+        return (self.shape,)
+
+
+@dataclass(frozen=True, slots=True)
+class Pad(Layer):
+    """Padding as a layer of its own: a constant, or taken from the input."""
+
+    padding: Padding
+    mode: str
+    value: float
+
+    op: ClassVar[str] = "pad"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("padding", "padding", short="p"),
+        Option("mode", "choice", "zeros", choices=("zeros", "constant", "reflect", "replicate", "circular")),
+        Option("value", "number", 0),
+    )
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Pad:
+        """Make the layer; conventions need a kernel, which padding alone has not."""
+        spatial(cls.op, inputs[0])
+        layer = cls(**fill(cls, inputs, values))
+        if any(isinstance(p, str) for p in layer.padding):
+            raise DimensionError("a pad layer has no kernel to follow", field="padding", hint="numbers")
+        if layer.value and layer.mode not in ("constant", "zeros"):
+            raise DimensionError(f"mode {layer.mode} pads no value", field="value", hint="mode=constant")
+        return layer
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``before + i + after`` an axis."""
+        channels, *sizes = inputs[0]
+        for (before, after), i in zip(self.padding, sizes, strict=True):
+            check_mode(self.mode, before, after, i)
+        return ((channels, *(b + i + a for (b, a), i in zip(self.padding, sizes, strict=True))),)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop(Layer):
+    """Sizes cut before and after, an axis; from a wanted size, the centre (the odd one cut after)."""
+
+    amounts: Padding
+
+    op: ClassVar[str] = "crop"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("amounts", "padding", None),
+        Option("size", "axes", None),
+    )
+    positional: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Crop:
+        """Make the layer; exactly one of amounts and size."""
+        sizes = spatial(cls.op, inputs[0])
+        amounts, size = values.get("amounts"), values.get("size")
+        if (amounts is None) == (size is None):
+            raise DimensionError("crop needs one of amounts and size", hint="amounts=2, size=56x56 or like=NAME")
+        if size is not None:
+            found = []
+            for i, wanted in zip(sizes, axes(size, "size", len(sizes)), strict=True):
+                require(wanted <= i, f"cannot crop {i} to {wanted}", field="size", hint=f"at most {i}")
+                before = floor_div(i - wanted, 2)
+                found.append((before, i - wanted - before))
+            return cls(tuple(found))
+        layer = cls(pads(amounts, "amounts", len(sizes)))
+        if any(isinstance(p, str) for p in layer.amounts):
+            raise DimensionError("a crop has no kernel to follow", field="amounts", hint="numbers")
+        return layer
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``i - before - after`` an axis."""
+        channels, *sizes = inputs[0]
+        found = []
+        for (before, after), i in zip(self.amounts, sizes, strict=True):
+            require(
+                i - before - after >= 1, f"cropping {before}:{after} leaves nothing of {i}", field="amounts",
+                hint=f"less than {i} in all",
+            )  # fmt: skip
+            found.append(i - before - after)
+        return ((channels, *found),)
+
+
+def _axis(value: Any, shape: Shape) -> int:
+    if type(value) is not int or not -len(shape) <= value < len(shape):
+        raise DimensionError(f"no axis {value} in {show(shape)}", field="axis", hint=f"0 to {len(shape) - 1}")
+    return value % len(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Layer):
+    """Part of one axis, the channels (0) unless told otherwise; negatives count from the end."""
+
+    start: Dim
+    stop: Dim
+    axis: int
+
+    op: ClassVar[str] = "slice"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("start", "dim", 0, minimum=0),
+        Option("stop", "dim", None, minimum=0),
+        Option("axis", "dim", 0, minimum=0),
+    )
+    positional: ClassVar[tuple[str, ...]] = ("start", "stop")
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Slice:
+        """Make the layer; the range must not be empty."""
+        axis = _axis(values.get("axis", 0), inputs[0])
+        size = inputs[0][axis]
+        start, stop = values.get("start"), values.get("stop")
+        start = 0 if start is None else whole(start, "start", -(10**18))
+        stop = size if stop is None else whole(stop, "stop", -(10**18))
+        start = start + size if type(start) is int and start < 0 else start
+        stop = stop + size if type(stop) is int and stop < 0 else stop
+        if stop is not UNKNOWN and start is not UNKNOWN:
+            require(start >= 0, f"start {start} lies before the axis of {size}", field="start", hint=f"0 to {size}")
+            require(stop <= size, f"stop {stop} lies beyond the axis of {size}", field="stop", hint=f"at most {size}")
+            require(start < stop, f"nothing between {start} and {stop}", field="stop", hint="start below stop")
+        return cls(start, stop, axis)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``stop - start`` on the axis."""
+        shape = inputs[0]
+        return ((*shape[: self.axis], self.stop - self.start, *shape[self.axis + 1 :]),)
+
+
+@dataclass(frozen=True, slots=True)
+class Split(Layer):
+    """One axis cut into parts, each an output: ``NAME.0``, ``NAME.1``, ..."""
+
+    sizes: tuple[Dim, ...]
+    axis: int
+
+    op: ClassVar[str] = "split"
+    options: ClassVar[tuple[Option, ...]] = (Option("sizes", "ints"), Option("axis", "dim", 0, minimum=0))
+    positional: ClassVar[tuple[str, ...]] = ("sizes",)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Split:
+        """Make the layer; the sizes must add up to the axis."""
+        axis = _axis(values.get("axis", 0), inputs[0])
+        size = inputs[0][axis]
+        sizes = values.get("sizes")
+        if sizes is None:
+            raise DimensionError("split needs its sizes", hint="split (32,32)")
+        sizes = tuple(whole(s, "sizes") for s in (sizes if isinstance(sizes, tuple) else (sizes,)))
+        require(
+            equal(total(sizes), size), f"the parts {'+'.join(map(str, sizes))} do not add up to {size}", field="sizes",
+            hint=f"sizes that add up to {size}",
+        )  # fmt: skip
+        return cls(sizes, axis)
+
+    def output_names(self) -> tuple[str, ...]:
+        """The numbers of the parts."""
+        return tuple(map(str, range(len(self.sizes)))) if len(self.sizes) > 1 else ("",)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """One shape a part."""
+        shape = inputs[0]
+        return tuple((*shape[: self.axis], size, *shape[self.axis + 1 :]) for size in self.sizes)
+
+
+LAYERS = (Input, Identity, Flatten, Dropout, Reshape, Pad, Crop, Slice, Split)

@@ -1,0 +1,190 @@
+"""Windows that slide along one axis: padding conventions, output sizes, pairs that count.
+
+Everything here is about one axis: input size ``i``, kernel ``k``, stride ``s``, dilation ``d``,
+padding before and after, output size ``o``. Output position ``j`` meets input position
+``j*s + t*d - before`` with tap ``t``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convcalc.dims import (
+    UNKNOWN,
+    Dim,
+    DimensionError,
+    ceil_div,
+    floor_div,
+    is_array,
+    is_symbolic,
+    maximum,
+    minimum,
+    require,
+)
+
+
+def effective(k: Dim, d: Dim) -> Dim:
+    """Extent of a dilated kernel: ``d*(k - 1) + 1`` (Dumoulin & Visin 2016, section 5.1)."""
+    return d * (k - 1) + 1
+
+
+def resolve(padding: Any, i: Dim, k: Dim, s: Dim, d: Dim) -> tuple[Dim, Dim]:
+    """Padding before and after, of a pair or of a convention.
+
+    ``same`` is TensorFlow's and Keras's SAME and ONNX's SAME_UPPER: ``ceil(i/s)`` outputs, total
+    padding ``max((o - 1)*s + k_eff - i, 0)``, the odd one after; ``same_lower`` puts it before.
+    """
+    if not isinstance(padding, str):
+        before, after = padding
+        return before, after
+    extent = effective(k, d)
+    if padding == "valid":
+        return 0, 0
+    if padding == "full":
+        return extent - 1, extent - 1
+    if padding == "causal":
+        return extent - 1, 0
+    total = maximum((ceil_div(i, s) - 1) * s + extent - i, 0)
+    small = floor_div(total, 2)
+    return (total - small, small) if padding == "same_lower" else (small, total - small)
+
+
+def output_size(i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, after: Dim, *, axis: int, field: str = "kernel") -> Dim:
+    """``floor((i + before + after - k_eff) / s) + 1`` (Dumoulin & Visin 2016, relationship 6).
+
+    Raises:
+        DimensionError: the kernel is larger than the padded input.
+    """
+    extent = effective(k, d)
+    room = i + before + after - extent
+    require(
+        room >= 0,
+        _too_large(i, k, d, before, after, axis) if type(room) is int and room < 0 else "the kernel exceeds the padded input",
+        field=field,
+        hint=f"a kernel of at most {i + before + after}, more padding, or a larger input",
+    )
+    return floor_div(room, s) + 1
+
+
+def _too_large(i: Dim, k: Dim, d: Dim, before: Dim, after: Dim, axis: int) -> str:
+    extent = effective(k, d)
+    kernel = f"kernel {k}" + (f" at dilation {d} (extent {extent})" if d != 1 else "")
+    padded = f"input {i}" + (f" padded to {i + before + after}" if before + after else "")
+    return f"{kernel} is larger than the {padded} on axis {axis}"
+
+
+def valid_pairs(i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, o: Dim) -> Dim:
+    """Number of (output, tap) pairs that read a real input, not padding.
+
+    Of the ``k*o`` pairs, output ``j`` reads before the input with the taps ``t`` of
+    ``t*d < before - j*s``: that is ``min(k, ceil((before - j*s) / d))`` taps where positive. Since
+    no pair reads on both sides, ``k*o`` less these, less their mirror image, is exact. Seen from
+    the last output backwards, the overhang on the far side is
+    ``(o - 1)*s + (k - 1)*d + 1 - i - before``. Only the outputs that overhang are visited, so the
+    cost does not grow with the input.
+    """
+    far = (o - 1) * s + (k - 1) * d + 1 - i - before
+    return k * o - _missed(before, k, s, d, o) - _missed(far, k, s, d, o)
+
+
+def _missed(overhang: Dim, k: Dim, s: Dim, d: Dim, o: Dim) -> Dim:
+    """Sum over outputs ``j`` of ``min(k, max(0, ceil((overhang - j*s) / d)))``."""
+    if type(overhang) is int and type(k) is int and type(s) is int and type(d) is int and type(o) is int:
+        return _missed_int(overhang, k, s, d, o)
+    if UNKNOWN in (overhang, k, s, d, o):
+        return UNKNOWN
+    if any(map(is_array, (overhang, k, s, d, o))):
+        import numpy as np
+
+        return np.vectorize(_missed_int, otypes=[object])(overhang, k, s, d, o)
+    return _missed_symbolic(overhang, k, s, d, o)
+
+
+def _missed_int(overhang: int, k: int, s: int, d: int, o: int) -> int:
+    """The sum in closed form: whole kernels first, then a floor sum over the partial ones."""
+    overhang, k, s, d, o = int(overhang), int(k), int(s), int(d), int(o)
+    if overhang <= 0 or o <= 0:
+        return 0
+    count = min(o, -(-overhang // s))
+    # The first outputs miss every tap: overhang - j*s > (k - 1)*d.
+    full = min(count, max(0, -(-(overhang - (k - 1) * d) // s))) if overhang > (k - 1) * d else 0
+    rest = count - full
+    # sum of ceil((overhang - j*s)/d) for j in [full, count), as floors from the last term upwards
+    last = overhang - (count - 1) * s + d - 1
+    return full * k + _floor_sum(rest, d, s, last)
+
+
+def _floor_sum(n: int, m: int, a: int, b: int) -> int:
+    """Sum of ``floor((a*i + b) / m)`` for ``i`` from 0 to ``n - 1``, by Euclid's algorithm.
+
+    Graham, Knuth & Patashnik, Concrete Mathematics, section 3.5.
+    """
+    total = 0
+    while n > 0:
+        if a >= m:
+            total += n * (n - 1) // 2 * (a // m)
+            a %= m
+        if b >= m:
+            total += n * (b // m)
+            b %= m
+        top = a * n + b
+        if top < m:
+            break
+        n, b = top // m, top % m
+        m, a = a, m
+    return total
+
+
+def _missed_symbolic(overhang: Dim, k: Dim, s: Dim, d: Dim, o: Dim) -> Dim:
+    """The sum written out where its number of terms is a number, else as a symbolic sum."""
+    import sympy
+
+    bound = _bound(overhang, s)
+    if bound is not None:
+        result: Dim = 0
+        for j in range(bound):
+            taps = ceil_div(maximum(overhang - j * s, 0), d)
+            missed = minimum(taps, k)
+            if is_symbolic(o) or type(o) is not int:
+                missed = missed if _certain(o > j) else missed * sympy.Piecewise((1, o > j), (0, True))
+            elif j >= o:
+                break
+            result = result + missed
+        return result
+    j = sympy.Dummy("j", integer=True, nonnegative=True)
+    term = sympy.Min(k, sympy.ceiling(sympy.Max(overhang - j * s, 0) / d))
+    return sympy.Sum(term, (j, 0, o - 1))
+
+
+def _certain(condition: Any) -> bool:
+    return bool(condition == True)  # noqa: E712  (SymPy's own true)
+
+
+def _bound(overhang: Dim, s: Dim) -> int | None:
+    """Most outputs that can overhang, where that is a number of at most 64."""
+    if type(s) is not int:
+        return None
+    if type(overhang) is int:
+        terms = max(0, -(-overhang // s))
+        return terms if terms <= 64 else None
+    return None
+
+
+def checked_padding(before: Dim, after: Dim, extent: Dim, field: str = "padding") -> None:
+    """Pool windows must meet the input: padding is at most half the effective kernel.
+
+    Raises:
+        DimensionError: it is more.
+    """
+    for side in (before, after):
+        require(
+            2 * side <= extent,
+            f"pool padding {side} is more than half the kernel {extent}",
+            field=field,
+            hint=f"at most {extent // 2}" if type(extent) is int else "at most half the kernel",
+        )
+
+
+def refuse(message: str, field: str | None = None, hint: str | None = None) -> DimensionError:
+    """A dimension error, to raise."""
+    return DimensionError(message, field=field, hint=hint)

@@ -1,0 +1,141 @@
+"""Errors of the spec language: the place, what was expected, the nearest valid name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from convcalc.spec.source import Source, Text
+
+MAX_PROBLEMS: Final = 20
+_SHOWN: Final = 110
+
+
+class Problem:
+    """One fault of a spec at its place."""
+
+    __slots__ = ("column", "expected", "file", "length", "line", "message", "nearest", "text")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str = "<spec>",
+        line: int = 1,
+        column: int = 1,
+        length: int = 1,
+        text: str = "",
+        expected: str | None = None,
+        nearest: str | None = None,
+    ) -> None:
+        self.message = message
+        self.file = file
+        self.line = line
+        self.column = column
+        self.length = length
+        self.text = text
+        self.expected = expected
+        self.nearest = nearest
+
+    @classmethod
+    def at(
+        cls,
+        text: Text,
+        start: int,
+        end: int,
+        message: str,
+        *,
+        expected: str | None = None,
+        nearest: str | None = None,
+    ) -> Problem:
+        """The fault in characters ``start`` to ``end`` of a text."""
+        index = text.locate(start)
+        length = max(1, min(end, len(text.value)) - start)
+        return cls.in_source(text.source, index, length, message, expected=expected, nearest=nearest)
+
+    @classmethod
+    def in_source(
+        cls,
+        source: Source,
+        index: int,
+        length: int,
+        message: str,
+        *,
+        expected: str | None = None,
+        nearest: str | None = None,
+    ) -> Problem:
+        """The fault at a character of a source."""
+        line, column = source.position(min(index, len(source.text)))
+        shown = source.line(line)
+        length = max(1, min(length, len(shown) - column + 1))
+        return cls(
+            message,
+            file=source.name,
+            line=line,
+            column=column,
+            length=length,
+            text=shown,
+            expected=expected,
+            nearest=nearest,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fault as JSON holds it."""
+        return {name: _printable(getattr(self, name)) for name in self.__slots__}
+
+    def __str__(self) -> str:
+        message = _printable(self.message)
+        lines = [f"{_printable(self.file)}:{self.line}:{self.column}: {message}"]
+        if self.text.strip():
+            text, column, length = self.text.replace("\t", " "), self.column, self.length
+            if len(text) > _SHOWN:
+                cut = max(0, min(column - _SHOWN // 3, len(text) - _SHOWN))
+                text = ("..." if cut else "") + text[cut : cut + _SHOWN]
+                column -= cut - (3 if cut else 0)
+                length = min(length, max(1, len(text) - column + 1))
+            shown = "".join(c if c.isprintable() else "?" for c in _printable(text))
+            lines += [f"    {shown}", "    " + " " * (column - 1) + "^" * length]
+        if self.expected:
+            lines.append(f"  expected {_printable(self.expected)}")
+        if self.nearest:
+            lines.append(f"  did you mean {_printable(self.nearest)}?")
+        return "\n".join(lines)
+
+
+def _printable(value: Any) -> Any:
+    """Replace what no terminal or JSON file can hold (lone surrogates)."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value
+
+
+class SpecError(ValueError):
+    """A spec that cannot be read, with every fault found in it.
+
+    Attributes:
+        problems: the faults, in the order of the text.
+    """
+
+    def __init__(self, problems: Problem | Sequence[Problem]) -> None:
+        self.problems: list[Problem] = [problems] if isinstance(problems, Problem) else list(problems)
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All faults as JSON holds them."""
+        return {"errors": [p.to_dict() for p in self.problems]}
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to a misspelt one, or None where none is close."""
+    candidates = sorted({k for k in known if k})
+    lowered = {}
+    for candidate in candidates:
+        lowered.setdefault(candidate.lower(), candidate)
+    if name.lower() in lowered:
+        return lowered[name.lower()]
+    if len(name) > 60:
+        return None
+    from difflib import get_close_matches
+
+    found = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    return lowered[found[0]] if found else None

@@ -1,0 +1,93 @@
+"""Documents that come with convcalc: the zoo and the library of blocks.
+
+Files are read when they are asked for; the index of blocks is made from the signatures, without
+parsing YAML.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from convcalc.spec.errors import Problem, SpecError, nearest_name
+
+if TYPE_CHECKING:
+    from convcalc.spec.document import Block, Document
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_SIGNATURE = re.compile(r"^  ([A-Za-z_]\w*)(?:\(.*\))?:", re.MULTILINE)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+@lru_cache(maxsize=1)
+def zoo_names() -> tuple[str, ...]:
+    """Names of the networks that come with convcalc."""
+    return tuple(sorted(f[:-5] for f in os.listdir(os.path.join(_ROOT, "zoo")) if f.endswith(".yaml")))
+
+
+def zoo_text(name: str) -> str:
+    """Text of a network's document.
+
+    Raises:
+        KeyError: there is no such network.
+    """
+    if name not in zoo_names():
+        raise KeyError(name)
+    return _read(os.path.join(_ROOT, "zoo", f"{name}.yaml"))
+
+
+@lru_cache(maxsize=1)
+def _block_files() -> dict[str, str]:
+    """File of every library block."""
+    index = {}
+    folder = os.path.join(_ROOT, "blocks")
+    for file in sorted(os.listdir(folder)):
+        if file.endswith(".yaml"):
+            for name in _SIGNATURE.findall(_read(os.path.join(folder, file))):
+                index[name] = file
+    return index
+
+
+def block_names() -> tuple[str, ...]:
+    """Names of the blocks every spec can call."""
+    return tuple(sorted(_block_files()))
+
+
+def has_block(name: str) -> bool:
+    """Whether the library has a block of this name."""
+    return name in _block_files()
+
+
+def block_text(name: str) -> str:
+    """Text of the definition of one library block."""
+    text = _read(os.path.join(_ROOT, "blocks", _block_files()[name]))
+    match = re.search(rf"^  {name}(?:\(.*\))?:", text, re.MULTILINE)
+    assert match is not None
+    stop = re.compile(r"^(?:  \S|\S)", re.MULTILINE).search(text, match.end())
+    return text[match.start() : stop.start() if stop else len(text)].rstrip() + "\n"
+
+
+@lru_cache(maxsize=64)
+def _block_document(file: str) -> Document:
+    from convcalc.spec import compile_document
+    from convcalc.spec.source import Source
+
+    return compile_document(Source(f"blocks/{file}", _read(os.path.join(_ROOT, "blocks", file))))
+
+
+def block(name: str) -> Block:
+    """Definition of a library block.
+
+    Raises:
+        SpecError: there is none.
+    """
+    file = _block_files().get(name)
+    if file is None:
+        raise SpecError(Problem(f"unknown block {name!r}", nearest=nearest_name(name, block_names())))
+    return _block_document(file).blocks[name]

@@ -1,0 +1,191 @@
+"""YAML text to nodes that know their place, with every size bounded.
+
+Spec files are untrusted. Events of PyYAML's safe loader are composed here without recursion:
+no tags, no duplicate keys, bounded depth, no alias into itself. An alias shares its node, so
+nothing grows; whoever copies a node's content counts what it copies.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from convcalc.spec.errors import Problem, SpecError
+from convcalc.spec.source import Source, Text
+
+MAX_TEXT: Final = 32_000_000
+"""Longest document, in characters."""
+MAX_DEPTH: Final = 200
+"""Deepest nesting of sequences and mappings."""
+
+
+class Node:
+    """A node of the document; ``start`` and ``end`` are indices into the source."""
+
+    __slots__ = ("end", "source", "start")
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        self.source = source
+        self.start = start
+        self.end = end
+
+    kind = "nothing"
+
+    def fault(self, message: str, expected: str | None = None, nearest: str | None = None) -> SpecError:
+        """A spec error at this node."""
+        return SpecError(self.problem(message, expected, nearest))
+
+    def problem(self, message: str, expected: str | None = None, nearest: str | None = None) -> Problem:
+        """A fault at this node."""
+        return Problem.in_source(
+            self.source, self.start, self.end - self.start, message, expected=expected, nearest=nearest
+        )
+
+
+class Scalar(Node):
+    """A scalar; ``plain`` unless quoted; ``flow`` where it stands inside ``[...]`` or ``{...}``."""
+
+    __slots__ = ("flow", "plain", "text")
+    kind = "a value"
+
+    def __init__(self, text: Text, plain: bool, flow: bool) -> None:
+        super().__init__(text.source, text.start, text.end)
+        self.text = text
+        self.plain = plain
+        self.flow = flow
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was written (``key:``) or ``null``."""
+        return self.plain and self.text.value in ("", "null", "~", "Null", "NULL")
+
+
+class Sequence(Node):
+    """A list."""
+
+    __slots__ = ("items",)
+    kind = "a list"
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        super().__init__(source, start, end)
+        self.items: list[Node] = []
+
+
+class Mapping(Node):
+    """Key and value pairs in the order written."""
+
+    __slots__ = ("entries",)
+    kind = "a mapping"
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        super().__init__(source, start, end)
+        self.entries: dict[str, tuple[Scalar, Node]] = {}
+
+
+def compose(source: Source) -> Node | None:
+    """The root node of a document, None where it is empty.
+
+    Raises:
+        SpecError: no YAML, or beyond the bounds.
+    """
+    import yaml
+
+    if len(source.text) > MAX_TEXT:
+        raise SpecError(Problem(f"document longer than {MAX_TEXT:,} characters", file=source.name))
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return _compose(source, yaml.parse(source.text, Loader=loader), yaml)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = "no valid YAML: " + " ".join(filter(None, (error.context, error.problem)))
+        raise SpecError(Problem.in_source(source, mark.index if mark else 0, 1, message)) from None
+    except yaml.reader.ReaderError as error:
+        raise SpecError(
+            Problem.in_source(source, min(error.position, len(source.text)), 1, f"no valid YAML: {error.reason}")
+        ) from None
+    except yaml.YAMLError as error:
+        raise SpecError(Problem(f"no valid YAML: {error}", file=source.name)) from None
+    except UnicodeError:
+        bad = next((i for i, c in enumerate(source.text) if 0xD800 <= ord(c) <= 0xDFFF), 0)
+        raise SpecError(Problem.in_source(source, bad, 1, "no valid text: a lone surrogate")) from None
+
+
+def _compose(source: Source, events: Any, yaml: Any) -> Node | None:
+    root: Node | None = None
+    stack: list[Sequence | Mapping] = []
+    keys: list[Scalar | None] = []
+    flow = 0
+    anchors: dict[str, Node] = {}
+    opened: list[str | None] = []
+    documents = 0
+
+    def place(node: Node) -> None:
+        nonlocal root
+        if not stack:
+            root = node
+            return
+        top = stack[-1]
+        if isinstance(top, Sequence):
+            top.items.append(node)
+            return
+        key = keys[-1]
+        if key is None:
+            if not isinstance(node, Scalar):
+                raise node.fault(f"a key cannot be {node.kind}", "a name")
+            name = node.text.value
+            if name in top.entries:
+                line = source.position(top.entries[name][0].start)[0]
+                raise node.fault(f"key {name!r} is given twice (first in line {line})")
+            keys[-1] = node
+        else:
+            top.entries[key.text.value] = (key, node)
+            keys[-1] = None
+
+    def mark(event: Any, node: Node) -> None:
+        tag = getattr(event, "tag", None)
+        if tag is not None and not tag.startswith("tag:yaml.org,2002:") and tag != "!":
+            raise node.fault(f"tag {tag!r} is not allowed", "plain YAML without tags")
+
+    for event in events:
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            text = Text(event.value, source, event.start_mark.index, event.end_mark.index)
+            scalar = Scalar(text, event.style is None, flow > 0)
+            mark(event, scalar)
+            if event.anchor:
+                anchors[event.anchor] = scalar
+            place(scalar)
+        elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+            node: Sequence | Mapping
+            cls = Sequence if kind is yaml.SequenceStartEvent else Mapping
+            node = cls(source, event.start_mark.index, event.end_mark.index)
+            mark(event, node)
+            if len(stack) >= MAX_DEPTH:
+                raise node.fault(f"nested deeper than {MAX_DEPTH} levels")
+            place(node)
+            stack.append(node)
+            keys.append(None)
+            opened.append(event.anchor)
+            flow += bool(event.flow_style)
+        elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+            node = stack.pop()
+            keys.pop()
+            anchor = opened.pop()
+            if source.text[node.start : node.start + 1] in ("[", "{"):
+                flow -= flow > 0
+                node.end = event.end_mark.index
+            if anchor:
+                anchors[anchor] = node
+        elif kind is yaml.AliasEvent:
+            place_at = Node(source, event.start_mark.index, event.end_mark.index)
+            if event.anchor not in anchors:
+                raise place_at.fault(f"unknown alias, or an alias into itself: {event.anchor!r}")
+            place(anchors[event.anchor])
+        elif kind is yaml.DocumentStartEvent:
+            documents += 1
+            if documents > 1:
+                raise Node(source, event.start_mark.index, event.start_mark.index + 3).fault(
+                    "a second document in one file", "one document"
+                )
+    if isinstance(root, Scalar) and root.empty:
+        return None
+    return root
