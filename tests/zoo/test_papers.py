@@ -28,6 +28,9 @@ EXACT: dict[str, tuple[dict[str, Any], int, int, str]] = {
     "inception_v1": ({}, 6_998_552, 0, "BVLC GoogLeNet without auxiliary heads"),
     "xception": ({}, 22_855_952, 54_528, "Keras applications: 22,910,480 in all"),
     "inception_v4": ({}, 42_679_816, 63_168, "timm inception_v4"),
+    "inception_resnet_v2": ({}, 55_843_464, 60_544, "timm inception_resnet_v2"),
+    "res2net50": ({}, 25_699_120, 59_492, "timm res2net50_26w_4s"),
+    "mixer_b16": ({}, 59_880_472, 0, "timm mixer_b16_224"),
     "seresnet50": ({}, 28_088_024, 53_120, "timm seresnet50"),
     "dilated_resnet50": ({}, 25_557_032, 53_120, "torchvision, replace_stride_with_dilation=[F, T, T]"),
     "convmixer_1536_20": ({}, 51_625_960, 125_952, "timm convmixer_1536_20"),
@@ -61,6 +64,9 @@ def test_exact(name: str) -> None:
 MACS = {
     "xception": (8_355_355_496, 2_048_000),
     "inception_v4": (12_252_438_624, 1_536_000),
+    "inception_resnet_v2": (13_154_258_016, 1_536_000),
+    "res2net50": (4_253_118_464, 2_048_000),
+    "mixer_b16": (115_605_504, 12_486_162_432),
     "seresnet50": (4_089_651_200, 2_048_000),
     "dilated_resnet50": (19_077_316_608, 2_048_000),
     "convmixer_1536_20": (51_097_632_768, 1_536_000),
@@ -121,6 +127,11 @@ def test_cifar_resnets_of_well_known_code() -> None:
 @pytest.mark.parametrize(("groups", "printed"), [(1, "143"), (2, "140"), (3, "137"), (4, "133"), (8, "137")])
 def test_shufflenet_v1_complexity(groups: int, printed: str) -> None:
     assert millions(counts("shufflenet_v1", groups=groups).conv_macs, 0) == printed
+
+
+def test_shufflenet_v1_twice_as_wide() -> None:
+    # Table 5: ShuffleNet 2x (g = 3) at 524 MFLOPs, here with the classifier.
+    assert millions(counts("shufflenet_v1", scale=2).macs, 0) == "524"
 
 
 def test_squeezenet_is_fifty_times_smaller_than_alexnet() -> None:
