@@ -76,12 +76,13 @@ def test_three_small_kernels_for_a_large_one(channels: int) -> None:
 @pytest.mark.parametrize("c", [24, 64])
 @pytest.mark.parametrize("t", [1, 6])
 def test_inverted_and_classic_bottleneck(c: int, t: int) -> None:
-    # Sandler et al. 2018, Table 1; weights of one unit c -> c, and two numbers a channel for each normalisation.
+    # Sandler et al. 2018, Table 1; a unit c -> c, with two numbers a channel for each normalisation.
     mid = t * c
     expansion = c * mid + 2 * mid if t > 1 else 0
-    assert params(f"inverted_residual({c}, expand={t})", f"{c}x8x8") == expansion + 9 * mid + 2 * mid + mid * c + 2 * c
+    by_hand = expansion + 9 * mid + 2 * mid + mid * c + 2 * c
+    assert params(f"inverted_residual({c}, expand={t})", f"{c}x8x8") == by_hand
     # He et al. 2016, Figure 5: 4c -> c -> c -> 4c.
-    assert params(f"bottleneck({c})", f"{4 * c}x8x8") == 4 * c * c + 9 * c * c + 4 * c * c + 2 * (c + c + 4 * c)
+    assert params(f"bottleneck({c})", f"{4 * c}x8x8") == 17 * c * c + 2 * (c + c + 4 * c)
 
 
 @pytest.mark.parametrize("g", [1, 2, 4])
@@ -91,7 +92,8 @@ def test_shuffle_unit_in_closed_form(g: int) -> None:
     assert macs(f"shuffle_unit({c}, {g})", f"{c}x10x10") == 100 * (2 * c * m // g + 9 * m)
     # And of the residual units it is compared with: ResNet hw (2cm + 9m^2), ResNeXt hw (2cm + 9m^2/g).
     assert macs(f"bottleneck({m})", f"{c}x10x10") == 100 * (2 * c * m + 9 * m * m)
-    assert macs(f"bottleneck(64, groups={g}, base={m // g})", "256x10x10") == 100 * (2 * 256 * m + 9 * m * m // g)
+    by_hand = 100 * (2 * 256 * m + 9 * m * m // g)
+    assert macs(f"bottleneck(64, groups={g}, base={m // g})", "256x10x10") == by_hand
 
 
 def test_shift_block_has_no_spatial_weights() -> None:

@@ -43,7 +43,7 @@ def test_says_what_it_is_and_where_it_comes_from(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_expanded_text_reads_back_as_the_same_graph(name: str) -> None:
     network = graph(name)
-    again = convcalc.load(printer.expand(network))
+    again = convcalc.load(printer.format_graph(network))
     assert [(n.name, n.layer, n.inputs, n.outputs) for n in again.nodes] == [
         (n.name, n.layer, n.inputs, n.outputs) for n in network.nodes
     ]
@@ -61,7 +61,9 @@ def test_every_count_is_known(name: str) -> None:
 
 
 def test_sixty_networks_each_held_to_a_published_figure() -> None:
-    held = "".join(path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py") if path != Path(__file__))
+    held = "".join(
+        path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py") if path != Path(__file__)
+    )
     networks = [name for name in NAMES if name not in BASES]
     assert len(networks) >= 60
     assert [name for name in networks if f'"{name}"' not in held] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -145,8 +146,9 @@ def test_two_towers_cost_what_two_groups_cost() -> None:
 
 
 def test_shiftnets() -> None:
-    # Wu et al. 2018, Table 5: 4.1 M and 1.1 M parameters (digits cut, see the documents), 1.4 G and 371 M FLOPs.
-    a, b, c = (counts(f"shiftnet_{x}") for x in "abc")
+    # Wu et al. 2018, Table 5: 4.1 M and 1.1 M parameters (digits cut, see the documents), 1.4 G and 371 M
+    # FLOPs.
+    a, b, c = map(counts, ("shiftnet_a", "shiftnet_b", "shiftnet_c"))
     assert (a.params, b.params) == (4_188_680, 1_183_480)
     assert millions(a.macs, 0)[:2] == "14"
     assert millions(b.macs, 0) == "371"
@@ -154,12 +156,12 @@ def test_shiftnets() -> None:
 
 
 def test_context_modules() -> None:
-    # Yu & Koltun 2016, section 3: the basic module has about 64 C^2 parameters. Weights alone are exactly that.
+    # Yu & Koltun 2016, section 3: the basic module has about 64 C^2 parameters. Its weights are just that.
     assert weights("context_module_basic") == 64 * 21**2
     # Table 1, large: 2C 2C 4C 8C 16C 32C 32C C.
     c = 21
     rows = [1, 2, 2, 4, 8, 16, 32, 32]
-    by_hand = sum(9 * a * b for a, b in zip(rows, rows[1:], strict=False)) * c * c + 32 * c * c
+    by_hand = sum(9 * a * b for a, b in pairwise(rows)) * c * c + 32 * c * c
     assert weights("context_module_large") == by_hand
     assert counts("context_module_basic").output == (21, 64, 64)
     assert counts("context_module_large").output == (21, 64, 64)
@@ -211,7 +213,7 @@ def test_segnet_encoder() -> None:
 def test_super_resolution() -> None:
     # Dong et al. 2016, section 4.3: 8,032, 24,416 and 57,184 parameters of 9-1-5, 9-3-5 and 9-5-5.
     assert [weights("srcnn", middle=k) for k in (1, 3, 5)] == [8_032, 24_416, 57_184]
-    # Dong, Loy & Tang 2016, Table 1: FSRCNN (56, 12, 4) 12,464; (48, 12, 2) 8,832 and FSRCNN-s (32, 5, 1) 3,937.
+    # Dong, Loy & Tang 2016, Table 1: FSRCNN (56, 12, 4) 12,464, (48, 12, 2) 8,832; FSRCNN-s (32, 5, 1) 3,937.
     assert weights("fsrcnn") == 12_464
     assert weights("fsrcnn", d=48, m=2) == 8_832
     assert weights("fsrcnn", d=32, s=5, m=1) == 3_937
@@ -219,7 +221,6 @@ def test_super_resolution() -> None:
     assert weights("espcn") == 25 * 64 + 9 * 64 * 32 + 9 * 32 * 9
     for name in ("srcnn", "espcn", "fsrcnn"):
         assert counts(name).output == (1, 96, 96)
-
 
     # Kim et al. 2016: twenty layers of 3x3 and 64, 664,704 weights.
     assert weights("vdsr") == 664_704
@@ -239,8 +240,8 @@ def test_super_resolution_of_every_rank(name: str, rank: int, mode: str) -> None
 
 
 def test_three_dimensional_unet() -> None:
-    # Çiçek et al. 2016, section 2.1: 19,069,955 parameters, 132x132x116 voxels in, 44x44x28 out. Normalisations
-    # are not in that count.
+    # Çiçek et al. 2016, section 2.1: 19,069,955 parameters, 132x132x116 voxels in, 44x44x28 out; the
+    # normalisations are not in that count.
     network = graph("unet3d")
     norms = sum(2 * node.outputs[0][0] for node in network.nodes if node.op == "bn")
     assert counts("unet3d").params - norms == 19_069_955
@@ -249,7 +250,7 @@ def test_three_dimensional_unet() -> None:
 
 def test_alexnet_v2() -> None:
     # Krizhevsky 2014 as TF-Slim has it, every layer a convolution: 5x5 into 4096.
-    hand = 64 * 363 + 192 * 1600 + 384 * 1728 + 384 * 3456 + 256 * 3456 + 4096 * 6400 + 4096 * 4096 + 1000 * 4096
+    hand = 64 * 363 + 192 * 1600 + 384 * 1728 + 384 * 3456 + 256 * 3456 + 4096 * (6400 + 4096 + 1000)
     assert weights("alexnet_v2") == hand
     assert counts("alexnet_v2").params == hand + 64 + 192 + 384 + 384 + 256 + 4096 + 4096 + 1000
 
@@ -268,7 +269,8 @@ def test_temporal_convolutional_network() -> None:
 
 def test_wavenet() -> None:
     # van den Oord et al. 2016, section 2.1: dilations 1, 2, ..., 512 see 1024 samples.
-    found = [node.layer.dilation[0] for node in graph("wavenet").nodes if "filter" in node.name and node.op == "conv"]
+    gates = [node for node in graph("wavenet").nodes if ".filter." in node.name and node.op == "conv"]
+    found = [node.layer.dilation[0] for node in gates]
     assert found == [2**i for i in range(10)] * 3
     assert 1 + sum(found[:10]) == 1024
     assert counts("wavenet").output == (256, 4096)
