@@ -39,22 +39,26 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
     """
     item = itemsize(report.dtype)
     written, live = _by_layer(report, item)
-    result = []
-    first = 0
-    for row in report.layers if rows is None else rows:
-        last = first + row.layers
-        result.append(
-            Footprint(row.params * item, row.buffers * item, total(written[first:last]), _largest(live[first:last]))
-        )
-        first = last
-    return result
+    if rows is None:
+        rows = report.layers
+    number = {row.name: i for i, row in enumerate(rows)}
+    outputs: list[Dim] = [0] * len(rows)
+    largest: list[Dim] = [0] * len(rows)
+    for layer, new, alive in zip(report.layers, written, live, strict=True):
+        at = _row_of(layer.name, number)
+        outputs[at] = outputs[at] + new
+        largest[at] = maximum(largest[at], alive)
+    return [
+        Footprint(row.params * item, row.buffers * item, output, alive)
+        for row, output, alive in zip(rows, outputs, largest, strict=True)
+    ]
 
 
-def _largest(sizes: Sequence[Dim]) -> Dim:
-    largest = sizes[0]
-    for size in sizes[1:]:
-        largest = maximum(largest, size)
-    return largest
+def _row_of(name: str, number: dict[str, int]) -> int:
+    """The row that a layer is, or was folded into; folded to depth 0, everything is the first."""
+    while name and name not in number:
+        name = name.rpartition(".")[0]
+    return number.get(name, 0)
 
 
 def _by_layer(report: Report, item: int) -> tuple[list[Dim], list[Dim]]:

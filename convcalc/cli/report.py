@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, ROWS, SPEC, Common, command
 from convcalc.cli.output import emit
+from convcalc.render.report import VIEWS
 
 SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, *FORM)
 
 
 def _show(common: Common, view: str) -> None:
     report = common.analyze()
-    if common.depth is not None:
-        report = report.fold(common.depth)
-    table = report.table(view, exact=common.exact)
-    order = common.choose(table, report.main_column(view))
+    rows = report.layers if common.depth is None else report.fold(common.depth)
+    table = report.table(view, exact=common.exact, rows=rows)
+    order = common.choose(table, VIEWS[view].main)
     data = None
     if common.json:
         data = report.to_dict()
-        data["layers"] = [data["layers"][i] for i in order]
+        data["layers"] = [rows[i].to_dict() for i in order]
     emit(table.rows_at(order), common.form, data)
 
 

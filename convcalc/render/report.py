@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.dims import UNKNOWN
@@ -9,8 +10,8 @@ from convcalc.render import numbers
 from convcalc.render.table import Column, Format, Table
 
 if TYPE_CHECKING:
-    from convcalc.calculators.report import Report
-    from convcalc.graph import Graph
+    from convcalc.calculators.footprint import Footprint
+    from convcalc.calculators.report import LayerReport, Report
 
 
 class Field(NamedTuple):
@@ -51,8 +52,8 @@ def _shape(key: str, title: str, priority: int, form: Format = numbers.shape) ->
     return Field(key, title, priority, form, form, False)
 
 
-def _bytes(key: str, title: str, priority: int = 0) -> Field:
-    return Field(key, title, priority, numbers.exact, numbers.human_bytes)
+def _bytes(key: str, title: str, priority: int = 0, total: bool = True) -> Field:
+    return Field(key, title, priority, numbers.exact, numbers.human_bytes, total)
 
 
 _NAME: Final = _text("name", "name")
@@ -115,7 +116,7 @@ VIEWS: Final[dict[str, View]] = {
         ),
     ),
     "shapes": View(
-        "activations",
+        "output_shape",
         (
             _NAME,
             _SPEC,
@@ -124,7 +125,22 @@ VIEWS: Final[dict[str, View]] = {
         ),
         always_exact=True,
     ),
+    "memory": View(
+        "live_bytes",
+        (
+            _NAME,
+            _SPEC,
+            _OUTPUT,
+            _bytes("param_bytes", "params", 10),
+            Field("params%", "share", 50),
+            _bytes("buffer_bytes", "buffers", 40),
+            _bytes("output_bytes", "writes", 20, total=False),
+            _bytes("live_bytes", "live", total=False),
+        ),
+        ("param_bytes", "buffer_bytes", "peak_memory_bytes"),
+    ),
 }
+"""The views by name. ``live`` is every tensor that is alive while the layer runs."""
 
 NAMED: Final[dict[str, tuple[str, Format, Format]]] = {
     "params": ("parameters", numbers.exact, numbers.human),
@@ -155,36 +171,44 @@ def shortened(text: str, length: int = 80) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def table(report: Report, graph: Graph, view: str, *, exact: bool = False) -> Table:
+def table(
+    report: Report, view: str, *, exact: bool = False, rows: Sequence[LayerReport] | None = None
+) -> Table:
     """One table of a report.
 
     Args:
         report: the counts.
-        graph: what was counted.
         view: ``summary``, ``params``, ``flops``, ``shapes`` or ``memory``.
         exact: every digit instead of human units.
+        rows: what :meth:`Report.fold` gave; every layer by default.
 
     Returns:
-        the table, with every layer in order.
+        the table, with every row in order.
     """
     chosen = VIEWS[view]
     exact = exact or chosen.always_exact
-    totals = report.totals
+    if rows is None:
+        rows = report.layers
+    prints: list[Footprint] = []
+    if any(field.key in _FOOTPRINT for field in chosen.fields):
+        from convcalc.calculators.footprint import footprints
+
+        prints = footprints(report, rows)
     columns: list[Column] = []
     values: list[list[Any]] = []
     footer: list[Any] = []
     for field in chosen.fields:
         columns.append(_column(field, exact))
-        values.append(_values(report, graph, field.key))
+        values.append(_values(report, rows, prints, field.key))
         if field.key == "name":
             footer.append("total")
         elif not field.total:
             footer.append(None)
         elif field.key.endswith("%"):
-            whole = _read(totals, field.key[:-1])
+            whole = getattr(report.totals, field.key[:-1])
             footer.append(numbers.Share(whole, whole))
         else:
-            footer.append(_read(totals, field.key))
+            footer.append(_read(report.totals, field.key))
     return Table(
         columns,
         list(zip(*values, strict=True)),
@@ -195,6 +219,9 @@ def table(report: Report, graph: Graph, view: str, *, exact: bool = False) -> Ta
     )
 
 
+_FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "output_bytes", "live_bytes")
+
+
 def _column(field: Field, exact: bool) -> Column:
     form = field.exact if exact else field.human
     if field.key.endswith("%"):
@@ -202,29 +229,39 @@ def _column(field: Field, exact: bool) -> Column:
     if form is numbers.label:
         name = field.key == "name"
         return Column(field.key, field.title, form, "left", field.priority, 14 if name else 18, name)
-    return Column(field.key.replace(".", "_"), field.title, form, priority=field.priority)
+    return Column(field.key.rpartition(".")[2], field.title, form, priority=field.priority)
 
 
-def _values(report: Report, graph: Graph, key: str) -> list[Any]:
-    layers = report.layers
+def _values(report: Report, rows: Sequence[LayerReport], prints: Sequence[Footprint], key: str) -> list[Any]:
     if key == "spec":
-        return _specs(report, graph)
+        return _specs(rows)
     if key.endswith("%"):
-        whole = _read(report.totals, key[:-1])
-        return [numbers.Share(_read(layer, key[:-1]), whole) for layer in layers]
+        whole = getattr(report.totals, key[:-1])
+        return [numbers.Share(getattr(row, key[:-1]), whole) for row in rows]
+    if key in _FOOTPRINT:
+        return [getattr(one, key) for one in prints]
     if "." in key:
-        return [_read(layer, key) for layer in layers]
-    return [getattr(layer, key) for layer in layers]
+        return [_read(row, key) for row in rows]
+    return [getattr(row, key) for row in rows]
 
 
-def _specs(report: Report, graph: Graph) -> list[str]:
+def _specs(rows: Sequence[LayerReport]) -> list[str]:
     """Each layer as the spec language writes it; a folded block by its number of layers."""
     from convcalc.spec.printer import format_layer
 
-    nodes = {node.name: node for node in graph.nodes}
-    return [
-        format_layer(nodes[layer.name].layer) if layer.name in nodes else layer.op for layer in report.layers
-    ]
+    texts: dict[int, str] = {}
+    result = []
+    for row in rows:
+        if row.node is None:
+            result.append(f"{row.layers} layer{'s' * (row.layers != 1)}")
+            continue
+        # Repeats share their layers.
+        key = id(row.node.layer)
+        text = texts.get(key)
+        if text is None:
+            text = texts[key] = format_layer(row.node.layer)
+        result.append(text)
+    return result
 
 
 def _read(counts: Any, key: str) -> Any:

@@ -1,0 +1,72 @@
+"""What Python code calls: the counts of a graph, as something that shows itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from convcalc.calculators import report as _calculators
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from convcalc.calculators.report import LayerReport
+    from convcalc.graph import Graph
+    from convcalc.render.table import Table
+
+
+class Report(_calculators.Report):
+    """Every count of a graph; see :class:`convcalc.calculators.report.Report` for its numbers.
+
+    It shows as a table in a terminal (``rich.print(report)``) and in a notebook.
+    """
+
+    def table(
+        self, view: str = "summary", *, exact: bool = False, rows: Sequence[LayerReport] | None = None
+    ) -> Table:
+        """One of the tables that the command line prints.
+
+        Args:
+            view: ``summary``, ``params``, ``flops``, ``shapes`` or ``memory``.
+            exact: every digit instead of human units.
+            rows: what :meth:`fold` gave; every layer by default.
+
+        Raises:
+            ValueError: there is no such view.
+        """
+        from convcalc.render import report
+
+        if view not in report.VIEWS:
+            raise ValueError(f"no view {view!r}: expected one of {', '.join(report.VIEWS)}")
+        return report.table(self, view, exact=exact, rows=rows)
+
+    def __str__(self) -> str:
+        from convcalc.render import text
+
+        return text.render(self.table())
+
+    def __rich__(self) -> RenderableType:
+        from convcalc.render.terminal import Fitted
+
+        return Fitted(self.table())
+
+    def _repr_html_(self) -> str:
+        from convcalc.render import html
+
+        return html.render(self.table())
+
+
+def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32") -> Report:
+    """Count parameters, buffers, MACs, operations, FLOPs, activations and memory of every layer.
+
+    Args:
+        graph: what :func:`convcalc.load` gave.
+        batch: samples in one pass; all counts but parameters and buffers scale with it.
+        dtype: ``float64``, ``float32``, ``float16``, ``bfloat16`` or ``int8``, for counts of bytes.
+
+    Raises:
+        ValueError: the batch is not positive, or the dtype is unknown.
+    """
+    report: Any = _calculators.analyze(graph, batch=batch, dtype=dtype, cls=Report)
+    assert isinstance(report, Report)
+    return report
