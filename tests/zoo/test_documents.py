@@ -36,8 +36,8 @@ def test_fits_the_schema(path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_says_what_it_is_and_where_it_comes_from(name: str) -> None:
     document = read(ZOO / f"{name}.yaml")
-    assert document["name"]
-    assert graph(name).source
+    assert document["name"] == graph(name).name
+    assert document["source"] == graph(name).source
 
 
 @pytest.mark.parametrize("name", NAMES)
