@@ -267,18 +267,19 @@ class Builder:
     def _charge(self, cost: int, text: Text, start: int, end: int) -> None:
         self.work += cost
         if self.work > self.max_work or len(self.nodes) > self.max_layers:
-            raise _LimitError(
-                Problem.at(
-                    text, start, end, f"the spec expands to more than {self.max_layers:,} layers or {self.max_work:,} steps",
-                    expected="fewer repeats, or a higher limit (max_layers)",
-                )
-            )  # fmt: skip
+            raise self._limit(Problem.at(text, start, end, ""))
+
+    def _limit(self, problem: Problem) -> _LimitError:
+        problem.message = f"the spec expands to more than {self.max_layers:,} layers or {self.max_work:,} steps"
+        problem.expected = "fewer repeats, or a higher limit (max_layers)"
+        return _LimitError(problem)
 
     # -- values -----------------------------------------------------------------------------
 
     def _formula(self, formula: Formula, env: Env) -> Any:
         if formula.word is not None and formula.word not in env:
             return formula.word
+        self.work += formula.cost
         try:
             return evaluate(formula.expr, env)
         except ExpressionError as error:
@@ -354,19 +355,21 @@ class Builder:
             name in scope.ids and name not in scope.makers
         ):
             raise fault(text, template.start, template.end, f"the name {name!r} is given twice", "another id")
-        label, count = name, 1
+        return self._numbered(name, scope)
+
+    def _numbered(self, base: str, scope: Scope) -> str:
+        """The label itself, or numbered where it is taken: ``x``, ``x_2``, ``x_3``."""
+        label = base
         while scope.prefix + label in self.used:
-            count += 1
-            label = f"{name}_{count}"
+            count = scope.counters.get("." + base, 1) + 1
+            scope.counters["." + base] = count
+            label = f"{base}_{count}"
         return label
 
     def _child(self, scope: Scope, label: str) -> Scope:
         """A scope below, of a label that is numbered where it is taken."""
-        base, count = label, 1
-        while scope.prefix + label in self.used:
-            count = max(count + 1, scope.counters.get("." + base, 1) + 1)
-            scope.counters["." + base] = count
-            label = f"{base}_{count}"
+        base = label
+        label = self._numbered(base, scope)
         self.used.add(scope.prefix + label)
         child = Scope(scope, f"{scope.prefix}{label}.")
         scope.children[label] = child
@@ -459,6 +462,9 @@ class Builder:
                 edge = yield step
                 continue
             assert isinstance(item, Item)
+            self.work += 1
+            if self.work > self.max_work:
+                raise self._limit(item.node.problem(""))
             if item.kind == "let" and item.mode != "body":
                 env = self._bind(item, env, edge)
                 continue
@@ -506,6 +512,9 @@ class Builder:
 
     def _let(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         return (yield self._body(item.body, self._bind(item, env, edge), scope, edge))
+
+    def _sequence(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        return (yield self._body(item.body, env, scope, edge))
 
     def _repeat(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         count = self._count(item, self._with_in(env, edge))
@@ -622,7 +631,7 @@ class Builder:
 
     def _call(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Step:
         block = scope.blocks.get(stage.name) or library.block(stage.name)
-        self._charge(4, stage.text, stage.start, stage.end)
+        self._charge(stage.cost, stage.text, stage.start, stage.end)
         if scope.calls >= MAX_CALLS:
             raise _LimitError(
                 Problem.at(
@@ -765,7 +774,7 @@ class Builder:
             except TypeError:
                 key = None
         if made is None:
-            self._charge(10 + len(stage.names), stage.text, stage.start, stage.end)
+            self._charge(stage.cost, stage.text, stage.start, stage.end)
             made = self._make(stage, env, scope, shapes)
             if key is not None:
                 self.memo[key] = made

@@ -32,12 +32,13 @@ _SIGNATURE: Final = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*\Z", re.DOT
 class Formula:
     """An expression with its text and the variables it reads; ``word`` if it may be a bare word."""
 
-    __slots__ = ("expr", "names", "text", "word")
+    __slots__ = ("cost", "expr", "names", "text", "word")
 
     def __init__(self, expr: Expr, text: Text, word: str | None = None) -> None:
         self.expr = expr
         self.text = text
         self.names = frozenset(expr.names())
+        self.cost = expr.size() // 4
         self.word = word
 
 
@@ -337,7 +338,9 @@ class Compiler:
                 if isinstance(item, Scalar):
                     items.extend(self._stages(item))
                 elif isinstance(item, Sequence):
-                    items.extend(self.body(item))
+                    inner = Item("sequence", item)
+                    inner.body = self.body(item)
+                    items.append(inner)
                 else:
                     items.append(self._item(item))
             except SpecError as error:

@@ -67,7 +67,7 @@ class Stage:
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
     """
 
-    __slots__ = ("args", "end", "id", "kind", "like", "name", "names", "origin", "rank", "refs", "start", "text", "withs")  # fmt: skip
+    __slots__ = ("args", "cost", "end", "id", "kind", "like", "name", "names", "origin", "rank", "refs", "start", "text", "withs")  # fmt: skip
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
         self.kind = kind
@@ -83,14 +83,18 @@ class Stage:
         self.like: Template | None = None
         self.rank: int | None = None
         self.names: tuple[str, ...] = ()
+        self.cost = 10
 
     def finish(self) -> Stage:
-        """Collect the variables the arguments read."""
+        """Collect the variables the arguments read, and what it costs to evaluate them."""
         found: set[str] = set()
+        nodes = 0
         for arg in self.args:
-            found |= arg.expr.names()
-            if arg.pair is not None:
-                found |= arg.pair.names()
+            for expr in (arg.expr, arg.pair):
+                if expr is not None:
+                    found |= expr.names()
+                    nodes += expr.size()
+        self.cost = 10 + nodes // 4
         self.names = tuple(sorted(found))
         return self
 

@@ -18,6 +18,9 @@ MAX_DEPTH: Final = 200
 """Deepest nesting of sequences and mappings."""
 
 
+_TAGS: Final = frozenset({"str", "int", "float", "bool", "null", "seq", "map"})
+
+
 class Node:
     """A node of the document; ``start`` and ``end`` are indices into the source."""
 
@@ -142,7 +145,7 @@ def _compose(source: Source, events: Any, yaml: Any) -> Node | None:
 
     def mark(event: Any, node: Node) -> None:
         tag = getattr(event, "tag", None)
-        if tag is not None and not tag.startswith("tag:yaml.org,2002:") and tag != "!":
+        if tag is not None and tag != "!" and tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
             raise node.fault(f"tag {tag!r} is not allowed", "plain YAML without tags")
 
     for event in events:
