@@ -226,8 +226,9 @@ def poison(
         else:
             np.moveaxis(arrays[question.input], axis + 2, 0)[spot[0]] = np.nan
         runner = Runner(part, weights)
-        for _ in runner.steps(arrays):
-            pass
+        with np.errstate(invalid="ignore"):
+            for _ in runner.steps(arrays):
+                pass
         seen = np.isnan(runner.tensors[question.edge][0]).any(axis=0)
         if axis is not None and seen.ndim > axis:
             seen = seen.any(axis=tuple(i for i in range(seen.ndim) if i != axis))

@@ -185,6 +185,17 @@ class ScalarArith(Arith):
                     flat[i] = CountingScalar(number(value), self)
         return array
 
+    def maximum(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """The larger; a plain number that wins counts from then on, as any scalar."""
+        return super().maximum(a, self._counting(b), out)
+
+    def minimum(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """The smaller; as :meth:`maximum`."""
+        return super().minimum(a, self._counting(b), out)
+
+    def _counting(self, value: Any) -> Any:
+        return CountingScalar(value, self) if isinstance(value, int | float) else value
+
     @contextmanager
     def accumulating(self, valid: bool = True) -> Iterator[None]:
         """Products and sums inside are multiply-accumulates."""

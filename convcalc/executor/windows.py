@@ -84,7 +84,7 @@ def transposed_padding(
             extra.append(int(op))
         elif pad in ("same", "same_upper", "same_lower"):
             pairs.append(_split(max(span - s, 0), pad == "same_lower"))
-            extra.append(max(s - span, 0))
+            extra.append(int(op) + max(s - span, 0))
         else:
             pairs.append(_simple_padding(pad, span))
             extra.append(int(op))

@@ -53,6 +53,8 @@ def resample(t: Arith, x: Array, axis: int, out: int, ratio: Fraction, mode: str
     if mode in ("nearest", "nearest_exact"):
         offset = Fraction(1, 2) if mode == "nearest_exact" else 0
         return np.take(x, [min(floor((o + offset) * ratio), n - 1) for o in range(out)], axis=axis)
+    if mode == "linear" and out == n:  # as PyTorch, whatever the scale that led here
+        corners = True
     if corners:
         step = Fraction(n - 1, out - 1) if out > 1 else Fraction(0)
         places = [o * step for o in range(out)]

@@ -117,7 +117,7 @@ def maxpool(call: Call) -> tuple[Array, Array | None]:
         for k in taps(kernel):
             read = _places(p, stride, k, dilation)
             value = padded[at(i, c, *read)]
-            if value > best:
+            if value > best or value != value:  # NaN wins, as in PyTorch
                 best = value
                 where = 0
                 for axis, n in enumerate(sizes):

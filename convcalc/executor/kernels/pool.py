@@ -77,6 +77,8 @@ def _maxpool_indices(call: Call) -> tuple[Array, Array]:
     for tap in taps(layer.kernel):
         reads = _at(tap_slices(tap, out, layer.stride, layer.dilation), False)
         larger = t.greater(padded[reads], y)
+        if padded.dtype.kind == "f":
+            larger |= np.isnan(padded[reads])  # wins, as in PyTorch
         np.copyto(y, padded[reads], where=larger)
         np.copyto(indices, places[reads], where=larger)
     return y, indices
