@@ -39,7 +39,7 @@ _HOME = {
     "symbol": "convcalc.dims",
 }
 
-__all__ = [  # noqa: PLE0604, RUF022  (the names of _HOME, which stand in order)
+__all__ = [
     "__version__",
     *_HOME,
 ]

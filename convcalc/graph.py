@@ -52,7 +52,10 @@ class Node:
         if not isinstance(other, Node):
             return NotImplemented
         return (self.name, self.layer, self.inputs, self.outputs) == (
-            other.name, other.layer, other.inputs, other.outputs,
+            other.name,
+            other.layer,
+            other.inputs,
+            other.outputs,
         )
 
     __hash__ = None  # type: ignore[assignment]

@@ -106,7 +106,9 @@ def _peak_of_any(graph: Graph, starts: Any, ends: Any, cost: Any, current: Dim) 
         import sympy
 
         expanded = {sympy.expand(p) for p in peaks}
-        return (sympy.Max(*expanded, evaluate=len(expanded) <= 12) if len(expanded) > 1 else expanded.pop()), ""
+        return (
+            sympy.Max(*expanded, evaluate=len(expanded) <= 12) if len(expanded) > 1 else expanded.pop()
+        ), ""
     result = peaks[0]
     for peak in peaks[1:]:
         result = maximum(result, peak)

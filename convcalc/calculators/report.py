@@ -177,7 +177,9 @@ class Report:
                 name = ".".join(parts[:depth])
             target = folded.get(name)
             if target is None:
-                target = folded[name] = LayerReport(name, "block", row.input_shapes[:1], row.output_shape, None, 0)
+                target = folded[name] = LayerReport(
+                    name, "block", row.input_shapes[:1], row.output_shape, None, 0
+                )
                 if depth == 0:
                     target.block = ""
                 rows.append(target)
@@ -261,7 +263,14 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
         counts.activations = prod(outputs[0]) * batch
     if ops is not NO_OPS:
         counts.ops = ops if batch == 1 else ops.times(batch)
-    counts.flops = 2 * counts.macs + counts.ops.add + counts.ops.mul + counts.ops.cmp + counts.ops.div + counts.ops.special
+    counts.flops = (
+        2 * counts.macs
+        + counts.ops.add
+        + counts.ops.mul
+        + counts.ops.cmp
+        + counts.ops.div
+        + counts.ops.special
+    )
     return counts
 
 

@@ -8,12 +8,21 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from convcalc.cli.coerce import coerced
 from convcalc.cli.commands import COMMANDS
 from convcalc.cli.output import INTERRUPTED, WRONG_USE, UsageProblem, fail
 
 # Typer keeps the exceptions of its parser in modules that moved between its versions; their
 # common base is reached from the one that is public.
 UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+class LightCommand(TyperCommand):
+    """A command whose plain parameters need no validation library."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, ``--help`` included."""
+        return coerced(super().get_params(ctx))
 
 
 class LazyGroup(TyperGroup):
@@ -35,8 +44,14 @@ class LazyGroup(TyperGroup):
 
         module, _, function = row.home.partition(":")
         single = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
-        single.command(cmd_name, rich_help_panel=row.panel)(getattr(import_module(module), function))
+        single.command(cmd_name, cls=LightCommand, rich_help_panel=row.panel)(
+            getattr(import_module(module), function)
+        )
         return typer.main.get_command(single)
+
+    def get_params(self, ctx: Any) -> Any:
+        """The options, without the validation library that Typer loads for them."""
+        return coerced(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """List the commands without importing them."""

@@ -103,20 +103,13 @@ def emit(table: Table, form: Form = "table", data: Any = None) -> None:
 
 def _show(table: Table) -> None:
     """Show in a terminal, fitted to its width."""
-    from shutil import get_terminal_size
-
-    from convcalc.render import terminal
-
-    width = get_terminal_size().columns
-    if not terminal.suits(table, width):
-        from convcalc.render import text
-
-        write(text.render(table, width))
-        return
     from rich.console import Console
 
+    from convcalc.render.terminal import Fitted
+
     try:
-        Console(highlight=False, width=width).print(terminal.Fitted(table))
+        # A number that is wider than the terminal goes on in the next line instead of being cut.
+        Console(highlight=False).print(Fitted(table), crop=False, soft_wrap=True)
     except BrokenPipeError:
         hang_up()
 

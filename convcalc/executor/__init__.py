@@ -20,17 +20,39 @@ if TYPE_CHECKING:
 
 # Looked up when first needed: importing this package loads no NumPy.
 _HOMES = {
-    "Counts": "counting", "NodeCount": "counting", "count": "counting",
-    "MemoryEstimate": "memory", "MemoryLimitError": "memory", "estimate_memory": "memory",
+    "Counts": "counting",
+    "NodeCount": "counting",
+    "count": "counting",
+    "MemoryEstimate": "memory",
+    "MemoryLimitError": "memory",
+    "estimate_memory": "memory",
     "execute": "run",
-    "gradient": "gradients", "paths": "tainting", "poison": "tainting", "taint": "tainting",
-    "WeightsError": "weights", "init_weights": "weights", "load_weights": "weights",
+    "gradient": "gradients",
+    "paths": "tainting",
+    "poison": "tainting",
+    "taint": "tainting",
+    "WeightsError": "weights",
+    "init_weights": "weights",
+    "load_weights": "weights",
     "ExecutionError": "windows",
 }
 
 __all__ = [
-    "Counts", "ExecutionError", "MemoryEstimate", "MemoryLimitError", "NodeCount", "WeightsError", "count",
-    "estimate_memory", "execute", "gradient", "init_weights", "load_weights", "paths", "poison", "taint",
+    "Counts",
+    "ExecutionError",
+    "MemoryEstimate",
+    "MemoryLimitError",
+    "NodeCount",
+    "WeightsError",
+    "count",
+    "estimate_memory",
+    "execute",
+    "gradient",
+    "init_weights",
+    "load_weights",
+    "paths",
+    "poison",
+    "taint",
 ]
 
 

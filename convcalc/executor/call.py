@@ -46,8 +46,13 @@ class Call:
     __slots__ = ("layer", "params", "spare", "t", "wanted", "xs")
 
     def __init__(
-        self, layer: Any, xs: tuple[Array, ...], params: Params | None = None, t: Arith = PLAIN,
-        spare: bool = False, wanted: frozenset[int] = frozenset((0,)),
+        self,
+        layer: Any,
+        xs: tuple[Array, ...],
+        params: Params | None = None,
+        t: Arith = PLAIN,
+        spare: bool = False,
+        wanted: frozenset[int] = frozenset((0,)),
     ) -> None:
         """See the attributes."""
         self.t = t

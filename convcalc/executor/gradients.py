@@ -70,8 +70,14 @@ def _conv(b: Back) -> list[Array]:
     layer, sizes, weight = b.layer, b.x.shape[2:], b.params["weight"]
     pads = conv_padding(layer.padding, sizes, layer.kernel, layer.stride, layer.dilation)
     none = ((0, 0),) * len(sizes)
-    back = SimpleNamespace(groups=layer.groups, stride=layer.stride, dilation=layer.dilation, padding=none,
-                           output_padding=(0,) * len(sizes), bias=False)
+    back = SimpleNamespace(
+        groups=layer.groups,
+        stride=layer.stride,
+        dilation=layer.dilation,
+        padding=none,
+        output_padding=(0,) * len(sizes),
+        bias=False,
+    )
     total = run_conv_transposed(Call(back, (b.g,), Params("", {"weight": weight})))
     room = zip(sizes, pads, total.shape[2:], strict=True)
     total = pad(total, tuple((0, before + n + after - m) for n, (before, after), m in room))
@@ -80,13 +86,20 @@ def _conv(b: Back) -> list[Array]:
 
 def _conv_transposed(b: Back) -> list[Array]:
     layer, sizes, weight = b.layer, b.x.shape[2:], b.params["weight"]
-    pads, extra = transposed_padding(layer.padding, layer.kernel, layer.stride, layer.dilation,
-                                     layer.output_padding)
+    pads, extra = transposed_padding(
+        layer.padding, layer.kernel, layer.stride, layer.dilation, layer.output_padding
+    )
     room, keep = canvas(sizes, layer.kernel, layer.stride, layer.dilation, pads, extra)
     total = pad(b.g, tuple((k.start, n - k.stop) for n, k in zip(room, keep, strict=True)))
     none = ((0, 0),) * len(sizes)
-    back = SimpleNamespace(groups=layer.groups, stride=layer.stride, dilation=layer.dilation, padding=none,
-                           padding_mode="zeros", bias=False)
+    back = SimpleNamespace(
+        groups=layer.groups,
+        stride=layer.stride,
+        dilation=layer.dilation,
+        padding=none,
+        padding_mode="zeros",
+        bias=False,
+    )
     passed = run_conv(Call(back, (total,), Params("", {"weight": weight})))
     return [passed[at(slice(None), slice(None), *(slice(n) for n in sizes))]]
 
@@ -282,11 +295,28 @@ SLOPES: dict[str, Callable[[Any, Array], Array]] = {
 """Derivatives of elementwise layers."""
 
 RULES: dict[str, Callable[[Back], list[Array]]] = {
-    "conv": _conv, "dwconv": _conv, "convT": _conv_transposed, "linear": _linear, "maxpool": _maxpool,
-    "avgpool": _avgpool, "lppool": _lppool, "globalavgpool": _global_avgpool,
-    "globalmaxpool": _global_maxpool, "adaptiveavgpool": _adaptive, "adaptivemaxpool": _adaptive,
-    "unpool": _unpool, "upsample": _upsample, "bn": _batchnorm, "ln": _layernorm, "gn": _groupnorm,
-    "instancenorm": _groupnorm, "lrn": _lrn, "softmax": _softmax, "add": _add, "mul": _mul, "scale": _scale,
+    "conv": _conv,
+    "dwconv": _conv,
+    "convT": _conv_transposed,
+    "linear": _linear,
+    "maxpool": _maxpool,
+    "avgpool": _avgpool,
+    "lppool": _lppool,
+    "globalavgpool": _global_avgpool,
+    "globalmaxpool": _global_maxpool,
+    "adaptiveavgpool": _adaptive,
+    "adaptivemaxpool": _adaptive,
+    "unpool": _unpool,
+    "upsample": _upsample,
+    "bn": _batchnorm,
+    "ln": _layernorm,
+    "gn": _groupnorm,
+    "instancenorm": _groupnorm,
+    "lrn": _lrn,
+    "softmax": _softmax,
+    "add": _add,
+    "mul": _mul,
+    "scale": _scale,
     "prelu": _prelu,
 }
 
@@ -344,8 +374,13 @@ def gradient(
             continue
         xs = tuple(runner.tensors[edge] for edge in node.inputs)
         ys = tuple(runner.tensors.get(Edge(index, i), np.zeros(0)) for i in range(len(here)))
-        back = Back(node.layer, [None if g is None else combine(g) for g in here], xs, ys,
-                    Params(node.name, runner.by_node.get(node.name)))
+        back = Back(
+            node.layer,
+            [None if g is None else combine(g) for g in here],
+            xs,
+            ys,
+            Params(node.name, runner.by_node.get(node.name)),
+        )
         slope = SLOPES.get(node.layer.op)
         if slope is not None:
             passed = [back.g * slope(node.layer, back.x)]

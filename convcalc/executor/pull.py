@@ -117,8 +117,15 @@ def gathered(mark: Array, axis: int, index: Array, size: int) -> Array:
     return np.moveaxis(result, 0, axis)
 
 
-def _windowed(mark: Array, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
-              dilation: Sequence[int], pads: Pairs, mode: str = "zeros") -> Array:
+def _windowed(
+    mark: Array,
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    pads: Pairs,
+    mode: str = "zeros",
+) -> Array:
     """Back through windows: every tap of a marked window is marked."""
     out = mark.shape[2:]
     room = []
@@ -131,8 +138,9 @@ def _windowed(mark: Array, sizes: Sequence[int], kernel: Sequence[int], stride: 
     return unpad(total, sizes, pads, mode)
 
 
-def _read_taps(source: Array, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
-               dilation: Sequence[int]) -> Array:
+def _read_taps(
+    source: Array, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> Array:
     """Sum over taps of what each window reads."""
     total = _zeros(source, *source.shape[:2], *sizes)
     for tap in taps(kernel):
@@ -258,9 +266,17 @@ def _on_indices(layer: Any, numbers: tuple[Array, ...]) -> tuple[Array, ...]:
 
 
 _MOVES: dict[str, Callable[[Call], Any]] = {
-    "flatten": move.flatten, "reshape": move.reshape, "permute": move.permute, "crop": move.crop,
-    "slice": move.slice_, "split": move.split, "concat": move.concat, "shuffle": move.channel_shuffle,
-    "shift": move.shift, "pixelshuffle": move.pixel_shuffle, "pixelunshuffle": move.pixel_unshuffle,
+    "flatten": move.flatten,
+    "reshape": move.reshape,
+    "permute": move.permute,
+    "crop": move.crop,
+    "slice": move.slice_,
+    "split": move.split,
+    "concat": move.concat,
+    "shuffle": move.channel_shuffle,
+    "shift": move.shift,
+    "pixelshuffle": move.pixel_shuffle,
+    "pixelunshuffle": move.pixel_unshuffle,
 }
 
 
@@ -339,14 +355,63 @@ def _reach_only(p: Pull) -> None:
 
 
 PULLS: dict[str, Callable[[Pull], list[Array]]] = {
-    "conv": _conv, "dwconv": _conv, "convT": _conv_transposed, "linear": _linear, "maxpool": _pool,
-    "avgpool": _pool, "lppool": _pool, "globalavgpool": _global, "globalmaxpool": _global,
-    "adaptiveavgpool": _adaptive, "adaptivemaxpool": _adaptive, "unpool": _unpool, "upsample": _upsample,
-    "bn": _batchnorm, "ln": _layernorm, "gn": _groupnorm, "instancenorm": _groupnorm, "lrn": _lrn,
-    "softmax": _over_channels, "concat": _concat, "shuffle": _shuffle, "add": _join, "mul": _join,
-    **dict.fromkeys(("flatten", "reshape", "permute", "crop", "slice", "split", "shift", "pixelshuffle",
-                     "pixelunshuffle", "pad"), _moved),
-    **dict.fromkeys(("relu", "relu6", "leakyrelu", "prelu", "elu", "selu", "silu", "sigmoid", "tanh",
-                     "hardsigmoid", "hardswish", "gelu", "dropout", "identity", "scale"), _same),
+    "conv": _conv,
+    "dwconv": _conv,
+    "convT": _conv_transposed,
+    "linear": _linear,
+    "maxpool": _pool,
+    "avgpool": _pool,
+    "lppool": _pool,
+    "globalavgpool": _global,
+    "globalmaxpool": _global,
+    "adaptiveavgpool": _adaptive,
+    "adaptivemaxpool": _adaptive,
+    "unpool": _unpool,
+    "upsample": _upsample,
+    "bn": _batchnorm,
+    "ln": _layernorm,
+    "gn": _groupnorm,
+    "instancenorm": _groupnorm,
+    "lrn": _lrn,
+    "softmax": _over_channels,
+    "concat": _concat,
+    "shuffle": _shuffle,
+    "add": _join,
+    "mul": _join,
+    **dict.fromkeys(
+        (
+            "flatten",
+            "reshape",
+            "permute",
+            "crop",
+            "slice",
+            "split",
+            "shift",
+            "pixelshuffle",
+            "pixelunshuffle",
+            "pad",
+        ),
+        _moved,
+    ),
+    **dict.fromkeys(
+        (
+            "relu",
+            "relu6",
+            "leakyrelu",
+            "prelu",
+            "elu",
+            "selu",
+            "silu",
+            "sigmoid",
+            "tanh",
+            "hardsigmoid",
+            "hardswish",
+            "gelu",
+            "dropout",
+            "identity",
+            "scale",
+        ),
+        _same,
+    ),
 }
 """How each layer is run backwards."""

@@ -45,8 +45,15 @@ class Runner:
     """
 
     def __init__(
-        self, graph: Graph, weights: Mapping[str, Array], t: Arith = PLAIN, *, form: str = "fast",
-        keep: Iterable[Edge] = (), reuse: bool = True, object_bytes: int = 8,
+        self,
+        graph: Graph,
+        weights: Mapping[str, Array],
+        t: Arith = PLAIN,
+        *,
+        form: str = "fast",
+        keep: Iterable[Edge] = (),
+        reuse: bool = True,
+        object_bytes: int = 8,
     ) -> None:
         """See the class."""
         self.object_bytes = object_bytes

@@ -110,8 +110,9 @@ def paths(
 class _Question:
     """One output and one input of a graph, with the shapes of every tensor between."""
 
-    def __init__(self, graph: Graph, output: str | None, input: str | None, sizes: Sequence[int] | None,
-                 reads: bool) -> None:
+    def __init__(
+        self, graph: Graph, output: str | None, input: str | None, sizes: Sequence[int] | None, reads: bool
+    ) -> None:
         edge = graph.outputs[0] if output is None else find_edge(graph, output)
         source = graph.inputs[0] if input is None else find_edge(graph, input).node
         if source not in graph.inputs:
@@ -145,8 +146,13 @@ class _Question:
             raise ExecutionError(f"the input has no spatial axis {axis}")
         return self.out_sizes[axis] if axis < len(self.out_sizes) else 1
 
-    def seed(self, positions: list[tuple[int, ...]], axis: int | None, channels: Sequence[int] | None,
-             dtype: np.dtype[np.generic]) -> Array:
+    def seed(
+        self,
+        positions: list[tuple[int, ...]],
+        axis: int | None,
+        channels: Sequence[int] | None,
+        dtype: np.dtype[np.generic],
+    ) -> Array:
         """Marks on the output, one a question."""
         seed = np.zeros((len(positions), 1 if channels is None else self.channels, *self.out_sizes), dtype)
         for i, position in enumerate(positions):

@@ -73,8 +73,16 @@ def _scale(layer: Any) -> Shapes:
 
 
 SHAPES: dict[str, Callable[[Any], Shapes]] = {
-    "conv": _conv, "dwconv": _conv, "convT": _conv_transposed, "linear": _linear, "bn": _batchnorm,
-    "ln": _layernorm, "gn": _groupnorm, "instancenorm": _groupnorm, "prelu": _prelu, "scale": _scale,
+    "conv": _conv,
+    "dwconv": _conv,
+    "convT": _conv_transposed,
+    "linear": _linear,
+    "bn": _batchnorm,
+    "ln": _layernorm,
+    "gn": _groupnorm,
+    "instancenorm": _groupnorm,
+    "prelu": _prelu,
+    "scale": _scale,
 }
 BUFFERS = frozenset(("running_mean", "running_var"))
 

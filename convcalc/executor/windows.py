@@ -35,7 +35,10 @@ def _split(total: int, lower: bool) -> tuple[int, int]:
 
 
 def conv_padding(
-    padding: Sequence[Any], sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
+    padding: Sequence[Any],
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
     dilation: Sequence[int],
 ) -> Pairs:
     """Padding of a convolution as pairs; conventions are resolved for the sizes that arrived.
@@ -68,7 +71,10 @@ def _simple_padding(pad: str, span: int) -> tuple[int, int]:
 
 
 def transposed_padding(
-    padding: Sequence[Any], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int],
+    padding: Sequence[Any],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
     output_padding: Sequence[int],
 ) -> tuple[Pairs, tuple[int, ...]]:
     """What a transposed convolution crops, as pairs, and what it appends.
@@ -110,7 +116,11 @@ def starts(
 
 
 def out_sizes(
-    sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], pads: Pairs,
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    pads: Pairs,
     ceil: bool = False,
 ) -> tuple[int, ...]:
     """How many windows there are along each axis."""
@@ -138,16 +148,23 @@ def pad(x: Array, pads: Pairs, value: Any = 0.0, mode: str = "zeros") -> Array:
     return result
 
 
-def extend(x: Array, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
-           dilation: Sequence[int], value: Any) -> Array:
+def extend(
+    x: Array,
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    value: Any,
+) -> Array:
     """``x`` (padded), extended after its end so that the last window of every axis fits."""
     axes = zip(x.shape[2:], sizes, kernel, stride, dilation, strict=True)
     missing = tuple((0, max((out - 1) * s + extent(k, d) - n, 0)) for n, out, k, s, d in axes)
     return pad(x, missing, value)
 
 
-def windows(x: Array, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
-            dilation: Sequence[int]) -> Array:
+def windows(
+    x: Array, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> Array:
     """View of padded ``x`` of shape (N, C, *kernel, *sizes): which entry each window's tap reads."""
     n, c, *steps = x.strides
     taps = [step * d for step, d in zip(steps, dilation, strict=True)]
@@ -160,8 +177,9 @@ def taps(kernel: Sequence[int]) -> Iterator[tuple[int, ...]]:
     return product(*(range(k) for k in kernel))
 
 
-def tap_slices(tap: Sequence[int], sizes: Sequence[int], stride: Sequence[int],
-               dilation: Sequence[int]) -> tuple[slice, ...]:
+def tap_slices(
+    tap: Sequence[int], sizes: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> tuple[slice, ...]:
     """What one tap reads over all windows of each padded spatial axis."""
     axes = zip(tap, sizes, stride, dilation, strict=True)
     return tuple(slice(t * d, t * d + (out - 1) * s + 1, s) for t, out, s, d in axes)

@@ -35,7 +35,9 @@ class Activation(Layer):
         return tuple(getattr(self, option.field) for option in self.options)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and isinstance(other, Activation) and self._fields() == other._fields()
+        return (
+            type(self) is type(other) and isinstance(other, Activation) and self._fields() == other._fields()
+        )
 
     def __hash__(self) -> int:
         return hash((self.op, self._fields()))
@@ -132,14 +134,18 @@ class GELU(Activation):
     __slots__ = ("approximate",)
     approximate: str
     op: ClassVar[str] = "gelu"
-    options: ClassVar[tuple[Option, ...]] = (Option("approximate", "choice", "none", choices=("none", "tanh")),)
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("approximate", "choice", "none", choices=("none", "tanh")),
+    )
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> GELU:
         """Make the layer."""
         approximate = values.get("approximate") or "none"
         if approximate not in ("none", "tanh"):
-            raise DimensionError(f"unknown approximation {approximate!r}", field="approximate", hint="none or tanh")
+            raise DimensionError(
+                f"unknown approximation {approximate!r}", field="approximate", hint="none or tanh"
+            )
         return cls(approximate=approximate)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:

@@ -201,7 +201,9 @@ def pads(value: Any, field: str, rank: int) -> Padding:
     for item in items:
         if isinstance(item, str):
             if item not in CONVENTIONS:
-                raise DimensionError(f"unknown {field} {item!r}", field=field, hint="one of " + ", ".join(CONVENTIONS))
+                raise DimensionError(
+                    f"unknown {field} {item!r}", field=field, hint="one of " + ", ".join(CONVENTIONS)
+                )
             found.append("same" if item == "same_upper" else item)
         elif isinstance(item, tuple):
             if len(item) != 2:
@@ -246,7 +248,9 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
         value = values.get(field)
         if value is None:
             if default is REQUIRED:
-                raise DimensionError(f"{cls.op} needs {field}", hint=f"{field}=..., such as '{_example(cls)}'")
+                raise DimensionError(
+                    f"{cls.op} needs {field}", hint=f"{field}=..., such as '{_example(cls)}'"
+                )
             value = default
         if default is INFER:
             value = stated(value, inputs[0][0], field)

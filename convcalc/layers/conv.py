@@ -83,7 +83,8 @@ class Conv(Layer):
     def pads(self, shape: Shape) -> tuple[tuple[Dim, Dim], ...]:
         """Padding before and after, an axis, for an input of this shape."""
         return tuple(
-            resolve(*args) for args in zip(self.padding, shape[1:], self.kernel, self.stride, self.dilation, strict=True)
+            resolve(*args)
+            for args in zip(self.padding, shape[1:], self.kernel, self.stride, self.dilation, strict=True)
         )
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -120,7 +121,13 @@ class Conv(Layer):
         pairs = prod(
             valid_pairs(i, k, s, d, before, o)
             for (before, _), i, k, s, d, o in zip(
-                self.pads(shape), shape[1:], self.kernel, self.stride, self.dilation, outputs[0][1:], strict=True
+                self.pads(shape),
+                shape[1:],
+                self.kernel,
+                self.stride,
+                self.dilation,
+                outputs[0][1:],
+                strict=True,
             )
         )
         return pairs * self._channels()
@@ -186,9 +193,19 @@ def check_mode(mode: str, before: Dim, after: Dim, size: Dim) -> None:
     """
     for side in (before, after):
         if mode == "reflect":
-            require(side < size, f"reflect padding {side} needs a larger input than {size}", field="padding", hint=f"at most {size - 1}")
+            require(
+                side < size,
+                f"reflect padding {side} needs a larger input than {size}",
+                field="padding",
+                hint=f"at most {size - 1}",
+            )
         elif mode == "circular":
-            require(side <= size, f"circular padding {side} is more than the input {size}", field="padding", hint=f"at most {size}")
+            require(
+                side <= size,
+                f"circular padding {side} is more than the input {size}",
+                field="padding",
+                hint=f"at most {size}",
+            )
 
 
 def mismatch(what: str, shapes: tuple[Shape, ...], hint: str) -> DimensionError:

@@ -26,7 +26,9 @@ class Concat(Layer):
         axis = values.get("axis", 0)
         rank = len(inputs[0])
         if type(axis) is not int or not 0 <= axis < rank:
-            raise DimensionError(f"no axis {axis} in {show(inputs[0])}", field="axis", hint=f"0 to {rank - 1}")
+            raise DimensionError(
+                f"no axis {axis} in {show(inputs[0])}", field="axis", hint=f"0 to {rank - 1}"
+            )
         return cls(axis)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -34,7 +36,9 @@ class Concat(Layer):
         first = inputs[0]
         for shape in inputs[1:]:
             if len(shape) != len(first):
-                raise DimensionError(f"concat cannot join {show(first)} and {show(shape)}", hint="inputs of one rank")
+                raise DimensionError(
+                    f"concat cannot join {show(first)} and {show(shape)}", hint="inputs of one rank"
+                )
             for a, (x, y) in enumerate(zip(first, shape, strict=True)):
                 if a != self.axis:
                     require(
@@ -56,7 +60,9 @@ def broadcast(op: str, inputs: tuple[Shape, ...]) -> Shape:
     result = list(first)
     for shape in inputs[1:]:
         if len(shape) != len(first):
-            raise DimensionError(f"{op} cannot join {show(first)} and {show(shape)}", hint="inputs of one rank")
+            raise DimensionError(
+                f"{op} cannot join {show(first)} and {show(shape)}", hint="inputs of one rank"
+            )
         for a, size in enumerate(shape):
             one = result[a]
             if type(size) is int and size == 1:

@@ -93,10 +93,17 @@ class LayerNorm(Layer):
             shape = shape if isinstance(shape, tuple) else (shape,)
             hint = show(expected) + ", or over=channels for one a channel"
             if len(shape) != len(expected):
-                raise DimensionError(f"shape {show(shape)} is not what arrives: {show(expected)}", field="shape", hint=hint)
+                raise DimensionError(
+                    f"shape {show(shape)} is not what arrives: {show(expected)}", field="shape", hint=hint
+                )
             for a, b in zip(shape, expected, strict=True):
                 a = whole(a, "shape")
-                require(equal(a, b), f"shape {show(shape)} is not what arrives: {show(expected)}", field="shape", hint=hint)
+                require(
+                    equal(a, b),
+                    f"shape {show(shape)} is not what arrives: {show(expected)}",
+                    field="shape",
+                    hint=hint,
+                )
         rest = {k: v for k, v in values.items() if k != "shape"}
         found = fill(cls, inputs, rest)
         found["shape"] = expected
@@ -161,7 +168,9 @@ class InstanceNorm(Layer):
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> InstanceNorm:
         """Make the layer; a flat input has no map to normalise over."""
         if len(inputs[0]) < 2:
-            raise DimensionError(f"instancenorm needs spatial axes, got a flat input of {inputs[0][0]}", hint="ln")
+            raise DimensionError(
+                f"instancenorm needs spatial axes, got a flat input of {inputs[0][0]}", hint="ln"
+            )
         return cls(**fill(cls, inputs, values))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, ceil_div, equal, floor_div, minimum, prod, require
+from convcalc.dims import (
+    UNKNOWN,
+    Dim,
+    DimensionError,
+    Shape,
+    ceil_div,
+    equal,
+    floor_div,
+    minimum,
+    prod,
+    require,
+)
 from convcalc.layers.base import Layer, Ops, Option, Padding, axes, fill, show, spatial
 from convcalc.layers.window import checked_padding, effective, output_size, resolve
 
@@ -53,7 +64,15 @@ class _Pool(Layer):
         shape = inputs[0]
         sizes = []
         for axis, (given, (before, after), i, k, s, d) in enumerate(
-            zip(self.padding, self.pads(shape), shape[1:], self.kernel, self.stride, self._dilation(), strict=True)
+            zip(
+                self.padding,
+                self.pads(shape),
+                shape[1:],
+                self.kernel,
+                self.stride,
+                self._dilation(),
+                strict=True,
+            )
         ):
             if not isinstance(given, str):
                 checked_padding(before, after, effective(k, d))
@@ -151,7 +170,9 @@ class LPPool(_Pool):
         """Make the layer; see :meth:`Layer.create`."""
         found = _filled(cls, inputs, values)
         if not found["norm"] > 0:
-            raise DimensionError(f"norm must be positive, got {found['norm']}", field="norm", hint="1, 2, ...")
+            raise DimensionError(
+                f"norm must be positive, got {found['norm']}", field="norm", hint="1, 2, ..."
+            )
         return cls(**found)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
@@ -302,7 +323,9 @@ class MaxUnpool(Layer):
         """Make the layer; the two inputs must be of one shape."""
         found = _filled(cls, inputs, values)
         if any(isinstance(p, str) and p != "valid" for p in found["padding"]):
-            raise DimensionError("unpooling takes its padding in numbers", field="padding", hint="that of the pool")
+            raise DimensionError(
+                "unpooling takes its padding in numbers", field="padding", hint="that of the pool"
+            )
         found["padding"] = tuple((0, 0) if p == "valid" else p for p in found["padding"])
         if found["size"] is not None:
             found["size"] = axes(found["size"], "size", len(inputs[0]) - 1)
@@ -312,9 +335,15 @@ class MaxUnpool(Layer):
         """Channels, and the sizes before the pool."""
         values, indices = inputs
         if len(values) != len(indices):
-            raise DimensionError(f"values {show(values)} and indices {show(indices)} differ", hint="NAME.indices of the pool")
+            raise DimensionError(
+                f"values {show(values)} and indices {show(indices)} differ", hint="NAME.indices of the pool"
+            )
         for a, b in zip(values, indices, strict=True):
-            require(equal(a, b), f"values {show(values)} and indices {show(indices)} differ", hint="NAME.indices of the pool")
+            require(
+                equal(a, b),
+                f"values {show(values)} and indices {show(indices)} differ",
+                hint="NAME.indices of the pool",
+            )
         if self.size is not None:
             return ((values[0], *self.size),)
         sizes = []

@@ -70,7 +70,12 @@ class PixelUnshuffle(Layer):
         channels, *sizes = inputs[0]
         for i in sizes:
             hint = divisors(i) if type(i) is int else f"a divisor of {i}"
-            require(divides(self.factor, i), f"factor {self.factor} does not divide the size {i}", field="factor", hint=hint)
+            require(
+                divides(self.factor, i),
+                f"factor {self.factor} does not divide the size {i}",
+                field="factor",
+                hint=hint,
+            )
         return ((channels * self.factor ** len(sizes), *(i // self.factor for i in sizes)),)
 
 
@@ -87,8 +92,13 @@ class Shift(Layer):
     dilation: tuple[Dim, ...]
 
     op: ClassVar[str] = "shift"
-    options: ClassVar[tuple[Option, ...]] = (Option("kernel", "axes", 3, "k"), Option("dilation", "axes", 1, "d"))
-    source: ClassVar[str] = "Wu et al. 2018, Shift: a zero FLOP, zero parameter alternative to spatial convolutions"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("kernel", "axes", 3, "k"),
+        Option("dilation", "axes", 1, "d"),
+    )
+    source: ClassVar[str] = (
+        "Wu et al. 2018, Shift: a zero FLOP, zero parameter alternative to spatial convolutions"
+    )
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Shift:
@@ -96,7 +106,12 @@ class Shift(Layer):
         layer = cls(**fill(cls, inputs, values))
         for k in layer.kernel:
             hint = f"{k - 1} or {k + 1}" if type(k) is int else "an odd kernel"
-            require((k % 2) > 0 if type(k) is int else True, f"a shift kernel must be odd, got {k}", field="kernel", hint=hint)
+            require(
+                (k % 2) > 0 if type(k) is int else True,
+                f"a shift kernel must be odd, got {k}",
+                field="kernel",
+                hint=hint,
+            )
         return layer
 
 
@@ -157,8 +172,6 @@ class Permute(Layer):
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The sizes in the new order."""
         return (tuple(inputs[0][a] for a in self.order),)
-
-
 
 
 LAYERS = (PixelShuffle, PixelUnshuffle, Shift, ChannelShuffle, Permute)

@@ -43,7 +43,9 @@ class Upsample(Layer):
         rank = len(spatial("upsample", inputs[0]))
         scale, size = values.get("scale"), values.get("size")
         if (scale is None) == (size is None):
-            raise DimensionError("upsample needs one of scale and size", hint="scale=2, size=64x64 or like=NAME")
+            raise DimensionError(
+                "upsample needs one of scale and size", hint="scale=2, size=64x64 or like=NAME"
+            )
         rest = {k: v for k, v in values.items() if k not in ("scale", "size")}
         found = fill(cls, inputs, rest)
         mode = found["mode"]
@@ -53,14 +55,23 @@ class Upsample(Layer):
                 field="mode",
                 hint="linear or cubic, which work on any number of axes",
             )
-        found["mode"] = mode = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
+        found["mode"] = mode = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}.get(
+            mode, mode
+        )
         if mode.startswith("nearest") and found["align_corners"]:
-            raise DimensionError("nearest interpolation has no align_corners", field="align_corners", hint="false")
+            raise DimensionError(
+                "nearest interpolation has no align_corners", field="align_corners", hint="false"
+            )
         found["size"] = None if size is None else axes(size, "size", rank)
         found["scale"] = None if scale is None else _factors(scale, rank)
         if mode == "spline":
             for i in inputs[0][1:]:
-                require(i >= 2, f"a spline needs 2 samples or more, got {i}", field="mode", hint="linear or nearest")
+                require(
+                    i >= 2,
+                    f"a spline needs 2 samples or more, got {i}",
+                    field="mode",
+                    hint="linear or nearest",
+                )
         return cls(**found)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -71,7 +82,11 @@ class Upsample(Layer):
         assert self.scale is not None
         found = []
         for i, factor in zip(sizes, self.scale, strict=True):
-            size = floor_div(i * factor.numerator, factor.denominator) if isinstance(factor, Fraction) else i * factor
+            size = (
+                floor_div(i * factor.numerator, factor.denominator)
+                if isinstance(factor, Fraction)
+                else i * factor
+            )
             require(size >= 1, f"scale {factor} leaves nothing of {i}", field="scale", hint="a larger scale")
             found.append(size)
         return ((channels, *found),)
@@ -101,7 +116,9 @@ def _factors(scale: Any, rank: int) -> tuple[Any, ...]:
     items = scale if isinstance(scale, tuple) else (scale,) * rank
     items = items * rank if len(items) == 1 else items
     if len(items) != rank:
-        raise DimensionError(f"scale has {len(items)} axes, the input has {rank}", field="scale", hint="one factor an axis")
+        raise DimensionError(
+            f"scale has {len(items)} axes, the input has {rank}", field="scale", hint="one factor an axis"
+        )
     found = []
     for item in items:
         if isinstance(item, float):

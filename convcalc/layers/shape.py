@@ -105,7 +105,9 @@ class Reshape(Layer):
             raise DimensionError("reshape needs its shape", hint="reshape 64x7x7")
         shape = shape if isinstance(shape, tuple) else (shape,)
         if len(shape) > 4:
-            raise DimensionError(f"a shape of {len(shape)} sizes", field="shape", hint="channels and up to three sizes")
+            raise DimensionError(
+                f"a shape of {len(shape)} sizes", field="shape", hint="channels and up to three sizes"
+            )
         shape = tuple(whole(size, "shape") for size in shape)
         have, want = prod(inputs[0]), prod(shape)
         require(
@@ -174,7 +176,9 @@ class Crop(Layer):
         sizes = spatial(cls.op, inputs[0])
         amounts, size = values.get("amounts"), values.get("size")
         if (amounts is None) == (size is None):
-            raise DimensionError("crop needs one of amounts and size", hint="amounts=2, size=56x56 or like=NAME")
+            raise DimensionError(
+                "crop needs one of amounts and size", hint="amounts=2, size=56x56 or like=NAME"
+            )
         if size is not None:
             found = []
             for i, wanted in zip(sizes, axes(size, "size", len(sizes)), strict=True):
@@ -233,9 +237,21 @@ class Slice(Layer):
         start = start + size if type(start) is int and start < 0 else start
         stop = stop + size if type(stop) is int and stop < 0 else stop
         if stop is not UNKNOWN and start is not UNKNOWN:
-            require(start >= 0, f"start {start} lies before the axis of {size}", field="start", hint=f"0 to {size}")
-            require(stop <= size, f"stop {stop} lies beyond the axis of {size}", field="stop", hint=f"at most {size}")
-            require(start < stop, f"nothing between {start} and {stop}", field="stop", hint="start below stop")
+            require(
+                start >= 0,
+                f"start {start} lies before the axis of {size}",
+                field="start",
+                hint=f"0 to {size}",
+            )
+            require(
+                stop <= size,
+                f"stop {stop} lies beyond the axis of {size}",
+                field="stop",
+                hint=f"at most {size}",
+            )
+            require(
+                start < stop, f"nothing between {start} and {stop}", field="stop", hint="start below stop"
+            )
         return cls(start, stop, axis)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:

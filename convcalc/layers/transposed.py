@@ -85,7 +85,9 @@ class ConvTranspose(Layer):
             total = maximum(effective(k, d) - s, 0)
             small = floor_div(total, 2)
             extra = extra + maximum(s - effective(k, d), 0)
-            found.append((total - small, small, extra) if padding == "same_lower" else (small, total - small, extra))
+            found.append(
+                (total - small, small, extra) if padding == "same_lower" else (small, total - small, extra)
+            )
         return tuple(found)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -127,7 +129,13 @@ class ConvTranspose(Layer):
         pairs = prod(
             valid_pairs(o, k, s, d, before, i)
             for (before, _, _), i, k, s, d, o in zip(
-                self.crops(), inputs[0][1:], self.kernel, self.stride, self.dilation, outputs[0][1:], strict=True
+                self.crops(),
+                inputs[0][1:],
+                self.kernel,
+                self.stride,
+                self.dilation,
+                outputs[0][1:],
+                strict=True,
             )
         )
         return pairs * self._channels()

@@ -49,7 +49,9 @@ def resolve(padding: Any, i: Dim, k: Dim, s: Dim, d: Dim) -> tuple[Dim, Dim]:
     return (total - small, small) if padding == "same_lower" else (small, total - small)
 
 
-def output_size(i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, after: Dim, *, axis: int, field: str = "kernel") -> Dim:
+def output_size(
+    i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, after: Dim, *, axis: int, field: str = "kernel"
+) -> Dim:
     """``floor((i + before + after - k_eff) / s) + 1`` (Dumoulin & Visin 2016, relationship 6).
 
     Raises:
@@ -59,7 +61,9 @@ def output_size(i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, after: Dim, *, axis
     room = i + before + after - extent
     require(
         room >= 0,
-        _too_large(i, k, d, before, after, axis) if type(room) is int and room < 0 else "the kernel exceeds the padded input",
+        _too_large(i, k, d, before, after, axis)
+        if type(room) is int and room < 0
+        else "the kernel exceeds the padded input",
         field=field,
         hint=f"a kernel of at most {i + before + after}, more padding, or a larger input",
     )

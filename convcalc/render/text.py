@@ -2,52 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-from convcalc.render.table import Cells, Table
+from convcalc.render.table import Table
 
-GAP = "  "
+GAP: Final = "  "
+
+# What a line is, for who shows it in colour.
+TITLE, HEAD, RULE, ROW, TOTAL, FACT, NOTE = "title", "head", "rule", "row", "total", "fact", "note"
 
 
 def render(table: Table, width: int | None = None) -> str:
-    """The table as lines of text.
+    """The table as text.
 
     Args:
         table: what to show.
         width: columns to fit into; ``None`` shows everything in full.
     """
-    lines: list[str] = []
+    return "".join(f"{line}\n" for _, line in lines(table, width))
+
+
+def lines(table: Table, width: int | None = None, rule: str = "-") -> Iterator[tuple[str, str]]:
+    """The lines of a table, each with what it is.
+
+    Args:
+        table: what to show.
+        width: columns to fit into; ``None`` shows everything in full.
+        rule: the character that rules are made of.
+    """
     if table.title:
-        lines.append(table.title)
-        lines.append("")
+        yield from _wrapped(TITLE, table.title, width)
+        yield TITLE, ""
     if table.columns:
-        lines.extend(_lines(table.cells(), width))
-    lines.extend(below(table))
-    return "\n".join(lines) + "\n"
-
-
-def below(table: Table) -> list[str]:
-    """The lines under a table: facts, then notes."""
-    lines: list[str] = []
+        yield from _grid(table, width, rule)
     if table.facts:
         if table.columns:
-            lines.append("")
+            yield FACT, ""
         longest = max(len(name) for name, _ in table.facts)
-        lines.extend(f"{name:<{longest}}{GAP}{value}".rstrip() for name, value in table.facts)
-    if table.notes:
-        lines.append("")
-        lines.extend(table.notes)
-    return lines
+        for name, value in table.facts:
+            yield FACT, f"{name:<{longest}}{GAP}{value}".rstrip()
+    if table.notes and (table.columns or table.facts):
+        yield NOTE, ""
+    for note in table.notes:
+        yield from _wrapped(NOTE, note, width)
 
 
-def _lines(cells: Cells, width: int | None) -> Iterable[str]:
+def _grid(table: Table, width: int | None, rule: str) -> Iterator[tuple[str, str]]:
+    cells = table.cells()
     if width is None:
         kept, widths = list(range(len(cells.columns))), cells.widths
     else:
         kept, widths = cells.fit(width, len(GAP))
-    aligned = [cells.columns[i].align == "right" for i in kept]
     template = GAP.join(
-        f"{{:{'>' if right else '<'}{size}}}" for right, size in zip(aligned, widths, strict=True)
+        f"{{:{'>' if cells.columns[i].align == 'right' else '<'}{size}}}"
+        for i, size in zip(kept, widths, strict=True)
     )
     whole = len(kept) == len(cells.columns) and widths == cells.widths
 
@@ -57,11 +66,21 @@ def _lines(cells: Cells, width: int | None) -> Iterable[str]:
     def chosen(row: tuple[str, ...] | list[str]) -> list[str]:
         return [cells.cut(i, row[i], size) for i, size in zip(kept, widths, strict=True)]
 
-    rule = GAP.join("-" * size for size in widths)
-    yield line(cells.columns[i].title for i in kept)
-    yield rule
+    ruled = GAP.join(rule * size for size in widths)
+    yield HEAD, line(cells.columns[i].title for i in kept)
+    yield RULE, ruled
     for row in cells.rows:
-        yield line(row if whole else chosen(row))
+        yield ROW, line(row if whole else chosen(row))
     if cells.footer is not None:
-        yield rule
-        yield line(chosen(cells.footer))
+        yield RULE, ruled
+        yield TOTAL, line(chosen(cells.footer))
+
+
+def _wrapped(kind: str, text: str, width: int | None) -> Iterator[tuple[str, str]]:
+    if width is None or len(text) <= width:
+        yield kind, text
+        return
+    import textwrap
+
+    for line in textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False):
+        yield kind, line

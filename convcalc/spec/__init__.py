@@ -79,7 +79,9 @@ def find(spec: str | os.PathLike[str]) -> Source:
 
     if stripped in layers.OPS or stripped in layers.ALIASES or library.has_block(stripped):
         return Source("<spec>", spec)
-    nearest = nearest_name(stripped, [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()])
+    nearest = nearest_name(
+        stripped, [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
+    )
     raise SpecError(
         Problem(
             f"no network, file or layer named {stripped!r}",
@@ -97,7 +99,9 @@ def _file(path: str) -> Source:
         with open(path, encoding="utf-8-sig", newline=None) as file:
             text = file.read(32_000_001)
     except UnicodeDecodeError as error:
-        raise SpecError(Problem(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}", file=name)) from None
+        raise SpecError(
+            Problem(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}", file=name)
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         nearest = None
@@ -135,7 +139,9 @@ def _compile(source: Source, extended: tuple[str, ...]) -> Document:
     document = Document(source.text)
     root = compose(source)
     if root is None:
-        raise SpecError(Problem("the document is empty", file=source.name, expected="a mapping with 'layers:'"))
+        raise SpecError(
+            Problem("the document is empty", file=source.name, expected="a mapping with 'layers:'")
+        )
     Compiler(document).compile(root)
     if document.extends is not None:
         _extend(document, extended)
@@ -150,7 +156,9 @@ def _extend(document: Document, extended: tuple[str, ...]) -> None:
     name = document.extends.text.value
     if name not in library.zoo_names():
         raise document.extends.fault(
-            f"no zoo network {name!r} to extend", "a name from 'convcalc list'", nearest_name(name, library.zoo_names())
+            f"no zoo network {name!r} to extend",
+            "a name from 'convcalc list'",
+            nearest_name(name, library.zoo_names()),
         )
     if name in extended or len(extended) >= 8:
         raise document.extends.fault(f"{name!r} extends itself")
@@ -277,7 +285,10 @@ def _variables(given: Mapping[str, Any] | None, document: Document) -> dict[str,
         name: isinstance(value, Formula) and (value.word is not None or isinstance(value.expr.value, str))
         for name, value, _ in document.vars
     }
-    return {str(name): _setting(str(name), value, kinds.get(str(name), False)) for name, value in (given or {}).items()}
+    return {
+        str(name): _setting(str(name), value, kinds.get(str(name), False))
+        for name, value in (given or {}).items()
+    }
 
 
 def _setting(name: str, value: Any, text: bool) -> Any:

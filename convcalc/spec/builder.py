@@ -26,7 +26,16 @@ from convcalc.spec.expression import (
     truth,
 )
 from convcalc.spec.source import Text
-from convcalc.spec.stage import Arg, Stage, Template, expression_fault, fault, option_kinds, option_names, parse_stages
+from convcalc.spec.stage import (
+    Arg,
+    Stage,
+    Template,
+    expression_fault,
+    fault,
+    option_kinds,
+    option_names,
+    parse_stages,
+)
 
 MAX_LAYERS: Final = 100_000
 """Most layers a document may expand to, plus one for each 8 characters it is long."""
@@ -228,7 +237,9 @@ class Builder:
                     tuple(f"{edge.name}.{n}" for n in edge.names),
                 )
             if not isinstance(edge, Edge) or len(self.nodes) == len(self.input_nodes):
-                raise SpecError(Problem("the spec has no layers", text=self.document.text.split("\n")[0][:80]))
+                raise SpecError(
+                    Problem("the spec has no layers", text=self.document.text.split("\n")[0][:80])
+                )
             return (edge,), (self.nodes[edge.node].name,)
         found = []
         for _, template, text in self.document.outputs:
@@ -270,7 +281,9 @@ class Builder:
             raise self._limit(Problem.at(text, start, end, ""))
 
     def _limit(self, problem: Problem) -> _LimitError:
-        problem.message = f"the spec expands to more than {self.max_layers:,} layers or {self.max_work:,} steps"
+        problem.message = (
+            f"the spec expands to more than {self.max_layers:,} layers or {self.max_work:,} steps"
+        )
         problem.expected = "fewer repeats, or a higher limit (max_layers)"
         return _LimitError(problem)
 
@@ -309,7 +322,9 @@ class Builder:
         if count is UNKNOWN:
             return None
         if type(count) is not int or count < 0:
-            raise fault(text, 0, len(text.value), f"repeat takes a whole number, got {describe(count)}", "0 or more")
+            raise fault(
+                text, 0, len(text.value), f"repeat takes a whole number, got {describe(count)}", "0 or more"
+            )
         if count > self.max_layers:
             raise _LimitError(
                 Problem.at(
@@ -330,7 +345,9 @@ class Builder:
             except ExpressionError as error:
                 raise expression_fault(text, error) from None
             if isinstance(value, (tuple, Fraction)) or value is None:
-                raise fault(text, part.start, part.end, f"{describe(value)} in a name", "a whole number or a text")
+                raise fault(
+                    text, part.start, part.end, f"{describe(value)} in a name", "a whole number or a text"
+                )
             parts.append(str(value))
         name = "".join(parts)
         if len(name) > 200:
@@ -377,7 +394,9 @@ class Builder:
             scope.children[base] = child
         return child
 
-    def _add(self, layer: Any, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...], name: str, scope: Scope) -> Edge:
+    def _add(
+        self, layer: Any, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...], name: str, scope: Scope
+    ) -> Edge:
         full = scope.prefix + name
         self.used.add(full)
         self.nodes.append(Node(full, layer, inputs, outputs))
@@ -450,7 +469,11 @@ class Builder:
                     if item.kind == "layer":
                         edge = self._layer(item, env, scope, edge)
                         continue
-                    step = self._text(item, env, scope, edge) if item.kind == "text" else self._call(item, env, scope, edge)
+                    step = (
+                        self._text(item, env, scope, edge)
+                        if item.kind == "text"
+                        else self._call(item, env, scope, edge)
+                    )
                 except _LimitError:
                     raise
                 except SpecError as error:
@@ -471,7 +494,9 @@ class Builder:
             if item.refs is not None:
                 assert item.text is not None
                 try:
-                    edge = self._edge(self._reference(item.refs[0], item.text, env, scope), item.text, item.refs[0])
+                    edge = self._edge(
+                        self._reference(item.refs[0], item.text, env, scope), item.text, item.refs[0]
+                    )
                 except SpecError as error:
                     self._problem(self._traced(error, scope))
                     edge = POISON
@@ -592,7 +617,9 @@ class Builder:
         if same and UNKNOWN in ours and end != edge:
             same = None if item.mode in ("project", "auto") else True
         if same is None:
-            raise item.node.fault("whether the shortcut fits depends on a size that was not given", "--input CxHxW")
+            raise item.node.fault(
+                "whether the shortcut fits depends on a size that was not given", "--input CxHxW"
+            )
         short: Flow = edge
         if item.mode == "always" or (item.mode == "project" and not same):
             short = yield self._body(item.shortcut, env, self._child(scope, "shortcut"), edge)
@@ -614,10 +641,19 @@ class Builder:
         if not isinstance(value, str):
             if name in env:
                 raise fault(
-                    stage.text, stage.start, stage.end, f"${name} is {describe(value)}", "a text variable such as 'relu'"
+                    stage.text,
+                    stage.start,
+                    stage.end,
+                    f"${name} is {describe(value)}",
+                    "a text variable such as 'relu'",
                 )
             raise fault(
-                stage.text, stage.start, stage.end, f"unknown name {name!r}", "a text variable", nearest_name(name, env)
+                stage.text,
+                stage.start,
+                stage.end,
+                f"unknown name {name!r}",
+                "a text variable",
+                nearest_name(name, env),
             )
         body = self.texts.get(value)
         if body is None:
@@ -643,7 +679,7 @@ class Builder:
         outer = self._with_in(env, edge)
         inner_env: Env = dict(self.env) if block.document is self.document else {}
         names = [name for name, _ in block.parameters]
-        signature = f"{block.name}({', '.join(n if d is None else f'{n}={d.text.value[d.expr.start:d.expr.end]}' for n, d in block.parameters)})"  # noqa: E501
+        signature = f"{block.name}({', '.join(n if d is None else f'{n}={d.text.value[d.expr.start : d.expr.end]}' for n, d in block.parameters)})"  # noqa: E501
         given: Env = {}
         position = 0
         for arg in stage.args:
@@ -652,7 +688,13 @@ class Builder:
                 if arg.pair is not None:
                     raise fault(stage.text, arg.start, arg.end, "a block takes no in->out", signature)
                 if position >= len(names):
-                    raise fault(stage.text, arg.start, arg.end, f"{block.name} takes {len(names)} arguments", signature)
+                    raise fault(
+                        stage.text,
+                        arg.start,
+                        arg.end,
+                        f"{block.name} takes {len(names)} arguments",
+                        signature,
+                    )
                 key = names[position]
                 position += 1
             if key not in names:
@@ -680,7 +722,9 @@ class Builder:
         child.calls = scope.calls + 1
         child.blocks = block.document.blocks if block.document else {}
         line = stage.text.source.position(stage.text.locate(stage.start))[0] if scope.calls == 0 else 0
-        child.via = scope.via or f" (in block {stage.name!r}, called in line {line} of {stage.text.source.name})"
+        child.via = (
+            scope.via or f" (in block {stage.name!r}, called in line {line} of {stage.text.source.name})"
+        )
         return self._run_block(block, inner_env, child, edge, scope, label)
 
     def _run_block(self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, label: str) -> Step:
@@ -693,7 +737,9 @@ class Builder:
 
     def _start(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
         if stage.withs or (stage.refs is not None and len(stage.refs) != 1):
-            raise fault(stage.text, stage.start, stage.end, f"block {stage.name!r} reads one tensor", "from=name")
+            raise fault(
+                stage.text, stage.start, stage.end, f"block {stage.name!r} reads one tensor", "from=name"
+            )
         if stage.refs is None:
             return edge
         return self._edge(self._reference(stage.refs[0], stage.text, env, scope), stage.text, stage.refs[0])
@@ -729,14 +775,23 @@ class Builder:
             raise fault(stage.text, stage.start, stage.end, "an input has one shape", "input 3x224x224")
         if name in scope.ids:
             if self.document.inputs or self.inputs or len(self.nodes) > len(self.input_nodes):
-                if name == "input" and name in self.inputs and not self.document.inputs and len(self.nodes) == 1:
+                if (
+                    name == "input"
+                    and name in self.inputs
+                    and not self.document.inputs
+                    and len(self.nodes) == 1
+                ):
                     return scope.ids[name]
-                raise fault(stage.text, stage.start, stage.end, f"the input {name!r} is stated twice", "one of them")
+                raise fault(
+                    stage.text, stage.start, stage.end, f"the input {name!r} is stated twice", "one of them"
+                )
         values = self._values(stage, env)
         try:
             shape = self.inputs.get(name) or check_shape(values["shape"])
         except ValueError as error:
-            raise fault(stage.text, args[0].start, args[0].end, str(error), "a shape such as 3x224x224") from None
+            raise fault(
+                stage.text, args[0].start, args[0].end, str(error), "a shape such as 3x224x224"
+            ) from None
         return self._input(name, shape, scope)
 
     def _implied_input(self, stage: Stage, env: Env, scope: Scope) -> Flow:
@@ -748,7 +803,11 @@ class Builder:
             if field in values:
                 rank = stage.rank
                 if rank is None:
-                    sizes = [v for k, v in values.items() if option_kinds(stage.name)[k].kind == "axes" and isinstance(v, tuple)]
+                    sizes = [
+                        v
+                        for k, v in values.items()
+                        if option_kinds(stage.name)[k].kind == "axes" and isinstance(v, tuple)
+                    ]
                     rank = max((len(v) for v in sizes if len(v) > 1), default=2)
                 if field == "in_features" and values.get("axis") != "channels":
                     rank = 0
@@ -795,7 +854,9 @@ class Builder:
             scope.ids[given] = edge
         return edge
 
-    def _make(self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]) -> tuple[Any, tuple[Shape, ...]]:
+    def _make(
+        self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]
+    ) -> tuple[Any, tuple[Shape, ...]]:
         cls = layers.lookup(stage.name)
         low, high = cls.arity
         if len(shapes) < low or (high is not None and len(shapes) > high):
@@ -816,7 +877,13 @@ class Builder:
             if isinstance(found, _Poison):
                 raise SpecError([])
             if "size" not in option_kinds(stage.name):
-                raise fault(stage.text, stage.like.start, stage.like.end, f"{stage.origin} has no size to take", "upsample or crop")
+                raise fault(
+                    stage.text,
+                    stage.like.start,
+                    stage.like.end,
+                    f"{stage.origin} has no size to take",
+                    "upsample or crop",
+                )
             values["size"] = self.nodes[found.node].outputs[found.output][1:]
         try:
             layer = cls.create(shapes, values)
@@ -862,7 +929,9 @@ class Builder:
         options = option_kinds(stage.name)
         values: dict[str, Any] = {}
         for arg, fields in zip(stage.args, self._fields(stage), strict=True):
-            for field, expr in zip(fields, (arg.expr, arg.pair) if arg.pair is not None else (arg.expr,), strict=True):
+            for field, expr in zip(
+                fields, (arg.expr, arg.pair) if arg.pair is not None else (arg.expr,), strict=True
+            ):
                 if field in values:
                     raise fault(stage.text, arg.start, arg.end, f"{field} is given twice")
                 values[field] = self._option(stage, options[field], arg, expr, env)
@@ -873,9 +942,16 @@ class Builder:
         try:
             value = evaluate(expr, env, words)
         except ExpressionError as error:
-            if arg.key is None and expr.kind == "name" and error.nearest is None and expr.start == error.start:
+            if (
+                arg.key is None
+                and expr.kind == "name"
+                and error.nearest is None
+                and expr.start == error.start
+            ):
                 shorts = " ".join(option_names(stage.name)[1])
-                error.expected = f"{error.expected}, or one of the options {shorts}" if shorts else error.expected
+                error.expected = (
+                    f"{error.expected}, or one of the options {shorts}" if shorts else error.expected
+                )
             raise expression_fault(stage.text, error) from None
         except UndecidedError as error:
             raise fault(stage.text, arg.start, arg.end, str(error), "numbers that decide it") from None

@@ -187,7 +187,9 @@ def parse_call(text: Text, start: int, end: int, known: frozenset[str], depth: i
     value = text.value
     head = re.compile(r"[A-Za-z_][\w.]*").match(value, start, end)
     if head is None or not value.startswith("(", head.end()):
-        raise fault(text, start, end, f"unexpected {value[start:end][:40]!r}", "a call, such as Conv2d(3, 64, 3)")
+        raise fault(
+            text, start, end, f"unexpected {value[start:end][:40]!r}", "a call, such as Conv2d(3, 64, 3)"
+        )
     dotted = head.group()
     name = dotted.rpartition(".")[2]
     if name in _CONTAINERS:
@@ -217,7 +219,13 @@ def _tail(stage: Stage, text: Text, start: int, end: int) -> None:
     for left, right in split_stages(text, start, end, " \t\r\n\f\v"):
         key, equals, _ = text.value[left:right].partition("=")
         if not equals or key not in NODE_KEYS:
-            raise fault(text, left, right, f"unexpected {text.value[left:right][:40]!r} after the call", "'|' or id=name")
+            raise fault(
+                text,
+                left,
+                right,
+                f"unexpected {text.value[left:right][:40]!r} after the call",
+                "'|' or id=name",
+            )
         set_node_key(stage, key, text, left + len(key) + 1, right)
 
 
@@ -241,7 +249,9 @@ def _container(text: Text, start: int, end: int, known: frozenset[str], depth: i
     value = text.value
     close = _closing(text, start, end)
     if value[close:end].strip():
-        raise fault(text, close, end, f"unexpected {value[close:end].strip()[:40]!r} after the call", "'|' or the end")
+        raise fault(
+            text, close, end, f"unexpected {value[close:end].strip()[:40]!r} after the call", "'|' or the end"
+        )
     left, right = start + 1, close - 1
     inner = value[left:right].strip()
     if inner.startswith("[") and inner.endswith("]"):
@@ -326,7 +336,18 @@ class _Call:
         return stage.finish()
 
 
-_BARE: Final = ("same", "valid", "causal", "full", "zeros", "reflect", "replicate", "circular", "relu", "linear")
+_BARE: Final = (
+    "same",
+    "valid",
+    "causal",
+    "full",
+    "zeros",
+    "reflect",
+    "replicate",
+    "circular",
+    "relu",
+    "linear",
+)
 
 
 def _framework(name: str, dotted: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
@@ -336,7 +357,9 @@ def _framework(name: str, dotted: str, text: Text, start: int, head_end: int, en
     order: list[str] = []
     for argument in row.arguments:
         outer, _, field = argument.rstrip("-*").partition(">")
-        known[outer] = "-" if argument.endswith("-") else f"*{outer}" if argument.endswith("*") else field or outer
+        known[outer] = (
+            "-" if argument.endswith("-") else f"*{outer}" if argument.endswith("*") else field or outer
+        )
         order.append(outer)
     for outer, field in _SHARED.get(name, {}).items():
         known.setdefault(outer, f"*{outer}" if field == "*" else field)
@@ -353,7 +376,9 @@ def _framework(name: str, dotted: str, text: Text, start: int, head_end: int, en
             if index >= len(order):
                 if name == "Identity":
                     continue
-                raise fault(text, left, right, f"{name} takes at most {len(order)} arguments", ", ".join(order))
+                raise fault(
+                    text, left, right, f"{name} takes at most {len(order)} arguments", ", ".join(order)
+                )
             outer = order[index]
         else:
             keyed, outer = True, key
@@ -424,7 +449,11 @@ def _torch_conv(call: _Call) -> list[Stage]:
     if padding is not None and padding.expr.kind in ("const", "name") and stride is not None:
         value = padding.expr.value
         step = stride.expr
-        if value == "same" and step.kind != "name" and call.literal(stride) not in (1, (1,), (1, 1), (1, 1, 1)):
+        if (
+            value == "same"
+            and step.kind != "name"
+            and call.literal(stride) not in (1, (1,), (1, 1), (1, 1, 1))
+        ):
             raise call.fault("padding", "PyTorch's padding='same' needs stride 1", "a number, or stride 1")
     return [call.stage(call.row.op)]
 
@@ -498,7 +527,11 @@ def _activation(call: _Call) -> list[Stage]:
 
 
 def _relu(call: _Call) -> list[Stage]:
-    top, slope, threshold = call.take("*max_value"), call.take("*negative_slope", 0), call.take("*threshold", 0)
+    top, slope, threshold = (
+        call.take("*max_value"),
+        call.take("*negative_slope", 0),
+        call.take("*threshold", 0),
+    )
     if threshold != 0 or (slope != 0 and top is not None) or top not in (None, 6):
         raise call.fault("", "only ReLU, ReLU(max_value=6) and a negative slope are in the language")
     if slope != 0:
@@ -536,7 +569,9 @@ def _torch_pad(call: _Call) -> list[Stage]:
     rank = call.row.rank or 1
     if isinstance(value, tuple):
         if len(value) != 2 * rank:
-            raise call.fault("padding", f"{call.name} takes {2 * rank} numbers, got {len(value)}", "(left, right, ...)")
+            raise call.fault(
+                "padding", f"{call.name} takes {2 * rank} numbers, got {len(value)}", "(left, right, ...)"
+            )
         value = tuple((value[2 * i], value[2 * i + 1]) for i in reversed(range(rank)))
     call.values["padding"] = Arg("padding", constant(value, arg.start, arg.end), arg.start, arg.end)
     return [call.stage("pad")]
@@ -545,7 +580,9 @@ def _torch_pad(call: _Call) -> list[Stage]:
 def _upsample(call: _Call) -> list[Stage]:
     arg = call.values.get("mode")
     if arg is not None and arg.expr.value in _MODES:
-        call.values["mode"] = Arg("mode", constant(_MODES[arg.expr.value], arg.start, arg.end), arg.start, arg.end)
+        call.values["mode"] = Arg(
+            "mode", constant(_MODES[arg.expr.value], arg.start, arg.end), arg.start, arg.end
+        )
     return [call.stage("upsample")]
 
 

@@ -161,7 +161,9 @@ class Compiler:
             except SpecError as error:
                 self.problems.extend(error.problems)
         if "input" in entries and "inputs" in entries:
-            self.problems.append(entries["inputs"].problem("'input' and 'inputs' are both given", "one of them"))
+            self.problems.append(
+                entries["inputs"].problem("'input' and 'inputs' are both given", "one of them")
+            )
         if "layers" not in entries and "extends" not in entries and "blocks" not in entries:
             self.problems.append(root.problem("the document has no layers", "a 'layers:' key"))
         for block in document.blocks.values():
@@ -188,7 +190,9 @@ class Compiler:
             if key not in allowed:
                 self.problems.append(
                     scalar.problem(
-                        f"unknown key {key!r} in {what}", "one of " + ", ".join(allowed), nearest_name(key, allowed)
+                        f"unknown key {key!r} in {what}",
+                        "one of " + ", ".join(allowed),
+                        nearest_name(key, allowed),
                     )
                 )
                 continue
@@ -208,7 +212,9 @@ class Compiler:
     def _check_name(self, node: Scalar, what: str) -> str:
         name = node.text.value
         if not _NAME.match(name) or name in _RESERVED:
-            raise node.fault(f"{name[:60]!r} is no name for a {what}", "letters, digits and '_', no reserved word")
+            raise node.fault(
+                f"{name[:60]!r} is no name for a {what}", "letters, digits and '_', no reserved word"
+            )
         return name
 
     def formula(self, node: Node, words: bool = False) -> Formula:
@@ -285,8 +291,17 @@ class Compiler:
         for left, right in split_stages(text, *inner, ","):
             name, equals, _ = text.value[left:right].partition("=")
             stripped = name.strip()
-            if not _NAME.match(stripped) or stripped in _RESERVED or any(stripped == p for p, _ in parameters):
-                problem = Problem.at(text, left, left + max(1, len(stripped)), f"{stripped[:60]!r} is no parameter name, or given twice")
+            if (
+                not _NAME.match(stripped)
+                or stripped in _RESERVED
+                or any(stripped == p for p, _ in parameters)
+            ):
+                problem = Problem.at(
+                    text,
+                    left,
+                    left + max(1, len(stripped)),
+                    f"{stripped[:60]!r} is no parameter name, or given twice",
+                )
                 raise SpecError(problem)
             default = None
             if equals:
@@ -370,7 +385,9 @@ class Compiler:
                 keys = ", ".join(node.entries) or "nothing"
                 key = next(iter(node.entries), "")
                 raise node.fault(
-                    f"no structure: {{{keys[:60]}}}", "one of the keys " + ", ".join(ITEMS), nearest_name(key, known)
+                    f"no structure: {{{keys[:60]}}}",
+                    "one of the keys " + ", ".join(ITEMS),
+                    nearest_name(key, known),
                 )
             raise node.fault(f"{' and '.join(heads)} in one item", "one of them")
         head = "repeat" if "repeat" in heads else heads[0]
@@ -427,7 +444,9 @@ class Compiler:
             at = entries["merge"]
             name = self._string(at, "merge").text.value
         if name not in MERGES:
-            raise at.fault(f"unknown merge {name!r}", "one of " + ", ".join(MERGES), nearest_name(name, MERGES))
+            raise at.fault(
+                f"unknown merge {name!r}", "one of " + ", ".join(MERGES), nearest_name(name, MERGES)
+            )
         text = at.text if isinstance(at, Scalar) else Text("", at.source, at.start, at.start)
         return Stage("layer", name, text, 0, len(text.value))
 
@@ -452,12 +471,16 @@ class Compiler:
             item.mode = self._string(mode, "residual").text.value
             if item.mode not in RESIDUALS:
                 raise mode.fault(
-                    f"unknown residual {item.mode!r}", "one of " + ", ".join(RESIDUALS), nearest_name(item.mode, RESIDUALS)
+                    f"unknown residual {item.mode!r}",
+                    "one of " + ", ".join(RESIDUALS),
+                    nearest_name(item.mode, RESIDUALS),
                 )
         if "shortcut" in entries:
             item.shortcut = self.body(entries["shortcut"])
         if item.mode == "project" and not item.shortcut:
-            raise mode.fault("residual: project needs a shortcut", "a 'shortcut:' key with the projecting layers")
+            raise mode.fault(
+                "residual: project needs a shortcut", "a 'shortcut:' key with the projecting layers"
+            )
         if "shortcut" in entries and item.mode != "project":
             raise entries["shortcut"].fault(f"residual: {item.mode} takes no shortcut", "residual: project")
         item.merge = self._merge(node, entries, "add")
@@ -505,6 +528,6 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "group": ("body",), "let": (),
 }  # fmt: skip
 RESIDUALS: Final = ("auto", "identity", "project", "none")
-_RESERVED: Final = frozenset({"in", "if", "else", "and", "or", "not", "true", "false", "none", "True", "False", "None"})
-
-
+_RESERVED: Final = frozenset(
+    {"in", "if", "else", "and", "or", "not", "true", "false", "none", "True", "False", "None"}
+)

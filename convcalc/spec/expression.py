@@ -147,10 +147,17 @@ class Parser:
     def fail(self, expected: str) -> ExpressionError:
         """The error for the token in hand."""
         if self.kind == "end":
-            return ExpressionError("the expression ends too early", self.token_start, self.token_end + 1, expected=expected)
+            return ExpressionError(
+                "the expression ends too early", self.token_start, self.token_end + 1, expected=expected
+            )
         if self.token in "'\"" and self.kind == "bad":
             return ExpressionError("unclosed quote", self.token_start, self.end, expected=expected)
-        return ExpressionError(f"unexpected {self.token!r}", self.token_start, max(self.token_end, self.token_start + 1), expected=expected)
+        return ExpressionError(
+            f"unexpected {self.token!r}",
+            self.token_start,
+            max(self.token_end, self.token_start + 1),
+            expected=expected,
+        )
 
     def accept(self, *tokens: str) -> str | None:
         """Take the token in hand if it is one of these."""
@@ -169,7 +176,9 @@ class Parser:
         """Enter one level of nesting."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise ExpressionError(f"nested deeper than {MAX_DEPTH} levels", self.token_start, self.token_start + 1)
+            raise ExpressionError(
+                f"nested deeper than {MAX_DEPTH} levels", self.token_start, self.token_start + 1
+            )
 
     def whole(self) -> Expr:
         """One expression up to the end."""
@@ -346,7 +355,9 @@ def _call(name: str, arguments: tuple[Expr, ...], start: int, end: int) -> Expr:
     low, high, _ = FUNCTIONS[name]
     if not low <= len(arguments) <= high:
         wanted = str(low) if low == high else f"{low} or more" if high > 9 else f"{low} to {high}"
-        raise ExpressionError(f"{name} takes {wanted} argument{'s' * (wanted != '1')}, got {len(arguments)}", start, end)
+        raise ExpressionError(
+            f"{name} takes {wanted} argument{'s' * (wanted != '1')}, got {len(arguments)}", start, end
+        )
     return Expr("call", name, arguments, start, end)
 
 
@@ -377,7 +388,12 @@ def is_symbol_name(name: str) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return (type(value) in (int, Fraction)) or value is dims.UNKNOWN or dims.is_symbolic(value) or dims.is_array(value)
+    return (
+        (type(value) in (int, Fraction))
+        or value is dims.UNKNOWN
+        or dims.is_symbolic(value)
+        or dims.is_array(value)
+    )
 
 
 def _power(a: Any, b: Any) -> Any:
@@ -522,7 +538,11 @@ def evaluate(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[s
 
 def _known(env: Mapping[str, Any], words: frozenset[str] | tuple[str, ...]) -> str:
     names = sorted({*env, *words})
-    return "a number" if not names else "a number or one of " + ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return (
+        "a number"
+        if not names
+        else "a number or one of " + ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    )
 
 
 def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str, ...]) -> Any:
@@ -532,7 +552,9 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
         right = evaluate(args[1], env, words)
         for value, arg in ((left, args[0]), (right, args[1])):
             if not _is_number(value):
-                raise ExpressionError(f"{expr.value} needs numbers, got {describe(value)}", arg.start, arg.end)
+                raise ExpressionError(
+                    f"{expr.value} needs numbers, got {describe(value)}", arg.start, arg.end
+                )
         return _BINARY[expr.value](left, right)
     if kind == "tuple":
         return tuple(evaluate(a, env, words) for a in args)

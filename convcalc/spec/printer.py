@@ -32,7 +32,9 @@ def format_layer(layer: Layer) -> str:
         if option.field in done or not hasattr(layer, option.field):
             continue
         value = getattr(layer, option.field)
-        if value is None or (option.default is not REQUIRED and option.default is not INFER and is_default(option, value)):
+        if value is None or (
+            option.default is not REQUIRED and option.default is not INFER and is_default(option, value)
+        ):
             continue
         words.append(_format_option(option, value))
     return " ".join(words)
@@ -45,8 +47,10 @@ def is_default(option: Option, value: Any) -> bool:
         return all(v == default for v in value)
     if option.kind == "padding" and isinstance(value, tuple):
         return all(v == default or v == (default, default) for v in value)
-    return type(value) is type(default) and bool(value == default) or (
-        option.kind == "number" and bool(value == default)
+    return (
+        (type(value) is type(default)
+        and bool(value == default))
+        or (option.kind == "number" and bool(value == default))
     )
 
 
@@ -62,7 +66,11 @@ def _format_option(option: Option, value: Any) -> str:
             if len(value) == 1 or value[0] is not None:
                 return f"{key}{one}" if option.short and _plain(value[0]) else f"{key}={one}"
         if all(_plain(v) for v in value):
-            return f"{key}{'x'.join(map(_bare, value))}" if option.short else f"{key}={'x'.join(map(_bare, value))}"
+            return (
+                f"{key}{'x'.join(map(_bare, value))}"
+                if option.short
+                else f"{key}={'x'.join(map(_bare, value))}"
+            )
         return f"{key}=({','.join(map(_bare, value))})"
     if option.kind == "dim":
         return f"{key}{_bare(value)}" if option.short and _plain(value) else f"{key}={_bare(value)}"
@@ -134,7 +142,9 @@ def format_graph(graph: Graph) -> str:
         lines.append("inputs:")
         lines += [f"  {json.dumps(name)}: {shape}" for name, shape in shapes.items()]
     lines.append("layers:")
-    lines += [f"  - {format_node(graph, i, node)}" for i, node in enumerate(graph.nodes) if i not in graph.inputs]
+    lines += [
+        f"  - {format_node(graph, i, node)}" for i, node in enumerate(graph.nodes) if i not in graph.inputs
+    ]
     last = len(graph.nodes) - 1
     if graph.outputs != ((last, 0),) or graph.output_names != (graph.nodes[last].name,):
         lines.append("outputs:")

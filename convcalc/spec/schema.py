@@ -104,7 +104,12 @@ def json_schema() -> dict[str, Any]:
         "properties": {key: _property(key) for key in TOP_KEYS},
         "additionalProperties": False,
         "items": {"$ref": "#/$defs/item"},
-        "anyOf": [{"required": ["layers"]}, {"required": ["extends"]}, {"required": ["blocks"]}, {"type": "array"}],
+        "anyOf": [
+            {"required": ["layers"]},
+            {"required": ["extends"]},
+            {"required": ["blocks"]},
+            {"type": "array"},
+        ],
         "$defs": {
             "value": {
                 "description": "A number, an expression, a text, or a list of these.",
@@ -115,7 +120,10 @@ def json_schema() -> dict[str, Any]:
             },
             "shape": {
                 "description": "Channels and sizes: 3x224x224, [3, size, size].",
-                "anyOf": [{"type": ["string", "integer"]}, {"type": "array", "items": {"$ref": "#/$defs/value"}}],
+                "anyOf": [
+                    {"type": ["string", "integer"]},
+                    {"type": "array", "items": {"$ref": "#/$defs/value"}},
+                ],
             },
             "body": {
                 "description": "Stages and structures, in order.",
@@ -128,7 +136,11 @@ def json_schema() -> dict[str, Any]:
             },
             "item": {
                 "anyOf": [
-                    {"type": "string", "minLength": 1, "description": "Stages, such as 'conv 64 k3 p1 | bn | relu'."},
+                    {
+                        "type": "string",
+                        "minLength": 1,
+                        "description": "Stages, such as 'conv 64 k3 p1 | bn | relu'.",
+                    },
                     {"type": "array", "items": {"$ref": "#/$defs/item"}},
                     {"$ref": "#/$defs/structure"},
                 ]

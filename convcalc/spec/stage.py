@@ -120,7 +120,9 @@ def parse_template(text: Text, start: int, end: int) -> Template:
     """A name with ``{expression}`` parts from ``text[start:end]``."""
     value = text.value[start:end]
     if not _REFERENCE.match(value):
-        raise fault(text, start, end, f"{value!r} is no name", "letters, digits, '_', '.', '-' or {expression}")
+        raise fault(
+            text, start, end, f"{value!r} is no name", "letters, digits, '_', '.', '-' or {expression}"
+        )
     parts: list[str | Expr] = []
     at = start
     for match in re.finditer(r"\{([^{}]*)\}", value):
@@ -206,7 +208,9 @@ def split_stages(text: Text, start: int, end: int, separators: str = "|;\n") -> 
     return trimmed
 
 
-def parse_stages(text: Text, start: int = 0, end: int | None = None, known: frozenset[str] = frozenset()) -> list[Stage]:
+def parse_stages(
+    text: Text, start: int = 0, end: int | None = None, known: frozenset[str] = frozenset()
+) -> list[Stage]:
     """All stages of a text in line or call form.
 
     ``known`` are the names of blocks that the document and the library define.
@@ -230,7 +234,11 @@ def parse_stages(text: Text, start: int = 0, end: int | None = None, known: froz
                     stages.extend(calls.parse_call(text, *labelled, known))
                     continue
                 raise fault(
-                    text, left, left + 1, f"unexpected {text.value[left]!r}", "a layer or block, such as 'conv 64 k3'"
+                    text,
+                    left,
+                    left + 1,
+                    f"unexpected {text.value[left]!r}",
+                    "a layer or block, such as 'conv 64 k3'",
                 )
             name = head.group()
             if name.startswith("$"):
@@ -273,7 +281,12 @@ def new_stage(name: str, text: Text, start: int, end: int, name_end: int, known:
 
     nearest = nearest_name(name, [*layers.OPS, *layers.ALIASES, *known, *library.block_names(), *FRAMEWORK])
     raise fault(
-        text, start, name_end, f"unknown layer or block {name!r}", "a layer or block (see 'convcalc list')", nearest
+        text,
+        start,
+        name_end,
+        f"unknown layer or block {name!r}",
+        "a layer or block (see 'convcalc list')",
+        nearest,
     )
 
 
@@ -281,7 +294,13 @@ def _parse_line(text: Text, start: int, name_end: int, end: int, known: frozense
     name = text.value[start:name_end]
     stage = new_stage(name, text, start, end, name_end, known)
     if name_end < end and not text.value[name_end].isspace():
-        raise fault(text, name_end, name_end + 1, f"unexpected {text.value[name_end]!r} after {name}", "a space or '('")
+        raise fault(
+            text,
+            name_end,
+            name_end + 1,
+            f"unexpected {text.value[name_end]!r} after {name}",
+            "a space or '('",
+        )
     for left, right in split_stages(text, name_end, end, " \t\r\n\f\v"):
         _add_token(stage, text, left, right)
     return stage.finish()
@@ -414,7 +433,9 @@ def parse_sizes(value: str, start: int, end: int) -> Expr:
             if len(side) > 400:
                 raise ExpressionError("number with more than 400 digits", position, stop)
             sides.append(
-                constant(int(side), position, stop) if side.isdigit() else Expr("name", side, (), position, stop)
+                constant(int(side), position, stop)
+                if side.isdigit()
+                else Expr("name", side, (), position, stop)
             )
             position = stop + 1
         axes.append(sides[0] if len(sides) == 1 else Expr("tuple", None, tuple(sides), at, at + len(piece)))

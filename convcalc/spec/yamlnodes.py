@@ -103,7 +103,9 @@ def compose(source: Source) -> Node | None:
         raise SpecError(Problem.in_source(source, mark.index if mark else 0, 1, message)) from None
     except yaml.reader.ReaderError as error:
         raise SpecError(
-            Problem.in_source(source, min(error.position, len(source.text)), 1, f"no valid YAML: {error.reason}")
+            Problem.in_source(
+                source, min(error.position, len(source.text)), 1, f"no valid YAML: {error.reason}"
+            )
         ) from None
     except yaml.YAMLError as error:
         raise SpecError(Problem(f"no valid YAML: {error}", file=source.name)) from None

@@ -14,8 +14,22 @@ from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Edge, Graph
 from tests.executor.stand_ins import Net, layer
 
-ELEMENTWISE = ("relu", "relu6", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "leakyrelu", "prelu", "elu",
-               "selu", "gelu", "dropout", "identity")
+ELEMENTWISE = (
+    "relu",
+    "relu6",
+    "silu",
+    "hardswish",
+    "hardsigmoid",
+    "sigmoid",
+    "tanh",
+    "leakyrelu",
+    "prelu",
+    "elu",
+    "selu",
+    "gelu",
+    "dropout",
+    "identity",
+)
 
 
 def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
@@ -25,6 +39,7 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
     groups = rng.choice([g for g in (1, 2, 3, channels) if channels % g == 0])
     small = [max(1, min(3, n)) for n in sizes]
     kernel = tuple(rng.randint(1, k) for k in small)
+
     def axes() -> tuple[int, ...]:
         return tuple(rng.randint(1, 2) for _ in sizes)
 
@@ -33,17 +48,31 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
     if kind == "conv":
         convention = rng.choice(["same", "same_lower", "valid", "full", "causal", None, None])
         return layer(
-            rng.choice(["conv", "dwconv"]) if groups == channels else "conv", rank,
-            in_channels=channels, out_channels=groups * rng.randint(1, 2), kernel=kernel, stride=axes(),
-            dilation=(1,) * rank if convention in (None, "valid") else axes(), groups=groups,
-            padding=(convention,) * rank if convention else pads, bias=rng.random() < 0.5,
+            rng.choice(["conv", "dwconv"]) if groups == channels else "conv",
+            rank,
+            in_channels=channels,
+            out_channels=groups * rng.randint(1, 2),
+            kernel=kernel,
+            stride=axes(),
+            dilation=(1,) * rank if convention in (None, "valid") else axes(),
+            groups=groups,
+            padding=(convention,) * rank if convention else pads,
+            bias=rng.random() < 0.5,
             padding_mode=rng.choice(["zeros", "zeros", "replicate"]),
         )
     if kind == "convT":
         stride = axes()
-        return layer("convT", rank, in_channels=channels, out_channels=groups * rng.randint(1, 2), kernel=kernel,
-                     stride=stride, padding=("same",) * rank if rng.random() < 0.5 else 0, groups=groups,
-                     bias=rng.random() < 0.5)
+        return layer(
+            "convT",
+            rank,
+            in_channels=channels,
+            out_channels=groups * rng.randint(1, 2),
+            kernel=kernel,
+            stride=stride,
+            padding=("same",) * rank if rng.random() < 0.5 else 0,
+            groups=groups,
+            bias=rng.random() < 0.5,
+        )
     if kind == "pool":
         op = rng.choice(["maxpool", "avgpool", "lppool"])
         more: dict[str, Any] = {"norm": rng.choice([1, 2, 3])} if op == "lppool" else {}
@@ -63,8 +92,7 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
         return layer(op, rank, **fields)
     if kind == "upsample":
         modes = ["nearest", "nearest_exact", "linear", "cubic"] + (["spline"] if min(sizes) > 1 else [])
-        return layer("upsample", rank, scale=axes(), mode=rng.choice(modes),
-                     align_corners=rng.random() < 0.5)
+        return layer("upsample", rank, scale=axes(), mode=rng.choice(modes), align_corners=rng.random() < 0.5)
     if kind == "adaptive":
         op = rng.choice(["adaptiveavgpool", "adaptivemaxpool", "globalavgpool", "globalmaxpool"])
         return layer(op, rank, size=tuple(rng.randint(1, n) for n in sizes))
@@ -75,7 +103,10 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
             "pad": {"padding": pads, "mode": rng.choice(["zeros", "constant", "replicate"]), "value": 0.5},
             "crop": {"amounts": tuple((int(n > 2), 0) for n in sizes)},
             "slice": {"axis": 0, "start": channels // 2, "stop": None},
-            "split": {"axis": 0, "sizes": (channels - channels // 2, channels // 2) if channels > 1 else (1,)},
+            "split": {
+                "axis": 0,
+                "sizes": (channels - channels // 2, channels // 2) if channels > 1 else (1,),
+            },
             "permute": {"order": (0, *rng.sample(range(1, rank + 1), rank))},
             "shuffle": {"groups": groups},
             "shift": {"kernel": odd, "dilation": axes()},
@@ -87,8 +118,20 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
     return layer(op, rank, **({"channels": rng.choice([1, channels])} if op == "prelu" else {}))
 
 
-KINDS = ("conv", "conv", "convT", "pool", "norm", "norm", "upsample", "adaptive", "move", "softmax", "elementwise",
-         "elementwise")
+KINDS = (
+    "conv",
+    "conv",
+    "convT",
+    "pool",
+    "norm",
+    "norm",
+    "upsample",
+    "adaptive",
+    "move",
+    "softmax",
+    "elementwise",
+    "elementwise",
+)
 
 
 def size(shape: tuple[int, ...]) -> int:

@@ -40,21 +40,27 @@ def test_a_convolution_counted_by_hand() -> None:
 def test_a_transposed_convolution_counts_input_positions() -> None:
     # Input 3 (one axis), kernel 3, stride 2: 9 products land on positions 0..6; padding 1 crops the
     # first and the last, each written once, so 7 products remain.
-    graph = chain((1, 3), layer("convT", 1, in_channels=1, out_channels=1, kernel=3, stride=2, padding=1, bias=False))
+    graph = chain(
+        (1, 3), layer("convT", 1, in_channels=1, out_channels=1, kernel=3, stride=2, padding=1, bias=False)
+    )
     for scalar in (False, True):
         node = count(graph, scalar=scalar).nodes[1]
         assert (node.macs, node.valid_macs, node.outputs) == (9, 7, ((1, 5),))
 
 
 def test_padding_that_copies_the_input_is_all_valid() -> None:
-    graph = chain((2, 5, 5), layer("conv", in_channels=2, out_channels=3, kernel=3, padding=1, padding_mode="reflect"))
+    graph = chain(
+        (2, 5, 5), layer("conv", in_channels=2, out_channels=3, kernel=3, padding=1, padding_mode="reflect")
+    )
     for scalar in (False, True):
         node = count(graph, scalar=scalar).nodes[1]
         assert node.macs == node.valid_macs == 25 * 9 * 2 * 3
 
 
 def test_a_padding_layer_makes_real_zeros() -> None:
-    graph = chain((1, 4), layer("pad", 1, padding=1), layer("conv", 1, in_channels=1, out_channels=1, kernel=3))
+    graph = chain(
+        (1, 4), layer("pad", 1, padding=1), layer("conv", 1, in_channels=1, out_channels=1, kernel=3)
+    )
     for scalar in (False, True):
         node = count(graph, scalar=scalar).nodes[2]
         assert node.macs == node.valid_macs == 12
@@ -86,14 +92,20 @@ BY_HAND: list[tuple[Any, tuple[int, ...], dict[str, int]]] = [
     (layer("upsample", 2, scale=(2, 1), mode="cubic"), (1, 2, 3), {"mul": 96, "add": 96}),
     # 4 samples, 2 unknowns: 3 additions and 1 product for the right sides, one each in both sweeps.
     (layer("upsample", 1, scale=2, mode="spline"), (1, 4), {"mul": 2 * 3 + 32, "add": 2 * 5 + 32}),
-    (layer("gn", groups=2, channels=4), (4, 3), {"add": 12 + 12 + 12 + 2 + 12, "div": 6, "mul": 36, "special": 2}),
+    (
+        layer("gn", groups=2, channels=4),
+        (4, 3),
+        {"add": 12 + 12 + 12 + 2 + 12, "div": 6, "mul": 36, "special": 2},
+    ),
     (layer("instancenorm", channels=4), (4, 3), {"add": 12 * 3 + 4, "div": 12, "mul": 24, "special": 4}),
 ]
 
 
 @pytest.mark.parametrize("scalar", [False, True], ids=["arrays", "scalars"])
 @pytest.mark.parametrize(("stand_in", "shape", "expected"), BY_HAND, ids=[str(c[0].op) for c in BY_HAND])
-def test_operations_counted_by_hand(stand_in: Any, shape: tuple[int, ...], expected: dict[str, int], scalar: bool) -> None:
+def test_operations_counted_by_hand(
+    stand_in: Any, shape: tuple[int, ...], expected: dict[str, int], scalar: bool
+) -> None:
     node = count(chain(shape, stand_in), scalar=scalar).nodes[1]
     assert {kind: n for kind, n in node.ops.items() if n} == expected
     assert node.macs == node.valid_macs == 0
@@ -111,8 +123,13 @@ def test_joins_count_one_operation_less_than_inputs() -> None:
 
 
 def test_the_batch_multiplies_everything_but_parameters() -> None:
-    graph = chain((2, 6, 6), layer("conv", in_channels=2, out_channels=4, kernel=3, padding=1), layer("relu"),
-                  layer("maxpool", kernel=2), layer("ln", shape=(4, 3, 3)))
+    graph = chain(
+        (2, 6, 6),
+        layer("conv", in_channels=2, out_channels=4, kernel=3, padding=1),
+        layer("relu"),
+        layer("maxpool", kernel=2),
+        layer("ln", shape=(4, 3, 3)),
+    )
     one, three = count(graph), count(graph, batch=3)
     for what, value in one.totals.items():
         assert three.total(what) == value * (1 if what in ("params", "buffers") else 3), what
@@ -184,8 +201,13 @@ def test_indices_take_memory_only_if_read() -> None:
 
 
 def test_counting_does_not_change_values() -> None:
-    graph = chain((3, 9, 9), layer("conv", in_channels=3, out_channels=4, kernel=3, padding=1), layer("bn", channels=4),
-                  layer("relu6"), layer("maxpool", kernel=2))
+    graph = chain(
+        (3, 9, 9),
+        layer("conv", in_channels=3, out_channels=4, kernel=3, padding=1),
+        layer("bn", channels=4),
+        layer("relu6"),
+        layer("maxpool", kernel=2),
+    )
     x = np.random.default_rng(0).standard_normal((1, 3, 9, 9))
     seen: dict[str, Any] = {}
     count(graph, x, progress=lambda node, outputs: seen.update({node.name: outputs[0]}))

@@ -16,8 +16,15 @@ from tests.executor.stand_ins import Net, chain, layer
 
 
 def conv(kernel: Any = 3, **more: Any) -> Any:
-    return layer("conv", more.pop("rank", 1), in_channels=more.pop("ins", 1), out_channels=more.pop("outs", 1),
-                 kernel=kernel, bias=False, **more)
+    return layer(
+        "conv",
+        more.pop("rank", 1),
+        in_channels=more.pop("ins", 1),
+        out_channels=more.pop("outs", 1),
+        kernel=kernel,
+        bias=False,
+        **more,
+    )
 
 
 @settings(max_examples=200, deadline=None)

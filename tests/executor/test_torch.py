@@ -86,8 +86,17 @@ def conv(rng: Rng) -> Case:
         mode = "zeros"
     bias = bool(rng.integers(2))
     stand_in = layer(
-        "conv", rank, in_channels=ins, out_channels=outs, kernel=kernel, stride=stride, dilation=dilation,
-        groups=groups, bias=bias, padding_mode=mode, padding=(convention,) * rank if convention else pads,
+        "conv",
+        rank,
+        in_channels=ins,
+        out_channels=outs,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        groups=groups,
+        bias=bias,
+        padding_mode=mode,
+        padding=(convention,) * rank if convention else pads,
     )
     x, w, b = some(rng, 2, ins, *sizes), some(rng, outs, ins // groups, *kernel), some(rng, outs)
     padded = tensor(x)
@@ -120,20 +129,34 @@ def conv_transposed(rng: Rng) -> Case:
     same = rng.random() < 0.2
     if same:
         given, extra = ("same",) * rank, (0,) * rank
-        pads = tuple((max(e - s, 0) // 2, max(e - s, 0) - max(e - s, 0) // 2) for e, s in zip(span, stride, strict=True))
+        pads = tuple(
+            (max(e - s, 0) // 2, max(e - s, 0) - max(e - s, 0) // 2)
+            for e, s in zip(span, stride, strict=True)
+        )
         extra = tuple(max(s - e, 0) for e, s in zip(span, stride, strict=True))
     elif any(r - sum(p) + e < 1 for r, p, e in zip(room, pads, extra, strict=True)):
         return conv_transposed(rng)
     bias = bool(rng.integers(2))
     stand_in = layer(
-        "convT", rank, in_channels=ins, out_channels=outs, kernel=kernel, stride=stride, dilation=dilation,
-        groups=groups, bias=bias, padding=given, output_padding=(0,) * rank if same else extra,
+        "convT",
+        rank,
+        in_channels=ins,
+        out_channels=outs,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        groups=groups,
+        bias=bias,
+        padding=given,
+        output_padding=(0,) * rank if same else extra,
     )
     x, w, b = some(rng, 2, ins, *sizes), some(rng, ins, outs // groups, *kernel), some(rng, outs)
     params = {"weight": w, **({"bias": b} if bias else {})}
     run = getattr(functional(), f"conv_transpose{rank}d")
     arrays = (tensor(x), tensor(w), tensor(b) if bias else None)
-    if all(p == q for p, q in pads) and all(e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+    if all(p == q for p, q in pads) and all(
+        e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)
+    ):
         return stand_in, (x,), params, run(*arrays, stride, [p for p, _ in pads], extra, groups, dilation)
     # Unequal padding: everything, extended by what output_padding adds, then cropped.
     every = run(arrays[0], arrays[1], None, stride, 0, 0, groups, dilation)
@@ -152,7 +175,9 @@ def linear(rng: Rng) -> Case:
     bias = bool(rng.integers(2))
     x, w, b = some(rng, n, ins, *sizes), some(rng, outs, ins), some(rng, outs)
     expected = functional().linear(tensor(np.moveaxis(x, 1, -1)), tensor(w), tensor(b) if bias else None)
-    stand_in = layer("linear", in_features=ins, out_features=outs, bias=bias, axis="flat" if flat else "channels")
+    stand_in = layer(
+        "linear", in_features=ins, out_features=outs, bias=bias, axis="flat" if flat else "channels"
+    )
     params = {"weight": w, **({"bias": b} if bias else {})}
     return stand_in, (x,), params, expected.moveaxis(-1, 1)
 
@@ -163,14 +188,28 @@ def pool_sizes(rng: Rng, dilated: bool) -> dict[str, Any]:
     dilation = ints(rng, 1, 2, rank) if dilated else (1,) * rank
     pads = tuple(int(rng.integers(0, k // 2 + 1)) for k in kernel)
     sizes = tuple((k - 1) * d + 1 + int(rng.integers(0, 7)) for k, d in zip(kernel, dilation, strict=True))
-    return {"rank": rank, "kernel": kernel, "stride": stride, "dilation": dilation, "pads": pads, "sizes": sizes}
+    return {
+        "rank": rank,
+        "kernel": kernel,
+        "stride": stride,
+        "dilation": dilation,
+        "pads": pads,
+        "sizes": sizes,
+    }
 
 
 def maxpool(rng: Rng) -> Case:
     p = pool_sizes(rng, True)
     ceil = bool(rng.integers(2))
-    stand_in = layer("maxpool", p["rank"], kernel=p["kernel"], stride=p["stride"], dilation=p["dilation"],
-                     padding=p["pads"], ceil=ceil)
+    stand_in = layer(
+        "maxpool",
+        p["rank"],
+        kernel=p["kernel"],
+        stride=p["stride"],
+        dilation=p["dilation"],
+        padding=p["pads"],
+        ceil=ceil,
+    )
     x = some(rng, 2, int(rng.integers(1, 9)), *p["sizes"])
     if rng.random() < 0.3:
         x = np.round(x)  # equal values: the first of them is the one
@@ -186,8 +225,16 @@ def avgpool(rng: Rng) -> Case:
     p = pool_sizes(rng, False)
     ceil, include = bool(rng.integers(2)), bool(rng.integers(2))
     divisor = int(rng.integers(1, 9)) if p["rank"] > 1 and rng.random() < 0.3 else None
-    stand_in = layer("avgpool", p["rank"], kernel=p["kernel"], stride=p["stride"], padding=p["pads"], ceil=ceil,
-                     count_include_pad=include, divisor=divisor)
+    stand_in = layer(
+        "avgpool",
+        p["rank"],
+        kernel=p["kernel"],
+        stride=p["stride"],
+        padding=p["pads"],
+        ceil=ceil,
+        count_include_pad=include,
+        divisor=divisor,
+    )
     x = some(rng, 2, int(rng.integers(1, 9)), *p["sizes"])
     run = getattr(functional(), f"avg_pool{p['rank']}d")
     more = (divisor,) if p["rank"] > 1 else ()
@@ -235,8 +282,12 @@ def adaptive_pool(rng: Rng) -> Case:
 def upsample(rng: Rng) -> Case:
     rank = int(rng.integers(1, 4))
     mode = pick(rng, "nearest", "nearest_exact", "linear", "cubic")
-    names = {"nearest": "nearest", "nearest_exact": "nearest-exact", "cubic": "bicubic",
-             "linear": ("linear", "bilinear", "trilinear")[rank - 1]}
+    names = {
+        "nearest": "nearest",
+        "nearest_exact": "nearest-exact",
+        "cubic": "bicubic",
+        "linear": ("linear", "bilinear", "trilinear")[rank - 1],
+    }
     if mode == "cubic":
         rank = int(rng.integers(1, 3))
     sizes = ints(rng, 1, 7, rank)
@@ -248,7 +299,9 @@ def upsample(rng: Rng) -> Case:
         stand_in = layer("upsample", rank, size=size, mode=mode, align_corners=corners)
         given = {"size": size}
     else:
-        scale = tuple(pick(rng, 1, 2, 3, Fraction(3, 2), Fraction(5, 4), Fraction(11, 8)) for _ in range(rank))
+        scale = tuple(
+            pick(rng, 1, 2, 3, Fraction(3, 2), Fraction(5, 4), Fraction(11, 8)) for _ in range(rank)
+        )
         stand_in = layer("upsample", rank, scale=scale, mode=mode, align_corners=corners)
         given = {"scale_factor": tuple(map(float, scale)), "recompute_scale_factor": False}
     arriving = tensor(x)
@@ -281,7 +334,13 @@ def batchnorm(rng: Rng) -> Case:
         params |= {"running_mean": some(rng, channels), "running_var": rng.random(channels) + 0.1}
     t = {name: tensor(v) for name, v in params.items()}
     expected = functional().batch_norm(
-        tensor(x), t.get("running_mean"), t.get("running_var"), t.get("weight"), t.get("bias"), not track, eps=eps
+        tensor(x),
+        t.get("running_mean"),
+        t.get("running_var"),
+        t.get("weight"),
+        t.get("bias"),
+        not track,
+        eps=eps,
     )
     return layer("bn", channels=channels, affine=on, track=track, eps=eps), (x,), params, expected
 
@@ -297,7 +356,12 @@ def layernorm(rng: Rng) -> Case:
     t = {name: tensor(v) for name, v in params.items()}
     stand_in = layer("ln", over=over, affine=on, bias=bias, shape=shape)
     if over == "all":
-        return stand_in, (x,), params, functional().layer_norm(tensor(x), shape, t.get("weight"), t.get("bias"))
+        return (
+            stand_in,
+            (x,),
+            params,
+            functional().layer_norm(tensor(x), shape, t.get("weight"), t.get("bias")),
+        )
     last = tensor(np.moveaxis(x, 1, -1))
     expected = functional().layer_norm(last, shape, t.get("weight"), t.get("bias")).moveaxis(-1, 1)
     return stand_in, (x,), params, expected
@@ -343,7 +407,12 @@ def activation(rng: Rng) -> Case:
         "sigmoid": lambda: (layer("sigmoid"), (x,), {}, t.sigmoid()),
         "tanh": lambda: (layer("tanh"), (x,), {}, t.tanh()),
         "leakyrelu": lambda: (layer("leakyrelu", slope=slope), (x,), {}, f.leaky_relu(t, slope)),
-        "prelu": lambda: (layer("prelu", channels=weight.size), (x,), {"weight": weight}, f.prelu(t, tensor(weight))),
+        "prelu": lambda: (
+            layer("prelu", channels=weight.size),
+            (x,),
+            {"weight": weight},
+            f.prelu(t, tensor(weight)),
+        ),
         "elu": lambda: (layer("elu", alpha=alpha), (x,), {}, f.elu(t, alpha)),
         "selu": lambda: (layer("selu"), (x,), {}, f.selu(t)),
         "gelu": lambda: (layer("gelu", approximate=kind), (x,), {}, f.gelu(t, approximate=kind)),
@@ -387,8 +456,11 @@ def moves(rng: Rng) -> Case:
     axis = int(rng.integers(0, rank + 1))
     if op == "slice":
         start, stop = int(rng.integers(0, 2)), pick(rng, 2, 3, None)
-        return layer(op, axis=axis, start=start, stop=stop), (x,), {}, t.index_select(
-            axis + 1, torch.arange(start, x.shape[axis + 1] if stop is None else stop)
+        return (
+            layer(op, axis=axis, start=start, stop=stop),
+            (x,),
+            {},
+            t.index_select(axis + 1, torch.arange(start, x.shape[axis + 1] if stop is None else stop)),
         )
     if op == "split":
         rest = x.shape[axis + 1] - 1
@@ -436,7 +508,10 @@ def joins(rng: Rng) -> Case:
         else:
             params.pop("bias")
         return layer("scale", channels=3, bias=bias), (x,), params, expected
-    others = [some(rng, 2, *(n if rng.random() < 0.6 else 1 for n in (3, *sizes))) for _ in range(int(rng.integers(1, 3)))]
+    others = [
+        some(rng, 2, *(n if rng.random() < 0.6 else 1 for n in (3, *sizes)))
+        for _ in range(int(rng.integers(1, 3)))
+    ]
     arrays = (x, *others) if rng.random() < 0.5 else (*others, x)
     expected = tensor(arrays[0])
     for other in arrays[1:]:
@@ -446,9 +521,26 @@ def joins(rng: Rng) -> Case:
 
 # How many configurations of each; over 3,000 in all.
 DRAWS: list[tuple[Callable[[Rng], Case], int]] = [
-    (conv, 900), (conv_transposed, 450), (linear, 60), (maxpool, 250), (avgpool, 250), (lppool, 100), (unpool, 60),
-    (global_pool, 40), (adaptive_pool, 100), (upsample, 350), (batchnorm, 60), (layernorm, 60), (groupnorm, 40),
-    (instancenorm, 40), (lrn, 50), (activation, 200), (padding, 100), (moves, 200), (shuffle_pixels, 40), (joins, 80),
+    (conv, 900),
+    (conv_transposed, 450),
+    (linear, 60),
+    (maxpool, 250),
+    (avgpool, 250),
+    (lppool, 100),
+    (unpool, 60),
+    (global_pool, 40),
+    (adaptive_pool, 100),
+    (upsample, 350),
+    (batchnorm, 60),
+    (layernorm, 60),
+    (groupnorm, 40),
+    (instancenorm, 40),
+    (lrn, 50),
+    (activation, 200),
+    (padding, 100),
+    (moves, 200),
+    (shuffle_pixels, 40),
+    (joins, 80),
 ]
 
 
@@ -460,7 +552,9 @@ def test_values_equal_pytorch(draw: Callable[[Rng], Case], many: int) -> None:
         own = run_kernel(Call(stand_in, xs, Params("layer", params)))[0]
         assert own is not None
         assert own.dtype == np.float64
-        np.testing.assert_allclose(own, expected.numpy(), rtol=1e-10, atol=1e-11, err_msg=f"{seed}: {stand_in}")
+        np.testing.assert_allclose(
+            own, expected.numpy(), rtol=1e-10, atol=1e-11, err_msg=f"{seed}: {stand_in}"
+        )
         if NAIVE[stand_in.op] is not FAST[stand_in.op] and seed % 10 == 0 and own.size < 3000:
             naive = run_kernel(Call(stand_in, xs, Params("layer", params)), form="naive")[0]
             np.testing.assert_allclose(naive, expected.numpy(), rtol=1e-10, atol=1e-11, err_msg=str(stand_in))

@@ -48,7 +48,7 @@ atoms = st.integers(0, 50).map(str)
 texts = st.recursive(
     atoms,
     lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from("+ - * / // %".split()), inner).map(" ".join),
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "//", "%"]), inner).map(" ".join),
         inner.map(lambda t: f"({t})"),
         inner.map(lambda t: f"-{t}"),
         st.tuples(atoms, st.sampled_from("0123")).map("**".join),

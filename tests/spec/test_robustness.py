@@ -65,13 +65,27 @@ def test_any_sequence_of_layers(text: str) -> None:
 
 YAML = st.recursive(
     st.sampled_from(
-        ["conv 4 k3", "bn", "relu", "i > 0", "3", "identity", "x", "[a, b]", "add", "", "in//2", "{i}", "9**9**9"]
+        [
+            "conv 4 k3",
+            "bn",
+            "relu",
+            "i > 0",
+            "3",
+            "identity",
+            "x",
+            "[a, b]",
+            "add",
+            "",
+            "in//2",
+            "{i}",
+            "9**9**9",
+        ]
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(lambda items: "[" + ", ".join(items) + "]"),
         st.dictionaries(
             st.sampled_from(
-                "repeat each of when do else branches merge residual shortcut group let body id from x".split()
+                ["repeat", "each", "of", "when", "do", "else", "branches", "merge", "residual", "shortcut", "group", "let", "body", "id", "from", "x"]
             ),
             inner,
             max_size=4,
@@ -96,7 +110,9 @@ def bombs() -> dict[str, str]:
     bodies = "blocks:\n  b0: &b0 [relu, relu]\n" + "".join(
         f"  b{i}: &b{i} [{', '.join([f'*b{i - 1}'] * 9)}]\n" for i in range(1, 12)
     )
-    calls = "blocks:\n  b0: [relu]\n" + "".join(f"  b{i}: [{', '.join([f'b{i - 1}()'] * 9)}]\n" for i in range(1, 12))
+    calls = "blocks:\n  b0: [relu]\n" + "".join(
+        f"  b{i}: [{', '.join([f'b{i - 1}()'] * 9)}]\n" for i in range(1, 12)
+    )
     head = "input: 3x8x8\n"
     return {
         "alias values": aliases + head + "layers: [relu]\n",
@@ -106,10 +122,13 @@ def bombs() -> dict[str, str]:
         "two recursions": head + "blocks:\n  b: ['b()', 'b()']\nlayers: ['b()']\n",
         "repeat": head + "layers:\n  - {repeat: 1000000000, body: [relu]}\n",
         "empty repeat": head + "layers:\n  - {repeat: 90000, body: [{repeat: 90000, body: []}]}\n",
-        "nested repeats": head + "layers:\n  - {repeat: 300, body: [{repeat: 300, body: [{repeat: 300, body: [relu]}]}]}\n",
+        "nested repeats": head
+        + "layers:\n  - {repeat: 300, body: [{repeat: 300, body: [{repeat: 300, body: [relu]}]}]}\n",
         "fresh layers": head + "layers:\n  - {repeat: 99999, each: i, body: ['conv 1+i k1']}\n",
-        "big expressions": head + f"layers:\n  - {{repeat: 99999, each: i, body: ['conv {'+'.join(['i'] * 90)}+1 k1']}}\n",
-        "let": head + "layers:\n  - {repeat: 99999, each: i, body: [{let: {a: i*i+i, b: a*a}}, {when: a > 0, do: [relu]}]}\n",
+        "big expressions": head
+        + f"layers:\n  - {{repeat: 99999, each: i, body: ['conv {'+'.join(['i'] * 90)}+1 k1']}}\n",
+        "let": head
+        + "layers:\n  - {repeat: 99999, each: i, body: [{let: {a: i*i+i, b: a*a}}, {when: a > 0, do: [relu]}]}\n",
         "power": head + "layers: ['conv 9**9**9**9 k1']\n",
         "power var": "vars: {x: 9**9**9**9}\n" + head + "layers: [relu]\n",
         "growing": head + "vars: {x: 2}\nlayers:\n  - {repeat: 5000, body: ['conv in*2 k1']}\n",
@@ -124,11 +143,14 @@ def bombs() -> dict[str, str]:
         "deep calls": "nn.Sequential(" * 300 + "ReLU()" + ")" * 300,
         "sequence times": "Sequential(" + "(0-999): 9999 x ReLU()\n" * 80 + ")",
         "wide split": "input 1000000x4 | split " + ",".join(["1"] * 9),
-        "many branches": head + "layers:\n  - {repeat: 20000, body: [{branches: {a: [], b: []}, merge: add}]}\n",
+        "many branches": head
+        + "layers:\n  - {repeat: 20000, body: [{branches: {a: [], b: []}, merge: add}]}\n",
         "concat doubling": head + "layers:\n  - {repeat: 3000, body: [{branches: {a: [], b: []}}]}\n",
         "concat of all": "input: 3x8x8\nlayers:\n"
         + "  - relu id=r\n"
-        + "  - {repeat: 3000, each: i, body: ['concat from=[" + ",".join(["r"] * 200) + "]']}\n",
+        + "  - {repeat: 3000, each: i, body: ['concat from=["
+        + ",".join(["r"] * 200)
+        + "]']}\n",
         "same names": head + "layers:\n  - {repeat: 50000, body: ['relu id=x']}\n",
         "same groups": head + "layers:\n  - {repeat: 30000, body: [{group: g, body: [relu]}]}\n",
         "symbols": "input: 3xHxW\nlayers:\n  - {repeat: 20000, body: ['conv 3 k3 s2 p1']}\n",

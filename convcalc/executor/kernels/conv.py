@@ -68,8 +68,15 @@ def check_channels(x: Array, expected: int) -> None:
         raise ExecutionError(f"the weights are for {expected} input channels, {x.shape[1]} arrived")
 
 
-def _pointwise(t: Arith, x: Array, weight: Array, groups: int, out: tuple[int, ...],
-               stride: tuple[int, ...], real: Array | None) -> Array:
+def _pointwise(
+    t: Arith,
+    x: Array,
+    weight: Array,
+    groups: int,
+    out: tuple[int, ...],
+    stride: tuple[int, ...],
+    real: Array | None,
+) -> Array:
     if any(s != 1 for s in stride):
         picked = (slice(None), slice(None), *(slice(None, None, s) for s in stride))
         x = x[picked]
@@ -85,8 +92,16 @@ def _pointwise(t: Arith, x: Array, weight: Array, groups: int, out: tuple[int, .
     return y.reshape(n, len(weight), *out)
 
 
-def _columns(t: Arith, x: Array, weight: Array, groups: int, out: tuple[int, ...], stride: tuple[int, ...],
-             dilation: tuple[int, ...], real: Array | None) -> Array:
+def _columns(
+    t: Arith,
+    x: Array,
+    weight: Array,
+    groups: int,
+    out: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    real: Array | None,
+) -> Array:
     kernel = weight.shape[2:]
     n, channels = x.shape[:2]
     rows = channels * prod(kernel)
@@ -115,8 +130,15 @@ def _columns(t: Arith, x: Array, weight: Array, groups: int, out: tuple[int, ...
     return y.reshape(n, len(weight), *out)
 
 
-def _depthwise(t: Arith, x: Array, weight: Array, out: tuple[int, ...], stride: tuple[int, ...],
-               dilation: tuple[int, ...], real: Array | None) -> Array:
+def _depthwise(
+    t: Arith,
+    x: Array,
+    weight: Array,
+    out: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    real: Array | None,
+) -> Array:
     kernel = weight.shape[2:]
     n, channels = x.shape[:2]
     multiplier = len(weight) // channels
@@ -140,8 +162,15 @@ def _depthwise(t: Arith, x: Array, weight: Array, out: tuple[int, ...], stride: 
     return y.reshape(n, channels * multiplier, *out)
 
 
-def _depthwise_last(t: Arith, x: Array, weight: Array, out: tuple[int, ...], stride: tuple[int, ...],
-                    dilation: tuple[int, ...], real: Array | None) -> Array:
+def _depthwise_last(
+    t: Arith,
+    x: Array,
+    weight: Array,
+    out: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    real: Array | None,
+) -> Array:
     """Depthwise with channels innermost: short rows would leave NumPy's inner loops too short."""
     n, channels = x.shape[:2]
     last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
@@ -207,8 +236,12 @@ def conv_transposed(call: Call) -> Array:
 
 
 def canvas(
-    sizes: list[int] | tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
-    dilation: tuple[int, ...], pads: tuple[tuple[int, int], ...], extra: tuple[int, ...],
+    sizes: list[int] | tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    pads: tuple[tuple[int, int], ...],
+    extra: tuple[int, ...],
 ) -> tuple[tuple[int, ...], tuple[slice, ...]]:
     """Room for everything a transposed convolution writes, and which of it is the output."""
     room, keep = [], []

@@ -19,8 +19,14 @@ CUBIC_A = -0.75
 """Parameter of the cubic convolution kernel (Keys 1981), as PyTorch."""
 
 MODES = {
-    "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "nearest": "nearest",
-    "nearest_exact": "nearest_exact", "linear": "linear", "cubic": "cubic", "spline": "spline",
+    "bilinear": "linear",
+    "trilinear": "linear",
+    "bicubic": "cubic",
+    "nearest": "nearest",
+    "nearest_exact": "nearest_exact",
+    "linear": "linear",
+    "cubic": "cubic",
+    "spline": "spline",
 }
 
 

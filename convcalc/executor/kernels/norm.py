@@ -52,8 +52,9 @@ def layernorm(call: Call) -> Array:
     layer, t, x = call.layer, call.t, call.x
     if layer.over == "channels":
         rows = np.moveaxis(x, 1, -1)
-        y = np.ascontiguousarray(np.moveaxis(_normalise(call, rows.reshape(len(x), -1, x.shape[1]))
-                                             .reshape(rows.shape), -1, 1))
+        y = np.ascontiguousarray(
+            np.moveaxis(_normalise(call, rows.reshape(len(x), -1, x.shape[1])).reshape(rows.shape), -1, 1)
+        )
     else:
         y = _normalise(call, x.reshape(len(x), 1, -1)).reshape(x.shape)
     if layer.affine:
