@@ -190,6 +190,12 @@ def test_memory_is_what_was_alive() -> None:
     assert counted.peak_memory == 120
 
 
+def test_what_a_transposed_convolution_crops_does_not_stay_alive() -> None:
+    cropped = layer("convT", 1, in_channels=1, out_channels=1, kernel=2, padding=("same",), bias=False)
+    for scalar in (False, True):
+        assert count(chain((1, 4), cropped), scalar=scalar).nodes[1].live == 16 + 16
+
+
 def test_indices_take_memory_only_if_read() -> None:
     pool = layer("maxpool", 1, kernel=2)
     assert count(chain((1, 8), pool)).nodes[1].live == 8 * 4 + 4 * 4

@@ -232,7 +232,8 @@ def conv_transposed(call: Call) -> Array:
     y = total[at(slice(None), slice(None), *keep)]
     if layer.bias:
         return t.add(y, per_channel(call.params["bias"], y))
-    return np.ascontiguousarray(y)
+    # A copy even where the crop is contiguous: a view would keep what was cropped alive.
+    return total if y.shape == total.shape else y.copy()
 
 
 def canvas(
