@@ -90,6 +90,27 @@ def is_array(dim: Dim) -> bool:
     return not isinstance(dim, int) and hasattr(dim, "__array__") and not is_symbolic(dim)
 
 
+MAX_OPERATIONS: Final = 100
+"""Most operations of a closed form that stands for one dimension."""
+
+
+def is_involved(dim: Dim) -> bool:
+    """Whether a closed form has more than :data:`MAX_OPERATIONS` operations.
+
+    Costs at most that many steps: what is larger is not walked to its end.
+    """
+    if not is_symbolic(dim):
+        return False
+    count, todo = 0, [dim]
+    while todo:
+        args = todo.pop().args
+        count += len(args)
+        if count > MAX_OPERATIONS:
+            return True
+        todo.extend(args)
+    return False
+
+
 def symbol(name: str) -> Dim:
     """A positive integer symbol, for closed forms."""
     import sympy

@@ -281,9 +281,11 @@ class Split(Layer):
             raise DimensionError("split needs its sizes", hint="split (32,32)")
         sizes = tuple(whole(s, "sizes") for s in (sizes if isinstance(sizes, tuple) else (sizes,)))
         require(
-            equal(total(sizes), size), f"the parts {'+'.join(map(str, sizes))} do not add up to {size}", field="sizes",
+            equal(total(sizes), size),
+            f"the parts {'+'.join(map(str, sizes))} do not add up to {size}",
+            field="sizes",
             hint=f"sizes that add up to {size}",
-        )  # fmt: skip
+        )
         return cls(sizes, axis)
 
     def output_names(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class _Choice:
 
 Flow = Edge | _Poison | _Choice | None
 Env = dict[str, Any]
-Step = Generator[Any, Any, Flow]
+Step = Generator[Any, Flow, Flow]
 
 
 class _LimitError(SpecError):
@@ -82,7 +82,7 @@ class Scope:
         self.makers: dict[str, object] = {}
         self.children: dict[str, Scope] = {}
         self.counters: dict[str, int] = {}
-        self.calls = parent.calls if parent else 0
+        self.calls: int = parent.calls if parent else 0
         self.blocks: Mapping[str, Block] = parent.blocks if parent else {}
         self.via: str = parent.via if parent else ""
 
@@ -328,10 +328,13 @@ class Builder:
         if count > self.max_layers:
             raise _LimitError(
                 Problem.at(
-                    text, 0, len(text.value), f"repeat {count if count < 10**30 else 'count'} is beyond the limit",
+                    text,
+                    0,
+                    len(text.value),
+                    f"repeat {count if count < 10**30 else 'count'} is beyond the limit",
                     expected=f"at most {self.max_layers:,}",
                 )
-            )  # fmt: skip
+            )
         return count
 
     def _name(self, template: Template, text: Text, env: Env) -> str:
@@ -699,9 +702,13 @@ class Builder:
                 position += 1
             if key not in names:
                 raise fault(
-                    stage.text, arg.start, arg.start + len(key), f"block {block.name!r} has no parameter {key!r}",
-                    signature, nearest_name(key, names),
-                )  # fmt: skip
+                    stage.text,
+                    arg.start,
+                    arg.start + len(key),
+                    f"block {block.name!r} has no parameter {key!r}",
+                    signature,
+                    nearest_name(key, names),
+                )
             if key in given:
                 raise fault(stage.text, arg.start, arg.end, f"{key} is given twice", signature)
             try:
@@ -774,17 +781,12 @@ class Builder:
         if len(args) != 1 or args[0].pair is not None:
             raise fault(stage.text, stage.start, stage.end, "an input has one shape", "input 3x224x224")
         if name in scope.ids:
-            if self.document.inputs or self.inputs or len(self.nodes) > len(self.input_nodes):
-                if (
-                    name == "input"
-                    and name in self.inputs
-                    and not self.document.inputs
-                    and len(self.nodes) == 1
-                ):
-                    return scope.ids[name]
-                raise fault(
-                    stage.text, stage.start, stage.end, f"the input {name!r} is stated twice", "one of them"
-                )
+            given = name == "input" and name in self.inputs and not self.document.inputs
+            if given and len(self.nodes) == 1:
+                return scope.ids[name]
+            raise fault(
+                stage.text, stage.start, stage.end, f"the input {name!r} is stated twice", "one of them"
+            )
         values = self._values(stage, env)
         try:
             shape = self.inputs.get(name) or check_shape(values["shape"])
@@ -868,9 +870,12 @@ class Builder:
             )  # fmt: skip
         if stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank:
             raise fault(
-                stage.text, stage.start, stage.end, f"{stage.origin} needs {stage.rank} spatial axes, got {show_shape(shapes[0])}",
+                stage.text,
+                stage.start,
+                stage.end,
+                f"{stage.origin} needs {stage.rank} spatial axes, got {show_shape(shapes[0])}",
                 f"an input of channels and {stage.rank} sizes",
-            )  # fmt: skip
+            )
         values = self._values(stage, env)
         if stage.like is not None:
             found = self._edge(self._reference(stage.like, stage.text, env, scope), stage.text, stage.like)
@@ -911,12 +916,15 @@ class Builder:
                 continue
             if position >= len(positional):
                 names = ", ".join(positional) or "none"
+                many = "s" * (len(positional) != 1)
+                keys = ", ".join(f"{o}=" for o in [*option_kinds(stage.name)][:4])
                 raise fault(
-                    stage.text, arg.start, arg.end,
-                    f"{stage.origin} takes {len(positional)} positional argument{'s' * (len(positional) != 1)} ({names})",
-                    "key=value, such as " + ", ".join(f"{o}=" for o in [*option_kinds(stage.name)][:4])
-                    if option_kinds(stage.name) else "no arguments",
-                )  # fmt: skip
+                    stage.text,
+                    arg.start,
+                    arg.end,
+                    f"{stage.origin} takes {len(positional)} positional argument{many} ({names})",
+                    f"key=value, such as {keys}" if keys else "no arguments",
+                )
             parts = tuple(positional[position].split("->"))
             position += 1
             if arg.pair is not None and len(parts) != 2:

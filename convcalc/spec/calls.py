@@ -41,16 +41,31 @@ class Row(NamedTuple):
     keras: bool
 
 
-_CONV = "in_channels out_channels kernel_size>kernel stride padding dilation groups bias padding_mode device- dtype-"
-_CONVT = (
-    "in_channels out_channels kernel_size>kernel stride padding output_padding groups bias dilation padding_mode- "
+_CONV = (
+    "in_channels out_channels kernel_size>kernel stride padding dilation groups bias padding_mode "
     "device- dtype-"
 )
+_CONVT = (
+    "in_channels out_channels kernel_size>kernel stride padding output_padding groups bias dilation "
+    "padding_mode- device- dtype-"
+)
 _NORM = "num_features>channels eps momentum- affine track_running_stats{} device- dtype-"
-_KCONV = "filters>out_channels kernel_size>kernel strides>stride padding data_format- dilation_rate>dilation groups activation* use_bias>bias"  # noqa: E501
-_KDW = "kernel_size>kernel strides>stride padding depth_multiplier>multiplier data_format- dilation_rate>dilation activation* use_bias>bias"  # noqa: E501
-_KSEP = "filters>out_channels kernel_size>kernel strides>stride padding data_format- dilation_rate>dilation depth_multiplier>multiplier activation* use_bias>bias"  # noqa: E501
-_KCONVT = "filters>out_channels kernel_size>kernel strides>stride padding output_padding data_format- dilation_rate>dilation activation* use_bias>bias"  # noqa: E501
+_KCONV = (
+    "filters>out_channels kernel_size>kernel strides>stride padding data_format- "
+    "dilation_rate>dilation groups activation* use_bias>bias"
+)
+_KDW = (
+    "kernel_size>kernel strides>stride padding depth_multiplier>multiplier data_format- "
+    "dilation_rate>dilation activation* use_bias>bias"
+)
+_KSEP = (
+    "filters>out_channels kernel_size>kernel strides>stride padding data_format- "
+    "dilation_rate>dilation depth_multiplier>multiplier activation* use_bias>bias"
+)
+_KCONVT = (
+    "filters>out_channels kernel_size>kernel strides>stride padding output_padding data_format- "
+    "dilation_rate>dilation activation* use_bias>bias"
+)
 
 # name (# is the spatial rank, 1 to 3) | op | arguments | defaults
 _TORCH: Final = f"""
@@ -157,10 +172,13 @@ def _table(text: str, keras: bool) -> dict[str, Row]:
 FRAMEWORK: Final[dict[str, Row]] = {**_table(_TORCH, False), **_table(_KERAS, True)}
 _CONTAINERS: Final = frozenset({"Sequential", "Conv2dNormActivation", "Conv3dNormActivation", "ConvBNReLU"})
 _ACTIVATIONS: Final = {
-    "relu": "relu", "relu6": "relu6", "sigmoid": "sigmoid", "tanh": "tanh", "softmax": "softmax", "elu": "elu",
-    "selu": "selu", "gelu": "gelu", "swish": "silu", "silu": "silu", "hard_sigmoid": "hardsigmoid",
-    "hard_swish": "hardswish", "leaky_relu": "leakyrelu", "linear": "identity",
-}  # fmt: skip
+    **{name: name for name in ("relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "selu", "gelu", "silu")},
+    "swish": "silu",
+    "hard_sigmoid": "hardsigmoid",
+    "hard_swish": "hardswish",
+    "leaky_relu": "leakyrelu",
+    "linear": "identity",
+}
 _MODES: Final = {
     "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "nearest-exact": "nearest_exact",
 }  # fmt: skip
@@ -468,7 +486,7 @@ def _keras_conv(call: _Call) -> list[Stage]:
 
 def _separable(call: _Call) -> list[Stage]:
     activation = call.values.pop("*activation", None)
-    pointwise = {k: call.values.pop(k) for k in ("out_channels", "bias") if k in call.values}
+    pointwise: dict[str, Arg] = {k: call.values.pop(k) for k in ("out_channels", "bias") if k in call.values}
     call.set("bias", False)
     depthwise = call.stage("dwconv")
     pointwise["kernel"] = Arg("kernel", constant(1, call.start, call.end), call.start, call.end)

@@ -45,7 +45,10 @@ class Formula:
 class Item:
     """A structure of the document: what it is, its parts, where it stands."""
 
-    __slots__ = ("body", "condition", "id", "index", "kind", "label", "lets", "merge", "mode", "node", "other", "parts", "refs", "shortcut", "text", "value")  # fmt: skip
+    __slots__ = (
+        *("body", "condition", "id", "index", "kind", "label", "lets", "merge"),
+        *("mode", "node", "other", "parts", "refs", "shortcut", "text", "value"),
+    )
 
     def __init__(self, kind: str, node: Node) -> None:
         self.kind = kind
@@ -379,7 +382,7 @@ class Compiler:
     def _item(self, node: Node) -> Item:
         assert isinstance(node, Mapping)
         heads = [key for key in node.entries if key in ITEMS]
-        if len(heads) != 1 and not (set(heads) == {"repeat", "each"}):
+        if len(heads) != 1 and set(heads) != {"repeat", "each"}:
             if not heads:
                 known = (*ITEMS, "body")
                 keys = ", ".join(node.entries) or "nothing"

@@ -128,7 +128,7 @@ class SpecError(ValueError):
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to a misspelt one, or None where none is close."""
     candidates = sorted({k for k in known if k})
-    lowered = {}
+    lowered: dict[str, str] = {}
     for candidate in candidates:
         lowered.setdefault(candidate.lower(), candidate)
     if name.lower() in lowered:

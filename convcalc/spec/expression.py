@@ -377,8 +377,11 @@ def bounded(value: Any) -> Any:
             value = value.numerator
         elif value.numerator.bit_length() > MAX_BITS or value.denominator.bit_length() > MAX_BITS:
             raise OverflowError
-    if type(value) is int and value.bit_length() > MAX_BITS:
-        raise OverflowError
+    if type(value) is int:
+        if value.bit_length() > MAX_BITS:
+            raise OverflowError
+    elif dims.is_involved(value):
+        raise ValueError(f"a closed form of more than {dims.MAX_OPERATIONS} operations")
     return value
 
 

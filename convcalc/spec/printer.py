@@ -17,13 +17,13 @@ def format_layer(layer: Layer) -> str:
     done: set[str] = set()
     for place in layer.positional:
         fields = place.split("->")
-        option = {o.field: o for o in layer.options}
+        options = {o.field: o for o in layer.options}
         values = [getattr(layer, f) for f in fields]
         if len(fields) == 2:
             words.append("->".join(_bare(v) for v in values))
-        elif option[fields[0]].kind == "shape":
+        elif options[fields[0]].kind == "shape":
             words.append("x".join(_bare(v) for v in values[0]))
-        elif values[0] is None or option[fields[0]].kind not in ("dim",) or _bare(values[0])[0] == "(":
+        elif values[0] is None or options[fields[0]].kind not in ("dim",) or _bare(values[0])[0] == "(":
             break
         else:
             words.append(_bare(values[0]))
@@ -47,10 +47,8 @@ def is_default(option: Option, value: Any) -> bool:
         return all(v == default for v in value)
     if option.kind == "padding" and isinstance(value, tuple):
         return all(v == default or v == (default, default) for v in value)
-    return (
-        (type(value) is type(default)
-        and bool(value == default))
-        or (option.kind == "number" and bool(value == default))
+    return (type(value) is type(default) and bool(value == default)) or (
+        option.kind == "number" and bool(value == default)
     )
 
 

@@ -67,7 +67,10 @@ class Stage:
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
     """
 
-    __slots__ = ("args", "cost", "end", "id", "kind", "like", "name", "names", "origin", "rank", "refs", "start", "text", "withs")  # fmt: skip
+    __slots__ = (
+        *("args", "cost", "end", "id", "kind", "like", "name", "names"),
+        *("origin", "rank", "refs", "start", "text", "withs"),
+    )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
         self.kind = kind
@@ -194,8 +197,8 @@ def split_stages(text: Text, start: int, end: int, separators: str = "|;\n") -> 
             begin = i + 1
         i += 1
     if stack:
-        close, at = stack[-1]
-        raise fault(text, at, at + 1, f"{value[at]!r} is never closed", repr(close))
+        expected, at = stack[-1]
+        raise fault(text, at, at + 1, f"{value[at]!r} is never closed", repr(expected))
     if begin < end or not comment:
         ranges.append((begin, min(end, len(value))))
     trimmed = []
@@ -375,7 +378,7 @@ def _add_token(stage: Stage, text: Text, start: int, end: int) -> None:
     if value[start] == "=":
         raise fault(text, start, start + 1, "unexpected '='", "key=value without spaces")
     if (reading := _short_literal(stage, value[start:end])) is not None:
-        key, literal = reading
+        key, _ = reading
         add_keyed(stage, key, parse_sizes(value, start + len(key), end), start, end)
         return
     arrow = _find_arrow(value, start, end)

@@ -39,6 +39,7 @@ def test_help_imports_no_command(process) -> None:
     assert others == "[]"
     assert set(json.loads(ours.replace("'", '"'))) == {
         "convcalc.cli.app",
+        "convcalc.cli.coerce",
         "convcalc.cli.commands",
         "convcalc.cli.output",
     }

@@ -92,7 +92,8 @@ def test_blocks_nest_and_take_defaults() -> None:
     text = HEAD + (
         "blocks:\n"
         "  unit(out, k=3, act='relu'):\n    - conv out k=k p=k//2 bias=false\n    - bn\n    - $act\n"
-        "  pair(out):\n    let: {half: out//2}\n    body:\n      - unit(half)\n      - unit(out, k=1, act='tanh')\n"
+        "  pair(out):\n    let: {half: out//2}\n    body:\n"
+        "      - unit(half)\n      - unit(out, k=1, act='tanh')\n"
         "layers:\n  - pair(16)\n  - pair(in*2, id=last)\n"
     )
     graph = load(text)
@@ -111,7 +112,8 @@ def test_blocks_nest_and_take_defaults() -> None:
 
 def test_blocks_may_recurse_with_an_end() -> None:
     text = HEAD + (
-        "blocks:\n  tower(n):\n    - conv in+1 k1\n    - {when: n > 1, do: ['tower(n-1)']}\nlayers:\n  - tower(150)\n"
+        "blocks:\n  tower(n):\n    - conv in+1 k1\n    - {when: n > 1, do: ['tower(n-1)']}\n"
+        "layers:\n  - tower(150)\n"
     )
     assert load(text).nodes[-1].outputs[0][0] == 8 + 150
 
@@ -149,7 +151,8 @@ def test_several_inputs() -> None:
 def test_outputs_of_pools_and_splits() -> None:
     graph = load(
         HEAD
-        + "layers:\n  - maxpool k2 id=p\n  - unpool k2 from=[p, p.indices]\n  - split (3,5) id=s\n  - relu from=s.1\n"
+        + "layers:\n  - maxpool k2 id=p\n  - unpool k2 from=[p, p.indices]\n"
+        + "  - split (3,5) id=s\n  - relu from=s.1\n"
     )
     assert graph.nodes[2].inputs == ((1, 0), (1, 1))
     assert graph.nodes[-1].outputs == ((5, 16, 16),)
@@ -196,10 +199,11 @@ BODY = st.deferred(
         st.one_of(
             st.sampled_from(
                 [
-                    "conv in k3 p1", "conv in+1 k1 bias=false", "bn | relu", "dwconv k3 p=same", "maxpool k3 s1 p1",
-                    "Conv2d(in, 4, 3, padding=1)", "conv in k3 p0:2x1:1 d1 g=in", "upsample scale=2 | maxpool k2",
-                    "pad p1 | crop amounts=1", "gn 1", "leakyrelu slope=0.2", "avgpool k3 s1 p1 count_include_pad=false",
-                    "lrn 5 alpha=0.0001", "prelu", "conv in k3 p=(same,valid)",
+                    *("conv in k3 p1", "conv in+1 k1 bias=false", "bn | relu", "dwconv k3 p=same"),
+                    *("maxpool k3 s1 p1", "Conv2d(in, 4, 3, padding=1)", "conv in k3 p0:2x1:1 d1 g=in"),
+                    *("upsample scale=2 | maxpool k2", "pad p1 | crop amounts=1", "gn 1", "prelu"),
+                    *("leakyrelu slope=0.2", "avgpool k3 s1 p1 count_include_pad=false"),
+                    *("lrn 5 alpha=0.0001", "conv in k3 p=(same,valid)"),
                 ]
             ).map(lambda s: f'"{s}"'),
             st.tuples(st.integers(0, 3), BODY).map(lambda t: f"{{repeat: {t[0]}, body: {t[1]}}}"),
@@ -212,7 +216,7 @@ BODY = st.deferred(
         ),
         max_size=3,
     ).map(lambda items: "[" + ", ".join(items) + "]")
-)  # fmt: skip
+)
 
 
 @given(BODY)

@@ -43,12 +43,13 @@ def test_near_lines(text: str) -> None:
 
 STAGES = st.lists(
     st.sampled_from(
-        """conv 3->4 k3 | conv 8 k3 p1 | bn | relu | maxpool k2 | linear 10 | flatten | dwconv k3 p=same | convT 4 k4 s2 p1
-        upsample scale=2 | add from=input with=input | concat from=[input,input] | unpool k2 | shift | shuffle 2 | gn 2
-        Conv2d(3, 8, 3) | Dense(10) | nn.ReLU() | split (1,2) | slice start=1 | crop size=(2,2) | permute (1,0,2) | lrn 5
-        conv in*2 k1 id=x | add with=x | $x | input 3x8x8 | globalavgpool | pad p1 | reshape 3x64 | pixelshuffle 2 | ln
-        adaptiveavgpool size=1 | prelu | softmax | scale | conv kK M->N | separable(8) | Sequential(ReLU())""".replace(
-            "\n", "|"
+        """conv 3->4 k3 | conv 8 k3 p1 | bn | relu | maxpool k2 | linear 10 | flatten | dwconv k3 p=same |
+        convT 4 k4 s2 p1 | upsample scale=2 | add from=input with=input | concat from=[input,input] |
+        unpool k2 | shift | shuffle 2 | gn 2 | Conv2d(3, 8, 3) | Dense(10) | nn.ReLU() | split (1,2) |
+        slice start=1 | crop size=(2,2) | permute (1,0,2) | lrn 5 | conv in*2 k1 id=x | add with=x | $x
+        | input 3x8x8 | globalavgpool | pad p1 | reshape 3x64 | pixelshuffle 2 | ln | adaptiveavgpool
+        size=1 | prelu | softmax | scale | conv kK M->N | separable(8) | Sequential(ReLU())""".replace(
+            "\n", " "
         ).split("|")
     ),
     min_size=1,
@@ -85,7 +86,24 @@ YAML = st.recursive(
         st.lists(inner, max_size=3).map(lambda items: "[" + ", ".join(items) + "]"),
         st.dictionaries(
             st.sampled_from(
-                ["repeat", "each", "of", "when", "do", "else", "branches", "merge", "residual", "shortcut", "group", "let", "body", "id", "from", "x"]
+                [
+                    "repeat",
+                    "each",
+                    "of",
+                    "when",
+                    "do",
+                    "else",
+                    "branches",
+                    "merge",
+                    "residual",
+                    "shortcut",
+                    "group",
+                    "let",
+                    "body",
+                    "id",
+                    "from",
+                    "x",
+                ]
             ),
             inner,
             max_size=4,
@@ -128,7 +146,8 @@ def bombs() -> dict[str, str]:
         "big expressions": head
         + f"layers:\n  - {{repeat: 99999, each: i, body: ['conv {'+'.join(['i'] * 90)}+1 k1']}}\n",
         "let": head
-        + "layers:\n  - {repeat: 99999, each: i, body: [{let: {a: i*i+i, b: a*a}}, {when: a > 0, do: [relu]}]}\n",
+        + "layers:\n  - {repeat: 99999, each: i, body: "
+        + "[{let: {a: i*i+i, b: a*a}}, {when: a > 0, do: [relu]}]}\n",
         "power": head + "layers: ['conv 9**9**9**9 k1']\n",
         "power var": "vars: {x: 9**9**9**9}\n" + head + "layers: [relu]\n",
         "growing": head + "vars: {x: 2}\nlayers:\n  - {repeat: 5000, body: ['conv in*2 k1']}\n",
