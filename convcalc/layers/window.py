@@ -44,9 +44,17 @@ def resolve(padding: Any, i: Dim, k: Dim, s: Dim, d: Dim) -> tuple[Dim, Dim]:
         return extent - 1, extent - 1
     if padding == "causal":
         return extent - 1, 0
-    total = maximum((ceil_div(i, s) - 1) * s + extent - i, 0)
+    total = maximum(needed(i, ceil_div(i, s), k, s, d), 0)
     small = floor_div(total, 2)
     return (total - small, small) if padding == "same_lower" else (small, total - small)
+
+
+def needed(i: Dim, o: Dim, k: Dim, s: Dim, d: Dim) -> Dim:
+    """Least padding, before and after together, for ``o`` outputs: ``(o - 1)*s + k_eff - i``.
+
+    Negative where the input is larger than ``o`` windows reach.
+    """
+    return (o - 1) * s + effective(k, d) - i
 
 
 def output_size(
