@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from convcalc.api import analyze as analyze
     from convcalc.dims import DimensionError as DimensionError
     from convcalc.dims import symbol as symbol
+    from convcalc.executor import ExecutionError as ExecutionError
+    from convcalc.executor import MemoryLimitError as MemoryLimitError
+    from convcalc.executor import WeightsError as WeightsError
+    from convcalc.executor import execute as execute
+    from convcalc.executor import init_weights as init_weights
+    from convcalc.executor import load_weights as load_weights
+    from convcalc.executor.trace import Run as Run
+    from convcalc.executor.trace import run as run
     from convcalc.graph import Edge as Edge
     from convcalc.graph import Graph as Graph
     from convcalc.graph import Node as Node
@@ -29,13 +37,21 @@ if TYPE_CHECKING:
 _HOME = {
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
+    "ExecutionError": "convcalc.executor",
     "Graph": "convcalc.graph",
     "Node": "convcalc.graph",
+    "MemoryLimitError": "convcalc.executor",
     "Problem": "convcalc.spec.errors",
     "Report": "convcalc.api",
+    "Run": "convcalc.executor.trace",
     "SpecError": "convcalc.spec.errors",
+    "WeightsError": "convcalc.executor",
     "analyze": "convcalc.api",
+    "execute": "convcalc.executor",
+    "init_weights": "convcalc.executor",
     "load": "convcalc.spec",
+    "load_weights": "convcalc.executor",
+    "run": "convcalc.executor.trace",
     "symbol": "convcalc.dims",
 }
 

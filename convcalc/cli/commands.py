@@ -20,6 +20,7 @@ class Row(NamedTuple):
 
 
 _COUNT = "Count"
+_EXECUTE = "Execute"
 _LANGUAGE = "Language"
 
 COMMANDS: Final[dict[str, Row]] = {
@@ -32,6 +33,9 @@ COMMANDS: Final[dict[str, Row]] = {
     "flops": Row("convcalc.cli.report:flops", "MACs, FLOPs and operations by kind of each layer.", _COUNT),
     "shapes": Row("convcalc.cli.report:shapes", "What goes into each layer and what comes out.", _COUNT),
     "memory": Row("convcalc.cli.report:memory", "Bytes of parameters and of live activations.", _COUNT),
+    "run": Row(
+        "convcalc.cli.run:run", "Run a network on an input: shape and statistics of every tensor.", _EXECUTE
+    ),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE
     ),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from math import prod
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +28,8 @@ class MemoryLimitError(ExecutionError, MemoryError):
         allowed: bytes it may have.
     """
 
+    hint = "a smaller input or batch, or more memory allowed (--max-memory)"
+
     def __init__(self, layer: str, needed: int, allowed: int) -> None:
         """Keep the three figures."""
         super().__init__(f"{layer} needs {needed:,} bytes, {allowed:,} are allowed")
@@ -38,6 +43,22 @@ class MemoryEstimate(NamedTuple):
 
     needed: int
     layer: str
+
+
+def memory_limit() -> int:
+    """Bytes a run may need unless told otherwise: half of what the machine has.
+
+    A container's own limit counts as the machine's; memory that others hold is not there to take.
+    """
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
+    with suppress(OSError, ValueError):  # no container, or "max"
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    free = total
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024
+    return min(total // 2, free)
 
 
 def estimate_memory(graph: Graph, batch: int = 1, dtype: str = "float32") -> MemoryEstimate:

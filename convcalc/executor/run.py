@@ -10,7 +10,7 @@ import numpy as np
 from convcalc.executor.arith import PLAIN, Arith, Array
 from convcalc.executor.call import Call, Params
 from convcalc.executor.kernels import run_kernel
-from convcalc.executor.memory import MemoryLimitError, estimate_memory
+from convcalc.executor.memory import MemoryEstimate, MemoryLimitError, estimate_memory
 from convcalc.executor.weights import init_weights, load_weights
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Edge, Graph, Node
@@ -273,8 +273,9 @@ def execute(
     return {**results, **{name: runner.tensors[edge] for name, edge in kept.items()}}
 
 
-def check_memory(graph: Graph, batch: int, dtype: str, allowed: int) -> None:
-    """Raise :class:`MemoryLimitError` if a run would need more than what is allowed."""
+def check_memory(graph: Graph, batch: int, dtype: str, allowed: int) -> MemoryEstimate:
+    """What a run needs; raises :class:`MemoryLimitError` if that is more than what is allowed."""
     estimate = estimate_memory(graph, batch, dtype)
     if estimate.needed > allowed:
         raise MemoryLimitError(estimate.layer, estimate.needed, allowed)
+    return estimate

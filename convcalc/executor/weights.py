@@ -8,6 +8,7 @@ transposed ones, (out, in) for linear layers.
 from __future__ import annotations
 
 import os
+import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from math import prod, sqrt
@@ -23,13 +24,13 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class WeightsError(ExecutionError):
-    """Weights that do not fit the graph; ``problems`` lists what is missing, unknown or misshapen."""
+    """Weights that do not fit the graph; ``faults`` lists what is missing, unknown or misshapen."""
 
-    def __init__(self, problems: list[str]) -> None:
-        """Keep the problems; the message shows the first ten."""
-        more = [f"... and {len(problems) - 10} more"] if len(problems) > 10 else []
-        super().__init__("the weights do not fit the graph:\n  " + "\n  ".join(problems[:10] + more))
-        self.problems = problems
+    def __init__(self, faults: list[str]) -> None:
+        """Keep the faults; the message shows the first ten."""
+        more = [f"... and {len(faults) - 10} more"] if len(faults) > 10 else []
+        super().__init__("the weights do not fit the graph:\n  " + "\n  ".join(faults[:10] + more))
+        self.faults = faults
 
 
 def _conv(layer: Any) -> Shapes:
@@ -49,8 +50,7 @@ def _linear(layer: Any) -> Shapes:
 
 def _batchnorm(layer: Any) -> Shapes:
     one = (layer.channels,)
-    affine = {"weight": one, "bias": one} if layer.affine else {}
-    return {**affine, **({"running_mean": one, "running_var": one} if layer.track else {})}
+    return {**_groupnorm(layer), **({"running_mean": one, "running_var": one} if layer.track else {})}
 
 
 def _layernorm(layer: Any) -> Shapes:
@@ -61,7 +61,10 @@ def _layernorm(layer: Any) -> Shapes:
 
 
 def _groupnorm(layer: Any) -> Shapes:
-    return {"weight": (layer.channels,), "bias": (layer.channels,)} if layer.affine else {}
+    one = (layer.channels,)
+    if not layer.affine:
+        return {}
+    return {"weight": one, **({"bias": one} if getattr(layer, "bias", True) else {})}
 
 
 def _prelu(layer: Any) -> Shapes:
@@ -153,6 +156,21 @@ def _fan_in(layer: Any) -> int | None:
     return max(1, fan)
 
 
+def _archive(path: str | os.PathLike[str]) -> dict[str, Array]:
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as opened:  # the file is closed whatever NumPy finds in it
+            file = np.load(opened, allow_pickle=False)
+            if not isinstance(file, Mapping):
+                raise ExecutionError(f"{name} is not an .npz archive")
+            return {key: file[key] for key in file}
+    except ExecutionError:
+        raise
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = "it holds Python objects or no arrays" if "pickle" in str(error) else str(error)
+        raise ExecutionError(f"{name} is not an .npz archive: {reason}") from None
+
+
 def load_weights(
     graph: Graph, source: Mapping[str, Any] | str | os.PathLike[str], dtype: str = "float32"
 ) -> dict[str, Array]:
@@ -162,13 +180,11 @@ def load_weights(
 
     Raises:
         WeightsError: arrays are missing, unknown or of another shape; all of them are listed.
+        ExecutionError: the file is no ``.npz`` archive.
         OSError: the file cannot be read.
     """
     if not isinstance(source, Mapping):
-        with np.load(source, allow_pickle=False) as file:
-            if not isinstance(file, Mapping):
-                raise WeightsError([f"{os.fspath(source)} is not an .npz archive"])
-            return load_weights(graph, {name: file[name] for name in file}, dtype)
+        return load_weights(graph, _archive(source), dtype)
     expected = weight_shapes(graph)
     problems, weights = [], {}
     for name, shape in expected.items():

@@ -1,0 +1,157 @@
+"""Arrays from files and into files: ``.npy``, ``.npz`` and images."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from convcalc.executor.arith import Array
+from convcalc.executor.windows import ExecutionError
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+class FileError(ExecutionError):
+    """A file does not hold what it should, or cannot be written as asked."""
+
+
+def read_input(path: str | os.PathLike[str], channels: int | None = None) -> Array:
+    """An array from a ``.npy`` file, or an image as (C, H, W) with values from 0 to 1.
+
+    Args:
+        path: the file; its ending says what it is.
+        channels: channels an image is converted to: 1 (grey), 3 (RGB) or 4 (RGB and opacity);
+            those of the image when not given.
+
+    Raises:
+        FileError: the file holds something else, or an image is given and Pillow is not installed.
+        OSError: the file cannot be read.
+    """
+    ending = Path(path).suffix.lower()
+    if ending in IMAGES:
+        return read_image(path, channels)
+    if ending != ".npy":
+        raise FileError(f"{os.fspath(path)}: expected a .npy file or an image such as .png")
+    array = _load(path)
+    if not isinstance(array, np.ndarray):
+        raise FileError(f"{os.fspath(path)} is no .npy file")
+    if array.dtype.kind not in "fiub":
+        raise FileError(f"{os.fspath(path)} holds {array.dtype}, not numbers")
+    return array
+
+
+def _load(path: str | os.PathLike[str]) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise FileError(f"{os.fspath(path)} cannot be read: {error}") from None
+    except (ValueError, EOFError) as error:
+        reason = "it holds Python objects or no array" if "pickle" in str(error) else str(error)
+        raise FileError(f"{os.fspath(path)} cannot be read: {reason}") from None
+
+
+def read_image(path: str | os.PathLike[str], channels: int | None = None) -> Array:
+    """An image as float32 (C, H, W), 0 for none and 1 for full intensity.
+
+    Raises:
+        FileError: Pillow is not installed, or it cannot read the file.
+        OSError: the file cannot be opened.
+    """
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise FileError(
+            f"{os.fspath(path)}: images are read by Pillow, which is not installed"
+            " (pip install pillow, or give the pixels as .npy)"
+        ) from None
+    if channels is not None and channels not in _MODES:
+        raise FileError(f"an image has 1, 3 or 4 channels; the input has {channels}")
+    try:
+        with Image.open(path) as image:
+            image.load()
+            if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits of grey
+                grey = np.asarray(image).astype(np.float32)[None] / np.float32(65535)
+                return np.repeat(grey, channels or 1, axis=0)
+            mode = _MODES[channels] if channels else _natural_mode(image)
+            pixels = np.asarray(image.convert(mode), np.float32)
+    except UnidentifiedImageError:
+        raise FileError(f"{os.fspath(path)} is not an image that Pillow can read") from None
+    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FileError(f"{os.fspath(path)} cannot be read: {error}") from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise FileError(f"{os.fspath(path)} cannot be read: {error}") from None
+    pixels = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    return np.ascontiguousarray(pixels / np.float32(255))
+
+
+def _natural_mode(image: Any) -> str:
+    if image.mode in ("1", "L"):
+        return "L"
+    return "RGBA" if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info else "RGB"
+
+
+class _Writer(Protocol):
+    def __call__(self, file: IO[bytes]) -> None: ...
+
+
+def check_output(path: str | os.PathLike[str], many: int) -> None:
+    """Raise, before anything is computed, where so many outputs cannot be written to the file.
+
+    Raises:
+        FileError: its ending is neither ``.npy`` nor ``.npz``, or ``.npy`` is asked for several
+            outputs.
+        OSError: its folder does not exist or cannot be written to.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in (".npy", ".npz"):
+        raise FileError(f"{target}: an output is written as .npy or .npz")
+    if many > 1 and target.suffix.lower() == ".npy":
+        raise FileError(f"{target}: the graph has {many} outputs; .npz holds several, .npy holds one")
+    if target.is_dir():
+        raise IsADirectoryError(21, "Is a directory", str(target))
+    folder = target.parent
+    if not folder.is_dir():
+        raise FileNotFoundError(2, "No such file or directory", str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+
+def write_outputs(path: str | os.PathLike[str], outputs: Mapping[str, Array]) -> None:
+    """Write arrays to ``.npy`` (one) or ``.npz`` (any number, by name), whole or not at all.
+
+    Raises:
+        FileError, OSError: as :func:`check_output`.
+    """
+    check_output(path, len(outputs))
+    if Path(path).suffix.lower() == ".npy":
+        (array,) = outputs.values()
+        _atomically(path, lambda file: np.save(file, array, allow_pickle=False))
+    else:
+        arrays: dict[str, Any] = dict(outputs)
+        _atomically(path, lambda file: np.savez(file, **arrays))
+
+
+def _atomically(path: str | os.PathLike[str], write: _Writer) -> None:
+    """Write beside the file and put it in place when it is complete."""
+    target = os.path.realpath(path)
+    handle, beside = tempfile.mkstemp(dir=os.path.dirname(target), suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(beside, 0o666 & ~mask)
+        os.replace(beside, target)
+    except BaseException:
+        os.unlink(beside)
+        raise

@@ -1,0 +1,47 @@
+"""The table of a run: the shape and the statistics of every tensor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from convcalc.render import numbers
+from convcalc.render.table import Column, Table
+
+if TYPE_CHECKING:
+    from convcalc.executor.trace import Run
+
+COLUMNS: Final = (
+    Column("name", "name", numbers.label, "left", 0, 12, True),
+    Column("op", "layer", numbers.label, "left", 50),
+    Column("output_shape", "output", numbers.shape),
+    Column("mean", "mean", numbers.other, priority=10),
+    Column("std", "std", numbers.other, priority=20),
+    Column("min", "min", numbers.other, priority=30),
+    Column("max", "max", numbers.other, priority=30),
+    Column("zeros", "zeros", numbers.share, priority=40),
+)
+
+
+def table(run: Run) -> Table:
+    """What went through the network, tensor by tensor.
+
+    A value that is infinite or no number is said in a note; the statistics are of the others.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for row in run.layers:
+        s = row.statistics
+        elements = run.batch
+        for size in row.shape:
+            elements *= size
+        zeros = numbers.Share(s.zeros, elements)
+        rows.append((row.name, row.op, row.shape, s.mean, s.std, s.min, s.max, zeros))
+    broken = [row for row in run.layers if row.statistics.nonfinite]
+    notes = []
+    if broken:
+        first = broken[0]
+        notes.append(
+            f"{first.name} is the first of {len(broken)} tensors with values that are infinite or no number"
+            f" ({first.statistics.nonfinite:,} of them); statistics leave them out."
+        )
+    facts = [(f"output {name}", numbers.shape(array.shape)) for name, array in run.outputs.items()]
+    return Table(COLUMNS, rows, facts=facts, notes=notes)
