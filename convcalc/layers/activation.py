@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
 from convcalc.layers.base import Layer, Ops, Option, fill, whole
+from convcalc.layers.reads import EVERY, Windows, along
 
 
 class Activation(Layer):
@@ -200,6 +201,10 @@ class Softmax(Activation):
     __slots__ = ()
     op: ClassVar[str] = "softmax"
     cost: ClassVar[Ops] = Ops(cmp=1, add=2, special=1, div=1)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """All channels."""
+        return ((along(inputs[0], {0: EVERY}),),)
 
 
 LAYERS = (

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, is_symbolic, require
+from convcalc.layers.reads import Windows, identity
 
 
 class _Marker:
@@ -137,6 +138,13 @@ class Layer:
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Scalar operations outside the multiply-accumulates, for one sample."""
         return NO_OPS
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """How each input is read for one of the outputs: one window, or several that together are it.
+
+        By default index for index, along every axis of the first input.
+        """
+        return ((identity(inputs[0]),),)
 
 
 def whole(value: Any, field: str, minimum: int = 1) -> Dim:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill, show, stated, whole
+from convcalc.layers.reads import Slide, Windows, along, groups
 from convcalc.layers.window import output_size, resolve, valid_pairs
 
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -135,6 +136,17 @@ class Conv(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One addition an output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """A window along every axis; the channels of the group."""
+        rules = {
+            axis: Slide(k, s, d, before, self.padding_mode)
+            for axis, (k, s, d, (before, _)) in enumerate(
+                zip(self.kernel, self.stride, self.dilation, self.pads(inputs[0]), strict=True), 1
+            )
+        }
+        channels = groups(self.in_channels, self.out_channels, self.groups)
+        return ((along(inputs[0], {0: channels, **rules}),),)
 
 
 class DepthwiseConv(Conv):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, prod
 from convcalc.layers.base import INFER, Layer, Ops, Option, fill, show
+from convcalc.layers.reads import EVERY, Windows, along
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class Linear(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One addition an output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """All features."""
+        return ((along(inputs[0], {0: EVERY}),),)
 
 
 LAYERS = (Linear,)

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, prod, require, total
 from convcalc.layers.base import Layer, Ops, Option, show
+from convcalc.layers.reads import Part, Windows, along
+from convcalc.layers.reads import broadcast as repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ class Concat(Layer):
                     )
         joined = total(shape[self.axis] for shape in inputs)
         return ((*first[: self.axis], joined, *first[self.axis + 1 :]),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Each its own part of the axis."""
+        found = []
+        first: Dim = 0
+        for shape in inputs:
+            found.append((along(shape, {self.axis: Part(first, shape[self.axis])}),))
+            first = first + shape[self.axis]
+        return tuple(found)
 
 
 def broadcast(op: str, inputs: tuple[Shape, ...]) -> Shape:
@@ -97,6 +108,10 @@ class _Elementwise(Layer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Every input index for index, repeated along axes of size 1."""
+        return tuple((repeated(shape, outputs[0]),) for shape in inputs)
 
 
 class Add(_Elementwise):

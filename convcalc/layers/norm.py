@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, fill, show, whole
 from convcalc.layers.conv import check_groups
+from convcalc.layers.reads import EVERY, Slide, Windows, along, groups
 
 _AFFINE = Option("affine", "flag", True)
 _EPS = Option("eps", "number", 1e-5)
@@ -61,6 +62,12 @@ class BatchNorm(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One multiplication and one addition an element."""
         return Ops(add=1, mul=1).times(prod(outputs[0]))
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Itself; the whole map where the statistics are those of the map."""
+        if self.track:
+            return ((along(inputs[0], {}),),)
+        return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,11 @@ class LayerNorm(Layer):
         groups = prod(outputs[0][1:]) if self.over == "channels" else 1
         return _statistics(prod(outputs[0]), groups, self.affine, self.affine and self.bias)
 
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """All that is normalised together."""
+        over = 1 if self.over == "channels" else len(inputs[0])
+        return ((along(inputs[0], dict.fromkeys(range(over), EVERY)),),)
+
 
 @dataclass(frozen=True, slots=True)
 class GroupNorm(Layer):
@@ -149,6 +161,12 @@ class GroupNorm(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Statistics over every group."""
         return _statistics(prod(outputs[0]), self.groups, self.affine, self.affine)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """The whole map of the group."""
+        rules = dict.fromkeys(range(1, len(inputs[0])), EVERY)
+        channels = inputs[0][0]
+        return ((along(inputs[0], {0: groups(channels, channels, self.groups), **rules}),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +199,10 @@ class InstanceNorm(Layer):
         """Statistics over every channel."""
         return _statistics(prod(outputs[0]), self.channels, self.affine, self.affine)
 
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """The whole map of the channel."""
+        return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
+
 
 @dataclass(frozen=True, slots=True)
 class LocalResponseNorm(Layer):
@@ -212,6 +234,10 @@ class LocalResponseNorm(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """A square, ``size`` additions and one of k, a scaling, a power and a division an element."""
         return Ops(add=self.size + 1, mul=2, div=1, special=1).times(prod(outputs[0]))
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """The channels around."""
+        return ((along(inputs[0], {0: Slide(self.size, 1, 1, self.size // 2)}),),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from convcalc.dims import (
     require,
 )
 from convcalc.layers.base import Layer, Ops, Option, Padding, axes, fill, show, spatial
+from convcalc.layers.reads import EVERY, Bins, Slide, Spread, Windows, along
 from convcalc.layers.window import checked_padding, effective, output_size, resolve
 
 _WINDOW = (
@@ -86,6 +87,16 @@ class _Pool(Layer):
 
     def _taps(self, outputs: tuple[Shape, ...]) -> Dim:
         return prod(outputs[0]) * prod(self.kernel)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """A window along every axis, for values and indices."""
+        rules = {
+            axis: Slide(k, s, d, before)
+            for axis, (k, s, d, (before, _)) in enumerate(
+                zip(self.kernel, self.stride, self._dilation(), self.pads(inputs[0]), strict=True), 1
+            )
+        }
+        return ((along(inputs[0], rules),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +212,10 @@ class _Global(Layer):
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Everything."""
+        return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
+
 
 class GlobalAvgPool(_Global):
     """Mean of the whole map (Lin et al. 2014)."""
@@ -257,6 +272,14 @@ class _Adaptive(Layer):
 
     def _reads(self, inputs: tuple[Shape, ...]) -> Dim:
         return inputs[0][0] * prod(adaptive_taps(i, o) for i, o in zip(inputs[0][1:], self.size, strict=True))
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """A bin along every axis."""
+        rules = {
+            axis: EVERY if type(o) is int and o == 1 else Bins(i, o)
+            for axis, (i, o) in enumerate(zip(inputs[0][1:], self.size, strict=True), 1)
+        }
+        return ((along(inputs[0], rules),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +375,17 @@ class MaxUnpool(Layer):
             require(size >= 1, f"padding {before}:{after} crops all of the output", field="padding")
             sizes.append(size)
         return ((values[0], *sizes),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Every value whose window covers the output: its index may point anywhere into it."""
+        rules = {
+            axis: Spread(k, s, 1, before)
+            for axis, (k, s, (before, _)) in enumerate(
+                zip(self.kernel, self.stride, self.padding, strict=True), 1
+            )
+        }
+        window = along(inputs[0], rules)
+        return ((window,), (window,))
 
 
 LAYERS = (

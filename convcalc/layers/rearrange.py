@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, divides, require
+from convcalc.dims import Dim, DimensionError, Shape, divides, prod, require
 from convcalc.layers.base import Layer, Option, fill, show, spatial
 from convcalc.layers.conv import divisors
+from convcalc.layers.reads import (
+    EVERY,
+    ONE,
+    Axis,
+    Part,
+    Reads,
+    Shuffled,
+    Slide,
+    Spread,
+    Windows,
+    along,
+)
 
+_MANY = 64
+"""Phases that are told apart."""
 _MODE = Option("mode", "choice", "crd", choices=("crd", "dcr"))
 
 
@@ -46,6 +61,23 @@ class PixelShuffle(Layer):
         )
         return ((channels // block, *(i * self.factor for i in sizes)),)
 
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """One input position, by the phase of the output, from the channels of that phase."""
+        r, rank = self.factor, len(inputs[0]) - 1
+        if type(r) is not int or r**rank > _MANY:
+            return ((along(inputs[0], {0: EVERY, **{a: Spread(r, r) for a in range(1, rank + 1)}}),),)
+        found: list[Reads] = []
+        for number, phase in enumerate(product(range(r), repeat=rank)):
+            channels = (
+                Slide(1, r**rank, 1, -number)
+                if self.mode == "crd"
+                else Slide(1, 1, 1, -number * (inputs[0][0] // r**rank))
+            )
+            found.append(
+                along(inputs[0], {0: channels, **{a: Spread(1, r, 1, -p) for a, p in enumerate(phase, 1)}})
+            )
+        return (tuple(found),)
+
 
 @dataclass(frozen=True, slots=True)
 class PixelUnshuffle(Layer):
@@ -77,6 +109,23 @@ class PixelUnshuffle(Layer):
                 hint=hint,
             )
         return ((channels * self.factor ** len(sizes), *(i // self.factor for i in sizes)),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """One position of each phase, into the channels of that phase."""
+        r, rank = self.factor, len(inputs[0]) - 1
+        if type(r) is not int or r**rank > _MANY:
+            return ((along(inputs[0], {0: EVERY, **{a: Slide(r, r) for a in range(1, rank + 1)}}),),)
+        found: list[Reads] = []
+        for number, phase in enumerate(product(range(r), repeat=rank)):
+            channels = (
+                Spread(1, r**rank, 1, -number)
+                if self.mode == "crd"
+                else Slide(1, 1, 1, number * inputs[0][0])
+            )
+            found.append(
+                along(inputs[0], {0: channels, **{a: Slide(1, r, 1, -p) for a, p in enumerate(phase, 1)}})
+            )
+        return (tuple(found),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +163,35 @@ class Shift(Layer):
             )
         return layer
 
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Its own offset for every group of channels."""
+        shape = inputs[0]
+        if not all(type(n) is int for n in (shape[0], *self.kernel, *self.dilation)):
+            return (
+                (
+                    along(
+                        shape,
+                        {
+                            axis: Slide(k, 1, d, (k - 1) // 2 * d)
+                            for axis, (k, d) in enumerate(zip(self.kernel, self.dilation, strict=True), 1)
+                        },
+                    ),
+                ),
+            )
+        size = shape[0] // prod(self.kernel)
+        found: list[Reads] = []
+        first = 0
+        for tap in product(*(range(k) for k in self.kernel)) if size else ():
+            moves = {
+                axis: Slide(1, 1, 1, ((k - 1) // 2 - t) * d)
+                for axis, (t, k, d) in enumerate(zip(tap, self.kernel, self.dilation, strict=True), 1)
+            }
+            found.append(along(shape, {0: Part(first, size, first), **moves}))
+            first += size
+        if first < shape[0]:
+            found.append(along(shape, {0: Part(first, shape[0] - first, first)}))
+        return (tuple(found),)
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelShuffle(Layer):
@@ -141,6 +219,10 @@ class ChannelShuffle(Layer):
             hint=divisors(channels) if type(channels) is int else f"a divisor of {channels}",
         )
         return layer
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """One channel of another group."""
+        return ((along(inputs[0], {0: Shuffled(self.groups, inputs[0][0])}),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +254,10 @@ class Permute(Layer):
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The sizes in the new order."""
         return (tuple(inputs[0][a] for a in self.order),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Every axis along that which it became."""
+        return ((tuple(Axis(self.order.index(a), ONE) for a in range(len(self.order))),),)
 
 
 LAYERS = (PixelShuffle, PixelUnshuffle, Shift, ChannelShuffle, Permute)

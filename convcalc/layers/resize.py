@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, floor_div, prod, require
 from convcalc.layers.base import Layer, Ops, Option, axes, fill, spatial
+from convcalc.layers.reads import Windows, along, resampling
 
 MODES = ("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline")
 _TAPS = {"linear": 2, "cubic": 4}
@@ -110,6 +111,16 @@ class Upsample(Layer):
                 mul = mul + _TAPS[self.mode] * written
                 add = add + _TAPS[self.mode] * written
         return Ops(add=add, mul=mul)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """The samples around each place, along every axis."""
+        count = len(inputs[0]) - 1
+        scale = self.scale if self.scale is not None else (None,) * count
+        rules = {
+            axis: resampling(self.mode, i, o, factor, self.align_corners)
+            for axis, (i, o, factor) in enumerate(zip(inputs[0][1:], outputs[0][1:], scale, strict=True), 1)
+        }
+        return ((along(inputs[0], rules),),)
 
 
 def _factors(scale: Any, rank: int) -> tuple[Any, ...]:

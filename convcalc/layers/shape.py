@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, prod, require, total
 from convcalc.layers.base import Layer, Option, Padding, axes, fill, pads, show, spatial, whole
 from convcalc.layers.conv import check_mode
+from convcalc.layers.reads import Slide, Windows, along, reshaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Input(Layer):
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shape."""
         return (self.shape,)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Nothing."""
+        return ()
 
 
 class _Plain(Layer):
@@ -64,6 +69,10 @@ class Flatten(_Plain):
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``(C * i...,)``."""
         return ((prod(inputs[0]),),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Everything, unless the map is of one pixel."""
+        return ((reshaped(inputs[0], outputs[0]),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,10 @@ class Reshape(Layer):
         """The shape."""
         return (self.shape,)
 
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Axes that stay, are joined or cut; see :func:`convcalc.layers.reads.reshaped`."""
+        return ((reshaped(inputs[0], self.shape),),)
+
 
 @dataclass(frozen=True, slots=True)
 class Pad(Layer):
@@ -155,6 +168,11 @@ class Pad(Layer):
         for (before, after), i in zip(self.padding, sizes, strict=True):
             check_mode(self.mode, before, after, i)
         return ((channels, *(b + i + a for (b, a), i in zip(self.padding, sizes, strict=True))),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Itself, moved by the padding before."""
+        rules = {axis: Slide(1, 1, 1, before, self.mode) for axis, (before, _) in enumerate(self.padding, 1)}
+        return ((along(inputs[0], rules),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +220,11 @@ class Crop(Layer):
             )  # fmt: skip
             found.append(i - before - after)
         return ((channels, *found),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Itself, moved by what is cut before."""
+        rules = {axis: Slide(1, 1, 1, -before) for axis, (before, _) in enumerate(self.amounts, 1)}
+        return ((along(inputs[0], rules),),)
 
 
 def _axis(value: Any, shape: Shape) -> int:
@@ -259,6 +282,10 @@ class Slice(Layer):
         shape = inputs[0]
         return ((*shape[: self.axis], self.stop - self.start, *shape[self.axis + 1 :]),)
 
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Itself, moved by the start."""
+        return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -self.start)}),),)
+
 
 @dataclass(frozen=True, slots=True)
 class Split(Layer):
@@ -296,6 +323,10 @@ class Split(Layer):
         """One shape a part."""
         shape = inputs[0]
         return tuple((*shape[: self.axis], size, *shape[self.axis + 1 :]) for size in self.sizes)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """Itself, moved by the parts before."""
+        return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -total(self.sizes[:output]))}),),)
 
 
 LAYERS = (Input, Identity, Flatten, Dropout, Reshape, Pad, Crop, Slice, Split)

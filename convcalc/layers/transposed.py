@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from convcalc.dims import Dim, DimensionError, Shape, floor_div, maximum, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill
 from convcalc.layers.conv import check_groups
+from convcalc.layers.reads import Spread, Windows, along, groups
 from convcalc.layers.window import effective, valid_pairs
 
 
@@ -143,6 +144,17 @@ class ConvTranspose(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One addition an output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """What lands on an output, along every axis; the channels of the group."""
+        rules = {
+            axis: Spread(k, s, d, before)
+            for axis, (k, s, d, (before, _, _)) in enumerate(
+                zip(self.kernel, self.stride, self.dilation, self.crops(), strict=True), 1
+            )
+        }
+        channels = groups(self.in_channels, self.out_channels, self.groups)
+        return ((along(inputs[0], {0: channels, **rules}),),)
 
 
 LAYERS = (ConvTranspose,)

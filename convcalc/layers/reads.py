@@ -1,0 +1,395 @@
+"""What one output index of a layer reads along an axis of its input: the index window of each layer.
+
+A :class:`Rule` is about one axis. It says which input indices an output index ``j`` reads, as if
+both axes had no end (:meth:`Rule.taps`), and which it reads of an input of ``n`` (:meth:`Rule.of`),
+where padding reads nothing, or reads the border again. A layer states a rule for every axis of
+every input, the channels included (axis 0); the output axis that ``j`` runs along need not be the
+same one (``permute``) and need not exist (global pooling reads everything).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, gcd
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from convcalc.dims import Dim, Shape
+
+
+class Rule:
+    """Which indices of one input axis an index of one output axis reads."""
+
+    __slots__ = ()
+
+    def period(self) -> tuple[int, int] | None:
+        """``(t, a)``: index ``j + t`` reads what ``j`` reads, moved by ``a``; None if there is no such t."""
+        return 1, 1
+
+    def taps(self, j: int) -> Sequence[int]:
+        """Input indices that ``j`` reads, ascending, as if the input had no end."""
+        raise NotImplementedError
+
+    def of(self, j: int, n: int) -> Sequence[int]:
+        """Input indices that ``j`` reads of an input of ``n``."""
+        return [i for i in self.taps(j) if 0 <= i < n]
+
+
+@dataclass(frozen=True, slots=True)
+class Slide(Rule):
+    """A sliding window: ``j`` reads ``j*stride + t*dilation - before`` for every tap ``t``.
+
+    With ``stride`` 0 every output reads the same (broadcasting). ``mode`` is that of the padding:
+    ``zeros`` reads nothing; ``reflect``, ``replicate`` and ``circular`` read the input again.
+
+    Source: Dumoulin & Visin 2016.
+    """
+
+    count: Dim
+    stride: Dim
+    dilation: Dim = 1
+    before: Dim = 0
+    mode: str = "zeros"
+
+    def period(self) -> tuple[int, int]:
+        """Every output moves on by the stride."""
+        return 1, self.stride
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Slide`."""
+        first = j * self.stride - self.before
+        return range(first, first + self.count * self.dilation, self.dilation)
+
+    def of(self, j: int, n: int) -> Sequence[int]:
+        """Without padding of zeros; other padding is where its copies were taken from."""
+        if self.mode in ("zeros", "constant"):
+            return [i for i in self.taps(j) if 0 <= i < n]
+        return [folded(i, n, self.mode) for i in self.taps(j)]
+
+
+def folded(i: int, n: int, mode: str) -> int:
+    """The index of an input of ``n`` that padding of a mode copies to ``i``."""
+    if mode == "circular":
+        return i % n
+    if mode == "replicate":
+        return min(max(i, 0), n - 1)
+    i %= max(2 * n - 2, 1)
+    return i if i < n else 2 * n - 2 - i
+
+
+@dataclass(frozen=True, slots=True)
+class Spread(Rule):
+    """A transposed window: ``j`` reads every ``i`` with ``i*stride + t*dilation - before == j``.
+
+    Which taps meet depends on the phase of ``j``; where the kernel is smaller than the stride,
+    some phases read nothing.
+
+    Source: Dumoulin & Visin 2016, section 4.
+    """
+
+    count: int
+    stride: int
+    dilation: int = 1
+    before: int = 0
+
+    def period(self) -> tuple[int, int]:
+        """A stride further, the next input."""
+        return self.stride, 1
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Spread`."""
+        s, d, at = self.stride, self.dilation, j + self.before
+        found = range(-(((self.count - 1) * d - at) // s), at // s + 1)
+        return found if d == 1 else [i for i in found if (at - i * s) % d == 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Every(Rule):
+    """Every output reads the whole axis."""
+
+    def period(self) -> tuple[int, int]:
+        """All the same."""
+        return 1, 0
+
+    def of(self, j: int, n: int) -> Sequence[int]:
+        """Everything."""
+        return range(n)
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Rule):
+    """Groups: output ``j`` reads the ``read`` indices of its group of ``written`` outputs."""
+
+    written: int
+    read: int
+
+    def period(self) -> tuple[int, int]:
+        """The next group."""
+        return self.written, self.read
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Block`."""
+        first = j // self.written * self.read
+        return range(first, first + self.read)
+
+
+@dataclass(frozen=True, slots=True)
+class Digit(Rule):
+    """One axis of several that were joined into one: ``j // inner % size``."""
+
+    inner: int
+    size: int
+
+    def period(self) -> tuple[int, int]:
+        """Over and over."""
+        return self.inner * self.size, 0
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Digit`."""
+        return (j // self.inner % self.size,)
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffled(Rule):
+    """``size`` indices as ``(groups, size / groups)``, transposed."""
+
+    groups: int
+    size: int
+
+    def period(self) -> tuple[int, int]:
+        """A turn through the groups further, the next of each."""
+        return self.groups, 1
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Shuffled`."""
+        return (j % self.groups * (self.size // self.groups) + j // self.groups,)
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Rule):
+    """Outputs ``first`` to ``first + size - 1`` read the indices from ``to`` on, the others nothing."""
+
+    first: int
+    size: int
+    to: int = 0
+
+    def period(self) -> None:
+        """None: what lies beside the part reads nothing."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Part`."""
+        return (j - self.first + self.to,) if 0 <= j - self.first < self.size else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bins(Rule):
+    """Adaptive pooling of ``read`` to ``written``: ``floor(j*i/o)`` up to ``ceil((j + 1)*i/o)``."""
+
+    read: int
+    written: int
+
+    def period(self) -> tuple[int, int]:
+        """Bounds are the same again after ``o / gcd(i, o)`` bins."""
+        common = gcd(self.read, self.written)
+        return self.written // common, self.read // common
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Bins`."""
+        i, o = self.read, self.written
+        return range(j * i // o, -(-(j + 1) * i // o))
+
+
+@dataclass(frozen=True, slots=True)
+class Resample(Rule):
+    """Interpolation: output ``j`` stands at ``j*step + start`` between the samples.
+
+    ``nearest`` reads the sample at or before that place, ``linear`` the two around it, ``cubic``
+    the four, ``spline`` every sample; at a sample exactly, all but ``nearest`` read that one alone
+    (the others have weight zero). Places beyond the ends stand on the ends.
+    """
+
+    kind: str
+    step: Fraction
+    start: Fraction
+
+    def period(self) -> tuple[int, int]:
+        """The same places between samples come again after the denominator of the step."""
+        return self.step.denominator, self.step.numerator
+
+    def place(self, j: int) -> Fraction:
+        """Where ``j`` stands, in samples."""
+        return j * self.step + self.start
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Resample`; for splines the two samples around."""
+        place = self.place(j)
+        i = floor(place)
+        if self.kind == "nearest" or place == i:
+            return (i,)
+        return range(i - 1, i + 3) if self.kind == "cubic" else range(i, i + 2)
+
+    def of(self, j: int, n: int) -> Sequence[int]:
+        """With what lies beyond the ends moved onto them."""
+        if self.kind in ("nearest", "cubic"):
+            return [min(max(i, 0), n - 1) for i in self.taps(j)]
+        place = min(max(self.place(j), Fraction(0)), Fraction(n - 1))
+        i = floor(place)
+        if place == i:
+            return (i,)
+        return range(n) if self.kind == "spline" else range(i, i + 2)
+
+    def whole_line(self, n: int, out: int) -> bool:
+        """Whether some output between the samples reads all of a line: splines only."""
+        if self.kind != "spline" or n <= 2:
+            return False
+        return any(len(self.of(j, n)) > 1 for j in range(min(out, self.step.denominator + n)))
+
+
+class Unstated(Rule):
+    """A rule that depends on a size nobody stated."""
+
+    __slots__ = ()
+
+
+class Axis(NamedTuple):
+    """How one axis of an input is read: along which axis of the output, by which rule.
+
+    ``output`` is None where the rule reads the same for every output index.
+    """
+
+    output: int | None
+    rule: Rule
+
+
+Reads: TypeAlias = tuple[Axis, ...]
+"""How one input is read, axis by axis from the channels on."""
+
+Windows: TypeAlias = tuple[tuple[Reads, ...], ...]
+"""How a layer reads each of its inputs: in one way, or in several that together are it."""
+
+ONE: Final = Slide(1, 1)
+"""Index for index."""
+
+EVERY: Final = Every()
+UNSTATED: Final = Unstated()
+ALL: Final = Axis(None, EVERY)
+"""The whole axis."""
+
+FIXED: Final = Slide(1, 0)
+"""Index 0 for every output: an axis of size 1 that is repeated."""
+
+_IDENTITIES: Final[list[Reads]] = [tuple(Axis(a, ONE) for a in range(rank + 1)) for rank in range(8)]
+
+
+def identity(shape: Shape) -> Reads:
+    """Index for index along every axis."""
+    return _IDENTITIES[len(shape) - 1]
+
+
+def along(shape: Shape, rules: Mapping[int, Rule]) -> Reads:
+    """Index for index, but along some axes by these rules; :data:`EVERY` is the whole axis."""
+    return tuple(
+        ALL if isinstance(rule := rules.get(a, ONE), Every) else Axis(a, rule) for a in range(len(shape))
+    )
+
+
+def groups(read: Dim, written: Dim, count: Dim) -> Rule:
+    """Channels of a grouped convolution."""
+    if type(count) is int and count == 1:
+        return EVERY
+    if type(read) is int and type(written) is int and type(count) is int:
+        return ONE if read == written == count else Block(written // count, read // count)
+    return EVERY
+
+
+def resampling(mode: str, n: Dim, out: Dim, factor: Any, corners: bool) -> Rule:
+    """The rule of resizing ``n`` to ``out``, by a factor or, where that is None, to a size.
+
+    Coordinates are PyTorch's: a factor relates the two grids by itself, a size by the ratio of the
+    sizes; ``corners`` lays the first and the last sample of both on each other. :data:`UNSTATED`
+    where a size that it depends on is not a number.
+    """
+    sized = type(n) is int and type(out) is int
+    if factor is not None and isinstance(factor, int | Fraction):
+        ratio = 1 / Fraction(factor)
+    elif sized:
+        ratio = Fraction(n, out)
+    else:
+        return UNSTATED
+    if mode.startswith("nearest"):
+        return Resample("nearest", ratio, ratio / 2 if mode == "nearest_exact" else Fraction(0))
+    if mode == "linear" and (out == n if sized else ratio == 1):
+        corners = True  # as PyTorch: nothing moves, whatever the factor that led here
+    if not corners:
+        return Resample(mode, ratio, (ratio - 1) / 2)
+    if not sized:
+        return Resample(mode, Fraction(1), Fraction(0)) if ratio == 1 else UNSTATED
+    return Resample(mode, Fraction(n - 1, out - 1) if out > 1 else Fraction(0), Fraction(0))
+
+
+def broadcast(shape: Shape, out: Shape) -> Reads:
+    """Index for index, but axes of size 1 are repeated."""
+    if shape == out:
+        return identity(out)
+    return tuple(
+        Axis(a, FIXED if type(n) is int and n == 1 and not (type(m) is int and m == 1) else ONE)
+        for a, (n, m) in enumerate(zip(shape, out, strict=True))
+    )
+
+
+def reshaped(shape: Shape, out: Shape) -> Reads:
+    """How a reshape reads: axes that stay, axes that are joined, axes that are cut.
+
+    Axes are matched by products of their sizes. An axis that is cut into several is followed
+    along the first of them, each index of which reads a run; where several become several, all of
+    them are read.
+    """
+    if shape == out:
+        return identity(shape)
+    if not all(type(n) is int for n in (*shape, *out)):
+        return tuple(ALL for _ in shape)
+    axes: list[Axis] = []
+    at = 0
+    for these, those in _matched(shape, out):
+        first = at
+        at += len(those)
+        if not those:
+            axes += [Axis(None, FIXED)] * len(these)
+        elif len(these) == 1 and len(those) == 1:
+            axes.append(Axis(first, ONE))
+        elif len(those) == 1 and first > 0:
+            inner = 1
+            digits: list[Axis] = []
+            for n in reversed(these):
+                digits.append(Axis(first, Digit(inner, n)))
+                inner *= n
+            axes += reversed(digits)
+        elif len(these) == 1 and first > 0:
+            run = these[0] // those[0]
+            axes.append(Axis(first, Slide(run, run)))
+        else:
+            axes += [ALL] * len(these)
+    return tuple(axes)
+
+
+def _matched(shape: Shape, out: Shape) -> list[tuple[Shape, Shape]]:
+    """Smallest runs of axes of both shapes that hold equally many elements."""
+    found: list[tuple[Shape, Shape]] = []
+    i = j = 0
+    while i < len(shape) and j < len(out):
+        start, begin, have, want = i, j, shape[i], out[j]
+        i, j = i + 1, j + 1
+        while have != want:
+            if have < want:
+                have *= shape[i]
+                i += 1
+            else:
+                want *= out[j]
+                j += 1
+        found.append((shape[start:i], out[begin:j]))
+    # what is left over are axes of size 1
+    if i < len(shape):
+        found.append((shape[i:], ()))
+    return found
