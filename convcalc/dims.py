@@ -90,7 +90,7 @@ def is_array(dim: Dim) -> bool:
     return not isinstance(dim, int) and hasattr(dim, "__array__") and not is_symbolic(dim)
 
 
-MAX_OPERATIONS: Final = 100
+MAX_OPERATIONS: Final = 16
 """Most operations of a closed form that stands for one dimension."""
 
 
