@@ -17,6 +17,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from convcalc.api import Report as Report
     from convcalc.api import analyze as analyze
+    from convcalc.calculators.asked import Unreachable as Unreachable
+    from convcalc.calculators.compare import Comparison as Comparison
+    from convcalc.calculators.compare import compare as compare
+    from convcalc.calculators.padding import PaddingSolution as PaddingSolution
+    from convcalc.calculators.padding import solve_padding as solve_padding
+    from convcalc.calculators.padding_check import check_padding as check_padding
+    from convcalc.calculators.padding_check import PaddingReport as PaddingReport
     from convcalc.dims import DimensionError as DimensionError
     from convcalc.dims import symbol as symbol
     from convcalc.executor import ExecutionError as ExecutionError
@@ -35,23 +42,30 @@ if TYPE_CHECKING:
     from convcalc.spec.errors import SpecError as SpecError
 
 _HOME = {
+    "Comparison": "convcalc.calculators.compare",
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
     "Graph": "convcalc.graph",
-    "Node": "convcalc.graph",
     "MemoryLimitError": "convcalc.executor",
+    "Node": "convcalc.graph",
+    "PaddingReport": "convcalc.calculators.padding_check",
+    "PaddingSolution": "convcalc.calculators.padding",
     "Problem": "convcalc.spec.errors",
     "Report": "convcalc.api",
     "Run": "convcalc.executor.trace",
     "SpecError": "convcalc.spec.errors",
+    "Unreachable": "convcalc.calculators.asked",
     "WeightsError": "convcalc.executor",
     "analyze": "convcalc.api",
+    "check_padding": "convcalc.calculators.padding_check",
+    "compare": "convcalc.calculators.compare",
     "execute": "convcalc.executor",
     "init_weights": "convcalc.executor",
     "load": "convcalc.spec",
     "load_weights": "convcalc.executor",
     "run": "convcalc.executor.trace",
+    "solve_padding": "convcalc.calculators.padding",
     "symbol": "convcalc.dims",
 }
 

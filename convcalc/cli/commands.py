@@ -21,6 +21,8 @@ class Row(NamedTuple):
 
 _COUNT = "Count"
 _EXECUTE = "Execute"
+_DESIGN = "Design"
+_SOLVE = "Solve"
 _LANGUAGE = "Language"
 
 COMMANDS: Final[dict[str, Row]] = {
@@ -35,6 +37,12 @@ COMMANDS: Final[dict[str, Row]] = {
     "memory": Row("convcalc.cli.report:memory", "Bytes of parameters and of live activations.", _COUNT),
     "run": Row(
         "convcalc.cli.run:run", "Run a network on an input: shape and statistics of every tensor.", _EXECUTE
+    ),
+    "compare": Row(
+        "convcalc.cli.compare:compare", "Networks side by side: costs, differences, ratios.", _DESIGN
+    ),
+    "padding": Row(
+        "convcalc.cli.padding:padding", "The padding for a wanted size, or the check of a SPEC.", _SOLVE
     ),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE

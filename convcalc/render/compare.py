@@ -1,0 +1,191 @@
+"""The tables of a comparison: every measure side by side, and what changed layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from convcalc.calculators.fields import show_field
+from convcalc.calculators.measures import MEASURES, closed_ratio
+from convcalc.dims import UNKNOWN, is_symbolic
+from convcalc.render import numbers
+from convcalc.render.table import Column, Table
+
+if TYPE_CHECKING:
+    from convcalc.calculators.compare import Comparison
+    from convcalc.calculators.compare_layers import Change, Difference
+
+
+class Written:
+    """A value with the way to write it; the raw value is what CSV holds."""
+
+    __slots__ = ("form", "value")
+
+    def __init__(self, value: Any, form: Callable[[Any], str]) -> None:
+        self.value = value
+        self.form = form
+
+    def __str__(self) -> str:
+        return numbers.plain(self.value)
+
+
+def written(cell: Any) -> str:
+    """A cell for a reader."""
+    return cell.form(cell.value) if isinstance(cell, Written) else numbers.label(cell)
+
+
+def table(comparison: Comparison, *, exact: bool = False) -> Table:
+    """Measures in rows; for each network its value and, but for the baseline, difference and ratio.
+
+    Args:
+        comparison: what to show.
+        exact: every digit instead of human units.
+    """
+    if any(is_symbolic(value) for line in comparison.lines for value in line.values):
+        return _tall(comparison)
+    count = numbers.exact if exact else numbers.human
+    size = numbers.exact if exact else numbers.human_bytes
+    columns = [Column("measure", "", written, "left")]
+    base = comparison.labels[comparison.baseline]
+    many = len(comparison.labels) > 2
+    for number, label in enumerate(comparison.labels):
+        columns.append(Column(label, numbers.label(label), written))
+        if number != comparison.baseline:
+            place = number if many else 0
+            columns.append(
+                Column(f"{label} - {base}", "" if many else "difference", written, priority=50 + place)
+            )
+            columns.append(Column(f"{label} / {base}", "ratio", written, priority=10 + place))
+            if many:
+                columns[-2] = columns[-2]._replace(title=f"- {base}")
+                columns[-1] = columns[-1]._replace(title=f"/ {base}")
+    rows: list[list[Any]] = []
+    for line in comparison.lines:
+        measure = MEASURES[line.key]
+        form = size if measure.unit == "bytes" else count
+        row: list[Any] = [measure.title]
+        for number, value in enumerate(line.values):
+            row.append(Written(value, form))
+            if number != comparison.baseline:
+                row.append(Written(line.differences[number], signed(form)))
+                row.append(Written(line.ratios[number], ratio))
+        rows.append(row)
+    rows.append(_texts(comparison, "output", [_shapes(shapes) for shapes in comparison.outputs]))
+    if any(field is not None for field in comparison.fields):
+        texts = ["-" if field is None else show_field(field) for field in comparison.fields]
+        rows.append(_texts(comparison, "receptive field", texts))
+    return Table(columns, rows, facts=_legend(comparison), notes=_notes(comparison))
+
+
+def _tall(comparison: Comparison) -> Table:
+    """Closed forms are wide: a row for each network under each measure."""
+    base = comparison.labels[comparison.baseline]
+    columns = (
+        Column("measure", "", numbers.label, "left"),
+        Column("network", "", numbers.label, "left"),
+        Column("ratio", f"/ {base}", written, "left"),
+        Column("value", "value", written, "left"),
+    )
+    rows: list[list[Any]] = []
+    for line in comparison.lines:
+        for number, label in enumerate(comparison.labels):
+            title = MEASURES[line.key].title if number == 0 else ""
+            quotient: Any = Written(line.ratios[number], ratio) if number != comparison.baseline else ""
+            rows.append([title, label, quotient, Written(line.values[number], numbers.exact)])
+    for number, (label, outputs) in enumerate(zip(comparison.labels, comparison.outputs, strict=True)):
+        rows.append(["output" if number == 0 else "", label, "", _shapes(outputs)])
+    if any(field is not None for field in comparison.fields):
+        for number, (label, field) in enumerate(zip(comparison.labels, comparison.fields, strict=True)):
+            text = "-" if field is None else show_field(field)
+            rows.append(["receptive field" if number == 0 else "", label, "", text])
+    return Table(columns, rows, facts=_legend(comparison), notes=_notes(comparison))
+
+
+def _legend(comparison: Comparison) -> list[tuple[str, str]]:
+    return [
+        (label, f"{numbers.label(report.name)}{_input(report)}")
+        for label, report in zip(comparison.labels, comparison.reports, strict=True)
+    ]
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    return [f"{text}." for text in comparison.warnings]
+
+
+def _texts(comparison: Comparison, title: str, texts: list[str]) -> list[Any]:
+    row: list[Any] = [title]
+    for number, text in enumerate(texts):
+        row += [text] if number == comparison.baseline else [text, "", ""]
+    return row
+
+
+def _shapes(shapes: Any) -> str:
+    return ", ".join(map(numbers.shape, shapes))
+
+
+def _input(report: Any) -> str:
+    return f"  (input {numbers.shapes(report.inputs)})" if report.inputs else ""
+
+
+def signed(form: Callable[[Any], str]) -> Callable[[Any], str]:
+    """The form with a plus before what is more."""
+
+    def apply(value: Any) -> str:
+        text = form(value)
+        return f"+{text}" if type(value) is int and value > 0 else text
+
+    return apply
+
+
+def ratio(value: Any) -> str:
+    """Three decimals, three digits where that would say nothing; a closed form as a sum of fractions."""
+    if value is None:
+        return "-"
+    if value is UNKNOWN:
+        return "?"
+    if is_symbolic(value):
+        return closed_ratio(value) if value.count_ops() <= 60 else "(no simpler form)"
+    if isinstance(value, Fraction):
+        if value == 1:
+            return "1"
+        number = float(value)
+        return f"{number:.3f}" if 0.01 <= abs(number) < 1000 else f"{number:.3g}"
+    return numbers.other(value)
+
+
+SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+def layers_table(difference: Difference, *, exact: bool = False) -> Table:
+    """What was added (+), removed (-) and changed (~), in the order of the network."""
+    count = numbers.exact if exact else numbers.human
+    columns = (
+        Column("change", "", numbers.label, "left"),
+        Column("name", "layer", numbers.label, "left", 0, 16, True),
+        Column("before", "before", numbers.label, "left", 30, 20),
+        Column("after", "after", numbers.label, "left", 0, 20),
+        Column("params", "parameters", signed(count), priority=10),
+        Column("macs", "MACs", signed(count), priority=20),
+    )
+    rows = [
+        (SIGNS[c.kind], c.name, _text(c, "before"), _text(c, "after"), c.params, c.macs)
+        for c in difference.changes
+    ]
+    notes = [f"{difference.same} layers are the same in both"]
+    if difference.renamed:
+        notes[0] += f", {difference.renamed} of them under another name"
+    if difference.resized:
+        notes[0] += f", {difference.resized} of them at another size"
+    notes[0] += "."
+    if not rows:
+        return Table((), (), facts=[("layers", "no difference")], notes=notes)
+    return Table(columns, rows, notes=notes)
+
+
+def _text(change: Change, side: str) -> str:
+    text = getattr(change, side)
+    if text is not None:
+        return str(text)
+    here = "added" if side == "after" else "removed"
+    return f"{change.layers} layers" if change.kind == here and change.layers > 1 else ""
