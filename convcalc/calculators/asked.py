@@ -1,0 +1,112 @@
+"""What the calculators that answer questions share: values an axis, worked steps, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from convcalc.dims import DimensionError
+
+
+class Unreachable(DimensionError):
+    """A question without an answer: the reason, what would be accepted, and the nearest answer.
+
+    Attributes:
+        message: the reason.
+        hint: what is accepted.
+        nearest: the nearest question that has an answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        expected: str | None = None,
+        nearest: str | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message, field=field, hint=expected)
+        self.nearest = nearest
+
+    @property
+    def problems(self) -> list[Unreachable]:
+        """Itself, as the command line tells problems."""
+        return [self]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The refusal as JSON holds it."""
+        return {"message": self.message, "expected": self.hint, "nearest": self.nearest}
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.hint:
+            lines.append(f"  expected {self.hint}")
+        if self.nearest:
+            lines.append(f"  nearest: {self.nearest}")
+        return "\n".join(lines)
+
+
+class Step(NamedTuple):
+    """One line of a calculation: ``k_eff = d*(k - 1) + 1 = 16*(3 - 1) + 1 = 33``.
+
+    ``value`` is a number, or a text where it depends on an input that was not stated.
+    """
+
+    name: str
+    formula: str
+    substitution: str
+    value: Any
+
+    def __str__(self) -> str:
+        parts = [self.formula, self.substitution, str(self.value)]
+        return " = ".join(dict.fromkeys(part for part in parts if part))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The step as JSON holds it."""
+        return self._asdict()
+
+
+def whole(value: Any, name: str, least: int, why: str = "") -> int:
+    """A whole number that is at least ``least``.
+
+    Raises:
+        Unreachable: it is not.
+    """
+    if type(value) is not int:
+        raise Unreachable(f"{name} must be a whole number, got {value!r}", field=name)
+    if value < least:
+        raise Unreachable(
+            f"{name} {value}: {why or f'{name} is at least {least}'}",
+            expected=f"{least} or more",
+            nearest=f"{name} {least}",
+            field=name,
+        )
+    return value
+
+
+def per_axis(values: Mapping[str, Any], rank: int | None = None) -> tuple[int, dict[str, tuple[Any, ...]]]:
+    """One value an axis for every name: a tuple has one each, anything else is for all axes.
+
+    ``None`` stays ``None`` on every axis.
+
+    Raises:
+        Unreachable: the numbers of axes disagree.
+    """
+    first = None if rank is None else "rank"
+    for name, value in values.items():
+        if isinstance(value, (tuple, list)) and len(value) != 1:
+            if rank is not None and len(value) != rank:
+                raise Unreachable(
+                    f"{name} has {len(value)} axes, {first} has {rank}",
+                    expected=f"one number for all axes, or {rank} joined by 'x'",
+                    field=name,
+                )
+            first, rank = first or name, len(value)
+    count = rank or 1
+    if not 1 <= count <= 3:
+        raise Unreachable(f"{count} axes", expected="1, 2 or 3")
+    found = {}
+    for name, value in values.items():
+        items = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+        found[name] = items * count if len(items) == 1 else items
+    return count, found

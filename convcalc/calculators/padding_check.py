@@ -1,0 +1,386 @@
+"""What padding does to a whole network: borders lost, rows never read, zeros multiplied."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from convcalc.dims import ceil_div
+from convcalc.graph import Graph, Node
+from convcalc.layers.window import effective, output_size, valid_pairs
+
+KINDS: Final = {
+    "border": "loses border pixels",
+    "dropped": "input rows that no window reads",
+    "asymmetric": "padding that differs between the two sides",
+    "dilation": "dilation whose padding is not rate*(k - 1)/2",
+    "wasted": "share of MACs that multiply padding",
+    "degenerate": "so dilated that no position reads all weights",
+}
+"""Kinds of findings."""
+
+WINDOWS: Final = frozenset({"conv", "dwconv", "maxpool", "avgpool", "lppool"})
+AXIS_NAMES: Final = {1: ("",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+class Finding(NamedTuple):
+    """One thing to know about a layer.
+
+    Attributes:
+        kind: one of :data:`KINDS`.
+        layer: its name.
+        axes: the spatial axes it is about, from 0.
+        value: pixels, positions or a share, as the kind says.
+        message: the same for a reader.
+    """
+
+    kind: str
+    layer: str
+    axes: tuple[int, ...]
+    value: Any
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.message}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as JSON holds it."""
+        return {**self._asdict(), "axes": list(self.axes)}
+
+
+@dataclass(slots=True)
+class LayerPadding:
+    """One layer with windows.
+
+    Attributes:
+        name, op: of the layer.
+        node: the node of the graph.
+        input, output: spatial sizes; None where they are not numbers.
+        kernel, stride, dilation: an axis.
+        padding: (before, after) an axis; None where it depends on a size that is not a number.
+            What a ``pad`` layer in front adds is included.
+        unread: input rows of each axis that no window reads; None where sizes are not numbers.
+        macs, valid_macs: of the layer; zero for pooling, None where not numbers.
+        valid_weights: how many output positions multiply how many weights with real input (a
+            histogram: weights to positions), for convolutions padded with zeros.
+        findings: what to know.
+    """
+
+    name: str
+    op: str
+    node: Node
+    input: tuple[int, ...] | None
+    output: tuple[int, ...] | None
+    kernel: tuple[Any, ...]
+    stride: tuple[Any, ...]
+    dilation: tuple[Any, ...]
+    padding: tuple[tuple[int, int] | None, ...]
+    unread: tuple[int, ...] | None = None
+    macs: int | None = None
+    valid_macs: int | None = None
+    valid_weights: dict[int, int] | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The layer as JSON holds it."""
+        return {
+            "name": self.name,
+            "op": self.op,
+            "input": None if self.input is None else list(self.input),
+            "output": None if self.output is None else list(self.output),
+            "kernel": list(self.kernel),
+            "stride": list(self.stride),
+            "dilation": list(self.dilation),
+            "padding": [None if pair is None else list(pair) for pair in self.padding],
+            "unread": None if self.unread is None else list(self.unread),
+            "macs": self.macs,
+            "valid_macs": self.valid_macs,
+            "valid_weights": None
+            if self.valid_weights is None
+            else {str(n): count for n, count in sorted(self.valid_weights.items())},
+            "findings": [finding.kind for finding in self.findings],
+        }
+
+
+@dataclass(slots=True)
+class PaddingReport:
+    """What :func:`check_padding` found.
+
+    Attributes:
+        name: what the spec calls the network.
+        layers: every layer with windows, in execution order.
+        macs, valid_macs: over these layers; None where a size is not a number.
+    """
+
+    name: str
+    layers: list[LayerPadding]
+    macs: int | None
+    valid_macs: int | None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, in execution order."""
+        return [finding for layer in self.layers for finding in layer.findings]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON holds it."""
+        return {
+            "name": self.name,
+            "layers": [layer.to_dict() for layer in self.layers],
+            "findings": [finding.to_dict() for finding in self.findings],
+            "macs": self.macs,
+            "valid_macs": self.valid_macs,
+        }
+
+
+def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
+    """Check the padding of every convolution and pooling layer.
+
+    Args:
+        graph: what :func:`convcalc.load` gave.
+        wasted: share of a layer's MACs that may multiply padding before it is a finding.
+
+    Raises:
+        ValueError: the share is not between 0 and 1.
+    """
+    if not 0 <= wasted <= 1:
+        raise ValueError(f"a share of {wasted}: expected a number from 0 to 1")
+    layers = [
+        _Check(graph, node, wasted).layer for node in graph.nodes if node.op in WINDOWS and len(node.outputs)
+    ]
+    counts = [(layer.macs, layer.valid_macs) for layer in layers]
+    known = all(macs is not None and valid is not None for macs, valid in counts)
+    return PaddingReport(
+        graph.name,
+        layers,
+        sum(macs or 0 for macs, _ in counts) if known else None,
+        sum(valid or 0 for _, valid in counts) if known else None,
+    )
+
+
+class _Check:
+    """One layer while it is checked."""
+
+    def __init__(self, graph: Graph, node: Node, wasted: float) -> None:
+        layer: Any = node.layer
+        shapes = graph.input_shapes(node)
+        sizes = shapes[0][1:]
+        rank = len(sizes)
+        dilation = getattr(layer, "dilation", (1,) * rank)
+        pads = tuple(_whole_pair(pair) for pair in layer.pads(shapes[0]))
+        before = graph.nodes[node.inputs[0].node]
+        if before.op == "pad":  # what a layer of padding adds is padding too
+            extra = before.layer.padding  # type: ignore[attr-defined]
+            sizes = graph.input_shapes(before)[0][1:]
+            pads = tuple(
+                None if p is None else (p[0] + a, p[1] + b) for p, (a, b) in zip(pads, extra, strict=True)
+            )
+        self.names = AXIS_NAMES[rank]
+        self.given = layer.padding
+        self.layer = LayerPadding(
+            node.name, node.op, node, _ints(sizes), _ints(node.outputs[0][1:]), layer.kernel, layer.stride,
+            dilation, pads,
+        )  # fmt: skip
+        for axis in range(rank):
+            self._axis(axis)
+        self._read(rank)
+        self._count(node, shapes, wasted)
+
+    def _find(self, kind: str, axis: int | None, value: Any, message: str) -> None:
+        """Add a finding; the same on another axis is said once."""
+        findings = self.layer.findings
+        axes = tuple(range(len(self.names))) if axis is None else (axis,)
+        if axis is not None and self.names[axis]:
+            for at, found in enumerate(findings):
+                if found.kind == kind and found.message.endswith(f": {message}"):
+                    axes = (*found.axes, axis)
+                    names = " and ".join(self.names[a] for a in axes)
+                    findings[at] = Finding(kind, found.layer, axes, value, f"{names}: {message}")
+                    return
+            message = f"{self.names[axis]}: {message}"
+        findings.append(Finding(kind, self.layer.name, axes, value, message))
+
+    def _axis(self, axis: int) -> None:
+        """What the hyper-parameters alone show."""
+        row = self.layer
+        k, s, d, pair = row.kernel[axis], row.stride[axis], row.dilation[axis], row.padding[axis]
+        if pair is None or not all(type(n) is int for n in (k, s, d)):
+            return
+        before, after = pair
+        total = effective(k, d) - 1
+        rule = self.given[axis]
+        if before != after and not (rule == "causal" or (before == total and after == 0 and total)):
+            self._find(
+                "asymmetric",
+                axis,
+                after - before,
+                f"padding {before} before, {after} after; turned around it shifts the output by "
+                f"{abs(after - before)} pixel{'s' * (abs(after - before) != 1)}",
+            )
+        if d > 1 and row.op in ("conv", "dwconv") and rule != "causal":
+            small, large = total // 2, total - total // 2
+            if sorted(pair) != [small, large]:
+                wanted = f"{small}" if small == large else f"{small}:{large}"
+                self._find(
+                    "dilation",
+                    axis,
+                    before + after - total,
+                    f"padding {_pair(pair)} at rate {d}, not {d}*({k} - 1)/2 = {wanted}",
+                )
+
+    def _read(self, rank: int) -> None:
+        """What the sizes show: rows nobody reads, borders lost."""
+        row = self.layer
+        if row.input is None or row.output is None or None in row.padding:
+            return
+        if not all(type(n) is int for n in (*row.kernel, *row.stride, *row.dilation)):
+            return
+        unread = []
+        for axis in range(rank):
+            i, o = row.input[axis], row.output[axis]
+            k, s, d = row.kernel[axis], row.stride[axis], row.dilation[axis]
+            before, after = row.padding[axis] or (0, 0)
+            missed = unread_rows(i, k, s, d, before, o)
+            tail = max(i - ((o - 1) * s + effective(k, d) - before), 0)
+            unread.append(missed)
+            if effective(k, d) < s and missed:
+                self._find(
+                    "dropped",
+                    axis,
+                    missed,
+                    f"stride {s} with a window of {effective(k, d)} reads {i - missed} of {i} input rows",
+                )
+            elif tail:
+                self._find(
+                    "dropped",
+                    axis,
+                    tail,
+                    f"stride {s} drops the last {tail} of {i} input rows" if s > 1
+                    else f"the last {tail} of {i} input rows are read by no window",
+                )  # fmt: skip
+            if missed > tail and effective(k, d) >= s:
+                self._find(
+                    "dropped",
+                    axis,
+                    missed - tail,
+                    f"windows of {k} at stride {s}"
+                    + (f" and rate {d}" if d > 1 else "")
+                    + f" step over {missed - tail} of {i} input rows",
+                )
+            whole_map = o == 1 and effective(k, d) == i and not before + after
+            lost = ceil_div(i, s) - o - (1 if tail else 0)
+            if lost > 0 and not whole_map:
+                self._find(
+                    "border",
+                    axis,
+                    lost,
+                    f"{i} become {o}: {lost} border pixel{'s' * (lost != 1)} lost"
+                    if s == 1
+                    else f"{i} become {o}, not ceil({i}/{s}) = {ceil_div(i, s)}: the border is read less",
+                )
+        row.unread = tuple(unread)
+
+    def _count(self, node: Node, shapes: Any, wasted: float) -> None:
+        row = self.layer
+        if row.op not in ("conv", "dwconv"):
+            row.macs = row.valid_macs = 0
+            return
+        macs, valid = node.layer.macs(shapes, node.outputs), node.layer.valid_macs(shapes, node.outputs)
+        if type(macs) is not int or type(valid) is not int:
+            return
+        row.macs, row.valid_macs = macs, valid
+        if row.input is None or row.output is None or getattr(node.layer, "padding_mode", "") != "zeros":
+            return
+        pairs = [pair or (0, 0) for pair in row.padding]
+        row.valid_weights = valid_weights(
+            row.input, row.kernel, row.stride, row.dilation, tuple(b for b, _ in pairs), row.output
+        )
+        full, positions = 1, sum(row.valid_weights.values())
+        for k in row.kernel:
+            full *= k
+        if max(row.dilation) > 1 and full > 1 and not row.valid_weights.get(full):
+            shares = ", ".join(
+                f"{n} at {100 * count / positions:.1f}%" for n, count in sorted(row.valid_weights.items())
+            )
+            self._find(
+                "degenerate",
+                None,
+                sum(n * count for n, count in row.valid_weights.items()) / positions,
+                f"no position of the {'x'.join(map(str, row.output))} map reads all {full} weights; "
+                f"valid weights: {shares} of the positions",
+            )
+        if macs and (macs - valid) / macs >= wasted and macs > valid:
+            share = (macs - valid) / macs
+            self._find("wasted", None, share, f"{100 * share:.1f}% of the MACs multiply padding")
+
+
+def unread_rows(i: int, k: int, s: int, d: int, before: int, o: int) -> int:
+    """How many of ``i`` input positions no tap of any window meets."""
+    read = bytearray(i)
+    for t in range(min(k, i + before)):
+        first = t * d - before
+        start = first if first >= 0 else first + ceil_div(-first, s) * s
+        stop = min(first + (o - 1) * s + 1, i)
+        if start < stop:
+            read[start:stop:s] = b"\1" * len(range(start, stop, s))
+    return read.count(0)
+
+
+@lru_cache(maxsize=4096)
+def _valid_taps(i: int, k: int, s: int, d: int, before: int, o: int) -> tuple[tuple[int, int], ...]:
+    """Along one axis: how many of the ``o`` positions meet the input with how many taps."""
+    return tuple(Counter(valid_pairs(i, k, s, d, before - j * s, 1) for j in range(o)).items())
+
+
+def valid_weights(
+    input: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    before: tuple[int, ...],
+    output: tuple[int, ...],
+) -> dict[int, int]:
+    """How many output positions multiply how many weights with real input, not padding.
+
+    Returns:
+        weights to positions; the positions sum to the product of ``output``.
+
+    Source: the observation is that of Chen et al. 2017 (DeepLabv3), figure 4.
+    """
+    found = {1: 1}
+    for one in zip(input, kernel, stride, dilation, before, output, strict=True):
+        joined: Counter[int] = Counter()
+        for taps, positions in _valid_taps(*one):
+            for weights, others in found.items():
+                joined[taps * weights] += positions * others
+        found = dict(joined)
+    return found
+
+
+def valid_weights_of(
+    input: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+) -> dict[int, int]:
+    """:func:`valid_weights` of a convolution whose output sizes follow from its padding."""
+    output = tuple(
+        output_size(i, k, s, d, *pair, axis=axis)
+        for axis, (i, k, s, d, pair) in enumerate(zip(input, kernel, stride, dilation, padding, strict=True))
+    )
+    return valid_weights(input, kernel, stride, dilation, tuple(pair[0] for pair in padding), output)
+
+
+def _ints(sizes: tuple[Any, ...]) -> tuple[int, ...] | None:
+    return tuple(sizes) if all(type(n) is int for n in sizes) else None
+
+
+def _whole_pair(pair: tuple[Any, Any]) -> tuple[int, int] | None:
+    return pair if type(pair[0]) is int and type(pair[1]) is int else None
+
+
+def _pair(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}:{pair[1]}"
