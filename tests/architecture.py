@@ -19,12 +19,13 @@ ALLOWED: dict[str, frozenset[str]] = {
     room: frozenset(names.split())
     for room, names in {
         "dims": "",
+        "collector": "",
         "layers": "dims",
         "graph": "layers dims",
-        "spec": "graph layers dims",
+        "spec": "graph layers dims collector",
         "blocks": "",
         "zoo": "",
-        "calculators": "spec graph layers dims",
+        "calculators": "spec graph layers dims collector",
         "executor": "graph",
         "verify": "calculators executor spec graph layers dims",
         "render": "verify calculators executor spec graph layers dims",

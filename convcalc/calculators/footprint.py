@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from convcalc.calculators.memory import Liveness, itemsize
+from convcalc.calculators.memory import itemsize, live_bytes
 from convcalc.calculators.report import LayerReport, Report
-from convcalc.dims import Dim, maximum, total
+from convcalc.dims import Dim, maximum
 
 
 class Footprint(NamedTuple):
@@ -38,7 +38,11 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
         one footprint a row. The largest ``live_bytes`` is the peak of the report's totals.
     """
     item = itemsize(report.dtype)
-    written, live = _by_layer(report, item)
+    inputs = set(report.graph.inputs)
+    written, live = (
+        [size for number, size in enumerate(sizes) if number not in inputs]
+        for sizes in live_bytes(report.graph, report.batch, item)
+    )
     if rows is None:
         rows = report.layers
     number = {row.name: i for i, row in enumerate(rows)}
@@ -59,31 +63,3 @@ def _row_of(name: str, number: dict[str, int]) -> int:
     while name and name not in number:
         name = name.rpartition(".")[0]
     return number.get(name, 0)
-
-
-def _by_layer(report: Report, item: int) -> tuple[list[Dim], list[Dim]]:
-    """Bytes that each layer writes, and bytes that are live while it runs; inputs are no layers."""
-    graph = report.graph
-    live = Liveness(graph)
-    inputs = set(graph.inputs)
-    starts: dict[int, list[Dim]] = {}
-    ends: dict[int, list[Dim]] = {}
-    current: Dim = 0
-    for key, size in live.sizes.items():
-        cost = size * report.batch * (live.bytes[key] or item)
-        ends.setdefault(live.last[key], []).append(cost)
-        if key[0] in inputs:
-            current = current + cost
-        else:
-            starts.setdefault(key[0], []).append(cost)
-    written: list[Dim] = []
-    alive: list[Dim] = []
-    for number in range(len(graph.nodes)):
-        new = total(starts.get(number, ()))
-        current = current + new
-        if number not in inputs:
-            written.append(new)
-            alive.append(current)
-        for cost in ends.get(number, ()):
-            current = current - cost
-    return written, alive

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from convcalc.dims import UNKNOWN, Dim, is_array, is_symbolic, maximum, prod
+from convcalc.dims import UNKNOWN, Dim, is_symbolic, maximum, prod, total
 from convcalc.graph import Graph
 
 DTYPES: Final[dict[str, int]] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
@@ -23,85 +23,76 @@ def itemsize(dtype: str) -> int:
     return DTYPES[dtype]
 
 
-class Liveness:
-    """Which tensor is written where and read last where.
+def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim]]:
+    """Bytes that each node writes, and bytes of all tensors that are live while it runs.
 
-    Attributes:
-        sizes: elements of every stored tensor, by node and output; views are not among them.
-        bytes: bytes an element of each, None for the chosen dtype.
-        last: number of the node that reads it last; graph outputs live to the end.
-        owner: for every tensor the stored tensor it is, or is a view of.
+    A tensor lives from the node that writes it (inputs of the graph: from the start) to the node
+    that reads it last; outputs of the graph live to the end. Views own nothing, and positions of a
+    max-pool that nobody reads are not written.
+
+    Args:
+        graph: the graph.
+        batch: samples in one pass.
+        item: bytes of an element; positions are 8-byte integers.
+
+    Returns:
+        two lists, an entry a node.
     """
-
-    def __init__(self, graph: Graph) -> None:
-        self.sizes: dict[tuple[int, int], Dim] = {}
-        self.bytes: dict[tuple[int, int], int | None] = {}
-        self.last: dict[tuple[int, int], int] = {}
-        self.owner: dict[tuple[int, int], tuple[int, int]] = {}
-        end = len(graph.nodes)
-        read: set[tuple[int, int]] = {(e.node, e.output) for node in graph.nodes for e in node.inputs}
-        read |= {(e.node, e.output) for e in graph.outputs}
-        for number, node in enumerate(graph.nodes):
-            for edge in node.inputs:
-                self.last[self.owner[edge]] = number
-            if node.layer.view and node.inputs:
-                self.owner[number, 0] = self.owner[node.inputs[0]]
-                continue
-            for output, shape in enumerate(node.outputs):
-                key = (number, output)
-                self.owner[key] = key
-                if output and node.layer.op == "maxpool" and key not in read:
-                    continue
-                self.sizes[key] = prod(shape)
-                self.bytes[key] = INDEX_BYTES if output and node.layer.op == "maxpool" else None
-                self.last[key] = number
-        for edge in graph.outputs:
-            self.last[self.owner[edge]] = end
+    nodes = graph.nodes
+    read = {(e.node, e.output) for node in nodes for e in node.inputs if e.output}
+    read |= {(e.node, e.output) for e in graph.outputs}
+    # Stored tensors in the order they are written: bytes, last reader. A node's first tensor
+    # stands at `first`; a view stands for the tensor it is a view of.
+    sizes: list[Dim] = []
+    last: list[int] = []
+    first: list[int] = []
+    written: list[Dim] = []
+    for number, node in enumerate(nodes):
+        for edge in node.inputs:
+            last[first[edge.node] + edge.output] = number
+        if node.layer.view and node.inputs:
+            source = node.inputs[0]
+            first.append(first[source.node] + source.output)
+            written.append(0)
+            continue
+        first.append(len(sizes))
+        new: Dim = 0
+        for output, shape in enumerate(node.outputs):
+            positions = output > 0 and node.layer.op == "maxpool"
+            unread = positions and (number, output) not in read
+            size = 0 if unread else prod(shape) * batch * (INDEX_BYTES if positions else item)
+            sizes.append(size)
+            last.append(number)
+            new = new + size
+        written.append(new)
+    for edge in graph.outputs:
+        last[first[edge.node] + edge.output] = len(nodes)
+    freed: list[Dim] = [0] * (len(nodes) + 1)
+    for size, at in zip(sizes, last, strict=True):
+        freed[at] = freed[at] + size
+    inputs = set(graph.inputs)
+    current = total(written[number] for number in graph.inputs)
+    alive: list[Dim] = []
+    for number, new in enumerate(written):
+        if number not in inputs:
+            current = current + new
+        alive.append(current)
+        current = current - freed[number]
+    return written, alive
 
 
 def peak_memory(graph: Graph, batch: int, item: int) -> tuple[Dim, str]:
     """Largest sum of live tensors in bytes, and the node at which it is reached.
 
-    A tensor lives from the node that writes it (inputs of the graph: from the start) to the node
-    that reads it last; outputs of the graph live to the end. Views own nothing.
+    See :func:`live_bytes` for how long a tensor lives. Of symbols the peak is a maximum over all
+    nodes, reached at no one node; of sizes that nobody stated it is unknown.
     """
-    live = Liveness(graph)
-    ends: dict[int, list[tuple[int, int]]] = {}
-    starts: dict[int, list[tuple[int, int]]] = {}
-    inputs = set(graph.inputs)
-    current: Dim = 0
-    cost: dict[tuple[int, int], Dim] = {}
-    for key, size in live.sizes.items():
-        cost[key] = size * batch * (live.bytes[key] or item)
-        ends.setdefault(live.last[key], []).append(key)
-        if key[0] in inputs:
-            current = current + cost[key]
-        else:
-            starts.setdefault(key[0], []).append(key)
-    if any(value is UNKNOWN for value in cost.values()):
+    _, peaks = live_bytes(graph, batch, item)
+    if all(type(p) is int for p in peaks):
+        peak = max(peaks, default=0)
+        return peak, graph.nodes[peaks.index(peak)].name if peaks else ""
+    if any(p is UNKNOWN for p in peaks):
         return UNKNOWN, ""
-    if any(is_symbolic(v) or is_array(v) for v in cost.values()):
-        return _peak_of_any(graph, starts, ends, cost, current)
-    peak, at = 0, ""
-    for number, node in enumerate(graph.nodes):
-        for key in starts.get(number, ()):
-            current += cost[key]
-        if current > peak:
-            peak, at = current, node.name
-        for key in ends.get(number, ()):
-            current -= cost[key]
-    return peak, at
-
-
-def _peak_of_any(graph: Graph, starts: Any, ends: Any, cost: Any, current: Dim) -> tuple[Dim, str]:
-    """The peak of symbols or arrays: the maximum over all nodes, at no one node."""
-    peaks: list[Dim] = []
-    for number in range(len(graph.nodes)):
-        for key in starts.get(number, ()):
-            current = current + cost[key]
-        peaks.append(current)
-        for key in ends.get(number, ()):
-            current = current - cost[key]
     if any(is_symbolic(p) for p in peaks):
         import sympy
 

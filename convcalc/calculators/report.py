@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.calculators.memory import itemsize, peak_memory
+from convcalc.collector import paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_array, is_symbolic, prod
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import NO_OPS, Ops
@@ -40,18 +41,31 @@ class Counts:
     ops: Ops
 
     def __init__(self) -> None:
-        for metric in METRICS:
-            setattr(self, metric, 0)
+        self.params = self.weights = self.biases = self.other = self.buffers = 0
+        self.macs = self.valid_macs = self.flops = self.activations = 0
         self.ops = NO_OPS
 
-    def add(self, other: Counts) -> None:
-        """Add the counts of another part."""
+    def take(self, other: Counts) -> None:
+        """Become equal to the counts of another part."""
+        self.params = other.params
+        self.weights = other.weights
+        self.biases = other.biases
+        self.other = other.other
+        self.buffers = other.buffers
+        self.macs = other.macs
+        self.valid_macs = other.valid_macs
+        self.flops = other.flops
+        self.activations = other.activations
+        self.ops = other.ops
+
+    def add(self, other: Counts, times: int = 1) -> None:
+        """Add the counts of another part, as often as it stands there."""
         for metric in METRICS:
             value = getattr(other, metric)
             if type(value) is not int or value:
-                setattr(self, metric, getattr(self, metric) + value)
+                setattr(self, metric, getattr(self, metric) + value * times)
         if other.ops is not NO_OPS:
-            self.ops = Ops(*(a + b for a, b in zip(self.ops, other.ops, strict=True)))
+            self.ops = Ops(*(a + b * times for a, b in zip(self.ops, other.ops, strict=True)))
 
 
 class LayerReport(Counts):
@@ -278,6 +292,42 @@ WEIGHTED: Final = frozenset({"conv", "dwconv", "convT", "linear"})
 """Layers that multiply and accumulate, and whose outputs count as activations."""
 
 
+class _Memo:
+    """Counts of layers met before: repeats share a layer, and written-out ones are equal.
+
+    ``found`` holds every distinct count with the number of times it was asked for.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.found: list[list[Any]] = []
+        self.by_identity: dict[Any, list[Any]] = {}
+        self.by_value: dict[Any, list[Any]] = {}
+
+    def counts(self, node: Node, shapes: tuple[Shape, ...]) -> Counts:
+        """The counts of a node that reads tensors of these shapes."""
+        key = (id(node.layer), shapes)
+        try:
+            entry = self.by_identity.get(key)
+        except TypeError:  # arrays cannot be keys
+            entry = [count(node, shapes, self.batch), 0]
+            self.found.append(entry)
+        else:
+            if entry is None:
+                entry = self.by_identity[key] = self._equal(node, shapes)
+        entry[1] += 1
+        result: Counts = entry[0]
+        return result
+
+    def _equal(self, node: Node, shapes: tuple[Shape, ...]) -> list[Any]:
+        key = (node.layer, shapes)
+        entry = self.by_value.get(key)
+        if entry is None:
+            entry = self.by_value[key] = [count(node, shapes, self.batch), 0]
+            self.found.append(entry)
+        return entry
+
+
 def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[Report] = Report) -> Report:
     """Count everything.
 
@@ -294,26 +344,24 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[R
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
     report = cls(graph, batch, dtype)
-    # Repeats share their layers, so most rows of a large network were counted before.
-    memo: dict[Any, Counts] = {}
-    totals = report.totals
+    with paused():
+        _fill(report, item)
+    return report
+
+
+def _fill(report: Report, item: int) -> None:
+    graph, batch, totals = report.graph, report.batch, report.totals
     inputs = set(graph.inputs)
+    memo = _Memo(batch)
     for number, node in enumerate(graph.nodes):
         if number in inputs:
             continue
         shapes = graph.input_shapes(node)
         row = LayerReport(node.name, node.layer.op, shapes, node.outputs[0], node)
-        key = (id(node.layer), shapes)
-        try:
-            counts = memo.get(key)
-        except TypeError:  # arrays cannot be keys
-            counts = count(node, shapes, batch)
-        else:
-            if counts is None:
-                counts = memo[key] = count(node, shapes, batch)
-        _copy(counts, row)
-        totals.add(counts)
+        row.take(memo.counts(node, shapes))
         report.layers.append(row)
+    for counts, times in memo.found:
+        totals.add(counts, times)
     totals.param_bytes = totals.params * item
     totals.buffer_bytes = totals.buffers * item
     totals.peak_memory_bytes, totals.peak_memory_at = peak_memory(graph, batch, item)
@@ -324,14 +372,8 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[R
             report.status[metric] = "partial"
         else:
             report.status[metric] = "unavailable"
-    return report
 
 
 def _counts(row: LayerReport, metric: str) -> bool:
     value = getattr(row, metric)
     return value is not UNKNOWN and (type(value) is not int or value > 0)
-
-
-def _copy(source: Counts, target: Counts) -> None:
-    for name in Counts.__slots__:
-        setattr(target, name, getattr(source, name))

@@ -46,8 +46,7 @@ def load(
     Raises:
         SpecError: the spec cannot be read; it lists every fault with its place.
     """
-    source = find(spec)
-    return build(source, input=input, set=set, max_layers=max_layers)
+    return build(find(spec), input=input, set=set, max_layers=max_layers)
 
 
 def find(spec: str | os.PathLike[str]) -> Source:
@@ -184,6 +183,13 @@ def build(
     max_layers: int | None = None,
 ) -> Graph:
     """The graph of a source; see :func:`load`."""
+    from convcalc.collector import paused
+
+    with paused():
+        return _build(source, input, set, max_layers)
+
+
+def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers: int | None) -> Graph:
     from convcalc.spec.builder import Builder
 
     line = not is_document(source.text)

@@ -33,6 +33,8 @@ def measure(runs: int = 15) -> dict[str, float]:
     """Median seconds of the imports, of convcalc and of the tools that are installed."""
     python = sys.executable
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    # An installed package has its bytecode; so has this one after the run that is not counted.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     ours = {
         IMPORTS: [python, "-c", IMPORTS],
         "convcalc params resnet50": [python, "-m", "convcalc", "params", "resnet50"],

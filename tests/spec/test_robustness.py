@@ -174,7 +174,7 @@ def bombs() -> dict[str, str]:
         "same groups": head + "layers:\n  - {repeat: 30000, body: [{group: g, body: [relu]}]}\n",
         "symbols": "input: 3xHxW\nlayers:\n  - {repeat: 20000, body: ['conv 3 k3 s2 p1']}\n",
         "symbol products": "input: MxHxW\nlayers:\n  - {repeat: 5000, each: i, body: ['conv in*M+i k1']}\n",
-        "errors": head + "layers:\n" + "  - nonsense\n" * 2000,
+        "errors": head + "layers:\n" + "  - nonsense\n" * 1500,
         "runtime errors": head + "layers:\n  - {repeat: 50000, body: ['conv 4 k99']}\n",
         "binary": "\x00\x01\x02",
         "surrogate": "name: \ud800\nlayers: [relu]\n",
