@@ -19,8 +19,15 @@ from convcalc.layers.conv import check_groups
 from convcalc.layers.reads import EVERY, Slide, Windows, along, groups
 
 _AFFINE = Option("affine", "flag", True)
+_BIAS = Option("bias", "flag", True)
 _EPS = Option("eps", "number", 1e-5)
 _CHANNELS = Option("channels", "dim", INFER)
+
+
+def _affine(shape: Shape, affine: bool, bias: bool) -> dict[str, Shape]:
+    if not affine:
+        return {}
+    return {"weight": shape, "bias": shape} if bias else {"weight": shape}
 
 
 def _statistics(elements: Dim, groups: Dim, weight: bool, bias: bool) -> Ops:
@@ -38,11 +45,18 @@ class BatchNorm(Layer):
 
     channels: Dim
     affine: bool
+    bias: bool
     track: bool
     eps: float
 
     op: ClassVar[str] = "bn"
-    options: ClassVar[tuple[Option, ...]] = (_CHANNELS, _AFFINE, Option("track", "flag", True), _EPS)
+    options: ClassVar[tuple[Option, ...]] = (
+        _CHANNELS,
+        _AFFINE,
+        _BIAS,
+        Option("track", "flag", True),
+        _EPS,
+    )
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Ioffe & Szegedy 2015"
 
@@ -52,8 +66,8 @@ class BatchNorm(Layer):
         return cls(**fill(cls, inputs, values))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and ``bias``, one a channel, where affine."""
-        return {"weight": (self.channels,), "bias": (self.channels,)} if self.affine else {}
+        """``weight`` and, unless turned off, ``bias``, one a channel, where affine."""
+        return _affine((self.channels,), self.affine, self.bias)
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``running_mean`` and ``running_var``, one a channel, where tracked."""
@@ -84,7 +98,7 @@ class LayerNorm(Layer):
     options: ClassVar[tuple[Option, ...]] = (
         Option("over", "choice", "all", choices=("all", "channels")),
         _AFFINE,
-        Option("bias", "flag", True),
+        _BIAS,
         _EPS,
         Option("shape", "shape", INFER),
     )
@@ -118,9 +132,7 @@ class LayerNorm(Layer):
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and ``bias`` of the shape normalised over, where affine."""
-        if not self.affine:
-            return {}
-        return {"weight": self.shape, "bias": self.shape} if self.bias else {"weight": self.shape}
+        return _affine(self.shape, self.affine, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Statistics over one group, or over one group a position."""
@@ -140,10 +152,17 @@ class GroupNorm(Layer):
     groups: Dim
     channels: Dim
     affine: bool
+    bias: bool
     eps: float
 
     op: ClassVar[str] = "gn"
-    options: ClassVar[tuple[Option, ...]] = (Option("groups", "dim", short="g"), _CHANNELS, _AFFINE, _EPS)
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("groups", "dim", short="g"),
+        _CHANNELS,
+        _AFFINE,
+        _BIAS,
+        _EPS,
+    )
     positional: ClassVar[tuple[str, ...]] = ("groups",)
     source: ClassVar[str] = "Wu & He 2018"
 
@@ -155,12 +174,12 @@ class GroupNorm(Layer):
         return cls(**found)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and ``bias``, one a channel, where affine."""
-        return {"weight": (self.channels,), "bias": (self.channels,)} if self.affine else {}
+        """``weight`` and, unless turned off, ``bias``, one a channel, where affine."""
+        return _affine((self.channels,), self.affine, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Statistics over every group."""
-        return _statistics(prod(outputs[0]), self.groups, self.affine, self.affine)
+        return _statistics(prod(outputs[0]), self.groups, self.affine, self.affine and self.bias)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """The whole map of the group."""
@@ -175,10 +194,16 @@ class InstanceNorm(Layer):
 
     channels: Dim
     affine: bool
+    bias: bool
     eps: float
 
     op: ClassVar[str] = "instancenorm"
-    options: ClassVar[tuple[Option, ...]] = (_CHANNELS, Option("affine", "flag", False), _EPS)
+    options: ClassVar[tuple[Option, ...]] = (
+        _CHANNELS,
+        Option("affine", "flag", False),
+        _BIAS,
+        _EPS,
+    )
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Ulyanov et al. 2016"
 
@@ -192,12 +217,12 @@ class InstanceNorm(Layer):
         return cls(**fill(cls, inputs, values))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and ``bias``, one a channel, where affine."""
-        return {"weight": (self.channels,), "bias": (self.channels,)} if self.affine else {}
+        """``weight`` and, unless turned off, ``bias``, one a channel, where affine."""
+        return _affine((self.channels,), self.affine, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Statistics over every channel."""
-        return _statistics(prod(outputs[0]), self.channels, self.affine, self.affine)
+        return _statistics(prod(outputs[0]), self.channels, self.affine, self.affine and self.bias)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """The whole map of the channel."""

@@ -11,10 +11,7 @@ from convcalc.dims import (
     Dim,
     DimensionError,
     Shape,
-    ceil_div,
     equal,
-    floor_div,
-    minimum,
     prod,
     require,
 )
@@ -77,12 +74,7 @@ class _Pool(Layer):
         ):
             if not isinstance(given, str):
                 checked_padding(before, after, effective(k, d))
-            size = output_size(i, k, s, d, before, after, axis=axis)
-            if self.ceil:
-                rounded = ceil_div(i + before + after - effective(k, d), s) + 1
-                # the last window starts inside the input or the padding before it
-                size = minimum(rounded, floor_div(i + before - 1, s) + 1)
-            sizes.append(size)
+            sizes.append(output_size(i, k, s, d, before, after, axis=axis, ceil=self.ceil))
         return ((shape[0], *sizes),)
 
     def _taps(self, outputs: tuple[Shape, ...]) -> Dim:
@@ -266,6 +258,19 @@ class _Adaptive(Layer):
     __slots__ = ()
     size: tuple[Dim, ...]
 
+    @classmethod
+    def _sizes(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+        """The sizes; None keeps an axis as it is."""
+        size = values.get("size")
+        if size is None:
+            raise DimensionError(f"{cls.op} needs size", hint=f"size=..., such as '{cls.op} size=7'")
+        arriving = spatial(cls.op, inputs[0])
+        items = size if isinstance(size, tuple) else (size,)
+        items = items * len(arriving) if len(items) == 1 else items
+        if len(items) == len(arriving):
+            items = tuple(i if item is None else item for i, item in zip(arriving, items, strict=True))
+        return fill(cls, inputs, {"size": items})
+
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Channels and the sizes asked for."""
         return ((inputs[0][0], *self.size),)
@@ -289,13 +294,13 @@ class AdaptiveAvgPool(_Adaptive):
     size: tuple[Dim, ...]
 
     op: ClassVar[str] = "adaptiveavgpool"
-    options: ClassVar[tuple[Option, ...]] = (Option("size", "axes"),)
+    options: ClassVar[tuple[Option, ...]] = (Option("size", "axes", None),)
     source: ClassVar[str] = "He et al. 2014, Spatial pyramid pooling; PyTorch AdaptiveAvgPool"
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> AdaptiveAvgPool:
         """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
+        return cls(**cls._sizes(inputs, values))
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One addition a value read, one division an output."""
@@ -309,12 +314,12 @@ class AdaptiveMaxPool(_Adaptive):
     size: tuple[Dim, ...]
 
     op: ClassVar[str] = "adaptivemaxpool"
-    options: ClassVar[tuple[Option, ...]] = (Option("size", "axes"),)
+    options: ClassVar[tuple[Option, ...]] = (Option("size", "axes", None),)
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> AdaptiveMaxPool:
         """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
+        return cls(**cls._sizes(inputs, values))
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One comparison a value read."""
@@ -326,7 +331,7 @@ class MaxUnpool(Layer):
     """Puts each value back where max-pooling took it from, zeros elsewhere; nothing to learn.
 
     Inputs: values and the indices of the pool. ``o = (i - 1)*s - before - after + k`` unless the
-    size is given.
+    size is given, which may differ from that by less than a stride: as much as the pool rounds away.
 
     Source: Zeiler & Fergus 2014; Badrinarayanan et al. 2017, SegNet.
     """
@@ -367,12 +372,23 @@ class MaxUnpool(Layer):
                 f"values {show(values)} and indices {show(indices)} differ",
                 hint="NAME.indices of the pool",
             )
-        if self.size is not None:
-            return ((values[0], *self.size),)
         sizes = []
-        for i, k, s, (before, after) in zip(values[1:], self.kernel, self.stride, self.padding, strict=True):
+        for axis, (i, k, s, (before, after)) in enumerate(
+            zip(values[1:], self.kernel, self.stride, self.padding, strict=True)
+        ):
             size = (i - 1) * s - before - after + k
-            require(size >= 1, f"padding {before}:{after} crops all of the output", field="padding")
+            if self.size is not None:
+                least, most = size - s + 1, size + s - 1
+                size = self.size[axis]
+                message = f"no pool of {s} steps makes {i} of {size} on axis {axis}"
+                require(size >= least, message, field="size", hint=f"{least} to {most}")
+                require(size <= most, message, field="size", hint=f"{least} to {most}")
+            require(
+                size >= 1,
+                f"padding {before}:{after} crops all of the output",
+                field="padding",
+                hint="that of the pool",
+            )
             sizes.append(size)
         return ((values[0], *sizes),)
 

@@ -58,24 +58,41 @@ def needed(i: Dim, o: Dim, k: Dim, s: Dim, d: Dim) -> Dim:
 
 
 def output_size(
-    i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, after: Dim, *, axis: int, field: str = "kernel"
+    i: Dim,
+    k: Dim,
+    s: Dim,
+    d: Dim,
+    before: Dim,
+    after: Dim,
+    *,
+    axis: int,
+    field: str = "kernel",
+    ceil: bool = False,
 ) -> Dim:
     """``floor((i + before + after - k_eff) / s) + 1`` (Dumoulin & Visin 2016, relationship 6).
 
+    With ``ceil`` the last window may hang over the end by less than a stride, if it starts inside
+    the input or the padding before it, as in Caffe and PyTorch.
+
     Raises:
-        DimensionError: the kernel is larger than the padded input.
+        DimensionError: the kernel is larger than the padded input, and than what ``ceil`` adds.
     """
     extent = effective(k, d)
     room = i + before + after - extent
+    if ceil:
+        room = room + s - 1
     require(
         room >= 0,
         _too_large(i, k, d, before, after, axis)
         if type(room) is int and room < 0
         else "the kernel exceeds the padded input",
         field=field,
-        hint=f"a kernel of at most {i + before + after}, more padding, or a larger input",
+        hint=f"a kernel of at most {i + before + after}, more padding, or a larger input"
+        if d == 1
+        else f"an extent of at most {i + before + after}, more padding, or a larger input",
     )
-    return floor_div(room, s) + 1
+    size = floor_div(room, s) + 1
+    return minimum(size, floor_div(i + before - 1, s) + 1) if ceil else size
 
 
 def _too_large(i: Dim, k: Dim, d: Dim, before: Dim, after: Dim, axis: int) -> str:

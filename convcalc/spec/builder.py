@@ -868,7 +868,8 @@ class Builder:
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
                 "from=[a,b], or with=b beside the tensor that arrives" if low > 1 else "one tensor",
             )  # fmt: skip
-        if stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank:
+        wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
+        if wrong and not (stage.origin in ALSO_FLAT and len(shapes[0]) == 1):
             raise fault(
                 stage.text,
                 stage.start,
@@ -975,6 +976,8 @@ class Builder:
         return value
 
 
+ALSO_FLAT: Final = frozenset({"BatchNorm1d"})
+"""Classes of frameworks whose name has a rank and which take vectors all the same."""
 PADDINGS: Final = ("same", "same_upper", "same_lower", "valid", "full", "causal")
 
 

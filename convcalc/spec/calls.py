@@ -47,9 +47,9 @@ _CONV = (
 )
 _CONVT = (
     "in_channels out_channels kernel_size>kernel stride padding output_padding groups bias dilation "
-    "padding_mode- device- dtype-"
+    "padding_mode* device- dtype-"
 )
-_NORM = "num_features>channels eps momentum- affine track_running_stats{} device- dtype-"
+_NORM = "num_features>channels eps momentum- affine track_running_stats{} device- dtype- bias"
 _KCONV = (
     "filters>out_channels kernel_size>kernel strides>stride padding data_format- "
     "dilation_rate>dilation groups activation* use_bias>bias"
@@ -80,8 +80,8 @@ AdaptiveAvgPool#d|adaptiveavgpool|output_size>size
 AdaptiveMaxPool#d|adaptivemaxpool|output_size>size return_indices-
 BatchNorm#d|bn|{_NORM.format(">track")}
 SyncBatchNorm|bn|{_NORM.format(">track")}
-InstanceNorm#d|instancenorm|{_NORM.format("-")}
-GroupNorm|gn|num_groups>groups num_channels>channels eps affine device- dtype-
+InstanceNorm#d|instancenorm|{_NORM.format("*")}
+GroupNorm|gn|num_groups>groups num_channels>channels eps affine device- dtype- bias
 LayerNorm|ln|normalized_shape>shape eps elementwise_affine>affine bias device- dtype-
 LayerNorm2d|ln|normalized_shape- eps elementwise_affine>affine bias|over=channels
 LocalResponseNorm|lrn|size alpha beta k
@@ -107,8 +107,8 @@ Identity|identity|
 Flatten|flatten|start_dim* end_dim*
 Unflatten|reshape|dim* unflattened_size>shape
 Upsample|upsample|size scale_factor>scale mode align_corners recompute_scale_factor-
-UpsamplingNearest2d|upsample|size scale_factor>scale|mode=nearest
-UpsamplingBilinear2d|upsample|size scale_factor>scale|mode=linear align_corners=true
+UpsamplingNearest2d|upsample|size scale_factor>scale mode|mode=nearest
+UpsamplingBilinear2d|upsample|size scale_factor>scale mode|mode=bilinear align_corners=true
 PixelShuffle|pixelshuffle|upscale_factor>factor
 PixelUnshuffle|pixelunshuffle|downscale_factor>factor
 ChannelShuffle|shuffle|groups
@@ -463,6 +463,10 @@ def _torch_conv(call: _Call) -> list[Stage]:
     for field in ("in_channels", "out_channels", "kernel"):
         if field not in call.values:
             raise call.fault(field, f"{call.name} needs in_channels, out_channels and kernel_size")
+    transposed_mode = call.values.get("*padding_mode")
+    if transposed_mode is not None and call.take("*padding_mode") != "zeros":
+        place = transposed_mode.start, transposed_mode.end
+        raise fault(call.text, *place, f"{call.name} crops, it pads nothing", "padding_mode='zeros'")
     padding, stride = call.values.get("padding"), call.values.get("stride")
     if padding is not None and padding.expr.kind in ("const", "name") and stride is not None:
         value = padding.expr.value
@@ -538,6 +542,20 @@ def _keras_norm(call: _Call) -> list[Stage]:
     return [call.stage(call.row.op)]
 
 
+def _instance_norm(call: _Call) -> list[Stage]:
+    """With stored statistics, at inference, it is batch normalisation."""
+    if call.take("*track_running_stats", False) is True:
+        call.default("affine", False)
+        return [call.stage("bn")]
+    return [call.stage("instancenorm")]
+
+
+def _map(call: _Call) -> list[Stage]:
+    """A layer that PyTorch defines for maps of two axes alone."""
+    call.row = call.row._replace(rank=2)
+    return [call.stage(call.row.op)]
+
+
 def _activation(call: _Call) -> list[Stage]:
     if "*activation" not in call.values:
         raise call.fault("*activation", "Activation needs a name", "Activation('relu')")
@@ -595,8 +613,14 @@ def _torch_pad(call: _Call) -> list[Stage]:
     return [call.stage("pad")]
 
 
+_INTERPOLATION_RANK: Final = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+
+
 def _upsample(call: _Call) -> list[Stage]:
     arg = call.values.get("mode")
+    if arg is not None and call.row.rank is None:
+        # PyTorch has a name a rank: its linear is for signals alone.
+        call.row = call.row._replace(rank=_INTERPOLATION_RANK.get(arg.expr.value))
     if arg is not None and arg.expr.value in _MODES:
         call.values["mode"] = Arg(
             "mode", constant(_MODES[arg.expr.value], arg.start, arg.end), arg.start, arg.end
@@ -643,12 +667,18 @@ _SPECIAL: Final[dict[str, Callable[[_Call], list[Stage]]]] = {
     "BatchNormalization": _keras_norm,
     "LayerNormalization": _keras_norm,
     "GroupNormalization": _keras_norm,
+    "InstanceNorm#d": _instance_norm,
+    "PixelShuffle": _map,
+    "PixelUnshuffle": _map,
+    "Softmax2d": _map,
     "Activation": _activation,
     "ReLU": _relu,
     "Softmax": _softmax,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
     "Upsample": _upsample,
+    "UpsamplingNearest2d": _upsample,
+    "UpsamplingBilinear2d": _upsample,
     "UpSampling#D": _upsample,
     "ZeroPad#d": _torch_pad,
     "ConstantPad#d": _torch_pad,

@@ -30,7 +30,9 @@ def batchnorm(call: Call) -> Array:
         factor, term = np.ones(x.shape[1]), np.zeros(x.shape[1])
     if layer.affine:
         weight = call.params["weight"]
-        factor, term = factor * weight, term * weight + call.params["bias"]
+        factor, term = factor * weight, term * weight
+        if getattr(layer, "bias", True):
+            term = term + call.params["bias"]
     if not x.dtype.hasobject:
         factor, term = factor.astype(x.dtype), term.astype(x.dtype)
     y = t.multiply(x, per_channel(factor, x), out=call.target() if layer.track else None)
@@ -89,7 +91,8 @@ def _grouped(call: Call, groups: int) -> Array:
     y = _normalise(call, x.reshape(len(x), groups, -1)).reshape(x.shape)
     if call.layer.affine:
         y = t.multiply(y, per_channel(call.params["weight"], y), out=y)
-        y = t.add(y, per_channel(call.params["bias"], y), out=y)
+        if getattr(call.layer, "bias", True):
+            y = t.add(y, per_channel(call.params["bias"], y), out=y)
     return y
 
 
