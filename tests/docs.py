@@ -6,7 +6,7 @@ Python session for doctest. Commands run in the folder of the page, with ``convc
 into a pipe (so no colour and no fitting to a width).
 
 ``python -m tests.docs`` says which pages differ; ``python -m tests.docs --update`` rewrites the
-outputs of the commands. Read the difference before you commit it: the update believes the program.
+outputs of the commands; names of pages after it leave the others alone. Read the difference before you commit it: the update believes the program.
 """
 
 from __future__ import annotations
