@@ -173,8 +173,8 @@ def _upsample(b: Back) -> list[Array]:
     g = b.g
     for axis, (out, ratio) in enumerate(grids(b.x.shape[2:], b.layer.scale, b.layer.size)):
         impulses = np.eye(b.x.shape[2 + axis])[:, None]
-        corners = bool(b.layer.align_corners)
-        matrix = resample(PLAIN, impulses, 2, out, ratio, MODES[b.layer.mode], corners)[:, 0].T
+        corners, a = bool(b.layer.align_corners), float(b.layer.a)
+        matrix = resample(PLAIN, impulses, 2, out, ratio, MODES[b.layer.mode], corners, a)[:, 0].T
         g = np.moveaxis(np.matmul(np.moveaxis(g, axis + 2, -1), matrix), -1, axis + 2)
     return [g]
 

@@ -215,7 +215,9 @@ def _upsample(p: Pull) -> list[Array]:
     for axis, (out, ratio) in enumerate(grids(p.inputs[0][1:], layer.scale, layer.size)):
         n = p.inputs[0][1 + axis]
         impulses = np.where(np.eye(n, dtype=bool), np.nan if p.reads else 1.0, 0.0)[:, None]
-        seen = resample(PLAIN, impulses, 2, out, ratio, MODES[layer.mode], bool(layer.align_corners))
+        seen = resample(
+            PLAIN, impulses, 2, out, ratio, MODES[layer.mode], bool(layer.align_corners), float(layer.a)
+        )
         pattern = (np.isnan(seen) if p.reads else seen != 0)[:, 0].T  # (out, n)
         moved = np.moveaxis(mark, axis + 2, -1)
         if mark.dtype == bool:

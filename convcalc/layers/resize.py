@@ -20,14 +20,16 @@ class Upsample(Layer):
     """Resizing by a factor (``o = floor(i * scale)``) or to a size.
 
     Interpolation is separable, one pass an axis from the first to the last. ``linear`` reads 2
-    taps, ``cubic`` 4 (Keys 1981, a = -0.75); ``spline`` is the natural cubic spline through the
-    samples, whose second derivatives solve a tridiagonal system a line.
+    taps, ``cubic`` 4: the kernel of Keys 1981 with its parameter ``a``, -3/4 as in PyTorch unless
+    given (-1/2 reproduces parabolas); ``spline`` is the natural cubic spline through the samples,
+    whose second derivatives solve a tridiagonal system a line.
     """
 
     scale: tuple[Any, ...] | None
     size: tuple[Dim, ...] | None
     mode: str
     align_corners: bool
+    a: Any
 
     op: ClassVar[str] = "upsample"
     options: ClassVar[tuple[Option, ...]] = (
@@ -35,6 +37,7 @@ class Upsample(Layer):
         Option("size", "axes", None),
         Option("mode", "choice", "nearest", choices=MODES),
         Option("align_corners", "flag", False),
+        Option("a", "number", -0.75),
     )
     source: ClassVar[str] = "Keys 1981 (cubic); de Boor 1978 (natural spline)"
 
@@ -63,6 +66,8 @@ class Upsample(Layer):
             raise DimensionError(
                 "nearest interpolation has no align_corners", field="align_corners", hint="false"
             )
+        if mode != "cubic" and values.get("a") not in (None, -0.75):
+            raise DimensionError(f"{mode} interpolation has no a", field="a", hint="mode=cubic")
         found["size"] = None if size is None else axes(size, "size", rank)
         found["scale"] = None if scale is None else _factors(scale, rank)
         if mode == "spline":

@@ -19,7 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "avgpool": {"stride": None, "padding": 0, "ceil": False, "count_include_pad": True, "divisor": None},
     "lppool": {"norm": 2, "stride": None, "padding": 0, "ceil": False},
     "unpool": {"stride": None, "padding": 0, "size": None},
-    "upsample": {"scale": None, "size": None, "mode": "nearest", "align_corners": False},
+    "upsample": {"scale": None, "size": None, "mode": "nearest", "align_corners": False, "a": -0.75},
     "pixelshuffle": {"mode": "crd"},
     "pixelunshuffle": {"mode": "crd"},
     "shift": {"kernel": 3, "dilation": 1},

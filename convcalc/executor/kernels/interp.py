@@ -15,9 +15,6 @@ from convcalc.executor.arith import Arith, Array
 from convcalc.executor.call import Call
 from convcalc.executor.windows import ExecutionError
 
-CUBIC_A = -0.75
-"""Parameter of the cubic convolution kernel (Keys 1981), as PyTorch."""
-
 MODES = {
     "bilinear": "linear",
     "trilinear": "linear",
@@ -35,7 +32,7 @@ def upsample(call: Call) -> Array:
     layer, t, y = call.layer, call.t, call.x
     mode = MODES[layer.mode]
     for axis, (out, ratio) in enumerate(grids(call.x.shape[2:], layer.scale, layer.size)):
-        y = resample(t, y, axis + 2, out, ratio, mode, bool(layer.align_corners))
+        y = resample(t, y, axis + 2, out, ratio, mode, bool(layer.align_corners), float(layer.a))
     return y
 
 
@@ -51,8 +48,10 @@ def grids(
     return [(floor(n * s), 1 / s) for n, s in zip(sizes, exact, strict=True)]
 
 
-def resample(t: Arith, x: Array, axis: int, out: int, ratio: Fraction, mode: str, corners: bool) -> Array:
-    """One pass along one axis."""
+def resample(
+    t: Arith, x: Array, axis: int, out: int, ratio: Fraction, mode: str, corners: bool, a: float
+) -> Array:
+    """One pass along one axis; ``a`` is the parameter of the cubic kernel (Keys 1981)."""
     n = x.shape[axis]
     if out < 1:
         raise ExecutionError("nothing is left of the input")
@@ -67,7 +66,7 @@ def resample(t: Arith, x: Array, axis: int, out: int, ratio: Fraction, mode: str
     else:
         places = [(o + Fraction(1, 2)) * ratio - Fraction(1, 2) for o in range(out)]
     if mode == "cubic":
-        return _weighted(t, x, axis, *_cubic(places, n))
+        return _weighted(t, x, axis, *_cubic(places, n, a))
     places = [min(max(p, Fraction(0)), Fraction(n - 1)) for p in places]
     if mode == "linear":
         low = [floor(p) for p in places]
@@ -77,8 +76,7 @@ def resample(t: Arith, x: Array, axis: int, out: int, ratio: Fraction, mode: str
     return _spline(t, x, axis, places)
 
 
-def _cubic(places: list[Fraction], n: int) -> tuple[Array, Array]:
-    a = CUBIC_A
+def _cubic(places: list[Fraction], n: int, a: float) -> tuple[Array, Array]:
     indices, weights = [], []
     for p in places:
         i = floor(p)
