@@ -142,11 +142,10 @@ def problems_of(error: Exception) -> Sequence[Any]:
 
 
 def fail(problems: Sequence[Any], as_json: bool) -> int:
-    """Print problems, to standard error or as JSON, and return the exit code for them."""
+    """Print problems to standard error, as JSON to standard output too, and return their exit code."""
     if as_json:
         from convcalc.render.data import to_json
 
         write(to_json({"errors": [problem.to_dict() for problem in problems]}))
-    else:
-        sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
+    sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
     return WRONG_USE

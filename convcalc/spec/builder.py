@@ -925,6 +925,7 @@ class Builder:
                     arg.end,
                     f"{stage.origin} takes {len(positional)} positional argument{many} ({names})",
                     f"key=value, such as {keys}" if keys else "no arguments",
+                    meant(stage, stage.text.value[arg.start : arg.end]),
                 )
             parts = tuple(positional[position].split("->"))
             position += 1
@@ -951,7 +952,10 @@ class Builder:
         try:
             value = evaluate(expr, env, words)
         except ExpressionError as error:
-            if (
+            if option.kind == "flag" and expr.kind == "name":
+                error.expected = "true or false"
+                error.nearest = nearest_name(str(expr.value), ("true", "false"))
+            elif (
                 arg.key is None
                 and expr.kind == "name"
                 and error.nearest is None
@@ -974,6 +978,15 @@ class Builder:
         if option.kind == "number" and isinstance(value, Fraction):
             return float(value)
         return value
+
+
+def meant(stage: Stage, token: str) -> str | None:
+    """The literal that a token such as ``K3`` or ``s-1`` was meant to be."""
+    for short in option_names(stage.name)[1]:
+        rest = token[len(short) :].lstrip("-")
+        if token[: len(short)].lower() == short and rest.isdigit():
+            return f"{short}{rest}"
+    return None
 
 
 ALSO_FLAT: Final = frozenset({"BatchNorm1d"})

@@ -86,7 +86,7 @@ def test_missing_argument(cli) -> None:
 def test_usage_errors_are_json_under_json(cli) -> None:
     done = cli("params", "conv 3->4 k3", "--json", "--tops", "3")
     assert done.code == 2
-    assert done.err == ""
+    assert done.err.startswith("error: No such option: --tops")
     (problem,) = done.json()["errors"]
     assert problem["message"] == "No such option: --tops"
     assert problem["nearest"] == "--top"
