@@ -481,6 +481,9 @@ def _torch_conv(call: _Call) -> list[Stage]:
 
 
 def _keras_conv(call: _Call) -> list[Stage]:
+    padding = call.values.get("padding")
+    if padding is not None and padding.expr.value == "causal" and call.row.rank != 1:
+        raise call.fault("padding", f"{call.name} has no padding 'causal'", "'valid' or 'same'")
     activation = call.values.pop("*activation", None)
     stages = [call.stage(call.row.op)]
     if activation is not None:

@@ -129,6 +129,7 @@ class Compiler:
         else:
             self.problems.append(root.problem("no document", "a mapping with 'layers:'"))
         if self.problems:
+            self.problems.sort(key=lambda p: (p.line, p.column))
             raise SpecError(self.problems[:MAX_PROBLEMS])
         return self.document
 
@@ -167,7 +168,8 @@ class Compiler:
             self.problems.append(
                 entries["inputs"].problem("'input' and 'inputs' are both given", "one of them")
             )
-        if "layers" not in entries and "extends" not in entries and "blocks" not in entries:
+        misspelt = any(problem.nearest == "layers" for problem in self.problems)
+        if not misspelt and not {"layers", "extends", "blocks"} & entries.keys():
             self.problems.append(root.problem("the document has no layers", "a 'layers:' key"))
         for block in document.blocks.values():
             self._block(block)
