@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from convcalc.calculators.compare import compare as compare
     from convcalc.calculators.padding import PaddingSolution as PaddingSolution
     from convcalc.calculators.padding import solve_padding as solve_padding
-    from convcalc.calculators.padding_check import check_padding as check_padding
     from convcalc.calculators.padding_check import PaddingReport as PaddingReport
+    from convcalc.calculators.padding_check import check_padding as check_padding
+    from convcalc.calculators.variants import Variants as Variants
+    from convcalc.calculators.variants import variants as variants
     from convcalc.dims import DimensionError as DimensionError
     from convcalc.dims import symbol as symbol
     from convcalc.executor import ExecutionError as ExecutionError
@@ -40,6 +42,12 @@ if TYPE_CHECKING:
     from convcalc.spec import load as load
     from convcalc.spec.errors import Problem as Problem
     from convcalc.spec.errors import SpecError as SpecError
+    from convcalc.verify import RandomRun as RandomRun
+    from convcalc.verify import Verification as Verification
+    from convcalc.verify import ZooRun as ZooRun
+    from convcalc.verify import verify as verify
+    from convcalc.verify import verify_random as verify_random
+    from convcalc.verify import verify_zoo as verify_zoo
 
 _HOME = {
     "Comparison": "convcalc.calculators.compare",
@@ -52,11 +60,15 @@ _HOME = {
     "PaddingReport": "convcalc.calculators.padding_check",
     "PaddingSolution": "convcalc.calculators.padding",
     "Problem": "convcalc.spec.errors",
+    "RandomRun": "convcalc.verify",
     "Report": "convcalc.api",
     "Run": "convcalc.executor.trace",
     "SpecError": "convcalc.spec.errors",
     "Unreachable": "convcalc.calculators.asked",
+    "Variants": "convcalc.calculators.variants",
+    "Verification": "convcalc.verify",
     "WeightsError": "convcalc.executor",
+    "ZooRun": "convcalc.verify",
     "analyze": "convcalc.api",
     "check_padding": "convcalc.calculators.padding_check",
     "compare": "convcalc.calculators.compare",
@@ -67,6 +79,10 @@ _HOME = {
     "run": "convcalc.executor.trace",
     "solve_padding": "convcalc.calculators.padding",
     "symbol": "convcalc.dims",
+    "variants": "convcalc.calculators.variants",
+    "verify": "convcalc.verify",
+    "verify_random": "convcalc.verify",
+    "verify_zoo": "convcalc.verify",
 }
 
 __all__ = [

@@ -38,11 +38,15 @@ COMMANDS: Final[dict[str, Row]] = {
     "run": Row(
         "convcalc.cli.run:run", "Run a network on an input: shape and statistics of every tensor.", _EXECUTE
     ),
+    "verify": Row("convcalc.cli.verify:verify", "Every number twice: by formula and by execution.", _EXECUTE),
     "compare": Row(
         "convcalc.cli.compare:compare", "Networks side by side: costs, differences, ratios.", _DESIGN
     ),
     "padding": Row(
         "convcalc.cli.padding:padding", "The padding for a wanted size, or the check of a SPEC.", _SOLVE
+    ),
+    "variants": Row(
+        "convcalc.cli.variants:variants", "Every way to replace a convolution at the same shapes.", _DESIGN
     ),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE

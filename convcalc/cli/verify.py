@@ -1,0 +1,81 @@
+"""``verify``: every number twice, by formula and by execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convcalc.cli.options import EXACT, FORM, GRAPH, Common, command, complete_spec
+from convcalc.cli.output import UsageProblem, emit
+
+if TYPE_CHECKING:
+    from convcalc.render.table import Table
+
+DIFFERENT = 1
+"""Exit code where formula and execution differ."""
+
+
+@command(*GRAPH, EXACT, *FORM)
+def verify(
+    common: Common,
+    spec: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SPEC]",
+            help="A line of the spec language, a file, - for standard input, or the name of a network.",
+            autocompletion=complete_spec,
+        ),
+    ] = None,
+    random: Annotated[
+        int | None, typer.Option("--random", metavar="N", help="N random layers and graphs instead.")
+    ] = None,
+    zoo: Annotated[bool, typer.Option("--zoo", help="Every network of the zoo instead.")] = False,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", help="Of random specs, weights and inputs.")
+    ] = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="Run large networks at their own size, however long it takes.")
+    ] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Only totals, and layers that differ.")] = False,
+) -> None:
+    """Every number twice: by formula and by execution."""
+    from convcalc.cli.run import bar
+
+    asked = [
+        name for name, given in (("SPEC", spec), ("--random", random is not None), ("--zoo", zoo)) if given
+    ]
+    if len(asked) != 1:
+        what = f"{' and '.join(asked)} cannot go together" if asked else "nothing to verify"
+        raise UsageProblem(what, expected="a SPEC, --random N or --zoo")
+    if spec is None and (common.input or common.set):
+        raise UsageProblem(f"--input and --set go with a SPEC, not with {asked[0]}")
+    if seed < 0:
+        raise UsageProblem(f"--seed is {seed}", expected="a whole number, 0 or more")
+    import convcalc.verify as package
+
+    table: Table
+    found: Any
+    with bar() as progress:
+        if random is not None:
+            if random < 1:
+                raise UsageProblem(f"--random is {random}", expected="a whole number, 1 or more")
+            found = package.verify_random(random, seed, progress=progress)
+        elif zoo:
+            size: dict[str, Any] = {"macs": None} if full else {}
+            found = package.verify_zoo(seed=seed, progress=progress, **size)
+        else:
+            common.spec = spec or ""
+            size = {"macs": None} if full else {}
+            found = package.verify(common.load(), seed=seed, progress=progress, **size)
+    from convcalc.render import verification as render
+
+    if random is not None:
+        table = render.random_table(found)
+    elif zoo:
+        table = render.zoo_table(found, exact=common.exact)
+    else:
+        table = render.table(found, exact=common.exact, brief=brief)
+    emit(table, common.form, found.to_dict() if common.json else None)
+    if not found.ok:
+        raise typer.Exit(DIFFERENT)
