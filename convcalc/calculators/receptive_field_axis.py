@@ -1,0 +1,353 @@
+"""The receptive field along one axis, as a function of the output index, and how layers compose it.
+
+A field says for every output index ``j`` which run of input indices it sees, as if both axes had
+no end. Ordinary networks have one run of fixed size that moves on by a stride (Araujo, Norris &
+Sim 2019): ``j`` sees ``[j*S - P, j*S - P + R - 1]``. After transposed convolutions and resizing,
+the run depends on the phase of ``j``: the field holds one start and one size a phase, and how far
+a whole period moves on. Composition takes the runs of exactly those indices that a layer reads,
+so the ends are exact at every phase; fields of one phase are composed in plain arithmetic, which
+works for closed forms too.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from math import gcd, lcm
+from typing import Any, Final
+
+from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
+from convcalc.layers.reads import ONE, Axis, Every, Resample, Rule, Slide, Unstated
+
+LIMIT: Final = 4096
+"""Phases that are told apart; beyond, a field is a table of its output's indices."""
+
+
+class AxisField:
+    """What an output index sees along one axis of an input.
+
+    Attributes:
+        driver: the axis of the output tensor that ``j`` runs along (0 is the channels); None where
+            every output sees the same.
+        starts: first input index seen by output indices 0, 1, ..., one a phase; None where a phase
+            sees nothing.
+        sizes: how many indices there are from the first to the last, one a phase.
+        advance: how far the run moves on in one period.
+        everything: a path leads through an operation over the whole axis. ``starts`` and ``sizes``
+            are then those of the other paths, if there are any.
+        periodic: the phases repeat; else they are a table of the indices of this output.
+    """
+
+    __slots__ = ("advance", "driver", "everything", "periodic", "sizes", "starts")
+
+    def __init__(
+        self,
+        driver: int | None,
+        starts: tuple[Dim | None, ...],
+        sizes: tuple[Dim, ...],
+        advance: Dim,
+        everything: bool = False,
+        periodic: bool = True,
+    ) -> None:
+        self.driver = driver
+        self.starts = starts
+        self.sizes = sizes
+        self.advance = advance
+        self.everything = everything
+        self.periodic = periodic
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        return f"AxisField({values})"
+
+    @property
+    def period(self) -> int:
+        """Phases after which the run is the same again, moved on."""
+        return len(self.starts)
+
+    @property
+    def local(self) -> bool:
+        """Whether there is a path that sees only a part."""
+        return self.starts[0] is not None or any(start is not None for start in self.starts)
+
+    @property
+    def known(self) -> bool:
+        """Whether the size is a number or a closed form."""
+        return is_known(*self.sizes)
+
+    @property
+    def size(self) -> Dim:
+        """Size in input indices, the largest over the phases; of the paths that see a part."""
+        return self.sizes[0] if len(self.sizes) == 1 else max(self.sizes)
+
+    @property
+    def smallest(self) -> Dim:
+        """The smallest size over the phases."""
+        return self.sizes[0] if len(self.sizes) == 1 else min(self.sizes)
+
+    @property
+    def stride(self) -> Dim | Fraction | None:
+        """Effective stride: input indices an output index, exact; None where it is not constant."""
+        if not self.local or not self.periodic:
+            return None
+        if len(self.starts) == 1:
+            return self.advance
+        return tidy(Fraction(self.advance, len(self.starts)))
+
+    @property
+    def padding(self) -> Dim | None:
+        """Effective padding: how far before the input the first output's run starts."""
+        start = self.starts[0]
+        return None if start is None else 0 - start
+
+    @property
+    def center(self) -> Dim | Fraction | None:
+        """Centre of the first output's run, in input indices."""
+        return self.middle(0)
+
+    def middle(self, j: int) -> Any:
+        """Centre of the run of output ``j``; None where it sees nothing."""
+        run = self.run(j)
+        if run is None:
+            return None
+        start, size = run
+        if start is UNKNOWN or size is UNKNOWN:
+            return UNKNOWN
+        if is_symbolic(start) or is_symbolic(size):
+            return start + (size - 1) / 2
+        return tidy(start + Fraction(size - 1, 2))
+
+    def run(self, j: int) -> tuple[Dim, Dim] | None:
+        """First index and size of what output ``j`` sees; None where that is nothing."""
+        count = len(self.starts)
+        if self.periodic:
+            turns, phase = divmod(j, count)
+            start = self.starts[phase]
+            return None if start is None else (start + turns * self.advance, self.sizes[phase])
+        phase = min(max(j, 0), count - 1)
+        start = self.starts[phase]
+        if start is None:
+            return None
+        return start + (j - phase) * self.advance // count, self.sizes[phase]
+
+    def regular(self) -> bool:
+        """Whether both ends never move back and every index sees something."""
+        if len(self.starts) == 1:
+            return self.starts[0] is not None
+        if not self.periodic or any(start is None for start in self.starts):
+            return False
+        starts = [*self.starts, self.starts[0] + self.advance]
+        ends = [start + size for start, size in zip(starts, (*self.sizes, self.sizes[0]), strict=True)]
+        return all(a <= b for a, b in pairwise(starts)) and all(a <= b for a, b in pairwise(ends))
+
+
+EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
+"""Every output sees the whole axis."""
+
+
+def tidy(value: Any) -> Any:
+    """A fraction that is whole, as an integer."""
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def unknown(driver: int | None) -> AxisField:
+    """A field that depends on a size nobody stated."""
+    return AxisField(driver, (UNKNOWN,), (UNKNOWN,), UNKNOWN)
+
+
+def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
+    """The field of a layer's output, from that of its input and how the layer reads it.
+
+    Args:
+        field: of the input.
+        axis: how the layer reads the axis that drives the field.
+        read: size of that axis of the input.
+        written: size of the axis of the output, where there is one.
+    """
+    driver, rule = axis
+    if rule is ONE or rule == ONE:
+        return field if driver == field.driver else _driven(field, driver)
+    if isinstance(rule, Every):
+        return _over_all(field, read)
+    if isinstance(rule, Slide) and len(field.starts) == 1:
+        start = field.starts[0]
+        if start is None:
+            return field if field.everything else _driven(field, driver)
+        step = field.advance
+        return AxisField(
+            driver,
+            (start - rule.before * step,),
+            (field.sizes[0] + (rule.count - 1) * rule.dilation * step,),
+            step * rule.stride,
+            field.everything,
+            field.periodic,
+        )
+    if isinstance(rule, Resample) and type(read) is int and type(written) is int:
+        if rule.whole_line(read, written):
+            return EVERYTHING
+    elif isinstance(rule, Resample) and rule.kind == "spline":
+        return unknown(driver)
+    if isinstance(rule, Unstated) or not _numeric(rule) or not _in_numbers(field):
+        return unknown(driver)
+    return _by_phase(field, driver, rule, written)
+
+
+def _driven(field: AxisField, driver: int | None) -> AxisField:
+    return AxisField(driver, field.starts, field.sizes, field.advance, field.everything, field.periodic)
+
+
+def _over_all(field: AxisField, read: Dim) -> AxisField:
+    if type(read) is int and read == 1:
+        run = field.run(0)
+        if run is None:
+            return EVERYTHING if field.everything else AxisField(None, (None,), (0,), 0)
+        return AxisField(None, (run[0],), (run[1],), 0, field.everything)
+    if len(field.starts) == 1 and type(field.advance) is int and field.advance == 0:
+        return _driven(field, None)
+    return EVERYTHING
+
+
+def _numeric(rule: Rule) -> bool:
+    return all(
+        isinstance(getattr(rule, name), int | str | Fraction) for name in getattr(rule, "__slots__", ())
+    )
+
+
+def _in_numbers(field: AxisField) -> bool:
+    return (
+        type(field.advance) is int
+        and all(type(size) is int for size in field.sizes)
+        and all(start is None or type(start) is int for start in field.starts)
+    )
+
+
+def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) -> AxisField:
+    """Compose phase by phase."""
+    turn = rule.period()
+    count, periodic, advance = 0, False, 0
+    if turn is not None and field.periodic:
+        t, a = turn
+        turns = field.period // gcd(field.period, a) if a else 1
+        count, periodic = t * turns, True
+        advance = field.advance * (a * turns // field.period)
+    if not periodic or count > LIMIT:
+        if type(written) is not int:
+            return unknown(driver)
+        t, a = turn or (1, 1)
+        count, periodic = written, False
+        advance = int(Fraction(field.advance * a * written, field.period * t))
+    ends_only = field.regular()
+    starts: list[int | None] = []
+    sizes: list[int] = []
+    for j in range(count):
+        taps = rule.taps(j)
+        first = last = None
+        for i in (taps[0], taps[-1]) if ends_only and len(taps) > 1 else taps:
+            run = field.run(i)
+            if run is None:
+                continue
+            start, size = run
+            if first is None or start < first:
+                first = start
+            if last is None or start + size > last:
+                last = start + size
+        starts.append(first)
+        sizes.append(0 if first is None or last is None else last - first)
+    return _shortest(AxisField(driver, tuple(starts), tuple(sizes), advance, field.everything, periodic))
+
+
+def _shortest(field: AxisField) -> AxisField:
+    """The same field with the shortest period."""
+    count, starts, sizes, advance = field.period, field.starts, field.sizes, field.advance
+    if not field.periodic or count == 1:
+        return field
+    for short in range(1, count // 2 + 1):
+        if count % short or advance * short % count:
+            continue
+        step = advance * short // count
+        if all(
+            sizes[p] == sizes[p - short]
+            and (starts[p] is None) == (starts[p - short] is None)
+            and (starts[p] is None or starts[p] == starts[p - short] + step)
+            for p in range(short, count)
+        ):
+            return AxisField(field.driver, starts[:short], sizes[:short], step, field.everything)
+    return field
+
+
+def hull(fields: list[AxisField], written: Dim) -> AxisField:
+    """The field of several paths together.
+
+    Args:
+        fields: of the paths.
+        written: size of the output axis that drives them, for paths of different strides.
+    """
+    first = fields[0]
+    if all(field is first for field in fields):
+        return first
+    everything = any(field.everything for field in fields)
+    parts = [field for field in fields if field.local]
+    if not parts:
+        return EVERYTHING if everything else first
+    drivers = {field.driver for field in parts if field.driver is not None}
+    if len(drivers) > 1:
+        return unknown(None) if not everything else EVERYTHING
+    driver = next(iter(drivers), None)
+    found = parts[0]
+    for field in parts[1:]:
+        if field is not found:
+            found = _both(found, field, driver, written)
+    if found.everything != everything or found.driver != driver:
+        found = AxisField(driver, found.starts, found.sizes, found.advance, everything, found.periodic)
+    return found
+
+
+def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisField:
+    if len(a.starts) == len(b.starts) == 1 and same(a.advance, b.advance):
+        start, other = a.starts[0], b.starts[0]
+        if same(start, other):
+            return AxisField(driver, a.starts, (maximum(a.sizes[0], b.sizes[0]),), a.advance)
+        low = minimum(start, other)
+        size = maximum(start + a.sizes[0], other + b.sizes[0]) - low
+        return AxisField(driver, (low,), (size,), a.advance)
+    if not (_in_numbers(a) and _in_numbers(b)):
+        return unknown(driver)
+    count = lcm(a.period, b.period)
+    periodic = a.periodic and b.periodic and a.advance * b.period == b.advance * a.period and count <= LIMIT
+    if periodic:
+        advance = a.advance * (count // a.period)
+    else:
+        if type(written) is not int:
+            return unknown(driver)
+        count = written
+        steepest = max(Fraction(a.advance, a.period), Fraction(b.advance, b.period))
+        advance = int(steepest * count)
+    starts: list[int | None] = []
+    sizes: list[int] = []
+    for j in range(count):
+        runs = [run for run in (a.run(j), b.run(j)) if run is not None]
+        low = min((start for start, _ in runs), default=None)
+        starts.append(low)
+        sizes.append(0 if low is None else max(start + size for start, size in runs) - low)
+    return _shortest(AxisField(driver, tuple(starts), tuple(sizes), advance, periodic=periodic))
+
+
+def same(a: Dim, b: Dim) -> bool:
+    """Whether two dimensions are known to be equal."""
+    return a is not UNKNOWN and b is not UNKNOWN and bool(a == b)
+
+
+def least(fields: list[AxisField]) -> AxisField:
+    """The smallest of several paths' fields."""
+    found = fields[0]
+    for field in fields[1:]:
+        if _extent(field) < _extent(found):
+            found = field
+    return found
+
+
+def _extent(field: AxisField) -> float:
+    if not field.local:
+        return float("inf")
+    size = field.size
+    return size if type(size) is int else float("inf")
