@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcalc.graph import Graph
-from convcalc.spec import SpecError, library, load
+from convcalc.spec import SpecError, load
 from convcalc.spec.printer import format_graph, format_layer
 
 HEAD = "name: t\ninput: 8x16x16\n"
@@ -231,12 +231,6 @@ def test_what_is_printed_reads_back_to_the_same_graph(body: str) -> None:
     again = load(text)
     assert again == graph
     assert format_graph(again) == text
-
-
-@pytest.mark.parametrize("name", library.zoo_names())
-def test_the_zoo_reads_back_to_the_same_graph(name: str) -> None:
-    graph = load(name)
-    assert load(format_graph(graph)) == graph
 
 
 @pytest.mark.parametrize(
