@@ -160,29 +160,38 @@ def stacked(t: Target) -> Iterator[Form]:
     steps = [[3] * ((k - 1) // 2) + [2] * ((k - 1) % 2) for k in t.kernel]
     count = max(map(len, steps))
     kernels = [tuple(s[n] if n < len(s) else 1 for s in steps) for n in range(count)]
-    left = [list(pair) for pair in t.pads]
+    reaches = [tuple(d * (k - 1) for d, k in zip(t.dilation, kernel, strict=True)) for kernel in kernels]
+    shares = [_share(*axis) for axis in zip(t.sizes, t.pads, zip(*reaches, strict=True), strict=True)]
     stages = []
     for number, kernel in enumerate(kernels):
-        last = number == count - 1
-        pads = []
-        for axis, k in enumerate(kernel):
-            reach = t.dilation[axis] * (k - 1)
-            sides_here = (reach // 2, reach - reach // 2)
-            pair = []
-            for side in (0, 1):
-                take = left[axis][side] if last else min(left[axis][side], sides_here[side])
-                left[axis][side] -= take
-                pair.append(take)
-            pads.append((pair[0], pair[1]))
-        stride = t.stride if last else (1,) * len(kernel)
+        pads = tuple(share[number] for share in shares)
+        stride = t.stride if number == count - 1 else (1,) * len(kernel)
         dilation = tuple(d if k > 1 else 1 for d, k in zip(t.dilation, kernel, strict=True))
         head = f"conv {t.channels}->{t.filters}" if number == 0 else f"conv {t.filters}"
-        stages.append(f"{head} {window(kernel, stride, tuple(pads), dilation)}{t.tail}")
+        stages.append(f"{head} {window(kernel, stride, pads, dilation)}{t.tail}")
     yield Form(
         f"{count} stacked kernels of 3",
         " | relu | ".join(stages),
         "Simonyan & Zisserman 2015, VGG, section 2.3",
     )
+
+
+def _share(size: int, pads: tuple[int, int], reaches: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Padding of one axis for layers in a row: half its reach for each, what is left for the last.
+
+    Where that leaves nothing of the map on the way, the first has all of it.
+    """
+    left, shares = list(pads), []
+    for number, reach in enumerate(reaches):
+        last = number == len(reaches) - 1
+        most = (left[0], left[1]) if last else (reach // 2, reach - reach // 2)
+        share = (min(left[0], most[0]), min(left[1], most[1]))
+        left = [left[0] - share[0], left[1] - share[1]]
+        size += sum(share) - reach
+        if size < 1:
+            return [pads, *[(0, 0)] * (len(reaches) - 1)]
+        shares.append(share)
+    return shares
 
 
 def dilated(t: Target) -> Iterator[Form]:
