@@ -77,6 +77,9 @@ class Arith:
     counting = False
     """Whether operands are noted; kernels then build masks of what is real and what is padding."""
 
+    shared = True
+    """Whether several threads may compute with it at once."""
+
     def constant(self, value: float) -> Any:
         """A number that is not of the input: what a window reads where there is only padding."""
         return value

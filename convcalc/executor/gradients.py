@@ -18,11 +18,11 @@ from convcalc.executor.call import Call, Params, at, per_channel
 from convcalc.executor.dry import ancestors
 from convcalc.executor.kernels import run_kernel
 from convcalc.executor.kernels.activation import SELU_ALPHA, SELU_SCALE
-from convcalc.executor.kernels.conv import canvas
 from convcalc.executor.kernels.conv import conv as run_conv
-from convcalc.executor.kernels.conv import conv_transposed as run_conv_transposed
 from convcalc.executor.kernels.interp import MODES, grids, resample
 from convcalc.executor.kernels.pool import adaptive_windows, pool_divisor
+from convcalc.executor.kernels.transposed import canvas
+from convcalc.executor.kernels.transposed import conv_transposed as run_conv_transposed
 from convcalc.executor.pull import PULLS, Pull, combine, unpad
 from convcalc.executor.run import Runner, find_edge, input_arrays, prepare_weights
 from convcalc.executor.special import erf

@@ -12,6 +12,7 @@ import numpy as np
 
 from convcalc.executor.kernels import VIEWS
 from convcalc.executor.kernels.conv import COLUMN_BYTES
+from convcalc.executor.parallel import threads
 from convcalc.executor.weights import weight_shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph
@@ -77,7 +78,7 @@ def estimate_memory(graph: Graph, batch: int = 1, dtype: str = "float32") -> Mem
         work = 0
         if node.layer.op in _WINDOWED:
             arriving = sum(prod(shape) for shape in graph.input_shapes(node)) * item * batch
-            work = 2 * arriving + (COLUMN_BYTES if "conv" in node.layer.op else 0)
+            work = 2 * arriving + (COLUMN_BYTES * threads() if "conv" in node.layer.op else 0)
         if fixed + live + work > worst.needed:
             worst = MemoryEstimate(fixed + live + work, node.name)
     return worst

@@ -17,9 +17,9 @@ import numpy as np
 from convcalc.executor.arith import PLAIN, Array
 from convcalc.executor.call import Call, at
 from convcalc.executor.kernels import move
-from convcalc.executor.kernels.conv import canvas
 from convcalc.executor.kernels.interp import MODES, grids, resample
 from convcalc.executor.kernels.pool import adaptive_windows
+from convcalc.executor.kernels.transposed import canvas
 from convcalc.executor.windows import (
     ExecutionError,
     Pairs,

@@ -35,6 +35,7 @@ class CountingArith(Arith):
     """Computes as :class:`Arith` does and notes how many scalars went through, by kind."""
 
     counting = True
+    shared = False
 
     def __init__(self) -> None:
         """Start from zero."""
@@ -158,6 +159,8 @@ class CountingArith(Arith):
 
 class ScalarArith(Arith):
     """Arithmetic over object arrays of :class:`CountingScalar`: the scalars count themselves."""
+
+    shared = False
 
     def __init__(self) -> None:
         """Start from zero."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from convcalc.executor.arith import Array
 from convcalc.executor.call import Call, Kernel
-from convcalc.executor.kernels import activation, conv, interp, move, naive, norm, pool
+from convcalc.executor.kernels import activation, conv, interp, move, naive, norm, pool, transposed
 from convcalc.executor.windows import ExecutionError
 
 FAST: dict[str, Kernel] = {
     "conv": conv.conv,
     "dwconv": conv.conv,
-    "convT": conv.conv_transposed,
+    "convT": transposed.conv_transposed,
     "linear": conv.linear,
     "maxpool": pool.maxpool,
     "avgpool": pool.avgpool,

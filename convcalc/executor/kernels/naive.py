@@ -12,7 +12,8 @@ import numpy as np
 
 from convcalc.executor.arith import Array
 from convcalc.executor.call import Call, at
-from convcalc.executor.kernels.conv import canvas, check_channels
+from convcalc.executor.kernels.conv import check_channels
+from convcalc.executor.kernels.transposed import canvas
 from convcalc.executor.windows import conv_padding, extend, out_sizes, pad, taps, transposed_padding
 
 
