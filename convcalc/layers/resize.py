@@ -46,7 +46,9 @@ class Upsample(Layer):
         """Make the layer; exactly one of scale and size."""
         rank = len(spatial("upsample", inputs[0]))
         scale, size = values.get("scale"), values.get("size")
-        if (scale is None) == (size is None):
+        if scale is not None and size is not None:
+            raise DimensionError("upsample takes scale or size, not both", field="size", hint="one of them")
+        if scale is None and size is None:
             raise DimensionError(
                 "upsample needs one of scale and size", hint="scale=2, size=64x64 or like=NAME"
             )

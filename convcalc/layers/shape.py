@@ -193,7 +193,9 @@ class Crop(Layer):
         """Make the layer; exactly one of amounts and size."""
         sizes = spatial(cls.op, inputs[0])
         amounts, size = values.get("amounts"), values.get("size")
-        if (amounts is None) == (size is None):
+        if amounts is not None and size is not None:
+            raise DimensionError("crop takes amounts or size, not both", field="size", hint="one of them")
+        if amounts is None and size is None:
             raise DimensionError(
                 "crop needs one of amounts and size", hint="amounts=2, size=56x56 or like=NAME"
             )
@@ -257,14 +259,15 @@ class Slice(Layer):
         start, stop = values.get("start"), values.get("stop")
         start = 0 if start is None else whole(start, "start", -(10**18))
         stop = size if stop is None else whole(stop, "stop", -(10**18))
+        given = start
         start = start + size if type(start) is int and start < 0 else start
         stop = stop + size if type(stop) is int and stop < 0 else stop
         if stop is not UNKNOWN and start is not UNKNOWN:
             require(
                 start >= 0,
-                f"start {start} lies before the axis of {size}",
+                f"start {given} lies before the axis of {size}",
                 field="start",
-                hint=f"0 to {size}",
+                hint=f"-{size} to {size - 1}",
             )
             require(
                 stop <= size,

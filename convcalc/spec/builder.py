@@ -955,6 +955,8 @@ class Builder:
             if option.kind == "flag" and expr.kind == "name":
                 error.expected = "true or false"
                 error.nearest = nearest_name(str(expr.value), ("true", "false"))
+            elif option.kind == "choice" and expr.kind == "name":
+                error.expected = "one of " + ", ".join(option.choices)
             elif (
                 arg.key is None
                 and expr.kind == "name"
