@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from convcalc.calculators.padding import solve_padding as solve_padding
     from convcalc.calculators.padding_check import PaddingReport as PaddingReport
     from convcalc.calculators.padding_check import check_padding as check_padding
+    from convcalc.calculators.receptive_field import ReceptiveField as ReceptiveField
+    from convcalc.calculators.receptive_field import receptive_field as receptive_field
     from convcalc.calculators.variants import Variants as Variants
     from convcalc.calculators.variants import variants as variants
     from convcalc.dims import DimensionError as DimensionError
@@ -61,6 +63,7 @@ _HOME = {
     "PaddingSolution": "convcalc.calculators.padding",
     "Problem": "convcalc.spec.errors",
     "RandomRun": "convcalc.verify",
+    "ReceptiveField": "convcalc.calculators.receptive_field",
     "Report": "convcalc.api",
     "Run": "convcalc.executor.trace",
     "SpecError": "convcalc.spec.errors",
@@ -76,6 +79,7 @@ _HOME = {
     "init_weights": "convcalc.executor",
     "load": "convcalc.spec",
     "load_weights": "convcalc.executor",
+    "receptive_field": "convcalc.calculators.receptive_field",
     "run": "convcalc.executor.trace",
     "solve_padding": "convcalc.calculators.padding",
     "symbol": "convcalc.dims",

@@ -109,7 +109,9 @@ def check_position(position: Sequence[int | None], sizes: Sequence[object]) -> N
         raise Unreachable(
             f"position {_shown(position)} has {len(position)} indices, "
             f"the output has {len(sizes)} spatial axes",
-            expected="one index an axis, such as " + ",".join("0" for _ in sizes) if sizes else "none",
+            expected="one index an axis, such as " + ",".join("0" for _ in sizes)
+            if sizes
+            else "a layer whose output has spatial axes",
         )
     for axis, (at, n) in enumerate(zip(position, sizes, strict=True)):
         assert isinstance(n, int)

@@ -42,6 +42,11 @@ COMMANDS: Final[dict[str, Row]] = {
     "compare": Row(
         "convcalc.cli.compare:compare", "Networks side by side: costs, differences, ratios.", _DESIGN
     ),
+    "rf": Row(
+        "convcalc.cli.receptive_field:rf",
+        "What a pixel sees: receptive field, stride, padding, centre.",
+        _SOLVE,
+    ),
     "padding": Row(
         "convcalc.cli.padding:padding", "The padding for a wanted size, or the check of a SPEC.", _SOLVE
     ),
