@@ -39,8 +39,10 @@ from convcalc.spec.stage import (
 
 MAX_LAYERS: Final = 100_000
 """Most layers a document may expand to, plus one for each 8 characters it is long."""
-MAX_WORK: Final = 400_000
-"""Most steps of evaluation: a layer made anew costs about 10, a repeated one 1."""
+STEPS: Final = 4
+"""Most steps of evaluation, for each layer allowed: a layer made anew costs about 10, a repeated one 1."""
+STEPS_A_CHARACTER: Final = 2
+"""Steps allowed besides for each character, so that what is written out is always read."""
 MAX_CALLS: Final = 200
 """Deepest nesting of block calls."""
 
@@ -112,7 +114,7 @@ class Builder:
         self.problems: list[Problem] = []
         self.used: set[str] = set()
         self.max_layers = max_layers or MAX_LAYERS + len(document.text) // 8
-        self.max_work = 4 * self.max_layers
+        self.max_work = STEPS * self.max_layers + STEPS_A_CHARACTER * len(document.text)
         self.work = 0
         self.memo: dict[Any, tuple[Any, tuple[Shape, ...]]] = {}
         self.texts: dict[str, Body] = {}

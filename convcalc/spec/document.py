@@ -38,7 +38,7 @@ class Formula:
         self.expr = expr
         self.text = text
         self.names = frozenset(expr.names())
-        self.cost = expr.size() // 4
+        self.cost = expr.size() // 2
         self.word = word
 
 

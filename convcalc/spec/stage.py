@@ -97,7 +97,7 @@ class Stage:
                 if expr is not None:
                     found |= expr.names()
                     nodes += expr.size()
-        self.cost = 10 + nodes // 4
+        self.cost = 10 + nodes // 2
         self.names = tuple(sorted(found))
         return self
 
