@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from convcalc.verify import verify as verify
     from convcalc.verify import verify_random as verify_random
     from convcalc.verify import verify_zoo as verify_zoo
+    from convcalc.verify.laws import LawResult as LawResult
+    from convcalc.verify.laws import run_laws as run_laws
 
 _HOME = {
     "Comparison": "convcalc.calculators.compare",
@@ -57,6 +59,7 @@ _HOME = {
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
     "Graph": "convcalc.graph",
+    "LawResult": "convcalc.verify.laws",
     "MemoryLimitError": "convcalc.executor",
     "Node": "convcalc.graph",
     "PaddingReport": "convcalc.calculators.padding_check",
@@ -81,6 +84,7 @@ _HOME = {
     "load_weights": "convcalc.executor",
     "receptive_field": "convcalc.calculators.receptive_field",
     "run": "convcalc.executor.trace",
+    "run_laws": "convcalc.verify.laws",
     "solve_padding": "convcalc.calculators.padding",
     "symbol": "convcalc.dims",
     "variants": "convcalc.calculators.variants",

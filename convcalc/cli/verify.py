@@ -31,6 +31,12 @@ def verify(
         int | None, typer.Option("--random", metavar="N", help="N random layers and graphs instead.")
     ] = None,
     zoo: Annotated[bool, typer.Option("--zoo", help="Every network of the zoo instead.")] = False,
+    laws: Annotated[
+        bool, typer.Option("--laws", help="The laws of the field, as executed identities, instead.")
+    ] = False,
+    law: Annotated[
+        list[int] | None, typer.Option("--law", metavar="N", help="Only this law; repeatable.")
+    ] = None,
     seed: Annotated[
         int, typer.Option("--seed", metavar="S", help="Of random specs, weights and inputs.")
     ] = 0,
@@ -43,15 +49,25 @@ def verify(
     from convcalc.cli.run import bar
 
     asked = [
-        name for name, given in (("SPEC", spec), ("--random", random is not None), ("--zoo", zoo)) if given
+        name
+        for name, given in (
+            ("SPEC", spec),
+            ("--random", random is not None),
+            ("--zoo", zoo),
+            ("--laws", laws or law is not None),
+        )
+        if given
     ]
     if len(asked) != 1:
         what = f"{' and '.join(asked)} cannot go together" if asked else "nothing to verify"
-        raise UsageProblem(what, expected="a SPEC, --random N or --zoo")
+        raise UsageProblem(what, expected="a SPEC, --random N, --zoo or --laws")
     if spec is None and (common.input or common.set):
         raise UsageProblem(f"--input and --set go with a SPEC, not with {asked[0]}")
     if seed < 0:
         raise UsageProblem(f"--seed is {seed}", expected="a whole number, 0 or more")
+    if laws or law is not None:
+        _laws(common, seed, law)
+        return
     import convcalc.verify as package
 
     table: Table
@@ -78,4 +94,18 @@ def verify(
         table = render.table(found, exact=common.exact, brief=brief)
     emit(table, common.form, found.to_dict() if common.json else None)
     if not found.ok:
+        raise typer.Exit(DIFFERENT)
+
+
+def _laws(common: Common, seed: int, only: list[int] | None) -> None:
+    """``--laws`` and ``--law N``."""
+    from convcalc.cli.run import bar
+    from convcalc.render import laws as render
+    from convcalc.verify.laws import run_laws
+
+    with bar() as progress:
+        found = run_laws(seed, only, progress=progress)
+    table = render.detail_table(found[0]) if len(found) == 1 else render.table(found)
+    emit(table, common.form, [result.to_dict() for result in found] if common.json else None)
+    if not all(result.passed for result in found):
         raise typer.Exit(DIFFERENT)

@@ -7,7 +7,7 @@ and in closed form where it is an identity of algebra. Each has counterexamples 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
@@ -82,12 +82,18 @@ def laws(only: Sequence[int] | None = None) -> list[Law]:
     return sorted((item for item in found if item.number in wanted), key=lambda item: item.number)
 
 
-def run_laws(seed: int = 0, only: Sequence[int] | None = None) -> list[LawResult]:
+def run_laws(
+    seed: int = 0,
+    only: Sequence[int] | None = None,
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[LawResult]:
     """Check laws by execution.
 
     Args:
         seed: of the random cases.
         only: numbers of the laws to check; all of them when not given.
+        progress: called with laws done, laws in all and the name of the next.
 
     Returns:
         One result a law, in order. A law that raises an error does not hold; a counterexample
@@ -101,7 +107,14 @@ def run_laws(seed: int = 0, only: Sequence[int] | None = None) -> list[LawResult
     for number in only or ():
         if number not in NUMBERS:
             raise ValueError(f"there is no law {number}: expected 1 to {NUMBERS[-1]}")
-    return [_judge(item, seed) for item in laws(only)]
+    chosen, results = laws(only), []
+    for done, item in enumerate(chosen):
+        if progress is not None:
+            progress(done, len(chosen), f"law {item.number}")
+        results.append(_judge(item, seed))
+    if progress is not None:
+        progress(len(chosen), len(chosen), "")
+    return results
 
 
 def _judge(item: Law, seed: int) -> LawResult:
