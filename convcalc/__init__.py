@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from convcalc.api import Report as Report
     from convcalc.api import analyze as analyze
     from convcalc.calculators.asked import Unreachable as Unreachable
+    from convcalc.calculators.check import Check as Check
+    from convcalc.calculators.check import check as check
     from convcalc.calculators.compare import Comparison as Comparison
     from convcalc.calculators.compare import compare as compare
     from convcalc.calculators.padding import PaddingSolution as PaddingSolution
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from convcalc.verify.laws import run_laws as run_laws
 
 _HOME = {
+    "Check": "convcalc.calculators.check",
     "Comparison": "convcalc.calculators.compare",
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
@@ -76,6 +79,7 @@ _HOME = {
     "WeightsError": "convcalc.executor",
     "ZooRun": "convcalc.verify",
     "analyze": "convcalc.api",
+    "check": "convcalc.calculators.check",
     "check_padding": "convcalc.calculators.padding_check",
     "compare": "convcalc.calculators.compare",
     "execute": "convcalc.executor",

@@ -227,8 +227,6 @@ def _warnings(
                 f"{pair} differ in what an output sees: a receptive field of {show_field(here)}, "
                 f"{show_field(there)}"
             )
-    if found:
-        found[-1] += " (no like-for-like comparison)"
     return found
 
 

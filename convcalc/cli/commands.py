@@ -53,6 +53,7 @@ COMMANDS: Final[dict[str, Row]] = {
     "variants": Row(
         "convcalc.cli.variants:variants", "Every way to replace a convolution at the same shapes.", _DESIGN
     ),
+    "check": Row("convcalc.cli.check:check", "Hold a network to limits; exit 1 where one fails.", _DESIGN),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE
     ),

@@ -110,7 +110,9 @@ def _legend(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    return [f"{text}." for text in comparison.warnings]
+    if not comparison.warnings:
+        return []
+    return ["No like-for-like comparison:", *(f"- {text}" for text in comparison.warnings)]
 
 
 def _texts(comparison: Comparison, title: str, texts: list[str]) -> list[Any]:
