@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from convcalc.executor.arith import Array
+from convcalc.executor.parallel import each, row_spans
 
 Pairs = tuple[tuple[int, int], ...]
 PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -138,13 +139,15 @@ def pad(x: Array, pads: Pairs, value: Any = 0.0, mode: str = "zeros") -> Array:
     if mode not in ("zeros", "constant"):
         raise ExecutionError(f"unknown padding mode {mode!r}")
     shape = x.shape[:2] + tuple(b + n + a for n, (b, a) in zip(x.shape[2:], pads, strict=True))
-    result: Array
-    if isinstance(value, float | int) and value == 0 and not x.dtype.hasobject:
-        result = np.zeros(shape, x.dtype)
-    else:
-        result = np.full(shape, value, x.dtype)
     inner = tuple(slice(b, b + n) for n, (b, _) in zip(x.shape[2:], pads, strict=True))
-    result[(slice(None), slice(None), *inner)] = x
+    result: Array = np.empty(shape, x.dtype)
+
+    def block(c: slice) -> None:
+        part = result[:, c]
+        part[...] = value
+        part[(slice(None), slice(None), *inner)] = x[:, c]
+
+    each(block, row_spans(result), not x.dtype.hasobject)
     return result
 
 

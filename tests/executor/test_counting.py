@@ -122,6 +122,18 @@ def test_joins_count_one_operation_less_than_inputs() -> None:
         assert nodes[3].ops["add"] == 12
 
 
+def test_an_input_that_is_read_twice_is_not_overwritten_in_between() -> None:
+    net = Net((2, 3))
+    doubled = net.add(layer("scale", channels=2), 0)
+    other = net.add(layer("relu"), 0)
+    net.add(layer("mul"), doubled, other, doubled)
+    graph = net.graph()
+    x = np.array([[[1.0, 2.0, -3.0], [0.5, 4.0, 5.0]]])
+    weights = {"scale1.weight": np.array([2.0, 3.0])}
+    scaled = x * np.array([2.0, 3.0])[:, None]
+    np.testing.assert_array_equal(execute(graph, x, weights), scaled * np.maximum(x, 0) * scaled)
+
+
 def test_the_batch_multiplies_everything_but_parameters() -> None:
     graph = chain(
         (2, 6, 6),

@@ -2,47 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import pi, sqrt
 
 import numpy as np
 
 from convcalc.executor.arith import Arith, Array
 from convcalc.executor.call import Call, per_channel
+from convcalc.executor.parallel import each, row_spans
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-def relu(call: Call) -> Array:
+Function = Callable[[Call, Array, Array], None]
+"""Computes a block of the input into a block of the output, which may be the same array."""
+
+
+def _kernel(function: Function) -> Callable[[Call], Array]:
+    """A kernel that applies an elementwise function block by block, in several threads."""
+
+    def kernel(call: Call) -> Array:
+        x = call.x
+        target = call.target()
+        y = np.empty_like(x) if target is None else target
+        if not (x.flags.c_contiguous and y.flags.c_contiguous):
+            function(call, x, y)
+            return y
+        source, result = x.reshape(-1), y.reshape(-1)
+
+        def block(span: slice) -> None:
+            function(call, source[span], result[span])
+
+        each(block, row_spans(source, 0), call.t.shared)
+        return y
+
+    kernel.__doc__ = function.__doc__
+    return kernel
+
+
+@_kernel
+def relu(call: Call, x: Array, y: Array) -> None:
     """max(x, 0)."""
-    return call.t.maximum(call.x, 0.0, out=call.target())
+    call.t.maximum(x, 0.0, out=y)
 
 
-def relu6(call: Call) -> Array:
+@_kernel
+def relu6(call: Call, x: Array, y: Array) -> None:
     """min(max(x, 0), 6)."""
-    y = call.t.maximum(call.x, 0.0, out=call.target())
-    return call.t.minimum(y, 6.0, out=y)
+    call.t.maximum(x, 0.0, out=y)
+    call.t.minimum(y, 6.0, out=y)
 
 
-def leaky_relu(call: Call) -> Array:
+@_kernel
+def leaky_relu(call: Call, x: Array, y: Array) -> None:
     """The input where positive, else slope times x."""
-    return _leaky(call.t, call.x, call.layer.slope)
+    _leaky(call.t, x, call.layer.slope, y)
 
 
 def prelu(call: Call) -> Array:
     """The input where positive, else a learned slope (one, or one a channel) times x."""
-    return _leaky(call.t, call.x, per_channel(call.params["weight"], call.x))
+    t, x = call.t, call.x
+    slopes = per_channel(call.params["weight"], x)
+    y = np.empty_like(x)
 
+    def block(c: slice) -> None:
+        _leaky(t, x[:, c], slopes if slopes.size == 1 else slopes[:, c], y[:, c])
 
-def _leaky(t: Arith, x: Array, slope: float | Array) -> Array:
-    y = t.multiply(x, slope)
-    np.copyto(y, x, where=t.greater(x, 0.0))
+    each(block, row_spans(x), t.shared)
     return y
 
 
-def elu(call: Call) -> Array:
+def _leaky(t: Arith, x: Array, slope: float | Array, y: Array) -> None:
+    scaled = t.multiply(x, slope)
+    positive = t.greater(x, 0.0)
+    np.copyto(y, x)
+    np.copyto(y, scaled, where=~positive)
+
+
+@_kernel
+def elu(call: Call, x: Array, y: Array) -> None:
     """The input where positive, else alpha (exp(x) - 1)."""
-    return _elu(call.t, call.x, call.layer.alpha)
+    np.copyto(y, _elu(call.t, x, call.layer.alpha))
 
 
 def _elu(t: Arith, x: Array, alpha: float) -> Array:
@@ -53,10 +94,10 @@ def _elu(t: Arith, x: Array, alpha: float) -> Array:
     return y
 
 
-def selu(call: Call) -> Array:
+@_kernel
+def selu(call: Call, x: Array, y: Array) -> None:
     """Scaled ELU of Klambauer et al. 2017."""
-    y = _elu(call.t, call.x, SELU_ALPHA)
-    return call.t.multiply(y, SELU_SCALE, out=y)
+    call.t.multiply(_elu(call.t, x, SELU_ALPHA), SELU_SCALE, out=y)
 
 
 def _sigmoid(t: Arith, x: Array) -> Array:
@@ -65,20 +106,22 @@ def _sigmoid(t: Arith, x: Array) -> Array:
     return t.divide(1.0, y, out=y)
 
 
-def sigmoid(call: Call) -> Array:
+@_kernel
+def sigmoid(call: Call, x: Array, y: Array) -> None:
     """1 / (1 + exp(-x))."""
-    return _sigmoid(call.t, call.x)
+    np.copyto(y, _sigmoid(call.t, x))
 
 
-def silu(call: Call) -> Array:
+@_kernel
+def silu(call: Call, x: Array, y: Array) -> None:
     """Input times its sigmoid."""
-    y = _sigmoid(call.t, call.x)
-    return call.t.multiply(y, call.x, out=y)
+    call.t.multiply(_sigmoid(call.t, x), x, out=y)
 
 
-def tanh(call: Call) -> Array:
+@_kernel
+def tanh(call: Call, x: Array, y: Array) -> None:
     """Hyperbolic tangent."""
-    return call.t.tanh(call.x, out=call.target())
+    call.t.tanh(x, out=y)
 
 
 def _hard_sigmoid(t: Arith, x: Array) -> Array:
@@ -88,26 +131,28 @@ def _hard_sigmoid(t: Arith, x: Array) -> Array:
     return t.divide(y, 6.0, out=y)
 
 
-def hard_sigmoid(call: Call) -> Array:
+@_kernel
+def hard_sigmoid(call: Call, x: Array, y: Array) -> None:
     """relu6(x + 3) / 6."""
-    return _hard_sigmoid(call.t, call.x)
+    np.copyto(y, _hard_sigmoid(call.t, x))
 
 
-def hard_swish(call: Call) -> Array:
+@_kernel
+def hard_swish(call: Call, x: Array, y: Array) -> None:
     """Input times relu6(x + 3) / 6."""
-    y = _hard_sigmoid(call.t, call.x)
-    return call.t.multiply(y, call.x, out=y)
+    call.t.multiply(_hard_sigmoid(call.t, x), x, out=y)
 
 
-def gelu(call: Call) -> Array:
+@_kernel
+def gelu(call: Call, x: Array, y: Array) -> None:
     """Input times Phi(x): by the error function, or by the published tanh approximation."""
-    t, x = call.t, call.x
+    t = call.t
     if call.layer.approximate == "tanh":
         cubic = t.multiply(t.multiply(t.multiply(x, x), x), 0.044715)
         inner = t.tanh(t.multiply(t.add(x, cubic), sqrt(2.0 / pi)))
     else:
         inner = t.erf(t.multiply(x, sqrt(0.5)))
-    return t.multiply(t.multiply(x, 0.5), t.add(inner, 1.0))
+    t.multiply(t.multiply(x, 0.5), t.add(inner, 1.0), out=y)
 
 
 def softmax(call: Call) -> Array:
@@ -119,10 +164,25 @@ def softmax(call: Call) -> Array:
 
 def scale(call: Call) -> Array:
     """Learned factor, and term if there is one, a channel."""
+    bias = call.params["bias"] if call.layer.bias else None
+    return scaled(call, call.params["weight"], bias)
+
+
+def scaled(call: Call, factor: Array, term: Array | None) -> Array:
+    """The input times a factor a channel, plus a term a channel."""
     t, x = call.t, call.x
-    y = t.multiply(x, per_channel(call.params["weight"], x), out=call.target())
-    if call.layer.bias:
-        y = t.add(y, per_channel(call.params["bias"], y), out=y)
+    target = call.target()
+    y = np.empty_like(x) if target is None else target
+    factor = per_channel(factor, x)
+    term = None if term is None else per_channel(term, x)
+
+    def block(c: slice) -> None:
+        part = y[:, c]
+        t.multiply(x[:, c], factor[:, c], out=part)
+        if term is not None:
+            t.add(part, term[:, c], out=part)
+
+    each(block, row_spans(x), t.shared)
     return y
 
 
@@ -136,13 +196,19 @@ def mul(call: Call) -> Array:
     return _fold(call, call.t.multiply)
 
 
-def _fold(call: Call, operation: object) -> Array:
-    assert callable(operation)
+def _fold(call: Call, operation: Callable[..., Array]) -> Array:
     shape = np.broadcast_shapes(*(x.shape for x in call.xs))
+    if len(call.xs) == 1:
+        return call.x.copy()
     target = call.target()
-    if target is not None and target.shape != shape:
-        target = None
-    y: Array = np.broadcast_to(call.x, shape)
-    for x in call.xs[1:]:
-        y = target = operation(y, x, out=target)
+    if any(np.may_share_memory(call.x, x) for x in call.xs[2:]):
+        target = None  # the first input is read again after the first result was written
+    y = target if target is not None and target.shape == shape else np.empty(shape, call.x.dtype)
+
+    def block(c: slice) -> None:
+        left: Array = np.broadcast_to(call.x, shape)[:, c]
+        for x in call.xs[1:]:
+            left = operation(left, x if x.shape[1] == 1 else x[:, c], out=y[:, c])
+
+    each(block, row_spans(y), call.t.shared)
     return y

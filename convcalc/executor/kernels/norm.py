@@ -8,6 +8,7 @@ import numpy as np
 
 from convcalc.executor.arith import Array
 from convcalc.executor.call import Call, per_channel
+from convcalc.executor.kernels.activation import scaled
 from convcalc.executor.kernels.conv import check_channels
 from convcalc.executor.windows import ExecutionError, pad
 
@@ -35,8 +36,9 @@ def batchnorm(call: Call) -> Array:
             term = term + call.params["bias"]
     if not x.dtype.hasobject:
         factor, term = factor.astype(x.dtype), term.astype(x.dtype)
-    y = t.multiply(x, per_channel(factor, x), out=call.target() if layer.track else None)
-    return t.add(y, per_channel(term, y), out=y)
+    if not layer.track:
+        call = Call(layer, (x,), call.params, t, spare=True)
+    return scaled(call, factor, term)
 
 
 def _normalise(call: Call, x: Array) -> Array:

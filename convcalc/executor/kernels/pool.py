@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -11,9 +11,9 @@ import numpy as np
 
 from convcalc.executor.arith import Array
 from convcalc.executor.call import Call, at
+from convcalc.executor.parallel import each, row_spans
 from convcalc.executor.windows import (
     ExecutionError,
-    Pairs,
     conv_padding,
     extend,
     out_sizes,
@@ -26,56 +26,69 @@ CHANNELS_LAST_BELOW = 40
 """Rows shorter than this are pooled with channels innermost, for longer inner loops."""
 
 
-def _prepare(call: Call, dilation: Sequence[int], value: float) -> tuple[Array, Pairs, tuple[int, ...]]:
-    layer, x = call.layer, call.x
-    pads = conv_padding(layer.padding, x.shape[2:], layer.kernel, layer.stride, dilation)
-    out = out_sizes(x.shape[2:], layer.kernel, layer.stride, dilation, pads, layer.ceil)
-    padded = pad(x, pads, value)
-    return extend(padded, out, layer.kernel, layer.stride, dilation, value), pads, out
+class _Windows:
+    """What one tap after the other reads from an input, block of channels by block of channels.
 
+    Where rows are short, a block is laid out with channels innermost, for longer inner loops.
+    """
 
-def _spatial_first(x: Array, out: tuple[int, ...]) -> tuple[Array, bool]:
-    """``x`` as (*spatial, N, C) in memory if rows are short, else as it is; a view-like either way."""
-    if out[-1] < CHANNELS_LAST_BELOW and x.shape[1] >= out[-1]:
-        return np.ascontiguousarray(np.moveaxis(x, (0, 1), (-2, -1))), True
-    return x, False
+    def __init__(self, call: Call, value: float) -> None:
+        layer, x = call.layer, call.x
+        self.call, self.value = call, value
+        self.dilation = getattr(layer, "dilation", (1,) * len(layer.kernel))
+        geometry = (layer.kernel, layer.stride, self.dilation)
+        self.pads = conv_padding(layer.padding, x.shape[2:], *geometry)
+        self.out = out_sizes(x.shape[2:], *geometry, self.pads, layer.ceil)
+        self.last = self.out[-1] < CHANNELS_LAST_BELOW and not x.dtype.hasobject
 
+    def padded(self, x: Array) -> Array:
+        """The input with padding, and with room for the last window."""
+        layer = self.call.layer
+        room = pad(x, self.pads, self.value)
+        return extend(room, self.out, layer.kernel, layer.stride, self.dilation, self.value)
 
-def _back(y: Array, moved: bool) -> Array:
-    return np.ascontiguousarray(np.moveaxis(y, (-2, -1), (0, 1))) if moved else y
+    def reduce(self, start: float, step: Callable[[Array, Array], object]) -> Array:
+        """Fold ``step(accumulator, what a tap reads)`` over the taps of all windows."""
+        x, t, layer = self.call.x, self.call.t, self.call.layer
+        y = np.empty((*x.shape[:2], *self.out), x.dtype)
 
+        def block(piece: tuple[int, slice]) -> None:
+            i, c = piece
+            source = self.padded(x[i : i + 1, c])[0]
+            if self.last:
+                source = np.ascontiguousarray(np.moveaxis(source, 0, -1))
+                total = np.full((*self.out, y[i, c].shape[0]), start, x.dtype)
+            else:
+                total = y[i, c]
+                total[...] = start
+            for tap in taps(layer.kernel):
+                read = tap_slices(tap, self.out, layer.stride, self.dilation)
+                step(total, source[read if self.last else at(slice(None), *read)])
+            if self.last:
+                y[i, c] = np.moveaxis(total, -1, 0)
 
-def _at(slices: tuple[slice, ...], moved: bool) -> tuple[slice, ...]:
-    return slices if moved else (slice(None), slice(None), *slices)
-
-
-def _accumulator(x: Array, out: tuple[int, ...], moved: bool, value: float) -> Array:
-    shape = (*out, *x.shape[-2:]) if moved else (*x.shape[:2], *out)
-    return np.full(shape, value, x.dtype)
+        each(block, product(range(len(x)), row_spans(x)), t.shared)
+        return y
 
 
 def maxpool(call: Call) -> tuple[Array, Array | None]:
     """Maximum of each window; with it the flat index into the spatial map, where somebody reads it."""
-    layer, t = call.layer, call.t
     if 1 in call.wanted:
         return _maxpool_indices(call)
-    padded, _, out = _prepare(call, layer.dilation, -np.inf)
-    source, moved = _spatial_first(padded, out)
-    y = _accumulator(source, out, moved, -np.inf)
-    for tap in taps(layer.kernel):
-        t.maximum(y, source[_at(tap_slices(tap, out, layer.stride, layer.dilation), moved)], out=y)
-    return _back(y, moved), None
+    t = call.t
+    return _Windows(call, -np.inf).reduce(-np.inf, lambda y, read: t.maximum(y, read, out=y)), None
 
 
 def _maxpool_indices(call: Call) -> tuple[Array, Array]:
     layer, t, sizes = call.layer, call.t, call.x.shape[2:]
-    padded, pads, out = _prepare(call, layer.dilation, -np.inf)
+    view = _Windows(call, -np.inf)
+    padded, out = view.padded(call.x), view.out
     grid = np.arange(prod(sizes)).reshape(1, 1, *sizes)
-    places = extend(pad(grid, pads, -1), out, layer.kernel, layer.stride, layer.dilation, -1)
+    places = extend(pad(grid, view.pads, -1), out, layer.kernel, layer.stride, layer.dilation, -1)
     y = np.full((*padded.shape[:2], *out), -np.inf, padded.dtype)
     indices = np.zeros(y.shape, np.int64)
     for tap in taps(layer.kernel):
-        reads = _at(tap_slices(tap, out, layer.stride, layer.dilation), False)
+        reads = at(slice(None), slice(None), *tap_slices(tap, out, layer.stride, layer.dilation))
         larger = t.greater(padded[reads], y)
         if padded.dtype.kind == "f":
             larger |= np.isnan(padded[reads])  # wins, as in PyTorch
@@ -86,15 +99,9 @@ def _maxpool_indices(call: Call) -> tuple[Array, Array]:
 
 def avgpool(call: Call) -> Array:
     """Sum of each window divided by how many entries it counts."""
-    layer, t = call.layer, call.t
-    once = (1,) * len(layer.kernel)
-    padded, _, out = _prepare(call, once, 0.0)
-    source, moved = _spatial_first(padded, out)
-    y = _accumulator(source, out, moved, 0.0)
-    for tap in taps(layer.kernel):
-        t.add(y, source[_at(tap_slices(tap, out, layer.stride, once), moved)], out=y)
-    y = _back(y, moved)
-    return t.divide(y, pool_divisor(layer, call.x.shape[2:], out).astype(y.dtype), out=y)
+    t, view = call.t, _Windows(call, 0.0)
+    y = view.reduce(0.0, lambda y, read: t.add(y, read, out=y))
+    return t.divide(y, pool_divisor(call.layer, call.x.shape[2:], view.out).astype(y.dtype), out=y)
 
 
 def pool_divisor(layer: Any, sizes: tuple[int, ...], out: tuple[int, ...]) -> Array:
@@ -120,20 +127,18 @@ def pool_divisor(layer: Any, sizes: tuple[int, ...], out: tuple[int, ...]) -> Ar
 
 def lppool(call: Call) -> Array:
     """p-norm of each window: (sum of |x|^p)^(1/p), as ONNX LpPool."""
-    layer, t, p = call.layer, call.t, call.layer.norm
-    once = (1,) * len(layer.kernel)
-    padded, _, out = _prepare(call, once, 0.0)
-    y = np.zeros((*padded.shape[:2], *out), padded.dtype)
-    work = np.empty_like(y)
-    for tap in taps(layer.kernel):
-        read = padded[_at(tap_slices(tap, out, layer.stride, once), False)]
+    t, p = call.t, call.layer.norm
+
+    def step(y: Array, read: Array) -> None:
         if p == 2:
-            t.multiply(read, read, out=work)
+            powers = t.multiply(read, read)
         else:
-            t.absolute(read, out=work)
+            powers = t.absolute(read)
             if p != 1:
-                t.power(work, p, out=work)
-        t.add(y, work, out=y)
+                t.power(powers, p, out=powers)
+        t.add(y, powers, out=y)
+
+    y = _Windows(call, 0.0).reduce(0.0, step)
     if p == 1:
         return y
     return t.sqrt(y, out=y) if p == 2 else t.power(y, 1.0 / p, out=y)
