@@ -239,7 +239,7 @@ def parse_shape(given: Any) -> tuple[Any, ...]:
         SpecError: it is none.
     """
     from convcalc.dims import UNKNOWN, symbol
-    from convcalc.spec.builder import check_shape
+    from convcalc.spec.arguments import check_shape
     from convcalc.spec.expression import is_symbol_name
 
     def fail(message: str, start: int = 0, length: int = 1) -> SpecError:
