@@ -52,12 +52,17 @@ if TYPE_CHECKING:
     from convcalc.verify import verify as verify
     from convcalc.verify import verify_random as verify_random
     from convcalc.verify import verify_zoo as verify_zoo
+    from convcalc.verify.dilation import DilationJudgement as DilationJudgement
+    from convcalc.verify.dilation import design_dilations as design_dilations
+    from convcalc.verify.dilation import judge_dilations as judge_dilations
+    from convcalc.verify.dilation import judge_network_dilations as judge_network_dilations
     from convcalc.verify.laws import LawResult as LawResult
     from convcalc.verify.laws import run_laws as run_laws
 
 _HOME = {
     "Check": "convcalc.calculators.check",
     "Comparison": "convcalc.calculators.compare",
+    "DilationJudgement": "convcalc.verify.dilation",
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
@@ -82,8 +87,11 @@ _HOME = {
     "check": "convcalc.calculators.check",
     "check_padding": "convcalc.calculators.padding_check",
     "compare": "convcalc.calculators.compare",
+    "design_dilations": "convcalc.verify.dilation",
     "execute": "convcalc.executor",
     "init_weights": "convcalc.executor",
+    "judge_dilations": "convcalc.verify.dilation",
+    "judge_network_dilations": "convcalc.verify.dilation",
     "load": "convcalc.spec",
     "load_weights": "convcalc.executor",
     "receptive_field": "convcalc.calculators.receptive_field",

@@ -54,6 +54,11 @@ COMMANDS: Final[dict[str, Row]] = {
         "convcalc.cli.variants:variants", "Every way to replace a convolution at the same shapes.", _DESIGN
     ),
     "check": Row("convcalc.cli.check:check", "Hold a network to limits; exit 1 where one fails.", _DESIGN),
+    "dilation": Row(
+        "convcalc.cli.dilation:dilation",
+        "Whether dilated layers leave holes, and rates that leave none.",
+        _SOLVE,
+    ),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE
     ),
