@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, ROWS, SPEC, Common, command
 from convcalc.cli.output import emit
-from convcalc.render.report import VIEWS
+from convcalc.render.report import VIEWS, with_shown
 
 SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, *FORM)
 
@@ -17,7 +17,8 @@ def _show(common: Common, view: str) -> None:
     data = None
     if common.json:
         data = report.to_dict()
-        data["layers"] = [rows[i].to_dict() for i in order]
+        shown = table.records()
+        data["layers"] = [with_shown(rows[i].to_dict(), shown[i]) for i in order]
     emit(table.rows_at(order), common.form, data)
 
 

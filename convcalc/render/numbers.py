@@ -93,13 +93,19 @@ def other(value: Any) -> str:
     return str(value)
 
 
+def part(value: Share) -> float | None:
+    """The part of the whole from 0 to 1, to six decimals; None of nothing and of what is not known."""
+    known = type(value.part) is int and type(value.whole) is int and value.whole
+    return round(value.part / value.whole, 6) if known else None
+
+
 def plain(value: Any) -> str:
     """What CSV holds: every digit, no separators, shapes as ``64x112x112``, nothing for unknown."""
     if value is None or value is UNKNOWN:
         return ""
     if isinstance(value, Share):
-        known = type(value.part) is int and type(value.whole) is int and value.whole
-        return f"{value.part / value.whole:.6f}" if known else ""
+        found = part(value)
+        return "" if found is None else f"{found:.6f}"
     if isinstance(value, (list, tuple)):
         nested = bool(value) and isinstance(value[0], (list, tuple))
         return shapes(value) if nested else shape(value)

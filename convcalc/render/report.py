@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.dims import UNKNOWN
@@ -262,6 +262,14 @@ def _specs(rows: Sequence[LayerReport]) -> list[str]:
             text = texts[key] = format_layer(row.node.layer)
         result.append(text)
     return result
+
+
+def with_shown(row: dict[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as JSON holds it, with what the table shows besides: the layer's text, shares, bytes."""
+    for key, value in shown.items():
+        if key not in row and key not in row["ops"]:
+            row[key] = numbers.part(value) if isinstance(value, numbers.Share) else value
+    return row
 
 
 def _read(counts: Any, key: str) -> Any:

@@ -17,7 +17,7 @@ OPS = ("add", "mul", "cmp", "div", "special")
 COUNTED = {"params", "buffers", "macs", "valid_macs", "flops", "ops", "activations"}
 LAYER_KEYS = COUNTED | {"name", "op", "block", "input_shapes", "output_shape"}
 TOTAL_KEYS = COUNTED | {"param_bytes", "peak_memory_bytes"}
-NETWORKS = ["resnet18", "mobilenet_v2", "inception_v3", "densenet121", "squeezenet1_1"]
+NETWORKS = ["resnet18", "mobilenet_v2", "squeezenet1_1"]
 
 
 def report(spec: str, shape: Any = None, **settings: Any) -> Any:
@@ -205,7 +205,7 @@ def test_it_shows_in_a_terminal(network: Any) -> None:
 
     from rich.console import Console
 
-    for width in (60, 100, 200):
+    for width in (60, 200):
         out = io.StringIO()
         Console(file=out, width=width, force_terminal=False).print(network, crop=False, soft_wrap=True)
         lines = out.getvalue().splitlines()
