@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from convcalc.verify import verify as verify
     from convcalc.verify import verify_random as verify_random
     from convcalc.verify import verify_zoo as verify_zoo
+    from convcalc.verify.coverage import Coverage as Coverage
+    from convcalc.verify.coverage import coverage as coverage
     from convcalc.verify.dilation import DilationJudgement as DilationJudgement
     from convcalc.verify.dilation import design_dilations as design_dilations
     from convcalc.verify.dilation import judge_dilations as judge_dilations
@@ -63,6 +65,7 @@ _HOME = {
     "Check": "convcalc.calculators.check",
     "Comparison": "convcalc.calculators.compare",
     "DilationJudgement": "convcalc.verify.dilation",
+    "Coverage": "convcalc.verify.coverage",
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
@@ -88,6 +91,7 @@ _HOME = {
     "check_padding": "convcalc.calculators.padding_check",
     "compare": "convcalc.calculators.compare",
     "design_dilations": "convcalc.verify.dilation",
+    "coverage": "convcalc.verify.coverage",
     "execute": "convcalc.executor",
     "init_weights": "convcalc.executor",
     "judge_dilations": "convcalc.verify.dilation",

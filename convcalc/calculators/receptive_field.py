@@ -15,6 +15,7 @@ from convcalc.calculators.receptive_field_rows import (
     plain,
 )
 from convcalc.calculators.receptive_field_walk import Misaligned, Walk, context, find_edge
+from convcalc.collector import paused
 from convcalc.dims import UNKNOWN
 from convcalc.graph import Edge, Graph
 from convcalc.layers.reads import ALL
@@ -211,4 +212,5 @@ def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField
     Raises:
         Unreachable: there is no layer ``start``.
     """
-    return ReceptiveField(graph, start)
+    with paused():
+        return ReceptiveField(graph, start)

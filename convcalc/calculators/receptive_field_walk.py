@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 from convcalc.calculators.asked import Unreachable
 from convcalc.calculators.receptive_field_axis import AxisField, compose, hull, least, same, tidy
 from convcalc.dims import Dim, Shape, is_known, is_symbolic
-from convcalc.graph import Edge, Graph
+from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.base import Layer
-from convcalc.layers.reads import Reads
+from convcalc.layers.reads import Reads, Windows
 from convcalc.layers.window import effective
 
 Axes = tuple[AxisField, ...]
@@ -90,6 +90,8 @@ class Walk:
         self.names = tuple(names)
         self.states: dict[Edge, State] = {}
         self.misaligned: list[Misaligned] = []
+        # Repeats share their layers: most windows were asked for before.
+        self._windows: dict[tuple[int, tuple[Shape, ...], int], Windows] = {}
         for number in range(len(graph.nodes)):
             self._visit(number)
 
@@ -111,7 +113,7 @@ class Walk:
             found = []
             for o in outputs:
                 if o == 0 or node.op == "split":
-                    windows = node.layer.reads(shapes, node.outputs, o)
+                    windows = self._read(node, shapes, o)
                     found = [
                         self._through(windows, inputs, source, shapes, node.outputs[o])
                         for source in range(many)
@@ -126,6 +128,16 @@ class Walk:
                     start = list(states[edge])
                     start[self.sources.index(edge)] = _itself(self.graph.shape(edge))
                     states[edge] = start
+
+    def _read(self, node: Node, shapes: tuple[Shape, ...], output: int) -> Windows:
+        key = (id(node.layer), shapes, output)
+        try:
+            found = self._windows.get(key)
+        except TypeError:  # arrays cannot be keys
+            return node.layer.reads(shapes, node.outputs, output)
+        if found is None:
+            found = self._windows[key] = node.layer.reads(shapes, node.outputs, output)
+        return found
 
     def _through(
         self,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcalc.cli.options import FORM, GRAPH, SPEC, Common, command
-from convcalc.cli.output import UsageProblem, emit
+from convcalc.cli.output import UsageProblem, emit, write
 
 if TYPE_CHECKING:
     from convcalc.calculators.receptive_field import ReceptiveField
+    from convcalc.verify.coverage import Coverage
 
 
 def indices(text: str, option: str) -> tuple[int, ...]:
@@ -41,6 +42,24 @@ def rf(
         str | None,
         typer.Option("--at", metavar="Y,X", help="Exact input region of this output position."),
     ] = None,
+    of: Annotated[
+        str | None, typer.Option("--of", metavar="INPUT", help="Only this input, where there are several.")
+    ] = None,
+    covered: Annotated[
+        bool, typer.Option("--coverage", help="Which share of the field contributes, by execution.")
+    ] = False,
+    map: Annotated[bool, typer.Option("--map", help="The same, with a map in text.")] = False,
+    effective: Annotated[
+        bool, typer.Option("--effective", help="The spread of the gradient too (Luo et al. 2016).")
+    ] = False,
+    plot: Annotated[
+        str | None,
+        typer.Option("--plot", metavar="FILE", help="Write a heat map, .png or .svg, with the gradient."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", metavar="N", help="Random weights and inputs behind the gradient.")
+    ] = 2,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the first of them.")] = 0,
 ) -> None:
     """What a pixel sees: receptive field, stride, padding, centre.
 
@@ -49,24 +68,61 @@ def rf(
     """
     import convcalc
 
+    position = None if at is None else indices(at, "--at")
+    if covered or map or effective or plot is not None:
+        if samples < 1 or seed < 0:
+            raise UsageProblem(
+                f"--samples {samples} --seed {seed}", expected="--samples from 1 on, --seed from 0 on"
+            )
+        if plot is not None:
+            from convcalc.render.heatmap import check
+
+            check(plot)
+        count = samples if effective or plot is not None else 0
+        found = convcalc.coverage(
+            common.load(), position, layer=layer, input=of, start=start, samples=count, seed=seed
+        )
+        _coverage(common, found, map, plot)
+        return
     fields = convcalc.receptive_field(common.load(), start=start)
-    if at is not None:
+    if of is not None and of not in {row.input for row in fields.layers}:
+        raise UsageProblem(
+            f"--of {of!r} is no input that is seen",
+            expected=", ".join({row.input: 0 for row in fields.layers}),
+        )
+    if position is not None:
         from convcalc.render.receptive_field import regions_table
 
-        found = fields.at(indices(at, "--at"), layer)
-        data = {"name": fields.name, "regions": [region.to_dict() for region in found]}
-        emit(regions_table(found), common.form, data)
+        regions = [region for region in fields.at(position, layer) if of in (None, region.input)]
+        data = {"name": fields.name, "regions": [region.to_dict() for region in regions]}
+        emit(regions_table(regions), common.form, data)
         return
-    _layers(common, fields, layer)
+    _layers(common, fields, layer, of)
 
 
-def _layers(common: Common, fields: ReceptiveField, layer: str | None) -> None:
+def _coverage(common: Common, found: Coverage, map: bool, plot: str | None) -> None:
+    from convcalc.render.coverage import coverage_table, text_maps
+
+    if plot is not None:
+        from convcalc.render.heatmap import draw
+
+        draw(found, plot)
+    data = {"name": common.spec, "regions": [found.to_dict(maps=map)]} if common.json else None
+    table = coverage_table(found)
+    if plot is not None:
+        table.facts = (*table.facts, ("plot", plot))
+    emit(table, common.form, data)
+    if map and common.form == "table":
+        write("\n" + text_maps(found))
+
+
+def _layers(common: Common, fields: ReceptiveField, layer: str | None, of: str | None) -> None:
     from convcalc.render.receptive_field import fields_table
 
-    rows = None if layer is None else fields.of(layer)
+    rows = fields.layers if layer is None else fields.of(layer)
+    rows = [row for row in rows if of in (None, row.input)]
     data = None
     if common.json:
         data = fields.to_dict()
-        if rows is not None:
-            data["layers"] = [row.to_dict() for row in rows]
+        data["layers"] = [row.to_dict() for row in rows]
     emit(fields_table(fields, rows), common.form, data)

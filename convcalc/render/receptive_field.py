@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import UNKNOWN, is_symbolic
 from convcalc.render import numbers
@@ -88,7 +88,7 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
         columns.pop()
         lines = [line[:-1] for line in lines]
     facts = [fact for item in fields.ranges for fact in _range(item, len(fields.ranges) > 1)]
-    notes = [f"Misaligned: {item}" for item in fields.misaligned]
+    notes = misaligned_notes(fields)
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
     if varies:
@@ -96,6 +96,27 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     if not lines:
         notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
     return Table(columns, lines, facts=facts, notes=notes)
+
+
+SHOWN: Final = 6
+"""Misaligned places that are told one by one."""
+
+
+def misaligned_notes(fields: ReceptiveField) -> list[str]:
+    """Where branches are misaligned, axes of one place together."""
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for item in fields.misaligned:
+        key = (item.layer, item.branches, item.input, item.by, item.at_end)
+        places.setdefault(key, []).append(item.axis)
+    notes = []
+    for (layer, branches, _, by, end), axes in list(places.items())[:SHOWN]:
+        pixels = f"{by} pixel" if by == 1 else f"{by} pixels"
+        many = f"by {pixels}" if end is None else f"by {pixels} at the first output and {end} at the last"
+        where = f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+        notes.append(f"Misaligned in {layer}: {branches[0]} and {branches[1]}, {many}, on {where}.")
+    if len(places) > SHOWN:
+        notes.append(f"Misaligned in {len(places) - SHOWN} more places; --json lists them.")
+    return notes
 
 
 def _range(item: InputRange, several: bool) -> list[tuple[str, str]]:
