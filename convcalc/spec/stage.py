@@ -252,7 +252,7 @@ def parse_stages(
                 stages.append(stage)
             elif head.end() < right and text.value[head.end()] == "(":
                 stages.extend(calls.parse_call(text, left, right, known))
-            elif name in calls.FRAMEWORK and head.end() == right:
+            elif head.end() == right and calls.is_class(name):
                 raise fault(text, left, right, f"{name} is a call", f"{name}(...)")
             else:
                 stages.append(_parse_line(text, left, head.end(), right, known))
@@ -280,9 +280,9 @@ def new_stage(name: str, text: Text, start: int, end: int, name_end: int, known:
         return stage
     if library.has_block(name):
         return Stage("block", name, text, start, end)
-    from convcalc.spec.calls import FRAMEWORK
+    from convcalc.spec.frameworks import CLASSES
 
-    nearest = nearest_name(name, [*layers.OPS, *layers.ALIASES, *known, *library.block_names(), *FRAMEWORK])
+    nearest = nearest_name(name, [*layers.OPS, *layers.ALIASES, *known, *library.block_names(), *CLASSES])
     raise fault(
         text,
         start,
