@@ -110,7 +110,7 @@ def misaligned_notes(fields: ReceptiveField) -> list[str]:
         places.setdefault(key, []).append(item.axis)
     notes = []
     for (layer, branches, _, by, end), axes in list(places.items())[:SHOWN]:
-        pixels = f"{by} pixel" if by == 1 else f"{by} pixels"
+        pixels = f"{by} pixel" if by <= 1 else f"{by} pixels"
         many = f"by {pixels}" if end is None else f"by {pixels} at the first output and {end} at the last"
         where = f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
         notes.append(f"Misaligned in {layer}: {branches[0]} and {branches[1]}, {many}, on {where}.")
@@ -145,10 +145,9 @@ def regions_table(found: Sequence[PositionField]) -> Table:
         for axis_number, axis in enumerate(region.axes):
             read = "nothing" if axis.read is None else f"{axis.read[0]} to {axis.read[1]}"
             field = "all" if axis.everything else axis.length
-            lines.append(
-                (region.input, axis_number, axis.size, axis.first, axis.last, field)
-                + (read, axis.count, axis.before, axis.after)
-            )
+            padding = (axis.before, axis.after)
+            where = (region.input, axis_number, axis.size, axis.first, axis.last, field)
+            lines.append((*where, read, axis.count, *padding))
     facts = []
     for region in found:
         name = "padding" if len(found) == 1 else f"padding in {region.input}"
