@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from convcalc.calculators.check import check as check
     from convcalc.calculators.compare import Comparison as Comparison
     from convcalc.calculators.compare import compare as compare
+    from convcalc.calculators.fit import Fit as Fit
+    from convcalc.calculators.fit import fit as fit
     from convcalc.calculators.padding import PaddingSolution as PaddingSolution
     from convcalc.calculators.padding import solve_padding as solve_padding
     from convcalc.calculators.padding_check import PaddingReport as PaddingReport
@@ -69,6 +71,7 @@ _HOME = {
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
+    "Fit": "convcalc.calculators.fit",
     "Graph": "convcalc.graph",
     "LawResult": "convcalc.verify.laws",
     "MemoryLimitError": "convcalc.executor",
@@ -93,6 +96,7 @@ _HOME = {
     "design_dilations": "convcalc.verify.dilation",
     "coverage": "convcalc.verify.coverage",
     "execute": "convcalc.executor",
+    "fit": "convcalc.calculators.fit",
     "init_weights": "convcalc.executor",
     "judge_dilations": "convcalc.verify.dilation",
     "judge_network_dilations": "convcalc.verify.dilation",

@@ -59,6 +59,7 @@ COMMANDS: Final[dict[str, Row]] = {
         "Whether dilated layers leave holes, and rates that leave none.",
         _SOLVE,
     ),
+    "fit": Row("convcalc.cli.fit:fit", "The largest width or resolution within limits.", _DESIGN),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE
     ),
