@@ -113,7 +113,7 @@ def detail_table(result: LawResult) -> Table:
 
 
 def _is_fact(key: str, value: Any) -> bool:
-    return key not in ("checks", "counterexamples", "disagreements", "note", "error") and value is not None
+    return key not in ("checks", "counterexamples", "disagreements", "note", "error", "ranks") and value is not None
 
 
 def _plain(value: Any) -> str:

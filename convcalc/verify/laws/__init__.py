@@ -21,7 +21,7 @@ _MODULES: Final = {
     "transposition": (10, 11, 12, 13),
     "moving": (14, 15),
     "upsampling": (16, 17),
-    "fields": (19,),
+    "fields": (18, 19),
 }
 NUMBERS: Final = tuple(number for numbers in _MODULES.values() for number in numbers)
 
@@ -39,7 +39,8 @@ class LawResult:
         counterexample: which conditions were broken.
         counterexample_fails: whether every broken condition was noticed, as it must be.
         details: the findings by comparison under ``checks``, those of the counterexamples under
-            ``counterexamples``, and whatever else the law lists.
+            ``counterexamples``, the numbers of spatial axes under ``ranks``, and whatever else the
+            law lists.
         seconds: how long it took.
     """
 
@@ -126,6 +127,7 @@ def _judge(item: Law, seed: int) -> LawResult:
     except Exception as error:
         details["error"] = f"{type(error).__name__}: {error}"
     details["checks"] = [finding.to_dict() for finding in trial.findings]
+    details["ranks"] = sorted(trial.ranks)
     details.update(trial.extra)
     broken = {}
     for number, (text, check) in enumerate(item.counterexamples.items(), 1):

@@ -8,6 +8,7 @@ from math import gcd
 
 import numpy as np
 
+from convcalc.calculators.dilation import criterion
 from convcalc.dims import symbol
 from convcalc.executor import count, taint
 from convcalc.spec import load
@@ -88,16 +89,18 @@ def holes(rates: Sequence[int], rank: int = 1) -> int:
     return int(np.count_nonzero(~taint(graph, [(0,) * rank])[0]))
 
 
-def second_distance(rates: Sequence[int]) -> int:
-    """M2, the largest distance between non-zero taps after all layers but the first.
+def gapless(rates: Sequence[int]) -> bool:
+    """Whether ascending rates never exceed the field of those before them: the exact condition.
 
-    Wang et al. 2018, section 3.2: ``M_i = max(M_{i+1} - 2 r_i, M_{i+1} - 2 (M_{i+1} - r_i), r_i)``
-    with ``M_n = r_n``; the design goal is ``M2 <= K``.
+    Layers whose field has no holes are copies of that field set ``r`` apart by the next one (Brown
+    1961, on complete sequences); the order of the layers does not matter.
     """
-    distance = rates[-1]
-    for r in reversed(rates[1:-1]):
-        distance = max(distance - 2 * r, 2 * r - distance, r)
-    return distance
+    field = 1
+    for r in sorted(rates):
+        if r > field:
+            return False
+        field += 2 * r
+    return True
 
 
 def _common_factor(t: Trial, rates: Sequence[int], rank: int = 1) -> None:
@@ -115,16 +118,20 @@ def _criterion(t: Trial, rates: Sequence[int], rank: int = 1) -> None:
 )
 def hybrid(t: Trial) -> None:
     """See the statement; every disagreement is listed in the details."""
-    t.count("M2 of the published [1, 2, 5]", second_distance((1, 2, 5)), 2)
-    t.count("M2 of the published [1, 2, 9]", second_distance((1, 2, 9)), 5)
+    for known, published in (((1, 2, 5), 2), ((1, 2, 9), 5)):
+        found = criterion((3, 3, 3), known).distances[-1].value
+        t.count("M2 of the published [1, 2, 5] and [1, 2, 9]", found, published)
     passes, refuses = [], []
     for rates in product(range(1, LARGEST + 1), repeat=3):
         t.cases += 1
-        left, met = holes(rates), second_distance(rates) <= 3
+        left, met = holes(rates), bool(criterion((3, 3, 3), rates).no_holes)
         if gcd(*rates) > 1:
             t.true("rates with a common factor leave holes", left)
         if met and rates[0] == 1:
             t.count("rates from 1 on with M2 <= K leave none", left, 0)
+        t.count(
+            "no holes, exactly where no ascending rate exceeds the field before it", left == 0, gapless(rates)
+        )
         if met and left:
             passes.append([*rates])
         elif not met and not left:

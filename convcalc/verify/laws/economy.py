@@ -62,7 +62,9 @@ def bottleneck(t: Trial) -> None:
         t.count("parameters of the classic residual", params(classic), by_hand)
         t.count("arrays that the classic residual reads", count(classic).total("params"), by_hand)
     c, e = symbol("C"), symbol("T")
-    inverted = load("inverted_residual(C, expand=T)", input="CxHxW")
+    # Above 1, or there is no expansion.
+    inverted = load("inverted_residual(C, expand=T+1)", input="CxHxW")
+    e = e + 1
     t.symbolic("parameters of the inverted residual", params(inverted), 2 * e * c**2 + 13 * e * c + 2 * c)
     classic = load("inputs: {x: [4*C, H, W]}\nlayers: ['bottleneck(C)']")
     t.symbolic("parameters of the classic residual", params(classic), 17 * c**2 + 12 * c)

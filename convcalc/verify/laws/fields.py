@@ -7,9 +7,115 @@ from typing import Any
 
 import numpy as np
 
+from convcalc.calculators.receptive_field import receptive_field
 from convcalc.executor import taint
 from convcalc.graph import Graph
-from convcalc.verify.laws.base import Array, Case, Trial, built, drawn, law, run, seen
+from convcalc.spec import load
+from convcalc.verify.laws.base import Array, Case, Trial, built, by, drawn, law, run, seen
+
+SIZES = {1: 120, 2: 40, 3: 18}
+"""Sides of the inputs of law 18, by rank: room for positions whose field no end cuts."""
+
+CONTEXT = (1, 1, 2, 4, 8, 16, 1)
+"""Dilations of the context module (Yu & Koltun 2016, Table 1); its fields are 3, 5, 9, 17, 33, 65, 67."""
+
+
+def _stage(case: Case) -> str:
+    """A random layer with a window: strided, dilated, pooled, transposed or resized."""
+    k, s, d = case.whole(1, 3), case.whole(1, 2), case.whole(1, 2)
+    low, high = case.whole(0, d * (k - 1)), case.whole(0, d * (k - 1))
+    kinds = (
+        f"conv 1 k{k} s{s} d{d} p={low}:{high}",
+        f"maxpool k{k + 1} s{s}",
+        f"avgpool k{s} s{s}",
+        f"convT 1 k{k + 1} s{s} p={case.whole(0, k // 2)} op={case.whole(0, s - 1)}",
+        f"upsample scale=2 mode={('nearest', 'linear', 'cubic')[case.whole(0, 2)]}",
+    )
+    return kinds[case.whole(0, len(kinds) - 1)]
+
+
+def _branches(case: Case, dilation: int = 2) -> str:
+    """Two ways that keep the size and see different parts, joined."""
+    k = 2 * case.whole(0, 1) + 1
+    ways = f"a: [conv 1 k3 d{dilation} p={dilation}], b: [conv 1 k{k} p={k // 2}, relu]"
+    return f"{{branches: {{{ways}}}, merge: add}}"
+
+
+def _network(case: Case, stages: Sequence[str]) -> Graph:
+    body = "".join(f"  - {stage}\n" for stage in stages)
+    return load(f"input: {by((1, *(SIZES[case.rank],) * case.rank))}\nlayers:\n{body}")
+
+
+def _agree(t: Trial, case: Case, claimed: Graph, executed: Graph) -> None:
+    """What the recursion claims of one graph against what tainting shows of another, away from the ends.
+
+    Compared are first and last input index that an output sees, of every output in the middle third
+    whose field lies inside the input.
+    """
+    stated = receptive_field(claimed).output
+    assert stated is not None
+    n = SIZES[case.rank]
+    outputs = executed.nodes[executed.outputs[0].node].outputs[0][1:]
+    for axis in range(case.rank):
+        marks = taint(executed, axis=axis)
+        first, last = [], []
+        for j in range(outputs[axis] // 3, outputs[axis] - outputs[axis] // 3):
+            where = stated.axes[axis].run(j)
+            found = np.flatnonzero(marks[j])
+            if where is None or where[0] < 0 or where[0] + where[1] > n or not found.size:
+                continue
+            first.append((where[0], where[0] + where[1] - 1))
+            last.append((int(found[0]), int(found[-1])))
+        if first:
+            t.count("fields by recursion are fields by tainting", first, last)
+
+
+@law(
+    18,
+    "Receptive fields by recursion equal receptive fields by tainting, through strides, dilation, transposed "
+    "convolution, interpolation and branches.",
+)
+def recursion(t: Trial) -> None:
+    """See the statement."""
+    for case in t.draw(16, ranks=(1,)):
+        stages = [_stage(case) for _ in range(case.whole(2, 4))]
+        stages.insert(case.whole(0, len(stages)), _branches(case))
+        graph = _network(case, stages)
+        _agree(t, case, graph, graph)
+    for case in t.draw(4, ranks=(2, 3)):
+        graph = _network(case, [_stage(case), _branches(case, 1), _stage(case)])
+        _agree(t, case, graph, graph)
+    stages, fields = [], []
+    for dilation in CONTEXT:
+        stages.append(f"conv 1 k3 d{dilation} p={dilation}")
+        graph = built(" | ".join(stages), 1, 150)
+        stated = receptive_field(graph).output
+        assert stated is not None
+        fields.append(stated.axes[0].size)
+        t.count("the context module's fields, by recursion and by tainting", fields[-1:], seen(graph, 1, 150))
+    t.count("and as published", fields, [3, 5, 9, 17, 33, 65, 67])
+
+
+@recursion.broken("the recursion is told another dilation")
+def _(t: Trial) -> None:
+    for case in t.draw(1):
+        told, real = (_network(case, [f"conv 1 k3 d{d} p={d}", "conv 1 k3 s2 p1"]) for d in (1, 2))
+        _agree(t, case, told, real)
+
+
+@recursion.broken("the recursion is told one branch of two")
+def _(t: Trial) -> None:
+    for case in t.draw(1):
+        told = _network(case, ["conv 1 k1", "maxpool k2 s2"])
+        real = _network(case, [_branches(case), "maxpool k2 s2"])
+        _agree(t, case, told, real)
+
+
+@recursion.broken("a transposed convolution is taken for a convolution of the same kernel and padding")
+def _(t: Trial) -> None:
+    for case in t.draw(1):
+        told, real = (_network(case, [f"{op} 1 k4 p1", "maxpool k2 s2"]) for op in ("conv", "convT"))
+        _agree(t, case, told, real)
 
 
 def reads(graph: Graph, axis: int, margin: int) -> Array:
@@ -114,4 +220,4 @@ def _(t: Trial) -> None:
         _vanishes(t, case, covers=True)
 
 
-LAWS = (vanishing,)
+LAWS = (recursion, vanishing)

@@ -249,6 +249,14 @@ def shuffled(t: Trial) -> None:
         other[:, :width] = case.normal(1, width, *size)
         t.equal("without it new values of one group leave the others as they were",
                 run(spec, other, *weights)[:, width:], run(spec, x, *weights)[:, width:], 0.0)  # fmt: skip
+        mixed = built(
+            f"conv {g * width} k3 p1 g={g} | shuffle groups={g} | conv {g * width} k3 p1 g={g}",
+            g * width,
+            *size,
+        )
+        moved = np.abs(run(mixed, other, *weights) - run(mixed, x, *weights))
+        least = moved.reshape(g, width, -1).max(axis=(1, 2)).min()
+        t.true("with it they change every group", least > 1e-6)
 
 
 @shuffled.broken("shuffle(g) twice, though C is not g^2")

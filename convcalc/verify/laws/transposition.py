@@ -218,8 +218,8 @@ def insertion(t: Trial) -> None:
         t.true("the values do not", np.abs(back - x).max() > 1e-3)
     i, k, p, s = map(symbol, "IKPS")
     forward = load("conv N kK sS pP", input="MxI").nodes[-1].outputs[0][1]
-    again = load("convT N kK sS pP", input=f"Mx{'O'}").nodes[-1].outputs[0][1].subs(symbol("O"), forward)
-    t.symbolic("the size comes back at stride 1", again.subs(s, 1), i)
+    again = load("convT N kK sS pP", input=f"Mx{'O'}").nodes[-1].outputs[0][1].subs({symbol("O"): forward})
+    t.symbolic("the size comes back at stride 1", again.subs({s: 1}), i)
     remainder = (i + 2 * p - k) - s * ((i + 2 * p - k) // s)
     t.symbolic("and at any stride with output padding (i + 2p - k) mod s", again + remainder, i)
 
