@@ -64,7 +64,10 @@ def check(
     min_rf: MinField = None,
     limit: Limits = None,
 ) -> None:
-    """Hold a network to limits, given here or as `budget:` in its document; exit 1 where one fails."""
+    """Hold a network to limits; exit 1 where one fails.
+
+    Limits are given here, or as `budget:` in the document.
+    """
     import convcalc
     from convcalc.render.check import table
 

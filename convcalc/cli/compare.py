@@ -30,7 +30,10 @@ def compare(
         ),
     ] = None,
 ) -> None:
-    """Networks side by side: values, differences, ratios; --set 2:NAME=VALUE is for the second only."""
+    """Networks side by side: costs, differences, ratios.
+
+    --set 2:NAME=VALUE and --input 2:CxHxW are for the second of them only.
+    """
     import convcalc
     from convcalc.render.compare import layers_table, table
 

@@ -44,7 +44,11 @@ def fit(
     min_rf: MinField = None,
     limit: Limits = None,
 ) -> None:
-    """The largest value of a variable whose network stays within limits; exit 1 where none does."""
+    """The largest width or resolution within limits.
+
+    The answer stands between the next smaller and the next larger network. The exit code is 1 where
+    nothing in the range fits.
+    """
     import convcalc
     from convcalc.render.fit import table
 

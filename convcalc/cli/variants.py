@@ -26,7 +26,11 @@ def variants(
         int, typer.Option("--reduce", metavar="N", help="What a bottleneck divides the channels by.")
     ] = 4,
 ) -> None:
-    """Every way to replace a convolution at the same shapes, with its cost and source."""
+    """Every way to replace a convolution at the same shapes.
+
+    Each row is a spec with its cost, its ratio to the layer given, what an output sees, and where it
+    was proposed.
+    """
     import convcalc
     from convcalc.render import variants as render
 
