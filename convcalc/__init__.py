@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from convcalc.calculators.padding_check import check_padding as check_padding
     from convcalc.calculators.receptive_field import ReceptiveField as ReceptiveField
     from convcalc.calculators.receptive_field import receptive_field as receptive_field
+    from convcalc.calculators.transposed_check import check_transposed as check_transposed
     from convcalc.calculators.variants import Variants as Variants
     from convcalc.calculators.variants import variants as variants
     from convcalc.dims import DimensionError as DimensionError
@@ -62,12 +63,14 @@ if TYPE_CHECKING:
     from convcalc.verify.dilation import judge_network_dilations as judge_network_dilations
     from convcalc.verify.laws import LawResult as LawResult
     from convcalc.verify.laws import run_laws as run_laws
+    from convcalc.verify.transposed import TransposedSolution as TransposedSolution
+    from convcalc.verify.transposed import solve_transposed as solve_transposed
 
 _HOME = {
     "Check": "convcalc.calculators.check",
     "Comparison": "convcalc.calculators.compare",
-    "DilationJudgement": "convcalc.verify.dilation",
     "Coverage": "convcalc.verify.coverage",
+    "DilationJudgement": "convcalc.verify.dilation",
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
@@ -84,6 +87,7 @@ _HOME = {
     "Report": "convcalc.api",
     "Run": "convcalc.executor.trace",
     "SpecError": "convcalc.spec.errors",
+    "TransposedSolution": "convcalc.verify.transposed",
     "Unreachable": "convcalc.calculators.asked",
     "Variants": "convcalc.calculators.variants",
     "Verification": "convcalc.verify",
@@ -92,9 +96,10 @@ _HOME = {
     "analyze": "convcalc.api",
     "check": "convcalc.calculators.check",
     "check_padding": "convcalc.calculators.padding_check",
+    "check_transposed": "convcalc.calculators.transposed_check",
     "compare": "convcalc.calculators.compare",
-    "design_dilations": "convcalc.verify.dilation",
     "coverage": "convcalc.verify.coverage",
+    "design_dilations": "convcalc.verify.dilation",
     "execute": "convcalc.executor",
     "fit": "convcalc.calculators.fit",
     "init_weights": "convcalc.executor",
@@ -106,6 +111,7 @@ _HOME = {
     "run": "convcalc.executor.trace",
     "run_laws": "convcalc.verify.laws",
     "solve_padding": "convcalc.calculators.padding",
+    "solve_transposed": "convcalc.verify.transposed",
     "symbol": "convcalc.dims",
     "variants": "convcalc.calculators.variants",
     "verify": "convcalc.verify",

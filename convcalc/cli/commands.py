@@ -60,6 +60,11 @@ COMMANDS: Final[dict[str, Row]] = {
         _SOLVE,
     ),
     "fit": Row("convcalc.cli.fit:fit", "The largest width or resolution within limits.", _DESIGN),
+    "transposed": Row(
+        "convcalc.cli.transposed:transposed",
+        "Transposed convolutions between two sizes, their overlap and costs.",
+        _SOLVE,
+    ),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE
     ),
