@@ -41,7 +41,10 @@ def _statistics(elements: Dim, groups: Dim, weight: bool, bias: bool) -> Ops:
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm(Layer):
-    """Batch normalisation with stored statistics (Ioffe & Szegedy 2015)."""
+    """Batch normalisation with stored statistics (Ioffe & Szegedy 2015).
+
+    With ``track=false`` nothing is stored, and every channel computes its statistics.
+    """
 
     channels: Dim
     affine: bool
@@ -74,7 +77,9 @@ class BatchNorm(Layer):
         return {"running_mean": (self.channels,), "running_var": (self.channels,)} if self.track else {}
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One multiplication and one addition an element."""
+        """One multiplication and one addition an element; without stored statistics, theirs."""
+        if not self.track:
+            return _statistics(prod(outputs[0]), self.channels, self.affine, self.affine and self.bias)
         return Ops(add=1, mul=1).times(prod(outputs[0]))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:

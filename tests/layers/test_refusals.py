@@ -347,6 +347,14 @@ def test_layers_of_every_rank(line: str) -> None:
         assert [n.layer for n in again.nodes] == [n.layer for n in graph.nodes]
 
 
+@pytest.mark.parametrize("line", REACHABLE)
+def test_execution_agrees(line: str) -> None:
+    """Shapes, parameters, MACs and operations of each, by running it."""
+    rank = max(r for r in REACHABLE[line] if r < 3 or len(REACHABLE[line]) == 1)
+    found = convcalc.verify(convcalc.load(line, input=(4, *(8,) * rank)))
+    assert found.ok, str(found)
+
+
 def test_every_layer_is_in_the_table() -> None:
     from convcalc.layers import names
 

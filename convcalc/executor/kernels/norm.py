@@ -19,16 +19,14 @@ def batchnorm(call: Call) -> Array:
     The folding is over parameters alone and is done once for a whole input, so it is not counted.
     Without running statistics (``track`` off) those of the batch are taken, as PyTorch does.
     """
-    layer, t, x = call.layer, call.t, call.x
+    layer, x = call.layer, call.x
     check_channels(x, layer.channels)
-    if layer.track:
-        factor = 1.0 / np.sqrt(call.params["running_var"].astype(np.float64) + layer.eps)
-        term = -call.params["running_mean"] * factor
-    else:
+    if not layer.track:
         grouped = np.moveaxis(x, 1, 0).reshape(1, x.shape[1], -1)
         moved = _normalise(call, grouped).reshape(x.shape[1], len(x), *x.shape[2:])
-        x = np.ascontiguousarray(np.moveaxis(moved, 0, 1))
-        factor, term = np.ones(x.shape[1]), np.zeros(x.shape[1])
+        return _affine(call, np.ascontiguousarray(np.moveaxis(moved, 0, 1)))
+    factor = 1.0 / np.sqrt(call.params["running_var"].astype(np.float64) + layer.eps)
+    term = -call.params["running_mean"] * factor
     if layer.affine:
         weight = call.params["weight"]
         factor, term = factor * weight, term * weight
@@ -36,8 +34,6 @@ def batchnorm(call: Call) -> Array:
             term = term + call.params["bias"]
     if not x.dtype.hasobject:
         factor, term = factor.astype(x.dtype), term.astype(x.dtype)
-    if not layer.track:
-        call = Call(layer, (x,), call.params, t, spare=True)
     return scaled(call, factor, term)
 
 
@@ -89,8 +85,12 @@ def instancenorm(call: Call) -> Array:
 
 
 def _grouped(call: Call, groups: int) -> Array:
-    x, t = call.x, call.t
-    y = _normalise(call, x.reshape(len(x), groups, -1)).reshape(x.shape)
+    x = call.x
+    return _affine(call, _normalise(call, x.reshape(len(x), groups, -1)).reshape(x.shape))
+
+
+def _affine(call: Call, y: Array) -> Array:
+    t = call.t
     if call.layer.affine:
         y = t.multiply(y, per_channel(call.params["weight"], y), out=y)
         if getattr(call.layer, "bias", True):
