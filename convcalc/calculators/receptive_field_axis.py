@@ -17,7 +17,7 @@ from math import gcd, lcm
 from typing import Any, Final
 
 from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
-from convcalc.layers.reads import ONE, Axis, Every, Resample, Rule, Slide, Unstated
+from convcalc.layers.reads import ONE, Axis, Every, Resample, Rule, Slide, Spread, Unstated
 
 LIMIT: Final = 4096
 """Phases that are told apart; beyond, a field is a table of its output's indices."""
@@ -169,6 +169,9 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
         return field if driver == field.driver else _driven(field, driver)
     if isinstance(rule, Every):
         return _over_all(field, read)
+    if isinstance(rule, Spread) and type(rule.stride) is int and rule.stride == 1:
+        turned = (rule.count - 1) * rule.dilation - rule.before
+        rule = Slide(rule.count, 1, rule.dilation, turned)  # the convolution with the kernel turned round
     if isinstance(rule, Slide) and len(field.starts) == 1:
         start = field.starts[0]
         if start is None:
@@ -305,6 +308,9 @@ def hull(fields: list[AxisField], written: Dim) -> AxisField:
 def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisField:
     if len(a.starts) == len(b.starts) == 1 and same(a.advance, b.advance):
         start, other = a.starts[0], b.starts[0]
+        if start is UNKNOWN or other is UNKNOWN:
+            # Padding that depends on a size nobody stated: branches are taken as aligned.
+            return AxisField(driver, (UNKNOWN,), (maximum(a.sizes[0], b.sizes[0]),), a.advance)
         if same(start, other):
             return AxisField(driver, a.starts, (maximum(a.sizes[0], b.sizes[0]),), a.advance)
         low = minimum(start, other)

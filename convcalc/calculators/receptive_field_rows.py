@@ -270,6 +270,6 @@ def plain(value: Any) -> Any:
         return None
     if is_array(value):
         return value.tolist()
-    if is_symbolic(value) and value.is_Integer:
+    if is_symbolic(value) and getattr(value, "is_Integer", False):
         return int(value)
     return str(value)

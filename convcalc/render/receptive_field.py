@@ -93,6 +93,11 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
         notes.append(f"Measured from {fields.start}, in positions of its output.")
     if varies:
         notes.append("A field a..b depends on the phase of the output: the smallest and the largest.")
+    if any(axis.known and axis.local and axis.padding is UNKNOWN for row in chosen for axis in row.axes):
+        notes.append(
+            "Padding depends on the size of the input, which is not stated (--input); "
+            "branches are taken as aligned."
+        )
     if not lines:
         notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
     return Table(columns, lines, facts=facts, notes=notes)
