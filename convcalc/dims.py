@@ -4,7 +4,7 @@ A formula of convcalc is written once, with ``+ - * // %`` and the helpers of th
 The same text then works on four carriers:
 
 * ``int``: the numeric path; neither NumPy nor SymPy is imported for it;
-* SymPy expressions: closed forms;
+* closed forms (:mod:`convcalc.symbols`), which expressions of SymPy become where they are met;
 * NumPy integer arrays: a whole table of cases at once;
 * :data:`UNKNOWN`: a size nobody stated (``convcalc params "conv 3->4 k3"`` knows no height).
   Whatever is computed from it is unknown too, and is reported as unavailable, never as a number.
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 Dim: TypeAlias = Any
-"""``int``, SymPy expression, NumPy integer array or :data:`UNKNOWN`."""
+"""``int``, closed form, NumPy integer array or :data:`UNKNOWN`."""
 
 Shape: TypeAlias = tuple[Dim, ...]
 """Channels, then spatial sizes; no batch. ``(64, 56, 56)`` or, flattened, ``(1000,)``."""
@@ -80,7 +80,10 @@ def is_int(dim: Dim) -> bool:
 
 
 def is_symbolic(dim: Dim) -> bool:
-    """Whether the dimension is a SymPy expression (without importing SymPy)."""
+    """Whether the dimension is a closed form or a condition on one (without importing any)."""
+    symbols = sys.modules.get("convcalc.symbols")
+    if symbols is not None and isinstance(dim, (symbols.Form, symbols.Condition)):
+        return True
     sympy = sys.modules.get("sympy")
     return sympy is not None and isinstance(dim, sympy.Basic)
 
@@ -90,32 +93,57 @@ def is_array(dim: Dim) -> bool:
     return not isinstance(dim, int) and hasattr(dim, "__array__") and not is_symbolic(dim)
 
 
-MAX_OPERATIONS: Final = 16
-"""Most operations of a closed form that stands for one dimension."""
+MAX_SIZE: Final = 200
+"""Most atoms, powers and terms in the closed form of one dimension."""
 
 
 def is_involved(dim: Dim) -> bool:
-    """Whether a closed form has more than :data:`MAX_OPERATIONS` operations.
+    """Whether a closed form is longer than :data:`MAX_SIZE`; nobody could read it."""
+    symbols = sys.modules.get("convcalc.symbols")
+    return symbols is not None and isinstance(dim, symbols.Form) and dim.size > MAX_SIZE
 
-    Costs at most that many steps: what is larger is not walked to its end.
+
+def symbol(name: str, *, whole: bool = True) -> Dim:
+    """A positive symbol, for closed forms.
+
+    Args:
+        name: an identifier.
+        whole: whether it stands for whole numbers only.
+
+    Raises:
+        ValueError: the name is no identifier.
     """
-    if not is_symbolic(dim):
-        return False
-    count, todo = 0, [dim]
-    while todo:
-        args = todo.pop().args
-        count += len(args)
-        if count > MAX_OPERATIONS:
-            return True
-        todo.extend(args)
-    return False
+    from convcalc.symbols import symbol
+
+    return symbol(name, whole)
 
 
-def symbol(name: str) -> Dim:
-    """A positive integer symbol, for closed forms."""
-    import sympy
+def carried(value: Any) -> Dim:
+    """A dimension from outside as convcalc carries it.
 
-    return sympy.Symbol(name, integer=True, positive=True)
+    Expressions of SymPy become closed forms. Integer arrays hold Python integers from then on, so
+    that no count overflows. Everything else is returned as it is.
+
+    Raises:
+        ValueError: an array of what are no whole numbers, or an expression without a closed form.
+    """
+    if type(value) is int:
+        return value
+    if is_symbolic(value):
+        from convcalc.symbols.form import lift
+
+        found = lift(value)
+        if found is NotImplemented:
+            raise ValueError(f"{value} has no closed form here")
+        return found
+    if is_array(value):
+        import numpy as np
+
+        array = np.asarray(value)
+        if array.dtype.kind not in "iuO":
+            raise ValueError(f"an array of {array.dtype} holds no sizes; whole numbers do")
+        return np.frompyfunc(int, 1, 1)(array) if array.ndim else int(array)
+    return value
 
 
 def floor_div(a: Dim, b: Dim) -> Dim:
@@ -128,6 +156,25 @@ def ceil_div(a: Dim, b: Dim) -> Dim:
     return -(-a // b)
 
 
+def rounded(value: Any) -> Dim:
+    """The nearest whole number, halves to the even one, as Python rounds."""
+    if value is UNKNOWN:
+        return UNKNOWN
+    if is_symbolic(value):
+        from convcalc.symbols.form import atom, is_whole, lift, of_atom
+
+        value = lift(value)
+        return value if is_whole(value) else of_atom(atom("call", (value,), True, rounded))
+    if is_array(value):
+        import numpy as np
+
+        return np.frompyfunc(round, 1, 1)(value)
+    return round(value)
+
+
+rounded.label = "round"  # type: ignore[attr-defined]
+
+
 def maximum(a: Dim, b: Dim) -> Dim:
     """The larger of two dimensions, on every carrier."""
     if type(a) is int and type(b) is int:
@@ -135,14 +182,24 @@ def maximum(a: Dim, b: Dim) -> Dim:
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if is_symbolic(a) or is_symbolic(b):
-        import sympy
+        from convcalc.symbols import extremes
 
-        return sympy.Max(a, b)
+        return extremes.maximum(a, b)
     if is_array(a) or is_array(b):
         import numpy as np
 
         return np.maximum(a, b)
     return max(a, b)
+
+
+def maximum_of(dims: Iterable[Dim]) -> Dim:
+    """The largest of many numbers and closed forms; unknown where too many stay undecided to be read."""
+    from convcalc.symbols import extremes
+
+    try:
+        return extremes.maximum(*dict.fromkeys(dims))
+    except DimensionError:
+        return UNKNOWN
 
 
 def minimum(a: Dim, b: Dim) -> Dim:
@@ -152,14 +209,24 @@ def minimum(a: Dim, b: Dim) -> Dim:
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if is_symbolic(a) or is_symbolic(b):
-        import sympy
+        from convcalc.symbols import extremes
 
-        return sympy.Min(a, b)
+        return extremes.minimum(a, b)
     if is_array(a) or is_array(b):
         import numpy as np
 
         return np.minimum(a, b)
     return min(a, b)
+
+
+def largest(dim: Dim) -> Any:
+    """The largest value of a number, or what a closed form is certain not to exceed; None if nothing is."""
+    if is_symbolic(dim):
+        from convcalc.symbols import bounds
+
+        found = bounds.upper(dim)
+        return None if found is None else floor_div(found, 1)
+    return dim
 
 
 def prod(dims: Iterable[Dim]) -> Dim:
@@ -181,9 +248,8 @@ def total(dims: Iterable[Dim]) -> Dim:
 def require(condition: Any, message: str, *, field: str | None = None, hint: str | None = None) -> None:
     """Raise :class:`DimensionError` unless the condition holds.
 
-    Unknown conditions pass. A symbolic condition that SymPy cannot decide passes too and is
-    collected as a constraint of the spec (see :class:`collect_constraints`); arrays must hold
-    everywhere.
+    Unknown conditions pass. A condition on symbols that is not certain passes too and is collected
+    as a constraint of the spec (see :class:`collecting`); arrays must hold everywhere.
     """
     if condition is True:
         return
@@ -192,12 +258,8 @@ def require(condition: Any, message: str, *, field: str | None = None, hint: str
     if condition is UNKNOWN:
         return
     if is_symbolic(condition):
-        if condition == True:  # noqa: E712  (SymPy's own true)
-            return
-        if condition == False:  # noqa: E712
-            raise DimensionError(message, field=field, hint=hint)
-        if _constraints is not None:
-            _constraints.append(condition)
+        if _collected is not None:
+            _collected[condition] = None
         return
     if hasattr(condition, "all"):
         condition = bool(condition.all())
@@ -205,7 +267,38 @@ def require(condition: Any, message: str, *, field: str | None = None, hint: str
         raise DimensionError(message, field=field, hint=hint)
 
 
-_constraints: list[Any] | None = None
+_collected: dict[Any, None] | None = None
+
+
+class collecting:  # noqa: N801  (reads as a statement: with collecting() as found)
+    """Collects the conditions on symbols that :func:`require` met: ``with collecting() as found``.
+
+    ``found`` is a mapping whose keys are the conditions, in the order in which they were met.
+    """
+
+    def __enter__(self) -> dict[Any, None]:
+        global _collected
+        self.outer = _collected
+        self.found: dict[Any, None] = {}
+        _collected = self.found
+        return self.found
+
+    def __exit__(self, *_: object) -> None:
+        global _collected
+        _collected = self.outer
+        if self.outer is not None:
+            self.outer.update(self.found)
+
+
+def is_whole(dim: Dim) -> Any:
+    """Whether a dimension is a whole number, as something :func:`require` accepts."""
+    if type(dim) is int or dim is UNKNOWN:
+        return True
+    if is_symbolic(dim):
+        from convcalc.symbols import conditions
+
+        return conditions.whole(dim)
+    return dim % 1 == 0
 
 
 def equal(a: Dim, b: Dim) -> Any:
@@ -215,34 +308,91 @@ def equal(a: Dim, b: Dim) -> Any:
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if is_symbolic(a) or is_symbolic(b):
-        import sympy
+        from convcalc.symbols import conditions
 
-        return sympy.Eq(a, b)
+        return conditions.equal(a, b)
     return a == b
 
 
 def divides(divisor: Dim, number: Dim) -> Any:
     """Whether ``divisor`` divides ``number``, as something :func:`require` accepts."""
+    if is_symbolic(divisor) or is_symbolic(number):
+        if divisor is UNKNOWN or number is UNKNOWN:
+            return UNKNOWN
+        from convcalc.symbols import conditions
+
+        return conditions.divides(divisor, number)
     return equal(number % divisor, 0)
+
+
+def exact_div(a: Dim, b: Dim) -> Dim:
+    """``a / b`` where :func:`divides` was required: a fraction of symbols instead of a rounded one."""
+    if is_symbolic(a) or is_symbolic(b):
+        return UNKNOWN if a is UNKNOWN or b is UNKNOWN else a / b
+    return a // b
+
+
+def same(one: Shape, other: Shape) -> Any:
+    """Whether two shapes are the same, as something :func:`require` accepts.
+
+    Arrays give an array, closed forms a condition where it depends on the symbols.
+    """
+    if len(one) != len(other):
+        return False
+    result: Any = True
+    for a, b in zip(one, other, strict=True):
+        if a is b:
+            continue
+        found = equal(a, b)
+        if found is False or (is_array(found) and not found.any()):
+            return False
+        if found is UNKNOWN or result is UNKNOWN:
+            result = UNKNOWN
+        elif is_symbolic(found):
+            result = found
+        elif found is not True and not is_symbolic(result):
+            result = found if result is True else result & found
+    return result
+
+
+def known_apart(one: Shape, other: Shape) -> bool:
+    """Whether two shapes are certain to differ (in arrays: somewhere)."""
+    found = same(one, other)
+    return found is False or (is_array(found) and not found.all())
 
 
 def make_divisible(value: Dim, divisor: Dim = 8, least: Dim | None = None) -> Dim:
     """The multiple of ``divisor`` nearest to ``value``, not below ``least`` nor 90% of ``value``.
 
     The channel rounding of MobileNetV2 and its successors: halves go up, ``least`` is the
-    divisor unless given, and one divisor is added where rounding lost more than a tenth.
+    divisor unless given, and one divisor is added where rounding lost more than a tenth. Of a
+    closed form it is the form itself where that is certainly a multiple, and stays unevaluated
+    where it is not.
     """
+    if value is UNKNOWN or divisor is UNKNOWN:
+        return UNKNOWN
+    if is_symbolic(value) or is_symbolic(divisor) or is_symbolic(least):
+        return _make_divisible_of_symbols(value, divisor, least)
     nearest = floor_div(2 * value + divisor, 2 * divisor) * divisor
     nearest = maximum(divisor if least is None else least, nearest)
-    if value is UNKNOWN or nearest is UNKNOWN:
+    if nearest is UNKNOWN:
         return UNKNOWN
     lost = 10 * nearest < 9 * value
     if isinstance(lost, bool):
         return nearest + divisor if lost else nearest
-    if is_symbolic(lost):
-        import sympy
-
-        return sympy.Piecewise((nearest + divisor, lost), (nearest, True))
     import numpy as np
 
     return np.where(lost, nearest + divisor, nearest)
+
+
+make_divisible.least = 1  # type: ignore[attr-defined]  # for bounds of what stays unevaluated
+
+
+def _make_divisible_of_symbols(value: Dim, divisor: Dim, least: Dim | None) -> Dim:
+    from convcalc.symbols.form import atom, is_whole, lift, of_atom
+
+    value, divisor, least = lift(value), lift(divisor), None if least is None else lift(least)
+    if is_whole(value / divisor):
+        return maximum(divisor if least is None else least, value)
+    args = (value, divisor) if least is None else (value, divisor, least)
+    return of_atom(atom("call", args, True, make_divisible))

@@ -18,20 +18,21 @@ PACKAGE = "convcalc"
 ALLOWED: dict[str, frozenset[str]] = {
     room: frozenset(names.split())
     for room, names in {
-        "dims": "",
+        "dims": "symbols",
+        "symbols": "dims",
         "collector": "",
-        "layers": "dims",
-        "graph": "layers dims",
-        "spec": "graph layers dims collector",
+        "layers": "dims symbols",
+        "graph": "layers dims symbols",
+        "spec": "graph layers dims symbols collector",
         "blocks": "",
         "zoo": "",
-        "calculators": "spec graph layers dims collector",
+        "calculators": "spec graph layers dims symbols collector",
         "executor": "graph",
-        "verify": "calculators executor spec graph layers dims",
-        "render": "verify calculators executor spec graph layers dims",
-        "api": "render verify calculators executor spec graph layers dims",
-        "cli": "root api render verify calculators executor spec graph layers dims",
-        "root": "cli api render verify calculators executor spec graph layers dims",
+        "verify": "calculators executor spec graph layers dims symbols",
+        "render": "verify calculators executor spec graph layers dims symbols",
+        "api": "render verify calculators executor spec graph layers dims symbols",
+        "cli": "root api render verify calculators executor spec graph layers dims symbols",
+        "root": "cli api render verify calculators executor spec graph layers dims symbols",
     }.items()
 }
 

@@ -187,18 +187,9 @@ def _line(key: str, reports: tuple[Report, ...], baseline: int) -> Line:
     return Line(
         key,
         values,
-        tuple(_simple(value - whole) for value in values),
+        tuple(value - whole for value in values),
         tuple(ratio(value, whole) for value in values),
     )
-
-
-def _simple(value: Dim) -> Dim:
-    if is_symbolic(value):
-        import sympy
-
-        value = value if value.has(sympy.Max) else sympy.factor(value)
-        return int(value) if value.is_Integer else value
-    return value
 
 
 def _outputs(graph: Graph) -> tuple[Shape, ...]:

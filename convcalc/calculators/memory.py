@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from convcalc.dims import UNKNOWN, Dim, is_symbolic, maximum, prod, total
+from convcalc.dims import UNKNOWN, Dim, is_symbolic, maximum, maximum_of, prod, total
 from convcalc.graph import Graph
 
 DTYPES: Final[dict[str, int]] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
@@ -84,8 +84,9 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
 def peak_memory(graph: Graph, batch: int, item: int) -> tuple[Dim, str]:
     """Largest sum of live tensors in bytes, and the node at which it is reached.
 
-    See :func:`live_bytes` for how long a tensor lives. Of symbols the peak is a maximum over all
-    nodes, reached at no one node; of sizes that nobody stated it is unknown.
+    See :func:`live_bytes` for how long a tensor lives. Of symbols the peak is a maximum over the
+    nodes that no other is certain to exceed, reached at no one node; where those are too many to read,
+    as of sizes that nobody stated, it is unknown.
     """
     _, peaks = live_bytes(graph, batch, item)
     if all(type(p) is int for p in peaks):
@@ -94,12 +95,7 @@ def peak_memory(graph: Graph, batch: int, item: int) -> tuple[Dim, str]:
     if any(p is UNKNOWN for p in peaks):
         return UNKNOWN, ""
     if any(is_symbolic(p) for p in peaks):
-        import sympy
-
-        expanded = {sympy.expand(p) for p in peaks}
-        return (
-            sympy.Max(*expanded, evaluate=len(expanded) <= 12) if len(expanded) > 1 else expanded.pop()
-        ), ""
+        return maximum_of(peaks), ""
     result = peaks[0]
     for peak in peaks[1:]:
         result = maximum(result, peak)

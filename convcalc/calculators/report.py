@@ -247,7 +247,7 @@ def plain(value: Any) -> Any:
     if value is UNKNOWN:
         return None
     if is_symbolic(value):
-        return int(value) if value.is_Integer else str(value)
+        return str(value)
     if is_array(value):
         return value.tolist()
     return int(value) if isinstance(value, int) else str(value)

@@ -11,7 +11,19 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
-from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, is_symbolic, require
+from convcalc.dims import (
+    UNKNOWN,
+    Dim,
+    DimensionError,
+    Shape,
+    carried,
+    equal,
+    is_array,
+    is_involved,
+    is_symbolic,
+    is_whole,
+    require,
+)
 from convcalc.layers.reads import Windows, identity
 
 
@@ -167,7 +179,16 @@ def whole(value: Any, field: str, minimum: int = 1) -> Dim:
             hint="floor(), round() or make_divisible() around the value",
         )
     if value is UNKNOWN or is_symbolic(value) or is_array(value):
+        value = carried(value)
         require(value >= minimum, f"{field} must be at least {minimum}, got {value}", field=field)
+        require(
+            is_whole(value),
+            f"{field} must be a whole number, got {value}",
+            field=field,
+            hint="floor(), round() or make_divisible() around the value",
+        )
+        if is_involved(value):
+            raise DimensionError(f"{field} is a closed form too long to read", field=field, hint="numbers")
         return value
     raise DimensionError(f"{field} must be a whole number, got {value!r}", field=field, hint="a number")
 

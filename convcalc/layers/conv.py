@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, divides, equal, prod, require
+from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill, show, stated, whole
 from convcalc.layers.reads import Slide, Windows, along, groups
 from convcalc.layers.window import output_size, resolve, valid_pairs
@@ -104,7 +104,7 @@ class Conv(Layer):
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight (out, in/groups, kernel...)`` and ``bias (out,)``."""
-        weight = (self.out_channels, self.in_channels // self.groups, *self.kernel)
+        weight = (self.out_channels, exact_div(self.in_channels, self.groups), *self.kernel)
         return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
@@ -112,7 +112,7 @@ class Conv(Layer):
         return prod(outputs[0][1:]) * self._channels() * prod(self.kernel)
 
     def _channels(self) -> Dim:
-        return self.out_channels * (self.in_channels // self.groups)
+        return self.out_channels * (exact_div(self.in_channels, self.groups))
 
     def valid_macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """MACs that read the input; copies that reflect, replicate and circular make count as input."""

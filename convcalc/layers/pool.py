@@ -11,7 +11,10 @@ from convcalc.dims import (
     Dim,
     DimensionError,
     Shape,
+    divides,
     equal,
+    is_array,
+    is_symbolic,
     prod,
     require,
 )
@@ -245,13 +248,35 @@ def adaptive_taps(i: Dim, o: Dim) -> Dim:
         return UNKNOWN
     if type(o) is int and o == 1:
         return i
-    if hasattr(i, "free_symbols") or hasattr(o, "free_symbols"):
-        import sympy
-
-        return i + o - sympy.Function("gcd", integer=True, positive=True)(i, o)
+    if is_symbolic(i) or is_symbolic(o):
+        return i + o - _gcd(i, o)
     import numpy as np
 
     return i + o - np.gcd(i, o)
+
+
+def _gcd(i: Dim, o: Dim) -> Dim:
+    """The greatest common divisor of sizes some of which may be symbols."""
+    if is_array(i) or is_array(o):
+        import numpy as np
+
+        return np.gcd(i, o)
+    if not (is_symbolic(i) or is_symbolic(o)):
+        from math import gcd
+
+        return gcd(i, o)
+    if equal(i, o) is True:
+        return i
+    if divides(o, i) is True:
+        return o
+    if divides(i, o) is True:
+        return i
+    from convcalc.symbols.form import atom, lift, of_atom
+
+    return of_atom(atom("call", (lift(i), lift(o)), True, _gcd))
+
+
+_gcd.label, _gcd.least = "gcd", 1  # type: ignore[attr-defined]
 
 
 class _Adaptive(Layer):

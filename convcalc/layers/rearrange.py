@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, divides, prod, require
+from convcalc.dims import Dim, DimensionError, Shape, divides, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, fill, show, spatial
 from convcalc.layers.conv import divisors
 from convcalc.layers.reads import (
@@ -59,7 +59,7 @@ class PixelShuffle(Layer):
             field="factor",
             hint=f"a multiple of {block} channels",
         )
-        return ((channels // block, *(i * self.factor for i in sizes)),)
+        return ((exact_div(channels, block), *(i * self.factor for i in sizes)),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """One input position, by the phase of the output, from the channels of that phase."""
@@ -108,7 +108,7 @@ class PixelUnshuffle(Layer):
                 field="factor",
                 hint=hint,
             )
-        return ((channels * self.factor ** len(sizes), *(i // self.factor for i in sizes)),)
+        return ((channels * self.factor ** len(sizes), *(exact_div(i, self.factor) for i in sizes)),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """One position of each phase, into the channels of that phase."""
@@ -156,7 +156,7 @@ class Shift(Layer):
         for k in layer.kernel:
             hint = f"{k - 1} or {k + 1}" if type(k) is int else "an odd kernel"
             require(
-                (k % 2) > 0 if type(k) is int else True,
+                divides(2, k - 1),
                 f"a shift kernel must be odd, got {k}",
                 field="kernel",
                 hint=hint,

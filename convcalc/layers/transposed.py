@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, floor_div, maximum, prod, require
+from convcalc.dims import Dim, DimensionError, Shape, exact_div, floor_div, maximum, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill
 from convcalc.layers.conv import check_groups
 from convcalc.layers.reads import Spread, Windows, along, groups
@@ -111,11 +111,11 @@ class ConvTranspose(Layer):
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight (in, out/groups, kernel...)`` and ``bias (out,)``."""
-        weight = (self.in_channels, self.out_channels // self.groups, *self.kernel)
+        weight = (self.in_channels, exact_div(self.out_channels, self.groups), *self.kernel)
         return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
 
     def _channels(self) -> Dim:
-        return self.in_channels * (self.out_channels // self.groups)
+        return self.in_channels * (exact_div(self.out_channels, self.groups))
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``i... * in * out/groups * k...``: input positions, not output positions."""

@@ -7,16 +7,19 @@ padding before and after, output size ``o``. Output position ``j`` meets input p
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from convcalc.dims import (
     UNKNOWN,
     Dim,
     DimensionError,
     ceil_div,
+    divides,
+    exact_div,
     floor_div,
     is_array,
     is_symbolic,
+    largest,
     maximum,
     minimum,
     require,
@@ -115,14 +118,23 @@ def valid_pairs(i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, o: Dim) -> Dim:
     cost does not grow with the input.
     """
     far = (o - 1) * s + (k - 1) * d + 1 - i - before
-    return k * o - _missed(before, k, s, d, o) - _missed(far, k, s, d, o)
+    pairs = k * o - _missed(before, k, s, d, o) - _missed(far, k, s, d, o)
+    if is_symbolic(pairs) and pairs.size > _MOST_TO_READ:
+        from convcalc.symbols.form import atom, lift, of_atom
+
+        return of_atom(atom("call", tuple(map(lift, (i, k, s, d, before, o))), True, valid_pairs))
+    return pairs
+
+
+valid_pairs.label = "pairs"  # type: ignore[attr-defined]
+_MOST_TO_READ: Final = 60
 
 
 def _missed(overhang: Dim, k: Dim, s: Dim, d: Dim, o: Dim) -> Dim:
     """Sum over outputs ``j`` of ``min(k, max(0, ceil((overhang - j*s) / d)))``."""
     if type(overhang) is int and type(k) is int and type(s) is int and type(d) is int and type(o) is int:
         return _missed_int(overhang, k, s, d, o)
-    if UNKNOWN in (overhang, k, s, d, o):
+    if any(n is UNKNOWN for n in (overhang, k, s, d, o)):
         return UNKNOWN
     if any(map(is_array, (overhang, k, s, d, o))):
         import numpy as np
@@ -167,38 +179,65 @@ def _floor_sum(n: int, m: int, a: int, b: int) -> int:
 
 
 def _missed_symbolic(overhang: Dim, k: Dim, s: Dim, d: Dim, o: Dim) -> Dim:
-    """The sum written out where its number of terms is a number, else as a symbolic sum."""
-    import sympy
+    """The sum in closed form.
 
-    bound = _bound(overhang, s)
-    if bound is not None:
-        result: Dim = 0
-        for j in range(bound):
-            taps = ceil_div(maximum(overhang - j * s, 0), d)
-            missed = minimum(taps, k)
-            if is_symbolic(o) or type(o) is not int:
-                missed = missed if _certain(o > j) else missed * sympy.Piecewise((1, o > j), (0, True))
-            elif j >= o:
-                break
-            result = result + missed
-        return result
-    j = sympy.Dummy("j", integer=True, nonnegative=True)
-    term = sympy.Min(k, sympy.ceiling(sympy.Max(overhang - j * s, 0) / d))
-    return sympy.Sum(term, (j, 0, o - 1))
+    Where the overhang has a largest value and the stride is a number, the outputs that may overhang
+    are written out: with ``t_j`` the taps that output ``j`` misses, summation by parts gives ``sum of
+    (t_j - t_(j+1)) * min(o, j + 1)``, which has a term only where the taps change. Otherwise, where
+    the dilation divides the stride, ``ceil((y - j*s)/d)`` is ``ceil(y/d) - j*s/d``, so that the taps
+    fall in an arithmetic series; ``min(k, t) = t - max(0, t - k)`` makes it the difference of two.
+    Where neither holds it stays one function of its numbers.
+    """
+    most = largest(overhang)
+    if most is not None and most <= 0:
+        return 0
+    if type(s) is int and most is not None and -(-most // s) <= _MOST_WRITTEN:
+        found = _written_out(overhang, most, k, s, d, o)
+        if found is not None:
+            return found
+    if divides(d, s) is True:
+        steps = exact_div(s, d)
+        first = ceil_div(overhang, d)
+        return _series(first, steps, o) - _series(first - k, steps, o)
+    from convcalc.symbols.form import atom, lift, of_atom
+
+    return of_atom(atom("call", tuple(map(lift, (overhang, k, s, d, o))), True, _missed))
 
 
-def _certain(condition: Any) -> bool:
-    return bool(condition == True)  # noqa: E712  (SymPy's own true)
+_missed.label = "missed"  # type: ignore[attr-defined]
+_MOST_WRITTEN: Final = 4096
+_MOST_TERMS: Final = 12
 
 
-def _bound(overhang: Dim, s: Dim) -> int | None:
-    """Most outputs that can overhang, where that is a number of at most 64."""
-    if type(s) is not int:
+def _written_out(overhang: Dim, most: int, k: Dim, s: int, d: Dim, o: Dim) -> Dim | None:
+    """The sum by parts; None where it has too many terms to be read."""
+    count = -(-most // s)
+    if type(overhang) is not int and count > _MOST_TERMS:
         return None
-    if type(overhang) is int:
-        terms = max(0, -(-overhang // s))
-        return terms if terms <= 64 else None
-    return None
+    if type(overhang) is int and type(k) is int and type(d) is int and d == 1 and overhang <= k:
+        return _series(overhang, s, o)
+    result: Dim = 0
+    terms = 0
+    taps = _taps(overhang, k, d)
+    for j in range(count):
+        following = _taps(overhang - (j + 1) * s, k, d) if j + 1 < count else 0
+        if type(taps) is not int or type(following) is not int or taps != following:
+            terms += 1
+            if terms > _MOST_TERMS:
+                return None
+            result = result + (taps - following) * minimum(o, j + 1)
+        taps = following
+    return result
+
+
+def _taps(overhang: Dim, k: Dim, d: Dim) -> Dim:
+    return minimum(k, maximum(ceil_div(overhang, d), 0))
+
+
+def _series(first: Dim, step: Dim, o: Dim) -> Dim:
+    """Sum over ``j < o`` of ``max(0, first - j*step)``: the first ``n`` of them are positive."""
+    n = minimum(o, ceil_div(maximum(first, 0), step))
+    return first * n - step * exact_div(n * (n - 1), 2)
 
 
 def checked_padding(before: Dim, after: Dim, extent: Dim, field: str = "padding") -> None:

@@ -147,7 +147,7 @@ def ratio(value: Any) -> str:
     if value is UNKNOWN:
         return "?"
     if is_symbolic(value):
-        return closed_ratio(value) if value.count_ops() <= 60 else "(no simpler form)"
+        return closed_ratio(value) if value.size <= 100 else "(no simpler form)"
     if isinstance(value, Fraction):
         if value == 1:
             return "1"

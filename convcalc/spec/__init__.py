@@ -238,7 +238,7 @@ def parse_shape(given: Any) -> tuple[Any, ...]:
     Raises:
         SpecError: it is none.
     """
-    from convcalc.dims import UNKNOWN, symbol
+    from convcalc.dims import UNKNOWN, carried, symbol
     from convcalc.spec.arguments import check_shape
     from convcalc.spec.expression import is_symbol_name
 
@@ -275,9 +275,11 @@ def parse_shape(given: Any) -> tuple[Any, ...]:
             for size in given if isinstance(given, (tuple, list)) else (given,):
                 if isinstance(size, str):
                     size = int(size) if size.isdigit() else symbol(size)
-                sizes.append(size)
+                sizes.append(carried(size))
         except TypeError:
             raise fail("no shape") from None
+        except ValueError as error:
+            raise fail(str(error)) from None
     try:
         return check_shape(tuple(sizes))
     except ValueError as error:
@@ -285,36 +287,47 @@ def parse_shape(given: Any) -> tuple[Any, ...]:
 
 
 def _variables(given: Mapping[str, Any] | None, document: Document) -> dict[str, Any]:
+    from fractions import Fraction
+
     from convcalc.spec.document import Formula
 
     kinds = {
         name: isinstance(value, Formula) and (value.word is not None or isinstance(value.expr.value, str))
         for name, value, _ in document.vars
     }
+    decimal = {
+        name
+        for name, value, _ in document.vars
+        if isinstance(value, Formula) and type(value.expr.value) is Fraction
+    }
     return {
-        str(name): _setting(str(name), value, kinds.get(str(name), False))
+        str(name): _setting(str(name), value, kinds.get(str(name), False), str(name) not in decimal)
         for name, value in (given or {}).items()
     }
 
 
-def _setting(name: str, value: Any, text: bool) -> Any:
-    """The value of ``--set name=value``; a bare word is a text for a text variable, else a symbol."""
+def _setting(name: str, value: Any, text: bool, whole: bool = True) -> Any:
+    """The value of ``--set name=value``; a bare word is a text for a text variable, else a symbol.
+
+    Such a symbol stands for any positive number where the document writes the variable with a decimal
+    point (``alpha: 1.0``), and for whole numbers otherwise.
+    """
     from fractions import Fraction
 
-    from convcalc.dims import symbol
+    from convcalc.dims import carried, symbol
     from convcalc.spec.expression import ExpressionError, bounded, evaluate, parse
 
     if isinstance(value, float):
         return bounded(Fraction(repr(value)))
     if isinstance(value, list):
-        return tuple(_setting(name, v, text) for v in value)
+        return tuple(_setting(name, v, text, whole) for v in value)
     if not isinstance(value, str):
-        return value
+        return carried(value)
     try:
         expr = parse(value)
         if text and expr.kind == "name":
             return expr.value
-        return evaluate(expr, {n: symbol(n) for n in expr.names()})
+        return evaluate(expr, {n: symbol(n, whole=whole) for n in expr.names()})
     except (ExpressionError, ValueError) as error:
         start, end = getattr(error, "start", 0), getattr(error, "end", len(value))
         raise SpecError(

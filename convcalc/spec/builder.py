@@ -7,7 +7,7 @@ again (in a repeat) share the layer that was made the first time.
 
 from __future__ import annotations
 
-from convcalc.dims import UNKNOWN
+from convcalc.dims import UNKNOWN, collecting
 from convcalc.graph import Edge, Graph
 from convcalc.spec.arguments import check_shape
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
@@ -25,6 +25,15 @@ class Builder(Structures):
         Raises:
             SpecError: with every independent fault found.
         """
+        with collecting() as conditions:
+            graph = self._graph()
+        if conditions:
+            from convcalc.symbols.solve import simplified
+
+            graph.constraints = simplified(conditions)
+        return graph
+
+    def _graph(self) -> Graph:
         root = Scope(None, "")
         root.blocks = self.document.blocks
         self._variables()

@@ -381,7 +381,7 @@ def bounded(value: Any) -> Any:
         if value.bit_length() > MAX_BITS:
             raise OverflowError
     elif dims.is_involved(value):
-        raise ValueError(f"a closed form of more than {dims.MAX_OPERATIONS} operations")
+        raise ValueError("a closed form too long to read: put numbers in place of some symbols")
     return value
 
 
@@ -400,6 +400,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _power(a: Any, b: Any) -> Any:
+    if dims.is_symbolic(a) or dims.is_symbolic(b):
+        return a**b
     if type(b) is int and isinstance(a, (int, Fraction)):
         bits = max(abs(a.numerator), a.denominator).bit_length()
         if abs(b) > MAX_BITS or (bits - 1) * abs(b) > MAX_BITS:
@@ -461,9 +463,7 @@ def _length(value: Any) -> int:
 
 
 def _round(value: Any) -> Any:
-    if dims.is_symbolic(value) or value is dims.UNKNOWN:
-        return dims.floor_div(2 * value + 1, 2)
-    return round(_numeric(value))
+    return dims.rounded(_numeric(value))
 
 
 def _int(value: Any) -> Any:
@@ -595,7 +595,8 @@ def _compare(expr: Expr, values: list[Any]) -> Any:
         if op in ("==", "!="):
             if left is dims.UNKNOWN or right is dims.UNKNOWN:
                 raise UndecidedError("the condition depends on a size that was not given")
-            result = (left == right) is (op == "==")
+            found = dims.equal(left, right) if _is_number(left) and _is_number(right) else left == right
+            result = truth(found) is (op == "==")
         else:
             result = truth(_COMPARE[op](_numeric(left), _numeric(right)))
         if not result:

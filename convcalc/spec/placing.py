@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from convcalc import layers
-from convcalc.dims import UNKNOWN, DimensionError, Shape
+from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.spec.arguments import check_shape, dimension_fault, show_shape, values_of
 from convcalc.spec.errors import SpecError
@@ -154,7 +154,12 @@ class Placing(Wiring):
             values["size"] = self.nodes[found.node].outputs[found.output][1:]
         try:
             layer = cls.create(shapes, values)
-            return layer, layer.output_shapes(shapes)
+            outputs = layer.output_shapes(shapes)
+            if any(is_involved(size) for shape in outputs for size in shape):
+                raise DimensionError(
+                    "a closed form too long to read", hint="numbers in place of some symbols"
+                )
+            return layer, outputs
         except DimensionError as error:
             raise dimension_fault(stage, error) from None
         except RecursionError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from convcalc.dims import UNKNOWN
+from convcalc.dims import UNKNOWN, Shape, equal, is_array, is_symbolic, known_apart, require, same
 from convcalc.graph import Edge
 from convcalc.spec import library
 from convcalc.spec.arguments import show_shape
@@ -161,13 +161,7 @@ class Structures(Placing):
         if not isinstance(end, Edge) or not isinstance(edge, Edge):
             raise item.node.fault("a residual needs one tensor at both ends", "one output")
         ours, theirs = (self.nodes[e.node].outputs[e.output] for e in (end, edge))
-        same: bool | None = ours == theirs
-        if same and UNKNOWN in ours and end != edge:
-            same = None if item.mode in ("project", "auto") else True
-        if same is None:
-            raise item.node.fault(
-                "whether the shortcut fits depends on a size that was not given", "--input CxHxW"
-            )
+        same = self._fits(item, ours, theirs, end == edge)
         short: Flow = edge
         if item.mode == "always" or (item.mode == "project" and not same):
             short = yield self._body(item.shortcut, env, self._child(scope, "shortcut"), edge)
@@ -176,12 +170,40 @@ class Structures(Placing):
         assert item.merge is not None
         if isinstance(short, Edge) and item.merge.name == "add" and not (item.mode == "identity" and same):
             theirs = self.nodes[short.node].outputs[short.output]
-            if ours != theirs and UNKNOWN not in (*ours, *theirs):
+            if known_apart(ours, theirs):
                 raise item.node.fault(
                     f"the residual adds {show_shape(ours)} and {show_shape(theirs)}",
                     "equal shapes; 'residual: auto' drops the shortcut, 'residual: project' projects it",
                 )
         return self._merge(item, [end, short], env, scope)
+
+    def _fits(self, item: Item, ours: Shape, theirs: Shape, one: bool) -> bool:
+        """Whether the shortcut has the shape of the body; of symbols that are undecided, that it has not.
+
+        The symbols must then meet the condition that the shapes differ.
+        """
+        if one:
+            return True
+        chooses = item.mode in ("project", "auto")
+        if all(type(size) is int for size in (*ours, *theirs)):
+            return ours == theirs
+        found = same(ours, theirs)
+        if found is UNKNOWN and chooses:
+            raise item.node.fault(
+                "whether the shortcut fits depends on a size that was not given", "--input CxHxW"
+            )
+        if isinstance(found, bool) or found is UNKNOWN:
+            return found is not False
+        if is_array(found):
+            if not found.all() and chooses:
+                raise item.node.fault("the shortcut fits for some of the sizes only", "sizes alike in this")
+            return bool(found.all())
+        if chooses:
+            for a, b in zip(ours, theirs, strict=True):
+                condition = equal(a, b)
+                if is_symbolic(condition):
+                    require(~condition, "the shortcut fits")
+        return not chooses
 
     def _text(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Step:
         name = stage.name

@@ -1,0 +1,208 @@
+"""What is certain about a closed form for all values of its symbols.
+
+A symbol is at least 1 unless more is assumed (:func:`assuming`). Bounds are safe, not always
+tight: None means that none was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any, Final
+
+from convcalc.symbols.form import Atom, Form, Monomial, is_whole, made, of_atom, replace
+
+_CACHE_SIZE: Final = 50_000
+_DEPTH: Final = 12
+
+_least: dict[str, int] = {}
+_cache: dict[Form, Any] = {}
+
+
+@contextmanager
+def assuming(least: Mapping[str, int]) -> Iterator[None]:
+    """Count with symbols that are not below these values."""
+    global _least, _cache
+    kept = _least, _cache
+    _least, _cache = {**_least, **least}, {}
+    try:
+        yield
+    finally:
+        _least, _cache = kept
+
+
+def lower(value: Any) -> Any:
+    """A number that the value is never below, or None."""
+    return _lower(value, _DEPTH)
+
+
+def upper(value: Any) -> Any:
+    """A number that the value is never above, or None."""
+    found = lower(-value)
+    return None if found is None else -found
+
+
+def _lower(value: Any, depth: int) -> Any:
+    if type(value) is not Form:
+        return value
+    if value in _cache:
+        return _cache[value]
+    found = _search(value, depth) if depth else None
+    if found is not None and is_whole(value):
+        found = ceil(found)
+    if len(_cache) > _CACHE_SIZE:
+        _cache.clear()
+    if depth > 4:
+        _cache[value] = found
+    return found
+
+
+def _search(value: Form, depth: int) -> Any:
+    base: Any = 0
+    rest: Any = value
+    floors = [(m[0][0], c) for m, c in value.terms.items() if len(m) == 1 and _is_floor(m[0])]
+    if len(floors) > 1:
+        base, rest = _paired(rest, floors, depth)
+    extreme = _first(rest, ("max", "min"))
+    if extreme is not None:
+        return _sum(base, _of_extreme(rest, extreme, depth))
+    found = _linear(rest, depth)
+    if found is None and rest is not value:
+        return _linear(value, depth)
+    return _sum(base, found)
+
+
+def _sum(a: Any, b: Any) -> Any:
+    return None if b is None else a + b
+
+
+def _is_floor(power: tuple[Atom, int]) -> bool:
+    return power[0].kind == "floor" and power[1] == 1
+
+
+def _paired(rest: Any, floors: list[tuple[Atom, Any]], depth: int) -> tuple[Any, Any]:
+    """``floor(x) - floor(y) >= floor(x - y)``: better than bounding each by itself."""
+    base: Any = 0
+    left = dict(floors)
+    for a, _ in floors:
+        for b, _ in floors:
+            if left[a] > 0 > left[b]:
+                apart = _lower(a.args[0] - b.args[0], depth - 1)
+                if apart is not None:
+                    c = min(left[a], -left[b])
+                    left[a] -= c
+                    left[b] += c
+                    rest = rest - (of_atom(a) - of_atom(b)) * c
+                    base = base + c * floor(apart)
+    return base, rest
+
+
+def _first(value: Any, kinds: tuple[str, ...]) -> Atom | None:
+    if type(value) is not Form:
+        return None
+    return next((a for m in value.terms for a, _ in m if a.kind in kinds), None)
+
+
+def _of_extreme(value: Form, extreme: Atom, depth: int) -> Any:
+    """It is one of its arguments: the worst of them bounds it, and the better one side where it only adds."""
+    if len(extreme.args) > 8:
+        return None
+    bounds = [_lower(replace(value, extreme, arg), depth - 1) for arg in extreme.args]
+    uses = [(m, c) for m, c in value.terms.items() if any(a is extreme for a, _ in m)]
+    better = len(uses) == 1 and len(uses[0][0]) == 1 and uses[0][0][0][1] == 1
+    if better and (uses[0][1] > 0) == (extreme.kind == "max"):
+        return max((b for b in bounds if b is not None), default=None)
+    return None if None in bounds else min(bounds)
+
+
+def _linear(value: Any, depth: int) -> Any:
+    """Every rounded quotient gives way to the line that bounds it; then the symbols are shifted."""
+    for _ in range(24):
+        if type(value) is not Form:
+            return value
+        found = next(((m, a) for m in value.terms for a, e in m if a.kind == "floor" and e > 0), None)
+        if found is None:
+            return _polynomial(value)
+        monomial, target = found
+        c = value.terms[monomial]
+        others = _without(monomial, target)
+        if not all(_is_nonnegative(a, depth) for a, _ in others):
+            return None
+        inside = target.args[0]
+        if c > 0:
+            inside = inside - _slack(inside)
+        extreme = _first(inside, ("max", "min"))
+        if extreme is not None:
+            changed = value - Form({monomial: c}) + (Form({others: c}) if others else c) * inside
+            return _lower(changed, depth - 1)
+        value = value - Form({monomial: c}) + (Form({others: c}) if others else c) * inside
+    return None
+
+
+def _without(monomial: Monomial, target: Atom) -> Monomial:
+    """The monomial divided by one atom."""
+    return tuple((a, e - (a is target)) for a, e in monomial if e != 1 or a is not target)
+
+
+def _slack(inside: Form) -> Any:
+    """How far rounding may go down: ``(q - 1)/q`` where the values are fractions over ``q``, else 1."""
+    from math import lcm
+
+    if all(a.whole and e > 0 for m in inside.terms for a, e in m):
+        q = lcm(*(c.denominator for c in inside.terms.values()))
+        return Fraction(q - 1, q)
+    return 1
+
+
+def _is_nonnegative(a: Atom, depth: int) -> bool:
+    if a.kind in ("symbol", "call", "sum"):
+        return a.kind != "sum" or ((low := _lower(a.args[0], depth - 1)) is not None and low > 0)
+    if a.kind == "floor":
+        low = _lower(a.args[0], depth - 1)
+        return low is not None and low >= 0
+    bounds = [_lower(arg, depth - 1) for arg in a.args]
+    known = [b for b in bounds if b is not None]
+    if a.kind == "max":
+        return max(known, default=-1) >= 0
+    return len(known) == len(bounds) and min(known) >= 0
+
+
+def least_of(a: Atom) -> Any:
+    """The least value of an atom that is taken as it is."""
+    if a.kind == "symbol":
+        return _least.get(a.args[0], 1) if a.whole else 0
+    if a.kind == "call" and a.function is not None:
+        return getattr(a.function, "least", 0)
+    return 0
+
+
+def _polynomial(value: Form) -> Any:
+    """With every atom ``least + h``, ``h >= 0``: where no coefficient is negative, the constant."""
+    total: Any = 0
+    for monomial, c in value.terms.items():
+        if not monomial:
+            total = total + c
+        elif any(e < 0 for _, e in monomial):
+            if c < 0:
+                bound = Fraction(1)
+                for a, e in monomial:
+                    least = least_of(a)
+                    if e > 0 or not least:
+                        return None
+                    bound *= Fraction(least) ** e
+                total = total + c * bound
+        elif len(monomial) == 1 and monomial[0][1] == 1:
+            total = total + made({monomial: c}) + c * least_of(monomial[0][0])
+        else:
+            part: Any = c
+            for a, e in monomial:
+                least = least_of(a)
+                part = part * ((of_atom(a) + least) ** e if least else of_atom(a) ** e)
+            total = total + part
+    if type(total) is not Form:
+        return total
+    if any(c < 0 for m, c in total.terms.items() if m):
+        return None
+    return total.terms.get((), 0)

@@ -1,0 +1,546 @@
+"""Atoms, and the polynomials over them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from typing import Any, Final, TypeAlias
+from weakref import WeakValueDictionary
+
+MAX_TERMS: Final = 3000
+"""Most terms of a closed form."""
+
+Number: TypeAlias = Any
+"""``int`` where whole, else ``Fraction``."""
+
+Monomial: TypeAlias = tuple[tuple["Atom", int], ...]
+
+
+class Atom:
+    """What a polynomial is made of. Equal atoms are one object.
+
+    Attributes:
+        kind: ``symbol``, ``floor``, ``max``, ``min``, ``call``, or ``sum`` (a divisor of several
+            terms, which only has negative exponents).
+        args: what it is made of: the name; the form rounded down; the forms compared; the
+            arguments.
+        text: how it is written in plain notation; two atoms differ exactly where their texts do.
+        whole: its values are whole numbers.
+        names: symbols in it.
+        size: how much there is to read.
+        function: what computes a ``call`` from its arguments, on every carrier.
+    """
+
+    __slots__ = ("__weakref__", "args", "function", "kind", "names", "size", "text", "whole")
+
+    kind: str
+    args: tuple[Any, ...]
+    text: str
+    whole: bool
+    names: frozenset[str]
+    size: int
+    function: Callable[..., Any] | None
+
+    def __reduce__(self) -> Any:
+        return atom, (self.kind, self.args, self.whole, self.function)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+_ATOMS: WeakValueDictionary[Any, Atom] = WeakValueDictionary()
+
+
+def atom(
+    kind: str, args: tuple[Any, ...], whole: bool = True, function: Callable[..., Any] | None = None
+) -> Atom:
+    """The one atom of this kind and these arguments."""
+    key = (kind, args, whole)
+    found = _ATOMS.get(key)
+    if found is None:
+        from convcalc.symbols import notation
+
+        found = Atom()
+        found.kind, found.args, found.whole, found.function = kind, args, whole, function
+        if kind == "symbol":
+            found.names, found.size = frozenset(args), 1
+        else:
+            forms = [a for a in args if type(a) is Form]
+            found.names = frozenset().union(*(f.names for f in forms))
+            found.size = 1 + sum(f.size for f in forms)
+        found.text = notation.of_atom(found)
+        _ATOMS[key] = found
+    return found
+
+
+def symbol(name: str, whole: bool = True) -> Form:
+    """A symbol that stands for a positive whole number (or for any positive one).
+
+    Raises:
+        ValueError: the name is no identifier.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is no name for a symbol")
+    return Form({((atom("symbol", (name,), whole), 1),): 1})
+
+
+class Form:
+    """A closed form that is no number: a sum of terms, each a coefficient times powers of atoms.
+
+    ``+ - * / // % **`` with forms and numbers give forms, or a number where everything cancels.
+    ``//`` and ``%`` round down, as for integers. Comparisons give True or False where they are
+    certain for all positive values of the symbols, and otherwise a
+    :class:`~convcalc.symbols.conditions.Condition`; ``==`` says whether two forms are the same.
+
+    Attributes:
+        terms: coefficient by monomial; a monomial is a sorted tuple of atoms with exponents.
+    """
+
+    __slots__ = ("_hash", "_names", "_size", "_text", "terms")
+
+    def __init__(self, terms: dict[Monomial, Number]) -> None:
+        self.terms = terms
+        self._hash = 0
+        self._text = ""
+        self._size = 0
+        self._names: frozenset[str] | None = None
+
+    def __reduce__(self) -> Any:
+        return Form, (self.terms,)
+
+    def __hash__(self) -> int:
+        if not self._hash:
+            self._hash = hash(frozenset(self.terms.items()))
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is Form:
+            return self.terms == other.terms
+        if is_sympy(other):
+            other = lift(other)
+            return type(other) is Form and self.terms == other.terms
+        return False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the symbols in it."""
+        if self._names is None:
+            self._names = frozenset().union(*(a.names for m in self.terms for a, _ in m))
+        return self._names
+
+    @property
+    def name(self) -> str:
+        """The name of a form that is one symbol."""
+        if len(self.terms) == 1:
+            ((monomial, c),) = self.terms.items()
+            if c == 1 and len(monomial) == 1 and monomial[0][1] == 1 and monomial[0][0].kind == "symbol":
+                return str(monomial[0][0].args[0])
+        raise AttributeError(f"{self} is no symbol, and has no name")
+
+    @property
+    def free_symbols(self) -> set[Form]:
+        """The symbols in it."""
+        found: dict[str, Form] = {}
+        for a in atoms_within(self):
+            if a.kind == "symbol":
+                found[a.text] = Form({((a, 1),): 1})
+        return set(found.values())
+
+    @property
+    def size(self) -> int:
+        """How much there is to read: atoms with their exponents, and long coefficients."""
+        if not self._size:
+            self._size = sum(
+                1 + sum(a.size + abs(e).bit_length() - 1 for a, e in m) + _bits(c) // 64
+                for m, c in self.terms.items()
+            )
+        return self._size
+
+    # -- arithmetic -------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Any:
+        if type(other) is int:
+            if not other:
+                return self
+            terms = dict(self.terms)
+            return made(_plus(terms, (), other))
+        other = lift(other)
+        if other is NotImplemented:
+            return other
+        if type(other) is not Form:
+            return made(_plus(dict(self.terms), (), other))
+        large, small = (self, other) if len(self.terms) >= len(other.terms) else (other, self)
+        terms = dict(large.terms)
+        for monomial, value in small.terms.items():
+            _plus(terms, monomial, value)
+        return made(terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Form:
+        return Form({m: -c for m, c in self.terms.items()})
+
+    def __pos__(self) -> Form:
+        return self
+
+    def __sub__(self, other: Any) -> Any:
+        if type(other) is Form:
+            if other is self:
+                return 0
+            return self + -other
+        other = lift(other)
+        return other if other is NotImplemented else self + -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Any:
+        other = other if type(other) in (int, Form) else lift(other)
+        if other is NotImplemented:
+            return other
+        if type(other) is not Form:
+            if other == 0:
+                return 0
+            if other == 1:
+                return self
+            return Form({m: normal(c * other) for m, c in self.terms.items()})
+        terms: dict[Monomial, Number] = {}
+        if len(self.terms) * len(other.terms) > 20 * MAX_TERMS:
+            raise involved()
+        for m1, c1 in self.terms.items():
+            for m2, c2 in other.terms.items():
+                _plus(terms, times(m1, m2), c1 * c2)
+        return made(terms)
+
+    __rmul__ = __mul__
+
+    def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, Fraction) and exponent.denominator == 1:
+            exponent = int(exponent)
+        if type(exponent) is not int:
+            raise TypeError(f"a closed form has no power of {exponent}")
+        if len(self.terms) == 1:
+            ((monomial, value),) = self.terms.items()
+            if exponent == 0:
+                return 1
+            if abs(exponent) * _bits(value) > 8192 or abs(exponent) > 10**6:
+                raise involved()
+            return Form({tuple((a, e * exponent) for a, e in monomial): normal(Fraction(value) ** exponent)})
+        if exponent < 0:
+            return 1 / self**-exponent
+        if exponent > MAX_TERMS:
+            raise involved()
+        result: Any = 1
+        for _ in range(exponent):
+            result = self * result
+        return result
+
+    def __rpow__(self, base: Any) -> Any:
+        raise TypeError("a symbol cannot be an exponent")
+
+    def __truediv__(self, other: Any) -> Any:
+        other = lift(other)
+        if other is NotImplemented:
+            return other
+        if type(other) is not Form:
+            if other == 0:
+                raise ZeroDivisionError("division by zero")
+            return self * (1 / Fraction(other))
+        if len(other.terms) == 1:
+            return self * other**-1
+        from convcalc.symbols.division import quotient
+
+        return quotient(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        other = lift(other)
+        if other is NotImplemented or other == 0:
+            return other
+        if len(self.terms) == 1:
+            return self**-1 * other
+        from convcalc.symbols.division import quotient
+
+        return quotient(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        from convcalc.symbols.rounding import floor
+
+        value = self / other
+        return value if value is NotImplemented else floor(value)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        from convcalc.symbols.rounding import floor
+
+        value = self.__rtruediv__(other)
+        return value if value is NotImplemented else floor(value)
+
+    def __mod__(self, other: Any) -> Any:
+        value = self // other
+        return value if value is NotImplemented else self - value * other
+
+    def __rmod__(self, other: Any) -> Any:
+        value = self.__rfloordiv__(other)
+        return value if value is NotImplemented else other - value * self
+
+    def __abs__(self) -> Any:
+        from convcalc.symbols.extremes import maximum
+
+        return maximum(self, -self)
+
+    # -- comparisons ------------------------------------------------------------------------
+
+    def __ge__(self, other: Any) -> Any:
+        from convcalc.symbols.conditions import at_least
+
+        return at_least(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        from convcalc.symbols.conditions import at_least
+
+        return at_least(other, self)
+
+    def __gt__(self, other: Any) -> Any:
+        from convcalc.symbols.conditions import above
+
+        return above(self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        from convcalc.symbols.conditions import above
+
+        return above(other, self)
+
+    def __bool__(self) -> bool:
+        from convcalc.symbols.bounds import lower, upper
+
+        low, high = lower(self), upper(self)
+        if (low is not None and low > 0) or (high is not None and high < 0):
+            return True
+        raise TypeError(f"whether {self} is zero depends on its symbols")
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether it is certainly above zero."""
+        from convcalc.symbols.bounds import lower
+
+        low = lower(self)
+        return low is not None and low > 0
+
+    # -- values -----------------------------------------------------------------------------
+
+    def subs(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> Any:
+        """The form with symbols replaced: a number where none is left.
+
+        Args:
+            values: by name, or by symbol (also one of SymPy): numbers, forms or arrays.
+            named: the same by keyword.
+        """
+        found = {str(key): value for key, value in {**(values or {}), **named}.items()}
+        return _substitute(self, found, {})
+
+    __call__ = subs
+
+    def __str__(self) -> str:
+        if not self._text:
+            from convcalc.symbols import notation
+
+            self._text = notation.write(self)
+        return self._text
+
+    __repr__ = __str__
+
+    def write(self, notation: str = "plain") -> str:
+        """The form as text: ``plain`` (which the spec language reads), ``unicode`` or ``latex``."""
+        from convcalc.symbols.notation import write
+
+        return write(self, notation)
+
+    def _repr_latex_(self) -> str:
+        return f"${self.write('latex')}$"
+
+    def _sympy_(self) -> Any:
+        from convcalc.symbols.convert import to_sympy
+
+        return to_sympy(self)
+
+
+def involved() -> Exception:
+    """The error of a form that grew beyond what anybody could read."""
+    from convcalc.dims import DimensionError
+
+    return DimensionError(
+        f"a closed form of more than {MAX_TERMS} terms", hint="numbers in place of some symbols"
+    )
+
+
+def normal(value: Number) -> Number:
+    """A number as an ``int`` where it is whole."""
+    return value if type(value) is int else value.numerator if value.denominator == 1 else value
+
+
+def _bits(value: Number) -> int:
+    return value.numerator.bit_length() + value.denominator.bit_length() - 1
+
+
+def _plus(terms: dict[Monomial, Number], monomial: Monomial, value: Number) -> dict[Monomial, Number]:
+    found = terms.get(monomial)
+    if found is None:
+        terms[monomial] = normal(value)
+        return terms
+    value = normal(found + value)
+    if value == 0:
+        del terms[monomial]
+    else:
+        terms[monomial] = value
+    return terms
+
+
+def made(terms: dict[Monomial, Number]) -> Any:
+    """A form of terms, or the number it is."""
+    if len(terms) <= 1:
+        if not terms:
+            return 0
+        if () in terms:
+            return normal(terms[()])
+    elif len(terms) > MAX_TERMS:
+        raise involved()
+    return Form(terms)
+
+
+def times(one: Monomial, other: Monomial) -> Monomial:
+    """Product of two monomials."""
+    if not one:
+        return other
+    if not other:
+        return one
+    powers = dict(one)
+    for a, e in other:
+        found = powers.get(a, 0) + e
+        if found:
+            powers[a] = found
+        else:
+            del powers[a]
+    return tuple(sorted(powers.items(), key=_by_text))
+
+
+def _by_text(item: tuple[Atom, int]) -> str:
+    return item[0].text
+
+
+def is_sympy(value: Any) -> bool:
+    """Whether a value is an expression of SymPy (without importing it)."""
+    sympy = sys.modules.get("sympy")
+    return sympy is not None and isinstance(value, sympy.Basic)
+
+
+def lift(value: Any) -> Any:
+    """A number or form from what stands beside an operator; NotImplemented for what is neither."""
+    if type(value) in (int, Form, Fraction):
+        return value
+    if isinstance(value, (bool, int)):
+        return int(value)
+    if isinstance(value, float):
+        return normal(Fraction(repr(value)))
+    if is_sympy(value):
+        from convcalc.symbols.convert import from_sympy
+
+        return from_sympy(value)
+    if hasattr(value, "__index__") and not hasattr(value, "__len__"):
+        return int(value)
+    return NotImplemented
+
+
+def of_atom(a: Atom) -> Form:
+    """The form that is one atom."""
+    return Form({((a, 1),): 1})
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a number or form is certain to be a whole number: whole atoms and coefficients."""
+    if type(value) is not Form:
+        return type(value) is int or value == int(value)
+    return all(type(c) is int and all(e > 0 and a.whole for a, e in m) for m, c in value.terms.items())
+
+
+def atoms_within(*values: Any) -> Iterable[Atom]:
+    """Every atom of these forms, those inside others too, each once."""
+    seen: dict[Atom, None] = {}
+    todo = [v for v in values if type(v) is Form]
+    while todo:
+        for monomial in todo.pop().terms:
+            for a, _ in monomial:
+                if a not in seen:
+                    seen[a] = None
+                    todo.extend(v for v in a.args if type(v) is Form)
+    return seen
+
+
+def replace(form: Form, target: Atom, value: Any) -> Any:
+    """The form with one atom of its own monomials replaced."""
+    kept: dict[Monomial, Number] = {}
+    result: Any = 0
+    for monomial, c in form.terms.items():
+        exponent = next((e for a, e in monomial if a is target), 0)
+        if exponent:
+            rest = Form({tuple(p for p in monomial if p[0] is not target): c})
+            part = (
+                value**exponent
+                if exponent > 0
+                else 1 / (value**-exponent if type(value) is Form else Fraction(value) ** -exponent)
+            )  # noqa: E501
+            result = result + (part * (c if len(monomial) == 1 else rest))
+        else:
+            kept[monomial] = c
+    return made(kept) + result if kept else result
+
+
+def _substitute(form: Any, values: Mapping[str, Any], memo: dict[Atom, Any]) -> Any:
+    if type(form) is not Form or not form.names & values.keys():
+        return form
+    result: Any = 0
+    for monomial, c in form.terms.items():
+        part: Any = c
+        for a, e in monomial:
+            value = memo.get(a)
+            if value is None:
+                value = memo[a] = _value(a, values, memo)
+            if e < 0:
+                part = part * (Fraction(1, value**-e) if type(value) is int else 1 / value**-e)
+            else:
+                part = part * (value if e == 1 else value**e)
+        result = result + part
+    return _tidy(result)
+
+
+def _tidy(value: Any) -> Any:
+    if type(value) is Fraction:
+        return normal(value)
+    if hasattr(value, "dtype") and value.dtype == object:
+        import numpy as np
+
+        return np.frompyfunc(normal, 1, 1)(value)
+    return value
+
+
+def _value(a: Atom, values: Mapping[str, Any], memo: dict[Atom, Any]) -> Any:
+    if not a.names & values.keys():
+        return of_atom(a)
+    if a.kind == "symbol":
+        value = values[a.args[0]]
+        return lift(value) if lift(value) is not NotImplemented else value
+    args = [_substitute(arg, values, memo) for arg in a.args]
+    if a.kind == "floor":
+        from convcalc.symbols.rounding import floor
+
+        return floor(args[0])
+    if a.kind == "sum":
+        return args[0]
+    if a.kind == "call":
+        assert a.function is not None
+        return a.function(*args)
+    from convcalc import dims
+
+    result = args[0]
+    for other in args[1:]:
+        result = (dims.maximum if a.kind == "max" else dims.minimum)(result, other)
+    return result

@@ -1,0 +1,181 @@
+"""Rounded quotients in one normal form."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+from math import floor as _floor
+from math import gcd, lcm
+from typing import Any, Final
+
+from convcalc.symbols.division import is_negative
+from convcalc.symbols.form import Atom, Form, Monomial, atom, involved, is_whole, made, of_atom
+
+MAX_SIZE: Final = 1000
+"""Largest form that is rounded."""
+
+
+def floor(value: Any) -> Any:
+    """The largest whole number not above a value, in normal form.
+
+    With ``N/q`` the value, ``N`` a polynomial of whole coefficients and ``q >= 1``:
+
+    1. *Whole parts leave.* ``floor(x + m) = floor(x) + m`` for whole ``m``. Every coefficient of
+       ``N`` is reduced modulo ``q`` to the residue nearest to zero, the constant to ``0 ... q-1``.
+    2. *One sign.* ``floor(N/q) = -floor((-N + q - 1)/q)``, since ``ceil(n/q) = floor((n+q-1)/q)``
+       for whole ``n``. Most coefficients of ``N`` are made positive.
+    3. *Common factors.* ``floor((g*Y + c)/(g*r)) = floor((Y + floor(c/g))/r)``: the left side is
+       ``floor(floor(Y + c/g)/r)`` by 4, and ``Y`` is whole.
+    4. *Nested quotients merge.* ``floor((floor(x) + m)/q) = floor((x + m)/q)`` for whole ``m`` and
+       ``q >= 1``. Proof: let ``k`` be whole. ``k <= (floor(x) + m)/q`` says ``k*q - m <=
+       floor(x)``, and since ``k*q - m`` is whole that says ``k*q - m <= x``, that is ``k <= (x +
+       m)/q``. Both sides are the largest such ``k``. (Graham, Knuth & Patashnik, Concrete
+       Mathematics, equation 3.11, is the case ``m = 0``.) A nested quotient with coefficient -1
+       takes 2 first.
+    5. *A maximum comes out.* Rounding keeps order, so ``floor((c*max(a, b) + m)/q)`` is the
+       maximum of ``floor((c*a + m)/q)`` and ``floor((c*b + m)/q)`` for ``c > 0``, the minimum for
+       ``c < 0``.
+
+    ``q`` may contain symbols; then 1 takes only what is certain to be whole, and 3 is left out.
+    """
+    if type(value) is Form:
+        if value.size > MAX_SIZE:
+            raise involved()
+        return _rounded(value)
+    if hasattr(value, "dtype"):
+        return value // 1
+    return _floor(value)
+
+
+def ceil(value: Any) -> Any:
+    """The smallest whole number not below a value."""
+    return -floor(-value)
+
+
+@lru_cache(maxsize=20_000)
+def _rounded(value: Form) -> Any:
+    if is_whole(value):
+        return value
+    below, symbols = _denominator(value)
+    if below.bit_length() > 512:
+        raise involved()
+    top = value * below * symbols
+    if not is_whole(top):  # symbols that need not be whole: only whole constants leave
+        constant = value.terms.get((), 0)
+        return _floor(constant) + of_atom(atom("floor", (value - _floor(constant),)))
+    if type(top) is not Form:
+        return of_atom(atom("floor", (value,)))  # a number over symbols
+    extreme = _only(top, ("max", "min"))
+    if extreme is not None and len(extreme.args) <= 4:
+        return _split(top, extreme, below * symbols)
+    nested = _only(top, ("floor",), 1)
+    if nested is not None:
+        c = top.terms[((nested, 1),)]
+        if c == 1:
+            return floor((top - of_atom(nested) + nested.args[0]) / (below * symbols))
+        flipped = below * symbols - 1 - top
+        return -floor((flipped - of_atom(nested) + nested.args[0]) / (below * symbols))
+    if type(symbols) is Form:
+        return _over_symbols(value, top, below * symbols)
+    return _over_number(top, below)
+
+
+def _denominator(value: Form) -> tuple[int, Any]:
+    """The common denominator: a number, and powers of atoms."""
+    powers: dict[Atom, int] = {}
+    for monomial in value.terms:
+        for a, e in monomial:
+            if e < 0:
+                powers[a] = max(powers.get(a, 0), -e)
+    number = lcm(*(c.denominator for c in value.terms.values()))
+    monomial = tuple(sorted(powers.items(), key=lambda p: p[0].text))
+    return number, made({monomial: 1})
+
+
+def _only(form: Form, kinds: tuple[str, ...], coefficient: int | None = None) -> Atom | None:
+    """The atom of a kind that alone stands by itself (times 1 or -1), if there is exactly one."""
+    found: Atom | None = None
+    for monomial, c in form.terms.items():
+        for a, e in monomial:
+            if a.kind in kinds:
+                alone = len(monomial) == 1 and e == 1
+                if coefficient is None and (not alone or found is not None):
+                    return None
+                if coefficient is not None and (not alone or abs(c) != coefficient):
+                    continue
+                if found is not None:
+                    return None
+                found = a
+    return found
+
+
+def _split(top: Form, extreme: Atom, below: Any) -> Any:
+    from convcalc.symbols.extremes import maximum, minimum
+
+    key: Monomial = ((extreme, 1),)
+    c = top.terms[key]
+    rest = top - of_atom(extreme) * c
+    parts = [
+        floor((arg * c + rest) / (below if type(below) is Form else Fraction(below))) for arg in extreme.args
+    ]
+    return (maximum if (extreme.kind == "max") == (c > 0) else minimum)(*parts)
+
+
+def _over_number(top: Form, below: int) -> Any:
+    out: dict[Monomial, Any] = {}
+    terms: dict[Monomial, Any] = {}
+    for monomial, c in top.terms.items():
+        rest = c % below
+        # of two residues equally near to zero the one of the same sign reads better
+        if monomial and (2 * rest > below or (2 * rest == below and c < 0)):
+            rest -= below
+        if rest:
+            terms[monomial] = rest
+        if c != rest:
+            out[monomial] = (c - rest) // below
+    constant = terms.pop((), 0)
+    outside = made(out) if out else 0
+    if not terms:
+        return outside
+    factor = gcd(below, *terms.values())
+    if factor > 1:
+        inner = (
+            made({**{m: c // factor for m, c in terms.items()}, (): constant // factor})
+            if constant // factor
+            else made({m: c // factor for m, c in terms.items()})
+        )  # noqa: E501
+        return outside + floor(inner * Fraction(factor, below))
+    form = Form(terms)
+    if is_negative(form):
+        return outside - floor((below - 1 - constant - form) * Fraction(1, below))
+    inner = (form + constant) * Fraction(1, below)
+    return outside + of_atom(atom("floor", (inner,)))
+
+
+def _over_symbols(value: Form, top: Form, below: Form) -> Any:
+    out: dict[Monomial, Any] = {}
+    kept: dict[Monomial, Any] = {}
+    for monomial, c in value.terms.items():
+        if all(e > 0 for _, e in monomial):
+            whole = _floor(c)
+            if whole:
+                out[monomial] = whole
+            c = c - whole
+        if c:
+            kept[monomial] = c
+    outside = made(out) if out else 0
+    rest = made(kept)
+    if type(rest) is not Form:
+        return outside + _floor(rest)
+    top = rest * below
+    if type(top) is not Form:
+        return outside + of_atom(atom("floor", (rest,)))
+    if is_negative(top):
+        # -N/q is -(N + q - 1)/q rounded down: ceil(N/q) with the other sign
+        positive = -top
+        if positive.terms.get((), 0) == 0:
+            return outside - of_atom(atom("floor", ((positive + below - 1) / below,)))
+        return outside - floor((positive + below - 1) / below)
+    if top.terms.get((), 0) == -1:
+        return outside - 1 + of_atom(atom("floor", ((top + below) / below,)))
+    return outside + of_atom(atom("floor", (rest,)))
