@@ -8,6 +8,7 @@ layer counts.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ MAX_STAGE: Final = 20_000
 
 _HEAD: Final = re.compile(r"\$?[A-Za-z_][\w.]*")
 _KEY: Final = re.compile(r"([A-Za-z_]\w*)=(?!=)")
-_SIZE: Final = r"(?:\d+|[A-Z]\d*(?:_[A-Za-z0-9]+)?)"
+_SIZE: Final = r"(?:\d+(?:\.\d+)?|[A-Z]\d*(?:_[A-Za-z0-9]+)?)"
 _SIZES: Final = re.compile(rf"{_SIZE}(?::{_SIZE})?(?:x{_SIZE}(?::{_SIZE})?)*\Z")
 _REFERENCE: Final = re.compile(r"(?:[\w.\-]|\{[^{}]*\})+\Z")
 _OPEN: Final = {"(": ")", "[": "]", "{": "}"}
@@ -436,8 +437,8 @@ def parse_sizes(value: str, start: int, end: int) -> Expr:
             if len(side) > 400:
                 raise ExpressionError("number with more than 400 digits", position, stop)
             sides.append(
-                constant(int(side), position, stop)
-                if side.isdigit()
+                constant(Fraction(side) if "." in side else int(side), position, stop)
+                if side[0].isdigit()
                 else Expr("name", side, (), position, stop)
             )
             position = stop + 1

@@ -23,6 +23,7 @@ def problems(spec: str, **settings: object) -> list:
         ("conv 3->4 k3 p=smae", "smae", "same"),
         ("conv 3->4 k3 bias=flase", "flase", "false"),
         ("conv 3->4 K3", "K3", "k3"),
+        ("avgpool k3 d2", "d2", None),
         ("upsample scale=2 mode=bilinaer", "bilinaer", "bilinear"),
         ("conv 3->4 k3 id=first | relu from=frist", "frist", "first"),
         ("conv 3->4 k3 | separabel(8)", "separabel", "separable"),
