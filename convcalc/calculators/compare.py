@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from convcalc.calculators.compare_layers import Difference, alike, difference
 from convcalc.calculators.fields import Field, field_of, show_field
-from convcalc.calculators.measures import MEASURES, closed_ratio, ratio, read
+from convcalc.calculators.measures import MEASURES, ratio, read
 from convcalc.calculators.report import Report, analyze, plain
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph
@@ -106,7 +106,7 @@ def ratio_number(value: Any) -> Any:
     """A ratio as JSON holds it: a number, the text of a closed form, or None."""
     if isinstance(value, Fraction):
         return float(value)
-    return closed_ratio(value) if is_symbolic(value) else None
+    return str(value) if is_symbolic(value) else None
 
 
 def compare(

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from convcalc.calculators.fields import show_field
-from convcalc.calculators.measures import MEASURES, closed_ratio
+from convcalc.calculators.measures import MEASURES
 from convcalc.dims import UNKNOWN, is_symbolic
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
@@ -147,7 +147,7 @@ def ratio(value: Any) -> str:
     if value is UNKNOWN:
         return "?"
     if is_symbolic(value):
-        return closed_ratio(value) if value.size <= 100 else "(no simpler form)"
+        return numbers.other(value) if value.size <= 100 else "(no simpler form)"
     if isinstance(value, Fraction):
         if value == 1:
             return "1"
