@@ -32,6 +32,16 @@ def fields_of(stage: Stage) -> list[tuple[str, ...]]:
             fields.append((arg.key,))
             continue
         if position >= len(positional):
+            token = stage.text.value[arg.start : arg.end]
+            if (letter := token.rstrip("0123456789")) != token and letter.isalpha() and letter.islower():
+                shorts = " ".join(option_names(stage.name)[1])
+                raise fault(
+                    stage.text,
+                    arg.start,
+                    arg.end,
+                    f"{stage.origin} has no option {letter!r}",
+                    f"one of {shorts}, or key=value" if shorts else "key=value",
+                )
             names = ", ".join(positional) or "none"
             many = "s" * (len(positional) != 1)
             keys = ", ".join(f"{o}=" for o in [*option_kinds(stage.name)][:4])
@@ -41,7 +51,7 @@ def fields_of(stage: Stage) -> list[tuple[str, ...]]:
                 arg.end,
                 f"{stage.origin} takes {len(positional)} positional argument{many} ({names})",
                 f"key=value, such as {keys}" if keys else "no arguments",
-                meant(stage, stage.text.value[arg.start : arg.end]),
+                meant(stage, token),
             )
         parts = tuple(positional[position].split("->"))
         position += 1
