@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from convcalc.calculators.receptive_field import ReceptiveField as ReceptiveField
     from convcalc.calculators.receptive_field import receptive_field as receptive_field
     from convcalc.calculators.transposed_check import check_transposed as check_transposed
+    from convcalc.calculators.resolutions import Resolution as Resolution
+    from convcalc.calculators.resolutions import resolutions as resolutions
     from convcalc.calculators.variants import Variants as Variants
     from convcalc.calculators.variants import variants as variants
     from convcalc.dims import DimensionError as DimensionError
@@ -85,6 +87,7 @@ _HOME = {
     "RandomRun": "convcalc.verify",
     "ReceptiveField": "convcalc.calculators.receptive_field",
     "Report": "convcalc.api",
+    "Resolution": "convcalc.calculators.resolutions",
     "Run": "convcalc.executor.trace",
     "SpecError": "convcalc.spec.errors",
     "TransposedSolution": "convcalc.verify.transposed",
@@ -108,6 +111,7 @@ _HOME = {
     "load": "convcalc.spec",
     "load_weights": "convcalc.executor",
     "receptive_field": "convcalc.calculators.receptive_field",
+    "resolutions": "convcalc.calculators.resolutions",
     "run": "convcalc.executor.trace",
     "run_laws": "convcalc.verify.laws",
     "solve_padding": "convcalc.calculators.padding",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, ROWS, SPEC, Common, command
-from convcalc.cli.output import emit
+from convcalc.cli.output import UsageProblem, emit
 from convcalc.render.report import VIEWS, with_shown
 
 SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, *FORM)
@@ -47,6 +51,27 @@ def shapes(common: Common) -> None:
 
 
 @command(*SHARED)
-def memory(common: Common) -> None:
+def memory(
+    common: Common,
+    by_resolution: Annotated[
+        bool, typer.Option("--by-resolution", help="The largest tensor held at each spatial resolution.")
+    ] = False,
+    fused: Annotated[
+        list[str] | None,
+        typer.Option("--fused", metavar="NAME", help="With it: output of this layer or block is not held."),
+    ] = None,
+) -> None:
     """Bytes of parameters and of live activations."""
-    _show(common, "memory")
+    if not by_resolution:
+        if fused:
+            raise UsageProblem("--fused goes with --by-resolution")
+        _show(common, "memory")
+        return
+    from convcalc.calculators.resolutions import resolutions
+    from convcalc.render.resolutions import table
+
+    found = resolutions(
+        common.load(), depth=common.depth, fused=fused or (), batch=common.batch, dtype=common.dtype
+    )
+    shown = table(found, exact=common.exact)
+    emit(shown.rows_at(common.choose(shown, "bytes")), common.form)
