@@ -130,9 +130,17 @@ def test_shufflenet_v1_complexity(groups: int, printed: str) -> None:
     assert millions(counts("shufflenet_v1", groups=groups).conv_macs, 0) == printed
 
 
-def test_shufflenet_v1_twice_as_wide() -> None:
-    # Table 5: ShuffleNet 2x (g = 3) at 524 MFLOPs, here with the classifier.
-    assert millions(counts("shufflenet_v1", scale=2).macs, 0) == "524"
+@pytest.mark.parametrize(("scale", "mflops"), [
+    ("1/4", "13"), ("1/2", "38"), ("3/2", "292"), ("2", "524"),
+])  # fmt: skip
+def test_shufflenet_v1_of_other_widths(scale: str, mflops: str) -> None:
+    # Zhang et al. 2018, Table 5 (2x, g = 3) and Ma et al. 2018, Table 8, here with the classifier.
+    assert millions(counts("shufflenet_v1", scale=Fraction(scale)).macs, 0) == mflops
+
+
+def test_shufflenet_v1_parameters() -> None:
+    # OpenMMLab's ShuffleNet V1 1.0x of 3 groups prints 1.87 M parameters.
+    assert millions(counts("shufflenet_v1").params, 2) == "1.87"
 
 
 def test_squeezenet_is_fifty_times_smaller_than_alexnet() -> None:
