@@ -387,7 +387,9 @@ class _Axis:
         if self.symmetric:
             self.steps.append(Step("padding", "total / 2", f"{total} / 2", before))
         else:
-            below, above = (output_size(i, k, s, d, p, p, axis=0) for p in (before, before + 1))
+            above = output_size(i, k, s, d, before + 1, before + 1, axis=0)
+            fits = i + 2 * before >= self.extent
+            below = output_size(i, k, s, d, before, before, axis=0) if fits else "nothing"
             self.steps += [
                 Step("before", "floor(total / 2)", f"floor({total} / 2)", before),
                 Step("after", "total - before", f"{total} - {before}", after),

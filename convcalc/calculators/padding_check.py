@@ -210,8 +210,8 @@ class _Check:
             return
         before, after = pair
         total = effective(k, d) - 1
-        rule = self.given[axis]
-        if before != after and not (rule == "causal" or (before == total and after == 0 and total)):
+        causal = self.given[axis] == "causal" or (before == total and after == 0)
+        if before != after and not causal:
             self._find(
                 "asymmetric",
                 axis,
@@ -219,7 +219,7 @@ class _Check:
                 f"padding {before} before, {after} after; turned around it shifts the output by "
                 f"{abs(after - before)} pixel{'s' * (abs(after - before) != 1)}",
             )
-        if d > 1 and row.op in ("conv", "dwconv") and rule != "causal":
+        if d > 1 and row.op in ("conv", "dwconv") and not causal:
             small, large = total // 2, total - total // 2
             if sorted(pair) != [small, large]:
                 wanted = f"{small}" if small == large else f"{small}:{large}"

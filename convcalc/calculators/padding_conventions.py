@@ -101,6 +101,9 @@ def conventions(i: int, k: int, s: int, d: int, reference: int, known: bool) -> 
 
 def _caffe(i: int, k: int, s: int, side: int, row: Any) -> Convention:
     """Caffe's pooling, which rounds up: what hangs over the end counts as padding after."""
+    if i + 2 * side < k:
+        fits: Convention = row(f"Caffe pooling pad={side}", (side, side))
+        return fits
     pool = MaxPool((k,), (s,), ((side, side),), (1,), True)
     (_, size), _ = pool.output_shapes(((1, i),))
     over = max(needed(i, size, k, s, 1) - 2 * side, 0)
