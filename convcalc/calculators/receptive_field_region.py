@@ -80,6 +80,8 @@ def regions(
             boxes = wanted.pop(here, None)
             if boxes is None:
                 continue
+            if len(boxes) > 1:
+                boxes = _merged(boxes)
             if len(boxes) > MOST:
                 boxes, exact = [_around(boxes)], False
             if here in sources:
@@ -214,6 +216,20 @@ def _add(boxes: list[Box], more: Sequence[Box]) -> None:
             continue
         boxes[:] = [other for other in boxes if not _within(other, box)]
         boxes.append(box)
+
+
+def _merged(boxes: list[Box]) -> list[Box]:
+    """The same boxes, those that differ along one axis only made into one."""
+    count = 0
+    while count != len(boxes) > 1:
+        count = len(boxes)
+        for axis in range(len(boxes[0])):
+            sets: dict[Box, int] = {}
+            for box in boxes:
+                rest = box[:axis] + box[axis + 1 :]
+                sets[rest] = sets.get(rest, 0) | box[axis]
+            boxes = [(*rest[:axis], bits, *rest[axis:]) for rest, bits in sets.items()]
+    return boxes
 
 
 def _within(box: Box, other: Box) -> bool:
