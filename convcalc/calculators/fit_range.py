@@ -155,7 +155,8 @@ class Rules:
         Raises:
             LimitError: a rule has no value there.
         """
-        from convcalc.spec.expression import ExpressionError, evaluate
+        from convcalc.spec.evaluation import evaluate
+        from convcalc.spec.expression import ExpressionError
 
         found = {}
         for name, rule in self.rules.items():

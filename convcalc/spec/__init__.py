@@ -12,7 +12,7 @@ from convcalc.spec.source import Source, Text
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
-    from convcalc.spec.document import Document
+    from convcalc.spec.items import Document
 
 __all__ = ["Problem", "SpecError", "load"]
 
@@ -132,7 +132,8 @@ def compile_document(source: Source) -> Document:
 
 
 def _compile(source: Source, extended: tuple[str, ...]) -> Document:
-    from convcalc.spec.document import Compiler, Document
+    from convcalc.spec.document import Compiler
+    from convcalc.spec.items import Document
     from convcalc.spec.yamlnodes import compose
 
     document = Document(source.text)
@@ -194,7 +195,7 @@ def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers
 
     line = not is_document(source.text)
     if line:
-        from convcalc.spec.document import Document
+        from convcalc.spec.items import Document
         from convcalc.spec.stage import parse_stages
 
         document = Document(source.text)
@@ -289,7 +290,7 @@ def parse_shape(given: Any) -> tuple[Any, ...]:
 def _variables(given: Mapping[str, Any] | None, document: Document) -> dict[str, Any]:
     from fractions import Fraction
 
-    from convcalc.spec.document import Formula
+    from convcalc.spec.items import Formula
 
     kinds = {
         name: isinstance(value, Formula) and (value.word is not None or isinstance(value.expr.value, str))
@@ -315,7 +316,8 @@ def _setting(name: str, value: Any, text: bool, whole: bool = True) -> Any:
     from fractions import Fraction
 
     from convcalc.dims import carried, symbol
-    from convcalc.spec.expression import ExpressionError, bounded, evaluate, parse
+    from convcalc.spec.evaluation import bounded, evaluate
+    from convcalc.spec.expression import ExpressionError, parse
 
     if isinstance(value, float):
         return bounded(Fraction(repr(value)))

@@ -9,7 +9,8 @@ from typing import Any, Final
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_symbolic
 from convcalc.spec.errors import SpecError, nearest_name
-from convcalc.spec.expression import Expr, ExpressionError, UndecidedError, describe, evaluate
+from convcalc.spec.evaluation import UndecidedError, describe, evaluate
+from convcalc.spec.expression import Expr, ExpressionError
 from convcalc.spec.stage import Arg, Stage, expression_fault, fault, option_kinds, option_names
 
 

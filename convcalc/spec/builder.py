@@ -11,7 +11,7 @@ from convcalc.dims import UNKNOWN, collecting
 from convcalc.graph import Edge, Graph
 from convcalc.spec.arguments import check_shape
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
-from convcalc.spec.expression import describe
+from convcalc.spec.evaluation import describe
 from convcalc.spec.scope import POISON, Choice, Flow, LimitError, Scope, Step
 from convcalc.spec.structures import Structures
 

@@ -6,17 +6,17 @@ import re
 from typing import Any, Final
 
 from convcalc.spec.errors import Problem, SpecError
-from convcalc.spec.expression import ExpressionError
+from convcalc.spec.expression import Expr, ExpressionError, Parser
 from convcalc.spec.source import Text
 from convcalc.spec.stage import (
     NODE_KEYS,
     Arg,
-    CallParser,
     Stage,
     add_keyed,
     expression_fault,
     fault,
     new_stage,
+    parse_sizes,
     set_node_key,
     split_stages,
 )
@@ -32,6 +32,64 @@ def labelled(text: Text, start: int, end: int) -> tuple[int, int] | None:
     """The call behind a printed label such as ``(0): Conv2d(...)``, or None."""
     match = _LABEL.match(text.value, start, end)
     return (match.end(), end) if match else None
+
+
+class CallParser(Parser):
+    """Arguments of a call: expressions, some with a key, some of them node keys."""
+
+    def arguments(self, text: Text) -> list[tuple[str | None, Expr | tuple[int, int], int, int]]:
+        """``(key, value, start, end)`` of each; the value of a node key is a range of text."""
+        found: list[tuple[str | None, Any, int, int]] = []
+        self.expect("(")
+        while not (self.kind == "op" and self.token == ")"):
+            start = self.token_start
+            match = _KEYED.match(self.text, start, self.end)
+            if match is not None:
+                key = match.group(1)
+                self.position = match.end()
+                self.advance()
+                if key in NODE_KEYS:
+                    stop = _argument_end(self.text, match.end(), self.end)
+                    found.append((key, (match.end(), stop), start, stop))
+                    self.position = stop
+                    self.advance()
+                else:
+                    found.append((key, self._argument(), start, self.last_end))
+            else:
+                found.append((None, self._argument(), start, self.last_end))
+            if self.accept(",") is None and not (self.kind == "op" and self.token == ")"):
+                raise self.fail("',' or ')'")
+        self.close = self.token_end
+        self.advance()
+        return found
+
+    def _argument(self) -> Expr:
+        sizes = _CALL_SIZES.match(self.text, self.token_start, self.end)
+        if sizes is not None:
+            expr = parse_sizes(self.text, sizes.start(), sizes.end())
+            self.position = sizes.end()
+            self.advance()
+            return expr
+        return self.expression()
+
+
+_KEYED: Final = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
+_CALL_SIZES: Final = re.compile(r"\d+(?:x\d+)+(?=\s*[,)])")
+
+
+def _argument_end(value: str, start: int, end: int) -> int:
+    depth = 0
+    for i in range(start, end):
+        char = value[i]
+        if char in "([{":
+            depth += 1
+        elif char in ")]}":
+            if depth == 0:
+                return len(value[:i].rstrip())
+            depth -= 1
+        elif char == "," and depth == 0:
+            return len(value[:i].rstrip())
+    return end
 
 
 def is_class(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 
 if TYPE_CHECKING:
-    from convcalc.spec.document import Block, Document
+    from convcalc.spec.items import Block, Document
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SIGNATURE = re.compile(r"^  ([A-Za-z_]\w*)(?:\(.*\))?:", re.MULTILINE)

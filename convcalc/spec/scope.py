@@ -6,8 +6,8 @@ from collections.abc import Generator, Mapping
 from typing import Any, Final
 
 from convcalc.graph import Edge
-from convcalc.spec.document import Block
 from convcalc.spec.errors import SpecError
+from convcalc.spec.items import Block
 
 
 class Poison:

@@ -8,9 +8,10 @@ from convcalc.dims import UNKNOWN, Shape, equal, is_array, is_symbolic, known_ap
 from convcalc.graph import Edge
 from convcalc.spec import library
 from convcalc.spec.arguments import show_shape
-from convcalc.spec.document import Block, Body, Formula, Item
 from convcalc.spec.errors import Problem, SpecError, nearest_name
-from convcalc.spec.expression import ExpressionError, UndecidedError, describe, evaluate, truth
+from convcalc.spec.evaluation import UndecidedError, describe, evaluate, truth
+from convcalc.spec.expression import ExpressionError
+from convcalc.spec.items import Block, Body, Formula, Item
 from convcalc.spec.placing import Placing
 from convcalc.spec.scope import POISON, Choice, Env, Flow, LimitError, Scope, Step
 from convcalc.spec.source import Source, Text

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from convcalc.spec.errors import SpecError, nearest_name
-from convcalc.spec.expression import ExpressionError, constant, evaluate
+from convcalc.spec.evaluation import evaluate
+from convcalc.spec.expression import ExpressionError, constant
 from convcalc.spec.source import Text
 from convcalc.spec.stage import Arg, Stage, fault
 

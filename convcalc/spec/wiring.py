@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from convcalc.dims import UNKNOWN, Shape
 from convcalc.graph import Edge, Node
-from convcalc.spec.document import Body, Document, Formula, Item, Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
-from convcalc.spec.expression import ExpressionError, describe, evaluate
+from convcalc.spec.evaluation import describe, evaluate
+from convcalc.spec.expression import ExpressionError
+from convcalc.spec.items import Body, Document, Formula, Item, Value
 from convcalc.spec.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
 from convcalc.spec.source import Text
 from convcalc.spec.stage import Template, expression_fault, fault

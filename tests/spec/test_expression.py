@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcalc.spec.expression import MAX_BITS, ExpressionError, evaluate, parse
+from convcalc.spec.evaluation import evaluate
+from convcalc.spec.expression import MAX_BITS, ExpressionError, parse
 
 _OPERATORS = {
     ast.Add: operator.add,
