@@ -91,23 +91,53 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
+class _Hold:
+    """How many kernels run now, and how many threads BLAS had before the first of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.kernels = 0
+        self.threads = 1
+
+
+_hold = _Hold()
+
+
 def threads() -> int:
-    """How many threads :func:`each` would use now."""
+    """How many threads a kernel would use now."""
     blas = _blas()
-    return 1 if blas is None else max(1, min(int(blas.get()), MOST))
+    if blas is None:
+        return 1
+    return max(1, min(_hold.threads if _hold.kernels else int(blas.get()), MOST))
 
 
 @contextmanager
-def _held(blas: _Blas, before: int) -> Iterator[None]:
-    blas.set(1)
+def held() -> Iterator[None]:
+    """Keep BLAS to one thread, so that :func:`each` can use several.
+
+    All of a kernel long, not only inside :func:`each`: a thread of BLAS that was used once waits
+    for more by spinning, and takes the processor from the others.
+    """
+    blas = _blas()
+    if blas is None:
+        yield
+        return
+    with _hold.lock:
+        if _hold.kernels == 0:
+            _hold.threads = int(blas.get())
+            blas.set(1)
+        _hold.kernels += 1
     try:
         yield
     finally:
-        blas.set(before)
+        with _hold.lock:
+            _hold.kernels -= 1
+            if _hold.kernels == 0:
+                blas.set(_hold.threads)
 
 
 def each(task: Callable[[T], object], items: Iterable[T], shared: bool = True) -> None:
-    """Call a task with each of the items, several at a time.
+    """Call a task with each of the items, several at a time where that is :func:`held`.
 
     Args:
         task: computes one block and writes it where no other block is written.
@@ -115,17 +145,14 @@ def each(task: Callable[[T], object], items: Iterable[T], shared: bool = True) -
         shared: whether the task may run in several threads at once.
     """
     todo = deque(items)
-    blas = _blas()
-    before = int(blas.get()) if blas is not None and shared and len(todo) > 1 else 1
-    many = min(before, MOST, len(todo)) - 1
-    if blas is None or many < 1 or not _helpers.busy.acquire(blocking=False):
+    many = min(threads(), len(todo)) - 1 if shared and _hold.kernels else 0
+    if many < 1 or not _helpers.busy.acquire(blocking=False):
         for item in todo:
             task(item)
         return
     helpers = _helpers
     try:
-        with _held(blas, before):
-            _together(helpers, many, task, todo)
+        _together(helpers, many, task, todo)
     finally:
         helpers.busy.release()
 

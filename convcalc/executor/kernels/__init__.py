@@ -5,6 +5,7 @@ from __future__ import annotations
 from convcalc.executor.arith import Array
 from convcalc.executor.call import Call, Kernel
 from convcalc.executor.kernels import activation, conv, interp, move, naive, norm, pool, transposed
+from convcalc.executor.parallel import held
 from convcalc.executor.windows import ExecutionError
 
 FAST: dict[str, Kernel] = {
@@ -84,5 +85,6 @@ def run_kernel(call: Call, *, form: str = "fast") -> tuple[Array | None, ...]:
     kernel = (NAIVE if form == "naive" else FAST).get(call.layer.op)
     if kernel is None:
         raise ExecutionError(f"there is no kernel for {call.layer.op!r}")
-    result = kernel(call)
+    with held():
+        result = kernel(call)
     return result if isinstance(result, tuple) else (result,)
