@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import convcalc
 from tests.zoo.counts import counts, graph, millions
 
 
@@ -145,7 +146,14 @@ def test_shufflenet_v1_parameters() -> None:
 
 def test_squeezenet_is_fifty_times_smaller_than_alexnet() -> None:
     # Iandola et al. 2016, Table 1: 240 MB of parameters against 4.8 MB, 50x; the squeeze ratio is 0.125.
-    assert round(counts("alexnet_grouped").params / counts("squeezenet1_0").params) in (49, 50)
+    # (MB of 10^6 and of 2^20 bytes are mixed there: 243.9 MB against 4.76 MiB.)
+    found = convcalc.compare("squeezenet1_0", "alexnet_grouped")
+    lines = {line.key: line for line in found.lines}
+    assert lines["params"].ratios == (1, Fraction(60_965_224, 1_248_424))
+    assert 45 < lines["params"].ratios[1] < 55
+    small, large = lines["param_bytes"].values
+    assert round(large, -7) == 240 * 10**6
+    assert round(small / 2**20, 1) == 4.8
     assert graph("squeezenet1_0").variables["sr"] == Fraction(1, 8)
 
 
@@ -328,6 +336,12 @@ def test_dilated_networks_cost_no_parameters() -> None:
     hdc = counts("hdc_resnet")
     assert hdc.params == 44_549_160 - 2_049_000 + 2048 * 21 + 21
     assert hdc == counts("hdc_resnet", hybrid=False)
+    # Section 4.2: 1, 2, 3 in turn and 2 for the two blocks left over; 3, 4, 5.
+    rates: dict[str, list[int]] = {"layer3": [], "layer4": []}
+    for node in graph("hdc_resnet").nodes:
+        if node.op == "conv" and node.layer.kernel == (3, 3) and node.name[:6] in rates:
+            rates[node.name[:6]].append(node.layer.dilation[0])
+    assert rates == {"layer3": [1, 2, 3] * 7 + [2, 2], "layer4": [3, 4, 5]}
     assert hdc.conv_macs == 33_926_201_344 + 28 * 28 * 2048 * 21
 
 
