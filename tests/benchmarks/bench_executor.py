@@ -137,9 +137,7 @@ def line(network: str, times: dict[str, list[float]]) -> str:
     return text
 
 
-HEAD = (
-    f"{'ms a pass, median':<20}{'convcalc':>10}{'PyTorch':>10}{'ratio':>9}{'of minima':>9}{'ONNX':>10}{'faster':>9}"
-)
+HEAD = f"{'ms, median':<20}{'convcalc':>10}{'PyTorch':>10}{'ratio':>9}{'minima':>9}{'ONNX':>10}{'faster':>9}"
 
 
 def compare(networks: tuple[str, ...] = NETWORKS, onnx: bool = True) -> list[str]:
@@ -151,7 +149,8 @@ def compare(networks: tuple[str, ...] = NETWORKS, onnx: bool = True) -> list[str
         print(line(network, times), flush=True)
         ratio = median(times["convcalc"]) / median(times["torch"])
         if ratio > LIMITS.get(network, float("inf")):
-            missed.append(f"{network} takes {ratio:.2f} times as long as PyTorch (at most {LIMITS[network]:g})")
+            limit = LIMITS[network]
+            missed.append(f"{network} takes {ratio:.2f} times as long as PyTorch (at most {limit:g})")
         if onnx:
             gains.append(median(times["onnx"]) / median(times["convcalc"]))
     if onnx:
