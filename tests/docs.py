@@ -3,10 +3,13 @@
 A fenced ``console`` block holds commands after ``$`` and, below each, exactly what it prints.
 ``console exit=2`` is for a block whose last command fails with that code. A ``pycon`` block is a
 Python session for doctest. Commands run in the folder of the page, with ``convcalc`` on the path,
-into a pipe (so no colour and no fitting to a width).
+into a pipe (so no colour and no fitting to a width). Those of ``examples/`` run in a copy of it, and
+every file that they write there must be the stored one. An error of rounding (``3.8e-16``) may be
+another one, or none.
 
 ``python -m tests.docs`` says which pages differ; ``python -m tests.docs --update`` rewrites the
-outputs of the commands; names of pages after it leave the others alone. Read the difference before you commit it: the update believes the program.
+outputs of the commands and the files they write; names of pages after it leave the others alone.
+Read the difference before you commit it: the update believes the program.
 """
 
 from __future__ import annotations
@@ -15,15 +18,20 @@ import doctest
 import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(?P<info>console[^\n]*|pycon[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+ROUNDING = re.compile(r"\b\d\.\de-(?:09|1\d)\b")
+"""An error of double precision, which differs from machine to machine."""
 
 
 class Block(NamedTuple):
@@ -127,15 +135,50 @@ def check(block: Block) -> list[str]:
         return _check_session(block)
     faults = []
     todo = steps(block.body)
-    for number, step in enumerate(todo, 1):
-        output, code = run(step.command, block.page.parent)
-        wanted = expected_code(block) if number == len(todo) else 0
-        if code != wanted:
-            faults.append(f"{block.label}: {step.command}\nexit code {code}, not {wanted}\n{output}")
-        elif output != step.output:
-            faults.append(
-                f"{block.label}: {step.command}\n--- on the page\n{step.output}\n--- it prints\n{output}"
-            )
+    with workplace(block.page) as folder:
+        for number, step in enumerate(todo, 1):
+            output, code = run(step.command, folder)
+            wanted = expected_code(block) if number == len(todo) else 0
+            if code != wanted:
+                faults.append(f"{block.label}: {step.command}\nexit code {code}, not {wanted}\n{output}")
+            elif not same(output, step.output):
+                faults.append(
+                    f"{block.label}: {step.command}\n--- on the page\n{step.output}\n--- it prints\n{output}"
+                )
+        faults += [f"{block.label}: {fault}" for fault in written(folder, block.page.parent)]
+    return faults
+
+
+def same(left: str, right: str) -> bool:
+    """Whether two outputs are equal but for errors of rounding, which may also be none: ``0``."""
+    return left == right or _rounded(left) == _rounded(right)
+
+
+def _rounded(text: str) -> str:
+    return ROUNDING.sub(lambda match: "0".rjust(len(match[0])), text)
+
+
+@contextmanager
+def workplace(page: Path) -> Iterator[Path]:
+    """The folder in which the commands of a page run: a copy, so that what they write can be compared."""
+    if page.parent == ROOT:
+        yield ROOT
+        return
+    with tempfile.TemporaryDirectory(prefix="convcalc-docs-") as temporary:
+        yield Path(shutil.copytree(page.parent, Path(temporary) / page.parent.name))
+
+
+def written(folder: Path, stored: Path) -> list[str]:
+    """Files of a folder that are not those stored, for what commands wrote."""
+    if folder == stored:
+        return []
+    faults = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder)
+        if not (stored / name).exists():
+            faults.append(f"{name} was written and is not stored")
+        elif path.read_bytes() != (stored / name).read_bytes():
+            faults.append(f"{name} was written and differs from the one stored")
     return faults
 
 
@@ -161,6 +204,7 @@ def updated(page: Path) -> str:
         parts = []
         for step in steps(block.body):
             output, _ = run(step.command, page.parent)
+            output = step.output if same(output, step.output) else output
             parts.append(f"$ {step.command}\n{output}\n" if output else f"$ {step.command}\n")
         # A blank line between two commands of a block is part of the first one's output only.
         text = text[: block.start] + "".join(parts) + text[block.end :]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests import docs
 
+ROOT = docs.ROOT / "examples"
 BLOCKS = [block for page in docs.pages() for block in docs.blocks(page)]
 
 
@@ -60,3 +62,51 @@ def test_an_update_makes_the_page_right(page) -> None:
     (block,) = docs.blocks(block.page)
     assert block.body == "$ echo one \\\n  two\none two\n$ true\n"
     assert docs.check(block) == []
+
+
+def test_an_error_of_rounding_may_be_another(page) -> None:
+    assert docs.check(page("$ echo '3.8e-16  7'\n2.2e-16  7\n")) == []
+    assert docs.check(page("$ echo '      0  7'\n2.2e-16  7\n")) == []
+    assert docs.check(page("$ echo '3.8e-06  7'\n2.2e-06  7\n")) != []
+    assert docs.check(page("$ echo '3.8e-16  8'\n2.2e-16  7\n")) != []
+
+
+def test_a_file_that_a_command_writes_is_the_one_stored(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(docs, "ROOT", tmp_path)
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    page = folder / "page.md"
+    page.write_text("```console\n$ echo one >picture.svg\n```\n", encoding="utf-8")
+    (block,) = docs.blocks(page)
+    assert "picture.svg was written and is not stored" in docs.check(block)[0]
+    assert not (folder / "picture.svg").exists()
+    (folder / "picture.svg").write_text("two\n", encoding="utf-8")
+    assert "picture.svg was written and differs" in docs.check(block)[0]
+    docs.updated(page)
+    assert docs.check(block) == []
+
+
+def test_every_picture_stands_on_a_page_and_is_written_by_one() -> None:
+    pictures = ROOT / "pictures"
+    stored = {f"pictures/{path.name}" for path in pictures.glob("*")}
+    shown, made = set(), set()
+    for page in ROOT.glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        shown |= set(re.findall(r"!\[[^\]]+\]\((pictures/[^)]+)\)", text))
+        made |= {
+            name
+            for name in stored
+            if any(
+                name in step.command
+                for block in docs.blocks(page)
+                if block.info.startswith("console")
+                for step in docs.steps(block.body)
+            )
+        }
+    assert stored == shown == made
+
+
+def test_every_link_of_a_page_leads_somewhere() -> None:
+    for page in docs.pages():
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
