@@ -22,6 +22,7 @@ from convcalc.calculators.receptive_field_rows import LayerField
 from convcalc.executor import taint
 from convcalc.executor.arith import Array
 from convcalc.graph import Graph
+from convcalc.verify.poison import Poisoned, poisoned
 from convcalc.verify.result import Check
 from convcalc.verify.sizes import own_inputs, reload
 
@@ -57,14 +58,19 @@ def field_checks(graph: Graph, every: bool) -> tuple[dict[str, list[Check]], lis
         return {}, []
     fields = receptive_field(graph)
     larger = _Larger(graph)
+    poison = poisoned(graph) if every else []
     found: dict[str, list[Check]] = {}
     notes: list[str] = []
     for target in targets(graph, every):
-        rows = fields.of(target.tensor)
-        for row in rows:
-            regions = _region_check(graph, fields, target, row)
-            found.setdefault(target.layer, []).append(regions)
-            found[target.layer].append(_field_check(graph, larger, target, row, regions.ok))
+        checks = found.setdefault(target.layer, [])
+        for row in fields.of(target.tensor):
+            try:
+                regions = _region_check(graph, fields, target, row)
+                checks += (regions, _field_check(graph, larger, target, row, regions.ok))
+                if poison:
+                    checks.append(_poison_check(graph, poison, target, row))
+            except ValueError as error:  # a wrong shape has positions that execution does not know
+                checks.append(Check("receptive_field", describe(row), f"nothing: {error}", False, "taint"))
     whole = [
         name
         for name, checks in found.items()
@@ -124,6 +130,27 @@ def _region_check(graph: Graph, fields: ReceptiveField, target: Target, row: Lay
         if not ok:
             break
     return Check("receptive_region", _words(*formula), _words(*executed), ok, "taint")
+
+
+def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row: LayerField) -> Check:
+    """Whether poisoned pixels come out at those positions of the sample that are traced back to them."""
+    positions = _positions(target.shape[1:])
+    traced = taint(graph, positions, output=target.tensor, input=row.input, reads=True)
+    # A value may be unpooled to one place of its window only, and is traced to all of them.
+    some = any(graph.nodes[number].op == "unpool" for number in ancestors(graph, target.layer))
+    for one in poison:
+        if one.input != row.input or target.tensor not in one.reached:
+            continue
+        came = [bool(one.reached[target.tensor][position]) for position in positions]
+        due = [bool(mark[one.pixel]) for mark in traced]
+        if any(a > b if some else a != b for a, b in zip(came, due, strict=True)):
+            where = f"pixel {','.join(map(str, one.pixel))} of {one.input}"
+            stated = [",".join(map(str, p)) for p, yes in zip(positions, due, strict=True) if yes]
+            seen = [",".join(map(str, p)) for p, yes in zip(positions, came, strict=True) if yes]
+            return Check(
+                "influence", f"{where} reaches {stated}", f"{where} reaches {seen}", False, "poison"
+            )
+    return Check("influence", "as traced", "as traced", True, "poison")
 
 
 def _extent(mark: Array, axis: int) -> tuple[tuple[int, int] | None, int]:
