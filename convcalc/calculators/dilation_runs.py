@@ -28,8 +28,9 @@ class DilatedRun(NamedTuple):
         nodes: indices of its layers with windows larger than one pixel, in order.
         names: of these layers.
         kernels, rates: of these layers, one number an axis.
-        inside: indices of all nodes that lie on any way from the start to the last layer at the
-            same resolution (shortcuts included).
+        end: the node whose output the run writes: its last layer, or what joins it with a shortcut.
+        inside: indices of all nodes that lie on any way from the start to the end at the same
+            resolution (shortcuts included).
     """
 
     start: Edge
@@ -37,6 +38,7 @@ class DilatedRun(NamedTuple):
     names: tuple[str, ...]
     kernels: tuple[tuple[int, ...], ...]
     rates: tuple[tuple[int, ...], ...]
+    end: int
     inside: tuple[int, ...]
 
 
@@ -100,9 +102,12 @@ def _state(graph: Graph, index: int, node: Node, states: list[_State]) -> _State
 
 
 def _run(graph: Graph, states: list[_State], chain: tuple[int, ...]) -> DilatedRun:
-    last = chain[-1]
-    start = states[last].start
-    inside, todo = set(), [last]
+    start = states[chain[-1]].start
+    sizes = graph.nodes[chain[-1]].outputs[0][1:]
+    end = max(
+        i for i, state in enumerate(states) if state.chain == chain and graph.nodes[i].outputs[0][1:] == sizes
+    )
+    inside, todo = set(), [end]
     while todo:
         index = todo.pop()
         if index in inside or index == start.node or states[index].start != start:
@@ -116,6 +121,7 @@ def _run(graph: Graph, states: list[_State], chain: tuple[int, ...]) -> DilatedR
         tuple(node.name for node in nodes),
         tuple(_kernel(node) for node in nodes),
         tuple(_dilation(node) for node in nodes),
+        end,
         tuple(sorted(inside)),
     )
 

@@ -64,9 +64,12 @@ def dilation(
     """  # fmt: skip
     import convcalc
     from convcalc.render import dilation as render
+    from convcalc.render.grid import check
 
     given = list(common.specs or ())
     kernels = [axes(part, "--kernel") for part in kernel.split(",") if part]
+    if not kernels:
+        raise UsageProblem(f"--kernel {kernel!r} is no kernel", expected="3, 3x5, or one a layer: 3,3,1")
     if reach is not None:
         if given:
             raise UsageProblem("--reach designs rates, so none are given", expected="--reach N alone")
@@ -85,6 +88,7 @@ def dilation(
     if all(_RATES.fullmatch(text) for text in given):
         rates = [axes(part, "RATE") for text in given for part in text.split(",") if part]
         judged = convcalc.judge_dilations(rates, kernels if len(kernels) > 1 else kernels[0], rank=rank)
+        check(judged.counts, map, plot)
         emit_all(render.judgement_tables(judged), common, judged.to_dict(grid=map))
         _grid(judged, common, map, plot, _label(rates, kernel))
         return
@@ -93,12 +97,14 @@ def dilation(
         raise UsageProblem(f"{odd!r} is no rate", expected="whole numbers, or one SPEC (in quotes)")
     graph = common.load(given[0])
     runs = convcalc.judge_network_dilations(graph)
+    worst = min(runs, key=lambda one: (not one.has_holes, -one.path.total), default=None)
+    if map or plot:
+        if worst is None:
+            raise UsageProblem("no layer is dilated: there is no run to draw")
+        check(worst.path.counts, map, plot)
     data = {"name": graph.name, "runs": [one.to_dict() for one in runs]}
     emit(render.runs_table(runs, graph.name), common.form, data)
-    if map or plot:
-        if not runs:
-            raise UsageProblem("no layer is dilated: there is no run to draw")
-        worst = min(runs, key=lambda one: (not one.has_holes, -one.path.total))
+    if worst is not None:
         _grid(worst.path, common, map, plot, f"{worst.run.names[0]} to {worst.run.names[-1]}")
 
 
@@ -113,8 +119,6 @@ def _grid(judged: DilationJudgement, common: Common, map: bool, plot: str | None
 
     if not map and plot is None:
         return
-    if judged.counts is None:
-        raise UsageProblem("the field is too large to draw", expected="a smaller field, or --rank 1")
     if map and common.form in ("table", "markdown"):
         lines, legend = text_map(judged.counts)
         fence = "```\n" if common.markdown else ""

@@ -51,6 +51,7 @@ def transposed(
     """
     import convcalc
     from convcalc.render import transposed as render
+    from convcalc.render.grid import check
 
     if common.spec is not None:
         if size is not None or like is not None or kernel is not None:
@@ -79,6 +80,7 @@ def transposed(
         groups=groups,
         rank=rank,
     )
+    check(solution.overlap, map, plot)
     tables = render.solution_tables(solution, every=every, exact=common.exact)
     emit_all(tables, common, solution.to_dict(grid=map))
     _grid(solution, common, map, plot)

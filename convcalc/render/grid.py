@@ -23,6 +23,26 @@ def plane(grid: Any) -> tuple[Any, str]:
     return grid[middle], f"slice {middle} of {grid.shape[0]} along the first axis"
 
 
+def check(grid: Any, text: bool, path: str | None) -> None:
+    """Refuse what cannot be drawn before anything is shown.
+
+    Args:
+        grid: the counts; None where there are none.
+        text: whether they are to be written as text.
+        path: the file of a plot, if there is one.
+
+    Raises:
+        ValueError: there is no grid, it is too wide for text, or the file has no known ending.
+    """
+    if grid is None and (text or path is not None):
+        raise ValueError("the field is too large to draw; --rank 1 draws one axis of it")
+    if text and plane(grid)[0].shape[1] > MAX_WIDTH:
+        rows, columns = plane(grid)[0].shape
+        raise ValueError(f"a map of {rows}x{columns} is too wide for text; --plot FILE draws it")
+    if path is not None and path.rpartition(".")[2].lower() not in FORMATS:
+        raise ValueError(f"cannot tell the format of {path!r}: expected a name ending in .png, .svg or .pdf")
+
+
 def text_map(grid: Any) -> tuple[list[str], str]:
     """Lines of a map, one character a cell, and its legend.
 
@@ -32,10 +52,8 @@ def text_map(grid: Any) -> tuple[list[str], str]:
     Raises:
         ValueError: the grid is wider than :data:`MAX_WIDTH`.
     """
+    check(grid, True, None)
     cells, left_out = plane(grid)
-    rows, columns = cells.shape
-    if columns > MAX_WIDTH:
-        raise ValueError(f"a map of {rows}x{columns} is too wide for text; --plot FILE draws it")
     values = [[int(n) for n in row] for row in cells]
     largest = max(map(max, values))
     lines = ["".join(_cell(n, largest) for n in row) for row in values]
@@ -68,9 +86,7 @@ def plot_map(grid: Any, path: str, title: str, label: str) -> None:
         ValueError: the ending is none of these, or matplotlib is not installed.
         OSError: the file cannot be written.
     """
-    ending = path.rpartition(".")[2].lower()
-    if ending not in FORMATS:
-        raise ValueError(f"cannot tell the format of {path!r}: expected a name ending in .png, .svg or .pdf")
+    check(grid, False, path)
     try:
         from matplotlib.colors import LogNorm
         from matplotlib.figure import Figure

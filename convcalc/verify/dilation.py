@@ -136,7 +136,7 @@ class RunJudgement:
     Attributes:
         run: its layers.
         path: the judgement of its convolutions alone.
-        covered, total: pixels of the field that reach the run's last layer through the network
+        covered, total: pixels of the field that reach the run's end through the network
             itself, shortcuts included, by execution; None where the part could not be executed.
         mask: which pixels these are; None where it could not be executed.
         reason: why it could not.
@@ -274,6 +274,9 @@ def _judge_run(graph: Graph, run: DilatedRun) -> RunJudgement:
             inner = _seen(graph, run, tuple(2 * n + 1 for n in path.field))
     except (ExecutionError, ValueError) as error:
         return RunJudgement(run, path, None, None, None, str(error))
+    if inner.shape != path.field:
+        shown = "x".join(map(str, inner.shape))
+        return RunJudgement(run, path, None, None, None, f"through the network it sees {shown} pixels")
     return RunJudgement(run, path, int(inner.sum()), int(inner.size), inner)
 
 
@@ -316,7 +319,7 @@ def _part(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Graph:
         for output in range(len(node.outputs)):
             places[Edge(index, output)] = Edge(len(nodes), output)
         nodes.append(Node(node.name, node.layer, wired, node.outputs))
-    return Graph("run", nodes, inputs, (places[Edge(run.nodes[-1])],), (run.names[-1],))
+    return Graph("run", nodes, inputs, (places[Edge(run.end)],), (graph.nodes[run.end].name,))
 
 
 def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:

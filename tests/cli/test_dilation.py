@@ -1,0 +1,115 @@
+"""``convcalc dilation``: rates, networks and designs; maps, plots, errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def test_rates_are_judged_step_by_step(cli) -> None:
+    out = cli("dilation", "1", "2", "5", "--kernel", "3").out
+    assert "M2 = max(5 - 2*2, 5 - 2*(5 - 2), 2)" in out
+    assert "criterion      M2 = 2 <= K = 3: no holes" in out
+    assert "coverage  289 of 289 pixels (100.0%), by execution" in out
+    assert "verdict   no holes" in out
+
+
+def test_disagreement_is_shown(cli) -> None:
+    out = cli("dilation", "2", "3", "--map").out
+    assert "Rule and execution disagree" in out
+    rows = out.rstrip().splitlines()[-11:]
+    assert rows[0] == "1.1111111.1"  # sums of {-2, 0, 2} and {-3, 0, 3}
+    assert rows[1] == "." * 11
+
+
+def test_rates_can_be_joined_and_differ_by_axis_and_layer(cli) -> None:
+    assert cli("dilation", "1,2,5", "--json").json() == cli("dilation", "1", "2", "5", "--json").json()
+    data = cli("dilation", "1x2", "1x2", "--json").json()
+    assert data["field"] == [5, 9]
+    assert [axis["holes"] for axis in data["axes"]] == [False, True]
+    rates = "1,1,2,4,8,16,1,1"
+    context = cli("dilation", rates, "-k", "3,3,3,3,3,3,3,1", "--rank", "1", "--json").json()
+    assert context["axes"][0]["fields"] == [3, 5, 9, 17, 33, 65, 67, 67]
+
+
+def test_json_of_a_judgement(cli) -> None:
+    data = cli("dilation", "1", "2", "9", "--json", "--map").json()
+    assert (data["covered"], data["total"], data["holes"], data["agrees"]) == (441, 625, True, True)
+    (axis, _) = data["axes"]
+    assert (axis["M2"], axis["K"], axis["common_factor"], axis["hole_offsets"]) == (5, 3, 1, [-5, -4, 4, 5])
+    assert len(data["map"]) == len(data["map"][0]) == 25
+
+
+@pytest.mark.parametrize(("name", "magic"), [("map.png", b"\x89PNG"), ("map.svg", b"<?xml")])
+def test_a_plot_is_a_picture(cli, tmp_path: Path, name: str, magic: bytes) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / name
+    assert cli("dilation", "1", "2", "9", "--plot", str(path)).code == 0
+    assert path.read_bytes().startswith(magic)
+
+
+def test_a_plot_of_another_kind_is_refused(cli, tmp_path: Path) -> None:
+    done = cli("dilation", "1", "2", "--plot", str(tmp_path / "map.gif"))
+    assert (done.code, done.out) == (2, "")
+    assert ".png, .svg or .pdf" in done.err
+
+
+def test_designs(cli) -> None:
+    data = cli(
+        "dilation", "--reach", "67", "--layers", "5", "--max-rate", "16", "--top", "3", "--json"
+    ).json()
+    assert len(data["designs"]) == 3
+    for one in data["designs"]:
+        assert len(one["rates"]) == one["layers"] == 5
+        assert max(one["rates"]) <= 16
+        assert one["field"] == 67 == one["covered"]
+        assert one["proven"] is True
+        assert one["weights"] == 5 * 9
+    out = cli("dilation", "--reach", "67").out
+    assert "67 of 67" in out and "Every sequence was executed" in out
+
+
+def test_a_choice_of_kernels(cli) -> None:
+    data = cli("dilation", "--reach", "25", "--kernel", "3,5", "--json").json()
+    assert data["designs"][0]["layers"] == 2
+    assert data["designs"][0]["kernels"] == [5, 5]  # 3 * 5 = 15 < 25
+
+
+def test_a_network(cli) -> None:
+    data = cli("dilation", "context_module_basic", "--json").json()
+    (run,) = data["runs"]
+    assert run["path"]["field"] == [67, 67]
+    assert run["holes"] is False
+    out = cli("dilation", "conv 4 k3 d2 p2 | relu | conv 4 k3 d4 p4", "--input", "4x32x32", "--map").out
+    assert "16.7%" not in out
+    assert "holes" in out and "paths from each pixel (conv1 to conv2)" in out
+    assert "No layer is dilated." in cli("dilation", "conv 4 k3", "--input", "4x32x32").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "nearest"),
+    [
+        (("0", "1"), "rate 0", "rate 1"),
+        (("1", "2", "--kernel", "0"), "kernel", "kernel 1"),
+        (("--reach", "67", "--layers", "3"), "at most 27", "layers 4, or reach 27"),
+        (("--reach", "67", "1"), "none are given", None),
+        (("--reach", "9", "-k", "3x5"), "along every axis alike", None),
+        (("1", "two"), "'two' is no rate", None),
+        ((), "nothing to judge", None),
+        (("1", "2", "--layers", "3"), "--reach N", None),
+        (("1", "2", "-k", "3,3,3"), "3 kernels for 2 rates", None),
+    ],
+)
+def test_errors(cli, arguments: tuple[str, ...], message: str, nearest: str | None) -> None:
+    done = cli("dilation", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+    (problem,) = cli("dilation", *arguments, "--json").json()["errors"]
+    assert problem["nearest"] == nearest
+
+
+def test_a_map_of_what_is_too_wide(cli) -> None:
+    done = cli("dilation", "1", "3", "9", "27", "81", "--map")
+    assert (done.code, done.out) == (2, "")
+    assert "--plot" in done.err
