@@ -22,7 +22,12 @@ class Report(_calculators.Report):
     """
 
     def table(
-        self, view: str = "summary", *, exact: bool = False, rows: Sequence[LayerReport] | None = None
+        self,
+        view: str = "summary",
+        *,
+        exact: bool = False,
+        rows: Sequence[LayerReport] | None = None,
+        notation: str = "plain",
     ) -> Table:
         """One of the tables that the command line prints.
 
@@ -30,15 +35,16 @@ class Report(_calculators.Report):
             view: ``summary``, ``params``, ``flops``, ``shapes`` or ``memory``.
             exact: every digit instead of human units.
             rows: what :meth:`fold` gave; every layer by default.
+            notation: how closed forms are written: ``plain``, ``unicode`` or ``latex``.
 
         Raises:
-            ValueError: there is no such view.
+            ValueError: there is no such view, or no such notation.
         """
         from convcalc.render import report
 
         if view not in report.VIEWS:
             raise ValueError(f"no view {view!r}: expected one of {', '.join(report.VIEWS)}")
-        return report.table(self, view, exact=exact, rows=rows)
+        return report.table(self, view, exact=exact, rows=rows, notation=notation)
 
     def __str__(self) -> str:
         from convcalc.render import text

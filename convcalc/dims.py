@@ -193,13 +193,23 @@ def maximum(a: Dim, b: Dim) -> Dim:
 
 
 def maximum_of(dims: Iterable[Dim]) -> Dim:
-    """The largest of many numbers and closed forms; unknown where too many stay undecided to be read."""
-    from convcalc.symbols import extremes
-
-    try:
-        return extremes.maximum(*dict.fromkeys(dims))
-    except DimensionError:
+    """The largest of many, 0 of none; unknown where too many closed forms stay undecided to be read."""
+    values = list(dims)
+    if all(type(value) is int for value in values):
+        return max(values, default=0)
+    if any(value is UNKNOWN for value in values):
         return UNKNOWN
+    if any(map(is_symbolic, values)):
+        from convcalc.symbols import extremes
+
+        try:
+            return extremes.maximum(*dict.fromkeys(values))
+        except DimensionError:
+            return UNKNOWN
+    result = values[0]
+    for value in values[1:]:
+        result = maximum(result, value)
+    return result
 
 
 def minimum(a: Dim, b: Dim) -> Dim:
@@ -270,7 +280,7 @@ def require(condition: Any, message: str, *, field: str | None = None, hint: str
 _collected: dict[Any, None] | None = None
 
 
-class collecting:  # noqa: N801  (reads as a statement: with collecting() as found)
+class collecting:
     """Collects the conditions on symbols that :func:`require` met: ``with collecting() as found``.
 
     ``found`` is a mapping whose keys are the conditions, in the order in which they were met.

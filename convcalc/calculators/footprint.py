@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from convcalc.calculators.memory import itemsize, live_bytes
-from convcalc.calculators.report import LayerReport, Report
-from convcalc.dims import Dim, maximum
+from convcalc.calculators.report import LayerReport, Report, given
+from convcalc.dims import Dim, maximum_of
 
 
 class Footprint(NamedTuple):
@@ -47,11 +47,13 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
         rows = report.layers
     number = {row.name: i for i, row in enumerate(rows)}
     outputs: list[Dim] = [0] * len(rows)
-    largest: list[Dim] = [0] * len(rows)
+    during: list[list[Dim]] = [[] for _ in rows]
     for layer, new, alive in zip(report.layers, written, live, strict=True):
         at = _row_of(layer.name, number)
         outputs[at] = outputs[at] + new
-        largest[at] = maximum(largest[at], alive)
+        during[at].append(alive)
+    with given(report.constraints):
+        largest = [maximum_of(sizes) for sizes in during]
     return [
         Footprint(row.params * item, row.buffers * item, output, alive)
         for row, output, alive in zip(rows, outputs, largest, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from convcalc.dims import UNKNOWN, Dim, is_symbolic, maximum, maximum_of, prod, total
+from convcalc.dims import Dim, maximum_of, prod, total
 from convcalc.graph import Graph
 
 DTYPES: Final[dict[str, int]] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
@@ -92,11 +92,4 @@ def peak_memory(graph: Graph, batch: int, item: int) -> tuple[Dim, str]:
     if all(type(p) is int for p in peaks):
         peak = max(peaks, default=0)
         return peak, graph.nodes[peaks.index(peak)].name if peaks else ""
-    if any(p is UNKNOWN for p in peaks):
-        return UNKNOWN, ""
-    if any(is_symbolic(p) for p in peaks):
-        return maximum_of(peaks), ""
-    result = peaks[0]
-    for peak in peaks[1:]:
-        result = maximum(result, peak)
-    return result, ""
+    return maximum_of(peaks), ""

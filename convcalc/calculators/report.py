@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from convcalc.calculators.memory import itemsize, peak_memory
@@ -156,6 +157,9 @@ class Report:
         totals: sums, and memory.
         status: for every metric ``complete``, ``partial`` (some layers could not be counted
             because a size was not stated) or ``unavailable`` (no layer could).
+        constraints: what the symbols must meet for the spec to be valid, and the counts with it.
+        roundings: channel roundings of symbols that could not be worked out, such as
+            ``make_divisible(32*a, 8)``, each with the condition under which it changes nothing.
     """
 
     def __init__(self, graph: Graph, batch: int, dtype: str) -> None:
@@ -167,6 +171,17 @@ class Report:
         self.layers: list[LayerReport] = []
         self.totals = Totals()
         self.status: dict[str, str] = {}
+        self.constraints: tuple[Any, ...] = graph.constraints
+
+    @property
+    def roundings(self) -> list[tuple[Any, Any]]:
+        """Roundings that stay; see the class."""
+        if not any(is_symbolic(n) for n in (self.totals.params, self.totals.activations, self.totals.flops)):
+            return []
+        from convcalc.symbols.solve import roundings
+
+        sizes = (size for node in self.graph.nodes for shape in node.outputs for size in shape)
+        return roundings(sizes)
 
     def fold(self, depth: int) -> list[LayerReport]:
         """Rows with everything below ``depth`` levels of blocks folded into one row a block.
@@ -224,6 +239,10 @@ class Report:
             "layers": [row.to_dict() for row in self.layers],
             "totals": self.totals.to_dict(),
             "status": dict(self.status),
+            "constraints": list(map(str, self.constraints)),
+            "roundings": [
+                {"value": str(value), "exact_where": str(where)} for value, where in self.roundings
+            ],
         }
         partial = {m: plain(self._known_sum(m)) for m in METRICS if self.status[m] == "partial"}
         if partial:
@@ -320,11 +339,16 @@ class _Memo:
         return result
 
     def _equal(self, node: Node, shapes: tuple[Shape, ...]) -> list[Any]:
-        key = (node.layer, shapes)
-        entry = self.by_value.get(key)
+        key: Any = (node.layer, shapes)
+        try:
+            entry = self.by_value.get(key)
+        except TypeError:  # a layer of arrays
+            key, entry = None, None
         if entry is None:
-            entry = self.by_value[key] = [count(node, shapes, self.batch), 0]
+            entry = [count(node, shapes, self.batch), 0]
             self.found.append(entry)
+            if key is not None:
+                self.by_value[key] = entry
         return entry
 
 
@@ -344,9 +368,19 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[R
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
     report = cls(graph, batch, dtype)
-    with paused():
+    with paused(), given(graph.constraints):
         _fill(report, item)
     return report
+
+
+def given(constraints: tuple[Any, ...]) -> AbstractContextManager[None]:
+    """Counts under what the symbols of a graph must meet."""
+    if not constraints:
+        return nullcontext()
+    from convcalc.symbols.bounds import assuming
+    from convcalc.symbols.solve import least_values
+
+    return assuming(least_values(constraints))
 
 
 def _fill(report: Report, item: int) -> None:

@@ -105,6 +105,16 @@ TOP: Final = Shared(
 EXACT: Final = Shared(
     "exact", Annotated[bool, typer.Option("--exact", help="Every digit instead of K, M, G.")], False
 )
+NOTATION: Final = Shared(
+    "notation",
+    Annotated[
+        str,
+        typer.Option(
+            "--notation", metavar="NAME", help="How closed forms are written: plain, unicode, latex."
+        ),
+    ],
+    "plain",
+)
 JSON: Final = Shared("json", Annotated[bool, typer.Option("--json", help="Print JSON.")], False)
 CSV: Final = Shared(
     "csv", Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")], False
@@ -139,6 +149,7 @@ class Common:
     sort: str | None = None
     top: int | None = None
     exact: bool = False
+    notation: str = "plain"
     json: bool = False
     csv: bool = False
     markdown: bool = False
@@ -157,6 +168,8 @@ class Common:
             if value is not None and value < (0 if name == "depth" else 1):
                 least = "0 or more" if name == "depth" else "1 or more"
                 raise UsageProblem(f"--{name} is {value}", expected=f"a whole number, {least}")
+        if self.notation not in ("plain", "unicode", "latex"):
+            raise UsageProblem(f"--notation {self.notation!r}", expected="plain, unicode or latex")
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, ROWS, SPEC, Common, command
+from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, ROWS, SPEC, Common, command
 from convcalc.cli.output import UsageProblem, emit
 from convcalc.render.report import VIEWS, with_shown
 
-SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, *FORM)
+SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, NOTATION, *FORM)
 
 
 def _show(common: Common, view: str) -> None:
     report = common.analyze()
     rows = report.layers if common.depth is None else report.fold(common.depth)
-    table = report.table(view, exact=common.exact, rows=rows)
+    table = report.table(view, exact=common.exact, rows=rows, notation=common.notation)
     order = common.choose(table, VIEWS[view].main)
     data = None
     if common.json:

@@ -6,6 +6,8 @@ and anything else (a closed form, a fraction) as its own text.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from convcalc.dims import UNKNOWN
@@ -53,6 +55,12 @@ class Share(NamedTuple):
     whole: Any
 
 
+class Text(str):
+    """A text in place of a number, written as it is."""
+
+    __slots__ = ()
+
+
 def share(value: Share) -> str:
     """Percentage with one decimal; ``-`` of nothing, ``?`` of what is not a known number."""
     part, whole = value
@@ -70,11 +78,21 @@ def shape(dims: Any) -> str:
     """``64x112x112``; with spaces where a size is an expression: ``64 x ceil(H/2) x ceil(W/2)``."""
     if dims is None:
         return "-"
-    texts = [str(dim) for dim in dims]
+    texts = [_size(dim) if hasattr(dim, "write") else other(dim) for dim in dims]
     if not texts:
         return "scalar"
+    if _notation == "latex" and any(hasattr(dim, "write") for dim in dims):
+        return "$" + r" \times ".join(texts) + "$"
     plain = all(text == "?" or text.isalnum() for text in texts)
-    return ("x" if plain else " x ").join(texts)
+    sign = "×" if _notation == "unicode" and not plain else "x"
+    return (sign if plain else f" {sign} ").join(texts)
+
+
+def _size(dim: Any) -> str:
+    text = closed(dim, _notation)
+    if not dim.is_sum:
+        return text
+    return rf"\left({text}\right)" if _notation == "latex" else f"({text})"
 
 
 def shapes(many: Any) -> str:
@@ -90,7 +108,39 @@ def other(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
+    if hasattr(value, "write"):
+        text = closed(value, _notation)
+        return f"${text}$" if _notation == "latex" else text
+    if hasattr(value, "dtype"):
+        return f"{value.min():,} .. {value.max():,}" if value.size else "-"
     return str(value)
+
+
+def closed(value: Any, notation: str) -> str:
+    """A closed form or a condition as text."""
+    return str(value) if notation == "plain" else str(value.write(notation))
+
+
+NOTATIONS: Final = ("plain", "unicode", "latex")
+
+_notation = "plain"
+
+
+@contextmanager
+def written_in(notation: str) -> Iterator[None]:
+    """Writes closed forms in ``plain``, ``unicode`` or ``latex`` notation.
+
+    Raises:
+        ValueError: there is no such notation.
+    """
+    global _notation
+    if notation not in NOTATIONS:
+        raise ValueError(f"unknown notation {notation!r}: expected one of {', '.join(NOTATIONS)}")
+    before, _notation = _notation, notation
+    try:
+        yield
+    finally:
+        _notation = before
 
 
 def part(value: Share) -> float | None:

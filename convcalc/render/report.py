@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from convcalc.dims import UNKNOWN
+from convcalc.dims import UNKNOWN, is_symbolic
 from convcalc.render import numbers
 from convcalc.render.table import Column, Format, Table
 
@@ -156,6 +156,7 @@ NAMED: Final[dict[str, tuple[str, Format, Format]]] = {
 """Name of each total, and how it is written in full and in human units."""
 
 UNAVAILABLE: Final = "unavailable"
+TOO_MANY: Final = "too many layers may be the largest; put numbers in place of symbols"
 NO_SIZE: Final = "the size of the input is not stated; give it with --input CxHxW"
 
 
@@ -172,7 +173,12 @@ def shortened(text: str, length: int = 80) -> str:
 
 
 def table(
-    report: Report, view: str, *, exact: bool = False, rows: Sequence[LayerReport] | None = None
+    report: Report,
+    view: str,
+    *,
+    exact: bool = False,
+    rows: Sequence[LayerReport] | None = None,
+    notation: str = "plain",
 ) -> Table:
     """One table of a report.
 
@@ -181,10 +187,21 @@ def table(
         view: ``summary``, ``params``, ``flops``, ``shapes`` or ``memory``.
         exact: every digit instead of human units.
         rows: what :meth:`Report.fold` gave; every layer by default.
+        notation: how closed forms are written: ``plain``, ``unicode`` or ``latex``.
 
     Returns:
         the table, with every row in order.
+
+    Raises:
+        ValueError: there is no such notation.
     """
+    with numbers.written_in(notation):
+        return _table(report, view, exact, rows, notation)
+
+
+def _table(
+    report: Report, view: str, exact: bool, rows: Sequence[LayerReport] | None, notation: str
+) -> Table:
     chosen = VIEWS[view]
     exact = exact or chosen.always_exact
     if rows is None:
@@ -198,7 +215,7 @@ def table(
     values: list[list[Any]] = []
     footer: list[Any] = []
     for field in chosen.fields:
-        columns.append(_column(field, exact))
+        columns.append(_column(field, exact, notation))
         values.append(_values(report, rows, prints, field.key))
         if field.key == "name":
             footer.append("total")
@@ -209,27 +226,72 @@ def table(
             footer.append(numbers.Share(whole, whole))
         else:
             footer.append(_read(report.totals, field.key))
+    facts = [_fact(report, name, exact) for name in chosen.facts]
+    if any(map(is_symbolic, footer)):
+        footer, more = _long_totals(columns, footer, chosen)
+        facts = [*(fact for fact in more if fact[0] not in dict(facts)), *facts]
     return Table(
         columns,
         list(zip(*values, strict=True)),
         footer=footer if any(field.total for field in chosen.fields) else None,
         title=heading(report),
-        facts=[_fact(report, name, exact) for name in chosen.facts],
-        notes=_notes(report, chosen),
+        facts=facts,
+        notes=[*_notes(report, chosen), *closed_form_notes(report)],
     )
+
+
+BELOW: Final = "(below)"
+_LONG: Final = 40
+
+
+def _long_totals(
+    columns: list[Column], footer: list[Any], view: View
+) -> tuple[list[Any], list[tuple[str, str]]]:
+    """Totals that are too long for a column, as named results below the table."""
+    facts = []
+    for number, (column, field) in enumerate(zip(columns, view.fields, strict=True)):
+        if not is_symbolic(footer[number]):
+            continue
+        text = column.format(footer[number])
+        if len(text) > _LONG:
+            footer[number] = numbers.Text(BELOW)
+            facts.append((NAMED[field.key][0] if field.key in NAMED else field.title, text))
+    return footer, facts
+
+
+def closed_form_notes(report: Report) -> list[str]:
+    """What symbols must meet, and which roundings stay."""
+    notes = []
+    if report.constraints:
+        notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}.")
+    for value, where in report.roundings:
+        rounded = numbers.other(value)
+        exact_where = numbers.other(where)
+        notes.append(f"{rounded} cannot be worked out for symbols; it is exact where {exact_where}.")
+    return notes
 
 
 _FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "output_bytes", "live_bytes")
 
 
-def _column(field: Field, exact: bool) -> Column:
+def _column(field: Field, exact: bool, notation: str) -> Column:
     form = field.exact if exact else field.human
     if field.key.endswith("%"):
         return Column(f"{field.key[:-1]}_share", field.title, numbers.share, priority=field.priority)
     if form is numbers.label:
         name = field.key == "name"
         return Column(field.key, field.title, form, "left", field.priority, 14 if name else 18, name)
+    if notation != "plain":
+        form = _in_notation(form, notation)
     return Column(field.key.rpartition(".")[2], field.title, form, priority=field.priority)
+
+
+def _in_notation(form: Format, notation: str) -> Format:
+    def write(value: Any) -> str:
+        with numbers.written_in(notation):
+            return form(value)
+
+    return write
 
 
 def _values(report: Report, rows: Sequence[LayerReport], prints: Sequence[Footprint], key: str) -> list[Any]:
@@ -283,13 +345,29 @@ def _fact(report: Report, name: str, exact: bool) -> tuple[str, str]:
     value = getattr(report.totals, name)
     if value is UNKNOWN:
         return title, UNAVAILABLE
-    text = (full if exact else human)(value)
     totals = report.totals
+    if is_symbolic(value):
+        return title, _closed_fact(value, full if exact else human)
+    text = (full if exact else human)(value)
     if name == "valid_macs" and type(totals.macs) is int and totals.macs:
         text += f"  ({numbers.share(numbers.Share(value, totals.macs))} of the MACs do not multiply padding)"
     if name == "peak_memory_bytes" and totals.peak_memory_at:
         text += f"  (at {totals.peak_memory_at})"
     return title, text
+
+
+def _closed_fact(value: Any, form: Format) -> str:
+    """A total of symbols; where that is shorter, as it is from some size on."""
+    from convcalc.symbols.solve import settled
+
+    unit = " B" if form is numbers.human_bytes else ""
+    text = form(value) + unit
+    if len(text) <= _LONG:
+        return text
+    short, where = settled(value)
+    if not where:
+        return text
+    return f"{form(short)}{unit}  (where {', '.join(map(numbers.other, where))})"
 
 
 def _notes(report: Report, view: View) -> list[str]:
@@ -298,4 +376,5 @@ def _notes(report: Report, view: View) -> list[str]:
     missing = [NAMED[name][0] for name in names if getattr(report.totals, name) is UNKNOWN]
     if not missing:
         return []
-    return [f"{', '.join(missing)}: {UNAVAILABLE}, because {NO_SIZE}."]
+    sized = not any(size is UNKNOWN for shape in report.inputs for size in shape)
+    return [f"{', '.join(missing)}: {UNAVAILABLE}, because {TOO_MANY if sized else NO_SIZE}."]

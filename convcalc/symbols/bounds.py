@@ -18,19 +18,31 @@ _CACHE_SIZE: Final = 50_000
 _DEPTH: Final = 12
 
 _least: dict[str, int] = {}
+_assumed: frozenset[tuple[str, int]] = frozenset()
 _cache: dict[Form, Any] = {}
 
 
 @contextmanager
 def assuming(least: Mapping[str, int]) -> Iterator[None]:
     """Count with symbols that are not below these values."""
-    global _least, _cache
-    kept = _least, _cache
+    global _least, _cache, _assumed
+    kept = _least, _cache, _assumed
     _least, _cache = {**_least, **least}, {}
+    _assumed = frozenset(_least.items())
     try:
         yield
     finally:
-        _least, _cache = kept
+        _least, _cache, _assumed = kept
+
+
+def assumed() -> frozenset[tuple[str, int]]:
+    """What is assumed at the moment: least values by name."""
+    return _assumed
+
+
+def assumed_least(name: str) -> int:
+    """The least value that a symbol is assumed to have."""
+    return _least.get(name, 1)
 
 
 def lower(value: Any) -> Any:
@@ -172,7 +184,7 @@ def _is_nonnegative(a: Atom, depth: int) -> bool:
 def least_of(a: Atom) -> Any:
     """The least value of an atom that is taken as it is."""
     if a.kind == "symbol":
-        return _least.get(a.args[0], 1) if a.whole else 0
+        return _least.get(a.args[0], 1 if a.whole else 0)
     if a.kind == "call" and a.function is not None:
         return getattr(a.function, "least", 0)
     return 0

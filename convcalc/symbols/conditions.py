@@ -9,7 +9,6 @@ from typing import Any, Final
 from convcalc.symbols.bounds import lower, upper
 from convcalc.symbols.form import Form, is_whole, lift, made
 
-
 _SIGNS: Final[dict[str, dict[str, str]]] = {
     "plain": {},
     "unicode": {">=": "≥", "<=": "≤", "!=": "≠"},
@@ -28,7 +27,7 @@ class Condition:
 
     __slots__ = ("kind", "left", "right")
 
-    is_Relational = True  # noqa: N815  (the name that SymPy gives it)
+    is_Relational = True
 
     def __init__(self, kind: str, left: Any, right: Any = 0) -> None:
         self.kind = kind

@@ -105,9 +105,9 @@ def _factor(values: list[Any]) -> tuple[Any, list[Any]]:
     if not numbers or any(type(n) is not int for n in numbers):
         return 1, values
     number = gcd(*numbers)
-    monomial: Monomial = tuple(sorted((powers or {}).items(), key=lambda p: p[0].text))
-    if number <= 1 and not monomial:
+    common: Monomial = tuple(sorted((powers or {}).items(), key=lambda p: p[0].text))
+    if number <= 1 and not common:
         return 1, values
-    factor: Any = Form({monomial: number}) if monomial else number
+    factor: Any = Form({common: number}) if common else number
     parts = [v / factor if type(v) is Form else (v // factor if type(factor) is int else 0) for v in values]
     return factor, [p.numerator if type(p) is Fraction and p.denominator == 1 else p for p in parts]

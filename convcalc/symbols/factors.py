@@ -8,8 +8,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from convcalc.symbols.division import content, exact
-from convcalc.symbols.form import Atom, Form, Monomial, Number, made, of_atom
-
+from convcalc.symbols.form import Atom, Form, Monomial, Number, made, normal, of_atom, times
 
 _PARTS: Final = re.compile(r"(\d+)")
 _MOST_TO_FACTOR: Final = 40
@@ -45,7 +44,7 @@ def ordered(form: Form) -> list[tuple[Monomial, Number]]:
 
 def _term_order(item: tuple[Monomial, Number]) -> tuple[Any, ...]:
     monomial = sorted(item[0], key=lambda p: atom_order(p[0]))
-    return (-sum(e for _, e in monomial), [(*atom_order(a), -e) for a, e in monomial])
+    return (-sum(e for _, e in monomial), not monomial, [(*atom_order(a), -e) for a, e in monomial])
 
 
 def factored(form: Form) -> Factored:
@@ -54,38 +53,58 @@ def factored(form: Form) -> Factored:
     ``9*H*W - 6*H - 6*W + 4`` is ``(3*H - 2)*(3*W - 2)``: as a table of coefficients, by what
     stands of one set of atoms in a term and what of the others, it has rank one.
     """
-    if len(form.terms) == 1:
-        ((monomial, c),) = form.terms.items()
-        return Factored(c, _sorted(monomial), ())
-    common = content(form)
-    if any(e < 0 for m in form.terms for _, e in m) and not _worth(common):
-        common = 1
-    number: Number = 1
-    powers: Monomial = ()
-    rest: Any = form
-    if type(common) is Form:
-        ((powers, number),) = common.terms.items()
-        rest = form / common
-    elif common != 1:
-        number, rest = common, form / common
+    number, powers, sums = _factors(form)
     counted: dict[Form, int] = {}
-    for part in _split(rest):
-        if len(part.terms) == 1:
-            ((monomial, c),) = part.terms.items()
-            number, powers = number * c, _sorted((*powers, *monomial))
-            continue
+    for part in sums:
         if _reads_negative(part):
             number, part = -number, -part
         counted[part] = counted.get(part, 0) + 1
     if number < 0:
         # rather (2 - H) than -(H - 2)
-        turned = next(
-            (p for p, e in counted.items() if e == 1 and any(c < 0 for c in p.terms.values())), None
-        )
-        if turned is not None:
+        mixed = [p for p, e in counted.items() if e == 1 and any(c < 0 for c in p.terms.values())]
+        if mixed:
             number = -number
-            counted = {(-p if p is turned else p): e for p, e in counted.items()}
+            counted = {(-p if p is mixed[0] else p): e for p, e in counted.items()}
     return Factored(number, _sorted(powers), tuple(counted.items()))
+
+
+def _factors(form: Any) -> tuple[Number, Monomial, list[Form]]:
+    """A number, powers, and sums whose product a form is; none of the sums has a common factor."""
+    if type(form) is not Form:
+        return form, (), []
+    if len(form.terms) == 1:
+        ((monomial, c),) = form.terms.items()
+        return c, monomial, []
+    number, powers = _common(form)
+    rest = form / Form({powers: 1}) if powers else form
+    rest = rest * Fraction(1, number) if type(number) is int else rest / number
+    parts = _split(rest)
+    if len(parts) == 1:
+        return number, powers, parts
+    sums = []
+    for part in parts:
+        n, more, found = _factors(part)
+        number, powers = number * n, times(powers, more)
+        sums += found
+    return normal(Fraction(number)), powers, sums
+
+
+def _common(form: Form) -> tuple[Number, Monomial]:
+    """What every term has: a number, and powers of atoms that shorten the reading."""
+    common = content(form)
+    number: Number
+    monomial: Monomial = ()
+    if type(common) is Form:
+        ((monomial, number),) = common.terms.items()
+    else:
+        number = common
+    if any(e < 0 for m in form.terms for _, e in m):
+        # 9*M/G + 1 rather than (9*M + G)/G: of divisors only those of all terms are taken out
+        inside = [dict(m) for m in form.terms]
+        monomial = tuple((a, e) for a, e in monomial if e > 0 or all(m.get(a, 0) < 0 for m in inside))
+        if type(number) is not int and any(type(c) is int for c in form.terms.values()):
+            number = 1
+    return abs(number), monomial
 
 
 def _reads_negative(form: Form) -> bool:
@@ -94,13 +113,8 @@ def _reads_negative(form: Form) -> bool:
     for terms in ([c for m, c in form.terms.items() if sum(e for _, e in m) == top], form.terms.values()):
         signs = sum((c > 0) - (c < 0) for c in terms)
         if signs:
-            return signs < 0
+            return bool(signs < 0)
     return False
-
-
-def _worth(common: Any) -> bool:
-    """Whether a common factor shortens the reading of terms with divisors: only whole powers do."""
-    return type(common) is Form and all(e > 0 or a.kind == "sum" for m in common.terms for a, e in m)
 
 
 def _sorted(monomial: Any) -> tuple[tuple[Atom, int], ...]:
@@ -126,7 +140,8 @@ def _clusters(form: Form) -> list[set[Atom]]:
 def _split(form: Form) -> list[Form]:
     if len(form.terms) < 3:
         return [form]
-    for atoms in _clusters(form)[:-1]:
+    clusters = _clusters(form)
+    for atoms in clusters if len(clusters) > 2 else clusters[:-1]:
         found = _rank_one(form, atoms)
         if found is not None:
             return [found[0], *_split(found[1])]

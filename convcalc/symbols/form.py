@@ -355,6 +355,13 @@ class Form:
 
         return write(self, notation)
 
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is written as a sum, which needs brackets beside another sign."""
+        from convcalc.symbols.factors import is_product
+
+        return len(self.terms) > 1 and not is_product(self)
+
     def _repr_latex_(self) -> str:
         return f"${self.write('latex')}$"
 
@@ -379,7 +386,7 @@ def normal(value: Number) -> Number:
 
 
 def _bits(value: Number) -> int:
-    return value.numerator.bit_length() + value.denominator.bit_length() - 1
+    return int(value.numerator.bit_length() + value.denominator.bit_length() - 1)
 
 
 def _plus(terms: dict[Monomial, Number], monomial: Monomial, value: Number) -> dict[Monomial, Number]:
@@ -487,7 +494,7 @@ def replace(form: Form, target: Atom, value: Any) -> Any:
                 value**exponent
                 if exponent > 0
                 else 1 / (value**-exponent if type(value) is Form else Fraction(value) ** -exponent)
-            )  # noqa: E501
+            )
             result = result + (part * (c if len(monomial) == 1 else rest))
         else:
             kept[monomial] = c

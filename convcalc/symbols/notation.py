@@ -8,21 +8,15 @@ from math import lcm
 from typing import Any, Final
 
 from convcalc.symbols import factors
-from convcalc.symbols.form import Atom, Form, Monomial, Number, is_whole, made
+from convcalc.symbols.form import Atom, Form, Monomial, is_whole
 
 NOTATIONS: Final = ("plain", "unicode", "latex")
 _SUPERSCRIPTS: Final = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_GREEK: Final = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi "
-    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
-)
-_LETTERS: Final = dict(
-    zip(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split(),  # noqa: E501
-        "αβγδεζηθικλμνξπρστφχψω",
-        strict=True,
-    )
-)
+_LETTERS: Final = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η",
+    "theta": "θ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
+    "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+}  # fmt: skip
 
 
 def write(value: Any, notation: str = "plain") -> str:
@@ -73,7 +67,7 @@ def _name(name: str, notation: str) -> str:
         letter = _LETTERS.get(head, head)
         digits = rest.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")) if rest.isdigit() else ""
         return letter + (digits or (f"_{rest}" if rest else ""))
-    letter = rf"\{head}" if head in _GREEK else head if len(head) == 1 else rf"\mathrm{{{head}}}"
+    letter = rf"\{head}" if head in _LETTERS else head if len(head) == 1 else rf"\mathrm{{{head}}}"
     escaped = rest.replace("_", r"\_")
     return letter + (f"_{{{escaped}}}" if rest else "")
 
@@ -208,8 +202,3 @@ def _sum(form: Form, notation: str) -> str:
 
 def _powers(monomial: Monomial) -> tuple[tuple[Atom, int], ...]:
     return tuple(sorted(monomial, key=lambda p: factors.atom_order(p[0])))
-
-
-def constant(value: Number) -> Any:
-    """A number as a form of one term, for printing."""
-    return made({(): value})

@@ -8,6 +8,7 @@ from math import floor as _floor
 from math import gcd, lcm
 from typing import Any, Final
 
+from convcalc.symbols.bounds import assumed
 from convcalc.symbols.division import is_negative
 from convcalc.symbols.form import Atom, Form, Monomial, atom, involved, is_whole, made, of_atom
 
@@ -41,7 +42,7 @@ def floor(value: Any) -> Any:
     if type(value) is Form:
         if value.size > MAX_SIZE:
             raise involved()
-        return _rounded(value)
+        return _rounded(value, assumed())
     if hasattr(value, "dtype"):
         return value // 1
     return _floor(value)
@@ -53,7 +54,9 @@ def ceil(value: Any) -> Any:
 
 
 @lru_cache(maxsize=20_000)
-def _rounded(value: Form) -> Any:
+def _rounded(value: Form, assumed: frozenset[tuple[str, int]]) -> Any:
+    """The normal form of one that is not yet rounded; what is assumed decides which maxima stay."""
+    del assumed
     if is_whole(value):
         return value
     below, symbols = _denominator(value)
@@ -143,7 +146,7 @@ def _over_number(top: Form, below: int) -> Any:
             made({**{m: c // factor for m, c in terms.items()}, (): constant // factor})
             if constant // factor
             else made({m: c // factor for m, c in terms.items()})
-        )  # noqa: E501
+        )
         return outside + floor(inner * Fraction(factor, below))
     form = Form(terms)
     if is_negative(form):

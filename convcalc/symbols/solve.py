@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from convcalc.symbols.conditions import Condition
-from convcalc.symbols.form import Form, symbol
+from convcalc.symbols.bounds import assumed_least, assuming
+from convcalc.symbols.conditions import Condition, whole
+from convcalc.symbols.factors import natural
+from convcalc.symbols.form import Form, atoms_within, of_atom, symbol
 
 _MOST: Final = 2**64
 
@@ -50,6 +52,38 @@ def least_values(conditions: Iterable[Any]) -> dict[str, int]:
         and len(c.left.terms) == 1
         and str(c.left).isidentifier()
     }
+
+
+def settled(form: Any) -> tuple[Any, tuple[Condition, ...]]:
+    """A form without its maxima and minima, and from where on it is the same.
+
+    ``min(ceil(H/2), 2)`` is 2 where ``H >= 3``. Where one bound on all symbols settles every maximum
+    and minimum, the form is given as it is from there on, with the least such bound; otherwise it is
+    given as it was.
+    """
+    if type(form) is not Form or not any(a.kind in ("max", "min") for a in atoms_within(form)):
+        return form, ()
+    names = sorted(form.names)
+    themselves = {s.name: s for s in form.free_symbols}
+
+    def under(least: int) -> Any:
+        with assuming({name: max(least, assumed_least(name)) for name in names}):
+            found = form.subs(themselves)
+        return None if any(a.kind in ("max", "min") for a in atoms_within(found)) else found
+
+    high = 1
+    while under(high) is None:
+        high *= 4
+        if high > _MOST_SETTLED:
+            return form, ()
+    low = high // 4
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if under(middle) is None else (low, middle)
+    return under(high), tuple(Condition(">=", themselves[name], high) for name in names)
+
+
+_MOST_SETTLED: Final = 600
 
 
 def _implied(condition: Condition, least: dict[str, int]) -> bool:
@@ -164,3 +198,12 @@ def _rises(value: Any) -> int:
 def _rises_all(args: tuple[Any, ...]) -> int:
     found = {_rises(a) for a in args if type(a) is Form}
     return found.pop() if len(found) == 1 else 0
+
+
+def roundings(values: Iterable[Any]) -> list[tuple[Form, Any]]:
+    """Each unevaluated ``make_divisible(x, d)`` in these forms, and where it is ``x`` itself."""
+    found = []
+    for a in atoms_within(*values):
+        if a.kind == "call" and a.function is not None and a.function.__name__ == "make_divisible":
+            found.append((of_atom(a), whole(a.args[0] / a.args[1])))
+    return sorted(found, key=lambda item: natural(str(item[0])))

@@ -106,7 +106,7 @@ def test_shape(dims: object, text: str) -> None:
 def test_a_shape_of_expressions_keeps_them_apart() -> None:
     h = symbol("H")
     assert numbers.shape((64, h)) == "64xH"
-    assert numbers.shape((64, h + 1)) == "64 x H + 1"
+    assert numbers.shape((64, h + 1)) == "64 x (H + 1)"
 
 
 def test_labels_cannot_steer_a_terminal() -> None:

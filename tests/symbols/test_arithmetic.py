@@ -175,7 +175,7 @@ def test_comparisons_know_what_is_certain() -> None:
     assert (-(-H // 2) <= H) is True
     assert (H // 2 >= H) is False
     assert str(H >= 7) == "H >= 7"
-    assert str(7 >= H) == "H <= 7"
+    assert str(H <= 7) == "H <= 7"
     with pytest.raises(TypeError):
         bool(H >= 7)
 
