@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from convcalc.graph import Edge as Edge
     from convcalc.graph import Graph as Graph
     from convcalc.graph import Node as Node
+    from convcalc.render.pictures import Picture as Picture
+    from convcalc.render.pictures import draw as draw
     from convcalc.spec import load as load
     from convcalc.spec.errors import Problem as Problem
     from convcalc.spec.errors import SpecError as SpecError
@@ -83,6 +85,7 @@ _HOME = {
     "Node": "convcalc.graph",
     "PaddingReport": "convcalc.calculators.padding_check",
     "PaddingSolution": "convcalc.calculators.padding",
+    "Picture": "convcalc.render.pictures",
     "Problem": "convcalc.spec.errors",
     "RandomRun": "convcalc.verify",
     "ReceptiveField": "convcalc.calculators.receptive_field",
@@ -103,6 +106,7 @@ _HOME = {
     "compare": "convcalc.calculators.compare",
     "coverage": "convcalc.verify.coverage",
     "design_dilations": "convcalc.verify.dilation",
+    "draw": "convcalc.render.pictures",
     "execute": "convcalc.executor",
     "fit": "convcalc.calculators.fit",
     "init_weights": "convcalc.executor",

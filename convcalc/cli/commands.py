@@ -65,6 +65,9 @@ COMMANDS: Final[dict[str, Row]] = {
         "Transposed convolutions between two sizes, their overlap and costs.",
         _SOLVE,
     ),
+    "draw": Row(
+        "convcalc.cli.draw:draw", "A convolution at work, as SVG: window, inserted zeros, gridding.", _SOLVE
+    ),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE
     ),
