@@ -1,4 +1,4 @@
-"""Pictures: well-formed, with as many cells as the shapes have, and the cells highlighted that execution reads."""
+"""Pictures: well-formed, as many cells as the shapes have, those highlighted that execution reads."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def inside_view(picture: Picture) -> None:
     _, _, width, height = map(float, (root.get("viewBox") or "").split())
     for rect in root.iter(f"{SVG}rect"):
         x, y, w, h = (float(rect.get(key) or "nan") for key in ("x", "y", "width", "height"))
-        assert 0 <= x
-        assert 0 <= y
+        assert x >= 0
+        assert y >= 0
         assert x + w <= width
         assert y + h <= height
 
@@ -79,7 +79,7 @@ def inside_view(picture: Picture) -> None:
     ("conv 1 k3 p=same", "1x5x5", (4, 4), 49),
     ("conv 1 k3x2 s1x2 p1x0:1", "1x4x5", (3, 2), 6 * 6),
     ("maxpool k2 s2", "3x6x6", None, 36),
-    ("avgpool k3 s2 p1", "1x6", (2,), 7),
+    ("avgpool k3 s2 p1", "1x6", (2,), 8),
     ("conv 1 k3 p=causal", "1x6", (0,), 8),
     ("conv 4 k3 g2 bias=false | bn | relu", "2x5x5", None, 25),
 ])  # fmt: skip
@@ -135,7 +135,7 @@ def test_highlighted_cells_are_those_that_execution_reads(data: Any) -> None:
 @pytest.mark.parametrize(("rates", "pixels", "holes"), [
     ((2, 2), 25, 56),  # a checkerboard: every other pixel of 9x9
     ((1, 2, 5), 17 * 17, 0),
-    ((1, 2, 9), 19 * 19, 25 * 25 - 19 * 19),
+    ((1, 2, 9), 21 * 21, 25 * 25 - 21 * 21),  # -9, 0 and 9, three pixels to either side
 ])  # fmt: skip
 def test_gridding_map(rates: tuple[int, ...], pixels: int, holes: int) -> None:
     extent = 1 + 2 * sum(rates)
