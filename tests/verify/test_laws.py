@@ -125,7 +125,12 @@ KERNELS: dict[str, tuple[str, Change, tuple[int, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", KERNELS)
+QUICK = ("groups", "shuffle", "shift", "transposed", "unpool", "upsample")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in KERNELS]
+)
 def test_a_wrong_kernel_breaks_the_laws_concerned(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     op, change, concerned = KERNELS[name]
     real = FAST[op]
@@ -134,6 +139,7 @@ def test_a_wrong_kernel_breaks_the_laws_concerned(name: str, monkeypatch: pytest
     assert [result.number for result in found if result.holds] == []
 
 
+@pytest.mark.slow
 def test_wrong_influence_breaks_the_laws_of_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     real = pull.PULLS["conv"]
 

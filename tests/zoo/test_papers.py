@@ -269,6 +269,17 @@ def test_super_resolution_of_every_rank(name: str, rank: int, mode: str) -> None
     assert counts(name, mode=mode).output == (1, *(scale * n for n in sizes))
 
 
+@pytest.mark.parametrize(("name", "rank", "mode"), [
+    ("srcnn1d", 1, "linear"), ("srcnn_bilinear", 2, "linear"), ("srcnn3d", 3, "linear"),
+    ("srcnn", 2, "cubic"), ("srcnn_spline", 2, "spline"),
+])  # fmt: skip
+def test_a_network_of_every_kind_of_interpolation(name: str, rank: int, mode: str) -> None:
+    (layer,) = [node.layer for node in graph(name).nodes if node.op == "upsample"]
+    assert (layer.mode, len(layer.scale)) == (mode, rank)
+    # 9-1-5 with 64 and 32 filters.
+    assert weights(name) == 9**rank * 64 + 64 * 32 + 5**rank * 32
+
+
 def test_three_dimensional_unet() -> None:
     # Çiçek et al. 2016, section 2.1: 19,069,955 parameters, 132x132x116 voxels in, 44x44x28 out; the
     # normalisations are not in that count.
