@@ -81,7 +81,7 @@ class LayerField:
     @property
     def period(self) -> tuple[int | None, ...]:
         """Outputs an axis after which the field is the same again; None where it never is."""
-        return tuple(axis.period if axis.periodic else None for axis in self.axes)
+        return tuple(axis.period if axis.periodic and axis.local else None for axis in self.axes)
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON holds it: whole numbers, fractions as ``"1/2"``, ``"all"``, null."""

@@ -63,8 +63,8 @@ def rf(
 ) -> None:
     """What a pixel sees: receptive field, stride, padding, centre.
 
-    One row a layer: size of the field, effective stride and padding in input pixels, centre of the
-    first output. Output i sees [i*stride - padding, i*stride - padding + field - 1].
+    One row a layer: size of the field, effective stride and padding in input pixels, and the centre
+    of the first output. Output i sees as many pixels as the field has, from i*stride - padding on.
     """
     import convcalc
 

@@ -54,7 +54,7 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     """One line a layer (and input, where there are several)."""
     chosen = fields.layers if rows is None else rows
     several = len({row.input for row in chosen}) > 1
-    varies = any(period != 1 for row in chosen for period in row.period)
+    varies = any(period not in (None, 1) for row in chosen for period in row.period)
     inner = any("all" in row.size and any(n is not None for n in row.local) for row in chosen)
     columns = [
         Column("name", "name", numbers.label, "left", 0, 12, True),
@@ -91,7 +91,7 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     notes = misaligned_notes(fields)
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
-    if varies:
+    if any(row.smallest != row.size for row in chosen):
         notes.append("A field a..b depends on the phase of the output: the smallest and the largest.")
     if any(axis.known and axis.local and axis.padding is UNKNOWN for row in chosen for axis in row.axes):
         notes.append(

@@ -1,0 +1,166 @@
+"""``convcalc rf``: tables, regions, maps, plots, forms and refusals."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+
+def row(text: str, name: str) -> list[str]:
+    """The cells of a line of a table."""
+    return next(line.split() for line in text.splitlines() if line.split()[:1] == [name])
+
+
+def test_a_table_of_layers(cli) -> None:
+    out = cli("rf", "vgg16").out
+    assert row(out, "features.stack5.maxpool1")[-4:] == ["212", "32", "90", "31/2"]
+    assert row(out, "classifier.linear1")[3] == "all"
+    assert "productive input sizes  164 to 196" in out
+
+
+def test_one_layer_and_one_to_measure_from(cli) -> None:
+    out = cli("rf", "resnet50", "--layer", "layer1.bottleneck1.relu1").out
+    assert len([line for line in out.splitlines() if line.startswith("layer")]) == 1
+    data = cli(
+        "rf", "conv 4 k3 id=a | conv 4 k3 | conv 4 k3 id=c", "--from", "a", "--layer", "c", "--json"
+    ).json()
+    assert data["from"] == "a"
+    assert [layer["size"] for layer in data["layers"]] == [[5, 5]]
+
+
+def test_json_of_a_network(cli) -> None:
+    data = cli("rf", "resnet50", "--json").json()
+    assert set(data) >= {"name", "from", "inputs", "layers", "misaligned", "range"}
+    layer = next(one for one in data["layers"] if one["size"] == [427, 427])
+    assert (layer["stride"], layer["padding"]) == ([32, 32], [213, 213])
+
+
+def test_csv_and_markdown(cli) -> None:
+    rows = list(csv.DictReader(io.StringIO(cli("rf", "conv 3->4 k3x5 s2", "--csv").out)))
+    assert rows[0]["size"] == "3x5"
+    assert rows[0]["stride"] == "2x2"
+    assert "| conv1 | conv |" in cli("rf", "conv 3->4 k3", "--markdown").out
+
+
+def test_misaligned_branches_are_told(cli, tmp_path: Path) -> None:
+    page = tmp_path / "net.yaml"
+    page.write_text(
+        "input: 4x9x9\nlayers:\n  - {branches: {a: [conv 4 k3 s2 p0:2], b: [conv 4 k1 s2]}, merge: add}\n",
+        encoding="utf-8",
+    )
+    out = cli("rf", str(page)).out
+    assert "Misaligned in add1: a.conv1 and b.conv1, by 1 pixel, on axes 0, 1." in out
+
+
+def test_tired_layers_are_marked(cli) -> None:
+    out = cli("rf", "vgg16", "--input", "3x32x32").out
+    assert row(out, "features.stack4.conv1")[-3:] == ["no", "new", "context"]
+    assert "no new context" not in cli("rf", "vgg16").out
+
+
+def test_a_position(cli) -> None:
+    done = cli("rf", "conv 3->4 k3 p1 | conv 4 k3 p1", "--input", "3x32x32", "--at", "0,15")
+    assert row(done.out, "input")[1:] != []
+    assert "10 of 25 positions (40.0%)" in done.out
+    data = cli("rf", "conv 3->4 k3", "--input", "3x9x9", "--at", "2, 3", "--json").json()
+    assert data["regions"][0]["axes"][1] == {
+        "first": 3, "last": 5, "size": 3, "read": [3, 5], "read_count": 3, "padding": [0, 0],
+    }  # fmt: skip
+
+
+SPEC = "conv 1->1 k3 d2 | conv 1 k3 d2"
+
+
+def test_a_map(cli) -> None:
+    out = cli("rf", SPEC, "--map").out
+    assert "contributes       25 of 81 pixels (30.9%)" in out
+    lines = out.splitlines()
+    assert "1 . 2 . 3 . 2 . 1" in lines  # 1 2 3 2 1 of at most 9 paths, in ninths
+    assert ". . . . . . . . ." in lines
+    assert lines.count(". . . . . . . . .") == 4
+
+
+def test_coverage_without_a_map(cli) -> None:
+    out = cli("rf", SPEC, "--coverage").out
+    assert "25 of 81" in out
+    assert ". . ." not in out
+    data = cli("rf", SPEC, "--map", "--json").json()
+    assert data["regions"][0]["map"][0] == [1, 0, 2, 0, 3, 0, 2, 0, 1]
+
+
+def test_effective_and_plot(cli, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "field.svg"
+    done = cli("rf", SPEC, "--plot", str(path), "--samples", "1", "--json")
+    assert done.code == 0
+    assert path.read_text(encoding="utf-8").startswith("<?xml")
+    found = done.json()["regions"][0]["effective"]
+    assert found["samples"] == 1
+    assert [one["share"] for one in found["radii"]] == [0.5, 0.9, 0.9545, 0.99]
+    assert "95.45% within" in cli("rf", SPEC, "--effective", "--samples", "1").out
+
+
+def test_large_and_odd_maps_fit(cli) -> None:
+    out = cli("rf", "conv 1->1 k3 d60", "--map").out
+    assert "a character is 2x2 pixels" in out
+    assert max(map(len, out.splitlines()[-70:])) <= 110
+    assert "the plane" in cli("rf", "conv 1->1 k3", "--input", "1x5x5x5", "--map").out
+    assert "9 9 9" in cli("rf", "conv 1->1 k3", "--input", "1x9", "--map").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--at", "3,x"), "no position"),
+        (("--at", "3"), "the output has 2 spatial axes"),
+        (("--at", "99,0"), "there is no position 99"),
+        (("--layer", "con1"), "no layer 'con1'"),
+        (("--from", "con1"), "no layer 'con1'"),
+        (("--of", "left"), "--of 'left'"),
+        (("--plot", "x.gif"), "'gif'"),
+        (("--effective", "--samples", "0"), "--samples"),
+        (("--map", "--at", "0,0,0"), "the output has 2 spatial axes"),
+        (("--map", "--of", "left"), "no input 'left'"),
+    ],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_refusals(cli, arguments: tuple[str, ...], words: str, form: tuple[str, ...]) -> None:
+    done = cli("rf", "conv 4 k3 | conv 4 k3", "--input", "3x16x16", *arguments, *form)
+    assert done.code == 2
+    if form:
+        assert words in done.json()["errors"][0]["message"]
+    else:
+        assert words in done.err
+        assert done.out == ""
+
+
+def test_a_layer_that_cannot_see_pixels(cli) -> None:
+    assert "No layer sees a pixel" in cli("rf", "linear 10->4").out
+    assert cli("rf", "linear 10->4", "--map").code == 2
+
+
+def test_several_inputs_are_told_apart(cli, tmp_path: Path) -> None:
+    page = tmp_path / "net.yaml"
+    page.write_text(
+        "inputs: {left: 3x16x16, right: 3x16x16}\nlayers:\n  - conv 4 k3 p1 from=left id=l\n"
+        "  - conv 4 k7 p3 from=right id=r\n  - add from=[l,r] id=both\n",
+        encoding="utf-8",
+    )
+    out = cli("rf", str(page)).out
+    both = [line.split() for line in out.splitlines() if line.startswith("both")]
+    assert [cells[3:5] for cells in both] == [["left", "3"], ["right", "7"]]
+    only = cli("rf", str(page), "--of", "right", "--layer", "both", "--json").json()["layers"]
+    assert [layer["size"] for layer in only] == [[7, 7]]
+
+
+def test_the_table_needs_no_numpy(process) -> None:
+    code = (
+        "import sys; from convcalc.cli import main\n"
+        "try: main(['rf', 'unet', '--at', '3,4'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('numpy', 'sympy', 'matplotlib') if m in sys.modules])"
+    )
+    assert process(code=code).out.splitlines()[-1] == "[]"
