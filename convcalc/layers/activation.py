@@ -60,6 +60,7 @@ class ReLU(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "relu"
+    source: ClassVar[str] = "Nair & Hinton 2010, Rectified linear units improve restricted Boltzmann machines"
     cost: ClassVar[Ops] = Ops(cmp=1)
 
 
@@ -68,6 +69,7 @@ class ReLU6(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "relu6"
+    source: ClassVar[str] = "Krizhevsky 2010, Convolutional deep belief networks on CIFAR-10"
     cost: ClassVar[Ops] = Ops(cmp=2)
 
 
@@ -77,6 +79,7 @@ class LeakyReLU(Activation):
     __slots__ = ("slope",)
     slope: float
     op: ClassVar[str] = "leakyrelu"
+    source: ClassVar[str] = "Maas et al. 2013, Rectifier nonlinearities improve acoustic models"
     options: ClassVar[tuple[Option, ...]] = (Option("slope", "number", 0.01),)
     positional: ClassVar[tuple[str, ...]] = ("slope",)
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
@@ -88,6 +91,7 @@ class PReLU(Activation):
     __slots__ = ("channels",)
     channels: Dim
     op: ClassVar[str] = "prelu"
+    source: ClassVar[str] = "He et al. 2015, Delving deep into rectifiers"
     options: ClassVar[tuple[Option, ...]] = (Option("channels", "dim", 1),)
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
@@ -116,6 +120,7 @@ class ELU(Activation):
     __slots__ = ("alpha",)
     alpha: float
     op: ClassVar[str] = "elu"
+    source: ClassVar[str] = "Clevert et al. 2016, Exponential linear units"
     options: ClassVar[tuple[Option, ...]] = (Option("alpha", "number", 1.0),)
     positional: ClassVar[tuple[str, ...]] = ("alpha",)
     cost: ClassVar[Ops] = Ops(cmp=1, special=1, add=1, mul=1)
@@ -126,6 +131,7 @@ class SELU(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "selu"
+    source: ClassVar[str] = "Klambauer et al. 2017, Self-normalizing neural networks"
     cost: ClassVar[Ops] = Ops(cmp=1, special=1, add=1, mul=2)
 
 
@@ -135,6 +141,7 @@ class GELU(Activation):
     __slots__ = ("approximate",)
     approximate: str
     op: ClassVar[str] = "gelu"
+    source: ClassVar[str] = "Hendrycks & Gimpel 2016, Gaussian error linear units"
     options: ClassVar[tuple[Option, ...]] = (
         Option("approximate", "choice", "none", choices=("none", "tanh")),
     )
@@ -160,6 +167,7 @@ class SiLU(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "silu"
+    source: ClassVar[str] = "Ramachandran et al. 2017, Searching for activation functions (Swish)"
     cost: ClassVar[Ops] = Ops(special=1, add=1, div=1, mul=1)
 
 
@@ -168,6 +176,7 @@ class Hardswish(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "hardswish"
+    source: ClassVar[str] = "Howard et al. 2019, Searching for MobileNetV3, section 5.2"
     cost: ClassVar[Ops] = Ops(add=1, cmp=2, div=1, mul=1)
 
 
@@ -176,6 +185,7 @@ class Hardsigmoid(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "hardsigmoid"
+    source: ClassVar[str] = "Courbariaux et al. 2015, BinaryConnect; as in Howard et al. 2019, MobileNetV3"
     cost: ClassVar[Ops] = Ops(add=1, cmp=2, div=1)
 
 
@@ -184,6 +194,7 @@ class Sigmoid(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "sigmoid"
+    source: ClassVar[str] = "the logistic function 1 / (1 + exp(-x))"
     cost: ClassVar[Ops] = Ops(special=1, add=1, div=1)
 
 
@@ -192,6 +203,7 @@ class Tanh(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "tanh"
+    source: ClassVar[str] = "the hyperbolic tangent"
     cost: ClassVar[Ops] = Ops(special=1)
 
 
@@ -200,6 +212,7 @@ class Softmax(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "softmax"
+    source: ClassVar[str] = "Bridle 1990, Probabilistic interpretation of classification network outputs"
     cost: ClassVar[Ops] = Ops(cmp=1, add=2, special=1, div=1)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:

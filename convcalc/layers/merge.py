@@ -19,6 +19,7 @@ class Concat(Layer):
     axis: int
 
     op: ClassVar[str] = "concat"
+    source: ClassVar[str] = "Szegedy et al. 2015, Going deeper with convolutions (filter concatenation)"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
 
@@ -119,6 +120,7 @@ class Add(_Elementwise):
 
     __slots__ = ()
     op: ClassVar[str] = "add"
+    source: ClassVar[str] = "He et al. 2016, Deep residual learning, equation 1"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """``m - 1`` additions an element."""
@@ -130,6 +132,7 @@ class Mul(_Elementwise):
 
     __slots__ = ()
     op: ClassVar[str] = "mul"
+    source: ClassVar[str] = "Hu et al. 2018, Squeeze-and-excitation networks, equation 4"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """``m - 1`` multiplications an element."""

@@ -108,6 +108,7 @@ class MaxPool(_Pool):
     ceil: bool
 
     op: ClassVar[str] = "maxpool"
+    source: ClassVar[str] = "Ranzato et al. 2007; Scherer et al. 2010, Evaluation of pooling operations"
     options: ClassVar[tuple[Option, ...]] = (*_WINDOW, Option("dilation", "axes", 1, "d"), _CEIL)
 
     @classmethod
@@ -140,6 +141,7 @@ class AvgPool(_Pool):
     divisor: Dim | None
 
     op: ClassVar[str] = "avgpool"
+    source: ClassVar[str] = "LeCun et al. 1998, Gradient-based learning applied to document recognition"
     options: ClassVar[tuple[Option, ...]] = (
         *_WINDOW,
         _CEIL,
@@ -217,6 +219,7 @@ class GlobalAvgPool(_Global):
 
     __slots__ = ()
     op: ClassVar[str] = "globalavgpool"
+    source: ClassVar[str] = "Lin et al. 2014, Network in network, section 3.2"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One addition an input, one division an output."""
@@ -228,6 +231,7 @@ class GlobalMaxPool(_Global):
 
     __slots__ = ()
     op: ClassVar[str] = "globalmaxpool"
+    source: ClassVar[str] = "Oquab et al. 2015, Is object localization for free?"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One comparison an input."""
@@ -339,6 +343,7 @@ class AdaptiveMaxPool(_Adaptive):
     size: tuple[Dim, ...]
 
     op: ClassVar[str] = "adaptivemaxpool"
+    source: ClassVar[str] = "He et al. 2014, Spatial pyramid pooling; PyTorch AdaptiveMaxPool"
     options: ClassVar[tuple[Option, ...]] = (Option("size", "axes", None),)
 
     @classmethod

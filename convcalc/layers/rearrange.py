@@ -232,6 +232,7 @@ class Permute(Layer):
     order: tuple[int, ...]
 
     op: ClassVar[str] = "permute"
+    source: ClassVar[str] = "NumPy transpose, PyTorch permute"
     options: ClassVar[tuple[Option, ...]] = (Option("order", "ints"),)
     positional: ClassVar[tuple[str, ...]] = ("order",)
 

@@ -19,6 +19,7 @@ class Input(Layer):
     shape: tuple[Dim, ...]
 
     op: ClassVar[str] = "input"
+    source: ClassVar[str] = "the data"
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
     options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
@@ -58,6 +59,7 @@ class Identity(_Plain):
 
     __slots__ = ()
     op: ClassVar[str] = "identity"
+    source: ClassVar[str] = "the function f(x) = x"
 
 
 class Flatten(_Plain):
@@ -65,6 +67,7 @@ class Flatten(_Plain):
 
     __slots__ = ()
     op: ClassVar[str] = "flatten"
+    source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``(C * i...,)``."""
@@ -82,6 +85,7 @@ class Dropout(Layer):
     p: float
 
     op: ClassVar[str] = "dropout"
+    source: ClassVar[str] = "Srivastava et al. 2014, Dropout"
     options: ClassVar[tuple[Option, ...]] = (Option("p", "number", 0.5),)
     positional: ClassVar[tuple[str, ...]] = ("p",)
     view: ClassVar[bool] = True
@@ -102,6 +106,7 @@ class Reshape(Layer):
     shape: tuple[Dim, ...]
 
     op: ClassVar[str] = "reshape"
+    source: ClassVar[str] = "NumPy reshape, ONNX Reshape"
     options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
     view: ClassVar[bool] = True
@@ -145,6 +150,7 @@ class Pad(Layer):
     value: float
 
     op: ClassVar[str] = "pad"
+    source: ClassVar[str] = "ONNX Pad, PyTorch pad"
     options: ClassVar[tuple[Option, ...]] = (
         Option("padding", "padding", short="p"),
         Option("mode", "choice", "zeros", choices=("zeros", "constant", "reflect", "replicate", "circular")),
@@ -182,6 +188,7 @@ class Crop(Layer):
     amounts: Padding
 
     op: ClassVar[str] = "crop"
+    source: ClassVar[str] = "Ronneberger et al. 2015, U-Net (crop and copy)"
     options: ClassVar[tuple[Option, ...]] = (
         Option("amounts", "padding", None),
         Option("size", "axes", None),
@@ -244,6 +251,7 @@ class Slice(Layer):
     axis: int
 
     op: ClassVar[str] = "slice"
+    source: ClassVar[str] = "ONNX Slice"
     options: ClassVar[tuple[Option, ...]] = (
         Option("start", "dim", 0, minimum=0),
         Option("stop", "dim", None, minimum=0),
@@ -298,6 +306,7 @@ class Split(Layer):
     axis: int
 
     op: ClassVar[str] = "split"
+    source: ClassVar[str] = "ONNX Split"
     options: ClassVar[tuple[Option, ...]] = (Option("sizes", "ints"), Option("axis", "dim", 0, minimum=0))
     positional: ClassVar[tuple[str, ...]] = ("sizes",)
 
