@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from convcalc.calculators.check import check as check
     from convcalc.calculators.compare import Comparison as Comparison
     from convcalc.calculators.compare import compare as compare
+    from convcalc.calculators.explain import Explanation as Explanation
+    from convcalc.calculators.explain import explain as explain
     from convcalc.calculators.fit import Fit as Fit
     from convcalc.calculators.fit import fit as fit
     from convcalc.calculators.padding import PaddingSolution as PaddingSolution
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from convcalc.calculators.padding_check import check_padding as check_padding
     from convcalc.calculators.receptive_field import ReceptiveField as ReceptiveField
     from convcalc.calculators.receptive_field import receptive_field as receptive_field
-    from convcalc.calculators.transposed_check import check_transposed as check_transposed
     from convcalc.calculators.resolutions import Resolution as Resolution
     from convcalc.calculators.resolutions import resolutions as resolutions
+    from convcalc.calculators.transposed_check import check_transposed as check_transposed
     from convcalc.calculators.variants import Variants as Variants
     from convcalc.calculators.variants import variants as variants
     from convcalc.dims import DimensionError as DimensionError
@@ -78,6 +80,7 @@ _HOME = {
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
+    "Explanation": "convcalc.calculators.explain",
     "Fit": "convcalc.calculators.fit",
     "Graph": "convcalc.graph",
     "LawResult": "convcalc.verify.laws",
@@ -108,6 +111,7 @@ _HOME = {
     "design_dilations": "convcalc.verify.dilation",
     "draw": "convcalc.render.pictures",
     "execute": "convcalc.executor",
+    "explain": "convcalc.calculators.explain",
     "fit": "convcalc.calculators.fit",
     "init_weights": "convcalc.executor",
     "judge_dilations": "convcalc.verify.dilation",

@@ -65,6 +65,9 @@ COMMANDS: Final[dict[str, Row]] = {
         "Transposed convolutions between two sizes, their overlap and costs.",
         _SOLVE,
     ),
+    "explain": Row(
+        "convcalc.cli.explain:explain", "What a layer, block or spec does, with its formulas.", _DESIGN
+    ),
     "draw": Row(
         "convcalc.cli.draw:draw", "A convolution at work, as SVG: window, inserted zeros, gridding.", _SOLVE
     ),

@@ -166,3 +166,33 @@ def test_fit_refuses(cli, options: tuple[str, ...], message: str) -> None:
     done = cli("fit", "mobilenet_v1", *options, "--max-macs", "1G")
     assert done.code == 2
     assert message in done.err
+
+
+def test_explain_has_every_form(cli) -> None:
+    spec = ("explain", "conv 3->4 k3", "--input", "3x8x8")
+    assert "K**2*M*N = 3**2*3*4 = 108" in cli(*spec).out
+    assert "K²·M·N = 3²·3·4 = 108" in cli(*spec, "--notation", "unicode").out
+    assert r"K^{2} M N = 3^{2} \cdot 3 \cdot 4 = 108" in cli(*spec, "--markdown").out
+    assert r"\begin{align*}" in cli(*spec, "--latex").out
+    assert cli(*spec, "--json").json()["sections"][0]["given"] == "conv 3->4 k3"
+
+
+def test_explain_takes_names_and_layers(cli) -> None:
+    assert "MACs: H*M*W*(K**2 + N)" in cli("explain", "separable").out
+    assert "Ioffe & Szegedy" in cli("explain", "batchnorm").out
+    out = cli("explain", "resnet18", "--layer", "stem.maxpool1").out
+    assert "maxpool k3 s2 p1" in out
+    done = cli("explain", "resnet18", "--layer", "stem.maxpol1")
+    assert (done.code, "did you mean stem.maxpool1" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "options", [("--notation", "roman"), ("--latex", "--json"), ("--latex", "--markdown")]
+)
+def test_explain_refuses(cli, options: tuple[str, ...]) -> None:
+    assert cli("explain", "conv", *options).code == 2
+
+
+def test_explain_answers_a_wrong_name(cli) -> None:
+    done = cli("explain", "seperable")
+    assert (done.code, "did you mean separable" in done.err) == (2, True)
