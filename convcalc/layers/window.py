@@ -93,7 +93,7 @@ def output_size(
         else "the kernel exceeds the padded input",
         field=field,
         hint=f"a kernel of at most {i + before + after}, more padding, or a larger input"
-        if d == 1
+        if type(d) is int and d == 1
         else f"an extent of at most {i + before + after}, more padding, or a larger input",
     )
     size = floor_div(room, s) + 1
@@ -102,7 +102,7 @@ def output_size(
 
 def _too_large(i: Dim, k: Dim, d: Dim, before: Dim, after: Dim, axis: int) -> str:
     extent = effective(k, d)
-    kernel = f"kernel {k}" + (f" at dilation {d} (extent {extent})" if d != 1 else "")
+    kernel = f"kernel {k}" + (f" at dilation {d} (extent {extent})" if type(d) is not int or d != 1 else "")
     padded = f"input {i}" + (f" padded to {i + before + after}" if before + after else "")
     return f"{kernel} is larger than the {padded} on axis {axis}"
 

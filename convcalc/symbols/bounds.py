@@ -12,7 +12,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Final
 
-from convcalc.symbols.form import Atom, Form, Monomial, is_whole, made, of_atom, replace
+from convcalc.symbols.form import Atom, Form, Monomial, is_whole, made, of_atom
+from convcalc.symbols.values import replace
 
 _CACHE_SIZE: Final = 50_000
 _DEPTH: Final = 12

@@ -7,7 +7,8 @@ from math import gcd
 from typing import Any, Final
 
 from convcalc.symbols.bounds import lower
-from convcalc.symbols.form import Form, Monomial, atom, atoms_within, involved, lift, of_atom
+from convcalc.symbols.form import Form, Monomial, atom, involved, lift, of_atom
+from convcalc.symbols.values import atoms_within
 
 MAX_ARGS: Final = 48
 """Most forms none of which is certain to be below another."""

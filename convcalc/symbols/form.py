@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final, TypeAlias
-from weakref import WeakValueDictionary
+
+from convcalc.symbols.atoms import Atom as Atom
+from convcalc.symbols.atoms import atom as atom
 
 MAX_TERMS: Final = 3000
 """Most terms of a closed form."""
@@ -14,64 +16,7 @@ MAX_TERMS: Final = 3000
 Number: TypeAlias = Any
 """``int`` where whole, else ``Fraction``."""
 
-Monomial: TypeAlias = tuple[tuple["Atom", int], ...]
-
-
-class Atom:
-    """What a polynomial is made of. Equal atoms are one object.
-
-    Attributes:
-        kind: ``symbol``, ``floor``, ``max``, ``min``, ``call``, or ``sum`` (a divisor of several
-            terms, which only has negative exponents).
-        args: what it is made of: the name; the form rounded down; the forms compared; the
-            arguments.
-        text: how it is written in plain notation; two atoms differ exactly where their texts do.
-        whole: its values are whole numbers.
-        names: symbols in it.
-        size: how much there is to read.
-        function: what computes a ``call`` from its arguments, on every carrier.
-    """
-
-    __slots__ = ("__weakref__", "args", "function", "kind", "names", "size", "text", "whole")
-
-    kind: str
-    args: tuple[Any, ...]
-    text: str
-    whole: bool
-    names: frozenset[str]
-    size: int
-    function: Callable[..., Any] | None
-
-    def __reduce__(self) -> Any:
-        return atom, (self.kind, self.args, self.whole, self.function)
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-_ATOMS: WeakValueDictionary[Any, Atom] = WeakValueDictionary()
-
-
-def atom(
-    kind: str, args: tuple[Any, ...], whole: bool = True, function: Callable[..., Any] | None = None
-) -> Atom:
-    """The one atom of this kind and these arguments."""
-    key = (kind, args, whole)
-    found = _ATOMS.get(key)
-    if found is None:
-        from convcalc.symbols import notation
-
-        found = Atom()
-        found.kind, found.args, found.whole, found.function = kind, args, whole, function
-        if kind == "symbol":
-            found.names, found.size = frozenset(args), 1
-        else:
-            forms = [a for a in args if type(a) is Form]
-            found.names = frozenset().union(*(f.names for f in forms))
-            found.size = 1 + sum(f.size for f in forms)
-        found.text = notation.of_atom(found)
-        _ATOMS[key] = found
-    return found
+Monomial: TypeAlias = tuple[tuple[Atom, int], ...]
 
 
 def symbol(name: str, whole: bool = True) -> Form:
@@ -141,6 +86,8 @@ class Form:
     @property
     def free_symbols(self) -> set[Form]:
         """The symbols in it."""
+        from convcalc.symbols.values import atoms_within
+
         found: dict[str, Form] = {}
         for a in atoms_within(self):
             if a.kind == "symbol":
@@ -336,7 +283,9 @@ class Form:
             named: the same by keyword.
         """
         found = {str(key): value for key, value in {**(values or {}), **named}.items()}
-        return _substitute(self, found, {})
+        from convcalc.symbols.values import substitute
+
+        return substitute(self, found, {})
 
     __call__ = subs
 
@@ -467,87 +416,3 @@ def is_whole(value: Any) -> bool:
     if type(value) is not Form:
         return type(value) is int or value == int(value)
     return all(type(c) is int and all(e > 0 and a.whole for a, e in m) for m, c in value.terms.items())
-
-
-def atoms_within(*values: Any) -> Iterable[Atom]:
-    """Every atom of these forms, those inside others too, each once."""
-    seen: dict[Atom, None] = {}
-    todo = [v for v in values if type(v) is Form]
-    while todo:
-        for monomial in todo.pop().terms:
-            for a, _ in monomial:
-                if a not in seen:
-                    seen[a] = None
-                    todo.extend(v for v in a.args if type(v) is Form)
-    return seen
-
-
-def replace(form: Form, target: Atom, value: Any) -> Any:
-    """The form with one atom of its own monomials replaced."""
-    kept: dict[Monomial, Number] = {}
-    result: Any = 0
-    for monomial, c in form.terms.items():
-        exponent = next((e for a, e in monomial if a is target), 0)
-        if exponent:
-            rest = Form({tuple(p for p in monomial if p[0] is not target): c})
-            part = (
-                value**exponent
-                if exponent > 0
-                else 1 / (value**-exponent if type(value) is Form else Fraction(value) ** -exponent)
-            )
-            result = result + (part * (c if len(monomial) == 1 else rest))
-        else:
-            kept[monomial] = c
-    return made(kept) + result if kept else result
-
-
-def _substitute(form: Any, values: Mapping[str, Any], memo: dict[Atom, Any]) -> Any:
-    if type(form) is not Form or not form.names & values.keys():
-        return form
-    result: Any = 0
-    for monomial, c in form.terms.items():
-        part: Any = c
-        for a, e in monomial:
-            value = memo.get(a)
-            if value is None:
-                value = memo[a] = _value(a, values, memo)
-            if e < 0:
-                part = part * (Fraction(1, value**-e) if type(value) is int else 1 / value**-e)
-            else:
-                part = part * (value if e == 1 else value**e)
-        result = result + part
-    return _tidy(result)
-
-
-def _tidy(value: Any) -> Any:
-    if type(value) is Fraction:
-        return normal(value)
-    if hasattr(value, "dtype") and value.dtype == object:
-        import numpy as np
-
-        return np.frompyfunc(normal, 1, 1)(value)
-    return value
-
-
-def _value(a: Atom, values: Mapping[str, Any], memo: dict[Atom, Any]) -> Any:
-    if not a.names & values.keys():
-        return of_atom(a)
-    if a.kind == "symbol":
-        value = values[a.args[0]]
-        return lift(value) if lift(value) is not NotImplemented else value
-    args = [_substitute(arg, values, memo) for arg in a.args]
-    if a.kind == "floor":
-        from convcalc.symbols.rounding import floor
-
-        return floor(args[0])
-    if a.kind == "sum":
-        return args[0]
-    if a.kind == "call":
-        assert a.function is not None
-        return a.function(*args)
-    from convcalc import dims
-
-    result = args[0]
-    for other in args[1:]:
-        result = (dims.maximum if a.kind == "max" else dims.minimum)(result, other)
-    return result

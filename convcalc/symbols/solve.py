@@ -8,7 +8,8 @@ from typing import Any, Final
 from convcalc.symbols.bounds import assumed_least, assuming
 from convcalc.symbols.conditions import Condition, whole
 from convcalc.symbols.factors import natural
-from convcalc.symbols.form import Form, atoms_within, of_atom, symbol
+from convcalc.symbols.form import Form, of_atom, symbol
+from convcalc.symbols.values import atoms_within
 
 _MOST: Final = 2**64
 

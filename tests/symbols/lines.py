@@ -1,0 +1,91 @@
+"""Lines of the spec language with symbols in every place that takes one, for every layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LINES: dict[str, tuple[str, ...]] = {
+    "MxHxW": (
+        "conv M->N kK bias=false",
+        "conv N kKxL sS pP",
+        "conv N k3 s2 p1 | conv N k3 s2 p1 | conv N k3 s2",
+        "conv N k7 s2 p3 | maxpool k3 s2 p1 | conv N k1 s2",
+        "conv N kK dD p=same",
+        "conv N k3 sS p=same",
+        "conv N kK sS p=same_lower",
+        "conv N k5 s3 dD p=same",
+        "conv N kK p=full",
+        "conv N kK dD p=causal",
+        "conv N k3 p=P:Q",
+        "conv N k3 d16 p16",
+        "conv N k5 s3 p2 d2 g=G",
+        "conv 6*M k3 g=M",
+        "conv N k3 pP padding_mode=reflect",
+        "conv N k3 pP padding_mode=circular",
+        "dwconv kK sS pP",
+        "dwconv k3 p1 multiplier=N",
+        "dwconv out=2*M k3",
+        "convT N kK sS pP op=Q",
+        "convT N k4 s2 p1 g=G",
+        "convT N k3 sS p=same",
+        "convT N k3 sS dD p=1:0",
+        "linear N axis=channels",
+        "flatten | linear N",
+        "maxpool kK sS pP dD",
+        "maxpool k3 s2 ceil=true",
+        "maxpool k2 | maxpool k3 s2 | maxpool k2 s2",
+        "maxpool k2 id=p | conv M k3 p1 | unpool k2 with=p.indices",
+        "avgpool kK sS p=same",
+        "avgpool k2 ceil=true | avgpool k2",
+        "lppool norm=2 kK sS",
+        "globalavgpool | globalmaxpool | linear N axis=channels",
+        "adaptiveavgpool size=7",
+        "adaptivemaxpool size=(K,L)",
+        "bn | relu | gn G | instancenorm | ln | lrn 5 | scale",
+        "relu6 | leakyrelu | prelu | elu | selu | gelu | silu | hardswish | hardsigmoid | sigmoid | tanh",
+        "softmax | dropout 0.1 | identity",
+        "upsample scale=2 mode=linear | upsample scale=K",
+        "upsample scale=1.5 | upsample size=(K,L) mode=cubic",
+        "upsample size=40x40 mode=spline",
+        "pixelshuffle K | conv N k3",
+        "pixelunshuffle K | conv N k3 p1",
+        "shift kK | shuffle G | permute (0,2,1)",
+        "pad p=P:Q | conv N k3 | crop size=(K,L)",
+        "crop amounts=P | slice start=1 stop=M",
+        "split (G,M-G) id=s | concat from=[s.1,s.0]",
+        "reshape (M*2,H//2,W) | conv N k1",
+        "conv N kK p=same id=a | conv N k1 | add with=a | mul with=a | concat from=[a,a]",
+        "conv out=make_divisible(M*3,8) k1 | conv out=max(N,in//4) k3 p1",
+        "conv out=round(M/3)+1 k1 | conv out=min(in,N) k1 | conv out=floor(in*2/3)+1 k1",
+    ),
+    "MxH": ("conv N kK sS pP | maxpool kK", "conv N kK d4 p=causal | upsample scale=2"),
+    "MxDxHxW": ("conv N k3 s2 p1 | maxpool k2", "conv N kKx1xL p=same | convT N k2 s2"),
+}
+"""Lines by the shape that goes in. D, H and W are sizes where the shape has them, else small numbers."""
+
+SMALL = "K L S P Q D G".split()
+CHANNELS = "M N".split()
+
+
+def names(shape: str, line: str) -> list[str]:
+    """The symbols of a line and its input."""
+    import re
+
+    return sorted(set(re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", f"{shape.replace('x', ' ')} {spaced(line)}")))
+
+
+def spaced(line: str) -> str:
+    """The line with the letters of short options apart from their symbols."""
+    import re
+
+    return re.sub(r"\b([kspdg]|op)(?=[A-Z])", r"\1 ", line.replace("->", " ")).replace("x", " ")
+
+
+def cases() -> list[tuple[str, str]]:
+    """Every line with its input."""
+    return [(shape, line) for shape, lines in LINES.items() for line in lines]
+
+
+def value_of(value: Any, values: dict[str, Any]) -> Any:
+    """A symbolic or plain value at numbers."""
+    return value.subs(values) if hasattr(value, "subs") else value
