@@ -197,10 +197,12 @@ _own = threading.local()
 
 def scratch(size: int, dtype: np.dtype[Any]) -> Array:
     """Working space of this thread: what was in it is gone at the next call."""
-    held: Array | None = getattr(_own, "space", None)
-    if held is None or held.nbytes < size * dtype.itemsize:
-        held = _own.space = np.empty(size * dtype.itemsize, np.uint8)
-    return held[: size * dtype.itemsize].view(dtype)
+    if dtype.hasobject:
+        return np.empty(size, dtype)
+    space: Array | None = getattr(_own, "space", None)
+    if space is None or space.nbytes < size * dtype.itemsize:
+        space = _own.space = np.empty(size * dtype.itemsize, np.uint8)
+    return space[: size * dtype.itemsize].view(dtype)
 
 
 def spans(length: int, step: int) -> list[slice]:

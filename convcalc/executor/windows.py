@@ -129,7 +129,7 @@ def out_sizes(
     return tuple(len(starts(n, k, s, d, p, ceil)) for n, k, s, d, p in axes)
 
 
-def pad(x: Array, pads: Pairs, value: Any = 0.0, mode: str = "zeros") -> Array:
+def pad(x: Array, pads: Pairs, value: Any = 0, mode: str = "zeros") -> Array:
     """Pad the spatial axes of ``x (N, C, *spatial)``; ``x`` itself if there is nothing to pad."""
     if not any(before or after for before, after in pads):
         return x

@@ -59,7 +59,7 @@ def _rows(
     out = total.shape[2:]
     work = np.empty_like(total) if x.dtype.hasobject else scratch(total.size, x.dtype).reshape(total.shape)
     ones = (1,) * len(out)
-    total[...] = 0.0
+    total[...] = 0
     for tap in taps(weight.shape[2:]):
         read = tap_slices(tap, out, layer.stride, layer.dilation)
         factor = weight[at(slice(None), slice(None), *tap)].reshape(*weight.shape[:2], *ones)

@@ -18,7 +18,7 @@ from convcalc.executor.windows import conv_padding, extend, out_sizes, pad, taps
 
 
 def _empty(call: Call, shape: tuple[int, ...]) -> Array:
-    return np.full(shape, call.t.constant(0.0), call.x.dtype)
+    return np.full(shape, call.t.constant(0), call.x.dtype)
 
 
 def _places(
@@ -36,13 +36,13 @@ def conv(call: Call) -> Array:
     sizes, stride, dilation = x.shape[2:], layer.stride, layer.dilation
     pads = conv_padding(layer.padding, sizes, kernel, stride, dilation)
     out = out_sizes(sizes, kernel, stride, dilation, pads)
-    padded = pad(x, pads, t.constant(0.0), layer.padding_mode)
+    padded = pad(x, pads, t.constant(0), layer.padding_mode)
     y = _empty(call, (len(x), outs, *out))
     for i in range(len(x)):
         for o in range(outs):
             first = o // (outs // layer.groups) * per_group  # first input channel of the group
             for p in taps(out):
-                total = 0.0
+                total = 0
                 with t.accumulating():
                     for c in range(per_group):
                         for k in taps(kernel):
@@ -91,7 +91,7 @@ def linear(call: Call) -> Array:
     y = _empty(call, (len(x), outs, *x.shape[2:]))
     for entry in taps(y.shape):
         i, o, p = entry[0], entry[1], entry[2:]
-        total = 0.0
+        total = 0
         with t.accumulating():
             for c in range(ins):
                 total = total + weight[o, c] * x[at(i, c, *p)]
@@ -135,12 +135,12 @@ def avgpool(call: Call) -> Array:
     sizes = x.shape[2:]
     pads = conv_padding(layer.padding, sizes, kernel, stride, once)
     out = out_sizes(sizes, kernel, stride, once, pads, layer.ceil)
-    zero = call.t.constant(0.0)
+    zero = call.t.constant(0)
     padded = extend(pad(x, pads, zero), out, kernel, stride, once, zero)
     y = _empty(call, (*x.shape[:2], *out))
     for entry in taps(y.shape):
         i, c, p = entry[0], entry[1], entry[2:]
-        total, inside, within = 0.0, 0, 0
+        total, inside, within = 0, 0, 0
         for k in taps(kernel):
             read = tuple(a * s + b for a, s, b in zip(p, stride, k, strict=True))
             total = total + padded[at(i, c, *read)]
@@ -159,12 +159,12 @@ def lppool(call: Call) -> Array:
     sizes = x.shape[2:]
     pads = conv_padding(layer.padding, sizes, kernel, stride, once)
     out = out_sizes(sizes, kernel, stride, once, pads, layer.ceil)
-    zero = call.t.constant(0.0)
+    zero = call.t.constant(0)
     padded = extend(pad(x, pads, zero), out, kernel, stride, once, zero)
     y = _empty(call, (*x.shape[:2], *out))
     for entry in taps(y.shape):
         i, c, p = entry[0], entry[1], entry[2:]
-        total = 0.0
+        total = 0
         for k in taps(kernel):
             value = padded[at(i, c, *(a * s + b for a, s, b in zip(p, stride, k, strict=True)))]
             if p_norm == 2:

@@ -99,8 +99,8 @@ def _maxpool_indices(call: Call) -> tuple[Array, Array]:
 
 def avgpool(call: Call) -> Array:
     """Sum of each window divided by how many entries it counts."""
-    t, view = call.t, _Windows(call, 0.0)
-    y = view.reduce(0.0, lambda y, read: t.add(y, read, out=y))
+    t, view = call.t, _Windows(call, 0)
+    y = view.reduce(0, lambda y, read: t.add(y, read, out=y))
     return t.divide(y, pool_divisor(call.layer, call.x.shape[2:], view.out).astype(y.dtype), out=y)
 
 
@@ -138,7 +138,7 @@ def lppool(call: Call) -> Array:
                 t.power(powers, p, out=powers)
         t.add(y, powers, out=y)
 
-    y = _Windows(call, 0.0).reduce(0.0, step)
+    y = _Windows(call, 0).reduce(0, step)
     if p == 1:
         return y
     return t.sqrt(y, out=y) if p == 2 else t.power(y, 1.0 / p, out=y)
