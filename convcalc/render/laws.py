@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 WIDTH = 12
 """Triples in a line of those that are listed."""
+
+LONGEST = 110
+"""Characters in a line of a statement."""
 
 
 def error(value: Any) -> str:
@@ -109,7 +113,9 @@ def detail_table(result: LawResult) -> Table:
         words = ["-".join(map(str, triple)) for triple in triples]
         notes += ["  " + " ".join(words[i : i + WIDTH]) for i in range(0, len(words), WIDTH)]
     notes += [f"{CROSS} {line}" for line in _faults(result)]
-    return Table(columns, rows, title=f"law {result.number}: {result.statement}", facts=facts, notes=notes)
+    # In a pipe nothing else breaks the line; a terminal breaks it anew.
+    title = textwrap.fill(f"law {result.number}: {result.statement}", LONGEST)
+    return Table(columns, rows, title=title, facts=facts, notes=notes)
 
 
 def _is_fact(key: str, value: Any) -> bool:
