@@ -148,6 +148,20 @@ class ReceptiveField:
             result.append(PositionField(row.name, place, row.input, shapes[source], axes, region.exact))
         return result
 
+    def misaligned_before(self, layer: str) -> list[Misaligned]:
+        """Places where misaligned branches meet on the way to a layer.
+
+        Raises:
+            Unreachable: there is no such layer.
+        """
+        nodes = self.graph.nodes
+        wanted = {find_edge(self.graph, layer).node}
+        for number in range(max(wanted), -1, -1):
+            if number in wanted:
+                wanted.update(edge.node for edge in nodes[number].inputs)
+        names = {nodes[number].name for number in wanted}
+        return [item for item in self.misaligned if item.layer in names]
+
     def warnings(self) -> list[str]:
         """What a reader must know, in sentences."""
         found = [str(item) for item in self.misaligned]

@@ -87,8 +87,10 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     if not any(line[-1] is False for line in lines):
         columns.pop()
         lines = [line[:-1] for line in lines]
-    facts = [fact for item in fields.ranges for fact in _range(item, len(fields.ranges) > 1)]
-    notes = misaligned_notes(fields)
+    whole = rows is None or len(rows) == len(fields.layers)
+    named = len(fields.ranges) > 1 or bool(fields.start)
+    facts = [fact for item in fields.ranges for fact in _range(item, named)] if whole else []
+    notes = misaligned_notes(fields, None if whole or not chosen else chosen[0].name)
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
     if any(row.smallest != row.size for row in chosen):
@@ -107,10 +109,10 @@ SHOWN: Final = 6
 """Misaligned places that are told one by one."""
 
 
-def misaligned_notes(fields: ReceptiveField) -> list[str]:
-    """Where branches are misaligned, axes of one place together."""
+def misaligned_notes(fields: ReceptiveField, layer: str | None = None) -> list[str]:
+    """Where branches are misaligned (on the way to a layer, if one is given), axes of one place together."""
     places: dict[tuple[Any, ...], list[int]] = {}
-    for item in fields.misaligned:
+    for item in fields.misaligned if layer is None else fields.misaligned_before(layer):
         key = (item.layer, item.branches, item.input, item.by, item.at_end)
         places.setdefault(key, []).append(item.axis)
     notes = []
@@ -151,8 +153,8 @@ def regions_table(found: Sequence[PositionField]) -> Table:
             read = "nothing" if axis.read is None else f"{axis.read[0]} to {axis.read[1]}"
             field = "all" if axis.everything else axis.length
             padding = (axis.before, axis.after)
-            where = (region.input, axis_number, axis.size, axis.first, axis.last, field)
-            lines.append((*where, read, axis.count, *padding))
+            ends = (region.input, axis_number, axis.size, axis.first, axis.last, field)
+            lines.append((*ends, read, axis.count, *padding))
     facts = []
     for region in found:
         name = "padding" if len(found) == 1 else f"padding in {region.input}"

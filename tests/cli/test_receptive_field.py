@@ -25,7 +25,7 @@ def test_one_layer_and_one_to_measure_from(cli) -> None:
     out = cli("rf", "resnet50", "--layer", "layer1.bottleneck1.relu1").out
     assert len([line for line in out.splitlines() if line.startswith("layer")]) == 1
     data = cli(
-        "rf", "conv 4 k3 id=a | conv 4 k3 | conv 4 k3 id=c", "--from", "a", "--layer", "c", "--json"
+        "rf", "conv 3->4 k3 id=a | conv 4 k3 | conv 4 k3 id=c", "--from", "a", "--layer", "c", "--json"
     ).json()
     assert data["from"] == "a"
     assert [layer["size"] for layer in data["layers"]] == [[5, 5]]
