@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError
 
@@ -66,8 +66,12 @@ class Step(NamedTuple):
         return self._asdict()
 
 
+MOST: Final = 1_000_000
+"""Largest number that is answered; larger ones are mistakes more often than questions."""
+
+
 def whole(value: Any, name: str, least: int, why: str = "") -> int:
-    """A whole number that is at least ``least``.
+    """A whole number from ``least`` to :data:`MOST`.
 
     Raises:
         Unreachable: it is not.
@@ -81,6 +85,8 @@ def whole(value: Any, name: str, least: int, why: str = "") -> int:
             nearest=f"{name} {least}",
             field=name,
         )
+    if value > MOST:
+        raise Unreachable(f"{name} {value} is more than is answered", expected=f"at most {MOST}", field=name)
     return value
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from convcalc.calculators.asked import Unreachable, whole
 
-MAX_REACH = 4_000_000
+MAX_REACH = 1_000_000
 """Largest field that is designed for, in pixels: each design is executed."""
 
 MAX_LAYERS = 200
@@ -75,10 +75,6 @@ def designs(
         whole(max_rate, "max_rate", 1, "a rate is at least 1")
     if layers is not None:
         whole(layers, "layers", 1)
-    if reach > MAX_REACH:
-        raise Unreachable(
-            f"reach {reach} is more than is executed", expected=f"at most {MAX_REACH}", field="reach"
-        )
     largest = max(kernels)
     if largest == 1 and reach > 1:
         raise Unreachable(

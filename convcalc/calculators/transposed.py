@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.asked import Step, Unreachable, whole
+from convcalc.calculators.asked import MOST, Step, Unreachable, whole
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import effective, output_size
+
+MAX_DILATION: Final = 64
+"""Largest dilation that is tried, unless another is asked for."""
+
+MAX_SETTINGS: Final = 10_000
+MAX_STRIDES: Final = 20_000
+"""Most settings that are listed, and most strides that are tried with each dilation."""
 
 _SEARCHED: Final = 256
 """How far from a size that cannot be reached the nearest one is looked for."""
@@ -34,6 +42,10 @@ class Fixed(NamedTuple):
     padding: int | None = None
     output_padding: int | None = None
     dilation: int | None = None
+
+
+FREE: Final = Fixed()
+"""Nothing is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,61 +224,94 @@ def phases(k: int, s: int, before: int, d: int) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def settings(i: int, o: int, k: int, fixed: Fixed = Fixed()) -> list[Setting]:  # noqa: B008
+class Settings(NamedTuple):
+    """Settings that give a size, the conventional one first, and whether these are all."""
+
+    found: tuple[Setting, ...]
+    complete: bool
+
+
+def settings(
+    i: int, o: int, k: int, fixed: Fixed = FREE, *, max_dilation: int = MAX_DILATION, limit: int = MOST
+) -> Settings:
     """Every setting that turns ``i`` into ``o``, the conventional one first.
 
-    The padding is at most ``k_eff - 1`` (as in the equivalent convolution), the output padding below
-    stride or dilation (as frameworks want it), and a dilated kernel fits into the output. At an
+    The padding is at most ``k_eff - 1`` unless it is given (more would only crop), the output padding
+    below stride or dilation (as frameworks want it), and a dilated kernel fits into the output. At an
     input of 1 the stride moves nothing, so only the smallest that allows the output padding counts.
 
-    Ordered by: no dilation, a stride near ``o / i``, no output padding, little dilation, little
-    padding.
+    Ordered by: no dilation, a stride near ``o / i``, no output padding, little dilation, a small
+    stride, little padding.
+
+    Args:
+        i: size that goes in.
+        o: size that should leave.
+        k: taps.
+        fixed: parameters that are given.
+        max_dilation: largest dilation that is tried, where none is given.
+        limit: how many settings at most.
     """
 
     def rank(one: Setting) -> tuple[int, ...]:
         far = abs(one.stride * i - o) if i > 1 else one.output_padding
         return (one.dilation > 1, far, one.output_padding, one.dilation, one.stride, one.padding)
 
-    return sorted(_settings(i, o, k, fixed), key=rank)
-
-
-def _settings(i: int, o: int, k: int, fixed: Fixed) -> Iterator[Setting]:
     largest = max(1, (o - 1) // (k - 1)) if k > 1 else 1
-    for d in range(1, largest + 1) if fixed.dilation is None else (fixed.dilation,):
-        span: int = effective(k, d) - 1
-        most = span if fixed.padding is None else fixed.padding
-        s = 1
-        while True:
-            base = size(i, k, s, 0, 0, 0, d)
-            if (base - 2 * most > o and i > 1) or s > o + span + 1:
-                break
-            if fixed.stride in (None, s):
-                yield from _with_stride(i, base - o, s, d, span, fixed)
-            s += 1
+    rates = range(1, min(largest, max_dilation) + 1) if fixed.dilation is None else (fixed.dilation,)
+    every = (one for d in rates for one in _at_rate(i, o, k, d, fixed))
+    found = list(islice(every, limit + 1))
+    complete = len(found) <= limit and (fixed.dilation is not None or largest <= max_dilation)
+    complete = complete and (i == 1 or o <= MAX_STRIDES)
+    return Settings(tuple(sorted(found[:limit], key=rank)), complete)
 
 
-def _with_stride(i: int, excess: int, s: int, d: int, span: int, fixed: Fixed) -> Iterator[Setting]:
+def _at_rate(i: int, o: int, k: int, d: int, fixed: Fixed) -> Iterator[Setting]:
+    """Settings of one dilation, strides near ``o / i`` first."""
+    span: int = effective(k, d) - 1
+    most = span if fixed.padding is None else fixed.padding
+    if i == 1:
+        yield from _of_one(o, k, d, most, fixed)
+        return
+    # 2p - op = size without padding - o, with 0 <= p <= most and 0 <= op < max(s, d)
+    high = (o - span - 1 + 2 * most) // (i - 1)
+    low = max(1, min((o - span - 1) // i + 1, (o - span - 1 - d) // (i - 1) + 1))
+    if fixed.stride is not None:
+        low, high = max(low, fixed.stride), min(high, fixed.stride)
+    near = min(max((2 * o + i) // (2 * i), low), high)
+    for distance in range(min(high - low + 1, MAX_STRIDES)):
+        for s in dict.fromkeys((near - distance, near + distance)):
+            if low <= s <= high:
+                excess = size(i, k, s, 0, 0, 0, d) - o
+                yield from _with_stride(excess, s, d, most, fixed)
+
+
+def _with_stride(excess: int, s: int, d: int, most: int, fixed: Fixed) -> Iterator[Setting]:
     """Settings whose padding takes away the excess and what the output padding adds."""
-    extras = range(max(s, d)) if fixed.output_padding is None else (fixed.output_padding,)
-    for extra in extras:
-        if extra >= max(s, d) or (excess + extra) % 2:
-            continue
-        p = (excess + extra) // 2
-        if p < 0 or (p > span if fixed.padding is None else p != fixed.padding):
-            continue
-        if i == 1 and fixed.stride is None and s > 1 and extra < max(s - 1, d):
-            continue
-        yield Setting(s, p, extra, d)
+    for p in range(max(-(-excess // 2), 0), min((excess + max(s, d) - 1) // 2, most) + 1):
+        extra = 2 * p - excess
+        if fixed.padding in (None, p) and fixed.output_padding in (None, extra):
+            yield Setting(s, p, extra, d)
 
 
-def solve_axis(i: int, o: int, k: int, fixed: Fixed) -> list[Setting]:
+def _of_one(o: int, k: int, d: int, most: int, fixed: Fixed) -> Iterator[Setting]:
+    """Settings at an input of 1, each with the smallest stride that allows its output padding."""
+    excess = size(1, k, 1, 0, 0, 0, d) - o
+    for p in range(max(-(-excess // 2), 0), most + 1):
+        extra = 2 * p - excess
+        s = (1 if extra < d else extra + 1) if fixed.stride is None else fixed.stride
+        fits = extra < max(s, d) and s <= MOST
+        if fits and fixed.padding in (None, p) and fixed.output_padding in (None, extra):
+            yield Setting(s, p, extra, d)
+
+
+def solve_axis(i: int, o: int, k: int, fixed: Fixed, max_dilation: int = MAX_DILATION) -> Settings:
     """:func:`settings`, or the reason why there are none.
 
     Raises:
         Unreachable: no setting gives the size, with the nearest sizes that one does.
     """
-    found = settings(i, o, k, fixed)
-    if found:
+    found = settings(i, o, k, fixed, max_dilation=max_dilation, limit=MAX_SETTINGS)
+    if found.found:
         return found
     near = []
     for direction in (-1, 1):
@@ -274,7 +319,8 @@ def solve_axis(i: int, o: int, k: int, fixed: Fixed) -> list[Setting]:
             other = o + direction * distance
             if other < 1:
                 break
-            if options := settings(i, other, k, fixed):
+            options = settings(i, other, k, fixed, max_dilation=max_dilation, limit=64).found
+            if options:
                 best = options[0]
                 near.append(
                     f"{other} (stride {best.stride}, padding {best.padding}, output padding "

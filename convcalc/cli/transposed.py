@@ -38,6 +38,9 @@ def transposed(
     ] = None,
     groups: Annotated[int, typer.Option("--groups", "-g", metavar="G", help="Groups of channels.")] = 1,
     rank: Annotated[int | None, typer.Option("--rank", metavar="N", help="Number of axes; 2.")] = None,
+    max_dilation: Annotated[
+        int | None, typer.Option("--max-dilation", metavar="D", help="Largest dilation that is tried; 64.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every setting.")] = False,
     map: Annotated[bool, typer.Option("--map", help="Show how many products each pixel gets.")] = False,
     plot: Annotated[
@@ -79,6 +82,7 @@ def transposed(
         channels=_channels(channels, common, like is not None),
         groups=groups,
         rank=rank,
+        **({} if max_dilation is None else {"max_dilation": max_dilation}),
     )
     check(solution.overlap, map, plot)
     tables = render.solution_tables(solution, every=every, exact=common.exact)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from convcalc.calculators.transposed import Setting, phases
+from convcalc.calculators.transposed import phases
 from convcalc.calculators.transposed_costs import COUNTERS
 from convcalc.render import numbers
 from convcalc.render.padding import steps_table
 from convcalc.render.table import Column, Table
 
 if TYPE_CHECKING:
-    from convcalc.calculators.transposed import TransposedAxis
+    from convcalc.calculators.transposed import Settings, TransposedAxis
     from convcalc.calculators.transposed_check import TransposedLayer
     from convcalc.verify.transposed import TransposedSolution
 
@@ -40,19 +40,17 @@ def solution_tables(
         done.append(axis)
         same = all(other == axis for other in solution.axes)
         where = "" if same else f"{name}: "
-        if len(options) > 1:
+        if len(options.found) > 1:
             yield _settings(axis, options, where, every)
-        yield steps_table(
-            axis.steps,
-            title if len(done) == 1 else f"{name}: {axis.input} -> {axis.output}",
-            [f"{where}{_equivalent(axis)}"],
-        )
+        equivalent = where + _equivalent(axis) + (" Executed: both give the same." if solution.proven else "")
+        heading = title if len(done) == 1 else f"{name}: {axis.input} -> {axis.output}"
+        yield steps_table(axis.steps, heading, [equivalent])
     yield _checkerboard(solution)
     yield _costs(solution, exact)
     yield _alternatives(solution, exact)
 
 
-def _settings(axis: TransposedAxis, options: Sequence[Setting], where: str, every: bool) -> Table:
+def _settings(axis: TransposedAxis, options: Settings, where: str, every: bool) -> Table:
     columns = (
         Column("stride", "stride", numbers.exact),
         Column("padding", "padding", numbers.exact),
@@ -61,15 +59,20 @@ def _settings(axis: TransposedAxis, options: Sequence[Setting], where: str, ever
         Column("overlap", "overlap", lambda counts: " ".join(map(str, counts)), "left"),
         Column("note", "", numbers.label, "left"),
     )
-    shown = options if every else options[:SHOWN]
+    shown = options.found if every else options.found[:SHOWN]
     rows = []
     for number, one in enumerate(shown):
         counts = phases(axis.kernel, one.stride, one.padding, one.dilation)
         note = "the conventional one" if number == 0 else ""
         rows.append((*one, counts, note))
     notes = []
-    if len(shown) < len(options):
-        notes.append(f"{len(shown)} of {len(options)} settings are shown; --all shows every one.")
+    if len(shown) < len(options.found):
+        notes.append(f"{len(shown)} of {len(options.found)} settings are shown; --all shows every one.")
+    if not options.complete:
+        notes.append(
+            f"There are more, at dilations above {max(one.dilation for one in options.found)}; "
+            "--max-dilation looks for them."
+        )
     if axis.input == 1:
         notes.append(
             "An input of 1 has no neighbour: of strides that do the same only the smallest is listed."
@@ -77,7 +80,8 @@ def _settings(axis: TransposedAxis, options: Sequence[Setting], where: str, ever
     return Table(
         columns,
         rows,
-        title=f"{where}kernel {axis.kernel} from {axis.input} to {axis.output}: {len(options)} settings",
+        title=f"{where}kernel {axis.kernel} from {axis.input} to {axis.output}: "
+        f"{len(options.found)} setting{'s' * (len(options.found) != 1)}",
         notes=notes,
     )
 
@@ -89,9 +93,7 @@ def _equivalent(axis: TransposedAxis) -> str:
     crop = " (a negative padding crops)" if min(one.before, one.after) < 0 else ""
     return (
         f"The same as an ordinary convolution: {zeros}, padding {pads}{crop}, "
-        f"the kernel rotated, stride 1"
-        + (f", dilation {axis.dilation}" if axis.dilation > 1 else "")
-        + ". Executed: both give the same."
+        f"the kernel rotated, stride 1" + (f", dilation {axis.dilation}" if axis.dilation > 1 else "") + "."
     )
 
 
@@ -117,7 +119,7 @@ def _checkerboard(solution: TransposedSolution) -> Table:
         verdict = (
             f"uneven: output pixels get from {least} to {most} products a channel ({most / least:.3g} times)"
         )
-    facts.insert(0, ("checkerboard", verdict + ", executed"))
+    facts.insert(0, ("checkerboard", verdict + (", executed" if solution.proven else "")))
     return Table((), (), facts=facts)
 
 

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from convcalc.calculators.asked import Unreachable
 from convcalc.calculators.dilation import Criterion, criterion, layers_of
-from convcalc.calculators.dilation_design import Design, designs
+from convcalc.calculators.dilation_design import MAX_REACH, Design, designs
 from convcalc.calculators.dilation_runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arith import Array
@@ -229,8 +230,16 @@ def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> 
 
 
 def judge_axis(kernels: Sequence[int], rates: Sequence[int]) -> AxisJudgement:
-    """The rules and the executed coverage along one axis."""
+    """The rules and the executed coverage along one axis.
+
+    Raises:
+        Unreachable: the field is too large to execute.
+    """
     rules = criterion(kernels, rates)
+    if rules.field > MAX_REACH:
+        raise Unreachable(
+            f"the field is {rules.field} pixels, more than is executed", expected=f"at most {MAX_REACH}"
+        )
     graph = chain([(k,) for k in kernels], [(r,) for r in rates], (rules.field,))
     counts = tuple(int(n) for n in paths(graph, (0,)))
     centre = (rules.field - 1) / 2

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, Final
 
 import numpy as np
 
 from convcalc.calculators.asked import Unreachable, per_axis, whole
 from convcalc.calculators.transposed import (
+    MAX_DILATION,
     Fixed,
     Setting,
+    Settings,
     TransposedAxis,
     check_given,
     describe,
@@ -28,6 +31,9 @@ from convcalc.layers.window import effective
 from convcalc.spec import SpecError, load
 from convcalc.spec.printer import format_layer
 
+MAX_PRODUCTS: Final = 1 << 26
+"""Most products for which the overlap is executed."""
+
 
 @dataclass(frozen=True, eq=False)
 class TransposedSolution:
@@ -36,25 +42,28 @@ class TransposedSolution:
     Attributes:
         axes: the transposed convolution along each axis.
         settings: every setting that gives the size, an axis, the conventional one (that of
-            ``axes``) first; one where the parameters were given or follow from a layer.
+            ``axes``) first, and whether these are all; one where the parameters were given or follow
+            from a layer.
         channels: in and out.
         groups: of channels.
         like: the convolution whose shape it inverts, as text; empty where there is none.
         costs: multiply-accumulates, three ways.
         alternatives: other ways to the same size.
-        overlap: products that each output pixel gets from one channel, by execution.
-        proven: execution gives the same as the equivalent convolution, and the overlap counts.
+        overlap: products that each output pixel gets from one channel, by execution, on an input just
+            long enough to show every phase; None where that would be too large.
+        proven: execution gives the same as the equivalent convolution, and the overlap counts; None
+            where that would be too large.
     """
 
     axes: tuple[TransposedAxis, ...]
-    settings: tuple[tuple[Setting, ...], ...]
+    settings: tuple[Settings, ...]
     channels: tuple[int, int]
     groups: int
     like: str
     costs: Costs
     alternatives: tuple[Alternative, ...]
-    overlap: Array
-    proven: bool
+    overlap: Array | None
+    proven: bool | None
 
     @property
     def spec(self) -> str:
@@ -83,7 +92,8 @@ class TransposedSolution:
             "groups": self.groups,
             "input": [axis.input for axis in self.axes],
             "output": [axis.output for axis in self.axes],
-            "solutions": [[one.to_dict() for one in axis] for axis in self.settings],
+            "solutions": [[one.to_dict() for one in axis.found] for axis in self.settings],
+            "complete": all(axis.complete for axis in self.settings),
             "axes": [axis.to_dict() for axis in self.axes],
             "checkerboard": {
                 "even": self.is_even,
@@ -96,7 +106,7 @@ class TransposedSolution:
             "proven": self.proven,
         }
         if grid:
-            result["map"] = self.overlap.tolist()
+            result["map"] = None if self.overlap is None else self.overlap.tolist()
         return result
 
 
@@ -113,6 +123,7 @@ def solve_transposed(
     channels: tuple[int, int] | None = None,
     groups: int = 1,
     rank: int | None = None,
+    max_dilation: int = MAX_DILATION,
 ) -> TransposedSolution:
     """The transposed convolution between two sizes, or the one that inverts a layer.
 
@@ -134,6 +145,7 @@ def solve_transposed(
         channels: in and out, for the costs; 1 and 1, or those of ``like``.
         groups: of channels.
         rank: number of axes where no tuple says it; 2.
+        max_dilation: largest dilation that is tried, where none is given.
 
     Returns:
         settings, the equivalent convolution, overlap, costs and alternatives, executed.
@@ -172,14 +184,14 @@ def solve_transposed(
         if o is None:
             one = Setting(s or 1, p or 0, extra_size or 0, d or 1)
             check_given(k, Fixed(*one))
-            options = [one]
+            options = Settings((one,), True)
         else:
-            options = solve_axis(i, o, k, Fixed(s, p, extra_size, d))
-        best = options[0]
+            options = solve_axis(i, o, k, Fixed(s, p, extra_size, d), max_dilation)
+        best = options.found[0]
         axes.append(
             describe(i, k, best.stride, best.padding, best.padding, best.output_padding, best.dilation)
         )
-        settings.append(tuple(options))
+        settings.append(options)
     return _finish(tuple(axes), tuple(settings), channels or (1, 1), groups, "")
 
 
@@ -197,10 +209,14 @@ def _invert(like: str, input: Any, channels: tuple[int, int] | None, rank: int |
     for i, o, k, s, d, (before, after) in zip(
         sizes, outputs, layer.kernel, layer.stride, layer.dilation, pads, strict=True
     ):
-        missing = i - size(o, k, s, before, after, 0, d)
+        # With s added, so that something is left of the output whatever the padding crops.
+        missing = i - (size(o, k, s, before, after, s, d) - s)
         axes.append(describe(o, k, s, before, after, missing, d))
     into = layer.out_channels
-    options = tuple((Setting(axis.stride, axis.before, axis.output_padding, axis.dilation),) for axis in axes)
+    options = tuple(
+        Settings((Setting(axis.stride, axis.before, axis.output_padding, axis.dilation),), True)
+        for axis in axes
+    )
     text = format_layer(layer)
     return _finish(tuple(axes), options, (into, layer.in_channels), layer.groups, text)
 
@@ -252,26 +268,30 @@ def whole_or(value: Any, other: int) -> int:
 
 def _finish(
     axes: tuple[TransposedAxis, ...],
-    settings: tuple[tuple[Setting, ...], ...],
+    settings: tuple[Settings, ...],
     channels: tuple[int, int],
     groups: int,
     like: str,
 ) -> TransposedSolution:
     for n in channels:
         whole(n, "channels", 1)
+    whole(groups, "groups", 1)
     counted = costs(axes, channels, groups)
     ways = alternatives(axes, channels, groups)
-    overlap = executed_overlap([_short(axis) for axis in axes])
-    proven = same_as_convolution(axes) and _as_counted(axes, overlap)
-    if not proven:
-        raise AssertionError(f"execution contradicts what is said of {axes}")
+    short = [_short(axis) for axis in axes]
+    overlap, proven = None, None
+    if prod(axis.output * axis.kernel for axis in short) <= MAX_PRODUCTS:
+        overlap = executed_overlap(short)
+        proven = same_as_convolution(axes) and _as_counted(axes, overlap)
+        if not proven:
+            raise AssertionError(f"execution contradicts what is said of {axes}")
     return TransposedSolution(axes, settings, channels, groups, like, counted, ways, overlap, proven)
 
 
 def _short(axis: TransposedAxis) -> TransposedAxis:
     """The axis on an input just long enough to have every phase away from the borders."""
     span = effective(axis.kernel, axis.dilation)
-    enough = -(-(2 * span + 2 * axis.stride) // axis.stride) + 2
+    enough = -(-(2 * span + 2 * axis.stride + axis.before + axis.after) // axis.stride) + 2
     crops = (axis.before, axis.after, axis.output_padding, axis.dilation)
     return describe(enough, axis.kernel, axis.stride, *crops)
 
@@ -313,7 +333,7 @@ def same_as_convolution(axes: Sequence[TransposedAxis], seed: int = 0) -> bool:
     """
     rng = np.random.default_rng(seed)
     for axis in dict.fromkeys(axes):
-        short = axis if axis.input <= 4096 else _short(axis)
+        short = axis if axis.output * axis.kernel <= MAX_PRODUCTS else _short(axis)
         x = rng.integers(-9, 10, (1, 1, short.input)).astype(np.float64)
         weight = rng.integers(-9, 10, (1, 1, axis.kernel)).astype(np.float64)
         graph = _graph([short])

@@ -1,0 +1,125 @@
+"""``convcalc transposed``: sizes, inverses, networks; maps, plots, errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def test_every_setting_with_the_conventional_one_first(cli) -> None:
+    out = cli("transposed", "--in", "32", "--out", "64", "--kernel", "4").out
+    lines = out.splitlines()
+    assert lines[0].startswith("kernel 4 from 32 to 64: ")
+    assert lines[4].split()[:4] == ["2", "1", "0", "1"]
+    assert "the conventional one" in lines[4]
+    assert "settings are shown; --all shows every one." in out
+    assert "1 zero between inputs, padding 2, the kernel rotated, stride 1" in out
+    data = cli("transposed", "--in", "32", "--out", "64", "--kernel", "4", "--json").json()
+    first, *_ = data["solutions"][0]
+    assert first == {"stride": 2, "padding": 1, "output_padding": 0, "dilation": 1}
+    for one in data["solutions"][0]:
+        size = one["stride"] * 31 + one["dilation"] * 3 + 1 - 2 * one["padding"] + one["output_padding"]
+        assert size == 64
+    shown = cli("transposed", "--in", "32", "--out", "64", "--kernel", "4", "--all").out
+    assert "settings are shown" not in shown
+    assert len(shown.splitlines()) > len(data["solutions"][0])
+
+
+def test_size_from_parameters(cli) -> None:
+    data = cli("transposed", "--in", "32", "-k", "4", "-s", "2", "-p", "1", "--json").json()
+    assert data["output"] == [64, 64]
+    assert len(data["solutions"][0]) == 1
+
+
+def test_the_inverse_of_a_layer(cli) -> None:
+    data = cli("transposed", "--like", "conv 64 k5 s2 p2", "--in", "64", "--json").json()
+    assert data["input"] == [32, 32]
+    assert data["output"] == [64, 64]
+    assert data["axes"][0]["output_padding"] == 1
+    assert data["like"].startswith("conv")
+    named = cli("transposed", "--like", "conv 64 k5 s2 p2", "--input", "3x64x64", "--json").json()
+    assert named["channels"] == [64, 3]
+
+
+def test_costs_three_ways(cli) -> None:
+    call = ("transposed", "--in", "1", "--out", "4", "-k", "4", "--channels", "100->1024")
+    data = cli(*call, "--json").json()
+    # What PyTorch executes, and what torchinfo and thop print for DCGAN's first layer
+    assert data["costs"]["executed_macs"] == 1_638_400
+    assert data["costs"]["naive_macs"] == 26_214_400
+    assert data["costs"]["counters"]["torchinfo"] == 26_214_400
+    out = cli(*call).out
+    assert "26,214,400          16x" in out
+    assert "torchinfo, thop" in out
+    assert len(data["alternatives"]) == 5
+
+
+def test_checkerboards(cli) -> None:
+    out = cli("transposed", "--in", "8", "--out", "16", "-k", "5", "--map").out
+    assert "uneven: output pixels get from 4 to 9 products a channel (2.25 times), executed" in out
+    assert "kernel 5 >= 2*2: the rule is met, yet pixels get 3 and 2" in out
+    assert "\n9 6\n6 4\n" in out
+    data = cli("transposed", "--in", "8", "--out", "16", "-k", "5", "--json", "--map").json()
+    assert data["checkerboard"] == {"even": False, "phases": [[9, 6], [6, 4]], "least": 4, "most": 9}
+    assert max(map(max, data["map"])) == 9
+
+
+def test_axes_differ(cli) -> None:
+    data = cli("transposed", "--in", "8x4", "--out", "16x12", "-k", "4x3", "--json").json()
+    assert [(a["stride"], a["padding"]) for a in data["axes"]] == [(2, 1), (3, 0)]
+    out = cli("transposed", "--in", "8x4", "--out", "16x12", "-k", "4x3").out
+    assert "height: kernel 4 from 8 to 16" in out and "width: kernel 3 from 4 to 12" in out
+
+
+def test_a_network(cli) -> None:
+    out = cli("transposed", "dcgan_generator").out
+    assert out.count(" even ") == 5
+    data = cli("transposed", "dcgan_generator", "--json").json()
+    assert next(layer["costs"]["executed_macs"] for layer in data["layers"]) == 100 * 512 * 16
+    assert "none" in cli("transposed", "conv 4 k3", "--input", "3x9x9").out
+
+
+def test_a_plot(cli, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "overlap.svg"
+    assert cli("transposed", "--in", "8", "--out", "16", "-k", "3", "--plot", str(path)).code == 0
+    assert b"<svg" in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "nearest"),
+    [
+        (("--in", "32", "--out", "64"), "needs its kernel", "kernel 4"),
+        (("--in", "32", "-k", "4", "--padding", "-1"), "negative one adds", "padding 0"),
+        (
+            ("--in", "32", "-k", "4", "-s", "2", "--output-padding", "2"),
+            "not smaller than stride 2",
+            "output padding 1",
+        ),
+        (("--in", "32", "-k", "4", "-d", "0"), "rate 0", "dilation 1"),
+        (("--in", "32", "-k", "4", "-c", "4"), "is no pair", None),
+        (("--in", "32", "-k", "4", "-c", "4->6", "-g", "3"), "groups 3 do not divide", None),
+        ((), "nothing to solve", None),
+        (("vgg16", "-k", "4"), "SPEC goes with no size", None),
+        (("--like", "maxpool k2", "--in", "8"), "is not one convolution", None),
+    ],
+)
+def test_errors(cli, arguments: tuple[str, ...], message: str, nearest: str | None) -> None:
+    done = cli("transposed", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+    (problem,) = cli("transposed", *arguments, "--json").json()["errors"]
+    assert problem["nearest"] == nearest
+
+
+def test_a_size_out_of_reach_comes_with_the_nearest(cli) -> None:
+    done = cli("transposed", "--in", "32", "--out", "100", "-k", "4", "-s", "2", "-d", "1")
+    assert done.code == 2
+    assert "nearest: 67 (stride 2, padding 0, output padding 1)" in done.err
+
+
+def test_a_layer_that_cannot_be_read(cli) -> None:
+    done = cli("transposed", "--like", "conv 8 k3 padd=1", "--in", "8")
+    assert done.code == 2
+    assert "^" in done.err
