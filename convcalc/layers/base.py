@@ -180,7 +180,9 @@ def whole(value: Any, field: str, minimum: int = 1) -> Dim:
         )
     if value is UNKNOWN or is_symbolic(value) or is_array(value):
         value = carried(value)
-        require(value >= minimum, f"{field} must be at least {minimum}, got {value}", field=field)
+        # the same for whole numbers, which the next rule says it is
+        large = value > minimum - 1 if is_symbolic(value) else value >= minimum
+        require(large, f"{field} must be at least {minimum}, got {value}", field=field)
         require(
             is_whole(value),
             f"{field} must be a whole number, got {value}",

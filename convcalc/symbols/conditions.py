@@ -149,6 +149,9 @@ def equal(a: Any, b: Any) -> Any:
         constant = difference.terms.get((), 0)
         if constant % gcd(*(c for m, c in difference.terms.items() if m)):
             return False
+        factor = gcd(*difference.terms.values())
+        if factor > 1:
+            return Condition("=", difference * Fraction(1, factor))
     if type(a) is not Form:
         a, b = b, a
     return Condition("=", a, b)
@@ -157,6 +160,8 @@ def equal(a: Any, b: Any) -> Any:
 def divides(divisor: Any, number: Any) -> Any:
     """Whether a positive number divides another: True or False where certain, else a condition."""
     divisor, number = lift(divisor), lift(number)
+    if divisor == 1:
+        return whole(number)
     ratio = number / divisor if type(divisor) is Form else number * Fraction(1, divisor)
     if is_whole(ratio):
         return True
@@ -165,6 +170,8 @@ def divides(divisor: Any, number: Any) -> Any:
         if set(rest) == {()}:
             return False
         factor = gcd(divisor, *rest.values())
+        if () in rest and 2 * rest[()] >= divisor:
+            rest[()] -= divisor
         simple: Any = Form({m: c // factor for m, c in rest.items()})
         return Condition("divides", divisor // factor, simple)
     if type(ratio) is Form and len(ratio.terms) == 1:
@@ -182,7 +189,7 @@ def whole(value: Any) -> Any:
     if type(value) is not Form:
         return False
     if len(value.terms) == 1 and all(a.whole for m in value.terms for a, _ in m):
-        return divides(1, value) if is_whole(value) else _ratio(value)
+        return _ratio(value)
     return Condition("whole", value)
 
 

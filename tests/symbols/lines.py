@@ -63,15 +63,17 @@ LINES: dict[str, tuple[str, ...]] = {
 }
 """Lines by the shape that goes in. D, H and W are sizes where the shape has them, else small numbers."""
 
-SMALL = "K L S P Q D G".split()
-CHANNELS = "M N".split()
+SMALL = ["K", "L", "S", "P", "Q", "D", "G"]
+CHANNELS = ["M", "N"]
 
 
 def names(shape: str, line: str) -> list[str]:
     """The symbols of a line and its input."""
     import re
 
-    return sorted(set(re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", f"{shape.replace('x', ' ')} {spaced(line)}")))
+    return sorted(
+        set(re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", f"{shape.replace('x', ' ')} {spaced(line)}"))
+    )
 
 
 def spaced(line: str) -> str:
