@@ -206,18 +206,15 @@ def _warnings(
     for number, graph in enumerate(graphs):
         if number == baseline:
             continue
-        pair = f"{names[number]} and {names[baseline]}"
+        name, base = names[number], names[baseline]
         if _differ(inputs[number], inputs[baseline]):
-            found.append(f"{pair} read different inputs: {_all(inputs[number])}, {_all(inputs[baseline])}")
+            found.append(f"{name} reads {_all(inputs[number])}, {base} {_all(inputs[baseline])}")
         ours, theirs = _outputs(graph), _outputs(first)
         if _differ(ours, theirs):
-            found.append(f"{pair} differ in their outputs: {_all(ours)}, {_all(theirs)}")
+            found.append(f"{name} writes {_all(ours)}, {base} {_all(theirs)}")
         here, there = fields[number], fields[baseline]
         if here is not None and there is not None and here.size != there.size:
-            found.append(
-                f"{pair} differ in what an output sees: a receptive field of {show_field(here)}, "
-                f"{show_field(there)}"
-            )
+            found.append(f"{name} has a receptive field of {show_field(here)}, {base} of {show_field(there)}")
     return found
 
 

@@ -182,7 +182,8 @@ def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shap
                 taken = sum(1 for other, _ in used if other == name)
                 many = taken or any(_differs(name, size, names, other) for other in shapes)
                 letter = f"{name}_{taken + 1}" if many else name
-                used[key] = letters.of(letter, size, MEANINGS[name] + (f" {taken + 1}" if many else ""))
+                meaning = MEANINGS[name] if len(shape) > 1 else MEANINGS[name].replace("channels", "features")
+                used[key] = letters.of(letter, size, meaning + (f" {taken + 1}" if many else ""))
             sizes.append(used[key])
         found.append(tuple(sizes))
     return tuple(found)
