@@ -171,7 +171,7 @@ def _unpool(b: Back) -> list[Array]:
 
 def _upsample(b: Back) -> list[Array]:
     g = b.g
-    for axis, (out, ratio) in enumerate(grids(b.x.shape[2:], b.layer.scale, b.layer.size)):
+    for axis, (out, ratio) in enumerate(grids(b.layer, b.x.shape[2:])):
         impulses = np.eye(b.x.shape[2 + axis])[:, None]
         corners, a = bool(b.layer.align_corners), float(b.layer.a)
         matrix = resample(PLAIN, impulses, 2, out, ratio, MODES[b.layer.mode], corners, a)[:, 0].T

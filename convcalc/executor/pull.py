@@ -212,7 +212,7 @@ def _upsample(p: Pull) -> list[Array]:
     (found by poisoning it with NaN).
     """
     layer, mark = p.layer, p.mark
-    for axis, (out, ratio) in enumerate(grids(p.inputs[0][1:], layer.scale, layer.size)):
+    for axis, (out, ratio) in enumerate(grids(layer, p.inputs[0][1:])):
         n = p.inputs[0][1 + axis]
         impulses = np.where(np.eye(n, dtype=bool), np.nan if p.reads else 1.0, 0.0)[:, None]
         seen = resample(

@@ -6,8 +6,10 @@ the ratio of the sizes. They are worked out as exact fractions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 import numpy as np
 
@@ -31,21 +33,24 @@ def upsample(call: Call) -> Array:
     """Resample ``x (N, C, *spatial)`` to ``scale`` times its size or to ``size``."""
     layer, t, y = call.layer, call.t, call.x
     mode = MODES[layer.mode]
-    for axis, (out, ratio) in enumerate(grids(call.x.shape[2:], layer.scale, layer.size)):
+    for axis, (out, ratio) in enumerate(grids(layer, call.x.shape[2:])):
         y = resample(t, y, axis + 2, out, ratio, mode, bool(layer.align_corners), float(layer.a))
     return y
 
 
-def grids(
-    sizes: tuple[int, ...], scale: tuple[int | Fraction, ...] | None, size: tuple[int, ...] | None
-) -> list[tuple[int, Fraction]]:
+def grids(layer: Any, sizes: Sequence[int]) -> list[tuple[int, Fraction]]:
     """Output size and input positions an output position, for each axis."""
-    if size is not None:
-        return [(m, Fraction(n, m)) for n, m in zip(sizes, size, strict=True)]
-    if scale is None:
+    if layer.size is not None:
+        return [(m, Fraction(n, m)) for n, m in zip(sizes, layer.size, strict=True)]
+    if layer.scale is None:
         raise ExecutionError("upsample has neither a scale nor a size")
-    exact = [Fraction(s) for s in scale]
-    return [(floor(n * s), 1 / s) for n, s in zip(sizes, exact, strict=True)]
+    exact = [Fraction(s) for s in layer.scale]
+    found = [(floor(n * s), 1 / s) for n, s in zip(sizes, exact, strict=True)]
+    if layer.mode.startswith("nearest") and len(sizes) == 2:
+        # As PyTorch, for maps of two axes alone: a size that stays or doubles counts as scale 1 or 2.
+        axes = zip(found, sizes, strict=True)
+        return [(m, Fraction(n, m) if m in (n, 2 * n) else ratio) for (m, ratio), n in axes]
+    return found
 
 
 def resample(
