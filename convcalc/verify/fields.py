@@ -10,38 +10,22 @@ input is tried; where the graph takes no other size, the region alone is compare
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
-from math import prod
-from typing import Any, Final, NamedTuple
-
-import numpy as np
+from typing import Any, Final
 
 from convcalc.calculators.receptive_field import ReceptiveField, receptive_field
-from convcalc.calculators.receptive_field_axis import AxisField
 from convcalc.calculators.receptive_field_rows import LayerField
 from convcalc.executor import taint
-from convcalc.executor.arith import Array
 from convcalc.graph import Graph
+from convcalc.verify.measure import Larger, Measure, Target, describe, elements, extent, measure, stated, text
 from convcalc.verify.poison import Poisoned, poisoned
 from convcalc.verify.result import Check
-from convcalc.verify.sizes import own_inputs, reload
+from convcalc.verify.sizes import own_inputs
 
 SAMPLED: Final = 4
 """Layers traced in a large graph: its outputs, and others evenly spread over its depth."""
 
-LONGEST: Final = 12
-"""Phases of a field up to which a whole period is traced."""
-
-ELEMENTS: Final = 150_000_000
-"""Elements of all tensors, up to which a larger input is tried to find fields that no end of it cuts."""
-
-
-class Target(NamedTuple):
-    """A tensor to trace: name of its layer, its own name, and its shape."""
-
-    layer: str
-    tensor: str
-    shape: tuple[int, ...]
+LARGE: Final = 300_000_000
+"""Elements of all tensors from which half as many layers are traced."""
 
 
 def field_checks(graph: Graph, every: bool) -> tuple[dict[str, list[Check]], list[str]]:
@@ -57,7 +41,7 @@ def field_checks(graph: Graph, every: bool) -> tuple[dict[str, list[Check]], lis
     if all(len(shape) == 1 for shape in own_inputs(graph)):
         return {}, []
     fields = receptive_field(graph)
-    larger = _Larger(graph)
+    larger = Larger(graph)
     poison = poisoned(graph) if every else []
     found: dict[str, list[Check]] = {}
     notes: list[str] = []
@@ -95,13 +79,14 @@ def targets(graph: Graph, every: bool) -> list[Target]:
             if names[output] != "indices":
                 part = names[output] if len(node.outputs) > 1 and names[0] else ""
                 found.append(Target(node.name, f"{node.name}.{part}" if part else node.name, shape))
-    if every or len(found) <= SAMPLED:
+    sampled = SAMPLED if every or elements(graph) < LARGE else SAMPLED // 2
+    if every or len(found) <= sampled:
         return found
     wanted = {graph.nodes[edge.node].name for edge in graph.outputs}
     spatial = [target for target in found if max(target.shape[1:], default=1) > 1]
-    step = max(1, len(spatial) // SAMPLED)
-    chosen = spatial[step - 1 :: step][-SAMPLED:]
-    return chosen + [one for one in found if one.layer in wanted and one not in chosen][:SAMPLED]
+    step = max(1, len(spatial) // sampled)
+    chosen = spatial[step - 1 :: step][-sampled:]
+    return chosen + [one for one in found if one.layer in wanted and one not in chosen][:sampled]
 
 
 def _positions(sizes: Sequence[int]) -> list[tuple[int, ...]]:
@@ -121,11 +106,11 @@ def _region_check(graph: Graph, fields: ReceptiveField, target: Target, row: Lay
     ok = True
     for position, mark in zip(positions, traced, strict=True):
         region = next(one for one in fields.at(position, target.tensor) if one.input == row.input)
-        stated = tuple((axis.read, axis.count) for axis in region.axes)
-        seen = tuple(_extent(mark, axis) for axis in range(mark.ndim))
-        agree = stated == seen if region.exact and not loose else _inside(seen, stated)
+        due = tuple((axis.read, axis.count) for axis in region.axes)
+        seen = tuple(extent(mark, axis) for axis in range(mark.ndim))
+        agree = due == seen if region.exact and not loose else _inside(seen, due)
         if not agree or not executed:
-            formula, executed = [position, stated], [position, seen]
+            formula, executed = [position, due], [position, seen]
         ok = ok and agree
         if not ok:
             break
@@ -145,24 +130,23 @@ def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row:
         due = [bool(mark[one.pixel]) for mark in traced]
         if any(a > b if some else a != b for a, b in zip(came, due, strict=True)):
             where = f"pixel {','.join(map(str, one.pixel))} of {one.input}"
-            stated = [",".join(map(str, p)) for p, yes in zip(positions, due, strict=True) if yes]
-            seen = [",".join(map(str, p)) for p, yes in zip(positions, came, strict=True) if yes]
+            back, forth = (
+                " and ".join(",".join(map(str, p)) for p, yes in zip(positions, which, strict=True) if yes)
+                for which in (due, came)
+            )
             return Check(
-                "influence", f"{where} reaches {stated}", f"{where} reaches {seen}", False, "poison"
+                "influence",
+                f"{where} reaches {back or 'none'}",
+                f"reaches {forth or 'none'}",
+                False,
+                "poison",
             )
     return Check("influence", "as traced", "as traced", True, "poison")
 
 
-def _extent(mark: Array, axis: int) -> tuple[tuple[int, int] | None, int]:
-    """First and last index read along an axis, and how many."""
-    other = tuple(i for i in range(mark.ndim) if i != axis)
-    seen = np.flatnonzero(mark.any(axis=other))
-    return ((int(seen[0]), int(seen[-1])) if len(seen) else None), len(seen)
-
-
-def _inside(seen: Sequence[Any], stated: Sequence[Any]) -> bool:
+def _inside(seen: Sequence[Any], due: Sequence[Any]) -> bool:
     """Whether what is read lies in a region that is known to be an overestimate."""
-    for (inner, _), (outer, _) in zip(seen, stated, strict=True):
+    for (inner, _), (outer, _) in zip(seen, due, strict=True):
         if inner is not None and (outer is None or inner[0] < outer[0] or inner[1] > outer[1]):
             return False
     return True
@@ -178,66 +162,40 @@ def _words(position: tuple[int, ...], region: Sequence[tuple[tuple[int, int] | N
     return f"{at}reads {' x '.join(parts)}"
 
 
-def elements(graph: Graph) -> int:
-    """Elements of all tensors of a graph."""
-    return sum(prod(shape) for node in graph.nodes for shape in node.outputs)
-
-
-class _Larger:
-    """The graph at inputs large enough for a field to lie inside, and its fields."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.elements = elements(graph)
-        self.made: dict[tuple[Any, ...], tuple[Graph, ReceptiveField] | None] = {}
-
-    def at_least(self, extent: int) -> tuple[Graph, ReceptiveField] | None:
-        """The graph at inputs of some twice that extent; None where it does not go on them."""
-        shapes = []
-        for shape in own_inputs(self.graph):
-            sizes: list[int] = []
-            for size in shape[1:]:
-                step = 1 << max(0, min(6, size.bit_length() - 1))
-                more = max(0, 2 * extent + 8 - size)
-                sizes.append(size + -(-more // step) * step)
-            grown = prod(sizes) / max(1, prod(shape[1:]))
-            if grown * self.elements > ELEMENTS:
-                return None
-            shapes.append((shape[0], *sizes))
-        key = tuple(shapes)
-        if key not in self.made:
-            graph = reload(self.graph, key)
-            same = graph is not None and len(graph) == len(self.graph)
-            self.made[key] = (graph, receptive_field(graph)) if same and graph is not None else None
-        return self.made[key]
-
-
-def _field_check(graph: Graph, larger: _Larger, target: Target, row: LayerField, regions: bool) -> Check:
+def _field_check(graph: Graph, larger: Larger, target: Target, row: LayerField, regions: bool) -> Check:
     """Size, stride and padding, read off traced regions that no end of the input cuts."""
     if not all(axis.known for axis in row.axes) or not any(axis.local for axis in row.axes):
-        seen = "all of it" if all(axis.everything for axis in row.axes) else "the region agrees"
-        return Check(
-            "receptive_field", describe(row), seen if regions else "the region differs", regions, "taint"
-        )
-    measured, inside = _measured(graph, target, row)
-    if measured is None:
-        wide = max((axis.size for axis in row.axes if axis.local and not axis.everything), default=0)
+        words = "all of it" if all(axis.everything for axis in row.axes) else "the region agrees"
+        words = words if regions else "the region differs"
+        return Check("receptive_field", describe(row), words, regions, "taint")
+    seen, inside = measure(graph, target, row)
+    if seen is None or seen != [stated(axis) for axis in row.axes]:
+        # An end of some tensor on the way may have cut it: not so in the middle of a larger input.
+        moving = [axis for axis in row.axes if axis.local and not axis.everything]
+        wide = max((axis.size + (2 * axis.advance if axis.period > 1 else 0) for axis in moving), default=0)
         again = larger.at_least(wide) if type(wide) is int else None
         if again is not None:
             bigger, fields = again
-            rows = [one for one in fields.of(target.tensor) if one.input == row.input]
             shape = next(one.shape for one in targets(bigger, True) if one.tensor == target.tensor)
-            if rows:
-                row = rows[0]
-                measured, inside = _measured(bigger, target._replace(shape=shape), row)
-    if measured is None:
+            for other in (one for one in fields.of(target.tensor) if one.input == row.input):
+                found, within = measure(bigger, target._replace(shape=shape), other)
+                if found is not None:
+                    row, seen, inside = other, found, within
+    if seen is None:
         cut = "" if any(axis.everything for axis in row.axes) else "larger than the input; "
         note = f"{cut}the region agrees" if regions else "the region differs"
         return Check("receptive_field", describe(row), note, regions, "taint")
-    stated = [_stated(axis) for axis in row.axes]
-    if stated != measured and inside and _partial(graph, target):
-        return Check("receptive_field", describe(row), f"{_text(measured)}, a part", regions, "taint")
-    return Check("receptive_field", describe(row), _text(measured), stated == measured, "taint")
+    due: list[Measure] = [stated(axis) for axis in row.axes]
+    if due != seen and (inside or _copies(graph, target)) and _partial(graph, target):
+        return Check("receptive_field", describe(row), f"{text(seen)}, a part", regions, "taint")
+    return Check("receptive_field", describe(row), text(seen), due == seen, "taint")
+
+
+def _copies(graph: Graph, target: Target) -> bool:
+    """Whether some padding on the way is a copy of pixels from elsewhere."""
+    layers = [graph.nodes[number].layer for number in ancestors(graph, target.layer)]
+    modes = {getattr(layer, "padding_mode", getattr(layer, "mode", "zeros")) for layer in layers}
+    return bool(modes & {"reflect", "replicate", "circular"})
 
 
 def _partial(graph: Graph, target: Target) -> bool:
@@ -276,91 +234,3 @@ def ancestors(graph: Graph, name: str) -> list[int]:
         if number in needed:
             needed.update(edge.node for edge in graph.nodes[number].inputs)
     return sorted(needed)
-
-
-def describe(row: LayerField) -> str:
-    """Size, stride and padding an axis: ``7x7 s2 p3``."""
-    return _text([_stated(axis) for axis in row.axes])
-
-
-class _Measure(NamedTuple):
-    """A field along one axis; ``size`` is None where it is everything."""
-
-    sizes: tuple[int, ...] | None
-    stride: Any
-    padding: Any
-
-
-def _stated(axis: AxisField) -> _Measure:
-    if axis.everything or not axis.local:
-        return _Measure(None, None, None)
-    sizes = tuple(sorted(set(axis.sizes), key=str))
-    return _Measure(sizes if axis.periodic else sizes[-1:], axis.stride, axis.padding)
-
-
-def _text(axes: Sequence[_Measure]) -> str:
-    """One number where all axes have the same."""
-
-    def joined(values: Sequence[Any]) -> str:
-        return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
-
-    sizes = ["all" if axis.sizes is None else "/".join(map(str, axis.sizes)) for axis in axes]
-    if all(size == "all" for size in sizes):
-        return "all"
-    moves = [axis for axis in axes if axis.sizes is not None]
-    return f"{'x'.join(sizes)} s{joined([a.stride for a in moves])} p{joined([a.padding for a in moves])}"
-
-
-def _measured(graph: Graph, target: Target, row: LayerField) -> tuple[list[_Measure] | None, bool]:
-    """The field as tracing shows it, and whether every run traced lies in the one that is stated.
-
-    None where every position is cut by an end of the input.
-    """
-    found, inside = [], True
-    for number, (axis, n) in enumerate(zip(row.axes, row.input_shape[1:], strict=True)):
-        if axis.everything or not axis.local:
-            found.append(_Measure(None, None, None))
-            continue
-        if axis.driver != number + 1 or not axis.periodic or axis.period > LONGEST:
-            return None, True
-        first = _interior(axis, n, target.shape[number + 1])
-        if first is None:
-            return None, True
-        lines = range(first, first + 2 * axis.period)
-        traced = taint(graph, list(lines), axis=number, output=target.tensor, input=row.input)
-        ends = [_extent(mark, 0)[0] for mark in traced]
-        if not any(ends):  # along another axis nothing is seen, and so nothing at all
-            return None, True
-        for line, seen in zip(lines, ends, strict=True):
-            run = axis.run(line)
-            if seen is not None:
-                inside = inside and run is not None and run[0] <= seen[0] and seen[1] < run[0] + run[1]
-        found.append(_read_off(ends, first, axis.period))
-    return found, inside
-
-
-def _interior(axis: AxisField, n: int, outputs: int) -> int | None:
-    """A first output, at a whole number of periods, whose next two periods lie inside the input."""
-    period = axis.period
-    middle = max(0, (outputs // 2 // period - 1) * period)
-    for first in dict.fromkeys((middle, middle - period, middle + period)):
-        if first < 0 or first + 2 * period > outputs:
-            continue
-        runs = [axis.run(first + t) for t in range(2 * period)]
-        if all(run is None or (run[0] >= 0 and run[0] + run[1] <= n) for run in runs):
-            return first
-    return None
-
-
-def _read_off(ends: Sequence[tuple[int, int] | None], first: int, period: int) -> _Measure:
-    """Size, stride and padding of the runs of two periods of outputs."""
-    counts = [0 if run is None else run[1] - run[0] + 1 for run in ends]
-    sizes = tuple(sorted(set(counts), key=str))
-    pairs = [(a, b) for a, b in zip(ends, ends[period:], strict=False) if a is not None and b is not None]
-    if not pairs or counts[:period] != counts[period:]:
-        return _Measure(sizes, None, None)
-    one, two = pairs[0]
-    advance = two[0] - one[0]
-    stride = Fraction(advance, period)
-    padding = None if ends[0] is None else first // period * advance - ends[0][0]
-    return _Measure(sizes, stride.numerator if stride.denominator == 1 else stride, padding)
