@@ -45,6 +45,7 @@ class ReceptiveField:
         self._walk = Walk(graph, sources, names)
         self.misaligned: list[Misaligned] = self._walk.misaligned
         self.layers: list[LayerField] = []
+        self._by_name: dict[str, list[LayerField]] = {}
         self.ranges: list[InputRange] = []
         smallest: list[dict[int, Any]] = [{} for _ in sources]
         largest: list[dict[int, Any]] = [{} for _ in sources]
@@ -81,6 +82,7 @@ class ReceptiveField:
         if judged and (any(judged) or None not in judged):
             row.adds_context = any(judged)
         self.layers.append(row)
+        self._by_name.setdefault(row.name, []).append(row)
 
     def _row(self, edge: Edge, source: int) -> LayerField | None:
         seen = self._walk.states[edge][source]
@@ -114,8 +116,7 @@ class ReceptiveField:
         """
         edge = self.graph.outputs[0] if layer is None else find_edge(self.graph, layer)
         if edge.output == 0:
-            name = self.graph.nodes[edge.node].name
-            return [row for row in self.layers if row.name == name]
+            return list(self._by_name.get(self.graph.nodes[edge.node].name, ()))
         rows = (self._row(edge, source) for source in range(len(self._walk.sources)))
         return [row for row in rows if row is not None]
 
@@ -161,15 +162,6 @@ class ReceptiveField:
                 wanted.update(edge.node for edge in nodes[number].inputs)
         names = {nodes[number].name for number in wanted}
         return [item for item in self.misaligned if item.layer in names]
-
-    def warnings(self) -> list[str]:
-        """What a reader must know, in sentences."""
-        found = [str(item) for item in self.misaligned]
-        tired = [row.name for row in self.layers if row.adds_context is False]
-        if tired:
-            names = ", ".join(tired[:4]) + (f" and {len(tired) - 4} more" if len(tired) > 4 else "")
-            found.append(f"no more context at this input: {names}")
-        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON holds it."""

@@ -66,6 +66,7 @@ def regions(
     """
     shape = graph.shape(edge)
     check_position(position, shape[1:])
+    check_numbers(graph.nodes[edge.node].name, shape)
     wanted: dict[Edge, list[Box]] = {
         edge: [((1 << shape[0]) - 1, *(_one(at, n) for at, n in zip(position, shape[1:], strict=True)))]
     }
@@ -91,12 +92,27 @@ def regions(
                 _add(wanted.setdefault(node.inputs[0], []), boxes)
                 continue
             shapes = graph.input_shapes(node)
+            for read in shapes:
+                check_numbers(node.name, read)
             windows = node.layer.reads(shapes, node.outputs, o)
             for source, ways, read in zip(node.inputs, windows, shapes, strict=True):
                 pulled = [box for way in ways for part in boxes for box in _pulled(way, part, read, memo)]
                 if pulled:
                     _add(wanted.setdefault(source, []), pulled)
     return [Region(tuple(found.get(source, ())), exact) for source in sources]
+
+
+def check_numbers(name: str, shape: Shape) -> None:
+    """Refuse a shape with a size that is no number.
+
+    Raises:
+        Unreachable: there is one.
+    """
+    if not all(type(n) is int for n in shape):
+        sizes = "x".join(map(str, shape))
+        raise Unreachable(
+            f"{name}: not all of {sizes} are numbers", expected="--input CxHxW, --set NAME=VALUE"
+        )
 
 
 def check_position(position: Sequence[int | None], sizes: Sequence[object]) -> None:

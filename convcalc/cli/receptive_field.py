@@ -11,6 +11,7 @@ from convcalc.cli.output import UsageProblem, emit, write
 
 if TYPE_CHECKING:
     from convcalc.calculators.receptive_field import ReceptiveField
+    from convcalc.graph import Graph
     from convcalc.verify.coverage import Coverage
 
 
@@ -79,10 +80,11 @@ def rf(
 
             check(plot)
         count = samples if effective or plot is not None else 0
+        graph = common.load()
         found = convcalc.coverage(
-            common.load(), position, layer=layer, input=of, start=start, samples=count, seed=seed
+            graph, position, layer=layer, input=of, start=start, samples=count, seed=seed
         )
-        _coverage(common, found, map, plot)
+        _coverage(common, found, map, plot, _which(graph, layer))
         return
     fields = convcalc.receptive_field(common.load(), start=start)
     if of is not None and of not in {row.input for row in fields.layers}:
@@ -95,20 +97,33 @@ def rf(
 
         regions = [region for region in fields.at(position, layer) if of in (None, region.input)]
         data = {"name": fields.name, "regions": [region.to_dict() for region in regions]}
-        emit(regions_table(regions), common.form, data)
+        table = regions_table(regions)
+        table.notes = (*table.notes, *_which(fields.graph, layer))
+        emit(table, common.form, data)
         return
     _layers(common, fields, layer, of)
 
 
-def _coverage(common: Common, found: Coverage, map: bool, plot: str | None) -> None:
+def _which(graph: Graph, layer: str | None) -> list[str]:
+    """A note where a network has several outputs and none of them was named."""
+    if layer is not None or len(graph.outputs) < 2:
+        return []
+    names = ", ".join(graph.nodes[edge.node].name for edge in graph.outputs)
+    return [f"This is the first of {len(graph.outputs)} outputs ({names}); --layer asks about another."]
+
+
+def _coverage(common: Common, found: Coverage, map: bool, plot: str | None, notes: list[str]) -> None:
     from convcalc.render.coverage import coverage_table, text_maps
 
     if plot is not None:
         from convcalc.render.heatmap import draw
 
         draw(found, plot)
-    data = {"name": common.spec, "regions": [found.to_dict(maps=map)]} if common.json else None
+    data = None
+    if common.json:
+        data = {"name": common.spec, "regions": [found.to_dict(maps=map)], "plot": plot}
     table = coverage_table(found)
+    table.notes = (*table.notes, *notes)
     if plot is not None:
         table.facts = (*table.facts, ("plot", plot))
     emit(table, common.form, data)

@@ -17,7 +17,7 @@ import numpy as np
 
 from convcalc.calculators.asked import Unreachable
 from convcalc.calculators.receptive_field import ReceptiveField, receptive_field
-from convcalc.calculators.receptive_field_region import check_position
+from convcalc.calculators.receptive_field_region import check_numbers, check_position
 from convcalc.calculators.receptive_field_rows import LayerField, PositionField
 from convcalc.calculators.receptive_field_walk import find_edge
 from convcalc.dims import Shape, is_known
@@ -185,6 +185,8 @@ def coverage(
     fields = receptive_field(graph)
     row = _row(fields, layer, input)
     edge = graph.outputs[0] if layer is None else find_edge(graph, layer)
+    for node in graph.nodes[: edge.node + 1]:
+        check_numbers(node.name, node.outputs[0])
     sizes = graph.shape(edge)[1:]
     place = _nearest_whole(row, sizes) if position is None else tuple(position)
     check_position(place, sizes)

@@ -21,7 +21,6 @@ from convcalc.spec.library import zoo_names
 from tests.calculators import random_graphs
 from tests.calculators.random_graphs import Build, made, make_graph
 
-
 MOST = 40
 """Positions of a random graph that are compared."""
 

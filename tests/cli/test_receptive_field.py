@@ -156,6 +156,26 @@ def test_several_inputs_are_told_apart(cli, tmp_path: Path) -> None:
     assert [layer["size"] for layer in only] == [[7, 7]]
 
 
+def test_the_first_of_several_outputs_is_said_to_be_that(cli, tmp_path: Path) -> None:
+    page = tmp_path / "net.yaml"
+    page.write_text(
+        "input: 3x16x16\nlayers:\n  - conv 4 k3 id=a\n  - conv 4 k3 id=b\noutputs: [a, b]\n", encoding="utf-8"
+    )
+    for option in (("--at", "1,1"), ("--coverage",)):
+        out = cli("rf", str(page), *option).out
+        assert "What a sees" in out
+        assert "This is the first of 2 outputs (a, b); --layer asks about another." in out
+        assert "This is the first" not in cli("rf", str(page), "--layer", "b", *option).out
+
+
+def test_symbols_have_fields_but_no_positions(cli) -> None:
+    assert row(cli("rf", "conv M->N kK | conv N kK", "--input", "MxHxW").out, "conv2")[-1] != "?"
+    for option in (("--at", "1,1"), ("--coverage",)):
+        done = cli("rf", "conv M->N kK", "--input", "MxHxW", *option)
+        assert done.code == 2
+        assert "numbers" in done.err
+
+
 def test_the_table_needs_no_numpy(process) -> None:
     code = (
         "import sys; from convcalc.cli import main\n"
