@@ -19,9 +19,6 @@ from typing import NamedTuple
 
 from convcalc.calculators.asked import Unreachable, whole
 
-MAX_REACH = 1_000_000
-"""Largest field that is designed for, in pixels: each design is executed."""
-
 MAX_LAYERS = 200
 MAX_CHOICES = 5000
 """Most layers of a design, and most sets of kernels that are tried."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from convcalc.calculators.transposed_check import TransposedLayer
     from convcalc.verify.transposed import TransposedSolution
 
+MAX_LISTED: Final = 16
+"""Phases that are listed in one line."""
+
 SHOWN: Final = 12
 """Settings that a reader sees unless all are asked for."""
 
@@ -56,7 +59,7 @@ def _settings(axis: TransposedAxis, options: Settings, where: str, every: bool) 
         Column("padding", "padding", numbers.exact),
         Column("output_padding", "output padding", numbers.exact),
         Column("dilation", "dilation", numbers.exact),
-        Column("overlap", "overlap", lambda counts: " ".join(map(str, counts)), "left"),
+        Column("overlap", "overlap", _phases, "left"),
         Column("note", "", numbers.label, "left"),
     )
     shown = options.found if every else options.found[:SHOWN]
@@ -98,8 +101,7 @@ def _equivalent(axis: TransposedAxis) -> str:
 
 
 def _checkerboard(solution: TransposedSolution) -> Table:
-    counts = solution.phase_map()
-    least, most = int(counts.min()), int(counts.max())
+    least, most = solution.least, solution.most
     facts = []
     seen = set()
     for name, axis in zip(_NAMES[len(solution.axes)], solution.axes, strict=True):
@@ -107,7 +109,7 @@ def _checkerboard(solution: TransposedSolution) -> Table:
             continue
         seen.add(axis.overlap)
         same = all(other.overlap == axis.overlap for other in solution.axes)
-        phase = " ".join(map(str, axis.overlap.counts))
+        phase = _phases(axis.overlap.counts)
         where = "" if same or not name else f", {name}"
         facts.append((f"taps per phase{where}", phase))
         facts.append((f"rule of thumb{where}", axis.overlap.judged()))
@@ -126,11 +128,17 @@ def _checkerboard(solution: TransposedSolution) -> Table:
 def phase_lines(solution: TransposedSolution) -> list[str]:
     """The overlap of one period, as a grid of numbers; of three axes the first phase."""
     counts = solution.phase_map()
+    if counts is None:
+        return ["too many to show"]
     while counts.ndim > 2:
         counts = counts[0]
     rows = counts.tolist() if counts.ndim == 2 else [counts.tolist()]
     width = max(len(str(n)) for row in rows for n in row)
     return [" ".join(f"{n:>{width}}" for n in row) for row in rows]
+
+
+def _phases(counts: tuple[int, ...]) -> str:
+    return " ".join(map(str, counts[:MAX_LISTED])) + (" ..." if len(counts) > MAX_LISTED else "")
 
 
 def _form(exact: bool) -> Any:
@@ -203,7 +211,7 @@ def layers_table(layers: Sequence[TransposedLayer], name: str) -> Table:
     )
     rows, notes = [], []
     for layer in layers:
-        overlaps = [" ".join(map(str, one.counts)) for one in layer.overlaps]
+        overlaps = [_phases(one.counts) for one in layer.overlaps]
         rows.append(
             (
                 layer.name,

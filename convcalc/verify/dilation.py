@@ -16,7 +16,7 @@ import numpy as np
 
 from convcalc.calculators.asked import Unreachable
 from convcalc.calculators.dilation import Criterion, criterion, layers_of
-from convcalc.calculators.dilation_design import MAX_REACH, Design, designs
+from convcalc.calculators.dilation_design import Design, designs
 from convcalc.calculators.dilation_runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arith import Array
@@ -25,6 +25,9 @@ from convcalc.spec import load
 
 MAX_PIXELS: Final = 1 << 20
 """Largest field that is executed as a whole; above it, each axis is executed by itself."""
+
+MAX_FIELD: Final = 1 << 22
+"""Largest field along one axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,9 +239,9 @@ def judge_axis(kernels: Sequence[int], rates: Sequence[int]) -> AxisJudgement:
         Unreachable: the field is too large to execute.
     """
     rules = criterion(kernels, rates)
-    if rules.field > MAX_REACH:
+    if rules.field > MAX_FIELD:
         raise Unreachable(
-            f"the field is {rules.field} pixels, more than is executed", expected=f"at most {MAX_REACH}"
+            f"the field is {rules.field} pixels, more than is executed", expected=f"at most {MAX_FIELD}"
         )
     graph = chain([(k,) for k in kernels], [(r,) for r in rates], (rules.field,))
     counts = tuple(int(n) for n in paths(graph, (0,)))

@@ -32,7 +32,8 @@ from convcalc.spec import SpecError, load
 from convcalc.spec.printer import format_layer
 
 MAX_PRODUCTS: Final = 1 << 26
-"""Most products for which the overlap is executed."""
+MAX_PHASES: Final = 1 << 16
+"""Most products for which the overlap is executed, and most phases that are listed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +76,27 @@ class TransposedSolution:
         """Whether every output pixel gets as many products, borders aside."""
         return all(axis.overlap.is_even for axis in self.axes)
 
-    def phase_map(self) -> Array:
-        """Products of each output phase, away from the borders: the outer product of the axes."""
+    def phase_map(self) -> Array | None:
+        """Products of each output phase, away from the borders: the outer product of the axes.
+
+        None where there are too many phases to list.
+        """
+        if prod(axis.stride for axis in self.axes) > MAX_PHASES:
+            return None
         counts = np.ones((), dtype=np.int64)
         for axis in self.axes:
             counts = np.multiply.outer(counts, np.asarray(axis.overlap.counts))
         return counts
+
+    @property
+    def least(self) -> int:
+        """Fewest products that an output pixel gets from one channel, away from the borders."""
+        return prod(min(axis.overlap.counts) for axis in self.axes)
+
+    @property
+    def most(self) -> int:
+        """Most products that an output pixel gets from one channel."""
+        return prod(max(axis.overlap.counts) for axis in self.axes)
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The answer as JSON holds it; with ``grid`` the executed overlap of every pixel."""
@@ -97,9 +113,9 @@ class TransposedSolution:
             "axes": [axis.to_dict() for axis in self.axes],
             "checkerboard": {
                 "even": self.is_even,
-                "phases": phases.tolist(),
-                "least": int(phases.min()),
-                "most": int(phases.max()),
+                "phases": None if phases is None else phases.tolist(),
+                "least": self.least,
+                "most": self.most,
             },
             "costs": self.costs.to_dict(),
             "alternatives": [row.to_dict() for row in self.alternatives],
