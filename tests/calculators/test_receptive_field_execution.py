@@ -180,3 +180,51 @@ def test_networks(name: str) -> None:
 @pytest.mark.parametrize("name", zoo_names())
 def test_the_whole_zoo(name: str) -> None:
     compare_network(name, half_way=False)
+
+
+# Channel 0 sees 1 position, channels 1 to 3 see 3, channels 4 to 7 see 5; what channel 1 sees after
+# a layer then, from the layer's definition: itself (3), all channels (5), the whole line (15), ...
+MIXED = [
+    ("identity", 3),
+    ("relu", 3),
+    ("bn", 3),
+    ("scale", 3),
+    ("dwconv k1", 3),
+    ("prelu 8", 3),
+    ("split (3,5) id=parts | identity from=parts.1", 5),
+    ("lrn 1", 3),
+    ("lrn 8", 5),
+    ("conv 4 k1 g2", 3),
+    ("shuffle 2", 5),
+    ("softmax", 5),
+    ("linear 6 axis=channels", 5),
+    ("ln over=channels", 5),
+    ("conv 4 k1", 5),
+    ("gn 2", 15),
+    ("instancenorm", 15),
+    ("bn track=false", 15),
+    ("ln", 15),
+    ("flatten | linear 3", 15),
+]
+
+
+@pytest.mark.parametrize(("layer", "seen"), MIXED)
+def test_channels_are_told_apart(layer: str, seen: int) -> None:
+    spec = (
+        "layers:\n  - branches:\n      a: [slice 0 1]\n      b: [conv 3 k3 p1]\n      c: [conv 4 k5 p2]\n"
+        f"    merge: concat\n  - {layer}\n  - slice 1 2\n"
+    )
+    graph = load(spec, input="4x15")
+    assert list(differences(graph)) == []
+    middle = tuple(n // 2 for n in graph.shape(graph.outputs[0])[1:])
+    (region,) = regions(graph, graph.outputs[0], middle, [Edge(0)])
+    assert len(indices(region.axis(1))) == seen
+
+
+def test_axes_of_size_one_are_repeated() -> None:
+    spec = "layers:\n  - branches:\n      a: [conv 4 k3x3 p1]\n      b: [avgpool k5x1 s5x1]\n    merge: add\n"
+    graph = load(spec, input="4x5x6")
+    assert list(differences(graph)) == []
+    (region,) = regions(graph, graph.outputs[0], (0, 3), [Edge(0)])
+    assert indices(region.axis(1)) == [0, 1, 2, 3, 4]  # the column's mean, in every row
+    assert indices(region.axis(2)) == [2, 3, 4]
