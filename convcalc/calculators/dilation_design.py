@@ -30,13 +30,13 @@ class Design(NamedTuple):
     Attributes:
         kernels, rates: of every layer.
         field: what it reaches, in pixels.
-        weights: of all layers, for one channel in and one out: the sum of ``k**rank``.
+        params: weights of all layers, for one channel in and one out: the sum of ``k**rank``.
     """
 
     kernels: tuple[int, ...]
     rates: tuple[int, ...]
     field: int
-    weights: int
+    params: int
 
 
 def designs(

@@ -146,7 +146,7 @@ def designs_table(found: Sequence[DesignedRun], reach: int, rank: int) -> Table:
         Column("rates", "rates", _join, "left"),
         Column("kernels", "kernels", _join, "left"),
         Column("layers", "layers", numbers.exact),
-        Column("weights", "weights", numbers.exact),
+        Column("params", "params", numbers.exact),
         Column("field", "field", numbers.exact),
         Column("M2", "M2", numbers.other),
         Column("covered", "covered, executed", numbers.label),
@@ -156,7 +156,7 @@ def designs_table(found: Sequence[DesignedRun], reach: int, rank: int) -> Table:
             one.design.rates,
             one.design.kernels,
             len(one.design.rates),
-            one.design.weights,
+            one.design.params,
             one.design.field,
             one.to_dict()["M2"],
             f"{len(one.proof.counts) - len(one.proof.holes)} of {one.design.field}",
@@ -164,7 +164,7 @@ def designs_table(found: Sequence[DesignedRun], reach: int, rank: int) -> Table:
         for one in found
     ]
     notes = [
-        f"weights: for one channel in and one out, in {rank} dimension{'s' * (rank != 1)}; "
+        f"params: for one channel in and one out, in {rank} dimension{'s' * (rank != 1)}; "
         "times channels squared for a stack of equal width.",
         "Every sequence was executed: all offsets of its field reach the output. Any order of the layers "
         "covers the same pixels.",

@@ -179,7 +179,7 @@ class DesignedRun:
     """One designed sequence with its proof.
 
     Attributes:
-        design: kernels, rates, field and weights.
+        design: kernels, rates, field and params.
         proof: the judgement by execution; it has no holes.
     """
 
@@ -193,7 +193,7 @@ class DesignedRun:
             "kernels": list(self.design.kernels),
             "layers": len(self.design.rates),
             "field": self.design.field,
-            "weights": self.design.weights,
+            "params": self.design.params,
             "covered": len(self.proof.counts) - len(self.proof.holes),
             "proven": not self.proof.holes,
             "M2": self.proof.rules.to_dict()["M2"],

@@ -35,6 +35,9 @@ MAX_PRODUCTS: Final = 1 << 26
 MAX_PHASES: Final = 1 << 16
 """Most products for which the overlap is executed, and most phases that are listed."""
 
+MAX_DRAWN: Final = 96
+"""Largest output, along an axis, whose overlap is drawn as it is."""
+
 
 @dataclass(frozen=True, eq=False)
 class TransposedSolution:
@@ -50,8 +53,9 @@ class TransposedSolution:
         like: the convolution whose shape it inverts, as text; empty where there is none.
         costs: multiply-accumulates, three ways.
         alternatives: other ways to the same size.
-        overlap: products that each output pixel gets from one channel, by execution, on an input just
-            long enough to show every phase; None where that would be too large.
+        overlap: products that each output pixel gets from one channel, by execution; of an output
+            above :data:`MAX_DRAWN` pixels that of an input just long enough to show every phase, and
+            None where that would be too large.
         proven: execution gives the same as the equivalent convolution, and the overlap counts; None
             where that would be too large.
     """
@@ -301,6 +305,8 @@ def _finish(
         proven = same_as_convolution(axes) and _as_counted(axes, overlap)
         if not proven:
             raise AssertionError(f"execution contradicts what is said of {axes}")
+        if max(axis.output for axis in axes) <= MAX_DRAWN:
+            overlap = executed_overlap(axes)
     return TransposedSolution(axes, settings, channels, groups, like, counted, ways, overlap, proven)
 
 

@@ -66,7 +66,7 @@ def every(reach: int, layers: int, kernels: tuple[int, ...], cap: int) -> list[D
         offsets = seen(ks, rates)
         if len(offsets) == max(offsets) + 1 >= reach:
             found.add(Design(ks, rates, len(offsets), sum(k * k for k in ks)))
-    return sorted(found, key=lambda d: (d.weights, d.field, d.rates[-1]))
+    return sorted(found, key=lambda d: (d.params, d.field, d.rates[-1]))
 
 
 CASES = [
@@ -88,8 +88,8 @@ def test_designs_are_all_there_are_cheapest_first(reach, layers, kernels, cap) -
     found = designs(reach, kernels=kernels, layers=layers, max_rate=cap, top=10**6)
     assert set(found) == set(wanted)
     assert len(found) == len(wanted)
-    order = [(d.weights, d.field, d.rates[-1]) for d in wanted]
-    assert [(d.weights, d.field, d.rates[-1]) for d in found] == order
+    order = [(d.params, d.field, d.rates[-1]) for d in wanted]
+    assert [(d.params, d.field, d.rates[-1]) for d in found] == order
     few = designs(reach, kernels=kernels, layers=layers, max_rate=cap, top=3)
     assert few == found[:3]
 

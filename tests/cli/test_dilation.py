@@ -65,7 +65,7 @@ def test_designs(cli) -> None:
         assert max(one["rates"]) <= 16
         assert one["field"] == 67 == one["covered"]
         assert one["proven"] is True
-        assert one["weights"] == 5 * 9
+        assert one["params"] == 5 * 9
     out = cli("dilation", "--reach", "67").out
     assert "67 of 67" in out and "Every sequence was executed" in out
 

@@ -104,3 +104,12 @@ def test_errors(cli, arguments: tuple[str, ...], message: str, nearest: str | No
     (problem,) = told.json()["errors"]
     assert (told.code, problem["nearest"]) == (2, nearest)
     assert message in problem["message"]
+
+
+def test_the_answer_needs_no_array_library(process) -> None:
+    code = (
+        "import sys\nfrom convcalc.cli import main\n"
+        "try:\n    main(['padding', '-k', '3', '--in', '65', '-d', '16'])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('numpy', 'sympy', 'matplotlib') if name in sys.modules])\n"
+    )
+    assert process(code=code).out.splitlines()[-1] == "[]"
