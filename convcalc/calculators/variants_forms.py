@@ -128,9 +128,7 @@ def axiswise(t: Target) -> Iterator[Form]:
     if len(long) < 2:
         return
     m, n = t.channels, t.filters
-    # An axis of kernel 1 keeps its stride and padding: it goes with the first one.
-    rest = tuple(a for a in range(len(t.kernel)) if a not in long)
-    parts = [(long[0], *rest), *((a,) for a in long[1:])]
+    parts = _axis_parts(t, long)
     stages = [f"conv {m}->{n} {t.window(parts[0])}", *(f"conv {n} {t.window(part)}" for part in parts[1:])]
     yield Form(
         "spatially separable",
@@ -153,7 +151,7 @@ def axiswise(t: Target) -> Iterator[Form]:
         )
 
 
-def stacked(t: Target) -> Iterator[Form]:
+def stacked(t: Target, op: str = "conv") -> Iterator[Form]:
     """Kernels of 3 (and 2, for an even kernel) one after the other; the last one has the stride."""
     if max(t.kernel) <= 3:
         return
@@ -167,10 +165,10 @@ def stacked(t: Target) -> Iterator[Form]:
         pads = tuple(share[number] for share in shares)
         stride = t.stride if number == count - 1 else (1,) * len(kernel)
         dilation = tuple(d if k > 1 else 1 for d, k in zip(t.dilation, kernel, strict=True))
-        head = f"conv {t.channels}->{t.filters}" if number == 0 else f"conv {t.filters}"
+        head = f"{op} {t.channels}->{t.filters}" if number == 0 else f"{op} {t.filters}"
         stages.append(f"{head} {window(kernel, stride, pads, dilation)}{t.tail}")
     yield Form(
-        f"{count} stacked kernels of 3",
+        f"{count} stacked kernels of 3" + (", depthwise" if op == "dwconv" else ""),
         " | relu | ".join(stages),
         "Simonyan & Zisserman 2015, VGG, section 2.3",
     )
@@ -194,7 +192,7 @@ def _share(size: int, pads: tuple[int, int], reaches: tuple[int, ...]) -> list[t
     return shares
 
 
-def dilated(t: Target) -> Iterator[Form]:
+def dilated(t: Target, op: str = "conv") -> Iterator[Form]:
     """Smaller kernels spread over the same extent."""
     for small in (3, 5, 7):
         kernel, dilation = list(t.kernel), list(t.dilation)
@@ -204,11 +202,35 @@ def dilated(t: Target) -> Iterator[Form]:
                 kernel[axis], dilation[axis] = small, reach // (small - 1)
         if tuple(kernel) != t.kernel:
             yield Form(
-                f"dilated, kernel {joined(tuple(kernel))}",
-                f"conv {t.channels}->{t.filters} {t.window(kernel=tuple(kernel), dilation=tuple(dilation))}",
+                f"dilated, kernel {joined(tuple(kernel))}" + (", depthwise" if op == "dwconv" else ""),
+                f"{op} {t.channels}->{t.filters} {t.window(kernel=tuple(kernel), dilation=tuple(dilation))}",
                 "Yu & Koltun 2016, Dilated convolutions",
                 "the field has holes",
             )
+
+
+def depthwise(t: Target) -> Iterator[Form]:
+    """What replaces a depthwise convolution and keeps its channels apart."""
+    yield from stacked(t, "dwconv")
+    yield from dilated(t, "dwconv")
+    long = tuple(a for a, k in enumerate(t.kernel) if k > 1)
+    if len(long) > 1:
+        parts = _axis_parts(t, long)
+        stages = [
+            f"dwconv {t.channels}->{t.filters} {t.window(parts[0])}",
+            *(f"dwconv {t.filters} {t.window(part)}" for part in parts[1:]),
+        ]
+        yield Form("depthwise, axis by axis", " | ".join(stages), "Freeman et al. 2018, EffNet")
+    if t.channels == t.filters and t.sizes == t.outputs and all(k % 2 for k in t.kernel):
+        ones = (1,) * len(t.kernel)
+        dilated_by = "" if t.dilation == ones else f" d{joined(t.dilation)}"
+        yield Form("shift", f"shift k{joined(t.kernel)}{dilated_by}", "Wu et al. 2018, Shift")
+
+
+def _axis_parts(t: Target, long: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The axes of each factor; an axis of kernel 1 goes with the first, for its stride and padding."""
+    rest = tuple(a for a in range(len(t.kernel)) if a not in long)
+    return [(long[0], *rest), *((a,) for a in long[1:])]
 
 
 def pointwise(t: Target) -> Iterator[Form]:
@@ -273,6 +295,8 @@ def strided(t: Target) -> Iterator[Form]:
 def forms(t: Target) -> Iterator[Form]:
     """Every form of a convolution, in the order of the table."""
     yield from dense(t)
+    if t.groups == t.channels > 1 and prod(t.kernel) > 1:
+        yield from depthwise(t)
     if prod(t.kernel) == 1:
         yield from pointwise(t)
     else:

@@ -31,7 +31,10 @@ def mobilenet_macs(alpha: Fraction, resolution: int = 224) -> int:
     return macs + 1000 * before
 
 
-@pytest.mark.parametrize("millions", [40, 149, 300, 569, 1000])
+@pytest.mark.parametrize(
+    "millions",
+    [40, 300, *(pytest.param(millions, marks=pytest.mark.slow) for millions in (149, 418, 569, 1000))],
+)
 def test_width_multiplier_against_every_breakpoint(millions: int) -> None:
     """All widths divide 1024, so the network changes at most at whole multiples of 1/1024."""
     limit = millions * 10**6
@@ -105,6 +108,7 @@ def test_resolutions_of_the_paper(millions: int, resolution: int) -> None:
     assert found.counted <= 4
 
 
+@pytest.mark.slow
 def test_a_published_width_is_where_its_network_begins() -> None:
     limit = mobilenet_macs(Fraction(1, 2))
     assert convcalc.fit("mobilenet_v1", {"alpha": "0.25..1.4"}, max_macs=limit).best.low == Fraction(1, 2)

@@ -92,6 +92,15 @@ def test_strided_forms() -> None:
     assert result["space to depth, then convolution"] == (9 * 64 * 32, 9 * 64 * 32 * area)
 
 
+def test_depthwise_forms_keep_the_channels_apart() -> None:
+    result = costs(found("dwconv 16 k5 p2 bias=false", "16x20x20"))
+    assert result["depthwise (given)"][0] == 25 * 16
+    assert result["2 stacked kernels of 3, depthwise"][0] == 18 * 16
+    assert result["dilated, kernel 3, depthwise"][0] == 9 * 16
+    assert result["depthwise, axis by axis"][0] == 10 * 16
+    assert result["shift"] == (0, 0)
+
+
 def layers() -> st.SearchStrategy[tuple[str, str]]:
     """A convolution of any rank and its input."""
 
