@@ -119,7 +119,10 @@ def detail_table(result: LawResult) -> Table:
 
 
 def _is_fact(key: str, value: Any) -> bool:
-    return key not in ("checks", "counterexamples", "disagreements", "note", "error", "ranks") and value is not None
+    return (
+        key not in ("checks", "counterexamples", "disagreements", "note", "error", "ranks")
+        and value is not None
+    )
 
 
 def _plain(value: Any) -> str:

@@ -109,7 +109,7 @@ KERNELS: dict[str, tuple[str, Change, tuple[int, ...]]] = {
     "large": ("conv", scaled(lambda layer: max(layer.kernel) == 7), (6,)),
     "dilated": ("conv", scaled(lambda layer: max(layer.dilation) > 1), (7, 9, 10)),
     "padded": ("conv", scaled(lambda layer: layer.padding[0] != (0, 0)), (9, 10, 12)),
-    "not a number": ("conv", lambda call, y: y * np.nan, (1, 2, 4, 6, 7, 10)),
+    "not a number": ("conv", lambda call, y: np.full_like(y, np.nan), (1, 2, 4, 6, 7, 10)),
     "shuffle": ("shuffle", lambda call, y: call.x.copy(), (3,)),
     "shift": ("shift", turned, (14,)),
     "transposed": ("convT", turned, (10, 11, 12, 13, 16)),
