@@ -128,7 +128,8 @@ def draw(graph: Graph, position: Sequence[int] | None = None, *, gridding: bool 
     windows = [node for node in graph.nodes if node.layer.op != "input" and not _pointwise(graph, node)]
     if len(windows) == 1 and not gridding:
         rules = _rules(graph, windows[0])
-        if all(isinstance(rule, Slide) and rule.mode == "zeros" for rule in rules):
+        plain = all(isinstance(rule, Slide) and rule.mode == "zeros" for rule in rules)
+        if plain and hasattr(windows[0].layer, "pads"):
             return _sliding(graph, windows[0], rules, place)
         if all(isinstance(rule, Spread) for rule in rules) and windows[0].op == "convT":
             return _transposed(graph, windows[0], rules, place)

@@ -155,7 +155,11 @@ def test_gridding_map_of_branches_and_of_one_layer() -> None:
     )
     assert draw(graph).kind == "gridding"
     assert draw(convcalc.load("conv 1 k3", input="1x5x5"), gridding=True).kind == "gridding"
-    assert draw(convcalc.load("upsample scale=2", input="1x4x4")).kind == "gridding"
+    for spec in ("upsample scale=2", "shift k3 | relu", "conv 1 k3 p1 padding_mode=reflect", "globalavgpool"):
+        graph = convcalc.load(spec, input="9x4x4")
+        picture = draw(graph)
+        assert picture.kind == "gridding"
+        assert sorted(picture.reads) == reached(graph, picture.position)
 
 
 @pytest.mark.parametrize(("spec", "input", "words"), [
