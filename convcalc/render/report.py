@@ -264,10 +264,11 @@ def closed_form_notes(report: Report) -> list[str]:
     notes = []
     if report.constraints:
         notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}.")
-    for value, where in report.roundings:
-        rounded = numbers.other(value)
-        exact_where = numbers.other(where)
-        notes.append(f"{rounded} cannot be worked out for symbols; it is exact where {exact_where}.")
+    roundings = [
+        f"{numbers.other(value)} (exact where {numbers.other(where)})" for value, where in report.roundings
+    ]
+    if roundings:
+        notes.append(f"Symbols do not decide, and leave as it is: {', '.join(roundings)}.")
     return notes
 
 

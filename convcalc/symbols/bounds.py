@@ -81,10 +81,12 @@ def _search(value: Form, depth: int) -> Any:
     extreme = _first(rest, ("max", "min"))
     if extreme is not None:
         return _sum(base, _of_extreme(rest, extreme, depth))
-    found = _linear(rest, depth)
-    if found is None and rest is not value:
-        return _linear(value, depth)
-    return _sum(base, found)
+    found = [_sum(base, _linear(rest, depth))]
+    if rest is not value:
+        found.append(_linear(value, depth))
+    if _first(value, ("floor",)) is not None:
+        found.append(_linear(value, depth, constant=True))
+    return max((bound for bound in found if bound is not None), default=None)
 
 
 def _sum(a: Any, b: Any) -> Any:
@@ -130,8 +132,11 @@ def _of_extreme(value: Form, extreme: Atom, depth: int) -> Any:
     return None if None in bounds else min(bounds)
 
 
-def _linear(value: Any, depth: int) -> Any:
-    """Every rounded quotient gives way to the line that bounds it; then the symbols are shifted."""
+def _linear(value: Any, depth: int, constant: bool = False) -> Any:
+    """Every rounded quotient gives way to the line that bounds it; then the symbols are shifted.
+
+    With ``constant``, one that only adds gives way to the least number that it can be.
+    """
     for _ in range(24):
         if type(value) is not Form:
             return value
@@ -144,7 +149,10 @@ def _linear(value: Any, depth: int) -> Any:
         if not all(_is_nonnegative(a, depth) for a, _ in others):
             return None
         inside = target.args[0]
-        if c > 0:
+        least = _lower(inside, depth - 1) if constant and c > 0 else None
+        if least is not None:
+            inside = floor(least)
+        elif c > 0:
             inside = inside - _slack(inside)
         extreme = _first(inside, ("max", "min"))
         if extreme is not None:
@@ -192,20 +200,43 @@ def least_of(a: Atom) -> Any:
 
 
 def _polynomial(value: Form) -> Any:
-    """With every atom ``least + h``, ``h >= 0``: where no coefficient is negative, the constant."""
+    """With every atom ``least + h``, ``h >= 0``: where no coefficient is negative, the constant.
+
+    Terms over one divisor are bounded together, by zero where their sum is not negative, and by their
+    sum over the least divisor where it is a negative number.
+    """
+    plain: dict[Monomial, Any] = {}
+    over: dict[Monomial, dict[Monomial, Any]] = {}
+    for monomial, c in value.terms.items():
+        divisor = tuple((a, -e) for a, e in monomial if e < 0)
+        if divisor:
+            over.setdefault(divisor, {})[tuple(p for p in monomial if p[1] > 0)] = c
+        else:
+            plain[monomial] = c
+    total: Any = _shifted(made(plain))
+    if total is None:
+        return None
+    for divisor, terms in over.items():
+        bound = _shifted(made(terms))
+        if bound is None:
+            return None
+        if bound < 0:
+            for a, e in divisor:
+                least = least_of(a)
+                if not least:
+                    return None
+                bound = bound / Fraction(least) ** e
+            total = total + bound
+    return total
+
+
+def _shifted(value: Any) -> Any:
     total: Any = 0
+    if type(value) is not Form:
+        return value
     for monomial, c in value.terms.items():
         if not monomial:
             total = total + c
-        elif any(e < 0 for _, e in monomial):
-            if c < 0:
-                bound = Fraction(1)
-                for a, e in monomial:
-                    least = least_of(a)
-                    if e > 0 or not least:
-                        return None
-                    bound *= Fraction(least) ** e
-                total = total + c * bound
         elif len(monomial) == 1 and monomial[0][1] == 1:
             total = total + made({monomial: c}) + c * least_of(monomial[0][0])
         else:

@@ -22,9 +22,8 @@ def leading(form: Form) -> Monomial:
 
 
 def is_negative(form: Form) -> bool:
-    """Whether most terms that are no constant are negative, or the first of as many."""
-    signs = sum((c > 0) - (c < 0) for m, c in form.terms.items() if m)
-    return bool(signs < 0 if signs else form.terms[leading(form)] < 0)
+    """Whether more terms are negative than positive, constants aside."""
+    return sum((c > 0) - (c < 0) for m, c in form.terms.items() if m) < 0
 
 
 def content(form: Form) -> Form | int | Fraction:

@@ -88,6 +88,10 @@ def _value(a: Atom, values: Mapping[str, Any], memo: dict[Atom, Any]) -> Any:
         return a.function(*args)
     from convcalc import dims
 
+    if not any(map(dims.is_array, args)):
+        from convcalc.symbols import extremes
+
+        return (extremes.maximum if a.kind == "max" else extremes.minimum)(*args)
     result = args[0]
     for other in args[1:]:
         result = (dims.maximum if a.kind == "max" else dims.minimum)(result, other)

@@ -82,7 +82,7 @@ def test_the_width_multiplier_stays_a_symbol(alpha: Fraction) -> None:
 
 
 def test_a_width_at_which_a_shortcut_would_appear_is_excluded() -> None:
-    """At alpha = 1/4 the first block has 8 channels in and out, so that the numbers have one addition more."""
+    """At alpha = 1/4 the first block has 8 channels in and out, and the numbers one addition more."""
     symbolic = convcalc.load("mobilenet_v2", set={"alpha": "a"})
     assert not all(condition.holds(a=Fraction(1, 4)) for condition in symbolic.constraints)
     numeric = convcalc.load("mobilenet_v2", set={"alpha": "0.25"})
