@@ -24,6 +24,9 @@ from convcalc.verify.sizes import own_inputs
 SAMPLED: Final = 4
 """Layers traced in a large graph: its outputs, and others evenly spread over its depth."""
 
+MANY: Final = 100
+"""Layers from which fewer positions are traced."""
+
 LARGE: Final = 300_000_000
 """Elements of all tensors from which half as many layers are traced."""
 
@@ -89,15 +92,15 @@ def targets(graph: Graph, every: bool) -> list[Target]:
     return chosen + [one for one in found if one.layer in wanted and one not in chosen][:sampled]
 
 
-def _positions(sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    """Both ends, what lies next to them, and the middle."""
-    picks = [[0, min(1, n - 1), n // 2, max(n - 2, 0), n - 1] for n in sizes]
+def _positions(sizes: Sequence[int], few: bool = False) -> list[tuple[int, ...]]:
+    """Both ends and the middle, and unless ``few`` what lies next to the ends."""
+    picks = [[0, n // 2, n - 1] if few else [0, min(1, n - 1), n // 2, max(n - 2, 0), n - 1] for n in sizes]
     return list(dict.fromkeys(zip(*picks, strict=True))) if sizes else [()]
 
 
 def _region_check(graph: Graph, fields: ReceptiveField, target: Target, row: LayerField) -> Check:
     """Whether the positions of the sample read exactly the indices that the formulas say."""
-    positions = _positions(target.shape[1:])
+    positions = _positions(target.shape[1:], few=len(graph) > MANY)
     traced = taint(graph, positions, output=target.tensor, input=row.input)
     # A reshape is stated to read everything: which part of it lands where is not worked out.
     loose = any(graph.nodes[number].op == "reshape" for number in ancestors(graph, target.layer))

@@ -187,12 +187,12 @@ def quick_weights(graph: Graph, seed: int) -> dict[str, Array]:
     near_one = np.abs(pool) / 4 + np.float32(0.5)
     weights = {}
     for name, shape in weight_shapes(graph).items():
-        kind = name.rpartition(".")[2]
-        if len(shape) > 1 and kind == "weight":
-            weights[name] = np.resize(pool, shape)
+        kind, size = name.rpartition(".")[2], prod(shape)
+        matrix = len(shape) > 1 and kind == "weight"
+        source = pool if matrix or kind not in ("weight", "running_var") else near_one
+        weights[name] = np.resize(source[:size], shape)
+        if matrix:
             weights[name] *= np.float32(sqrt(2.0 / prod(shape[1:])))
-        else:
-            weights[name] = np.resize(near_one if kind in ("weight", "running_var") else pool, shape)
     return weights
 
 

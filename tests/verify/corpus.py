@@ -1,6 +1,6 @@
 """Specs on which mutants are judged: each layer with what its formulas depend on, and small graphs.
 
-Sizes, kernels, strides and channels are all different where they can be, so that nothing stands in for another.
+Sizes, kernels, strides and channels differ where they can, so that nothing stands in for another.
 """
 
 from __future__ import annotations

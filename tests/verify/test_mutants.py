@@ -10,7 +10,7 @@ import pytest
 from convcalc.spec import SpecError, load
 from convcalc.verify import Verification, verify
 from tests.verify.corpus import CORPUS
-from tests.verify.mutants import MUTANTS, Mutant, planted
+from tests.verify.planted import MUTANTS, Mutant, planted
 
 KILLS: dict[str, str] = {}
 
@@ -40,6 +40,8 @@ def kill(one: Mutant) -> str | None:
             found = checked(spec)
             if found is None or found.ok:
                 continue
+            # A mistake must be one of arithmetic, not a call that Python refuses.
+            assert not re.match("TypeError|AttributeError|NameError", found.error or ""), found.error
             what = sorted({f"{c.quantity} ({c.witness})" for _, c in found.differences()})
             if found.error:
                 what.append(f"not executed: {found.error.partition(chr(10))[0][:60]}")
@@ -68,6 +70,8 @@ def test_the_list_of_mutants(capsys: pytest.CaptureFixture[str]) -> None:
     assert kernels >= 20
     assert len(MUTANTS) - kernels >= 60
     with capsys.disabled():
-        print(f"\n{len(MUTANTS)} mutants ({kernels} in kernels); {len(KILLS)} of those that were run are killed")
+        print(
+            f"\n{len(MUTANTS)} mutants ({kernels} in kernels); {len(KILLS)} of those that were run are killed"
+        )
         for one in MUTANTS:
             print(f"  {one.name}: {KILLS.get(one.name, 'not run')}")

@@ -1,0 +1,8 @@
+"""Mistakes planted in formulas and kernels, by subject; the modules fill one list."""
+
+from tests.verify.planted import kernels, layers, windows
+from tests.verify.planted.base import MUTANTS, Mutant, planted
+
+SUBJECTS = (windows, layers, kernels)
+
+__all__ = ["MUTANTS", "SUBJECTS", "Mutant", "planted"]

@@ -1,0 +1,140 @@
+"""Mistakes, one at a time, in formulas and in kernels; the verifier must notice each.
+
+A mutant replaces one function by a wrong one made from it. They are made by wrapping, not by editing text,
+so that they stay what they are when the code around them changes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+Make = Callable[[Any], Any]
+
+
+class Mutant(NamedTuple):
+    """A mistake: what it does, the function it is in, how it is made, and the layers it is about.
+
+    ``target`` is ``module:function``, ``module:Class.method`` or ``module:TABLE[key]``.
+    """
+
+    name: str
+    target: str
+    make: Make
+    ops: tuple[str, ...]
+
+    @property
+    def kernel(self) -> bool:
+        return ".executor." in self.target
+
+
+MUTANTS: list[Mutant] = []
+
+
+def mutant(name: str, target: str, ops: str, make: Make) -> None:
+    MUTANTS.append(Mutant(name, f"convcalc.{target}", make, tuple(ops.split())))
+
+
+@contextmanager
+def planted(one: Mutant) -> Iterator[None]:
+    """The mistake in place wherever the right function is known by name."""
+    from importlib import import_module
+
+    module, _, path = one.target.partition(":")
+    holder = import_module(module)
+    if path.endswith("]"):  # a kernel, by its place in the table of kernels
+        table, _, op = path[:-1].partition("[")
+        holder, name = getattr(holder, table), op
+        right = holder[name]
+    else:
+        *owners, name = path.split(".")
+        for owner in owners:
+            holder = getattr(holder, owner)
+        right = holder.__dict__[name]
+    wrong = one.make(right)
+    undo: list[Callable[[], None]] = []
+
+    def put(where: Any, key: Any, as_item: bool) -> None:
+        if as_item:
+            where[key] = wrong
+            undo.append(lambda: where.__setitem__(key, right))
+        else:
+            setattr(where, key, wrong)
+            undo.append(lambda: setattr(where, key, right))
+
+    put(holder, name, isinstance(holder, dict))
+    for other in [m for n, m in sys.modules.items() if n.startswith("convcalc.") and m is not holder]:
+        for key, value in list(vars(other).items()):
+            if value is right:
+                put(other, key, False)
+    for other in [m for n, m in sys.modules.items() if n.startswith("convcalc.")]:
+        for table in [t for t in vars(other).values() if isinstance(t, dict)]:
+            for key, value in list(table.items()):
+                if value is right and table is not vars(other):
+                    put(table, key, True)
+    try:
+        yield
+    finally:
+        for step in reversed(undo):
+            step()
+
+
+# Changes of a layer, for the formulas that forget something.
+
+
+def ignoring(**fields: Any) -> Make:
+    """The formula of a layer with other hyper-parameters; functions are given the layer."""
+
+    def make(right: Any) -> Any:
+        def wrong(self: Any, *args: Any) -> Any:
+            new = {k: v(self) if callable(v) else v for k, v in fields.items()}
+            return right(replace(self, **new), *args)
+
+        return wrong
+
+    return make
+
+
+def after(change: Callable[..., Any]) -> Make:
+    """What the formula gives, changed: ``change(result, self, *args)``."""
+
+    def make(right: Any) -> Any:
+        def wrong(self: Any, *args: Any) -> Any:
+            return change(right(self, *args), self, *args)
+
+        return wrong
+
+    return make
+
+
+def ones(self: Any) -> tuple[int, ...]:
+    return (1,) * len(self.kernel)
+
+
+def nothing(self: Any) -> tuple[tuple[int, int], ...]:
+    return ((0, 0),) * len(self.kernel)
+
+
+def without(name: str) -> Make:
+    return after(lambda found, *_: {k: v for k, v in found.items() if k != name})
+
+
+def ops(**change: Callable[[int], int]) -> Make:
+    return after(lambda found, *_: found._replace(**{k: f(getattr(found, k)) for k, f in change.items()}))
+
+
+def sizes(change: Callable[[int], int], axis: int = 1) -> Make:
+    """Every shape with one size changed."""
+
+    def changed(found: Any, *_: Any) -> Any:
+        at = min(axis, len(found[0]) - 1)
+        return tuple((*s[:at], change(s[at]), *s[at + 1 :]) for s in found)
+
+    return after(changed)
+
+
+CONV, POOL, TRANSPOSED = "layers.conv:Conv", "layers.pool:_Pool", "layers.transposed:ConvTranspose"
+CONVS, POOLS = "conv dwconv", "maxpool avgpool lppool"
