@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from convcalc.calculators.explain import explain as explain
     from convcalc.calculators.fit import Fit as Fit
     from convcalc.calculators.fit import fit as fit
-    from convcalc.calculators.padding import PaddingSolution as PaddingSolution
     from convcalc.calculators.padding import solve_padding as solve_padding
+    from convcalc.calculators.padding_answer import PaddingSolution as PaddingSolution
     from convcalc.calculators.padding_check import PaddingReport as PaddingReport
     from convcalc.calculators.padding_check import check_padding as check_padding
     from convcalc.calculators.receptive_field import ReceptiveField as ReceptiveField
@@ -87,7 +87,7 @@ _HOME = {
     "MemoryLimitError": "convcalc.executor",
     "Node": "convcalc.graph",
     "PaddingReport": "convcalc.calculators.padding_check",
-    "PaddingSolution": "convcalc.calculators.padding",
+    "PaddingSolution": "convcalc.calculators.padding_answer",
     "Picture": "convcalc.render.pictures",
     "Problem": "convcalc.spec.errors",
     "RandomRun": "convcalc.verify",

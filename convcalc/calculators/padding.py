@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from convcalc.calculators.asked import Step, Unreachable, per_axis, whole
-from convcalc.calculators.padding_check import valid_weights_of
-from convcalc.calculators.padding_conventions import Convention, conventions, output_text, stand_in
+from convcalc.calculators.padding_answer import AxisPadding, PaddingCase, PaddingSolution
+from convcalc.calculators.padding_conventions import conventions, output_text, stand_in
 from convcalc.layers.window import effective, needed, output_size, resolve
 
 MODES: Final = ("same", "same_lower", "valid", "full", "causal")
@@ -15,153 +14,6 @@ SIZE, GIVEN = "size", "given"
 
 _NEGATIVE = "a negative padding would crop the input, and no framework takes one"
 _RATE = "rate 0 would put all taps on one pixel; rate 1 is an ordinary convolution"
-
-
-@dataclass(frozen=True, slots=True)
-class PaddingCase:
-    """The answer for inputs of one kind.
-
-    Attributes:
-        remainder: what ``input % stride`` is in this case; None where the case is the only one.
-        before, after: padding, in pixels.
-        output: size that leaves; None where the input is not stated.
-        output_text: the size, or how it follows from the input ``i``.
-        conventions: what the frameworks do, compared with this answer.
-    """
-
-    remainder: int | None
-    before: int
-    after: int
-    output: int | None
-    output_text: str
-    conventions: tuple[Convention, ...]
-
-    @property
-    def is_symmetric(self) -> bool:
-        """Whether both sides get the same padding."""
-        return self.before == self.after
-
-    def to_dict(self) -> dict[str, Any]:
-        """The case as JSON holds it."""
-        return {
-            "remainder": self.remainder,
-            "before": self.before,
-            "after": self.after,
-            "symmetric": self.is_symmetric,
-            "output": self.output,
-            "output_text": self.output_text,
-            "conventions": [row.to_dict() for row in self.conventions],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class AxisPadding:
-    """The answer for one axis.
-
-    Attributes:
-        mode: ``same``, ``same_lower``, ``valid``, ``full``, ``causal``, ``size`` (a wanted size) or
-            ``given`` (a padding to judge).
-        kernel, dilation, stride: as asked.
-        input: size that goes in; None where it is not stated.
-        wanted: size that was asked for; None where none was.
-        extent: input pixels from the first tap to the last, ``d*(k - 1) + 1``.
-        symmetric: every padding that, put on both sides alike, gives the size.
-        steps: the formulas with the numbers put in.
-        cases: one, unless the padding depends on ``input % stride`` and no input is stated.
-        notes: what else a reader should know.
-    """
-
-    mode: str
-    kernel: int
-    dilation: int
-    stride: int
-    input: int | None
-    wanted: int | None
-    extent: int
-    symmetric: tuple[int, ...]
-    steps: tuple[Step, ...]
-    cases: tuple[PaddingCase, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def before(self) -> int:
-        """Padding before (of the first case)."""
-        return self.cases[0].before
-
-    @property
-    def after(self) -> int:
-        """Padding after (of the first case)."""
-        return self.cases[0].after
-
-    @property
-    def output(self) -> int | None:
-        """Size that leaves; None where the input is not stated."""
-        return self.cases[0].output
-
-    def to_dict(self) -> dict[str, Any]:
-        """The axis as JSON holds it."""
-        case = self.cases[0]
-        known = len(self.cases) == 1
-        return {
-            "mode": self.mode,
-            "kernel": self.kernel,
-            "dilation": self.dilation,
-            "stride": self.stride,
-            "input": self.input,
-            "wanted": self.wanted,
-            "effective_kernel": self.extent,
-            "padding": case.before if known and case.is_symmetric else None,
-            "before": case.before if known else None,
-            "after": case.after if known else None,
-            "output": case.output,
-            "symmetric": list(self.symmetric),
-            "steps": [step.to_dict() for step in self.steps],
-            "cases": [case.to_dict() for case in self.cases],
-            "notes": list(self.notes),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class PaddingSolution:
-    """What :func:`solve_padding` found, an axis."""
-
-    axes: tuple[AxisPadding, ...]
-
-    @property
-    def padding(self) -> tuple[tuple[int, int], ...]:
-        """(before, after) an axis."""
-        return tuple((axis.before, axis.after) for axis in self.axes)
-
-    @property
-    def output(self) -> tuple[int | None, ...]:
-        """Sizes that leave; None where no input is stated."""
-        return tuple(axis.output for axis in self.axes)
-
-    @property
-    def valid_weights(self) -> dict[int, int] | None:
-        """How many output positions multiply how many weights with real input; None without an input.
-
-        With a rate near the map size one weight is left (Chen et al. 2017, DeepLabv3, section 3.3).
-        """
-        sizes = tuple(axis.input for axis in self.axes if axis.input is not None)
-        if len(sizes) != len(self.axes):
-            return None
-        kernel, stride, dilation = zip(
-            *((axis.kernel, axis.stride, axis.dilation) for axis in self.axes), strict=True
-        )
-        return valid_weights_of(sizes, kernel, stride, dilation, self.padding)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as JSON holds it."""
-        weights = self.valid_weights
-        return {
-            "padding": [list(pair) for pair in self.padding]
-            if all(len(axis.cases) == 1 for axis in self.axes)
-            else None,
-            "output": list(self.output),
-            "valid_weights": None if weights is None else {str(n): weights[n] for n in sorted(weights)},
-            "axes": [axis.to_dict() for axis in self.axes],
-        }
 
 
 def solve_padding(
@@ -179,7 +31,7 @@ def solve_padding(
     """Which padding keeps the size, or gives a wanted one.
 
     Every argument is one number for all axes, or a tuple with one an axis. With ``output`` the
-    padding for that size is found; with ``padding`` (a number, a pair, or one of these an axis) it
+    padding for that size is found; with ``padding`` (a number, or one number or pair an axis) it
     is judged; else ``mode`` says what is wanted: ``same`` (``ceil(input / stride)``, the odd pixel
     after, as TensorFlow and ONNX SAME_UPPER), ``same_lower``, ``valid``, ``full`` or ``causal``.
 
@@ -221,9 +73,10 @@ def solve_padding(
             whole(i, "input", 1)
         chosen = GIVEN if pair is not None else SIZE if o is not None else mode or "same"
         axis = _Axis(k, d, s, i, chosen)
-        axes.append(axis.solve(o, pair))
+        found_axis = axis.solve(o, pair)
         if symmetric:
-            _require_symmetric(axes[-1])
+            found_axis = _symmetric(found_axis)
+        axes.append(found_axis)
     return PaddingSolution(tuple(axes))
 
 
@@ -251,11 +104,11 @@ class _Axis:
             cases = [self._size(whole(wanted, "output", 1))]
         elif self.mode == GIVEN:
             assert given is not None
-            cases = [self._given(*(whole(side, "padding", 0, _NEGATIVE) for side in given))]
+            cases = self._given(*(whole(side, "padding", 0, _NEGATIVE) for side in given))
         elif self.mode in ("same", "same_lower"):
             cases = self._same()
         else:
-            cases = [self._rule()]
+            cases = self._rule()
         for case in cases:
             self._output(case)
         return AxisPadding(
@@ -282,6 +135,12 @@ class _Axis:
         rows = conventions(i, self.k, self.s, self.d, before, self.i is not None)
         return PaddingCase(remainder, before, after, None if self.i is None else size, text, rows)
 
+    def _remainders(self) -> list[int | None]:
+        """Kinds of inputs to tell apart: one, unless a stride meets an input that is not stated."""
+        if self.i is not None or self.s == 1:
+            return [None]
+        return list(range(self.s)) if self.s <= 8 else [0, 1, self.s - 1]
+
     def _same(self) -> list[PaddingCase]:
         k, s, d, i = self.k, self.s, self.d, self.i
         if s == 1:
@@ -307,7 +166,8 @@ class _Axis:
             self._equivalents(out)
             return [case]
         cases = []
-        for remainder in range(s) if s <= 8 else (0, 1, s - 1):
+        for remainder in self._remainders():
+            assert remainder is not None
             size = stand_in(None, k, s, d, remainder)
             pair = resolve(self.mode, size, k, s, d)
             left = remainder or s
@@ -406,20 +266,20 @@ class _Axis:
             )
         return case
 
-    def _given(self, before: int, after: int) -> PaddingCase:
-        case = self._case(before, after)
+    def _given(self, before: int, after: int) -> list[PaddingCase]:
+        cases = [self._case(before, after, remainder) for remainder in self._remainders()]
         spare = before + after - (self.extent - 1)
         if self.s == 1:
             verdict = "keeps" if spare == 0 else f"loses {-spare} of" if spare < 0 else f"adds {spare} to"
             self.notes.append(f"This {verdict} the size.")
-        return case
+        return cases
 
-    def _rule(self) -> PaddingCase:
+    def _rule(self) -> list[PaddingCase]:
         before, after = resolve(self.mode, 1, self.k, self.s, self.d)
         for name, side in (("before", before), ("after", after)):
             formula = "k_eff - 1" if side or self.mode == "full" else ""
             self.steps.append(Step(name, formula, f"{self.extent} - 1" if formula else "", side))
-        return self._case(before, after)
+        return [self._case(before, after, remainder) for remainder in self._remainders()]
 
     def _output(self, case: PaddingCase) -> None:
         i = "i" if self.i is None else self.i
@@ -434,14 +294,19 @@ class _Axis:
         )
 
 
-def _require_symmetric(axis: AxisPadding) -> None:
-    """Refuse what only an asymmetric padding does.
+def _symmetric(axis: AxisPadding) -> AxisPadding:
+    """The same answer with both sides alike.
 
     Raises:
-        Unreachable: it does.
+        Unreachable: only an asymmetric padding does it.
     """
-    if axis.symmetric or all(case.is_symmetric for case in axis.cases):
-        return
+    if axis.is_settled and axis.cases[0].is_symmetric:
+        return axis
+    if axis.symmetric:
+        p = axis.symmetric[0]
+        found = _Axis(axis.kernel, axis.dilation, axis.stride, axis.input, GIVEN)
+        found.notes += axis.notes if axis.input is None else []
+        return found.solve(None, (p, p))
     k, d = axis.kernel, axis.dilation
     what = "keeps the size" if axis.wanted is None else f"gives {axis.wanted}"
     pair = f"{axis.before}:{axis.after}"

@@ -11,7 +11,7 @@ from convcalc.render.table import Column, Table
 
 if TYPE_CHECKING:
     from convcalc.calculators.asked import Step
-    from convcalc.calculators.padding import AxisPadding, PaddingSolution
+    from convcalc.calculators.padding_answer import AxisPadding, PaddingSolution
     from convcalc.calculators.padding_check import PaddingReport
 
 _NAMES: Final = {1: ("the axis",), 2: ("height", "width"), 3: ("depth", "height", "width")}
@@ -73,12 +73,13 @@ def _answer(axis: AxisPadding) -> str:
     else:
         padding = f"padding {axis.before} before and {axis.after} after"
     keeps = "keeps the size" if axis.stride == 1 else f"gives ceil(i / {axis.stride})"
+    outputs = " or ".join(dict.fromkeys(case.output_text for case in axis.cases))
     what = {
         "same": keeps,
         "same_lower": keeps,
         "size": f"gives {axis.wanted}",
-        "given": f"gives {axis.cases[0].output_text}",
-    }.get(axis.mode, f"is {axis.mode} padding: {axis.cases[0].output_text} leave")
+        "given": f"gives {outputs}",
+    }.get(axis.mode, f"is {axis.mode} padding: {outputs} leave")
     return f"{padding} {what}: {window}"
 
 
@@ -152,7 +153,7 @@ def report_table(report: PaddingReport) -> Table:
         )
         for layer in report.layers
     ]
-    facts = [(finding, text) for finding, text in _grouped(report)]
+    facts = [*_grouped(report), *_histograms(report)]
     total = _wasted(report.macs, report.valid_macs)
     notes = []
     if report.macs is None:
@@ -188,5 +189,22 @@ def _grouped(report: PaddingReport) -> Iterator[tuple[str, str]]:
     for finding in report.findings:
         groups.setdefault((finding.kind, finding.message), []).append(finding.layer)
     for (kind, message), layers in groups.items():
-        named = ", ".join(layers[:2]) + (f" and {len(layers) - 2} more" if len(layers) > 2 else "")
-        yield kind, f"{named}: {message}"
+        yield kind, f"{_named(layers)}: {message}"
+
+
+def _histograms(report: PaddingReport) -> Iterator[tuple[str, str]]:
+    """How many weights of dilated layers are valid at how many positions; equal ones are said once."""
+    groups: dict[str, list[str]] = {}
+    for layer in report.layers:
+        told = any(finding.kind == "degenerate" for finding in layer.findings)
+        full = 1
+        for k in layer.kernel:
+            full *= k
+        if layer.valid_weights and max(layer.dilation) > 1 and full > 1 and not told:
+            groups.setdefault(weights_text(layer.valid_weights), []).append(layer.name)
+    for text, layers in groups.items():
+        yield "valid weights", f"{_named(layers)}: {text}"
+
+
+def _named(layers: list[str]) -> str:
+    return ", ".join(layers[:2]) + (f" and {len(layers) - 2} more" if len(layers) > 2 else "")

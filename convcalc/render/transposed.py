@@ -121,6 +121,10 @@ def _checkerboard(solution: TransposedSolution) -> Table:
         verdict = (
             f"uneven: output pixels get from {least} to {most} products a channel ({most / least:.3g} times)"
         )
+    if not solution.is_even and solution.phase_map() is not None:
+        lines = phase_lines(solution)
+        if len(lines) * len(lines[0]) <= 80:
+            facts.append(("products per phase", " / ".join(lines)))
     facts.insert(0, ("checkerboard", verdict + (", executed" if solution.proven else "")))
     return Table((), (), facts=facts)
 

@@ -171,6 +171,27 @@ def test_an_even_dilation_lets_an_even_kernel_be_symmetric() -> None:
     assert solve_padding(4, dilation=2, symmetric=True).padding == ((3, 3),)
 
 
+@given(k=KERNEL, d=RATE, s=STRIDE, i=st.integers(36, 80), p=st.integers(0, 9), q=st.integers(0, 9))
+def test_how_the_output_follows_from_an_input_that_is_not_stated(k, d, s, i, p, q) -> None:
+    axis = only(solve_padding(k, dilation=d, stride=s, padding=[(p, q)]))
+    case = axis.cases[i % s] if s > 1 else axis.cases[0]
+    assert case.remainder == (i % s if s > 1 else None)
+    assert eval(case.output_text, {"ceil": ceil, "i": i}) == len(windows(i, k, s, d, p, q))
+    for row in case.conventions:
+        if row.before is not None and not row.name.startswith("Caffe"):
+            assert eval(row.output, {"ceil": ceil, "i": i}) == len(windows(i, k, s, d, row.before, row.after))
+
+
+def test_a_symmetric_padding_is_found_where_same_has_none() -> None:
+    # 3x3 at stride 2: SAME pads 0:1 for an even input, and 1:1 gives the same size.
+    assert solve_padding(3, stride=2, input=224).padding == ((0, 1),)
+    found = solve_padding(3, stride=2, input=224, symmetric=True)
+    assert (found.padding, found.output) == (((1, 1),), (112,))
+    assert solve_padding(3, stride=2, symmetric=True).padding == ((1, 1),)
+    with pytest.raises(Unreachable):
+        solve_padding(3, mode="causal", symmetric=True)
+
+
 def rows(**arguments):
     (case,) = only(solve_padding(**arguments)).cases
     return {row.name: row for row in case.conventions}

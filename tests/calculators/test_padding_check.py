@@ -118,3 +118,28 @@ def test_deeplabv3_at_a_small_input_degenerates() -> None:
     report = check_padding(convcalc.load("deeplabv3_resnet50"))
     names = [finding.layer for finding in report.findings if finding.kind == "degenerate"]
     assert names == ["aspp.atrous2.conv_bn1.conv1", "aspp.atrous3.conv_bn1.conv1"]
+
+
+@pytest.mark.slow
+def test_the_whole_zoo_by_listing_what_windows_read() -> None:
+    from convcalc.spec.library import zoo_names
+
+    seen = 0
+    for name in zoo_names():
+        for layer in check_padding(convcalc.load(name)).layers:
+            assert layer.input is not None and layer.output is not None and layer.unread is not None
+            seen += 1
+            share = 1.0
+            for axis, (i, o, k, s, d) in enumerate(
+                zip(layer.input, layer.output, layer.kernel, layer.stride, layer.dilation, strict=True)
+            ):
+                before, _ = layer.padding[axis]
+                taps = np.add.outer(np.arange(o) * s, np.arange(k) * d) - before
+                inside = (taps >= 0) & (taps < i)
+                assert layer.unread[axis] == i - len(np.unique(taps[inside]))
+                share *= inside.mean()
+            if layer.valid_weights is not None:
+                full = np.prod(layer.kernel) * np.prod(layer.output)
+                assert sum(n * many for n, many in layer.valid_weights.items()) == pytest.approx(share * full)
+                assert layer.valid_macs == pytest.approx(share * layer.macs)
+    assert seen > 3000

@@ -56,8 +56,8 @@ def test_a_degenerate_filter_shows_its_valid_weights(cli) -> None:
 def test_a_network_is_checked(cli) -> None:
     done = cli("padding", "conv 8 k3 d2 p1 | maxpool k2", "--input", "3x17x17")
     assert done.code == 0
-    assert "dilation  conv1: height and width: padding 1 at rate 2, not 2*(3 - 1)/2 = 2" in done.out
-    assert "dropped   maxpool1: height and width: stride 2 drops the last 1 of 15 input rows" in done.out
+    assert "dilation       conv1: height and width: padding 1 at rate 2, not 2*(3 - 1)/2 = 2" in done.out
+    assert "dropped        maxpool1: height and width: stride 2 drops the last 1 of 15 input rows" in done.out
     assert cli("padding", "conv 8 k3 p1", "--input", "3x64x64").out.endswith("Nothing found.\n")
 
 

@@ -201,3 +201,20 @@ def test_coverage_and_paths_by_gradients_of_pytorch(rates: tuple[int, ...]) -> N
         y = torch.nn.functional.conv2d(y, torch.ones(1, 1, 3, 3, dtype=torch.float64), dilation=rate)
     y.sum().backward()
     assert np.array_equal(x.grad[0, 0].numpy(), judged.counts)
+
+
+@pytest.mark.slow
+def test_every_dilated_network_of_the_zoo() -> None:
+    from convcalc.spec.library import zoo_names
+
+    seen = 0
+    for name in zoo_names():
+        for one in judge_network_dilations(convcalc.load(name)):
+            seen += 1
+            assert one.covered is not None and one.total == np.prod(one.path.field), name
+            kernels = [k[0] for k in one.run.kernels]
+            rates = [r[0] for r in one.run.rates]
+            wanted = path_counts(kernels, rates)
+            assert list(one.path.axes[0].counts) == wanted
+            assert one.covered >= one.path.covered
+    assert seen >= 20
