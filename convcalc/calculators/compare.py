@@ -90,6 +90,7 @@ class Comparison:
                     "inputs": [[plain(d) for d in shape] for shape in report.inputs],
                     "outputs": [[plain(d) for d in shape] for shape in outputs],
                     "receptive_field": None if field is None else field.to_dict(),
+                    "constraints": [str(condition) for condition in report.graph.constraints],
                 }
                 for label, report, outputs, field in zip(
                     self.labels, self.reports, self.outputs, self.fields, strict=True

@@ -10,7 +10,7 @@ from typing import Any
 from convcalc.calculators.explain_lines import Lines, fields, operations, outputs, parameters, totals
 from convcalc.calculators.explain_records import Explanation, Line, Part, Section
 from convcalc.calculators.explain_symbols import Lettered, lettered
-from convcalc.calculators.explain_templates import block_call, block_letters, template
+from convcalc.calculators.explain_templates import block_call, block_letters, block_source, template
 from convcalc.calculators.report import analyze
 from convcalc.dims import Shape, is_symbolic
 from convcalc.graph import Edge, Graph, Node
@@ -44,7 +44,7 @@ def explain(
         op = ALIASES.get(name, name)
         if op in OPS and input is None:
             section = _section(op, template(op), {})
-            return Explanation(op, "", "", (section,), (), (), (), ())
+            return Explanation(op, "", "", "", (section,), (), (), (), ())
         if library.has_block(name):
             return _block(name, input, set)
         from convcalc.spec import load
@@ -73,9 +73,9 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
             texts = {"given": given, "name": node.name}
             sections[key] = _section(node.op, lettered(node.op, options, shapes), texts, _alone(node, shapes))
     if len(nodes) == 1:
-        return Explanation(graph.name, "", "", tuple(sections.values()), (), (), (), ())
+        return Explanation(graph.name, "", "", "", tuple(sections.values()), (), (), (), ())
     return Explanation(
-        graph.name, "", "", tuple(sections.values()), _parts(graph), (), totals(graph), graph.constraints
+        graph.name, "", "", "", tuple(sections.values()), _parts(graph), (), totals(graph), graph.constraints
     )
 
 
@@ -90,7 +90,9 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
     used = {str(letter) for size in (*sizes, analyze(graph).totals.params) if is_symbolic(size)
             for letter in size.free_symbols}  # fmt: skip
     letters = block_letters(name, sorted(used, key=_reading))
-    return Explanation(name, doc, call, (), _parts(graph), letters, totals(graph), graph.constraints)
+    return Explanation(
+        name, doc, block_source(name, doc), call, (), _parts(graph), letters, totals(graph), graph.constraints
+    )
 
 
 def _reading(letter: str) -> tuple[int, str]:

@@ -108,6 +108,7 @@ class Explanation:
     Attributes:
         name: what was asked for.
         about: what a block does; empty for layers, whose sections say it.
+        source: where a block was proposed; empty for layers, whose sections say it.
         spec: the block as it is called; empty for layers.
         sections: one a layer; none for a block that is explained with letters.
         parts: the layers of a block or line, with what each costs.
@@ -118,6 +119,7 @@ class Explanation:
 
     name: str
     about: str
+    source: str
     spec: str
     sections: tuple[Section, ...]
     parts: tuple[Part, ...]
@@ -130,6 +132,7 @@ class Explanation:
         return {
             "name": self.name,
             "about": self.about or None,
+            "source": self.source or None,
             "spec": self.spec or None,
             "variables": [v._asdict() for v in self.variables],
             "sections": [section.to_dict() for section in self.sections],

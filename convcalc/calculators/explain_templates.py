@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from convcalc.calculators.explain_symbols import MEANINGS, Lettered, Variable, lettered
@@ -167,3 +168,33 @@ def block_letters(name: str, names: list[str]) -> tuple[Variable, ...]:
             meaning = _BLOCK_MEANINGS[letter]
         found.append(Variable(letter, meaning, None))
     return tuple(found)
+
+
+_SOURCES: Final = {
+    "basic_block": "He et al. 2016, Deep residual learning, Figure 5",
+    "basic_stage": "He et al. 2016, Deep residual learning, Table 1",
+    "bottleneck": "He et al. 2016, Deep residual learning, Figure 5; Xie et al. 2017, ResNeXt",
+    "bottleneck_stage": "He et al. 2016, Deep residual learning, Table 1",
+    "cbr": "Szegedy et al. 2016, Rethinking the Inception architecture",
+    "classifier": "Lin et al. 2014, Network in network, section 3.2",
+    "conv_bn_biased": "Ioffe & Szegedy 2015",
+    "down": "Radford et al. 2016, DCGAN",
+    "dwconv_bn": "Howard et al. 2017, MobileNets, Figure 3",
+    "fcn_head": "Long et al. 2015, Fully convolutional networks, as torchvision has it",
+    "inception_conv": "Szegedy et al. 2015, Going deeper with convolutions",
+    "resnet_backbone": "He et al. 2016, Deep residual learning, Table 1; Chen et al. 2017, DeepLabv3",
+    "resnet_stem": "He et al. 2016, Deep residual learning, Table 1",
+    "separable_inception": "Xie et al. 2018, Rethinking spatiotemporal feature learning (S3D)",
+    "shuffle_path": "Zhang et al. 2018, ShuffleNet, Figure 2",
+    "transition": "Huang et al. 2017, DenseNet, section 3",
+    "two_tower_conv": "Krizhevsky et al. 2012, AlexNet, section 3.5",
+    "up": "Radford et al. 2016, DCGAN",
+    "volume_block": "Tran et al. 2018, A closer look at spatiotemporal convolutions",
+    "volume_conv": "Tran et al. 2018, A closer look at spatiotemporal convolutions",
+}
+_CITED: Final = re.compile(r"\(([^()]*\b(?:19|20)\d\d[^()]*)\)")
+
+
+def block_source(name: str, doc: str) -> str:
+    """Where a block was proposed: what its description cites, else what is known here."""
+    return _SOURCES.get(name) or "; ".join(_CITED.findall(doc))

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SPECS, Common, command
+from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, SPECS, Common, command
 from convcalc.cli.output import UsageProblem, emit, write
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
 
 
-@command(SPECS, *GRAPH, *COUNT, EXACT, *FORM)
+@command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM)
 def compare(
     common: Common,
     baseline: Annotated[
@@ -36,6 +36,7 @@ def compare(
     """
     import convcalc
     from convcalc.render.compare import layers_table, table
+    from convcalc.render.numbers import written_in
 
     if len(common.specs) < 2:
         raise UsageProblem("a comparison needs two specs or more", expected="convcalc compare A B")
@@ -48,11 +49,12 @@ def compare(
         batch=common.batch,
         dtype=common.dtype,
     )
-    emit(table(result, exact=common.exact), common.form, result.to_dict())
-    if common.form in ("table", "markdown"):
-        for one in result.differences:
-            write("\n")
-            emit(layers_table(one, exact=common.exact), common.form)
+    with written_in(common.notation):
+        emit(table(result, exact=common.exact), common.form, result.to_dict())
+        if common.form in ("table", "markdown"):
+            for one in result.differences:
+                write("\n")
+                emit(layers_table(one, exact=common.exact), common.form)
 
 
 def _labels(specs: list[str]) -> list[str] | None:

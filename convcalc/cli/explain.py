@@ -6,25 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convcalc.cli.options import GRAPH, JSON, MARKDOWN, SPEC, Common, command
+from convcalc.cli.options import GRAPH, JSON, MARKDOWN, NOTATION, SPEC, Common, command
 from convcalc.cli.output import UsageProblem, write
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
 
-NOTATIONS = ("plain", "unicode", "latex")
 
-
-@command(SPEC, *GRAPH, JSON, MARKDOWN)
+@command(SPEC, *GRAPH, NOTATION, JSON, MARKDOWN)
 def explain(
     common: Common,
     layer: Annotated[
         str | None, typer.Option("--layer", metavar="NAME", help="Only this layer of the spec.")
     ] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX, for amsmath.")] = False,
-    notation: Annotated[
-        str, typer.Option("--notation", metavar="NOTATION", help="plain, unicode or latex formulas.")
-    ] = "plain",
 ) -> None:
     """What a layer, block or spec does, with its formulas.
 
@@ -34,8 +29,6 @@ def explain(
     import convcalc
     from convcalc.render import explain as render
 
-    if notation not in NOTATIONS:
-        raise UsageProblem(f"--notation {notation!r}", expected=", ".join(NOTATIONS))
     if latex and (common.json or common.markdown):
         raise UsageProblem("--latex cannot go together with another form", expected="one of them")
     found = convcalc.explain(_target(common), layer=layer, input=common.shapes(), set=common.assignments())
@@ -48,7 +41,7 @@ def explain(
     elif latex:
         write(render.to_latex(found))
     else:
-        write(render.to_text(found, notation))
+        write(render.to_text(found, common.notation))
 
 
 def _target(common: Common) -> str | Graph:

@@ -73,7 +73,7 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
         rows.append(row)
     rows.append(_texts(comparison, "output", [_shapes(shapes) for shapes in comparison.outputs]))
     if any(field is not None for field in comparison.fields):
-        texts = ["-" if field is None else show_field(field) for field in comparison.fields]
+        texts = [_field(field) for field in comparison.fields]
         rows.append(_texts(comparison, "receptive field", texts))
     return Table(columns, rows, facts=_legend(comparison), notes=_notes(comparison))
 
@@ -97,7 +97,7 @@ def _tall(comparison: Comparison) -> Table:
         rows.append(["output" if number == 0 else "", label, "", _shapes(outputs)])
     if any(field is not None for field in comparison.fields):
         for number, (label, field) in enumerate(zip(comparison.labels, comparison.fields, strict=True)):
-            text = "-" if field is None else show_field(field)
+            text = _field(field)
             rows.append(["receptive field" if number == 0 else "", label, "", text])
     return Table(columns, rows, facts=_legend(comparison), notes=_notes(comparison))
 
@@ -110,9 +110,12 @@ def _legend(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    if not comparison.warnings:
-        return []
-    return ["No like-for-like comparison:", *(f"- {text}" for text in comparison.warnings)]
+    """What the symbols must meet, and why the networks are not alike."""
+    met = dict.fromkeys(c for report in comparison.reports for c in report.graph.constraints)
+    notes = [f"As long as {', '.join(map(numbers.other, met))}."] if met else []
+    if comparison.warnings:
+        notes += ["No like-for-like comparison:", *(f"- {text}" for text in comparison.warnings)]
+    return notes
 
 
 def _texts(comparison: Comparison, title: str, texts: list[str]) -> list[Any]:
@@ -120,6 +123,12 @@ def _texts(comparison: Comparison, title: str, texts: list[str]) -> list[Any]:
     for number, text in enumerate(texts):
         row += [text] if number == comparison.baseline else [text, "", ""]
     return row
+
+
+def _field(field: Any) -> str:
+    if field is None:
+        return "-"
+    return numbers.shape(field.size) if any(map(is_symbolic, field.size)) else show_field(field)
 
 
 def _shapes(shapes: Any) -> str:

@@ -160,7 +160,8 @@ def _text_section(section: Section, notation: str) -> str:
 def _text_whole(explanation: Explanation, notation: str) -> str:
     lines: list[str] = []
     if explanation.spec:
-        lines += [explanation.name, "", explanation.about, "", f"  {explanation.spec}"]
+        lines += [explanation.name, "", explanation.about, f"Source: {explanation.source}", ""]
+        lines += [f"  {explanation.spec}"]
         if explanation.variables:
             lines += ["", "where", *_text_letters(explanation.variables)]
         lines += [""]
@@ -230,7 +231,7 @@ def to_markdown_text(explanation: Explanation) -> str:
         title = explanation.name if explanation.spec else "all layers together"
         lines += [f"### {title}", ""]
         if explanation.spec:
-            lines += [explanation.about, "", f"`{explanation.spec}`", ""]
+            lines += [explanation.about, f"Source: {explanation.source}", "", f"`{explanation.spec}`", ""]
             lines += _markdown_letters(explanation.variables)
         lines += to_markdown(_parts_table(explanation)).splitlines()
         chains = _chains(explanation.lines, {}, "latex")
@@ -291,6 +292,7 @@ def to_latex(explanation: Explanation) -> str:
     if explanation.parts:
         title = explanation.name if explanation.spec else "all layers together"
         lines += _latex_head(title, explanation.about, explanation.spec)
+        lines += [f"Source: {_escape(explanation.source)}.", ""] if explanation.source else []
         chains = _chains(explanation.lines, {}, "latex")
         lines += _latex_body(explanation.variables, chains, explanation.constraints)
     return "\n".join(lines).rstrip() + "\n"

@@ -81,6 +81,8 @@ def test_every_layer_is_explained_in_letters(op: str) -> None:
 def test_every_block_is_explained_in_letters(name: str) -> None:
     result = convcalc.explain(name)
     assert result.about
+    assert re.search(r"\b(19|20)\d\d\b", result.source)
+    assert result.source in render.to_text(result)
     assert result.parts
     letters = {v.name for v in result.variables}
     lines = {line.quantity: line.formula for line in result.lines}
