@@ -23,6 +23,10 @@ LIMIT: Final = 4096
 """Phases that are told apart; beyond, a field is a table of its output's indices."""
 
 
+LONGEST: Final = 1 << 17
+"""Longest such table."""
+
+
 class AxisField:
     """What an output index sees along one axis of an input.
 
@@ -234,7 +238,7 @@ def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) ->
         count, periodic = t * turns, True
         advance = field.advance * (a * turns // field.period)
     if not periodic or count > LIMIT:
-        if type(written) is not int:
+        if type(written) is not int or written > LONGEST:
             return unknown(driver)
         t, a = turn or (1, 1)
         count, periodic = written, False
@@ -323,7 +327,7 @@ def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisF
     if periodic:
         advance = a.advance * (count // a.period)
     else:
-        if type(written) is not int:
+        if type(written) is not int or written > LONGEST:
             return unknown(driver)
         count = written
         steepest = max(Fraction(a.advance, a.period), Fraction(b.advance, b.period))

@@ -19,6 +19,9 @@ from convcalc.layers.reads import ONE, Every, Reads, Rule, Slide, Spread
 
 Box: TypeAlias = tuple[int, ...]
 
+LONGEST: Final = 1 << 26
+"""Longest axis whose indices are listed."""
+
 MOST: Final = 64
 """Boxes that are kept apart; more become the one box around them."""
 
@@ -103,7 +106,7 @@ def regions(
 
 
 def check_numbers(name: str, shape: Shape) -> None:
-    """Refuse a shape with a size that is no number.
+    """Refuse a shape with a size that is no number, or longer than :data:`LONGEST`.
 
     Raises:
         Unreachable: there is one.
@@ -113,6 +116,8 @@ def check_numbers(name: str, shape: Shape) -> None:
         raise Unreachable(
             f"{name}: not all of {sizes} are numbers", expected="--input CxHxW, --set NAME=VALUE"
         )
+    if max(shape) > LONGEST:
+        raise Unreachable(f"{name}: an axis of {max(shape)} indices", expected=f"at most {LONGEST}")
 
 
 def check_position(position: Sequence[int | None], sizes: Sequence[object]) -> None:
@@ -193,22 +198,35 @@ def _product(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int]
 
 def pull(rule: Rule, bits: int, n: int) -> int:
     """The indices of an input of ``n`` that a set of output indices reads by a rule."""
-    found = 0
     if isinstance(rule, Slide) and rule.mode in ("zeros", "constant") and rule.stride > 0:
-        spread = _spread(bits, rule.stride)
-        for tap in range(rule.count):
-            move = tap * rule.dilation - rule.before
-            found |= spread << move if move >= 0 else spread >> -move
-        return found & ((1 << n) - 1)
+        reach = _smeared(_spread(bits, rule.stride), rule.count, rule.dilation)
+        return _moved(reach, -rule.before) & ((1 << n) - 1)
     if isinstance(rule, Spread):
-        for tap in range(rule.count):
-            move = rule.before - tap * rule.dilation
-            found |= _thin(bits << move if move >= 0 else bits >> -move, rule.stride)
-        return found & ((1 << n) - 1)
+        # from the last tap up, so that no index is negative
+        low = rule.before - (rule.count - 1) * rule.dilation
+        reach = _smeared(bits, rule.count, rule.dilation)
+        first = -(-max(-low, 0) // rule.stride) * rule.stride  # a whole number of inputs before 0
+        return (_thin(_moved(reach, low + first), rule.stride) >> first // rule.stride) & ((1 << n) - 1)
+    found = 0
     for j in indices(bits):
         for i in rule.of(j, n):
             found |= 1 << i
     return found
+
+
+def _smeared(bits: int, count: int, step: int) -> int:
+    """Every index of a set, and ``step``, ``2*step``, ... beyond it: ``count`` indices for each."""
+    done = 1
+    while done < count:
+        more = min(done, count - done)
+        bits |= bits << more * step
+        done += more
+    return bits
+
+
+def _moved(bits: int, by: int) -> int:
+    """Index ``i`` becomes ``i + by``; what becomes negative goes."""
+    return bits << by if by >= 0 else bits >> -by
 
 
 def _spread(bits: int, stride: int) -> int:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def indices(text: str, option: str) -> tuple[int, ...]:
-    """``3,5`` as indices.
+    """``3,5`` as indices; nothing for an output without spatial axes.
 
     Raises:
         UsageProblem: it is something else.
     """
-    parts = [part.strip() for part in text.split(",")]
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
     if not all(
         part.lstrip("-").isascii() and part.lstrip("-").isdigit() and len(part) < 19 for part in parts
     ):

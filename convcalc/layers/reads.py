@@ -304,12 +304,13 @@ def groups(read: Dim, written: Dim, count: Dim) -> Rule:
     return EVERY
 
 
-def resampling(mode: str, n: Dim, out: Dim, factor: Any, corners: bool) -> Rule:
+def resampling(mode: str, n: Dim, out: Dim, factor: Any, corners: bool, a: float = -0.75) -> Rule:
     """The rule of resizing ``n`` to ``out``, by a factor or, where that is None, to a size.
 
     Coordinates are PyTorch's: a factor relates the two grids by itself, a size by the ratio of the
     sizes; ``corners`` lays the first and the last sample of both on each other. :data:`UNSTATED`
-    where a size that it depends on is not a number.
+    where a size that it depends on is not a number. With a parameter ``a`` of 0, the outer two
+    samples of a cubic have weight zero.
     """
     sized = type(n) is int and type(out) is int
     if factor is not None and isinstance(factor, int | Fraction):
@@ -322,6 +323,8 @@ def resampling(mode: str, n: Dim, out: Dim, factor: Any, corners: bool) -> Rule:
         return Resample("nearest", ratio, ratio / 2 if mode == "nearest_exact" else Fraction(0))
     if mode == "linear" and (out == n if sized else ratio == 1):
         corners = True  # as PyTorch: nothing moves, whatever the factor that led here
+    if mode == "cubic" and a == 0:
+        mode = "linear"
     if not corners:
         return Resample(mode, ratio, (ratio - 1) / 2)
     if not sized:

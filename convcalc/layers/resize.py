@@ -124,7 +124,7 @@ class Upsample(Layer):
         count = len(inputs[0]) - 1
         scale = self.scale if self.scale is not None else (None,) * count
         rules = {
-            axis: resampling(self.mode, i, o, factor, self.align_corners)
+            axis: resampling(self.mode, i, o, factor, self.align_corners, self.a)
             for axis, (i, o, factor) in enumerate(zip(inputs[0][1:], outputs[0][1:], scale, strict=True), 1)
         }
         return ((along(inputs[0], rules),),)

@@ -100,6 +100,11 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
             "Padding depends on the size of the input, which is not stated (--input); "
             "branches are taken as aligned."
         )
+    if any(not axis.known and axis.local for row in chosen for axis in row.axes):
+        notes.append(
+            "A field ? depends on a size that is not stated, on several axes of the output at once, "
+            "or has more phases than are told apart."
+        )
     if not lines:
         notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
     return Table(columns, lines, facts=facts, notes=notes)

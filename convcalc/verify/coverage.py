@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd, hypot
+from math import gcd, hypot, prod
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from convcalc.calculators.asked import Unreachable
 from convcalc.calculators.receptive_field import ReceptiveField, receptive_field
 from convcalc.calculators.receptive_field_region import check_numbers, check_position
-from convcalc.calculators.receptive_field_rows import LayerField, PositionField
+from convcalc.calculators.receptive_field_rows import Extent, LayerField, PositionField
 from convcalc.calculators.receptive_field_walk import find_edge
 from convcalc.dims import Shape, is_known
 from convcalc.executor import ExecutionError, MemoryLimitError, gradient, paths, taint
@@ -75,7 +75,8 @@ class Coverage:
 
     Attributes:
         field: its field, worked out by formula.
-        box: first and last index an axis of the part of the field that lies inside the input.
+        box: first and last index an axis of the part of the field that lies inside the input, and of
+            what is read beside it.
         reached: booleans over the input: whether the pixel contributes.
         paths: integers over the input: paths from the pixel to the position, one tap of every window
             and one channel of every layer; None where they cannot be counted.
@@ -187,6 +188,7 @@ def coverage(
     edge = graph.outputs[0] if layer is None else find_edge(graph, layer)
     for node in graph.nodes[: edge.node + 1]:
         check_numbers(node.name, node.outputs[0])
+    _check_marks(graph, edge)
     sizes = graph.shape(edge)[1:]
     place = _nearest_whole(row, sizes) if position is None else tuple(position)
     check_position(place, sizes)
@@ -199,14 +201,22 @@ def coverage(
         counted = paths(graph, place, output=asked, input=row.input)
     except ExecutionError as error:
         reason = str(error)
-    box = tuple(
-        (0, axis.size - 1)
-        if axis.first is None or axis.last is None or axis.everything
-        else (min(max(axis.first, 0), axis.size - 1), max(min(axis.last, axis.size - 1), 0))
-        for axis in field.axes
-    )
+    box = tuple(map(_span, field.axes))
     effective = _effective(graph, field, edge, asked, samples, seed) if samples else None
     return Coverage(field, box, reached, counted, reason, effective)
+
+
+def _span(axis: Extent) -> tuple[int, int]:
+    """First and last index of the field inside the input, and of what is read beside it.
+
+    Padding that goes round or reflects, and resizing at an end, read pixels that no end cuts off.
+    """
+    if axis.everything or axis.first is None or axis.last is None:
+        return (0, axis.size - 1)
+    first, last = max(axis.first, 0), min(axis.last, axis.size - 1)
+    if axis.read is None:
+        return (min(first, axis.size - 1), max(last, 0))
+    return (min(first, axis.read[0]), max(last, axis.read[1]))
 
 
 def _row(fields: ReceptiveField, layer: str | None, input: str | None) -> LayerField:
@@ -265,12 +275,16 @@ def _cut(graph: Graph, start: str, layer: str | None) -> Graph:
     from convcalc.layers import lookup
 
     shape = graph.shape(source)
-    nodes = list(graph.nodes)
-    nodes[source.node] = Node(start, lookup("input").create((), {"shape": shape}), (), (shape,))
-    part = Graph(graph.name, nodes, (source.node,), (edge,))
-    needed = ancestors(part, edge)
-    inputs = tuple(i for i, node in enumerate(needed.nodes) if node.op == "input")
-    return Graph(graph.name, needed.nodes, inputs, needed.outputs)
+    # The new input comes first. Who reads another output of the layer still reads the layer.
+    nodes = [Node(start, lookup("input").create((), {"shape": shape}), (), (shape,))]
+    for number, node in enumerate(graph.nodes):
+        edges = tuple(Edge(0) if edge == source else Edge(edge.node + 1, edge.output) for edge in node.inputs)
+        name = f"{start} itself" if number == source.node else node.name
+        nodes.append(Node(name, node.layer, edges, node.outputs))
+    inputs = (0, *(number + 1 for number in graph.inputs))
+    part = ancestors(Graph(graph.name, nodes, inputs, ()), Edge(edge.node + 1, edge.output))
+    needed = tuple(i for i, node in enumerate(part.nodes) if node.op == "input")
+    return Graph(graph.name, part.nodes, needed, part.outputs)
 
 
 def _nearest_whole(row: LayerField, sizes: Sequence[int]) -> tuple[int, ...]:
@@ -325,6 +339,18 @@ def _radii(mass: Array, center: Sequence[float]) -> tuple[float, ...]:
     last = len(summed) - 1
     places = (min(int(np.searchsorted(summed, share * summed[-1] - 1e-12)), last) for share in SHARES)
     return tuple(float(far[order[place]]) for place in places)
+
+
+def _check_marks(graph: Graph, edge: Edge) -> None:
+    """Marks and numbers of paths over the largest map, and copies of them.
+
+    Raises:
+        MemoryLimitError: they take more than there is.
+    """
+    node = max(graph.nodes[: edge.node + 1], key=lambda node: prod(node.outputs[0][1:]))
+    needed, allowed = 32 * prod(node.outputs[0][1:]), memory_limit()
+    if needed > allowed:
+        raise MemoryLimitError(node.name, needed, allowed)
 
 
 def _check_memory(graph: Graph, edge: Edge) -> None:

@@ -185,6 +185,7 @@ def test_one_and_three_dimensions() -> None:
         ("upsample scale=2 mode=linear", (-1, 0), (2, 2), Fraction(1, 2)),
         ("upsample scale=3 mode=linear", (-1, 0, 0), (2, 1, 2), Fraction(1, 3)),
         ("upsample scale=2 mode=cubic", (-2, -1), (4, 4), Fraction(1, 2)),
+        ("upsample scale=2 mode=cubic a=0", (-1, 0), (2, 2), Fraction(1, 2)),
         ("upsample scale=3/2 mode=nearest", (0, 0, 1), (1, 1, 1), Fraction(2, 3)),
         ("upsample size=21 mode=linear align_corners=true", (0, 0), (1, 2), Fraction(1, 2)),
         ("pixelshuffle 2", (0, 0), (1, 1), Fraction(1, 2)),

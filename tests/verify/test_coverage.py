@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import comb, sqrt
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcalc import Unreachable, coverage, load
+from convcalc import MemoryLimitError, Unreachable, coverage, load, receptive_field
 from convcalc.verify.coverage import SHARES, distances, inscribed
+from tests.calculators.random_graphs import make_graph
 
 
 def chain(*layers: str) -> Any:
@@ -172,3 +174,43 @@ def test_json_holds_maps_where_asked() -> None:
     assert data["map"] == [[1, 0, 1, 0, 1], [0] * 5] * 2 + [[1, 0, 1, 0, 1]]
     assert data["paths"] == {"least": 1, "most": 1, "unit": 1}
     assert (data["reached"], data["box_pixels"]) == (9, 25)
+
+
+@given(st.integers(0, 1 << 40))
+@settings(max_examples=25)
+def test_formula_and_execution_agree_from_any_layer(seed: int) -> None:
+    """Coverage runs the part of a graph behind a layer; the calculator measures from that layer."""
+    rng = Random(seed)
+    graph = make_graph(rng)
+    start = rng.choice(graph.nodes[:-1] or graph.nodes).name
+    fields = receptive_field(graph, start=start)
+    if not fields.of():
+        return
+    found = coverage(graph, start=start)
+    assert 0 <= found.fraction <= 1
+    (region,) = fields.at(found.field.position)
+    for axis, extent in enumerate(region.axes):
+        other = tuple(i for i in range(found.reached.ndim) if i != axis)
+        seen = np.flatnonzero(found.reached.any(axis=other))
+        assert extent.count == len(seen)
+        assert extent.read == ((int(seen[0]), int(seen[-1])) if len(seen) else None)
+
+
+def test_measured_from_a_layer_whose_other_output_is_read() -> None:
+    graph = load(
+        "conv 2->2 k3 | maxpool k2 id=pool | conv 2 k3 p1 | unpool k2 with=pool.indices", input="2x10x10"
+    )
+    found = coverage(graph, start="pool")
+    assert found.field.input == "pool"
+    assert found.count == 9
+
+
+def test_padding_that_goes_round_lies_beside_the_field() -> None:
+    found = coverage(load("conv 1->1 k3 p1 padding_mode=circular", input="1x9"), (0,))
+    assert found.reached.tolist() == [True, True, *[False] * 6, True]
+    assert found.box == ((0, 8),)
+
+
+def test_a_map_that_needs_too_much_memory_is_refused() -> None:
+    with pytest.raises(MemoryLimitError):
+        coverage(load("conv 1->1 k3", input="1x3000000x3000000"), (0, 0))
