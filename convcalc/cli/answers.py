@@ -18,7 +18,7 @@ MAYBE_SPEC: Final = Shared(
     Annotated[
         str | None,
         typer.Argument(
-            metavar="[SPEC]",
+            metavar="SPEC",
             help="A line of the spec language, a file, - for standard input, or the name of a network.",
             autocompletion=complete_spec,
         ),

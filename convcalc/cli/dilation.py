@@ -19,7 +19,7 @@ WHAT = Shared(
     Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RATE... | SPEC]",
+            metavar="RATE... | SPEC",
             help="Rates of the layers in order, such as 1 2 5; or a network whose runs are judged.",
             autocompletion=complete_spec,
         ),

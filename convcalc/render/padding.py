@@ -147,7 +147,7 @@ def report_table(report: PaddingReport) -> Table:
             layer.input or ("?",),
             _pads(layer.padding),
             layer.output or ("?",),
-            layer.unread if layer.unread is None or any(layer.unread) else None,
+            ("?",) if layer.unread is None else layer.unread if any(layer.unread) else None,
             _wasted(layer.macs, layer.valid_macs),
             ", ".join(dict.fromkeys(finding.kind for finding in layer.findings)),
         )
@@ -157,7 +157,7 @@ def report_table(report: PaddingReport) -> Table:
     total = _wasted(report.macs, report.valid_macs)
     notes = []
     if report.macs is None:
-        notes.append("Unread rows and MACs are unavailable where the input size is not stated; use --input.")
+        notes.append("Unread rows and MACs are unavailable where a size is no number; --input states it.")
     if not report.findings:
         notes.append("Nothing found.")
     return Table(

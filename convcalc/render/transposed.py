@@ -234,7 +234,7 @@ def layers_table(layers: Sequence[TransposedLayer], name: str) -> Table:
             for said in dict.fromkeys(one.judged() for one in layer.overlaps if not one.is_even)
         ]
     if any(layer.axes is None for layer in layers):
-        notes.append("What depends on a size that is not stated is unavailable; use --input.")
+        notes.append("What depends on a size that is no number is unavailable; --input states it.")
     if not layers:
         return Table((), (), title=name, facts=[("transposed convolutions", "none")])
     return Table(columns, rows, title=name, notes=notes)
