@@ -168,7 +168,7 @@ def _words(position: tuple[int, ...], region: Sequence[tuple[tuple[int, int] | N
 def _field_check(graph: Graph, larger: Larger, target: Target, row: LayerField, regions: bool) -> Check:
     """Size, stride and padding, read off traced regions that no end of the input cuts."""
     if not all(axis.known for axis in row.axes) or not any(axis.local for axis in row.axes):
-        words = "all of it" if all(axis.everything for axis in row.axes) else "the region agrees"
+        words = "all" if all(axis.everything for axis in row.axes) else "the region agrees"
         words = words if regions else "the region differs"
         return Check("receptive_field", describe(row), words, regions, "taint")
     seen, inside = measure(graph, target, row)

@@ -110,6 +110,7 @@ class _Growth:
         self.draw = Draw(rng)
         self.spec = RandomSpec()
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.broken = False
 
     def grown(self, steps: int, first: str | None) -> RandomSpec:
         """The whole spec."""
@@ -117,7 +118,7 @@ class _Growth:
             pass
         wanted = first
         for _ in range(12 * steps):
-            if steps == 0:
+            if steps == 0 or self.broken:
                 break
             source = self._source()
             if self._keep(self.draw.step(source, self.shapes, wanted)):
@@ -159,10 +160,13 @@ class _Growth:
         grown = replace(self.spec, stages=(*self.spec.stages, *new))
         try:
             graph = grown.load()
+            if work(graph) > WORK:
+                return False
         except SpecError:
             return False
-        if work(graph) > WORK:
-            return False
+        except Exception:  # a formula that breaks: the verification of the spec will tell
+            self.spec, self.broken = grown, True
+            return True
         self.spec = grown
         nodes = [node for i, node in enumerate(graph.nodes) if i not in graph.inputs]
         for stage, node in zip(grown.stages[number:], nodes[number:], strict=True):

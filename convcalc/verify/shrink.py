@@ -34,6 +34,8 @@ def shrink(spec: RandomSpec, fails: Callable[[RandomSpec], bool], tries: int = 4
                 smaller.load()
             except SpecError:
                 continue
+            except Exception:  # for whoever asks what fails to judge
+                pass
             left -= 1
             if fails(smaller):
                 spec, again = smaller, True
