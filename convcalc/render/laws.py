@@ -114,7 +114,7 @@ def detail_table(result: LawResult) -> Table:
         notes += ["  " + " ".join(words[i : i + WIDTH]) for i in range(0, len(words), WIDTH)]
     notes += [f"{CROSS} {line}" for line in _faults(result)]
     # In a pipe nothing else breaks the line; a terminal breaks it anew.
-    title = textwrap.fill(f"law {result.number}: {result.statement}", LONGEST)
+    title = textwrap.fill(f"law {result.number}: {result.statement}", LONGEST, break_on_hyphens=False)
     return Table(columns, rows, title=title, facts=facts, notes=notes)
 
 
