@@ -195,13 +195,15 @@ def _together(helpers: _Helpers, many: int, task: Callable[[T], object], todo: d
 _own = threading.local()
 
 
-def scratch(size: int, dtype: np.dtype[Any]) -> Array:
-    """Working space of this thread: what was in it is gone at the next call."""
+def scratch(size: int, dtype: np.dtype[Any], slot: int = 0) -> Array:
+    """Working space of this thread: what was in that slot is gone at the next call."""
     if dtype.hasobject:
         return np.empty(size, dtype)
-    space: Array | None = getattr(_own, "space", None)
+    name = f"slot{slot}"
+    space: Array | None = getattr(_own, name, None)
     if space is None or space.nbytes < size * dtype.itemsize:
-        space = _own.space = np.empty(size * dtype.itemsize, np.uint8)
+        space = np.empty(size * dtype.itemsize, np.uint8)
+        setattr(_own, name, space)
     return space[: size * dtype.itemsize].view(dtype)
 
 

@@ -23,6 +23,9 @@ from convcalc.executor.windows import ExecutionError, blocks, conv_padding, out_
 COLUMN_BYTES = 2 << 20
 """Size of a column buffer; measured: smaller ones starve the matrix product, larger ones the cache."""
 
+LEAST_WIDTH = 192
+"""Output positions a tile has at least: with fewer, reading the weights would take longer than using them."""
+
 FEW = 4
 """A convolution of fewer tiles than this is cut along its output channels too."""
 
@@ -124,28 +127,41 @@ def _columns(
 ) -> None:
     kernel = weight.shape[2:]
     n, groups, rows, m = y.shape
-    channels = weight.shape[1]
-    depth = channels * prod(kernel)
+    channels, many = weight.shape[1], prod(kernel)
     view = windows(x, out, kernel, stride, dilation)
     mask = None if real is None else windows(real, out, kernel, stride, dilation)
-    matrix = weight.reshape(groups, rows, depth)
-    taps = (slice(None),) * (1 + len(kernel))
-    pieces = _cuts(groups, rows, n * -(-depth * m * x.itemsize // COLUMN_BYTES))
+    matrix = weight.reshape(groups, rows, channels * many)
+    taps = (slice(None),) * len(kernel)
+    held = COLUMN_BYTES // x.itemsize
+    pieces = _cuts(groups, rows, n * -(-channels * many * m // held))
     most = max(g.stop - g.start for g, _ in pieces)
     places, done = [], 0
-    for block in blocks(out, max(1, COLUMN_BYTES // (most * depth * x.itemsize))):
+    for block in blocks(out, max(min(LEAST_WIDTH, held // many), held // (most * channels * many))):
         width = prod(b.stop - b.start for b in block)
         places.append((block, slice(done, done + width)))
         done += width
+    # Where all input channels of so many positions do not fit, the product is summed over parts of them.
+    widest = max(p.stop - p.start for _, p in places)
+    parts = spans(channels, channels if groups > 1 else held // (many * widest))
 
     def tile(piece: tuple[int, tuple[slice, slice], tuple[Any, slice]]) -> None:
         i, (g, o), (block, p) = piece
-        source = view[at(i, slice(g.start * channels, g.stop * channels), *taps[1:], *block)]
-        columns = scratch(source.size, x.dtype).reshape(source.shape)
-        np.copyto(columns, source)
         width = p.stop - p.start
-        seen = None if mask is None else mask[at(0, *taps, *block)].reshape(-1, width)
-        _multiply(t, matrix[g, o], columns.reshape(-1, depth, width), y[i, g, o, p], seen)
+        seen = None if mask is None else mask[at(0, slice(None), *taps, *block)].reshape(-1, width)
+        target = y[i, g, o, p]
+        for c in parts:
+            of = slice(g.start * channels + c.start, (g.stop - 1) * channels + c.stop)
+            source = view[at(i, of, *taps, *block)]
+            columns = scratch(source.size, x.dtype).reshape(source.shape)
+            np.copyto(columns, source)
+            columns = columns.reshape(g.stop - g.start, -1, width)
+            factors = matrix[g, o, c.start * many : c.stop * many]
+            if c.start == 0:
+                _multiply(t, factors, columns, target, seen)
+            else:
+                sums = scratch(target.size, x.dtype, 1).reshape(target.shape)
+                _multiply(t, factors, columns, sums, seen)
+                t.accumulate(target, sums)
 
     each(tile, product(range(n), pieces, places), t.shared)
 
