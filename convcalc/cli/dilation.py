@@ -44,7 +44,7 @@ def dilation(
     rank: Annotated[int | None, typer.Option("--rank", metavar="N", help="Number of axes; 2.")] = None,
     map: Annotated[bool, typer.Option("--map", help="Show how many paths lead from each pixel.")] = False,
     plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the same as PNG, SVG or PDF.")
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw the same as PNG or SVG.")
     ] = None,
     reach: Annotated[
         int | None, typer.Option("--reach", metavar="N", help="Design: the field to reach, in pixels.")

@@ -44,7 +44,7 @@ def transposed(
     every: Annotated[bool, typer.Option("--all", help="Show every setting.")] = False,
     map: Annotated[bool, typer.Option("--map", help="Show how many products each pixel gets.")] = False,
     plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the same as PNG, SVG or PDF.")
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw the same as PNG or SVG.")
     ] = None,
 ) -> None:
     """Transposed convolutions between two sizes, their overlap and costs.

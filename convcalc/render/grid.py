@@ -1,16 +1,18 @@
-"""A grid of counts as text, and as a heat map in a PNG or SVG file."""
+"""A grid of counts as text, and as a heat map in a PNG or SVG file (Matplotlib, the ``plot`` extra)."""
 
 from __future__ import annotations
 
+import os
 from math import log
+from pathlib import Path
 from typing import Any, Final
+
+from convcalc.render import heatmap
 
 HOLE: Final = "."
 RAMP: Final = ":-=+*%#@"
 MAX_WIDTH: Final = 160
 """Widest grid that is written as text."""
-
-FORMATS: Final = ("png", "svg", "pdf")
 
 
 def plane(grid: Any) -> tuple[Any, str]:
@@ -32,15 +34,15 @@ def check(grid: Any, text: bool, path: str | None) -> None:
         path: the file of a plot, if there is one.
 
     Raises:
-        ValueError: there is no grid, it is too wide for text, or the file has no known ending.
+        ValueError: there is no grid, it is too wide for text, or the file cannot be drawn.
     """
     if grid is None and (text or path is not None):
         raise ValueError("the field is too large to draw; --rank 1 draws one axis of it")
     if text and plane(grid)[0].shape[1] > MAX_WIDTH:
         rows, columns = plane(grid)[0].shape
         raise ValueError(f"a map of {rows}x{columns} is too wide for text; --plot FILE draws it")
-    if path is not None and path.rpartition(".")[2].lower() not in FORMATS:
-        raise ValueError(f"cannot tell the format of {path!r}: expected a name ending in .png, .svg or .pdf")
+    if path is not None:
+        heatmap.check(path)
 
 
 def text_map(grid: Any) -> tuple[list[str], str]:
@@ -74,37 +76,46 @@ def _cell(count: int, largest: int) -> str:
 
 
 def plot_map(grid: Any, path: str, title: str, label: str) -> None:
-    """Write a heat map; cells of zero stay white.
+    """Write a heat map; cells of zero stay white. The file appears whole or not at all.
 
     Args:
         grid: counts, an array of one to three axes; of three the middle plane is drawn.
-        path: the file; its ending says which format: ``.png``, ``.svg`` or ``.pdf``.
+        path: the file, ``.png`` or ``.svg``; it is replaced if it exists.
         title: above the map.
         label: what the numbers are.
 
     Raises:
-        ValueError: the ending is none of these, or matplotlib is not installed.
+        Unreachable: as :func:`convcalc.render.heatmap.check`.
         OSError: the file cannot be written.
     """
-    check(grid, False, path)
-    try:
-        from matplotlib.colors import LogNorm
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ValueError("plots need matplotlib: pip install 'convcalc[plot]'") from None
+    kind = heatmap.check(path)
+    import matplotlib
     import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.figure import Figure
 
     cells, left_out = plane(grid)
     shown = np.ma.masked_equal(np.asarray(cells, dtype=float), 0)
-    largest = max(float(shown.max() or 1), 1.0)
-    figure = Figure(figsize=(6, 5) if cells.shape[0] > 1 else (8, 1.8), layout="constrained")
-    axes = figure.add_subplot()
-    image = axes.imshow(
-        shown, norm=LogNorm(1, max(largest, 1.0001)), cmap="viridis", interpolation="nearest", aspect="auto"
-        if cells.shape[0] == 1 else "equal",
-    )  # fmt: skip
-    axes.set_title(f"{title}\n{left_out}" if left_out else title, fontsize=10)
-    if cells.shape[0] == 1:
-        axes.set_yticks([])
-    figure.colorbar(image, label=label)
-    figure.savefig(path, dpi=150)
+    line = cells.shape[0] == 1
+    # The same picture gives the same bytes: no random ids, no date.
+    with matplotlib.rc_context({"svg.hashsalt": "convcalc"}):
+        figure = Figure(figsize=(8, 1.8) if line else (6, 5), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        largest = float(cells.max())
+        norm = LogNorm(1, largest) if largest > 100 else Normalize(0, max(largest, 1))
+        image = axes.imshow(
+            shown, norm=norm, cmap="viridis", interpolation="nearest", aspect="auto" if line else "equal"
+        )
+        axes.set_title(f"{title}\n{left_out}" if left_out else title, fontsize=10)
+        if line:
+            axes.set_yticks([])
+        figure.colorbar(image, label=label)
+        part = Path(f"{path}.{os.getpid()}.part")
+        try:
+            metadata: Any = {"Date": None} if kind == "svg" else {"Software": "convcalc"}
+            figure.savefig(part, format=kind, metadata=metadata)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)

@@ -46,13 +46,18 @@ def test_a_plot_is_a_picture(cli, tmp_path: Path, name: str, magic: bytes) -> No
     pytest.importorskip("matplotlib")
     path = tmp_path / name
     assert cli("dilation", "1", "2", "9", "--plot", str(path)).code == 0
-    assert path.read_bytes().startswith(magic)
+    first = path.read_bytes()
+    assert first.startswith(magic)
+    assert cli("dilation", "1", "2", "9", "--plot", str(path)).code == 0
+    assert path.read_bytes() == first
+    assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
 def test_a_plot_of_another_kind_is_refused(cli, tmp_path: Path) -> None:
     done = cli("dilation", "1", "2", "--plot", str(tmp_path / "map.gif"))
     assert (done.code, done.out) == (2, "")
-    assert ".png, .svg or .pdf" in done.err
+    assert "ends in .png or .svg" in done.err
+    assert cli("dilation", "1", "2", "--plot", str(tmp_path / "no" / "map.png")).code == 2
 
 
 def test_designs(cli) -> None:
