@@ -88,6 +88,12 @@ def is_symbolic(dim: Dim) -> bool:
     return sympy is not None and isinstance(dim, sympy.Basic)
 
 
+def is_condition(value: Any) -> bool:
+    """Whether a value is a condition on symbols, which is no dimension."""
+    symbols = sys.modules.get("convcalc.symbols")
+    return symbols is not None and isinstance(value, symbols.Condition)
+
+
 def is_array(dim: Dim) -> bool:
     """Whether the dimension is an array (without importing NumPy)."""
     return not isinstance(dim, int) and hasattr(dim, "__array__") and not is_symbolic(dim)

@@ -378,9 +378,9 @@ def given(constraints: tuple[Any, ...]) -> AbstractContextManager[None]:
     if not constraints:
         return nullcontext()
     from convcalc.symbols.bounds import assuming
-    from convcalc.symbols.solve import least_values
+    from convcalc.symbols.solve import least_values, shifts
 
-    return assuming(least_values(constraints))
+    return assuming(least_values(constraints), shifts(constraints))
 
 
 def _fill(report: Report, item: int) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, floor_div, prod, require
 from convcalc.layers.base import Layer, Ops, Option, axes, fill, spatial
-from convcalc.layers.reads import Windows, along, resampling
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 MODES = ("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline")
 _TAPS = {"linear": 2, "cubic": 4}
@@ -94,6 +96,8 @@ class Upsample(Layer):
                 floor_div(i * factor.numerator, factor.denominator)
                 if isinstance(factor, Fraction)
                 else i * factor
+                if type(factor) is int
+                else floor_div(i * factor, 1)
             )
             require(size >= 1, f"scale {factor} leaves nothing of {i}", field="scale", hint="a larger scale")
             found.append(size)
@@ -121,6 +125,9 @@ class Upsample(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """The samples around each place, along every axis."""
+
+        from convcalc.layers.reads import along, resampling
+
         count = len(inputs[0]) - 1
         scale = self.scale if self.scale is not None else (None,) * count
         rules = {

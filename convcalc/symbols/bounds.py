@@ -12,31 +12,38 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Final
 
-from convcalc.symbols.form import Atom, Form, Monomial, is_whole, made, of_atom
+from convcalc.symbols.form import Atom, Form, Monomial, atom, is_whole, made, of_atom
 from convcalc.symbols.values import replace
 
 _CACHE_SIZE: Final = 50_000
 _DEPTH: Final = 12
+_ABOVE: Final = "above_"
 
 _least: dict[str, int] = {}
-_assumed: frozenset[tuple[str, int]] = frozenset()
+_shifts: dict[str, Form] = {}
+_assumed: frozenset[tuple[str, Any]] = frozenset()
 _cache: dict[Form, Any] = {}
 
 
 @contextmanager
-def assuming(least: Mapping[str, int]) -> Iterator[None]:
-    """Count with symbols that are not below these values."""
-    global _least, _cache, _assumed
-    kept = _least, _cache, _assumed
-    _least, _cache = {**_least, **least}, {}
-    _assumed = frozenset(_least.items())
+def assuming(least: Mapping[str, int], shifts: Mapping[str, Form] | None = None) -> Iterator[None]:
+    """Count with symbols that are not below these values.
+
+    Args:
+        least: numbers by name.
+        shifts: forms by name, of symbols that are no keys themselves.
+    """
+    global _least, _shifts, _cache, _assumed
+    kept = _least, _shifts, _cache, _assumed
+    _least, _shifts, _cache = {**_least, **least}, {**_shifts, **(shifts or {})}, {}
+    _assumed = frozenset((*_least.items(), *_shifts.items()))
     try:
         yield
     finally:
-        _least, _cache, _assumed = kept
+        _least, _shifts, _cache, _assumed = kept
 
 
-def assumed() -> frozenset[tuple[str, int]]:
+def assumed() -> frozenset[tuple[str, Any]]:
     """What is assumed at the moment: least values by name."""
     return _assumed
 
@@ -63,6 +70,9 @@ def _lower(value: Any, depth: int) -> Any:
     if value in _cache:
         return _cache[value]
     found = _search(value, depth) if depth else None
+    if depth == _DEPTH and _shifts and not value.names.isdisjoint(_shifts):
+        other = _lower(_moved(value), depth - 1)
+        found = other if found is None else found if other is None else max(found, other)
     if found is not None and is_whole(value):
         found = ceil(found)
     if len(_cache) > _CACHE_SIZE:
@@ -70,6 +80,15 @@ def _lower(value: Any, depth: int) -> Any:
     if depth > 4:
         _cache[value] = found
     return found
+
+
+def _moved(value: Form) -> Any:
+    """With ``H`` not below ``K``, the form of ``K`` and of how far ``H`` is above it."""
+    return value.subs({name: form + _above(name) for name, form in _shifts.items()})
+
+
+def _above(name: str) -> Form:
+    return of_atom(atom("symbol", (_ABOVE + name,)))
 
 
 def _search(value: Form, depth: int) -> Any:
@@ -192,6 +211,8 @@ def _is_nonnegative(a: Atom, depth: int) -> bool:
 
 def least_of(a: Atom) -> Any:
     """The least value of an atom that is taken as it is."""
+    if a.kind == "symbol" and a.args[0].startswith(_ABOVE):
+        return 0
     if a.kind == "symbol":
         return _least.get(a.args[0], 1 if a.whole else 0)
     if a.kind == "call" and a.function is not None:

@@ -23,7 +23,8 @@ def leading(form: Form) -> Monomial:
 
 def is_negative(form: Form) -> bool:
     """Whether more terms are negative than positive, constants aside."""
-    return sum((c > 0) - (c < 0) for m, c in form.terms.items() if m) < 0
+    signs: int = sum((c > 0) - (c < 0) for m, c in form.terms.items() if m)
+    return signs < 0
 
 
 def content(form: Form) -> Form | int | Fraction:

@@ -54,7 +54,7 @@ def ceil(value: Any) -> Any:
 
 
 @lru_cache(maxsize=20_000)
-def _rounded(value: Form, assumed: frozenset[tuple[str, int]]) -> Any:
+def _rounded(value: Form, assumed: frozenset[tuple[str, Any]]) -> Any:
     """The normal form of one that is not yet rounded; what is assumed decides which maxima stay."""
     del assumed
     if is_whole(value):

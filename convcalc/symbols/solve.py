@@ -8,7 +8,7 @@ from typing import Any, Final
 from convcalc.symbols.bounds import assumed_least, assuming
 from convcalc.symbols.conditions import Condition, whole
 from convcalc.symbols.factors import natural
-from convcalc.symbols.form import Form, of_atom, symbol
+from convcalc.symbols.form import Form, is_whole, of_atom, symbol
 from convcalc.symbols.values import atoms_within
 
 _MOST: Final = 2**64
@@ -53,6 +53,33 @@ def least_values(conditions: Iterable[Any]) -> dict[str, int]:
         and len(c.left.terms) == 1
         and str(c.left).isidentifier()
     }
+
+
+def shifts(conditions: Iterable[Any]) -> dict[str, Form]:
+    """What simplified conditions say about a symbol in terms of others: ``H >= K`` as ``{"H": K}``."""
+    found: dict[str, Form] = {}
+    used: set[str] = set()
+    for c in conditions:
+        if not isinstance(c, Condition) or c.kind != ">=" or len(c.names) < 2:
+            continue
+        difference = c.left - c.right
+        if type(difference) is not Form or not is_whole(difference):
+            continue
+        for monomial, factor in sorted(difference.terms.items(), key=str):
+            if factor != 1 or len(monomial) != 1 or monomial[0][1] != 1 or monomial[0][0].kind != "symbol":
+                continue
+            name = monomial[0][0].args[0]
+            rest = Form({monomial: 1}) - difference
+            if (
+                type(rest) is not Form
+                or name in rest.names | used | found.keys()
+                or rest.names & found.keys()
+            ):
+                continue
+            found[name] = rest
+            used |= rest.names
+            break
+    return found
 
 
 def settled(form: Any) -> tuple[Any, tuple[Condition, ...]]:

@@ -45,6 +45,7 @@ LINES: dict[str, tuple[str, ...]] = {
         "relu6 | leakyrelu | prelu | elu | selu | gelu | silu | hardswish | hardsigmoid | sigmoid | tanh",
         "softmax | dropout 0.1 | identity",
         "upsample scale=2 mode=linear | upsample scale=K",
+        "upsample scale=K/L | conv N k1",
         "upsample scale=1.5 | upsample size=(K,L) mode=cubic",
         "upsample size=40x40 mode=spline",
         "pixelshuffle K | conv N k3",
