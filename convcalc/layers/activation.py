@@ -7,11 +7,13 @@ one addition, one division.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
 from convcalc.layers.base import Layer, Ops, Option, fill, whole
-from convcalc.layers.reads import EVERY, Windows, along
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 
 class Activation(Layer):
@@ -217,6 +219,8 @@ class Softmax(Activation):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """All channels."""
+        from convcalc.layers.reads import EVERY, along
+
         return ((along(inputs[0], {0: EVERY}),),)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from convcalc.dims import (
     UNKNOWN,
@@ -24,7 +24,9 @@ from convcalc.dims import (
     is_whole,
     require,
 )
-from convcalc.layers.reads import Windows, identity
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 
 class _Marker:
@@ -156,6 +158,8 @@ class Layer:
 
         By default index for index, along every axis of the first input.
         """
+        from convcalc.layers.reads import identity
+
         return ((identity(inputs[0]),),)
 
 

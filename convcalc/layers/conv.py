@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill, show, stated, whole
-from convcalc.layers.reads import Slide, Windows, along, groups
 from convcalc.layers.window import output_size, resolve, valid_pairs
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 _SHARED = (
@@ -139,6 +141,8 @@ class Conv(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """A window along every axis; the channels of the group."""
+        from convcalc.layers.reads import Slide, along, groups
+
         rules = {
             axis: Slide(k, s, d, before, self.padding_mode)
             for axis, (k, s, d, (before, _)) in enumerate(

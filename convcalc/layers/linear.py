@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, prod
 from convcalc.layers.base import INFER, Layer, Ops, Option, fill, show
-from convcalc.layers.reads import EVERY, Windows, along
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Linear(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """All features."""
+        from convcalc.layers.reads import EVERY, along
+
         return ((along(inputs[0], {0: EVERY}),),)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, prod, require, total
 from convcalc.layers.base import Layer, Ops, Option, show
-from convcalc.layers.reads import Part, Windows, along
-from convcalc.layers.reads import broadcast as repeated
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Concat(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Each its own part of the axis."""
+        from convcalc.layers.reads import Part, along
+
         found = []
         first: Dim = 0
         for shape in inputs:
@@ -112,6 +115,8 @@ class _Elementwise(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Every input index for index, repeated along axes of size 1."""
+        from convcalc.layers.reads import broadcast as repeated
+
         return tuple((repeated(shape, outputs[0]),) for shape in inputs)
 
 

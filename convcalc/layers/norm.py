@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, fill, show, whole
 from convcalc.layers.conv import check_groups
-from convcalc.layers.reads import EVERY, Slide, Windows, along, groups
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 _AFFINE = Option("affine", "flag", True)
 _BIAS = Option("bias", "flag", True)
@@ -84,6 +86,8 @@ class BatchNorm(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Itself; the whole map where the statistics are those of the map."""
+        from convcalc.layers.reads import EVERY, along
+
         if self.track:
             return ((along(inputs[0], {}),),)
         return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
@@ -146,6 +150,8 @@ class LayerNorm(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """All that is normalised together."""
+        from convcalc.layers.reads import EVERY, along
+
         over = 1 if self.over == "channels" else len(inputs[0])
         return ((along(inputs[0], dict.fromkeys(range(over), EVERY)),),)
 
@@ -188,6 +194,8 @@ class GroupNorm(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """The whole map of the group."""
+        from convcalc.layers.reads import EVERY, along, groups
+
         rules = dict.fromkeys(range(1, len(inputs[0])), EVERY)
         channels = inputs[0][0]
         return ((along(inputs[0], {0: groups(channels, channels, self.groups), **rules}),),)
@@ -231,6 +239,8 @@ class InstanceNorm(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """The whole map of the channel."""
+        from convcalc.layers.reads import EVERY, along
+
         return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
 
 
@@ -267,6 +277,8 @@ class LocalResponseNorm(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """The channels around."""
+        from convcalc.layers.reads import Slide, along
+
         return ((along(inputs[0], {0: Slide(self.size, 1, 1, self.size // 2)}),),)
 
 

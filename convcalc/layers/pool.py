@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import (
     UNKNOWN,
@@ -19,8 +19,10 @@ from convcalc.dims import (
     require,
 )
 from convcalc.layers.base import Layer, Ops, Option, Padding, axes, fill, show, spatial
-from convcalc.layers.reads import EVERY, Bins, Slide, Spread, Windows, along
 from convcalc.layers.window import checked_padding, effective, output_size, resolve
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 _WINDOW = (
     Option("kernel", "axes", short="k"),
@@ -85,6 +87,8 @@ class _Pool(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """A window along every axis, for values and indices."""
+        from convcalc.layers.reads import Slide, along
+
         rules = {
             axis: Slide(k, s, d, before)
             for axis, (k, s, d, (before, _)) in enumerate(
@@ -211,6 +215,8 @@ class _Global(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Everything."""
+        from convcalc.layers.reads import EVERY, along
+
         return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
 
 
@@ -309,6 +315,8 @@ class _Adaptive(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """A bin along every axis."""
+        from convcalc.layers.reads import EVERY, Bins, along
+
         rules = {
             axis: EVERY if type(o) is int and o == 1 else Bins(i, o)
             for axis, (i, o) in enumerate(zip(inputs[0][1:], self.size, strict=True), 1)
@@ -424,6 +432,8 @@ class MaxUnpool(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Every value whose window covers the output: its index may point anywhere into it."""
+        from convcalc.layers.reads import Spread, along
+
         rules = {
             axis: Spread(k, s, 1, before)
             for axis, (k, s, (before, _)) in enumerate(

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, fill, show, spatial
 from convcalc.layers.conv import divisors
-from convcalc.layers.reads import (
-    EVERY,
-    ONE,
-    Axis,
-    Part,
-    Reads,
-    Shuffled,
-    Slide,
-    Spread,
-    Windows,
-    along,
-)
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Reads, Windows
 
 _MANY = 64
 """Phases that are told apart."""
@@ -63,6 +54,8 @@ class PixelShuffle(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """One input position, by the phase of the output, from the channels of that phase."""
+        from convcalc.layers.reads import EVERY, Slide, Spread, along
+
         r, rank = self.factor, len(inputs[0]) - 1
         if type(r) is not int or r**rank > _MANY:
             return ((along(inputs[0], {0: EVERY, **{a: Spread(r, r) for a in range(1, rank + 1)}}),),)
@@ -112,6 +105,8 @@ class PixelUnshuffle(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """One position of each phase, into the channels of that phase."""
+        from convcalc.layers.reads import EVERY, Slide, Spread, along
+
         r, rank = self.factor, len(inputs[0]) - 1
         if type(r) is not int or r**rank > _MANY:
             return ((along(inputs[0], {0: EVERY, **{a: Slide(r, r) for a in range(1, rank + 1)}}),),)
@@ -165,6 +160,8 @@ class Shift(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Its own offset for every group of channels."""
+        from convcalc.layers.reads import Part, Slide, along
+
         shape = inputs[0]
         if not all(type(n) is int for n in (shape[0], *self.kernel, *self.dilation)):
             return (
@@ -222,6 +219,8 @@ class ChannelShuffle(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """One channel of another group."""
+        from convcalc.layers.reads import Shuffled, along
+
         return ((along(inputs[0], {0: Shuffled(self.groups, inputs[0][0])}),),)
 
 
@@ -258,6 +257,8 @@ class Permute(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Every axis along that which it became."""
+        from convcalc.layers.reads import ONE, Axis
+
         return ((tuple(Axis(self.order.index(a), ONE) for a in range(len(self.order))),),)
 
 

@@ -125,7 +125,6 @@ class Upsample(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """The samples around each place, along every axis."""
-
         from convcalc.layers.reads import along, resampling
 
         count = len(inputs[0]) - 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, prod, require, total
 from convcalc.layers.base import Layer, Option, Padding, axes, fill, pads, show, spatial, whole
 from convcalc.layers.conv import check_mode
-from convcalc.layers.reads import Slide, Windows, along, reshaped
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Flatten(_Plain):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Everything, unless the map is of one pixel."""
+        from convcalc.layers.reads import reshaped
+
         return ((reshaped(inputs[0], outputs[0]),),)
 
 
@@ -138,6 +142,8 @@ class Reshape(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Axes that stay, are joined or cut; see :func:`convcalc.layers.reads.reshaped`."""
+        from convcalc.layers.reads import reshaped
+
         return ((reshaped(inputs[0], self.shape),),)
 
 
@@ -177,6 +183,8 @@ class Pad(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Itself, moved by the padding before."""
+        from convcalc.layers.reads import Slide, along
+
         rules = {axis: Slide(1, 1, 1, before, self.mode) for axis, (before, _) in enumerate(self.padding, 1)}
         return ((along(inputs[0], rules),),)
 
@@ -232,6 +240,8 @@ class Crop(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Itself, moved by what is cut before."""
+        from convcalc.layers.reads import Slide, along
+
         rules = {axis: Slide(1, 1, 1, -before) for axis, (before, _) in enumerate(self.amounts, 1)}
         return ((along(inputs[0], rules),),)
 
@@ -295,6 +305,8 @@ class Slice(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Itself, moved by the start."""
+        from convcalc.layers.reads import Slide, along
+
         return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -self.start)}),),)
 
 
@@ -338,6 +350,8 @@ class Split(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Itself, moved by the parts before."""
+        from convcalc.layers.reads import Slide, along
+
         return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -total(self.sizes[:output]))}),),)
 
 

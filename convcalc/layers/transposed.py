@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, floor_div, maximum, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill
 from convcalc.layers.conv import check_groups
-from convcalc.layers.reads import Spread, Windows, along, groups
 from convcalc.layers.window import effective, valid_pairs
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class ConvTranspose(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """What lands on an output, along every axis; the channels of the group."""
+        from convcalc.layers.reads import Spread, along, groups
+
         rules = {
             axis: Spread(k, s, d, before)
             for axis, (k, s, d, (before, _, _)) in enumerate(
