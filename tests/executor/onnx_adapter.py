@@ -156,8 +156,8 @@ def resize(a: Attributes, arrays: Arrays) -> Arrays:
         raise Outside("interpolation has no antialiasing filter")
     if how == "tf_crop_and_resize":
         raise Outside("interpolation takes the whole input, not a region")
-    if mode == "cubic" and (a.get("cubic_coeff_a", -0.75) != -0.75 or a.get("exclude_outside")):
-        raise Outside("cubic interpolation has the coefficient -0.75 and repeats the border")
+    if a.get("exclude_outside"):
+        raise Outside("interpolation repeats the border, it leaves nothing out")
     axes = list(a.get("axes", range(x.ndim)))
     factors = [Fraction(1)] * x.ndim
     target: tuple[int, ...] | None = None
@@ -188,7 +188,19 @@ def resize(a: Attributes, arrays: Arrays) -> Arrays:
         raise Outside("corners are aligned at the size that comes out, not at the fraction that scale gives")
     if how not in ("half_pixel", "align_corners", "pytorch_half_pixel"):
         raise Outside(f"there is no {how} sampling of {mode} interpolation")
-    return [one(layer("upsample", x.ndim - 2, mode=mode, align_corners=how == "align_corners", **fields), x)]
+    return [
+        one(
+            layer(
+                "upsample",
+                x.ndim - 2,
+                mode=mode,
+                align_corners=how == "align_corners",
+                a=a.get("cubic_coeff_a", -0.75),
+                **fields,
+            ),
+            x,
+        )
+    ]
 
 
 def _nearest(

@@ -29,7 +29,7 @@ OUTSIDE = {
     "averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_True": "no dilation",
     "averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True": "no dilation",
     "lppool_2d_dilations": "no dilation",
-    "cubic_A_n0p5_exclude_outside": "coefficient -0.75",
+    "cubic_A_n0p5_exclude_outside": "repeats the border",
     "resize_upsample_scales_cubic_asymmetric": "no asymmetric sampling",
     "tf_crop_and_resize": "not a region",
     "linear_pytorch_half_pixel": "size of 1",

@@ -1,0 +1,161 @@
+"""Every kernel there is: counted by scalars as by arrays, traced as poison runs, named in the language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import convcalc
+from convcalc.executor import count, execute, poison, taint
+from convcalc.executor.kernels import FAST
+from convcalc.executor.pull import PULLS
+from convcalc.graph import Edge, Graph
+from convcalc.layers import names
+from tests.executor.stand_ins import Net, chain, layer
+
+C4 = {"in_channels": 4, "out_channels": 4, "kernel": 3}
+SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
+    "conv": [
+        (layer("conv", **C4, padding=1, stride=2, groups=2), (4, 5, 5)),
+        (layer("conv", **C4, padding="same", padding_mode="circular"), (4, 5, 5)),
+        (layer("conv", 1, **C4, padding="causal", dilation=2), (4, 7)),
+        (layer("conv", 3, **C4, padding=1), (4, 3, 3, 3)),
+    ],
+    "dwconv": [(layer("dwconv", **C4, padding=1, groups=4), (4, 5, 6))],
+    "convT": [
+        (layer("convT", **C4, stride=2, padding=1, output_padding=1), (4, 3, 3)),
+        (layer("convT", 1, **C4, stride=2, groups=2), (4, 4)),
+    ],
+    "linear": [
+        (layer("linear", in_features=6, out_features=3), (6,)),
+        (layer("linear", in_features=3, out_features=2, axis="channels"), (3, 4, 2)),
+    ],
+    "maxpool": [(layer("maxpool", kernel=3, stride=2, padding=1, dilation=1, ceil=True), (2, 6, 5))],
+    "avgpool": [(layer("avgpool", kernel=3, stride=2, padding=1, count_include_pad=False), (2, 5, 5))],
+    "lppool": [(layer("lppool", kernel=2, norm=3), (2, 4, 4))],
+    "globalavgpool": [(layer("globalavgpool"), (3, 4, 5))],
+    "globalmaxpool": [(layer("globalmaxpool"), (3, 4, 5))],
+    "adaptiveavgpool": [(layer("adaptiveavgpool", size=(3, 2)), (2, 5, 4))],
+    "adaptivemaxpool": [(layer("adaptivemaxpool", size=(3, 2)), (2, 5, 4))],
+    "upsample": [
+        (layer("upsample", scale=2, mode=mode), (2, 3, 4))
+        for mode in ("nearest", "nearest_exact", "linear", "cubic", "spline")
+    ],
+    "pixelshuffle": [(layer("pixelshuffle", factor=2), (8, 2, 3))],
+    "pixelunshuffle": [(layer("pixelunshuffle", factor=2), (2, 4, 6))],
+    "shift": [(layer("shift", kernel=3), (18, 4, 4))],
+    "shuffle": [(layer("shuffle", groups=3), (6, 2, 2))],
+    "bn": [(layer("bn", channels=3), (3, 2, 2)), (layer("bn", channels=3, track=False), (3, 2, 2))],
+    "ln": [
+        (layer("ln", shape=(2, 3, 3)), (2, 3, 3)),
+        (layer("ln", shape=(3,), over="channels"), (3, 2, 2)),
+    ],
+    "gn": [(layer("gn", groups=2, channels=4), (4, 2, 2))],
+    "instancenorm": [(layer("instancenorm", channels=3, affine=True), (3, 2, 2))],
+    "lrn": [(layer("lrn", size=3), (5, 2, 2))],
+    "leakyrelu": [(layer("leakyrelu", slope=0.2), (2, 3))],
+    "prelu": [(layer("prelu", channels=2), (2, 3)), (layer("prelu", channels=1), (2, 3))],
+    "elu": [(layer("elu", alpha=0.5), (2, 3))],
+    "gelu": [(layer("gelu"), (2, 3)), (layer("gelu", approximate="tanh"), (2, 3))],
+    "reshape": [(layer("reshape", shape=(6, 2)), (2, 3, 2))],
+    "permute": [(layer("permute", order=(0, 2, 1)), (2, 3, 4))],
+    "pad": [(layer("pad", padding=1, mode=mode), (2, 3, 3)) for mode in ("zeros", "constant", "reflect")],
+    "crop": [(layer("crop", amounts=((1, 0), (0, 2))), (2, 3, 4))],
+    "slice": [(layer("slice", axis=1, start=1, stop=3), (2, 4, 3))],
+    "split": [(layer("split", axis=0, sizes=(1, 2)), (3, 3))],
+    "scale": [(layer("scale", channels=2, bias=True), (2, 3))],
+    **{
+        op: [(layer(op), (2, 3, 3))]
+        for op in [
+            "relu",
+            "relu6",
+            "selu",
+            "silu",
+            "sigmoid",
+            "tanh",
+            "hardsigmoid",
+            "hardswish",
+            "softmax",
+            "dropout",
+            "identity",
+            "flatten",
+        ]
+    },
+}
+JOINS = ("concat", "add", "mul", "unpool")
+
+
+def joined(op: str) -> Graph:
+    """A graph with a layer of several inputs."""
+    if op == "unpool":
+        net = Net((2, 4, 4))
+        pool = net.add(layer("maxpool", kernel=2), 0)
+        net.add(layer("unpool", kernel=2), pool, Edge(pool, 1))
+        return net.graph()
+    net = Net((2, 5))
+    left = net.add(layer("conv", 1, in_channels=2, out_channels=2, kernel=3, padding=1), 0)
+    net.add(layer(op), left, 0, left)
+    return net.graph()
+
+
+GRAPHS = [
+    *(
+        pytest.param(op, chain(shape, one), id=f"{op}{i}")
+        for op, many in SAMPLES.items()
+        for i, (one, shape) in enumerate(many)
+    ),
+    *(pytest.param(op, joined(op), id=op) for op in JOINS),
+]
+
+
+def test_all_layers_of_the_language_have_a_kernel_and_a_way_back() -> None:
+    assert {*SAMPLES, *JOINS} == set(FAST) == set(PULLS) == {*names()} - {"input"}
+
+
+@pytest.mark.parametrize(("op", "graph"), GRAPHS)
+def test_scalars_count_what_arrays_count(op: str, graph: Graph) -> None:
+    by_array, by_scalar = count(graph), count(graph, scalar=True)
+    assert by_array == by_scalar
+    assert by_array.unread == ()
+    assert op in {node.op for node in by_array.nodes}
+
+
+@pytest.mark.parametrize(("op", "graph"), GRAPHS)
+def test_marks_go_where_poison_goes(op: str, graph: Graph) -> None:
+    marked, poisoned = taint(graph, reads=True), poison(graph)
+    assert poisoned.any()
+    if op == "unpool":  # one run writes each value to one place of its window
+        assert not (poisoned & ~marked).any()
+    else:
+        np.testing.assert_array_equal(marked, poisoned)
+
+
+@pytest.mark.parametrize(("op", "graph"), GRAPHS)
+def test_both_forms_of_a_run_agree(op: str, graph: Graph) -> None:
+    x = np.random.default_rng(3).standard_normal((2, *graph.nodes[0].outputs[0]))
+    fast, naive = execute(graph, x, keep=()), execute(graph, x, keep=(), form="naive")
+    for name, value in fast.items():
+        np.testing.assert_allclose(value, naive[name], rtol=1e-12, atol=1e-13)
+
+
+# Parameters and buffers of torchvision's models; MACs of its published figures (GFLOPS there).
+PUBLISHED = {
+    "mobilenet_v2": (3_504_872, 34_112, 0.30),
+    "resnet50": (25_557_032, 53_120, 4.09),
+    "squeezenet1_0": (1_248_424, 0, 0.82),
+    "vgg16": (138_357_544, 0, 15.47),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_whole_network_is_counted_in_one_pass_at_full_size(name: str) -> None:
+    params, buffers, giga = PUBLISHED[name]
+    counted = count(convcalc.load(name, input="3x224x224"))
+    totals = counted.totals
+    assert (totals["params"], totals["buffers"]) == (params, buffers)
+    assert round(totals["macs"] / 1e9, 2) == giga
+    assert 0.9 * totals["macs"] < totals["valid_macs"] < totals["macs"]
+    assert counted.unread == ()
