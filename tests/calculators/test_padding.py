@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import convcalc
 from convcalc import Unreachable, solve_padding
+from convcalc.executor import execute
 
 KERNEL, RATE, STRIDE, SIZE = (st.integers(1, n) for n in (7, 5, 5, 40))
 
@@ -123,6 +124,21 @@ def test_the_numbers_put_into_a_formula_give_its_value(
             size = 5040 + (int(step.name.rpartition("= ")[2]) if "%" in step.name else 0)
         value = step.value if isinstance(step.value, int) else eval(str(step.value), {**names, "i": size})
         assert eval(step.substitution, {**names, "i": size}) == value, step
+
+
+@settings(max_examples=40)
+@given(
+    sides=st.lists(st.tuples(KERNEL, RATE, STRIDE, st.integers(1, 16)), min_size=1, max_size=3),
+    mode=st.sampled_from(["same", "same_lower", "full", "causal"]),
+)
+def test_execution_gives_the_size(sides, mode: str) -> None:
+    k, d, s, i = (tuple(column) for column in zip(*sides, strict=True))
+    found = solve_padding(k, dilation=d, stride=s, input=i, mode=mode)
+    words = ["x".join(map(str, values)) for values in (k, s, d)]
+    pads = "x".join(f"{before}:{after}" for before, after in found.padding)
+    line = f"conv 1 k{words[0]} s{words[1]} d{words[2]} p{pads} bias=false"
+    ran = execute(convcalc.load(line, input=(1, *i)), np.zeros((1, 1, *i)))
+    assert ran.shape[2:] == found.output
 
 
 def test_axes_differ() -> None:

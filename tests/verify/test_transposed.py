@@ -212,3 +212,19 @@ def test_overlap_by_pytorch() -> None:
     phases = found.phase_map()
     wanted = [[phases[y % 2, x % 3] for x in range(3, 15)] for y in range(4, 14)]
     assert inner.tolist() == wanted
+
+
+@pytest.mark.parametrize(("k", "s"), [(4, 2), (2, 2), (6, 3), (6, 2), (3, 3)])
+def test_a_pixel_shuffle_computes_the_same_functions(k: int, s: int) -> None:
+    # Shi et al. 2016: the phases of the kernel are the filters before the shuffle.
+    from convcalc.executor import execute
+
+    rng = np.random.default_rng(k)
+    x, weight = rng.integers(-9, 9, (1, 1, 7)).astype(float), rng.integers(-9, 9, k).astype(float)
+    full = convcalc.load(f"convT 1 k{k} s{s} bias=false", input="1x7")
+    wanted = execute(full, x, {f"{full.nodes[1].name}.weight": weight.reshape(1, 1, k)})
+    taps = k // s
+    shuffled = convcalc.load(f"conv {s} k{taps} p{taps - 1} bias=false | pixelshuffle {s}", input="1x7")
+    filters = np.stack([weight[phase::s][::-1] for phase in range(s)])[:, None]
+    found = execute(shuffled, x, {f"{shuffled.nodes[1].name}.weight": np.ascontiguousarray(filters)})
+    assert np.array_equal(found, wanted)
