@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from convcalc.api import Report as Report
     from convcalc.api import analyze as analyze
+    from convcalc.api import receptive_field as receptive_field
     from convcalc.calculators.asked import Unreachable as Unreachable
     from convcalc.calculators.check import Check as Check
     from convcalc.calculators.check import check as check
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from convcalc.calculators.padding_check import PaddingReport as PaddingReport
     from convcalc.calculators.padding_check import check_padding as check_padding
     from convcalc.calculators.receptive_field import ReceptiveField as ReceptiveField
-    from convcalc.calculators.receptive_field import receptive_field as receptive_field
     from convcalc.calculators.resolutions import Resolution as Resolution
     from convcalc.calculators.resolutions import resolutions as resolutions
     from convcalc.calculators.transposed_check import check_transposed as check_transposed
@@ -118,7 +118,7 @@ _HOME = {
     "judge_network_dilations": "convcalc.verify.dilation",
     "load": "convcalc.spec",
     "load_weights": "convcalc.executor",
-    "receptive_field": "convcalc.calculators.receptive_field",
+    "receptive_field": "convcalc.api",
     "resolutions": "convcalc.calculators.resolutions",
     "run": "convcalc.executor.trace",
     "run_laws": "convcalc.verify.laws",

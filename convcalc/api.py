@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from convcalc.calculators import report as _calculators
@@ -10,6 +11,8 @@ from convcalc.calculators import report as _calculators
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from convcalc.calculators.receptive_field import ReceptiveField
+    from convcalc.calculators.receptive_field_rows import LayerField
     from convcalc.calculators.report import LayerReport
     from convcalc.graph import Graph
     from convcalc.render.table import Table
@@ -76,3 +79,46 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32") -> Report:
     report: Any = _calculators.analyze(graph, batch=batch, dtype=dtype, cls=Report)
     assert isinstance(report, Report)
     return report
+
+
+def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField:
+    """What every layer of a graph sees: size, effective stride, effective padding, centre.
+
+    In the convention of Araujo, Norris & Sim 2019: along an axis, output ``i`` sees
+    ``[i*S - P, i*S - P + R - 1]``, in input pixels, padding included, as if the input had no end.
+    ``S`` is a fraction where transposed convolutions or resizing make it one; where the size
+    depends on the phase of ``i``, the smallest, the largest and the period are given.
+
+    The result shows as a table in a terminal (``rich.print(fields)``) and in a notebook.
+
+    Args:
+        graph: what :func:`convcalc.load` gave. Sizes may be unknown or symbols; what depends on
+            them is unknown then, or a closed form.
+        start: layer whose output counts as the input; the inputs of the graph when not given.
+
+    Raises:
+        Unreachable: there is no layer ``start``.
+    """
+    from convcalc.calculators.receptive_field import receptive_field
+
+    return receptive_field(graph, start=start, cls=_shown_fields())
+
+
+@cache
+def _shown_fields() -> type[ReceptiveField]:
+    """The class with its table, made when it is first needed: the counting commands do not load it."""
+    from convcalc.calculators import receptive_field as fields
+
+    class ReceptiveField(fields.ReceptiveField):
+        __doc__ = fields.ReceptiveField.__doc__
+
+        def table(self, rows: Sequence[LayerField] | None = None) -> Table:
+            from convcalc.render.receptive_field import fields_table
+
+            return fields_table(self, rows)
+
+        __str__ = Report.__str__
+        __rich__ = Report.__rich__
+        _repr_html_ = Report._repr_html_
+
+    return ReceptiveField

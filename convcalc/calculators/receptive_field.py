@@ -201,7 +201,9 @@ def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
         table[axis] = value
 
 
-def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField:
+def receptive_field(
+    graph: Graph, *, start: str | None = None, cls: type[ReceptiveField] = ReceptiveField
+) -> ReceptiveField:
     """What every layer of a graph sees: size, effective stride, effective padding, centre.
 
     In the convention of Araujo, Norris & Sim 2019 (Computing receptive fields of convolutional
@@ -214,9 +216,10 @@ def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField
         graph: what :func:`convcalc.load` gave. Sizes may be unknown or symbols; what depends on
             them is unknown then, or a closed form.
         start: layer whose output counts as the input; the inputs of the graph when not given.
+        cls: the class of the result.
 
     Raises:
         Unreachable: there is no layer ``start``.
     """
     with paused():
-        return ReceptiveField(graph, start)
+        return cls(graph, start)

@@ -84,7 +84,8 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
         if varies:
             line.append(row.period)
         lines.append((*line, row.adds_context))
-    if not any(line[-1] is False for line in lines):
+    tired = any(line[-1] is False for line in lines)
+    if not tired:
         columns.pop()
         lines = [line[:-1] for line in lines]
     whole = rows is None or len(rows) == len(fields.layers)
@@ -93,6 +94,10 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     notes = misaligned_notes(fields, None if whole or not chosen else chosen[0].name)
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
+    if tired:
+        notes.append(
+            "No new context: what arrives sees more than the whole input already (Richter et al. 2021)."
+        )
     if any(row.smallest != row.size for row in chosen):
         notes.append("A field a..b depends on the phase of the output: the smallest and the largest.")
     if any(axis.known and axis.local and axis.padding is UNKNOWN for row in chosen for axis in row.axes):

@@ -461,4 +461,18 @@ def test_json_has_whole_numbers_and_fractions() -> None:
     assert row["size_min"] == [4, 4]
     assert row["period"] == [2, 2]
     assert [phase["size"] for phase in row["phases"][0]] == [7, 4]
-    assert convcalc.ReceptiveField is type(receptive_field(load("conv 3->4 k3")))
+
+
+def test_it_shows_itself() -> None:
+    fields = receptive_field(load("conv 3->4 k3 | conv 4 k5"))
+    assert isinstance(fields, convcalc.ReceptiveField)
+    assert str(fields).splitlines()[3].split() == ["conv2", "conv", "4x?x?", "7", "1", "0", "3"]
+    assert "<td" in fields._repr_html_() and "conv2" in fields._repr_html_()
+
+
+def test_counting_does_not_load_it(process: Any) -> None:
+    code = (
+        "import sys, convcalc; convcalc.analyze(convcalc.load('resnet18'))\n"
+        "print([m for m in sys.modules if 'reads' in m or 'receptive' in m])"
+    )
+    assert process(code=code).out.strip() == "[]"
