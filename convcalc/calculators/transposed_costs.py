@@ -61,7 +61,8 @@ class Alternative(NamedTuple):
         name: of the way.
         spec: in the spec language; empty where it is not available.
         params, macs, flops: its counts for one sample, without bias.
-        overlap: ``even`` or ``uneven``: whether every output pixel gets as many products.
+        overlap: ``even`` or ``uneven``: whether every output pixel gets as many products with inputs;
+            ``by index`` where that depends on the values.
         note: what to know, or why it is not available.
     """
 
@@ -205,5 +206,5 @@ def _unpooled(axes: tuple[TransposedAxis, ...], into: int, conv: str, sizes: str
         )
     )
     return _counted(
-        name, f"{unpool} | {conv}", load(document), "even", "takes the indices of a max-pool further up"
+        name, f"{unpool} | {conv}", load(document), "by index", "takes the indices of a max-pool further up"
     )
