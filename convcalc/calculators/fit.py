@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.budget import Limit, LimitError
 from convcalc.calculators.check import merged
+from convcalc.calculators.fit_proof import proven
 from convcalc.calculators.fit_range import MOST, Range, Rules, number, read_range, show
 from convcalc.calculators.fit_search import GRID, Cell, Search, Trial
 from convcalc.calculators.report import plain
@@ -40,6 +41,8 @@ class Fit:
         frontier: where several variables were varied: the best for every value of the others, that
             came out, from the smallest; ``best`` is then the one with the most MACs.
         how: how the answer was found, and how far it is proven.
+        proven: whether no larger value of the ranges can fit: every one was tried, or the cost is
+            certain not to fall as the variable grows.
         counted: networks that were built and counted.
     """
 
@@ -51,6 +54,7 @@ class Fit:
     above: Cell | None
     frontier: tuple[Cell, ...]
     how: str
+    proven: bool
     counted: int
 
     def __bool__(self) -> bool:
@@ -67,6 +71,7 @@ class Fit:
             "above": _cell(self.above),
             "frontier": [_cell(cell) for cell in self.frontier],
             "how": self.how,
+            "proven": self.proven,
             "counted": self.counted,
         }
 
@@ -149,38 +154,55 @@ def fit(
     choices = list(product(*(ranges[name].values() for name in others)))
     if len(choices) * len(ranges[first].values() if ranges[first].step else [0]) > MOST:
         raise LimitError("there are too many combinations", f"at most {MOST:,}: a larger step")
-    found: list[tuple[Search, tuple[Cell | None, Cell | None, Cell | None]]] = []
-    for choice in choices:
-        fixed = dict(zip(others, choice, strict=True))
-        search = Search(lambda value, fixed=fixed: maker({first: value, **fixed}), limits, batch, dtype)
-        found.append(
-            (search, search.stepped(ranges[first]) if ranges[first].step else search.free(ranges[first]))
-        )
-    total = sum(len(search.trials) for search, _ in found)
-    fitting = [cells for _, cells in found if cells[1] is not None]
-    chosen = max(fitting, key=_size) if fitting else min((cells for _, cells in found), key=_size_above)
-    frontier = tuple(cells[1] for cells in fitting if cells[1] is not None) if others else ()
-    return Fit(
-        base.name, limits, names, chosen[1], chosen[0], chosen[2], frontier, _how(first, ranges), total
-    )
+    searches = [
+        Search(maker.along(first, dict(zip(others, choice, strict=True))), limits, batch, dtype)
+        for choice in choices
+    ]
+    found = [_searched(search, ranges[first]) for search in searches]
+    fitting = [cells for cells in found if cells.best is not None]
+    below, best, above = max(fitting, key=_size) if fitting else min(found, key=_size_above)
+    frontier = tuple(cells.best for cells in fitting if cells.best is not None) if others else ()
+    sure = ranges[first].step is not None or (best is not None and above is None and not others)
+    by_form = False
+    if not sure and rules is None and not others and first in base.variables and above is not None:
+        by_form = proven(source, first, above.trial.exceeds, input=input, set=set or {})
+    total = sum(len(search.trials) for search in searches)
+    how = _how(first, ranges[first], by_form)
+    return Fit(base.name, limits, names, best, below, above, frontier, how, sure or by_form, total)
 
 
-def _size(cells: tuple[Cell | None, Cell | None, Cell | None]) -> Any:
-    assert cells[1] is not None
-    macs = cells[1].trial.counts["macs"]
+class _Cells(NamedTuple):
+    below: Cell | None
+    best: Cell | None
+    above: Cell | None
+
+
+def _searched(search: Search, range_: Range) -> _Cells:
+    return _Cells(*(search.free(range_) if range_.step is None else search.stepped(range_)))
+
+
+def _size(cells: _Cells) -> Any:
+    return _macs(cells.best)
+
+
+def _size_above(cells: _Cells) -> Any:
+    return _macs(cells.above)
+
+
+def _macs(cell: Cell | None) -> int:
+    macs = cell.trial.counts.get("macs", 0) if cell is not None else 0
     return macs if type(macs) is int else 0
 
 
-def _size_above(cells: tuple[Cell | None, Cell | None, Cell | None]) -> Any:
-    macs = cells[2].trial.counts.get("macs", 0) if cells[2] is not None else 0
-    return macs if type(macs) is int else 0
-
-
-def _how(name: str, ranges: Mapping[str, Range]) -> str:
-    range_ = ranges[name]
+def _how(name: str, range_: Range, by_form: bool) -> str:
     low, high = show(range_.low), show(range_.high)
     if range_.step is not None:
         return f"every {name} from {low} to {high} by {show(range_.step)} was tried, from the largest down"
+    if by_form:
+        return (
+            f"bisection over {name} from {low} to {high}; exact, for its closed form says that the cost "
+            f"never falls as {name} grows"
+        )
     return (
         f"bisection over {name} from {low} to {high}; exact where every size grows with {name} "
         f"({GRID} values over the range and {GRID} above the answer were tried too)"
@@ -255,6 +277,12 @@ class _Maker:
             shape = self._shapes(pixels)
         graph = build(self.source, input=shape, set={**self.set, **variables})
         return graph, settings if self.rules is None else {**numbers, **settings}
+
+    def along(
+        self, name: str, fixed: Mapping[str, Fraction]
+    ) -> Callable[[Fraction], tuple[Graph, Mapping[str, Any]]]:
+        """The network by the value of one variable, the others fixed."""
+        return lambda value: self({name: value, **fixed})
 
     def _shapes(self, pixels: int) -> dict[str, tuple[Any, ...]]:
         return {

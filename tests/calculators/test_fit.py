@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -117,6 +118,7 @@ def test_a_published_width_is_where_its_network_begins() -> None:
     )
 
 
+HEAD = "vars: {alpha: 1.0}\ninput: 3x4x4\nlayers: "
 HUMP = """
 vars: {a: 1.0}
 input: 3x8x8
@@ -130,6 +132,50 @@ def test_a_count_that_falls_again_is_found() -> None:
     found = convcalc.fit(HUMP, {"a": "0.1..1.0"}, max_params=90).best
     assert (found.low, found.high) == (Fraction(7, 10), Fraction(8, 10))
     assert (found.low_in, found.high_in) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sure"),
+    [
+        ("mobilenet_v1", True),
+        (ROUNDED, True),
+        (HUMP.replace("a: 1.0", "alpha: 1.0").replace("a <", "alpha <").replace("a >", "alpha >")
+         .replace("*a", "*alpha"), False),
+        (HEAD + "[conv 40-floor(20*alpha) k1, conv floor(30*alpha) k1]\n", False),
+        (HEAD + "[conv floor(9/alpha) k1, conv floor(99*alpha) k1]\n", False),
+        (HEAD + "[conv 7+floor(30*alpha*alpha) k1]\n", True),
+    ],
+)  # fmt: skip
+def test_an_answer_is_proven_only_where_the_cost_never_falls(spec: str, sure: bool) -> None:
+    limit = {"mobilenet_v1": 10**6, ROUNDED: 9000}.get(spec, 90)
+    found = convcalc.fit(spec, {"alpha": "0.25..1.4"}, max_params=limit)
+    assert found.above is not None
+    assert found.proven is sure
+    assert ("closed form" in found.how) is sure
+
+
+@given(st.fractions(0, 60), st.fractions(0, 60), st.sampled_from([1, 4, 8, 16]))
+def test_rounding_of_channels_never_falls(a: Fraction, b: Fraction, divisor: int) -> None:
+    """What the proof takes for granted of ``make_divisible``."""
+    from convcalc.dims import make_divisible
+
+    assert make_divisible(min(a, b), divisor) <= make_divisible(max(a, b), divisor)
+
+
+@given(st.integers(-9, 9), st.integers(0, 9), st.integers(1, 9), st.fractions(1, 20), st.fractions(1, 20))
+def test_what_is_said_to_grow_grows(c: int, m: int, d: int, x: Fraction, y: Fraction) -> None:
+    from convcalc.calculators.fit_proof import grows
+    from convcalc.dims import make_divisible, maximum, symbol
+
+    def cost(a: Any) -> Any:
+        wide = make_divisible(d * a, 4)
+        return c + m * wide * ((d * a + m) // 3) + (maximum(d * a, 5) // 1) * wide
+
+    form = cost(symbol("a", whole=False))
+    assert grows(form, "a")
+    assert not grows(-form, "a")
+    assert not grows(form, "b")
+    assert cost(min(x, y)) <= cost(max(x, y))
 
 
 def test_falling_counts() -> None:
