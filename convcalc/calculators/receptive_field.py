@@ -16,7 +16,7 @@ from convcalc.calculators.receptive_field_rows import (
 )
 from convcalc.calculators.receptive_field_walk import Misaligned, Walk, context, find_edge
 from convcalc.collector import paused
-from convcalc.dims import UNKNOWN
+from convcalc.dims import maximum
 from convcalc.graph import Edge, Graph
 from convcalc.layers.reads import ALL
 
@@ -194,11 +194,7 @@ def _extent(field: AxisField, place: Sequence[int], n: int, bits: int) -> Extent
 
 
 def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
-    have = table.get(axis)
-    if type(value) is not int:
-        table[axis] = UNKNOWN if have is None else have
-    elif type(have) is not int or value > have:
-        table[axis] = value
+    table[axis] = maximum(table[axis], value) if axis in table else value
 
 
 def receptive_field(

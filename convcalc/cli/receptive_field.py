@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convcalc.cli.options import FORM, GRAPH, SPEC, Common, command
+from convcalc.cli.options import FORM, GRAPH, NOTATION, SPEC, Common, command
 from convcalc.cli.output import UsageProblem, emit, write
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def indices(text: str, option: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-@command(SPEC, *GRAPH, *FORM)
+@command(SPEC, *GRAPH, NOTATION, *FORM)
 def rf(
     common: Common,
     layer: Annotated[
@@ -132,6 +132,7 @@ def _coverage(common: Common, found: Coverage, map: bool, plot: str | None, note
 
 
 def _layers(common: Common, fields: ReceptiveField, layer: str | None, of: str | None) -> None:
+    from convcalc.render.numbers import written_in
     from convcalc.render.receptive_field import fields_table
 
     rows = fields.layers if layer is None else fields.of(layer)
@@ -140,4 +141,5 @@ def _layers(common: Common, fields: ReceptiveField, layer: str | None, of: str |
     if common.json:
         data = fields.to_dict()
         data["layers"] = [row.to_dict() for row in rows]
-    emit(fields_table(fields, rows), common.form, data)
+    with written_in(common.notation):
+        emit(fields_table(fields, rows), common.form, data)

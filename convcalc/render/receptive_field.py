@@ -19,6 +19,8 @@ def number(value: Any) -> str:
     """A number of a field: ``11``, ``1/2``, ``-0.5`` for a centre is written ``-1/2``, ``all``, ``?``."""
     if value is UNKNOWN:
         return "?"
+    if is_symbolic(value):
+        return numbers.other(value)
     return "-" if value is None else str(value)
 
 

@@ -184,3 +184,13 @@ def test_the_table_needs_no_numpy(process) -> None:
         "print([m for m in ('numpy', 'sympy', 'matplotlib') if m in sys.modules])"
     )
     assert process(code=code).out.splitlines()[-1] == "[]"
+
+
+def test_closed_forms_in_every_notation(cli) -> None:
+    spec = ("rf", "conv M->N kK s=S | conv N k=L", "--input", "MxHxW")
+    plain = cli(*spec).out
+    assert "(K - 1)/2" in plain
+    assert "productive input sizes  K to S*(L - 1) + K" in plain
+    assert "·" in cli(*spec, "--notation", "unicode").out
+    assert "$K$" in cli(*spec, "--notation", "latex", "--markdown").out
+    assert cli(*spec, "--notation", "runes").code == 2
