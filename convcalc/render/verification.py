@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.render import numbers
@@ -61,9 +62,11 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False) -> T
             rows += _rows(layer, fields)
     facts = [
         (check.quantity.replace("_", " "), _both(check))
-        for check in found.totals
+        for check in found.sums
         if check.formula or check.executed or not check.ok
     ]
+    if found.fields:
+        facts.append(("receptive fields", _fields([found])))
     verdict = f"{TICK} formula and execution agree" if found.ok else f"{CROSS} formula and execution differ"
     facts.append(("verdict", f"{verdict} ({found.checks:,} comparisons)"))
     sizes = ", ".join(f"input {numbers.shape(shape)}" for shape in found.inputs)
@@ -133,7 +136,7 @@ def zoo_table(run: ZooRun, *, exact: bool = False) -> Table:
     )
     rows: list[tuple[Any, ...]] = []
     for name, found in run.networks.items():
-        totals = {check.quantity: check.executed for check in found.totals}
+        totals = {check.quantity: check.executed for check in found.sums}
         rows.append(
             (
                 name,
@@ -154,7 +157,7 @@ def zoo_table(run: ZooRun, *, exact: bool = False) -> Table:
         ("networks", f"{good} of {len(rows)} agree"),
         ("at their own size", f"{len(rows) - reduced} of {len(rows)}"),
         ("layers", numbers.exact(sum(len(found.layers) for found in run.networks.values()))),
-        ("receptive fields", numbers.exact(sum(found.fields for found in run.networks.values()))),
+        ("receptive fields", _fields(list(run.networks.values()))),
         ("comparisons", numbers.exact(sum(found.checks for found in run.networks.values()))),
         ("time", f"{sum(run.seconds.values()):.0f} s"),
     ]
@@ -162,6 +165,20 @@ def zoo_table(run: ZooRun, *, exact: bool = False) -> Table:
         f"{name}: {line}" for name, found in run.networks.items() for line in _difference_lines(found)[:5]
     ]
     return Table(columns, rows, facts=facts, notes=notes)
+
+
+def _fields(many: Sequence[Verification]) -> str:
+    """How many fields were traced, and of how many size, stride and padding were seen."""
+    layers = [layer for found in many for layer in found.layers]
+    traced = [layer.find("receptive_field") for layer in layers if layer.find("receptive_field")]
+    whole = sum(check is not None and "all" in str(check.formula) for check in traced)
+    region = sum(check is not None and "region" in str(check.executed) for check in traced)
+    words = f"{len(traced):,} of {len(layers):,} layers traced"
+    if whole:
+        words += f"; {whole:,} see all of the input"
+    if region - whole > 0:
+        words += f"; {region - whole:,} are larger than the input and were compared as far as it goes"
+    return words
 
 
 def random_table(run: RandomRun) -> Table:

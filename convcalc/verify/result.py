@@ -54,8 +54,8 @@ class Check(NamedTuple):
         executed: what running showed.
         ok: whether they agree.
         witness: how it was executed: ``arrays`` (counted from the operands of the fast kernels),
-            ``scalars`` (counted operation by operation in the naive ones), ``taint`` (influence
-            traced back to the input).
+            ``scalars`` (counted operation by operation in the naive ones), ``a batch of 2``,
+            ``taint`` (influence traced back to the input), ``poison`` (and forwards from it).
     """
 
     quantity: str
@@ -171,6 +171,11 @@ class Verification:
         return self.inputs != self.own_inputs
 
     @property
+    def sums(self) -> tuple[Check, ...]:
+        """The totals of one sample; those of a batch are checked besides."""
+        return tuple(check for check in self.totals if check.witness == "arrays")
+
+    @property
     def checks(self) -> int:
         """How many pairs of numbers were compared."""
         return len(self.totals) + sum(len(layer.checks) for layer in self.layers)
@@ -199,8 +204,8 @@ class Verification:
             "notes": list(self.notes),
             "layers": [layer.to_dict() for layer in self.layers],
             "totals": {
-                "formula": {check.quantity: as_json(check.formula) for check in self.totals},
-                "executed": {check.quantity: as_json(check.executed) for check in self.totals},
+                "formula": {check.quantity: as_json(check.formula) for check in self.sums},
+                "executed": {check.quantity: as_json(check.executed) for check in self.sums},
                 "differences": [check.to_dict() for check in self.totals if not check.ok],
             },
         }

@@ -30,7 +30,8 @@ def test_every_quantity_of_every_layer_stands_twice() -> None:
         for quantity in (*QUANTITIES, "arrays", "values", "receptive_region", "influence"):
             assert layer.find(quantity) is not None, f"{layer.name}: {quantity}"
         assert {check.witness for check in layer.checks} == {"arrays", "scalars", "taint", "poison"}
-    assert tuple(check.quantity for check in found.totals) == TOTALS
+    assert tuple(check.quantity for check in found.sums) == TOTALS
+    assert {check.witness for check in found.totals} == {"arrays", "a batch of 2"}
 
 
 def test_the_numbers_are_those_of_the_definition() -> None:

@@ -60,7 +60,7 @@ def conv_transposed(call: Call) -> Array:
     cuts = product(range(n), spans(groups, -(-groups // FEW)), spans(per_group, step))
     each(some, cuts, t.shared)
     if t.counting:
-        t.cropped(_lost(sizes, kernel, stride, dilation, canvas_sizes, keep) * channels * per_group)
+        t.cropped(_lost(sizes, kernel, stride, dilation, canvas_sizes, keep) * n * channels * per_group)
     everything = total.reshape(n, groups * per_group, *canvas_sizes)
     y = everything[at(slice(None), slice(None), *keep)]
     # A copy even where the crop is contiguous: a view would keep what was cropped alive.

@@ -165,6 +165,12 @@ mutant(
     _counted(lambda c, n, i: setattr(c, "activations", c.activations and prod(i[0]))),
 )
 mutant(
+    "the batch is forgotten",
+    REPORT,
+    "conv bn",
+    lambda f: lambda node, inputs, batch: f(node, inputs, 1),
+)
+mutant(
     "totals forget a layer",
     "calculators.report:Counts.add",
     "conv linear bn",
