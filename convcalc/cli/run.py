@@ -71,6 +71,7 @@ def run(
             nearest=nearest_name(dtype, kinds),
         )
     graph, inputs = _with_inputs(common, input_file or [])
+    _check_numbers(graph)
     if output is not None:
         check_output(output, len(graph.outputs))
     if dtype is None:
@@ -98,6 +99,17 @@ def run(
     if output is not None:
         write_outputs(output, done.outputs)
     emit(shown.rows_at(order), common.form, data)
+
+
+def _check_numbers(graph: Graph) -> None:
+    """Refuse a network whose sizes are symbols or not stated."""
+    for node in graph.nodes:
+        for shape in node.outputs:
+            if not all(type(size) is int for size in shape):
+                raise UsageProblem(
+                    f"{node.name} has the shape {numbers.shape(shape)}, and only numbers can be executed",
+                    expected="--input CxHxW, or --set NAME=VALUE, with a number for every size",
+                )
 
 
 def _with_inputs(common: Common, files: list[str]) -> tuple[Graph, dict[str, Any] | None]:

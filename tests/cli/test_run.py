@@ -227,9 +227,11 @@ def test_values_that_are_no_numbers_are_said(cli: Any, tmp_path: Path) -> None:
 
 
 def test_unstated_dimensions_are_told(cli: Any) -> None:
-    done = cli("run", "conv 3->4 k3")
-    assert (done.code, done.out) == (2, "")
-    assert "not numeric" in done.err or "not stated" in done.err
+    for spec, shape in (("conv 3->4 k3", ()), ("conv 4 k3", ("--input", "3xHxW")), ("conv 3->N k3", ())):
+        done = cli("run", spec, *shape)
+        assert (done.code, done.out) == (2, "")
+        assert "only numbers can be executed" in done.err
+        assert "--input CxHxW" in done.err
 
 
 def in_terminal(*arguments: str) -> bytes:
