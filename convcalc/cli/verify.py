@@ -22,7 +22,7 @@ def verify(
     spec: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SPEC]",
+            metavar="SPEC",
             help="A line of the spec language, a file, - for standard input, or the name of a network.",
             autocompletion=complete_spec,
         ),
@@ -87,11 +87,11 @@ def verify(
     from convcalc.render import verification as render
 
     if random is not None:
-        table = render.random_table(found)
+        table = render.random_table(found, listed=common.form != "table")
     elif zoo:
         table = render.zoo_table(found, exact=common.exact)
     else:
-        table = render.table(found, exact=common.exact, brief=brief)
+        table = render.table(found, exact=common.exact, brief=brief, headed=common.form != "table")
     emit(table, common.form, found.to_dict() if common.json else None)
     if not found.ok:
         raise typer.Exit(DIFFERENT)

@@ -35,13 +35,14 @@ _NUMBERS: Final = (
 _MOST = 20
 
 
-def table(found: Verification, *, exact: bool = False, brief: bool = False) -> Table:
+def table(found: Verification, *, exact: bool = False, brief: bool = False, headed: bool = False) -> Table:
     """A verification: two rows a layer, the formula's and the executed one, with a tick or what differs.
 
     Args:
         found: the verification.
         exact: every digit instead of human units.
         brief: only layers on which formula and execution differ.
+        headed: keep the columns where there are no rows.
     """
     form = numbers.exact if exact else numbers.human
     fields = any(layer.find("receptive_field") for layer in found.layers)
@@ -70,7 +71,7 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False) -> T
     verdict = f"{TICK} formula and execution agree" if found.ok else f"{CROSS} formula and execution differ"
     facts.append(("verdict", f"{verdict} ({found.checks:,} comparisons)"))
     sizes = ", ".join(f"input {numbers.shape(shape)}" for shape in found.inputs)
-    if not rows:
+    if not rows and not headed:
         columns = []
     return Table(
         columns,
@@ -181,8 +182,13 @@ def _fields(many: Sequence[Verification]) -> str:
     return words
 
 
-def random_table(run: RandomRun) -> Table:
-    """What was verified, and each failure as a spec that shows it."""
+def random_table(run: RandomRun, *, listed: bool = False) -> Table:
+    """What was verified, and each failure as a spec that shows it.
+
+    Args:
+        run: what was found.
+        listed: failures as rows, not as notes.
+    """
     facts = [
         ("random specs", f"{run.number:,} (seed {run.seed}), {run.layers:,} layers of {len(run.ops)} kinds"),
         ("scalar by scalar", f"{run.scalars:,} of them too"),
@@ -196,6 +202,12 @@ def random_table(run: RandomRun) -> Table:
             else f"{CROSS} {len(run.failures)} specs on which formula and execution differ",
         ),
     ]
+    if listed:
+        columns = [
+            Column(key, key, numbers.label, "left") for key in ("index", "spec", "reasons", "original")
+        ]
+        rows = [(one.index, one.spec, "; ".join(one.reasons), one.original) for one in run.failures]
+        return Table(columns, rows, facts=facts)
     notes = []
     for failure in run.failures:
         notes.append(f"{CROSS} spec {failure.index}: convcalc verify {quoted(failure.spec)}")

@@ -156,6 +156,7 @@ def test_the_command_says_what_it_did(cli) -> None:
     assert outcome_.code == 0
     assert "12 (seed 7)" in outcome_.out
     assert "formula and execution agree" in outcome_.out
+    assert cli("verify", "--random", "2", "--csv").out == "index,spec,reasons,original\n"
     data = cli("verify", "--random", "12", "--seed", "7", "--json").json()
     assert data["ok"] is True
     assert data["number"] == 12 and data["checks"] > 500
