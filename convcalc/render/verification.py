@@ -93,8 +93,22 @@ def _rows(layer: LayerCheck, fields: bool) -> list[tuple[Any, ...]]:
         executed.append("-" if check is None else str(check.executed))
     return [
         (layer.name, layer.spec, "formula", "", *formula),
-        ("", "", "executed" if layer.executed else "not run", TICK if layer.ok else CROSS, *executed),
+        ("", "", "executed" if layer.executed else "not run", _verdict(layer), *executed),
     ]
+
+
+def _verdict(layer: LayerCheck) -> str:
+    """A tick, or what differs and by how much."""
+    if layer.ok:
+        return TICK
+    words: dict[str, str] = {}
+    for check in layer.differences:
+        numeric = type(check.formula) is int and type(check.executed) is int
+        by = f" {check.formula - check.executed:+,}" if numeric else ""
+        words.setdefault(check.quantity, f"{check.quantity.replace('_', ' ')}{by}")
+    found = list(words.values())
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return " ".join((CROSS, ", ".join(found[:3]) + more)).rstrip()
 
 
 def _shape(value: Any) -> str:

@@ -93,6 +93,8 @@ def test_a_difference_leaves_with_1_in_every_form(cli, monkeypatch: pytest.Monke
     outcome = cli("verify", "conv 4 k3 | avgpool k2", "--input", "3x8x8", *form)
     assert outcome.code == 1
     assert "avgpool1" in outcome.out
+    if form != ("--json",):
+        assert "✗ add -143, div -36, flops -179" in outcome.out
     if form == ("--json",):
         data = outcome.json()
         assert data["ok"] is False
