@@ -27,6 +27,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests import docs_server
+
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(?P<info>console[^\n]*|pycon[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -92,12 +94,7 @@ def steps(body: str) -> list[Step]:
 def _path() -> str:
     """A folder with a ``convcalc`` that runs this tree with this interpreter."""
     folder = Path(tempfile.mkdtemp(prefix="convcalc-docs-"))
-    script = folder / "convcalc"
-    script.write_text(
-        f"#!/bin/sh\nexec '{sys.executable}' -c 'from convcalc.cli import main; main()' \"$@\"\n",
-        encoding="utf-8",
-    )
-    script.chmod(0o755)
+    docs_server.start(folder)
     (folder / "python").symlink_to(sys.executable)
     return str(folder)
 
@@ -136,6 +133,7 @@ def check(block: Block) -> list[str]:
     faults = []
     todo = steps(block.body)
     with workplace(block.page) as folder:
+        before = contents(folder) if folder != ROOT else {}
         for number, step in enumerate(todo, 1):
             output, code = run(step.command, folder)
             wanted = expected_code(block) if number == len(todo) else 0
@@ -145,7 +143,10 @@ def check(block: Block) -> list[str]:
                 faults.append(
                     f"{block.label}: {step.command}\n--- on the page\n{step.output}\n--- it prints\n{output}"
                 )
-        faults += [f"{block.label}: {fault}" for fault in written(folder, block.page.parent)]
+        for name, written in (contents(folder) if folder != ROOT else {}).items():
+            if before.get(name) != written:
+                what = "differs from the one stored" if name in before else "is not stored"
+                faults.append(f"{block.label}: {name} was written and {what}")
     return faults
 
 
@@ -168,18 +169,13 @@ def workplace(page: Path) -> Iterator[Path]:
         yield Path(shutil.copytree(page.parent, Path(temporary) / page.parent.name))
 
 
-def written(folder: Path, stored: Path) -> list[str]:
-    """Files of a folder that are not those stored, for what commands wrote."""
-    if folder == stored:
-        return []
-    faults = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder)
-        if not (stored / name).exists():
-            faults.append(f"{name} was written and is not stored")
-        elif path.read_bytes() != (stored / name).read_bytes():
-            faults.append(f"{name} was written and differs from the one stored")
-    return faults
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _check_session(block: Block) -> list[str]:
