@@ -78,12 +78,16 @@ def test_any_baseline() -> None:
 def test_warnings_name_what_differs() -> None:
     result = convcalc.compare("conv 3->4 k3", "conv 3->4 k3 s2 | relu", input="3x9x9")
     assert any(text == "B writes 4x4x4, A 4x7x7" for text in result.warnings)
-    assert "B has a receptive field of 3x3, A of 5x5" in convcalc.compare(
-        "conv 3->4 k5 p2", "conv 3->4 k3 p1", input="3x9x9"
-    ).warnings
-    assert "B reads 3x8x8, A 3x9x9" in convcalc.compare(
-        convcalc.load("relu", input="3x9x9"), convcalc.load("relu", input="3x8x8")
-    ).warnings
+    assert (
+        "B has a receptive field of 3x3, A of 5x5"
+        in convcalc.compare("conv 3->4 k5 p2", "conv 3->4 k3 p1", input="3x9x9").warnings
+    )
+    assert (
+        "B reads 3x8x8, A 3x9x9"
+        in convcalc.compare(
+            convcalc.load("relu", input="3x9x9"), convcalc.load("relu", input="3x8x8")
+        ).warnings
+    )
     same = convcalc.compare("conv 3->4 k3 p1", "conv 3->4 k3 p=same", input="3x9x9")
     assert same.warnings == ()
 

@@ -201,3 +201,16 @@ def test_a_misspelt_layer_is_answered_with_the_nearest() -> None:
 def test_a_width_that_is_none() -> None:
     with pytest.raises(ValueError, match="expand must be"):
         convcalc.variants("conv 3->4 k3", input="3x9x9", expand=0)
+
+
+def test_what_the_forms_see() -> None:
+    """Forms that are said to have the field of a 7x7 have it (Simonyan & Zisserman 2015, section 2.3)."""
+    result = found("conv 64->64 k7 p3 bias=false", "64x28x28")
+    sizes = {row.name: row.field.size for row in result.rows if row.field is not None}
+    assert len(sizes) == len(result.rows)
+    assert {size for size in sizes.values()} == {(7, 7)}
+    pooled = found("conv 16->32 k3 s2 p1", "16x32x32")
+    fields = {row.name: row.field.size for row in pooled.rows if row.field is not None}
+    # A pooling of two windows that overlap by one sees one more; after a pooling, every step is two.
+    assert fields["convolution, then max pooling"] == (4, 4)
+    assert fields["average pooling, then convolution"] == (6, 6)
