@@ -39,12 +39,11 @@ def _json(value: Any) -> Any:
 
 
 def show_field(field: Field) -> str:
-    """The field as people write it: ``5x5``; ``212x212, then all`` under a global operation."""
+    """The field as people write it: ``5x5``; ``all`` where nothing sees only a part."""
     sizes = ["all" if n is None else str(n) for n in field.size]
     if all(size == "all" for size in sizes):
         return "all"
-    text = (" x " if any(is_symbolic(n) for n in field.size) else "x").join(sizes)
-    return f"{text}, then all" if field.everything else text
+    return (" x " if any(is_symbolic(n) for n in field.size) else "x").join(sizes)
 
 
 def field_of(graph: Graph) -> Field | None:

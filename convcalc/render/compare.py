@@ -113,6 +113,8 @@ def _notes(comparison: Comparison) -> list[str]:
     """What the symbols must meet, and why the networks are not alike."""
     met = dict.fromkeys(c for report in comparison.reports for c in report.graph.constraints)
     notes = [f"As long as {', '.join(map(numbers.other, met))}."] if met else []
+    if any(field is not None and field.everything for field in comparison.fields):
+        notes.append("A receptive field is that of the features, before a global operation sees everything.")
     if comparison.warnings:
         notes += ["No like-for-like comparison:", *(f"- {text}" for text in comparison.warnings)]
     return notes

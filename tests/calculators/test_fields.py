@@ -21,7 +21,7 @@ def test_of_a_classifier_it_is_that_of_the_features(network: str, size: int) -> 
     field = field_of(convcalc.load(network))
     assert field.size == (size, size)
     assert field.everything
-    assert show_field(field) == f"{size}x{size}, then all"
+    assert show_field(field) == f"{size}x{size}"
 
 
 @pytest.mark.parametrize(
