@@ -17,6 +17,7 @@ from convcalc.executor.weights import weight_shapes
 from convcalc.graph import Edge, Graph, Node
 from convcalc.spec.printer import format_layer
 from convcalc.verify.fields import field_checks
+from convcalc.verify.measure import elements
 from convcalc.verify.result import Check, LayerCheck, Verification, compare
 from convcalc.verify.sizes import MACS, choose, own_inputs, shape_text
 
@@ -25,6 +26,9 @@ SCALAR_WORK = 100_000
 
 BATCH = 2
 """Samples of a further run of small graphs: what must grow with the batch does."""
+
+TRACED = 1_000_000_000
+"""Elements of all tensors up to which receptive fields are traced at the own size of a graph."""
 
 TOLERANCE = 1e-9
 """Largest relative difference of two forms of one kernel in float64."""
@@ -73,7 +77,7 @@ def verify(
     run = chosen.graph
     notes = []
     if chosen.note:
-        smaller = ", with every layer and channel of its own" if own_inputs(graph) != own_inputs(run) else ""
+        smaller = ", with every layer and channel of its own" if _known(graph) else ""
         notes.append(f"{chosen.note}: run on {shape_text(own_inputs(run))}{smaller}.")
     work = analyze(run).totals
     if scalars is None:
@@ -89,8 +93,8 @@ def verify(
             checks[name] += more
     traced = 0
     if fields and error is None:
-        own = graph if own_inputs(graph) == own_inputs(run) or _known(graph) else run
-        found, more_notes = field_checks(own, every=scalars)
+        own = graph if _known(graph) and elements(graph) <= TRACED else run
+        found, more_notes = field_checks(own, every=scalars and own_inputs(own) == own_inputs(run))
         notes += more_notes
         for name, more in found.items():
             checks[name] += more

@@ -174,6 +174,12 @@ def test_work_above_the_bound_reduces_and_no_bound_does_not() -> None:
     assert not convcalc.verify(graph, macs=None, fields=False).reduced
 
 
+def test_a_size_that_no_machine_holds_is_reduced(cli) -> None:
+    outcome = cli("verify", "input 3x900000x900000 | conv 4 k3 s2 | relu", "--brief")
+    assert outcome.code == 0
+    assert "its own size needs" in outcome.out
+
+
 def test_memory_that_is_not_there_is_refused() -> None:
     with pytest.raises(MemoryLimitError, match="bytes"):
         verified("conv 64 k3 | linear 9 axis=channels", "3x64x64", max_memory=1000)
