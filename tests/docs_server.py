@@ -12,6 +12,7 @@ import atexit
 import json
 import os
 import pkgutil
+import signal
 import socket
 import subprocess
 import sys
@@ -70,16 +71,15 @@ def serve(listener: socket.socket) -> None:
             import_module(module.name)
     for name in ("numpy", "sympy", "rich.progress", "typer.main"):
         import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for a command
     threading.Thread(target=_end_with_the_owner, daemon=True).start()
     while True:
         client, _ = listener.accept()
         if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listener.close()
-            if os.fork() == 0:  # so that nobody has to wait for it
-                _command(client)
-            os._exit(0)
+            _command(client)
         client.close()
-        os.wait()
 
 
 def _end_with_the_owner() -> None:
