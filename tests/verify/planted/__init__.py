@@ -2,7 +2,8 @@
 
 from tests.verify.planted import kernels, layers, windows
 from tests.verify.planted.base import MUTANTS, Mutant, planted
+from tests.verify.planted.judge import kill, listing
 
 SUBJECTS = (windows, layers, kernels)
 
-__all__ = ["MUTANTS", "SUBJECTS", "Mutant", "planted"]
+__all__ = ["MUTANTS", "SUBJECTS", "Mutant", "kill", "listing", "planted"]
