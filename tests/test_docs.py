@@ -110,3 +110,30 @@ def test_every_link_of_a_page_leads_somewhere() -> None:
     for page in docs.pages():
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_table_of_contents_lists_every_page() -> None:
+    listed = re.findall(r"\]\(([^)/]+\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(page.name for page in ROOT.glob("*.md") if page.name != "README.md")
+
+
+def test_the_course_shows_every_law_and_its_sources() -> None:
+    laws = set()
+    for page in sorted(ROOT.glob("[0-9]*.md")):
+        commands = [
+            step.command
+            for block in docs.blocks(page)
+            if block.info.startswith("console")
+            for step in docs.steps(block.body)
+        ]
+        laws |= {int(number) for command in commands for number in re.findall(r"--law (\d+)", command)}
+        assert any(command.startswith("convcalc verify ") for command in commands), page.name
+        text = page.read_text(encoding="utf-8")
+        assert re.search(r"^\*\*.+\?\*\*$", text, re.MULTILINE | re.DOTALL), f"{page.name} asks nothing"
+        assert "\n## What was published\n" in text, page.name
+    assert laws == set(range(1, 20))
+
+
+def test_every_spec_of_the_examples_is_used() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in ROOT.glob("*.md"))
+    assert [path.name for path in ROOT.glob("*.yaml") if path.name not in text] == []
