@@ -137,7 +137,7 @@ def verify_random(
     return RandomRun(done, seed, layers, checks, ops, scalars, fields, seconds, tuple(failures))
 
 
-def outcome(spec: RandomSpec, seed: int, **more: bool) -> Verification | Exception:
+def outcome(spec: RandomSpec, seed: int, **more: Any) -> Verification | Exception:
     """The verification of a spec, or what it broke with; ``more`` is for :func:`convcalc.verify`."""
     try:
         return verify(spec.load(), seed=seed, **more)
