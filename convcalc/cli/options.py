@@ -248,7 +248,7 @@ def _standard_input() -> Source:
     if len(data) > MAX_INPUT:
         raise UsageProblem("standard input is too long", expected=f"at most {MAX_INPUT} bytes")
     try:
-        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise UsageProblem(
             f"standard input is not UTF-8 text: {error.reason} at byte {error.start}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from convcalc.render import numbers
+from convcalc.spec.source import cells as cells_of
 
 Format = Callable[[Any], str]
 
@@ -138,9 +139,9 @@ class Cells:
             ]
         self.widths = [
             max(
-                len(column.title),
-                len(self.footer[i]) if self.footer else 0,
-                max(map(len, by_column[i]), default=0),
+                cells_of(column.title),
+                cells_of(self.footer[i]) if self.footer else 0,
+                max(map(cells_of, by_column[i]), default=0),
             )
             for i, column in enumerate(table.columns)
         ]
@@ -183,11 +184,13 @@ class Cells:
 
     def cut(self, index: int, text: str, width: int) -> str:
         """A text of a column, no longer than a width; an ellipsis stands where it was cut."""
-        if len(text) <= width:
+        if cells_of(text) <= width:
             return text
-        return (
-            "…" + text[len(text) - width + 1 :] if self.columns[index].cut_start else text[: width - 1] + "…"
-        )
+        cut_start = self.columns[index].cut_start
+        while text and cells_of(text) > width - 1:
+            excess = max(1, (cells_of(text) - width + 1) // 2)
+            text = text[excess:] if cut_start else text[:-excess]
+        return "…" + text if cut_start else text + "…"
 
     def _least(self, index: int) -> int:
         column, width = self.columns[index], self.widths[index]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from convcalc.render.table import Table
+from convcalc.spec.source import cells as cells_of
 
 GAP: Final = "  "
 
@@ -54,14 +55,21 @@ def _grid(table: Table, width: int | None, rule: str) -> Iterator[tuple[str, str
         kept, widths = list(range(len(cells.columns))), cells.widths
     else:
         kept, widths = cells.fit(width, len(GAP))
+    right = [cells.columns[i].align == "right" for i in kept]
     template = GAP.join(
-        f"{{:{'>' if cells.columns[i].align == 'right' else '<'}{size}}}"
-        for i, size in zip(kept, widths, strict=True)
+        f"{{:{'>' if to_right else '<'}{size}}}" for to_right, size in zip(right, widths, strict=True)
     )
     whole = len(kept) == len(cells.columns) and widths == cells.widths
 
     def line(texts: Iterable[str]) -> str:
-        return template.format(*texts).rstrip()
+        texts = list(texts)
+        if all(map(str.isascii, texts)):
+            return template.format(*texts).rstrip()
+        pieces = []
+        for text, to_right, size in zip(texts, right, widths, strict=True):
+            blanks = " " * (size - cells_of(text))
+            pieces.append(blanks + text if to_right else text + blanks)
+        return GAP.join(pieces).rstrip()
 
     def chosen(row: tuple[str, ...] | list[str]) -> list[str]:
         return [cells.cut(i, row[i], size) for i, size in zip(kept, widths, strict=True)]

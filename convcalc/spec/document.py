@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from convcalc import layers
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
 from convcalc.spec.expression import ExpressionError, is_symbol_name, parse
 from convcalc.spec.items import Block, Body, Document, Formula, Item, Value
@@ -65,11 +66,11 @@ class Compiler:
             self._block_names(entries["blocks"])
         for key, node in entries.items():
             try:
-                if key in ("name", "source", "extends"):
+                if key in ("name", "source", "notes", "extends"):
                     text = self._string(node, key)
                     if key == "extends":
                         document.extends = text
-                    else:
+                    elif key != "notes":
                         setattr(document, key, text.text.value)
                 elif key == "vars":
                     for name, value in self._mapping(node, "vars").entries.items():
@@ -171,6 +172,8 @@ class Compiler:
                 raise node.fault("a list nested deeper than 16 levels")
             if isinstance(node, Sequence):
                 return tuple(convert(item, depth + 1) for item in node.items)
+            if isinstance(node, Scalar) and node.empty:
+                raise node.fault("no value", "a number, an expression, a text, a list, or none")
             return self.formula(node, words)
 
         return convert(node, 0)
@@ -274,7 +277,7 @@ class Compiler:
             return done
         items: Body = []
         self._bodies[id(node)] = items
-        if isinstance(node, Scalar) and node.empty:
+        if isinstance(node, Scalar) and (node.empty or not node.text.value.strip()):
             return items
         for item in node.items if isinstance(node, Sequence) else [node]:
             if len(self.problems) > 4 * MAX_PROBLEMS:
@@ -293,7 +296,7 @@ class Compiler:
         return items
 
     def _stages(self, node: Scalar) -> list[Stage]:
-        if node.empty:
+        if node.empty or not node.text.value.strip():
             raise node.fault("an empty item", "a layer, a block or a structure")
         try:
             stages = parse_stages(node.text, known=self.known)
@@ -314,6 +317,11 @@ class Compiler:
                 known = (*ITEMS, "body")
                 keys = ", ".join(node.entries) or "nothing"
                 key = next(iter(node.entries), "")
+                if key in self.known or key in layers.OPS or key in layers.ALIASES:
+                    raise node.fault(
+                        f"{key!r} heads no structure: layers and blocks are texts",
+                        f"- {key} ARGUMENTS, or - {key}(ARGUMENTS), without ':'",
+                    )
                 raise node.fault(
                     f"no structure: {{{keys[:60]}}}",
                     "one of the keys " + ", ".join(ITEMS),
@@ -384,7 +392,9 @@ class Compiler:
         item = Item("branches", node)
         branches = entries["branches"]
         if isinstance(branches, Mapping):
-            item.parts = [(name, self.body(value)) for name, (_, value) in branches.entries.items()]
+            for name, (key, value) in branches.entries.items():
+                parse_template(key.text, 0, len(name))
+                item.parts.append((name, self.body(value)))
         elif isinstance(branches, Sequence):
             item.parts = [(f"branch{i}", self.body(value)) for i, value in enumerate(branches.items, 1)]
         if not item.parts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from convcalc.spec.source import Source, Text
+from convcalc.spec.source import Source, Text, cells
 
 MAX_PROBLEMS: Final = 20
 _SHOWN: Final = 110
@@ -94,7 +94,9 @@ class Problem:
                 column -= cut - (3 if cut else 0)
                 length = min(length, max(1, len(text) - column + 1))
             shown = "".join(c if c.isprintable() else "?" for c in _printable(text))
-            lines += [f"    {shown}", "    " + " " * (column - 1) + "^" * length]
+            before, token = shown[: column - 1], shown[column - 1 : column - 1 + length]
+            gap = cells(before) + max(0, column - 1 - len(before))
+            lines += [f"    {shown}", "    " + " " * gap + "^" * max(length - len(token) + cells(token), 1)]
         if self.expected:
             lines.append(f"  expected {_printable(self.expected)}")
         if self.nearest:

@@ -214,6 +214,8 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
     index = evaluate(args[1], env, words)
     if not isinstance(value, tuple):
         raise ExpressionError(f"only a list has items, got {describe(value)}", args[0].start, args[0].end)
+    if not value:
+        raise ExpressionError("an empty list has no items", args[1].start, args[1].end)
     if type(index) is not int or not -len(value) <= index < len(value):
         raise ExpressionError(
             f"no item {describe(index)} in a list of {len(value)}",

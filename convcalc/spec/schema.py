@@ -8,7 +8,8 @@ from convcalc.spec.document import BLOCK_KEYS, ITEMS, MERGES, REQUIRED, RESIDUAL
 
 _VALUE = {"$ref": "#/$defs/value"}
 _BODY = {"$ref": "#/$defs/body"}
-_TEXT = {"type": "string"}
+_TEXT = {"type": ["string", "number", "boolean", "null"]}
+_WORD = {"type": "string"}
 _NAME = {"type": ["string", "integer"]}
 
 _DESCRIPTIONS = {
@@ -43,15 +44,15 @@ def _property(key: str) -> dict[str, Any]:
         "id": _NAME,
         "from": _NAME,
         "group": _NAME,
-        "name": _NAME,
+        "name": _TEXT,
         "source": _TEXT,
         "notes": _TEXT,
         "doc": _TEXT,
-        "extends": _TEXT,
+        "extends": _WORD,
         "repeat": {"type": ["integer", "string"]},
         "when": {"type": ["string", "boolean", "number"]},
         "of": _VALUE,
-        "each": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+        "each": {"anyOf": [_WORD, {"type": "array", "items": _WORD}]},
         "merge": {"enum": list(MERGES)},
         "residual": {"anyOf": [{"enum": list(RESIDUALS)}, {"type": "array"}]},
         "let": {"type": "object", "additionalProperties": _VALUE},

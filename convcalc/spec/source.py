@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 
+def cells(text: str) -> int:
+    """Columns a text takes in a terminal: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
 class Source:
     """A spec text with its name (a file, ``<spec>``, ``zoo:resnet50``)."""
 

@@ -100,7 +100,13 @@ def compose(source: Source) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = "no valid YAML: " + " ".join(filter(None, (error.context, error.problem)))
-        raise SpecError(Problem.in_source(source, mark.index if mark else 0, 1, message)) from None
+        at = mark.index if mark else 0
+        expected = None
+        if source.text[at : at + 1] == "\t":
+            expected = "spaces: YAML does not indent with tabs"
+        elif (error.context or "").startswith("while parsing a flow"):
+            expected = "quotes around a text with any of , [ ] { } : inside [...] or {...}"
+        raise SpecError(Problem.in_source(source, at, 1, message, expected=expected)) from None
     except yaml.reader.ReaderError as error:
         raise SpecError(
             Problem.in_source(
@@ -137,6 +143,8 @@ def _compose(source: Source, events: Any, yaml: Any) -> Node | None:
             if not isinstance(node, Scalar):
                 raise node.fault(f"a key cannot be {node.kind}", "a name")
             name = node.text.value
+            if name == "<<" and node.plain:
+                raise node.fault("YAML's merge key '<<' is not read", "the keys themselves, or 'let:'")
             if name in top.entries:
                 line = source.position(top.entries[name][0].start)[0]
                 raise node.fault(f"key {name!r} is given twice (first in line {line})")
@@ -154,7 +162,7 @@ def _compose(source: Source, events: Any, yaml: Any) -> Node | None:
         kind = type(event)
         if kind is yaml.ScalarEvent:
             text = Text(event.value, source, event.start_mark.index, event.end_mark.index)
-            scalar = Scalar(text, event.style is None, flow > 0)
+            scalar = Scalar(text, not event.style, flow > 0)
             mark(event, scalar)
             if event.anchor:
                 anchors[event.anchor] = scalar
