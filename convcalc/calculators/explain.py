@@ -15,7 +15,6 @@ from convcalc.calculators.report import analyze
 from convcalc.dims import Shape, is_symbolic
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers import ALIASES, OPS, lookup
-from convcalc.layers.base import show
 from convcalc.spec import library
 from convcalc.spec.printer import format_layer
 
@@ -104,7 +103,7 @@ def _reading(letter: str) -> tuple[int, str]:
 def _parts(graph: Graph) -> tuple[Part, ...]:
     report = analyze(graph)
     return tuple(
-        Part(row.name, format_layer(row.node.layer), show(row.output_shape), row.params, row.macs)
+        Part(row.name, format_layer(row.node.layer), row.output_shape, row.params, row.macs)
         for row in report.layers
         if row.node is not None
     )
@@ -135,7 +134,7 @@ def _section(op: str, made: Lettered, texts: Mapping[str, str], numbers: Graph |
         _about(cls),
         cls.source,
         format_layer(node.layer),
-        tuple(map(show, made.graph.input_shapes(node))),
+        made.graph.input_shapes(node),
         texts.get("given", ""),
         made.variables,
         tuple(lines.found),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from convcalc.calculators.explain_symbols import Variable
 from convcalc.calculators.report import plain
-from convcalc.dims import Dim, is_symbolic
+from convcalc.dims import Dim, Shape, is_symbolic
 
 
 class Line(NamedTuple):
@@ -61,7 +61,7 @@ class Section:
     about: str
     source: str
     spec: str
-    inputs: tuple[str, ...]
+    inputs: tuple[Shape, ...]
     given: str
     variables: tuple[Variable, ...]
     lines: tuple[Line, ...]
@@ -83,7 +83,7 @@ class Section:
             "about": self.about,
             "source": self.source,
             "spec": self.spec,
-            "inputs": list(self.inputs),
+            "inputs": [[plain(d) for d in shape] for shape in self.inputs],
             "given": self.given or None,
             "variables": [v._asdict() for v in self.variables],
             "lines": [line.to_dict() for line in self.lines],
@@ -96,7 +96,7 @@ class Part(NamedTuple):
 
     name: str
     spec: str
-    output: str
+    output: Shape
     params: Dim
     macs: Dim
 
@@ -137,7 +137,13 @@ class Explanation:
             "variables": [v._asdict() for v in self.variables],
             "sections": [section.to_dict() for section in self.sections],
             "parts": [
-                {**part._asdict(), "params": plain(part.params), "macs": plain(part.macs)}
+                {
+                    "name": part.name,
+                    "spec": part.spec,
+                    "output": [plain(d) for d in part.output],
+                    "params": plain(part.params),
+                    "macs": plain(part.macs),
+                }
                 for part in self.parts
             ],
             "lines": [line.to_dict() for line in self.lines],

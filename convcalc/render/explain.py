@@ -107,7 +107,7 @@ def _parts_table(explanation: Explanation) -> Table:
     columns = (
         Column("name", "layer", numbers.label, "left", 0, 12, True),
         Column("spec", "spec", numbers.label, "left", 0, 16),
-        Column("output", "output", numbers.label, "left", 20),
+        Column("output", "output", numbers.shape, "left", 20),
         Column("params", "parameters", numbers.exact),
         Column("macs", "MACs", numbers.exact, priority=10),
     )
@@ -138,9 +138,10 @@ def to_text(explanation: Explanation, notation: str = "plain") -> str:
         explanation: what to show.
         notation: ``plain``, ``unicode`` or ``latex``, for the formulas.
     """
-    blocks = [_text_section(section, notation) for section in explanation.sections]
-    if explanation.parts:
-        blocks.append(_text_whole(explanation, notation))
+    with numbers.written_in(notation):
+        blocks = [_text_section(section, notation) for section in explanation.sections]
+        if explanation.parts:
+            blocks.append(_text_whole(explanation, notation))
     return ("\n" + "-" * 72 + "\n\n").join(blocks)
 
 
@@ -148,13 +149,17 @@ def _text_section(section: Section, notation: str) -> str:
     lines = [section.name if not section.given else f"{section.name}: {section.given}", ""]
     lines += [section.about] if section.about else []
     lines += [f"Source: {section.source}"] if section.source else []
-    lines += ["", f"  {section.spec}", f"  on {' and '.join(section.inputs)}" if section.inputs else ""]
+    lines += ["", f"  {section.spec}", _on(section.inputs)]
     if section.variables:
         lines += ["", "where", *_text_letters(section.variables)]
     chains = _chains(section.lines, section.numbers(), notation)
     lines += _text_chains(chains)
     lines += _text_ends(section.constraints, chains, notation)
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _on(inputs: Any) -> str:
+    return f"  on {' and '.join(map(numbers.shape, inputs))}" if inputs else ""
 
 
 def _text_whole(explanation: Explanation, notation: str) -> str:
@@ -220,9 +225,13 @@ def to_markdown_text(explanation: Explanation) -> str:
     """The explanation as Markdown with formulas between dollar signs."""
     lines: list[str] = []
     for section in explanation.sections:
-        lines += [f"### {section.name}", "", section.about]
+        lines += [f"### {section.name}", "", f"{section.about}  " if section.source else section.about]
         lines += [f"Source: {section.source}"] if section.source else []
-        lines += ["", f"`{section.given or section.spec}` on `{' and '.join(section.inputs)}`", ""]
+        lines += [
+            "",
+            f"`{section.given or section.spec}` on `{' and '.join(map(numbers.shape, section.inputs))}`",
+            "",
+        ]
         lines += _markdown_letters(section.variables)
         chains = _chains(section.lines, section.numbers(), "latex")
         lines += _markdown_chains(chains)
@@ -231,9 +240,16 @@ def to_markdown_text(explanation: Explanation) -> str:
         title = explanation.name if explanation.spec else "all layers together"
         lines += [f"### {title}", ""]
         if explanation.spec:
-            lines += [explanation.about, f"Source: {explanation.source}", "", f"`{explanation.spec}`", ""]
+            lines += [
+                f"{explanation.about}  ",
+                f"Source: {explanation.source}",
+                "",
+                f"`{explanation.spec}`",
+                "",
+            ]
             lines += _markdown_letters(explanation.variables)
-        lines += to_markdown(_parts_table(explanation)).splitlines()
+        with numbers.written_in("latex"):
+            lines += to_markdown(_parts_table(explanation)).splitlines()
         chains = _chains(explanation.lines, {}, "latex")
         lines += ["", *_markdown_chains(chains), *_markdown_ends(explanation.constraints, chains)]
     return "\n".join(lines).rstrip() + "\n"
