@@ -137,3 +137,20 @@ def test_the_course_shows_every_law_and_its_sources() -> None:
 def test_every_spec_of_the_examples_is_used() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in ROOT.glob("*.md"))
     assert [path.name for path in ROOT.glob("*.yaml") if path.name not in text] == []
+
+
+NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+")
+
+
+def test_exact_figures_of_the_course_are_printed_on_their_page() -> None:
+    found = 0
+    for page in sorted(ROOT.glob("[0-9]*.md")):
+        text = page.read_text(encoding="utf-8")
+        printed = set(NUMBER.findall("".join(block.body for block in docs.blocks(page))))
+        for row in text.partition("## What was published")[2].splitlines():
+            cells = [cell.strip() for cell in row.strip("|").split(" | ")]
+            if len(cells) == 3:
+                claimed = NUMBER.findall(cells[0] if cells[2].startswith("the same") else cells[2])
+                assert set(claimed) <= printed, f"{page.name}: {row}"
+                found += len(claimed)
+    assert found > 20
