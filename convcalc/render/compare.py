@@ -104,9 +104,17 @@ def _tall(comparison: Comparison) -> Table:
 
 def _legend(comparison: Comparison) -> list[tuple[str, str]]:
     return [
-        (label, f"{numbers.label(report.name)}{_input(report)}")
+        (label, f"{_whole_name(report)}{_input(report)}")
         for label, report in zip(comparison.labels, comparison.reports, strict=True)
     ]
+
+
+def _whole_name(report: Any) -> str:
+    """The name of a document, or a line of stages in full, however long."""
+    from convcalc.spec import is_document
+
+    text = report.graph.text
+    return numbers.label(report.name if not text or is_document(text) else " ".join(text.split()))
 
 
 def _notes(comparison: Comparison) -> list[str]:
