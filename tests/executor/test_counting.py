@@ -16,7 +16,7 @@ from tests.executor.random_graphs import graphs
 from tests.executor.stand_ins import Net, chain, layer
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(graph=graphs(longest=5, biggest=300))
 def test_arrays_count_what_scalars_count(graph: Graph) -> None:
     by_array, by_scalar = count(graph), count(graph, scalar=True)

@@ -76,7 +76,7 @@ def fractions(rng: Random, shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(seed=seeds)
 def test_forms_agree_exactly_on_fractions(seed: int) -> None:
     rng = Random(seed)

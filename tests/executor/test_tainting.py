@@ -27,7 +27,7 @@ def conv(kernel: Any = 3, **more: Any) -> Any:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(graph=graphs(longest=4, biggest=200))
 def test_marks_agree_with_poison(graph: Graph) -> None:
     marked, poisoned = taint(graph, reads=True), poison(graph)
