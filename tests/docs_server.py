@@ -34,7 +34,7 @@ os._exit(code[0] if code else 70)
 
 
 def start(folder: Path) -> None:
-    """Start a server for this process, and put a ``convcalc`` that uses it into a folder.."""
+    """Start a server for this process, and put a ``convcalc`` that uses it into a folder."""
     address = str(folder / "server")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)

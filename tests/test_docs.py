@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,17 @@ BLOCKS = [block for page in docs.pages() for block in docs.blocks(page)]
 def test_the_page_says_what_the_program_prints(block: docs.Block) -> None:
     faults = docs.check(block)
     assert not faults, "\n\n".join(faults)
+
+
+@pytest.mark.parametrize(("arguments", "exit_code"), [
+    ("params 'conv 3->4 k3'", 0), ("params 'conv 3->4 k'", 2), ("params resnet50 | head -n 3", 0),
+    ("params - <<< 'conv 3->4 k3'", 0), ("verify --law 2 | tail -n 3", 0),
+])  # fmt: skip
+def test_a_command_does_what_it_does_alone(arguments: str, exit_code: int, tmp_path: Path) -> None:
+    # The pages' convcalc is forked from a server (docs_server).
+    found = docs.run(f"convcalc {arguments}", tmp_path)
+    assert found == docs.run(f"{sys.executable} -m convcalc {arguments}", tmp_path)
+    assert found[1] == exit_code
 
 
 def test_the_readme_has_commands() -> None:
