@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,22 +16,31 @@ class Atom:
             terms, which only has negative exponents).
         args: what it is made of: the name; the form rounded down; the forms compared; the
             arguments.
-        text: how it is written in plain notation; two atoms differ exactly where their texts do.
+        serial: its place in the order of atoms within a monomial, which is that of their making.
         whole: its values are whole numbers.
         names: symbols in it.
         size: how much there is to read.
         function: what computes a ``call`` from its arguments, on every carrier.
     """
 
-    __slots__ = ("__weakref__", "args", "function", "kind", "names", "size", "text", "whole")
+    __slots__ = ("__weakref__", "_text", "args", "function", "kind", "names", "serial", "size", "whole")
 
     kind: str
     args: tuple[Any, ...]
-    text: str
+    serial: int
     whole: bool
     names: frozenset[str]
     size: int
     function: Callable[..., Any] | None
+
+    @property
+    def text(self) -> str:
+        """How it is written in plain notation; two atoms differ exactly where their texts do."""
+        if not self._text:
+            from convcalc.symbols import notation
+
+            self._text = notation.of_atom(self, "")
+        return self._text
 
     def __reduce__(self) -> Any:
         return atom, (self.kind, self.args, self.whole, self.function)
@@ -39,6 +49,7 @@ class Atom:
         return self.text
 
 
+_SERIALS = count()
 _ATOMS: WeakValueDictionary[Any, Atom] = WeakValueDictionary()
 
 
@@ -46,12 +57,11 @@ def atom(
     kind: str, args: tuple[Any, ...], whole: bool = True, function: Callable[..., Any] | None = None
 ) -> Atom:
     """The one atom of this kind and these arguments."""
-    key = (kind, args, whole)
+    key = (kind, args, whole, function)
     found = _ATOMS.get(key)
     if found is None:
-        from convcalc.symbols import notation
-
         found = Atom()
+        found.serial, found._text = next(_SERIALS), ""
         found.kind, found.args, found.whole, found.function = kind, args, whole, function
         if kind == "symbol":
             found.names, found.size = frozenset(args), 1
@@ -59,6 +69,5 @@ def atom(
             forms = [a for a in args if hasattr(a, "terms")]
             found.names = frozenset().union(*(f.names for f in forms))
             found.size = 1 + sum(f.size for f in forms)
-        found.text = notation.of_atom(found)
         _ATOMS[key] = found
     return found

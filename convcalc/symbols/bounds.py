@@ -17,6 +17,7 @@ from convcalc.symbols.values import replace
 
 _CACHE_SIZE: Final = 50_000
 _DEPTH: Final = 12
+_MOST_POWERS: Final = 30
 _ABOVE: Final = "above_"
 
 _least: dict[str, int] = {}
@@ -251,10 +252,21 @@ def _polynomial(value: Form) -> Any:
     return total
 
 
+def _least_power(monomial: Monomial) -> Any:
+    result: Any = 1
+    for a, e in monomial:
+        result = result * least_of(a) ** e
+    return result
+
+
 def _shifted(value: Any) -> Any:
     total: Any = 0
     if type(value) is not Form:
         return value
+    if all(c > 0 for m, c in value.terms.items() if m):
+        return sum(c * _least_power(m) for m, c in value.terms.items())
+    if max(sum(e for _, e in m) for m in value.terms) > _MOST_POWERS:
+        return None
     for monomial, c in value.terms.items():
         if not monomial:
             total = total + c

@@ -45,7 +45,7 @@ def content(form: Form) -> Form | int | Fraction:
     )
     if form.terms[leading(form)] < 0:
         factor = -factor
-    monomial = tuple(sorted(((a, e) for a, e in powers.items() if e), key=lambda p: p[0].text))
+    monomial = tuple(sorted(((a, e) for a, e in powers.items() if e), key=lambda p: p[0].serial))
     result: Form | int | Fraction = made({monomial: factor.numerator if factor.denominator == 1 else factor})
     return result
 

@@ -10,7 +10,7 @@ from convcalc.symbols.bounds import lower
 from convcalc.symbols.form import Form, Monomial, atom, involved, lift, of_atom
 from convcalc.symbols.values import atoms_within
 
-MAX_ARGS: Final = 48
+MAX_ARGS: Final = 24
 """Most forms none of which is certain to be below another."""
 
 
@@ -41,10 +41,10 @@ def _extreme(kind: str, values: list[Any]) -> Any:
         if not any(_not_below((best - value) * sign) for best in kept):
             kept = [other for other in kept if not _not_below((value - other) * sign)]
             kept.append(value)
+            if len(kept) > MAX_ARGS:
+                raise involved()
     if len(kept) == 1:
         return kept[0]
-    if len(kept) > MAX_ARGS:
-        raise involved()
     common, kept = _shared(kept)
     factor, kept = _factor(kept)
     kept.sort(key=lambda v: (type(v) is not Form, str(v)))
@@ -106,7 +106,7 @@ def _factor(values: list[Any]) -> tuple[Any, list[Any]]:
     if not numbers or any(type(n) is not int for n in numbers):
         return 1, values
     number = gcd(*numbers)
-    common: Monomial = tuple(sorted((powers or {}).items(), key=lambda p: p[0].text))
+    common: Monomial = tuple(sorted((powers or {}).items(), key=lambda p: p[0].serial))
     if number <= 1 and not common:
         return 1, values
     factor: Any = Form({common: number}) if common else number

@@ -52,7 +52,7 @@ class Form:
         self._names: frozenset[str] | None = None
 
     def __reduce__(self) -> Any:
-        return Form, (self.terms,)
+        return rebuilt, (list(self.terms.items()),)
 
     def __hash__(self) -> int:
         if not self._hash:
@@ -320,6 +320,11 @@ class Form:
         return to_sympy(self)
 
 
+def rebuilt(terms: list[tuple[Monomial, Number]]) -> Form:
+    """A form that was stored: in each process atoms have an order of their own."""
+    return Form({tuple(sorted(monomial, key=_by_serial)): c for monomial, c in terms})
+
+
 def involved() -> Exception:
     """The error of a form that grew beyond what anybody could read."""
     from convcalc.dims import DimensionError
@@ -376,11 +381,11 @@ def times(one: Monomial, other: Monomial) -> Monomial:
             powers[a] = found
         else:
             del powers[a]
-    return tuple(sorted(powers.items(), key=_by_text))
+    return tuple(sorted(powers.items(), key=_by_serial))
 
 
-def _by_text(item: tuple[Atom, int]) -> str:
-    return item[0].text
+def _by_serial(item: tuple[Atom, int]) -> int:
+    return item[0].serial
 
 
 def is_sympy(value: Any) -> bool:

@@ -33,9 +33,10 @@ def write(value: Any, notation: str = "plain") -> str:
 
 
 def of_atom(a: Atom, notation: str = "plain") -> str:
-    """An atom as text."""
-    if notation == "plain" and hasattr(a, "text"):
+    """An atom as text; plain text is kept with the atom, and made anew with no notation."""
+    if notation == "plain":
         return a.text
+    notation = notation or "plain"
     if a.kind == "symbol":
         return _name(a.args[0], notation)
     if a.kind == "floor":
@@ -83,7 +84,7 @@ def _rounded(inside: Form, notation: str) -> str:
             if e < 0:
                 powers[a] = max(powers.get(a, 0), -e)
     if powers:
-        divisor = Form({tuple(sorted(powers.items(), key=lambda p: p[0].text)): below})
+        divisor = Form({tuple(sorted(powers.items(), key=lambda p: p[0].serial)): below})
     top = inside * divisor
     if is_whole(top) and is_whole(divisor):
         raised = top - (divisor - 1)

@@ -91,7 +91,7 @@ def _denominator(value: Form) -> tuple[int, Any]:
             if e < 0:
                 powers[a] = max(powers.get(a, 0), -e)
     number = lcm(*(c.denominator for c in value.terms.values()))
-    monomial = tuple(sorted(powers.items(), key=lambda p: p[0].text))
+    monomial = tuple(sorted(powers.items(), key=lambda p: p[0].serial))
     return number, made({monomial: 1})
 
 

@@ -193,6 +193,16 @@ def test_forms_are_values() -> None:
     assert H + sympy.Symbol("W") == H + symbol("W")
 
 
+def test_functions_of_the_same_arguments_are_apart() -> None:
+    H, W = symbol("H"), symbol("W")
+    from convcalc.layers.pool import adaptive_taps
+
+    common = H + W - adaptive_taps(H, W)
+    assert common != dims.make_divisible(H, W)
+    assert common.subs(H=12, W=18) == 6
+    assert dims.make_divisible(H, W).subs(H=12, W=18) == 18
+
+
 def test_names_are_identifiers() -> None:
     with pytest.raises(ValueError, match="no name"):
         symbol("H + 1")

@@ -33,9 +33,8 @@ def drawn(rng: random.Random, shape: str, line: str) -> dict[str, int]:
 
 def numeric(shape: str, line: str, values: dict[str, Any]) -> Any:
     """The graph at numbers or arrays."""
-    inside = {name: value for name, value in values.items() if name not in shape}
-    shown = {name: values[name] for name in shape.split("x")}
-    return convcalc.load(line, input=tuple(shown.values()), set={**inside, **shown})
+    sizes = tuple(values[name] for name in shape.split("x"))
+    return convcalc.load(line, input=sizes, set={name: values[name] for name in names("", line)})
 
 
 def counts(report: Any) -> list[tuple[str, Any]]:
