@@ -20,6 +20,13 @@ _DOCUMENT: Final = re.compile(
     r"\A(?:\s*(?:#[^\n]*)?\n|---[^\n]*\n|%YAML[^\n]*\n)*\s*(?:[\"']?(?:name|source|notes|extends|vars|input|inputs|blocks|layers|outputs|budget)"
     r"[\"']?\s*:(?:\s|\Z)|\{|-\s)"
 )
+MAX_TITLE: Final = 300
+"""Longest name of a spec in a line, in characters."""
+
+# Where the first key is misspelt, one that is spelt well at the beginning of a later line tells as much.
+_LATER_KEY: Final = re.compile(
+    r"^(?:name|source|vars|inputs?|blocks|layers|outputs)[ \t]*:(?:[ \t]|$)", re.MULTILINE
+)
 _PATH: Final = re.compile(r"[/\\]|\.(?:ya?ml|txt|conv|json)\Z")
 _WORD: Final = re.compile(r"[\w.\-+]+\Z")
 
@@ -119,7 +126,7 @@ def _file(path: str) -> Source:
 
 def is_document(text: str) -> bool:
     """Whether a text is in the document form."""
-    return _DOCUMENT.match(text) is not None
+    return _DOCUMENT.match(text) is not None or _LATER_KEY.search(text) is not None
 
 
 def compile_document(source: Source) -> Document:
@@ -202,22 +209,70 @@ def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers
         stages = parse_stages(Text.whole(source))
         document.layers = list(stages)
         document.reserved = {s.id.parts[0] for s in stages if s.id and isinstance(s.id.parts[0], str)}
-        document.name = " ".join(source.text.split())
+        document.name = _title(Text.whole(source))
     else:
         document = compile_document(source)
         document.name = document.name or os.path.basename(source.name)
-    builder = Builder(document, _inputs(input, document), _variables(set, document), max_layers)
+    variables = _variables(set, document)
+    inputs = _inputs(input, document, variables)
+    if line and variables:
+        variables = _read_in_line(variables, document, input)
+    builder = Builder(document, inputs, variables, max_layers)
     builder.line = line
     return builder.build()
 
 
-def _inputs(given: Any, document: Document) -> dict[str, Any]:
+def _title(text: Text) -> str:
+    """What a spec in a line is called: its text, as one line, shortened where it is a whole program."""
+    from convcalc.spec.stage import split_stages
+
+    title = text.value
+    if "\n" in title or "#" in title:
+        title = " | ".join(text.value[left:right] for left, right in split_stages(text, 0, len(title))[:100])
+    title = " ".join(title.split())
+    return title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1].rstrip() + "…"
+
+
+def _read_in_line(variables: dict[str, Any], document: Document, given: Any) -> dict[str, Any]:
+    """The variables that stages of a line read.
+
+    Raises:
+        SpecError: neither a stage nor the shape that is given reads a variable.
+    """
+    stages: list[Any] = document.layers
+    if any(stage.kind == "text" for stage in stages):  # its own text may read any of them
+        return variables
+    read: dict[str, None] = {}
+    for stage in stages:
+        read.update(dict.fromkeys(stage.names))
+        for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like):
+            for expr in template.exprs() if template else ():
+                read.update(dict.fromkeys(sorted(expr.names())))
+    shape = dict.fromkeys(re.findall(r"[A-Z]\w*?(?=x|\W|\Z)", str(given or "")))
+    problems = [
+        Problem(
+            f"no variable {name!r} to set",
+            file="--set",
+            text=name,
+            length=len(name),
+            expected="one of " + ", ".join({**read, **shape}) if read or shape else "no variables",
+            nearest=nearest_name(name, [*read, *shape]),
+        )
+        for name in variables
+        if name not in read and name not in shape
+    ]
+    if problems:
+        raise SpecError(problems)
+    return {name: value for name, value in variables.items() if name in read}
+
+
+def _inputs(given: Any, document: Document, variables: Mapping[str, Any]) -> dict[str, Any]:
     if given is None:
         return {}
     if isinstance(given, (list, tuple)) and given and all(isinstance(g, str) and "=" in g for g in given):
         given = dict(g.split("=", 1) for g in given)
     if isinstance(given, str) and "=" in given:
-        given = dict(g.split("=", 1) for g in given.split(","))
+        given = dict(g.split("=", 1) for g in re.split(r",\s*(?=[^\W\d]\w*\s*=)", given))
     if not isinstance(given, Mapping):
         names = [name for name, _, _ in document.inputs]
         if len(names) > 1:
@@ -230,11 +285,11 @@ def _inputs(given: Any, document: Document) -> dict[str, Any]:
                 )
             )
         given = {names[0] if names else "input": given}
-    return {str(name): parse_shape(shape) for name, shape in given.items()}
+    return {str(name): parse_shape(shape, variables) for name, shape in given.items()}
 
 
-def parse_shape(given: Any) -> tuple[Any, ...]:
-    """A shape from text or sizes.
+def parse_shape(given: Any, variables: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+    """A shape from text or sizes; symbols that ``variables`` gives a value stand for it.
 
     Raises:
         SpecError: it is none.
@@ -258,12 +313,18 @@ def parse_shape(given: Any) -> tuple[Any, ...]:
     sizes: list[Any] = []
     if isinstance(given, str):
         at = 0
-        for piece in given.split("x"):
+        inner, separator = given, re.compile("[x×]")
+        if "," in given:  # as Python and JSON write a shape: 3,224,224, (3, 224, 224), [3, 224, 224]
+            separator = re.compile(",")
+            if (given[0], given[-1]) in (("(", ")"), ("[", "]")):
+                at, inner = 1, given[1:-1]
+            inner = re.sub(r",\s*\Z", "", inner)
+        for piece in separator.split(inner):
             name = piece.strip()
             if name.isascii() and name.isdigit() and len(name) < 400:
                 sizes.append(int(name))
             elif is_symbol_name(name):
-                sizes.append(symbol(name))
+                sizes.append((variables or {}).get(name, symbol(name)))
             elif name == "?":
                 sizes.append(UNKNOWN)
             else:
@@ -275,7 +336,7 @@ def parse_shape(given: Any) -> tuple[Any, ...]:
         try:
             for size in given if isinstance(given, (tuple, list)) else (given,):
                 if isinstance(size, str):
-                    size = int(size) if size.isdigit() else symbol(size)
+                    size = int(size) if size.isdigit() else (variables or {}).get(size, symbol(size))
                 sizes.append(carried(size))
         except TypeError:
             raise fail("no shape") from None

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from convcalc.spec.errors import Problem, SpecError
-from convcalc.spec.expression import Expr, ExpressionError, Parser
+from convcalc.spec.expression import Expr, ExpressionError, Parser, constant
 from convcalc.spec.source import Text
 from convcalc.spec.stage import (
     NODE_KEYS,
@@ -25,6 +25,12 @@ MAX_NESTING: Final = 32
 """Deepest nesting of ``Sequential`` containers."""
 _CONTAINERS: Final = frozenset({"Sequential", "Conv2dNormActivation", "Conv3dNormActivation", "ConvBNReLU"})
 _LABEL: Final = re.compile(r"\(([\w.\-]+)\)\s*:\s*")
+_PAIR: Final = re.compile(r"\(\s*(['\"])[\w.\-]+\1\s*,\s*")
+_ORDERED: Final = re.compile(r"\A(?:\w+\.)?OrderedDict\(\s*(?=\[)")
+_ADDED: Final = re.compile(r"[A-Za-z_][\w.]*\.add\(\s*(?=[A-Za-z_][\w.]*\()")
+_ASSIGNED: Final = re.compile(r"[A-Za-z_][\w.]*\s*=\s*(?=[A-Za-z_][\w.]*\()")
+_CALLED: Final = re.compile(r"(?:[A-Za-z_][\w.]*\s*=\s*)?(?:[A-Za-z_][\w.]*)?\(")
+_DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?=\s*[,)])")
 _TIMES: Final = re.compile(r"(\d{1,4}) x (?=[A-Za-z_])")
 
 
@@ -32,6 +38,29 @@ def labelled(text: Text, start: int, end: int) -> tuple[int, int] | None:
     """The call behind a printed label such as ``(0): Conv2d(...)``, or None."""
     match = _LABEL.match(text.value, start, end)
     return (match.end(), end) if match else None
+
+
+def unwrapped(text: Text, start: int, end: int, first: bool) -> tuple[int, int]:
+    """The call in a line of a program: without ``model =``, ``model.add(...)`` and a comma at its end.
+
+    Raises:
+        SpecError: an assignment that is not the first stage: such do not say in which order they run.
+    """
+    value = text.value
+    if value[end - 1] == "," and _CALLED.match(value, start, end):
+        end -= 1
+    assigned = _ASSIGNED.match(value, start, end)
+    if assigned is not None:
+        if not first:
+            raise fault(
+                text, start, assigned.end(), "assignments do not say in which order layers run",
+                "the calls alone, in the order they run", None,
+            )  # fmt: skip
+        return assigned.end(), end
+    added = _ADDED.match(value, start, end)
+    if added is not None and value[end - 1] == ")":
+        return added.end(), len(value[: end - 1].rstrip(" \t\r\n,"))
+    return start, end
 
 
 class CallParser(Parser):
@@ -70,6 +99,11 @@ class CallParser(Parser):
             self.position = sizes.end()
             self.advance()
             return expr
+        dotted = _DOTTED.match(self.text, self.token_start, self.end)
+        if dotted is not None:  # torch.float32, tf.nn.relu: known by their last name
+            self.position = dotted.end()
+            self.advance()
+            return constant(dotted.group().rpartition(".")[2], *dotted.span())
         return self.expression()
 
 
@@ -180,6 +214,10 @@ def _container(text: Text, start: int, end: int, known: frozenset[str], depth: i
         )
     left, right = start + 1, close - 1
     inner = value[left:right].strip()
+    if (ordered := _ORDERED.match(inner)) and inner.rstrip(", \n\t").endswith("])"):
+        left = value.index(inner, left) + ordered.end()
+        right = value.rindex(")", left, right)
+        inner = value[left:right].strip()
     if inner.startswith("[") and inner.endswith("]"):
         left, right = value.index("[", left) + 1, value.rindex("]", left, right)
     stages: list[Stage] = []
@@ -187,6 +225,8 @@ def _container(text: Text, start: int, end: int, known: frozenset[str], depth: i
     for begin, stop in split_stages(text, left, right, ",\n"):
         label = _LABEL.match(value, begin, stop)
         begin = label.end() if label else begin
+        if (pair := _PAIR.match(value, begin, stop)) and value[stop - 1] == ")":
+            begin, stop = pair.end(), len(value[: stop - 1].rstrip())
         times = _TIMES.match(value, begin, stop)
         begin = times.end() if times else begin
         try:

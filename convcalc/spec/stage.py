@@ -232,6 +232,8 @@ def parse_stages(
             problems.append(Problem.at(text, left, left + 20, f"stage longer than {MAX_STAGE} characters"))
             continue
         try:
+            if "(" in text.value[left:right]:
+                left, right = calls.unwrapped(text, left, right, not stages and not problems)
             head = _HEAD.match(text.value, left, right)
             if head is None:
                 if text.value[left] == "(" and (labelled := calls.labelled(text, left, right)):
