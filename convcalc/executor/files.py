@@ -70,7 +70,7 @@ def read_image(path: str | os.PathLike[str], channels: int | None = None) -> Arr
     except ImportError:
         raise FileError(
             f"{os.fspath(path)}: images are read by Pillow, which is not installed"
-            " (pip install pillow, or give the pixels as .npy)"
+            " (pip install 'convcalc[image]', or give the pixels as .npy)"
         ) from None
     if channels is not None and channels not in _MODES:
         raise FileError(f"an image has 1, 3 or 4 channels; the input has {channels}")

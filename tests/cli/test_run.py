@@ -135,7 +135,7 @@ def test_pillow_is_asked_for_where_it_is_missing(
     monkeypatch.setattr(builtins, "__import__", without)
     done = cli("run", "identity", "--input", "3x2x3", "--input-file", str(picture))
     assert (done.code, done.out) == (2, "")
-    assert "pip install pillow" in done.err
+    assert "pip install 'convcalc[image]'" in done.err
 
 
 def test_too_little_memory_is_refused_before_anything_is_allocated(cli: Any, tmp_path: Path) -> None:
