@@ -148,6 +148,14 @@ class TransposedAxis:
     equivalent: Equivalent
     steps: tuple[Step, ...]
 
+    @property
+    def inner(self) -> range:
+        """Output positions with no border near: every tap that may write there has an input."""
+        span: int = effective(self.kernel, self.dilation)
+        first = max(span - 1 - self.before, 0)
+        last = min(self.stride * (self.input - 1) - self.before, self.output - 1)
+        return range(first, max(last + 1, first))
+
     def to_dict(self) -> dict[str, Any]:
         """The axis as JSON holds it."""
         return {

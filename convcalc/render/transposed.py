@@ -66,7 +66,8 @@ def _settings(axis: TransposedAxis, options: Settings, where: str, every: bool) 
     rows = []
     for number, one in enumerate(shown):
         counts = phases(axis.kernel, one.stride, one.padding, one.dilation)
-        note = "the conventional one" if number == 0 else ""
+        first = "the conventional one" if one.dilation == 1 else "the nearest to convention"
+        note = first if number == 0 else ""
         rows.append((*one, counts, note))
     notes = []
     if len(shown) < len(options.found):
@@ -113,7 +114,14 @@ def _checkerboard(solution: TransposedSolution) -> Table:
         where = "" if same or not name else f", {name}"
         facts.append((f"taps per phase{where}", phase))
         facts.append((f"rule of thumb{where}", axis.overlap.judged()))
-    if solution.is_even:
+    if not solution.has_inner and solution.executed is not None:
+        fewest, largest = solution.executed
+        many = f"{fewest}" if fewest == largest else f"from {fewest or 'none'} to {largest}"
+        verdict = (
+            f"so small an input has borders everywhere: output pixels get {many} "
+            f"product{'s' * (largest != 1)} a channel"
+        )
+    elif solution.is_even:
         verdict = f"even: every output pixel gets {most} product{'s' * (most != 1)} a channel"
     elif least == 0:
         verdict = f"uneven: output pixels get from none to {most} products a channel"
@@ -125,6 +133,8 @@ def _checkerboard(solution: TransposedSolution) -> Table:
         lines = phase_lines(solution)
         if len(lines) * len(lines[0]) <= 80:
             facts.append(("products per phase", " / ".join(lines)))
+    if solution.has_inner and solution.executed is not None and solution.executed[0] < least:
+        verdict += f", down to {solution.executed[0] or 'none'} at the borders"
     facts.insert(0, ("checkerboard", verdict + (", executed" if solution.proven else "")))
     return Table((), (), facts=facts)
 

@@ -56,6 +56,8 @@ class TransposedSolution:
         overlap: products that each output pixel gets from one channel, by execution; of an output
             above :data:`MAX_DRAWN` pixels that of an input just long enough to show every phase, and
             None where that would be too large.
+        executed: fewest and most products that any output pixel gets from one channel at this very
+            input, borders included, by execution; None where that would be too large.
         proven: execution gives the same as the equivalent convolution, and the overlap counts; None
             where that would be too large.
     """
@@ -68,6 +70,7 @@ class TransposedSolution:
     costs: Costs
     alternatives: tuple[Alternative, ...]
     overlap: Array | None
+    executed: tuple[int, int] | None
     proven: bool | None
 
     @property
@@ -91,6 +94,11 @@ class TransposedSolution:
         for axis in self.axes:
             counts = np.multiply.outer(counts, np.asarray(axis.overlap.counts))
         return counts
+
+    @property
+    def has_inner(self) -> bool:
+        """Whether every phase occurs away from the borders; else ``is_even`` is about larger inputs."""
+        return all(len(axis.inner) >= axis.stride for axis in self.axes)
 
     @property
     def least(self) -> int:
@@ -120,6 +128,10 @@ class TransposedSolution:
                 "phases": None if phases is None else phases.tolist(),
                 "least": self.least,
                 "most": self.most,
+                "away_from_borders": self.has_inner,
+                "executed": None
+                if self.executed is None
+                else {"least": self.executed[0], "most": self.executed[1]},
             },
             "costs": self.costs.to_dict(),
             "alternatives": [row.to_dict() for row in self.alternatives],
@@ -299,7 +311,7 @@ def _finish(
     counted = costs(axes, channels, groups)
     ways = alternatives(axes, channels, groups)
     short = [_short(axis) for axis in axes]
-    overlap, proven = None, None
+    overlap, proven, executed = None, None, None
     if prod(axis.output * axis.kernel for axis in short) <= MAX_PRODUCTS:
         overlap = executed_overlap(short)
         proven = same_as_convolution(axes) and _as_counted(axes, overlap)
@@ -307,7 +319,18 @@ def _finish(
             raise AssertionError(f"execution contradicts what is said of {axes}")
         if max(axis.output for axis in axes) <= MAX_DRAWN:
             overlap = executed_overlap(axes)
-    return TransposedSolution(axes, settings, channels, groups, like, counted, ways, overlap, proven)
+        executed = _executed_range(axes, short)
+    return TransposedSolution(
+        axes, settings, channels, groups, like, counted, ways, overlap, executed, proven
+    )
+
+
+def _executed_range(axes: Sequence[TransposedAxis], short: Sequence[TransposedAxis]) -> tuple[int, int]:
+    """Fewest and most products of an output pixel; of a long input the short one has the same."""
+    counts = [
+        executed_overlap([min(pair, key=lambda axis: axis.input)]) for pair in zip(axes, short, strict=True)
+    ]
+    return prod(int(one.min()) for one in counts), prod(int(one.max()) for one in counts)
 
 
 def _short(axis: TransposedAxis) -> TransposedAxis:
@@ -336,13 +359,10 @@ def executed_overlap(axes: Sequence[TransposedAxis]) -> Array:
 def _as_counted(axes: Sequence[TransposedAxis], overlap: Array) -> bool:
     """Whether the executed overlap is that of the phases wherever no border is near."""
     inner, wanted = [], np.ones((), dtype=np.int64)
-    for axis, full in zip(axes, overlap.shape, strict=True):
-        short = _short(axis)
-        span = effective(axis.kernel, axis.dilation)
-        first = max(span - 1 - axis.before, 0)
-        last = min(axis.stride * (short.input - 1) - axis.before, full - 1)
-        inner.append(slice(first, last + 1))
-        counts = [axis.overlap.counts[y % axis.stride] for y in range(first, last + 1)]
+    for axis in axes:
+        positions = _short(axis).inner
+        inner.append(slice(positions.start, positions.stop))
+        counts = [axis.overlap.counts[y % axis.stride] for y in positions]
         wanted = np.multiply.outer(wanted, np.asarray(counts))
     return wanted.size > 0 and bool(np.array_equal(overlap[tuple(inner)], wanted))
 

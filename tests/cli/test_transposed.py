@@ -57,12 +57,31 @@ def test_costs_three_ways(cli) -> None:
 
 def test_checkerboards(cli) -> None:
     out = cli("transposed", "--in", "8", "--out", "16", "-k", "5", "--map").out
-    assert "uneven: output pixels get from 4 to 9 products a channel (2.25 times), executed" in out
+    assert (
+        "uneven: output pixels get from 4 to 9 products a channel (2.25 times), down to 1 at the borders"
+        in out
+    )
     assert "kernel 5 >= 2*2: the rule is met, yet pixels get 3 and 2" in out
     assert "\n9 6\n6 4\n" in out
     data = cli("transposed", "--in", "8", "--out", "16", "-k", "5", "--json", "--map").json()
-    assert data["checkerboard"] == {"even": False, "phases": [[9, 6], [6, 4]], "least": 4, "most": 9}
+    assert data["checkerboard"] == {
+        "even": False,
+        "phases": [[9, 6], [6, 4]],
+        "least": 4,
+        "most": 9,
+        "away_from_borders": True,
+        "executed": {"least": 1, "most": 9},
+    }
     assert max(map(max, data["map"])) == 9
+
+
+def test_an_input_with_borders_everywhere(cli) -> None:
+    """Two taps 55 pixels apart over 5 inputs: most of the 64 outputs get nothing, whatever the phases say."""
+    out = cli("transposed", "--in", "5", "--out", "64", "-k", "2", "-s", "2").out
+    assert "borders everywhere: output pixels get from none to 1 product a channel, executed" in out
+    assert "the conventional one" not in out and "the nearest to convention" in out
+    single = cli("transposed", "--in", "1", "--out", "4", "-k", "4").out
+    assert "borders everywhere: output pixels get 1 product a channel, executed" in single
 
 
 def test_axes_differ(cli) -> None:

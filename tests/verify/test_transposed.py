@@ -228,3 +228,29 @@ def test_a_pixel_shuffle_computes_the_same_functions(k: int, s: int) -> None:
     filters = np.stack([weight[phase::s][::-1] for phase in range(s)])[:, None]
     found = execute(shuffled, x, {f"{shuffled.nodes[1].name}.weight": np.ascontiguousarray(filters)})
     assert np.array_equal(found, wanted)
+
+
+@pytest.mark.torch
+@settings(max_examples=60, deadline=None)
+@given(SMALL, st.integers(0, 9))
+def test_the_products_of_every_pixel_by_torch(parts: tuple[int, ...], extra: int) -> None:
+    torch = pytest.importorskip("torch")
+    i, k, s, d, p = parts
+    extra %= max(s, d)
+    assume(s * (i - 1) + d * (k - 1) + 1 - 2 * p + extra >= 1)
+    found = solve_transposed(i, None, k, stride=s, padding=p, output_padding=extra, dilation=d, rank=1)
+    counts = torch.nn.functional.conv_transpose1d(
+        torch.ones(1, 1, i), torch.ones(1, 1, k), stride=s, padding=p, output_padding=extra, dilation=d
+    )
+    assert found.executed == (int(counts.min()), int(counts.max()))
+    assert found.overlap.tolist() == counts[0, 0].int().tolist()
+    if found.has_inner:
+        (axis,) = found.axes
+        inner = counts[0, 0, axis.inner.start : axis.inner.stop]
+        assert (found.least, found.most) == (int(inner.min()), int(inner.max()))
+
+
+def test_borders_everywhere() -> None:
+    found = solve_transposed(5, 64, 2, stride=2, rank=1)
+    assert found.is_even and not found.has_inner and found.executed == (0, 1)
+    assert solve_transposed(32, 64, 4).executed == (1, 4)
