@@ -66,7 +66,7 @@ class Counts:
             if type(value) is not int or value:
                 setattr(self, metric, getattr(self, metric) + value * times)
         if other.ops is not NO_OPS:
-            self.ops = Ops(*(a + b * times for a, b in zip(self.ops, other.ops, strict=True)))
+            self.ops = self.ops.plus(other.ops if times == 1 else other.ops.times(times))
 
 
 class LayerReport(Counts):
@@ -296,6 +296,9 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
         counts.activations = prod(outputs[0]) * batch
     if ops is not NO_OPS:
         counts.ops = ops if batch == 1 else ops.times(batch)
+    shared = layer.shared_ops(inputs, outputs)
+    if shared is not NO_OPS:
+        counts.ops = counts.ops.plus(shared)
     counts.flops = (
         2 * counts.macs
         + counts.ops.add

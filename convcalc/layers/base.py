@@ -78,6 +78,10 @@ class Ops(NamedTuple):
     div: Dim = 0
     special: Dim = 0
 
+    def plus(self, other: Ops) -> Ops:
+        """The operations of both."""
+        return Ops(*(a + b for a, b in zip(self, other, strict=True)))
+
     def times(self, count: Dim) -> Ops:
         """The operations of ``count`` elements."""
         return Ops(*(n * count for n in self))
@@ -151,6 +155,10 @@ class Layer:
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Scalar operations outside the multiply-accumulates, for one sample."""
+        return NO_OPS
+
+    def shared_ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Scalar operations done once however many samples there are, as statistics of a batch are."""
         return NO_OPS
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
-from convcalc.layers.base import INFER, Layer, Ops, Option, fill, show, whole
+from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, fill, show, whole
 from convcalc.layers.conv import check_groups
 
 if TYPE_CHECKING:
@@ -32,13 +32,17 @@ def _affine(shape: Shape, affine: bool, bias: bool) -> dict[str, Shape]:
     return {"weight": shape, "bias": shape} if bias else {"weight": shape}
 
 
+def _by_element(elements: Dim, weight: bool, bias: bool) -> Ops:
+    return Ops(add=elements * (3 + bias), mul=elements * (2 + weight))
+
+
+def _by_group(groups: Dim) -> Ops:
+    """Mean, variance, its root with epsilon, and the reciprocal of that."""
+    return Ops(add=groups, div=3 * groups, special=groups)
+
+
 def _statistics(elements: Dim, groups: Dim, weight: bool, bias: bool) -> Ops:
-    return Ops(
-        add=elements * (3 + bias) + groups,
-        mul=elements * (2 + weight),
-        div=3 * groups,
-        special=groups,
-    )
+    return _by_element(elements, weight, bias).plus(_by_group(groups))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,12 @@ class BatchNorm(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One multiplication and one addition an element; without stored statistics, theirs."""
         if not self.track:
-            return _statistics(prod(outputs[0]), self.channels, self.affine, self.affine and self.bias)
+            return _by_element(prod(outputs[0]), self.affine, self.affine and self.bias)
         return Ops(add=1, mul=1).times(prod(outputs[0]))
+
+    def shared_ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Without stored statistics, those of a channel over the batch."""
+        return NO_OPS if self.track else _by_group(self.channels)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Itself; the whole map where the statistics are those of the map."""
