@@ -25,6 +25,7 @@ class Atom:
 
     __slots__ = ("__weakref__", "_text", "args", "function", "kind", "names", "serial", "size", "whole")
 
+    _text: str
     kind: str
     args: tuple[Any, ...]
     serial: int

@@ -89,7 +89,10 @@ def settled(form: Any) -> tuple[Any, tuple[Condition, ...]]:
     and minimum, the form is given as it is from there on, with the least such bound; otherwise it is
     given as it was.
     """
-    if type(form) is not Form or not any(a.kind in ("max", "min") for a in atoms_within(form)):
+    if type(form) is not Form:
+        return form, ()
+    undecided = sum(a.kind in ("max", "min") for a in atoms_within(form))
+    if not undecided or undecided > _MOST_UNDECIDED or form.size > _MOST_TO_SETTLE:
         return form, ()
     names = sorted(form.names)
     themselves = {s.name: s for s in form.free_symbols}
@@ -112,6 +115,8 @@ def settled(form: Any) -> tuple[Any, tuple[Condition, ...]]:
 
 
 _MOST_SETTLED: Final = 600
+_MOST_UNDECIDED: Final = 12
+_MOST_TO_SETTLE: Final = 3000
 
 
 def _implied(condition: Condition, least: dict[str, int]) -> bool:
