@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -118,8 +119,8 @@ def _root(
 ) -> None:
     """A convolution calculator whose every number can be executed.
 
-    SPEC is a line such as "conv 64 k3 | bn | relu", a file, - for standard input, or the name of
-    a network from `convcalc list`.
+    SPEC is a line such as "conv 64 k3 | bn | relu", a file, - for standard
+    input, or the name of a network from `convcalc list`.
     """
 
 
@@ -134,5 +135,8 @@ app.callback()(_root)
 
 def run(arguments: list[str] | None = None, program: str = "convcalc") -> NoReturn:
     """Run the command line and leave the process with its exit code."""
+    if sys.stdout is None or sys.stderr is None:  # closed by who called: there is nobody to tell
+        nobody = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.stdout, sys.stderr = sys.stdout or nobody, sys.stderr or nobody
     typer.main.get_command(app).main(arguments, prog_name=program)
     sys.exit(0)

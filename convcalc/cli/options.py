@@ -244,6 +244,8 @@ MAX_INPUT: Final = 32_000_000
 def _standard_input() -> Source:
     from convcalc.spec.source import Source
 
+    if sys.stdin is None:
+        raise UsageProblem("standard input is closed", expected="a spec")
     data = sys.stdin.buffer.read(MAX_INPUT + 1)
     if len(data) > MAX_INPUT:
         raise UsageProblem("standard input is too long", expected=f"at most {MAX_INPUT} bytes")

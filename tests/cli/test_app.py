@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -132,3 +134,20 @@ def test_completion_can_be_installed(process, tmp_path) -> None:
     done = process("--install-completion", "bash", code=code, env=env)
     assert done.code == 0, done.err
     assert "convcalc" in (tmp_path / ".bashrc").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "spec", "code"),
+    [
+        (">&-", "resnet18", 0),
+        ("2>&-", "bogus", 2),
+        (">&- 2>&-", "bogus", 2),
+        ("<&- 2>&1", "-", 2),
+    ],
+)
+def test_streams_that_are_closed_cost_no_traceback(redirection: str, spec: str, code: int) -> None:
+    line = f"'{sys.executable}' -m convcalc params {spec} {redirection}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == code
+    assert spec != "-" or "standard input is closed" in done.stdout
