@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from math import log
-from pathlib import Path
 from typing import Any, Final
 
 from convcalc.render import heatmap
@@ -112,10 +110,4 @@ def plot_map(grid: Any, path: str, title: str, label: str) -> None:
         if line:
             axes.set_yticks([])
         figure.colorbar(image, label=label)
-        part = Path(f"{path}.{os.getpid()}.part")
-        try:
-            metadata: Any = {"Date": None} if kind == "svg" else {"Software": "convcalc"}
-            figure.savefig(part, format=kind, metadata=metadata)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        heatmap.save(figure, path, kind)

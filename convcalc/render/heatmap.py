@@ -70,13 +70,22 @@ def draw(found: Coverage, path: str, *, title: str = "") -> None:
         figure.suptitle(title or f"{found.field.layer} at {','.join(map(str, found.field.position))}")
         circle = "; dashed: 95.45% of the gradient" if found.effective is not None else ""
         figure.supxlabel(f"red: the theoretical field{circle}; grey: never read", fontsize=8)
-        part = Path(f"{path}.{os.getpid()}.part")
-        try:
-            metadata: Any = {"Date": None} if kind == "svg" else {"Software": "convcalc"}
-            figure.savefig(part, format=kind, metadata=metadata)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        save(figure, path, kind)
+
+
+def save(figure: Any, path: str, kind: str) -> None:
+    """Write a figure: the same bytes for the same picture, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    part = Path(f"{path}.{os.getpid()}.part")
+    try:
+        metadata: Any = {"Date": None} if kind == "svg" else {"Software": "convcalc"}
+        figure.savefig(part, format=kind, metadata=metadata)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _relative(found: Coverage) -> Any:
