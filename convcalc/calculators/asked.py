@@ -90,6 +90,16 @@ def whole(value: Any, name: str, least: int, why: str = "") -> int:
     return value
 
 
+def rate(value: Any, name: str = "dilation") -> int:
+    """A distance from tap to tap.
+
+    Raises:
+        Unreachable: it is not a whole number from 1 on.
+    """
+    why = "a rate is the distance from tap to tap; rate 0 would put all taps on one pixel"
+    return whole(value, name, 1, f"{why}, rate 1 is an ordinary convolution")
+
+
 def per_axis(values: Mapping[str, Any], rank: int | None = None) -> tuple[int, dict[str, tuple[Any, ...]]]:
     """One value an axis for every name: a tuple has one each, anything else is for all axes.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Any, NamedTuple
 
-from convcalc.calculators.asked import Unreachable, per_axis, whole
+from convcalc.calculators.asked import Unreachable, per_axis, rate, whole
 from convcalc.layers.window import effective
 
 
@@ -151,7 +151,7 @@ def layers_of(rates: Any, kernel: Any, rank: int | None) -> tuple[tuple[tuple[in
         kernels *= len(rates)
     if len(kernels) != len(rates):
         raise Unreachable(
-            f"{len(kernels)} kernels for {len(rates)} rates",
+            f"{len(kernels)} kernels for {len(rates)} rate{'s' * (len(rates) != 1)}",
             expected=f"one kernel for all layers, or {len(rates)}",
             field="kernel",
         )
@@ -162,11 +162,8 @@ def layers_of(rates: Any, kernel: Any, rank: int | None) -> tuple[tuple[tuple[in
     for name, one in found.items():
         for value in one:
             if name.startswith("rate"):
-                whole(value, "rate", 1, RATE)
+                rate(value, "rate")
             else:
                 whole(value, "kernel", 1)
     items = list(found.values())
     return tuple(items[len(rates) :]), tuple(items[: len(rates)])
-
-
-RATE = "a rate is the distance from tap to tap, 1 for an ordinary convolution"

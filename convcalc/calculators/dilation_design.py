@@ -102,6 +102,9 @@ def designs(
             f"it takes {longest} layers" + (f" from {choices} sets of kernels" if choices > 1 else ""),
             expected=f"at most {MAX_LAYERS} layers and {MAX_CHOICES} sets of kernels to try: a larger rate, "
             "fewer kernels or a smaller reach",
+            nearest=f"reach {_largest(MAX_LAYERS, largest, cap)}"
+            if longest > MAX_LAYERS and layers is None
+            else None,
             field="reach",
         )
     numbers = count(fewest) if layers is None else (layers,)

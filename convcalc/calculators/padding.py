@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convcalc.calculators.asked import Step, Unreachable, per_axis, whole
+from convcalc.calculators.asked import Step, Unreachable, per_axis, rate, whole
 from convcalc.calculators.padding_answer import AxisPadding, PaddingCase, PaddingSolution
 from convcalc.calculators.padding_conventions import conventions, output_text, stand_in
 from convcalc.layers.window import effective, needed, output_size, resolve
@@ -13,7 +13,6 @@ MODES: Final = ("same", "same_lower", "valid", "full", "causal")
 SIZE, GIVEN = "size", "given"
 
 _NEGATIVE = "a negative padding would crop the input, and no framework takes one"
-_RATE = "rate 0 would put all taps on one pixel; rate 1 is an ordinary convolution"
 
 
 def solve_padding(
@@ -67,7 +66,7 @@ def solve_padding(
     axes = []
     for k, d, s, i, o, pair in zip(*found.values(), strict=True):
         whole(k, "kernel", 1)
-        whole(d, "dilation", 1, _RATE)
+        rate(d)
         whole(s, "stride", 1)
         if i is not None:
             whole(i, "input", 1)
@@ -307,16 +306,26 @@ def _symmetric(axis: AxisPadding) -> AxisPadding:
         found = _Axis(axis.kernel, axis.dilation, axis.stride, axis.input, GIVEN)
         found.notes += axis.notes if axis.input is None else []
         return found.solve(None, (p, p))
-    k, d = axis.kernel, axis.dilation
-    what = "keeps the size" if axis.wanted is None else f"gives {axis.wanted}"
-    pair = f"{axis.before}:{axis.after}"
-    if axis.mode in ("causal",):
+    k, d, s = axis.kernel, axis.dilation, axis.stride
+    keeps = "keeps the size" if s == 1 else f"gives ceil(i / {s}) for every i"
+    what = keeps if axis.wanted is None else f"gives {axis.wanted}"
+    if axis.mode == "causal":
         raise Unreachable("causal padding is all before the input", expected="mode same", field="mode")
+    if axis.mode == GIVEN:
+        raise Unreachable(
+            f"padding {axis.before}:{axis.after} is not symmetric",
+            expected="the same on both sides, or no --symmetric",
+            nearest=f"padding {(axis.before + axis.after) // 2}",
+            field="padding",
+        )
+    if s > 1 and axis.input is None:
+        why, instead = f"d*(k - 1) = {axis.extent - 1} is odd", "the input size (--in 224)"
+    else:
+        why = f"the padding in all, {axis.before + axis.after}, is odd"
+        instead = f"padding {axis.before}:{axis.after}"
     raise Unreachable(
-        f"no symmetric padding {what} for kernel {k}"
-        + (f" at dilation {d}" if d > 1 else "")
-        + f": the padding in all, {axis.before + axis.after}, is odd",
-        expected="an odd kernel" + (" or an even dilation" if d > 1 else "") + f", or padding {pair}",
+        f"no symmetric padding {what} for kernel {k}" + (f" at dilation {d}" if d > 1 else "") + f": {why}",
+        expected="an odd kernel" + (" or an even dilation" if d > 1 else "") + f", or {instead}",
         nearest=f"kernel {k - 1} or {k + 1}" if k > 1 else None,
         field="kernel",
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.asked import MOST, Step, Unreachable, whole
+from convcalc.calculators.asked import MOST, Step, Unreachable, rate, whole
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import effective, output_size
 
@@ -359,7 +359,7 @@ def check_given(k: int, fixed: Fixed) -> None:
             "pixels, which is what output padding does",
         )  # fmt: skip
     if fixed.dilation is not None:
-        whole(fixed.dilation, "dilation", 1, "rate 0 would put all taps on one pixel")
+        rate(fixed.dilation)
     if fixed.output_padding is not None:
         extra = whole(fixed.output_padding, "output padding", 0)
         if fixed.stride is not None and extra >= max(fixed.stride, fixed.dilation or 1):

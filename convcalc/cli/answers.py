@@ -82,6 +82,22 @@ def sizes(common: Common, given: str | None, option: str = "--in") -> Any:
     return found
 
 
+def alone(options: dict[str, Any]) -> None:
+    """Refuse options of a question beside a SPEC, which would go unheard.
+
+    Raises:
+        UsageProblem: one of them was given.
+    """
+    heard = [option for option, value in options.items() if value]
+    if heard:
+        raise UsageProblem(
+            f"SPEC and {heard[0]} cannot go together",
+            expected="--input 3x224x224, which is the size of a SPEC"
+            if heard[0] == "--in"
+            else "one of them",
+        )
+
+
 def emit_all(tables: Iterable[Table], common: Common, data: Any) -> None:
     """Show several tables below each other; JSON holds the data, CSV the first table."""
     if common.json:

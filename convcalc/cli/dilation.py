@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli.answers import axes, emit_all
+from convcalc.cli.answers import alone, axes, emit_all
 from convcalc.cli.options import FORM, GRAPH, Common, Shared, command, complete_spec
 from convcalc.cli.output import UsageProblem, emit, write
 
@@ -95,6 +95,7 @@ def dilation(
     if len(given) > 1:
         odd = next(text for text in given if not _RATES.fullmatch(text))
         raise UsageProblem(f"{odd!r} is no rate", expected="whole numbers, or one SPEC (in quotes)")
+    alone({"--kernel": kernel != "3", "--rank": rank})
     graph = common.load(given[0])
     runs = convcalc.judge_network_dilations(graph)
     worst = min(runs, key=lambda one: (not one.has_holes, -one.path.total), default=None)

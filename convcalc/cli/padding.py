@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from convcalc.cli.answers import MAYBE_SPEC, axes, emit_all, pairs, sizes
+from convcalc.cli.answers import MAYBE_SPEC, alone, axes, emit_all, pairs, sizes
 from convcalc.cli.options import FORM, GRAPH, Common, command
 from convcalc.cli.output import UsageProblem, emit
 
@@ -46,8 +46,13 @@ def padding(
     import convcalc
 
     if common.spec is not None:
-        if kernel is not None:
-            raise UsageProblem("SPEC and --kernel cannot go together", expected="one of them")
+        alone(
+            {
+                "--kernel": kernel, "--in": size, "--out": out, "--mode": mode, "--padding": given,
+                "--dilation": dilation != "1", "--stride": stride != "1", "--symmetric": symmetric,
+                "--rank": rank,
+            }
+        )  # fmt: skip
         from convcalc.render.padding import report_table
 
         report = convcalc.check_padding(common.load())

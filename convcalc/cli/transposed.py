@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convcalc.cli.answers import MAYBE_SPEC, axes, emit_all, sizes
+from convcalc.cli.answers import MAYBE_SPEC, alone, axes, emit_all, sizes
 from convcalc.cli.options import EXACT, FORM, GRAPH, Common, command
 from convcalc.cli.output import UsageProblem, emit, write
 
@@ -57,8 +57,14 @@ def transposed(
     from convcalc.render.grid import check
 
     if common.spec is not None:
-        if size is not None or like is not None or kernel is not None:
-            raise UsageProblem("SPEC goes with no size, kernel or --like", expected="one of them")
+        alone(
+            {
+                "--in": size, "--out": out, "--kernel": kernel, "--stride": stride, "--padding": padding,
+                "--output-padding": output_padding, "--dilation": dilation, "--like": like,
+                "--channels": channels, "--groups": groups != 1, "--rank": rank,
+                "--max-dilation": max_dilation, "--all": every, "--map": map, "--plot": plot,
+            }
+        )  # fmt: skip
         graph = common.load()
         layers = convcalc.check_transposed(graph)
         data = {"name": graph.name, "layers": [layer.to_dict() for layer in layers]}
@@ -98,10 +104,10 @@ def _channels(text: str | None, common: Common, like: bool) -> tuple[int, int] |
     """
     if text is not None:
         parts = text.split("->")
-        found = axes("x".join(parts), "--channels") if len(parts) == 2 else None
-        if not isinstance(found, tuple) or len(found) != 2:
+        found = [axes(part, "--channels") for part in parts if part.strip().isdecimal()]
+        if len(parts) != 2 or len(found) != 2:
             raise UsageProblem(f"--channels {text!r} is no pair", expected="--channels '64->32'")
-        return found
+        return found[0], found[1]
     if common.input and "x" in common.input[0]:
         first = int(axes(common.input[0], "--input")[0])
         return (1, first) if like else (first, first)

@@ -207,6 +207,7 @@ def solve_transposed(
          "output_padding": output_padding, "dilation": dilation},
         _rank(rank, input, output, kernel, stride, padding, output_padding, dilation),
     )  # fmt: skip
+    whole(max_dilation, "max_dilation", 1)
     axes, settings = [], []
     for i, o, k, s, p, extra_size, d in zip(*found.values(), strict=True):
         whole(i, "input", 1)

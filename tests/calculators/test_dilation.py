@@ -136,7 +136,7 @@ def test_designs_leave_no_holes(reach: int, kernels: set[int], cap: int | None) 
         (dict(reach=9, max_rate=0), "a rate is at least 1", "max_rate 1"),
         (dict(reach=9, layers=0), "layers is at least 1", "layers 1"),
         (dict(reach=10**9), "more than is answered", None),
-        (dict(reach=5000, max_rate=1), "it takes 2500 layers", None),
+        (dict(reach=5000, max_rate=1), "it takes 2500 layers", "reach 401"),  # 200 layers of 2 pixels
     ],
 )
 def test_designs_that_cannot_be(arguments, reason: str, nearest: str | None) -> None:

@@ -96,6 +96,9 @@ def test_a_network(cli) -> None:
     ("arguments", "message", "nearest"),
     [
         (("0", "1"), "rate 0", "rate 1"),
+        (("tcn", "--kernel", "5"), "SPEC and --kernel cannot go together", None),
+        # 200 layers: the first at rate 1 adds 2, every other one 6 at rate 3
+        (("--reach", "100000", "--max-rate", "3"), "16668 layers", "reach 1197"),
         (("1", "2", "--kernel", "0"), "kernel", "kernel 1"),
         (("--reach", "67", "--layers", "3"), "at most 27", "layers 4, or reach 27"),
         (("--reach", "67", "1"), "none are given", None),

@@ -93,6 +93,11 @@ def test_other_forms(cli) -> None:
         (("-k", "three"), "is no whole number", None),
         ((), "nothing to solve", None),
         (("vgg16", "-k", "3"), "cannot go together", None),
+        (("vgg16", "--in", "512x512"), "SPEC and --in cannot go together", None),
+        (("vgg16", "-d", "2"), "SPEC and --dilation cannot go together", None),
+        (("-k", "3", "-d", "-2"), "distance from tap to tap", "dilation 1"),
+        (("-k", "3", "-p", "0:2", "--symmetric"), "padding 0:2 is not symmetric", "padding 1"),
+        (("-k", "8", "-d", "9", "-s", "16", "--symmetric"), "d*(k - 1) = 63 is odd", "kernel 7 or 9"),
         (("-k", "3", "--in", "9", "--input", "3x9x9"), "cannot go together", None),
     ],
 )
