@@ -213,6 +213,7 @@ def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers
     else:
         document = compile_document(source)
         document.name = document.name or os.path.basename(source.name)
+    document.file = source.name
     variables = _variables(set, document)
     inputs = _inputs(input, document, variables)
     if line and variables:

@@ -126,7 +126,12 @@ class Builder(Structures):
                 )
             if not isinstance(edge, Edge) or len(self.nodes) == len(self.input_nodes):
                 raise SpecError(
-                    Problem("the spec has no layers", text=self.document.text.split("\n")[0][:80])
+                    Problem(
+                        "the spec has no layers",
+                        file=self.document.file,
+                        text=self.document.text.split("\n", 1)[0][:80],
+                        expected="at least one layer that runs",
+                    )
                 )
             return (edge,), (self.nodes[edge.node].name,)
         found = []

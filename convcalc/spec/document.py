@@ -79,7 +79,8 @@ class Compiler:
                 elif key == "input":
                     document.inputs.append(("input", self._shape(node), node))
                 elif key == "inputs":
-                    for name, (_, value_node) in self._mapping(node, "inputs").entries.items():
+                    for name, (key_node, value_node) in self._mapping(node, "inputs").entries.items():
+                        parse_template(key_node.text, 0, len(name))
                         document.inputs.append((name, self._shape(value_node), value_node))
                 elif key == "outputs":
                     self._outputs(node)

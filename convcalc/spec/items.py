@@ -74,6 +74,7 @@ class Document:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.file = "<spec>"
         self.name = ""
         self.source = ""
         self.extends: Scalar | None = None

@@ -231,6 +231,8 @@ class Wiring:
             if child is not None and (found := self._within(child, rest)) is not None:
                 return found
             flow = scope.ids.get(head)
+            if isinstance(flow, Poison):  # its fault is told already
+                return flow
             if isinstance(flow, Edge):
                 names = self.nodes[flow.node].layer.output_names()
                 if rest in names:
@@ -262,6 +264,12 @@ class Wiring:
             raise fault(
                 text, place.start, place.end, f"{flow.name} has the outputs {names}: choose one",
                 f"from={flow.name}.{flow.names[0]}",
+            )  # fmt: skip
+        if flow is None and len(self.document.inputs) > 1:
+            names = ", ".join(name for name, _, _ in self.document.inputs)
+            raise fault(
+                text, place.start, place.end, f"which of the inputs is read is not stated: {names}",
+                f"from={self.document.inputs[0][0]}",
             )  # fmt: skip
         if flow is None:
             raise fault(

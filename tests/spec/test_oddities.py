@@ -104,3 +104,23 @@ def test_what_the_schema_refuses_the_reader_refuses(document: dict[str, object])
 def test_null_is_nothing_also_where_the_c_parser_of_yaml_reads_it() -> None:
     graph = load("layers:\n  - conv 3->4 k3\n  - {branches: {a: null, b: conv 4 k1, c: ~}}\n")
     assert graph.nodes[-1].outputs[0][0] == 12
+
+
+def test_a_failed_split_costs_one_error() -> None:
+    found = problem("input: 4x4x4\nlayers:\n - split 2 id=s\n - relu from=s.1 id=q\n - add from=[s.0, q]\n")
+    assert "do not add up" in found.message
+
+
+def test_of_several_inputs_one_must_be_named() -> None:
+    found = problem("inputs: {a: 3x4x4, b: 3x4x4}\nlayers: [relu]")
+    assert found.expected == "from=a"
+
+
+def test_the_name_of_an_input_can_be_read_with_from() -> None:
+    assert "'a b' is no name" in problem("inputs: {a b: 3x4x4}\nlayers: [relu]").message
+
+
+def test_a_network_without_layers_names_its_file(tmp_path) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text("input: 3x4x4\nlayers: []\n")
+    assert problem(str(path)).file == str(path)
