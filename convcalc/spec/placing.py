@@ -84,8 +84,7 @@ class Placing(Wiring):
             env = {**env, "in": shapes[0][0] if len(shapes) == len(edges) and shapes else UNKNOWN}
         if len(shapes) < len(edges):
             values_of(stage, env)
-            if stage.id is not None:
-                self._poison(stage.id, stage.text, env, scope)
+            self._poison_stage(stage, env, scope)
             return POISON
         made = None
         key: Any = None

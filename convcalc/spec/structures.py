@@ -41,8 +41,7 @@ class Structures(Placing):
                 except SpecError as error:
                     self._problem(self._traced(error, scope))
                     edge = POISON
-                    if item.id is not None:
-                        self._poison(item.id, item.text, env, scope)
+                    self._poison_stage(item, env, scope)
                     continue
                 edge = yield step
                 continue
@@ -71,6 +70,8 @@ class Structures(Placing):
             edge = yield getattr(self, f"_{item.kind}")(item, env, inner, edge)
             if label:
                 scope.ids[label] = edge
+            elif edge is POISON:
+                self._poison_inside(item, scope)
         return edge
 
     def _bind(self, item: Item, env: Env, edge: Flow) -> Env:
@@ -189,7 +190,8 @@ class Structures(Placing):
         if all(type(size) is int for size in (*ours, *theirs)):
             return ours == theirs
         found = same(ours, theirs)
-        if found is UNKNOWN and chooses:
+        # Two sizes that nobody stated may differ: a stride stands between them, perhaps.
+        if chooses and (found is UNKNOWN or (found is True and any(size is UNKNOWN for size in ours))):
             raise item.node.fault(
                 "whether the shortcut fits depends on a size that was not given", "--input CxHxW"
             )

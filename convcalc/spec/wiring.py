@@ -14,7 +14,7 @@ from convcalc.spec.expression import ExpressionError
 from convcalc.spec.items import Body, Document, Formula, Item, Value
 from convcalc.spec.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
 from convcalc.spec.source import Text
-from convcalc.spec.stage import Template, expression_fault, fault
+from convcalc.spec.stage import Stage, Template, expression_fault, fault
 
 MAX_LAYERS: Final = 100_000
 """Most layers a document may expand to, plus one for each 8 characters it is long."""
@@ -53,6 +53,7 @@ class Wiring:
         self.work = 0
         self.memo: dict[Any, tuple[Any, tuple[Shape, ...]]] = {}
         self.texts: dict[str, Body] = {}
+        self.poisoned: set[int] = set()
         self.env: Env = {}
         self.line = False
 
@@ -277,6 +278,30 @@ class Wiring:
                 "--input CxHxW, an 'input' stage, or channels such as 'conv 3->64'",
             )  # fmt: skip
         return flow
+
+    def _poison_stage(self, stage: Stage, env: Env, scope: Scope) -> None:
+        """Let the name a stage would have stand for its fault, so that who reads it is not at fault too."""
+        if stage.id is not None:
+            self._poison(stage.id, stage.text, env, scope)
+        elif stage.kind == "layer":
+            scope.ids[self._auto(scope, stage.name)] = POISON
+
+    def _poison_inside(self, item: Item, scope: Scope) -> None:
+        """Let the names that a structure at fault would have given stand for its fault."""
+        if id(item) in self.poisoned:
+            return
+        self.poisoned.add(id(item))
+        names: list[str] = [name for name, _ in item.parts]
+        for body in (item.body, item.other, item.shortcut):
+            for inner in body:
+                template = inner.label or inner.id if isinstance(inner, Item) else inner.id
+                if template is not None:
+                    names += [p for p in template.parts if isinstance(p, str) and len(template.parts) == 1]
+                elif isinstance(inner, Item):
+                    self._poison_inside(inner, scope)
+        for name in names:
+            if name not in scope.children:
+                scope.ids.setdefault(name, POISON)
 
     def _poison(self, template: Template, text: Text, env: Env, scope: Scope) -> None:
         try:

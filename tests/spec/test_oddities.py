@@ -124,3 +124,23 @@ def test_a_network_without_layers_names_its_file(tmp_path) -> None:
     path = tmp_path / "empty.yaml"
     path.write_text("input: 3x4x4\nlayers: []\n")
     assert problem(str(path)).file == str(path)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "[conv 8 k9, relu from=conv1, bn | add with=relu1]",
+        "[{when: x > 3, do: [conv 4 k1 id=q]}, relu from=q]",
+        "[{repeat: x, body: {when: true, do: conv 4 k1 id=q}}, relu from=q]",
+        "[{branches: {a: conv 4 k9, b: conv 4 k1}}, relu from=a.conv1]",
+        "[{when: x, do: {group: g, body: conv 4 k1}}, relu from=g.conv1]",
+    ],
+)
+def test_who_reads_what_failed_is_not_at_fault_too(layers: str) -> None:
+    problem(f"input: 4x4x4\nlayers: {layers}")
+
+
+def test_a_name_that_nobody_gives_is_told_beside_other_faults() -> None:
+    with pytest.raises(SpecError) as caught:
+        load("input: 4x4x4\nlayers: [{when: x, do: conv 4 k1 id=q}, relu from=r, relu from=q]")
+    assert [p.message for p in caught.value.problems] == ["unknown name 'x'", "no tensor named 'r' so far"]
