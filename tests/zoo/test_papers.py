@@ -23,11 +23,12 @@ def weights(name: str, **variables: Any) -> int:
     return total
 
 
-# Exact integers of reference implementations. name: (variables, params, buffers, source)
+# Exact integers of reference implementations; those of timm were read off timm 1.0.31.
+# name: (variables, params, buffers, source)
 EXACT: dict[str, tuple[dict[str, Any], int, int, str]] = {
     "alexnet_grouped": ({}, 60_965_224, 0, "BVLC reference model"),
     "alexnet_two_towers": ({}, 60_965_224, 0, "the same weights"),
-    "inception_v1": ({}, 6_998_552, 0, "BVLC GoogLeNet without auxiliary heads"),
+    "inception_v1": ({}, 6_998_552, 0, "BVLC GoogLeNet without auxiliary heads, as Netscope counts it"),
     "xception": ({}, 22_855_952, 54_528, "Keras applications: 22,910,480 in all"),
     "inception_v4": ({}, 42_679_816, 63_168, "timm inception_v4"),
     "inception_resnet_v2": ({}, 55_843_464, 60_544, "timm inception_resnet_v2"),
@@ -44,11 +45,11 @@ EXACT: dict[str, tuple[dict[str, Any], int, int, str]] = {
     "dcgan_generator": ({}, 3_576_704, 1_920, "PyTorch DCGAN example"),
     "dcgan_discriminator": ({}, 2_765_568, 1_792, "PyTorch DCGAN example"),
     "unet": ({"head": True, "classes": 1}, 31_031_685, 0, "widely used Keras version"),
-    "nin": ({}, 966_986, 0, "the authors' CIFAR-10 model"),
+    "nin": ({}, 966_986, 0, "the authors' CIFAR-10 model, as imgclsmob counts it"),
     "resnet50_keras": ({}, 25_583_592, 53_120, "Keras applications: 25,636,712 in all"),
     "resnet_v1_50": ({}, 25_557_032, 53_120, "TF-Slim: the strides move, the weights do not"),
     "edsr_baseline": ({}, 1_369_859, 0, "the authors' code, scale 2"),
-    "zfnet": ({}, 62_357_608, 0, "the layers of Figure 3 by hand"),
+    "zfnet": ({}, 62_357_608, 0, "the layers of Figure 3, as imgclsmob counts them"),
     "lenet5": ({}, 61_706, 0, "every map connected"),
     "lenet5_original": ({}, 60_000, 0, "LeCun et al. 1998, section II.B: 60,000 trainable parameters"),
 }
@@ -62,7 +63,8 @@ def test_exact(name: str) -> None:
     assert found.buffers == buffers
 
 
-# Multiply-accumulates of the same models where timm's were counted. name: (conv, linear)
+# Multiply-accumulates of the same models, by PyTorch's operator counter on timm's and torchvision's, halved;
+# Xception's on timm's legacy_xception. name: (conv, linear)
 MACS = {
     "xception": (8_355_355_496, 2_048_000),
     "inception_v4": (12_252_438_624, 1_536_000),
@@ -90,6 +92,8 @@ def test_multiply_accumulates(name: str) -> None:
 PRINTED = [
     ("resnet20", {}, "0.27"),
     ("resnet20", {"project": True}, "0.27"),
+    ("resnet56", {"project": True}, "0.86"),
+    ("resnet110", {"project": True}, "1.73"),
     ("resnet32", {}, "0.46"),
     ("resnet44", {}, "0.66"),
     ("resnet56", {}, "0.85"),
@@ -125,18 +129,54 @@ def test_cifar_resnets_of_well_known_code() -> None:
     assert found == {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}
 
 
+def test_shift_resnets_of_the_authors_code() -> None:
+    # The README of Wan's shiftresnet-cifar: its count of ShiftResNet-20 at expansion 3 beside ResNet-20.
+    assert counts("shiftresnet20", expansion=3).params == 95_642
+    assert counts("resnet20", project=True).params == 272_474
+
+
 # ShuffleNet (Zhang et al. 2018), Table 1: complexity at 1x. Its MFLOPs are multiply-adds of convolutions.
 @pytest.mark.parametrize(("groups", "printed"), [(1, "143"), (2, "140"), (3, "137"), (4, "133"), (8, "137")])
 def test_shufflenet_v1_complexity(groups: int, printed: str) -> None:
     assert millions(counts("shufflenet_v1", groups=groups).conv_macs, 0) == printed
 
 
-@pytest.mark.parametrize(("scale", "mflops"), [
-    ("1/4", "13"), ("1/2", "38"), ("3/2", "292"), ("2", "524"),
+# The README of the authors' code (megvii-model/ShuffleNet-Series): millions of multiply-adds, here with the
+# classifier, and of parameters. It prints 138 for 1x of 3 groups, where Table 1 has 137: ours is 137.46.
+# groups, scale: multiply-adds, parameters
+WIDTHS = {
+    (3, "1/2"): ("38", "0.7"),
+    (8, "1/2"): ("40", "1.0"),
+    (3, "1"): ("137", "1.9"),
+    (8, "1"): ("138", "2.4"),
+    (3, "3/2"): ("292", "3.4"),
+    (8, "3/2"): ("290", "4.3"),
+    (3, "2"): ("524", "5.4"),
+    (8, "2"): ("522", "6.5"),
+}
+
+
+@pytest.mark.parametrize(("groups", "scale"), WIDTHS)
+def test_shufflenet_v1_of_every_width(groups: int, scale: str) -> None:
+    mult_adds, params = WIDTHS[groups, scale]
+    found = counts("shufflenet_v1", groups=groups, scale=Fraction(scale))
+    assert millions(found.macs, 0) == mult_adds
+    # 5.451 M is printed as 5.4, cut where the others are rounded.
+    cut = found.params // 10**5 * 10**5 if scale == "2" and groups == 3 else found.params
+    assert millions(cut, 1) == params
+
+
+# O. Semery's imgclsmob prints the exact counts of its models for every number of groups.
+@pytest.mark.parametrize(("groups", "params"), [
+    (1, 1_531_936), (2, 1_733_848), (3, 1_865_728), (4, 1_968_344), (8, 2_434_768),
 ])  # fmt: skip
-def test_shufflenet_v1_of_other_widths(scale: str, mflops: str) -> None:
-    # Zhang et al. 2018, Table 5 (2x, g = 3) and Ma et al. 2018, Table 8, here with the classifier.
-    assert millions(counts("shufflenet_v1", scale=Fraction(scale)).macs, 0) == mflops
+def test_shufflenet_v1_exactly(groups: int, params: int) -> None:
+    assert counts("shufflenet_v1", groups=groups).params == params
+
+
+def test_shufflenet_v1_of_a_quarter() -> None:
+    # Ma et al. 2018, Table 8: 13 MFLOPs at 0.25x.
+    assert millions(counts("shufflenet_v1", scale=Fraction(1, 4)).macs, 0) == "13"
 
 
 def test_shufflenet_v1_parameters() -> None:
@@ -161,24 +201,31 @@ def test_two_towers_cost_what_two_groups_cost() -> None:
     assert counts("alexnet_two_towers").macs == counts("alexnet_grouped").macs
 
 
-def test_shiftnets() -> None:
-    def by_hand(stem: int, widths: list[int], depths: list[int], first: list[int], rest: list[int]) -> int:
-        total, arriving = stem * 3 * 49, stem
-        for width, depth, e1, e2 in zip(widths, depths, first, rest, strict=True):
-            for i in range(depth):
-                out = width - arriving if i == 0 else width
-                inner = out * (e1 if i == 0 else e2)
-                total += arriving * inner + inner * out + 2 * (arriving + inner)
-                arriving = width
-        return total + 2 * arriving + 1000 * arriving + 1000
+def shiftnet(
+    stem: int, widths: list[int], depths: list[int], first: list[int], rest: list[int], concat: bool = True
+) -> int:
+    """Parameters of a ShiftNet by hand; with ``concat`` a strided module makes the new channels only."""
+    total, arriving = stem * 3 * 49, stem
+    for width, depth, e1, e2 in zip(widths, depths, first, rest, strict=True):
+        for i in range(depth):
+            out = width - arriving if i == 0 and concat else width
+            inner = out * (e1 if i == 0 else e2)
+            total += arriving * inner + inner * out + 2 * (arriving + inner)
+            arriving = width
+    return total + 2 * arriving + 1000 * arriving + 1000
 
+
+def test_shiftnets() -> None:
     # Wu et al. 2018, Table 5: 4.1 M and 1.1 M parameters (digits cut, see the documents), 1.4 G and 371 M
-    # FLOPs. For C the paper prints 0.78 M; its document says why ours is 0.69 M.
+    # FLOPs, and 0.78 M for C. That the strided modules of C have no shortcut is inferred from this figure.
     a, b, c = map(counts, ("shiftnet_a", "shiftnet_b", "shiftnet_c"))
-    wide, narrow = [64, 128, 256, 512], [32, 64, 128, 256]
-    assert a.params == by_hand(32, wide, [5, 6, 7, 3], [4, 4, 3, 2], [4, 3, 2, 1]) == 4_188_680
-    assert b.params == by_hand(16, narrow, [5, 6, 7, 3], [4, 4, 3, 2], [4, 3, 2, 1]) == 1_183_480
-    assert c.params == by_hand(16, narrow, [1, 4, 4, 3], [1, 1, 1, 1], [1, 1, 1, 1]) == 693_720
+    wide, narrow, ones = [64, 128, 256, 512], [32, 64, 128, 256], [1, 1, 1, 1]
+    assert a.params == shiftnet(32, wide, [5, 6, 7, 3], [4, 4, 3, 2], [4, 3, 2, 1]) == 4_188_680
+    assert b.params == shiftnet(16, narrow, [5, 6, 7, 3], [4, 4, 3, 2], [4, 3, 2, 1]) == 1_183_480
+    assert c.params == shiftnet(16, narrow, [1, 4, 4, 3], ones, ones, concat=False) == 781_240
+    assert millions(c.params, 2) == "0.78"
+    shortcut = counts("shiftnet_c", concat=True).params
+    assert shortcut == shiftnet(16, narrow, [1, 4, 4, 3], ones, ones) == 693_720
     assert a.params // 10**5 == 41
     assert b.params // 10**5 == 11
     assert millions(a.macs // 1000, 1) == "1.4"
