@@ -193,7 +193,8 @@ class Structures(Placing):
         # Two sizes that nobody stated may differ: a stride stands between them, perhaps.
         if chooses and (found is UNKNOWN or (found is True and any(size is UNKNOWN for size in ours))):
             raise item.node.fault(
-                "whether the shortcut fits depends on a size that was not given", "--input CxHxW"
+                "whether the shortcut fits depends on a size that was not given",
+                "--input 3x224x224, or --input 3xHxW",
             )
         if isinstance(found, bool) or found is UNKNOWN:
             return found is not False
