@@ -112,12 +112,14 @@ class PaddingReport:
         name: what the spec calls the network.
         layers: every layer with windows, in execution order.
         macs, valid_macs: over these layers; None where a size is not a number.
+        transposed: names of transposed convolutions, whose padding crops and is not checked here.
     """
 
     name: str
     layers: list[LayerPadding]
     macs: int | None
     valid_macs: int | None
+    transposed: tuple[str, ...] = ()
 
     @property
     def findings(self) -> list[Finding]:
@@ -132,6 +134,7 @@ class PaddingReport:
             "findings": [finding.to_dict() for finding in self.findings],
             "macs": self.macs,
             "valid_macs": self.valid_macs,
+            "transposed": list(self.transposed),
         }
 
 
@@ -157,6 +160,7 @@ def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
         layers,
         sum(macs or 0 for macs, _ in counts) if known else None,
         sum(valid or 0 for _, valid in counts) if known else None,
+        tuple(node.name for node in graph.nodes if node.op == "convT"),
     )
 
 

@@ -127,6 +127,9 @@ def errors(as_json: bool) -> Iterator[None]:
         hang_up()
     except (ValueError, OSError) as error:
         raise typer.Exit(fail(problems_of(error), as_json)) from None
+    except MemoryError as error:
+        problem = UsageProblem(f"out of memory: {error or 'it is used up'}", expected="a smaller --input")
+        raise typer.Exit(fail([problem], as_json)) from None
 
 
 def problems_of(error: Exception) -> Sequence[Any]:

@@ -158,8 +158,12 @@ def report_table(report: PaddingReport) -> Table:
     notes = []
     if report.macs is None:
         notes.append("Unread rows and MACs are unavailable where a size is no number; --input states it.")
-    if not report.findings:
+    if not report.layers:
+        notes.append("No convolution or pooling: nothing to check.")
+    elif not report.findings:
         notes.append("Nothing found.")
+    if report.transposed:
+        notes.append(f"Not checked here: {_named(list(report.transposed))}; see convcalc transposed.")
     return Table(
         columns,
         rows,

@@ -151,3 +151,15 @@ def test_streams_that_are_closed_cost_no_traceback(redirection: str, spec: str, 
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == code
     assert spec != "-" or "standard input is closed" in done.stdout
+
+
+def test_running_out_of_memory_is_told(cli, monkeypatch) -> None:
+    import convcalc
+
+    def fail(*_: object) -> None:
+        raise MemoryError("Unable to allocate 43.5 GiB")
+
+    monkeypatch.setattr(convcalc, "check_padding", fail, raising=False)
+    done = cli("padding", "relu", "--input", "3x8x8")
+    assert (done.code, done.out) == (2, "")
+    assert "out of memory: Unable to allocate 43.5 GiB\n  expected a smaller --input" in done.err

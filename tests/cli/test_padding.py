@@ -61,6 +61,15 @@ def test_a_network_is_checked(cli) -> None:
     assert cli("padding", "conv 8 k3 p1", "--input", "3x64x64").out.endswith("Nothing found.\n")
 
 
+def test_what_is_not_checked_is_said(cli) -> None:
+    out = cli("padding", "unet").out
+    assert "Not checked here: up3, up2 and 2 more; see convcalc transposed." in out
+    for spec in ("relu", "convT 4 k4 s2 p1"):
+        done = cli("padding", spec, "--input", "3x8x8")
+        assert "nothing to check" in done.out and "Nothing found" not in done.out
+    assert cli("padding", "convT 4 k4", "--input", "3x8x8", "--json").json()["transposed"] == ["convT1"]
+
+
 def test_strict_turns_findings_into_an_exit_code(cli) -> None:
     assert cli("padding", "maxpool k2", "--input", "3x7x7", "--strict").code == 1
     assert cli("padding", "maxpool k2", "--input", "3x8x8", "--strict").code == 0
