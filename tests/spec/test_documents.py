@@ -81,7 +81,8 @@ def test_residuals(residual: str, body: str, expected: list[str]) -> None:
 
 
 def test_a_shortcut_is_not_guessed_where_sizes_are_not_stated() -> None:
-    text = "layers:\n  - conv 3->8 k3 p1\n  - {residual: project, shortcut: [conv 8 k1 s2], body: [conv 8 k3 p1 s2]}\n"
+    unit = "{residual: project, shortcut: [conv 8 k1 s2], body: [conv 8 k3 p1 s2]}"
+    text = f"layers:\n  - conv 3->8 k3 p1\n  - {unit}\n"
     with pytest.raises(SpecError, match="depends on a size that was not given"):
         load(text)
     assert len(load(text, input="3x16x16").nodes) == 5
