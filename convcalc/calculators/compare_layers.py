@@ -127,8 +127,8 @@ def difference(first: Graph, second: Graph) -> Difference:
         kind = "added" if side else "removed"
         place = seen.get((side, block)) if block is not None else None
         if block is None:
-            texts = (None, entry.text) if side else (entry.text, None)
-            changes.append(Change(kind, entry.name, *texts, 1, sign * entry.params, sign * entry.macs))
+            before, after = (None, entry.text) if side else (entry.text, None)
+            changes.append(Change(kind, entry.name, before, after, 1, sign * entry.params, sign * entry.macs))
         elif place is None:
             seen[side, block] = len(changes)
             changes.append(Change(kind, block, None, None, 1, sign * entry.params, sign * entry.macs))
@@ -226,9 +226,9 @@ def _best(left: Sequence[Entry], right: Sequence[Entry]) -> list[Pair]:
 def _by_name(left: Sequence[Entry], right: Sequence[Entry]) -> list[Pair]:
     from difflib import SequenceMatcher
 
-    keys = [[(entry.name, entry.op) for entry in side] for side in (left, right)]
+    ours, theirs = ([(entry.name, entry.op) for entry in side] for side in (left, right))
     pairs: list[Pair] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if tag == "equal":
             pairs += zip(range(i1, i2), range(j1, j2), strict=True)
         else:
