@@ -354,6 +354,10 @@ def _variables(given: Mapping[str, Any] | None, document: Document) -> dict[str,
 
     from convcalc.spec.items import Formula
 
+    if given is not None and not isinstance(given, Mapping):
+        raise SpecError(
+            Problem("the variables are no mapping", file="--set", expected="a mapping such as {'alpha': 0.5}")
+        )
     kinds = {
         name: isinstance(value, Formula) and (value.word is not None or isinstance(value.expr.value, str))
         for name, value, _ in document.vars
@@ -382,6 +386,13 @@ def _setting(name: str, value: Any, text: bool, whole: bool = True) -> Any:
     from convcalc.spec.expression import ExpressionError, parse
 
     if isinstance(value, float):
+        if value - value != 0:  # an infinity, or no number
+            raise SpecError(
+                Problem(
+                    f"{value} is no finite number", file="--set", column=len(name) + 2,
+                    length=len(str(value)), text=f"{name}={value}", expected="a number, a list or a text",
+                )
+            )  # fmt: skip
         return bounded(Fraction(repr(value)))
     if isinstance(value, list):
         return tuple(_setting(name, v, text, whole) for v in value)

@@ -114,3 +114,9 @@ def test_lines_are_named_by_their_stages() -> None:
     assert load("conv 3->4 k3  # stem\nbn\n").name == "conv 3->4 k3 | bn"
     assert load("conv 3->4   k3|relu").name == "conv 3->4 k3|relu"
     assert len(load("#" + "x" * 9999 + "\nconv 3->4 k3" + " | relu" * 999).name) <= 300
+
+
+@pytest.mark.parametrize("given", [{"alpha": float("nan")}, {"alpha": float("-inf")}, "alpha=1", ["alpha"]])
+def test_variables_that_are_no_finite_numbers_are_refused_as_a_fault_of_the_spec(given: object) -> None:
+    with pytest.raises(SpecError):
+        load("vars: {alpha: 1.0}\nlayers: ['conv 3->4 k3']", set=given)
