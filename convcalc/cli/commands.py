@@ -69,7 +69,9 @@ COMMANDS: Final[dict[str, Row]] = {
         "convcalc.cli.explain:explain", "What a layer, block or spec does, with its formulas.", _DESIGN
     ),
     "draw": Row(
-        "convcalc.cli.draw:draw", "A convolution at work, as SVG: window, inserted zeros, dilation, gridding.", _SOLVE
+        "convcalc.cli.draw:draw",
+        "A convolution at work, as SVG: window, inserted zeros, dilation, gridding.",
+        _SOLVE,
     ),
     "list": Row(
         "convcalc.cli.catalog:list_names", "Networks, layers and blocks that convcalc knows.", _LANGUAGE
