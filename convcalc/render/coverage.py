@@ -30,7 +30,9 @@ def coverage_table(found: Coverage) -> Table:
         unit = found.unit
         seen = [int(n) // unit for n in found.paths[found.reached].flat]
         times = "" if unit == 1 else f", times {large(unit)}"
-        facts.append(("paths to a pixel", f"{large(min(seen))} to {large(max(seen))}{times}"))
+        fewest, most = large(min(seen)), large(max(seen))
+        many = large(unit) if min(seen) == max(seen) == 1 else f"{fewest} to {most}{times}"
+        facts.append(("paths to a pixel", many))
     effective = found.effective
     if effective is not None:
         from convcalc.verify.coverage import SHARES, inscribed

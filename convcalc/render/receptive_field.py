@@ -102,6 +102,10 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
         )
     if any(row.smallest != row.size for row in chosen):
         notes.append("A field a..b depends on the phase of the output: the smallest and the largest.")
+    if varies:
+        notes.append(
+            "With a period of n, every n-th output is at i*stride - padding; between, --at shows a position."
+        )
     if any(axis.known and axis.local and axis.padding is UNKNOWN for row in chosen for axis in row.axes):
         notes.append(
             "Padding depends on the size of the input, which is not stated (--input); "

@@ -194,3 +194,17 @@ def test_closed_forms_in_every_notation(cli) -> None:
     assert "·" in cli(*spec, "--notation", "unicode").out
     assert "$K$" in cli(*spec, "--notation", "latex", "--markdown").out
     assert cli(*spec, "--notation", "runes").code == 2
+
+
+def test_phases_that_begin_elsewhere_are_said(cli) -> None:
+    """Output 1 of a k4 s2 p1 transposed convolution reads inputs 0 and 1: [-1, 3], not 1 - 3 = -2 on."""
+    spec = "conv 4 k3 s2 p1 | convT 4 k4 s2 p1"
+    assert "every n-th output is at i*stride - padding" in cli("rf", spec, "--input", "3x32x32").out
+    data = cli("rf", spec, "--input", "3x32x32", "--json").json()
+    assert data["layers"][-1]["phases"][0] == [{"first": -3, "size": 5}, {"first": -1, "size": 5}]
+    assert "every n-th" not in cli("rf", "conv 4 k3 s2", "--input", "3x32x32").out
+
+
+def test_as_many_paths_from_every_pixel_are_one_number(cli) -> None:
+    out = cli("rf", "conv 4 k3", "--input", "5x9x9", "--coverage").out
+    assert "paths to a pixel  20\n" in out  # one tap, from 5 channels to 4
