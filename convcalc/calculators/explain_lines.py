@@ -45,7 +45,7 @@ class Lines:
 
 def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
     """Lines of the output sizes, and the outputs with a letter where a size is a longer formula."""
-    found = []
+    found: list[tuple[Any, ...]] = []
     for number, shape in enumerate(node.outputs):
         if node.op == "maxpool" and number:
             found.append(found[0])
@@ -90,7 +90,7 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
     group = "operations"
     if node.op in WEIGHTED:
         lines.add(group, "MACs", totals.macs)
-        lines.add(group, "MACs without padding", analyze(made.graph).totals.valid_macs)
+        lines.add(group, "MACs without padding", _valid_macs(lines, made, totals.valid_macs))
     for kind, title in KINDS.items():
         amount = getattr(totals.ops, kind)
         if type(amount) is not int or amount:
@@ -98,6 +98,19 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
     lines.add(group, "FLOPs", totals.flops)
     if node.op in WEIGHTED:
         lines.add(group, "activations", totals.activations)
+
+
+def _valid_macs(lines: Lines, made: Lettered, shorter: Any) -> Any:
+    """The count with the letters of the output sizes, where that is shorter and the same count.
+
+    How much of the padding is read depends on the input and the output together: a closed form may
+    need to see both.
+    """
+    whole = analyze(made.graph).totals.valid_macs
+    if not is_symbolic(whole) or not is_symbolic(shorter) or len(str(shorter)) >= len(str(whole)):
+        return whole
+    letters = {line.letter: line.formula for line in lines.found if line.letter}
+    return shorter if shorter.subs(letters) == whole else whole
 
 
 def fields(lines: Lines, graph: Graph, numbers: Graph | None = None) -> None:

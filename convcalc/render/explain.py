@@ -15,7 +15,7 @@ from convcalc.render.text import render
 if TYPE_CHECKING:
     from convcalc.calculators.explain import Explanation, Line, Section
 
-LONGEST: Final = 160
+LONGEST: Final = 240
 """Characters of a formula that is still worth reading; a longer one is in the JSON."""
 WIDTH: Final = 96
 """Characters of a chain of equals signs on one line."""
@@ -316,7 +316,9 @@ def to_latex(explanation: Explanation) -> str:
 
 def _latex_head(name: str, about: str, spec: str) -> list[str]:
     lines = [rf"\subsection*{{{_escape(name)}}}", ""]
-    lines += [_escape(about), ""] if about else []
+    # Fonts for text, in LaTeX's default encoding, have other characters in the place of < and >.
+    comparison = {"<": "$<$", ">": "$>$"}
+    lines += ["".join(comparison.get(c, c) for c in _escape(about)), ""] if about else []
     return [*lines, rf"\texttt{{{_escape(spec)}}}", ""] if spec else lines
 
 

@@ -261,3 +261,23 @@ def test_json() -> None:
     assert lines["height"]["formula"] == "floor((H - K + 2*P)/S) + 1"
     assert lines["height"]["value"] == 112
     assert lines["MACs"]["latex"]
+
+
+def test_counts_call_the_output_sizes_by_their_letters() -> None:
+    """A formula in full for each axis would be written twice, beside its letter."""
+    (section,) = convcalc.explain("conv 16->32 k3x5 s2x1 p=same", input="16x17x19").sections
+    (line,) = [line for line in section.lines if line.quantity == "MACs without padding"]
+    assert {"H_out", "W_out"} <= set(line.formula.names)
+    # Pairs of an output and a tap inside the map: rows 9*3 less 2 at the ends, columns 19*5 less 6.
+    assert line.value == 16 * 32 * (9 * 3 - 2) * (19 * 5 - 6)
+    text = render.to_text(convcalc.explain("conv 16->32 k3x5 s2x1 p=same", input="16x17x19"))
+    assert render.TOO_LONG not in text
+    assert "1,139,200" in text
+
+
+def test_latex_text_has_no_characters_of_mathematics() -> None:
+    """In LaTeX's default encoding < and > outside mathematics print as inverted punctuation."""
+    text = render.to_latex(convcalc.explain("inverted_residual"))
+    assert "squeeze > 0" in convcalc.explain("inverted_residual").about
+    assert "squeeze $>$ 0" in text
+    assert r"\texttt{linear M->N" in render.to_latex(convcalc.explain("linear"))
