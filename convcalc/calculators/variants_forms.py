@@ -69,7 +69,7 @@ def bottlenecks(t: Target) -> Iterator[Form]:
             "Xie et al. 2017, ResNeXt, Figure 3",
         )
     wide = m * t.expand
-    keeps = m == n and t.sizes == t.outputs
+    keeps = m == n and t.sizes == t.outputs and max(t.stride) == 1
     yield Form(
         "inverted residual",
         f"conv {m}->{wide} k1{tail} | relu6 | dwconv {wide} {t.window()} | relu6 | conv {n} k1{tail}"
@@ -106,7 +106,12 @@ def fire(t: Target) -> Iterator[Form]:
 
 
 def shifted(t: Target) -> Iterator[Form]:
-    """Shift, with one 1x1 after it or one on both sides; the kernel must have a centre."""
+    """Shift, with one 1x1 after it or one on both sides.
+
+    The kernel must have a centre, and there must be a channel for each of its taps: fewer are not
+    shifted at all (the channels that are left over stay where they are).
+    """
+    taps = prod(t.kernel)
     if any(k % 2 == 0 for k in t.kernel):
         return
     ones = (1,) * len(t.kernel)
@@ -114,12 +119,14 @@ def shifted(t: Target) -> Iterator[Form]:
     shift = f"shift k{joined(t.kernel)}{dilated}"
     crop, point = t.sample()
     source = "Wu et al. 2018, Shift"
-    yield Form("shift, then 1x1", f"{shift} | {crop}conv {t.channels}->{t.filters} {point}", source)
-    yield Form(
-        "1x1, shift, 1x1",
-        f"conv {t.channels}->{t.filters} k1{t.tail} | {shift} | {crop}conv {t.filters} {point}",
-        f"{source}, Figure 3",
-    )
+    if t.channels >= taps:
+        yield Form("shift, then 1x1", f"{shift} | {crop}conv {t.channels}->{t.filters} {point}", source)
+    if t.filters >= taps:
+        yield Form(
+            "1x1, shift, 1x1",
+            f"conv {t.channels}->{t.filters} k1{t.tail} | {shift} | {crop}conv {t.filters} {point}",
+            f"{source}, Figure 3",
+        )
 
 
 def axiswise(t: Target) -> Iterator[Form]:
@@ -221,7 +228,12 @@ def depthwise(t: Target) -> Iterator[Form]:
             *(f"dwconv {t.filters} {t.window(part)}" for part in parts[1:]),
         ]
         yield Form("depthwise, axis by axis", " | ".join(stages), "Freeman et al. 2018, EffNet")
-    if t.channels == t.filters and t.sizes == t.outputs and all(k % 2 for k in t.kernel):
+    if (
+        t.channels == t.filters >= prod(t.kernel)
+        and t.sizes == t.outputs
+        and max(t.stride) == 1
+        and all(k % 2 for k in t.kernel)
+    ):
         ones = (1,) * len(t.kernel)
         dilated_by = "" if t.dilation == ones else f" d{joined(t.dilation)}"
         yield Form("shift", f"shift k{joined(t.kernel)}{dilated_by}", "Wu et al. 2018, Shift")

@@ -93,11 +93,11 @@ def test_strided_forms() -> None:
 
 
 def test_depthwise_forms_keep_the_channels_apart() -> None:
-    result = costs(found("dwconv 16 k5 p2 bias=false", "16x20x20"))
-    assert result["depthwise (given)"][0] == 25 * 16
-    assert result["2 stacked kernels of 3, depthwise"][0] == 18 * 16
-    assert result["dilated, kernel 3, depthwise"][0] == 9 * 16
-    assert result["depthwise, axis by axis"][0] == 10 * 16
+    result = costs(found("dwconv 32 k5 p2 bias=false", "32x20x20"))
+    assert result["depthwise (given)"][0] == 25 * 32
+    assert result["2 stacked kernels of 3, depthwise"][0] == 18 * 32
+    assert result["dilated, kernel 3, depthwise"][0] == 9 * 32
+    assert result["depthwise, axis by axis"][0] == 10 * 32
     assert result["shift"] == (0, 0)
 
 
@@ -164,7 +164,8 @@ def promised(layer: Any) -> set[str]:
     if layer.out_channels >= 8:
         names |= {"fire", "bottleneck"}
     if all(k % 2 for k in layer.kernel):
-        names |= {"shift, then 1x1", "1x1, shift, 1x1"}
+        names |= {"shift, then 1x1"} if layer.in_channels >= prod(layer.kernel) else set()
+        names |= {"1x1, shift, 1x1"} if layer.out_channels >= prod(layer.kernel) else set()
     if sum(k > 1 for k in layer.kernel) > 1:
         names |= {"spatially separable", "separable, axis by axis"}
     if max(layer.kernel) > 3:
@@ -214,3 +215,25 @@ def test_what_the_forms_see() -> None:
     # A pooling of two windows that overlap by one sees one more; after a pooling, every step is two.
     assert fields["convolution, then max pooling"] == (4, 4)
     assert fields["average pooling, then convolution"] == (6, 6)
+
+
+def test_no_shift_of_fewer_channels_than_taps() -> None:
+    """Wu et al. 2018, section 3.1: floor(M / K^2) channels a position; the rest are not shifted."""
+    assert not {"shift, then 1x1", "1x1, shift, 1x1"} & set(costs(found("conv 8->8 k3 p1", "8x9x9")))
+    assert {"shift, then 1x1", "1x1, shift, 1x1"} <= set(costs(found("conv 9->9 k3 p1", "9x9x9")))
+    few_then_many = set(costs(found("conv 8->9 k3 p1", "8x9x9")))
+    assert "shift, then 1x1" not in few_then_many
+    assert "1x1, shift, 1x1" in few_then_many
+    assert "shift" not in set(costs(found("dwconv 8 k3 p1", "8x9x9")))
+    assert "shift" in set(costs(found("dwconv 9 k3 p1", "9x9x9")))
+
+
+def test_a_stride_leaves_no_shortcut() -> None:
+    """A padded convolution with a stride may keep the size; its positions still move apart."""
+    for row in found("conv 24->24 k2 s3 p3", "24x3x3").rows:
+        if row.name == "inverted residual":
+            assert "add" not in row.spec
+            assert row.note
+            break
+    else:
+        raise AssertionError("no inverted residual")
