@@ -98,6 +98,12 @@ def alone(options: dict[str, Any]) -> None:
         )
 
 
+def tell_plot(common: Common, path: str) -> None:
+    """Say below the tables where the picture went."""
+    if common.form in ("table", "markdown"):
+        write(f"\nplot  {path}\n")
+
+
 def emit_all(tables: Iterable[Table], common: Common, data: Any) -> None:
     """Show several tables below each other; JSON holds the data, CSV the first table."""
     if common.json:

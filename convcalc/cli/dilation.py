@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli.answers import alone, axes, emit_all
+from convcalc.cli.answers import alone, axes, emit_all, tell_plot
 from convcalc.cli.options import FORM, GRAPH, Common, Shared, command, complete_spec
 from convcalc.cli.output import UsageProblem, emit, write
 
@@ -89,7 +89,7 @@ def dilation(
         rates = [axes(part, "RATE") for text in given for part in text.split(",") if part]
         judged = convcalc.judge_dilations(rates, kernels if len(kernels) > 1 else kernels[0], rank=rank)
         check(judged.counts, map, plot)
-        emit_all(render.judgement_tables(judged), common, judged.to_dict(grid=map))
+        emit_all(render.judgement_tables(judged), common, {**judged.to_dict(grid=map), "plot": plot})
         _grid(judged, common, map, plot, _label(rates, kernel))
         return
     if len(given) > 1:
@@ -103,7 +103,7 @@ def dilation(
         if worst is None:
             raise UsageProblem("no layer is dilated: there is no run to draw")
         check(worst.path.counts, map, plot)
-    data = {"name": graph.name, "runs": [one.to_dict() for one in runs]}
+    data = {"name": graph.name, "runs": [one.to_dict() for one in runs], "plot": plot}
     emit(render.runs_table(runs, graph.name), common.form, data)
     if worst is not None:
         _grid(worst.path, common, map, plot, f"{worst.run.names[0]} to {worst.run.names[-1]}")
@@ -126,3 +126,4 @@ def _grid(judged: DilationJudgement, common: Common, map: bool, plot: str | None
         write(f"\npaths from each pixel ({title}): {legend}\n\n{fence}" + "\n".join(lines) + f"\n{fence}")
     if plot is not None:
         plot_map(judged.counts, plot, title, "paths to the output")
+        tell_plot(common, plot)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convcalc.cli.answers import MAYBE_SPEC, alone, axes, emit_all, sizes
+from convcalc.cli.answers import MAYBE_SPEC, alone, axes, emit_all, sizes, tell_plot
 from convcalc.cli.options import EXACT, FORM, GRAPH, Common, command
 from convcalc.cli.output import UsageProblem, emit, write
 
@@ -92,7 +92,7 @@ def transposed(
     )
     check(solution.overlap, map, plot)
     tables = render.solution_tables(solution, every=every, exact=common.exact)
-    emit_all(tables, common, solution.to_dict(grid=map))
+    emit_all(tables, common, {**solution.to_dict(grid=map), "plot": plot})
     _grid(solution, common, map, plot)
 
 
@@ -131,3 +131,4 @@ def _grid(solution: TransposedSolution, common: Common, map: bool, plot: str | N
         )
     if plot is not None:
         plot_map(solution.overlap, plot, solution.spec, "products per output pixel")
+        tell_plot(common, plot)

@@ -84,6 +84,14 @@ def test_an_input_with_borders_everywhere(cli) -> None:
     assert "borders everywhere: output pixels get 1 product a channel, executed" in single
 
 
+def test_a_plot_is_told(cli, tmp_path) -> None:
+    pytest.importorskip("matplotlib")
+    path = str(tmp_path / "overlap.svg")
+    for call in (("transposed", "--in", "4", "--out", "8", "-k", "4"), ("dilation", "1", "2")):
+        assert cli(*call, "--plot", path).out.endswith(f"\nplot  {path}\n")
+        assert cli(*call, "--plot", path, "--json").json()["plot"] == path
+
+
 def test_axes_differ(cli) -> None:
     data = cli("transposed", "--in", "8x4", "--out", "16x12", "-k", "4x3", "--json").json()
     assert [(a["stride"], a["padding"]) for a in data["axes"]] == [(2, 1), (3, 0)]
