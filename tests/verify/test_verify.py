@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,13 @@ def test_every_quantity_of_every_layer_stands_twice() -> None:
     for layer in found.layers:
         for quantity in (*QUANTITIES, "arrays", "values", "receptive_region", "influence"):
             assert layer.find(quantity) is not None, f"{layer.name}: {quantity}"
-        assert {check.witness for check in layer.checks} == {"arrays", "scalars", "taint", "poison"}
+        assert {check.witness for check in layer.checks} == {
+            "arrays",
+            "scalars",
+            "taint",
+            "poison",
+            "a batch of 2",
+        }
     assert tuple(check.quantity for check in found.sums) == TOTALS
     assert {check.witness for check in found.totals} == {"arrays", "a batch of 2"}
 
@@ -229,3 +236,19 @@ def test_the_module_and_the_function_go_by_one_name() -> None:
     import convcalc.verify.result
 
     assert convcalc.verify(convcalc.load("relu", input="1x4")).ok
+
+
+def test_a_batch_that_does_not_run_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convcalc.executor.kernels import FAST
+
+    right = FAST["relu"]
+
+    def single(call: Any) -> Any:
+        if len(call.x) > 1:
+            raise ValueError("one sample at a time")
+        return right(call)
+
+    monkeypatch.setitem(FAST, "relu", single)
+    found = verified("conv 4 k3 | relu", "3x8x8")
+    assert not found.ok
+    assert found.error == "a batch of 2: ValueError: one sample at a time"
