@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from functools import lru_cache
@@ -125,7 +126,7 @@ KERNELS: dict[str, tuple[str, Change, tuple[int, ...]]] = {
 }
 
 
-QUICK = ("groups", "shuffle", "shift", "transposed", "unpool", "upsample")
+QUICK = ("groups", "shift", "transposed", "unpool", "upsample")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,70 @@ def test_wrong_influence_breaks_the_laws_of_fields(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setitem(pull.PULLS, "conv", undilated)
     assert [result.number for result in convcalc.run_laws(0, [7, 8, 18, 19]) if result.holds] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", ["conv", "convT", "maxpool"])
+def test_padding_on_the_wrong_side_breaks_the_law_of_fields(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pull.PULLS[op]
+
+    def moved(p: Any) -> Any:
+        sides = tuple((b + 1, a - 1) if a > 0 else (a, b) for a, b in p.layer.padding)
+        return real(p._replace(layer=dataclasses.replace(p.layer, padding=sides)))
+
+    monkeypatch.setitem(pull.PULLS, op, moved)
+    assert not convcalc.run_laws(0, [18])[0].holds
+
+
+def moved_padding(call: Any) -> Any:
+    """A call whose padding stands one further on one side: the same size, another place."""
+    sides = tuple((b + 1, a - 1) if a > 0 else (a, b) for a, b in call.layer.padding)
+    return with_(call, layer=dataclasses.replace(call.layer, padding=sides))
+
+
+def swapped_axes(call: Any) -> Any:
+    """A call whose square kernels have their last two axes swapped."""
+    weight = call.params["weight"]
+    if weight.ndim < 4 or weight.shape[-1] != weight.shape[-2]:
+        return call
+    return with_(call, params={**call.params, "weight": np.ascontiguousarray(weight.swapaxes(-1, -2))})
+
+
+def moved_groups(call: Any) -> Any:
+    """A call whose groups have the weights of the group before."""
+    weight, groups = call.params["weight"], call.layer.groups
+    if groups == 1:
+        return call
+    moved = np.roll(weight, len(weight) // groups, axis=0)
+    return with_(call, params={**call.params, "weight": moved})
+
+
+def with_(call: Any, **changed: Any) -> Any:
+    other = copy.copy(call)
+    for name, value in changed.items():
+        setattr(other, name, value)
+    return other
+
+
+# Kernel, how its call is spoilt, the laws that must notice.
+CALLS: dict[str, tuple[str, Callable[[Any], Any], tuple[int, ...]]] = {
+    "padding of a convolution": ("conv", moved_padding, (7, 9, 10, 11, 12, 14)),
+    "padding of a depthwise": ("dwconv", moved_padding, (2, 14)),
+    "padding of a transposed": ("convT", moved_padding, (10, 11, 12, 16)),
+    "axes of a convolution": ("conv", swapped_axes, (1, 2, 4, 6, 7, 10, 11, 12, 14)),
+    "axes of a depthwise": ("dwconv", swapped_axes, (2, 4, 14)),
+    "axes of a transposed": ("convT", swapped_axes, (10, 11, 12, 13)),
+    "groups of a convolution": ("conv", moved_groups, (1, 2)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CALLS)
+def test_a_spoilt_call_breaks_the_laws_concerned(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    op, change, concerned = CALLS[name]
+    real = FAST[op]
+    monkeypatch.setitem(FAST, op, lambda call: real(change(call)))
+    assert [result.number for result in convcalc.run_laws(0, concerned) if result.holds] == []
 
 
 def test_a_wrong_formula_breaks_the_laws_of_cost(monkeypatch: pytest.MonkeyPatch) -> None:

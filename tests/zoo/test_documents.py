@@ -17,6 +17,7 @@ from tests.zoo.counts import counts, graph
 HERE = Path(__file__).parent
 ZOO = Path(convcalc.__file__).parent / "zoo"
 BLOCKS = Path(convcalc.__file__).parent / "blocks"
+VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
 NAMES = sorted(path.stem for path in ZOO.glob("*.yaml"))
 # Documents that other documents extend and that are no published network of their own name.
 BASES = {"convnext", "densenet", "efficientnet_v2", "regnet", "resnet", "vgg"}
@@ -30,7 +31,7 @@ def read(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", [*ZOO.glob("*.yaml"), *BLOCKS.glob("*.yaml")], ids=lambda p: p.stem)
 def test_fits_the_schema(path: Path) -> None:
-    jsonschema.Draft202012Validator(schema.json_schema()).validate(read(path))
+    VALIDATOR.validate(read(path))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -40,7 +41,11 @@ def test_says_what_it_is_and_where_it_comes_from(name: str) -> None:
     assert document["source"] == graph(name).source
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Those that only set variables of another are left to the long run.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if "extends" in read(ZOO / f"{n}.yaml") else n for n in NAMES],
+)
 def test_expanded_text_reads_back_as_the_same_graph(name: str) -> None:
     network = graph(name)
     again = convcalc.load(printer.format_graph(network))

@@ -26,7 +26,7 @@ def _stage(case: Case) -> str:
     low, high = case.whole(0, d * (k - 1)), case.whole(0, d * (k - 1))
     kinds = (
         f"conv 1 k{k} s{s} d{d} p={low}:{high}",
-        f"maxpool k{k + 1} s{s}",
+        f"maxpool k{k + 1} s{s} p={case.whole(0, (k + 1) // 2)}",
         f"avgpool k{s} s{s}",
         f"convT 1 k{k + 1} s{s} p={case.whole(0, k // 2)} op={case.whole(0, s - 1)}",
         f"upsample scale=2 mode={('nearest', 'linear', 'cubic')[case.whole(0, 2)]}",
