@@ -299,6 +299,13 @@ def find_edge(graph: Graph, name: str) -> Edge:
     from convcalc.spec.errors import nearest_name
 
     known = [node.name for node in graph.nodes]
+    within = [k for k in known if k.startswith(name + ".")]
+    if within:
+        raise Unreachable(
+            f"{name!r} is a block of {len(within)} layers",
+            expected="the name of a layer, as 'convcalc rf' lists them",
+            nearest=f"{within[-1]}, its last",
+        )
     nearest = nearest_name(name, known) or next((k for k in known if k.endswith("." + name)), None)
     raise Unreachable(
         f"the graph has no layer {name!r}",
