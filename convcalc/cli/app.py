@@ -99,6 +99,8 @@ def _usage_problem(error: Any) -> UsageProblem:
     """What Typer's parser says, in the form of every other problem."""
     possible = list(getattr(error, "possibilities", None) or ())  # the closest first
     message = error.message if possible else error.format_message()
+    if (getattr(error, "option_name", None) or "")[1:2].isdigit():  # -2 is read as an option
+        message = "a number below 0 is accepted only as the value of an option"
     usage = error.ctx.get_usage().partition(": ")[2].strip() if error.ctx else None
     return UsageProblem(message.rstrip("."), expected=usage, nearest=possible[0] if possible else None)
 

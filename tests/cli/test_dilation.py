@@ -104,6 +104,7 @@ def test_a_network(cli) -> None:
         (("--reach", "67", "1"), "none are given", None),
         (("--reach", "9", "-k", "3x5"), "along every axis alike", None),
         (("1", "two"), "'two' is no rate", None),
+        (("1", "-2"), "a number below 0", None),
         ((), "nothing to judge", None),
         (("1", "2", "--layers", "3"), "--reach N", None),
         (("1", "2", "-k", "3,3,3"), "3 kernels for 2 rates", None),
