@@ -185,6 +185,8 @@ def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Arra
         if not fits:
             wanted = ", ".join(map(str, ("N", *shape)))
             raise ExecutionError(f"input {node.name!r} should have the shape ({wanted}), not {array.shape}")
+        if len(array) == 0:
+            raise ExecutionError(f"input {node.name!r} holds no sample; its shape is {array.shape}")
         arrays.append(np.ascontiguousarray(array))
     if len({array.dtype for array in arrays}) > 1:
         arrays = [array.astype(np.result_type(*arrays)) for array in arrays]

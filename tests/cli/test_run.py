@@ -261,3 +261,21 @@ def test_long_work_shows_a_bar_in_a_terminal_only(process: Any) -> None:
     assert b"/41" in in_terminal("run", "vgg16")
     assert in_terminal("run", "lenet5") == b""
     assert process("run", "vgg16").err == ""
+
+
+def test_a_batch_of_nothing_is_refused(cli: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "none.npy", np.zeros((0, 3, 8, 8), np.float32))
+    done = cli("run", LINE, "--input", "3x8x8", "--input-file", str(tmp_path / "none.npy"))
+    assert done.code == 2
+    assert "input 'input' holds no sample; its shape is (0, 3, 8, 8)" in done.err
+    with pytest.raises(convcalc.ExecutionError, match="no sample"):
+        convcalc.execute(convcalc.load("relu", input="2x4"), np.zeros((0, 2, 4)))
+
+
+def test_unpooling_to_less_than_was_pooled_says_what_is_missing(cli: Any) -> None:
+    # 7 -> 3 leaves the last row out: 2*3 = 6 has no place for the indices (a RuntimeError in PyTorch).
+    line = "input 64x7x7 | maxpool k2 id=p | unpool k2 {}from=[p,p.indices]"
+    done = cli("run", line.format(""))
+    assert done.code == 2
+    assert "unpool1: an index points outside the output of size 6x6; size= states that of the map" in done.err
+    assert cli("run", line.format("size=(7,7) ")).code == 0

@@ -215,7 +215,8 @@ def unpool(call: Call) -> Array:
         out = tuple(range(0, n * s, s)[-1] + k - b - a for n, k, s, (b, a) in axes)
     flat = indices.reshape(*x.shape[:2], -1)
     if flat.size and (int(flat.min()) < 0 or int(flat.max()) >= prod(out)):
-        raise ExecutionError(f"an index points outside the output of size {'x'.join(map(str, out))}")
+        given = "" if layer.size is not None else "; size= states that of the map the pool read"
+        raise ExecutionError(f"an index points outside the output of size {'x'.join(map(str, out))}{given}")
     y = np.zeros((*x.shape[:2], prod(out)), x.dtype)
     np.put_along_axis(y, flat, x.reshape(flat.shape), axis=2)
     return y.reshape(*x.shape[:2], *out)
