@@ -217,7 +217,8 @@ def shiftnet(
 
 def test_shiftnets() -> None:
     # Wu et al. 2018, Table 5: 4.1 M and 1.1 M parameters (digits cut, see the documents), 1.4 G and 371 M
-    # FLOPs, and 0.78 M for C; surveys repeat all of them. That the strided modules of C have no shortcut is inferred from this figure.
+    # FLOPs, and 0.78 M for C; later papers repeat all of them. That the strided modules of C have no
+    # shortcut is inferred from this figure.
     a, b, c = map(counts, ("shiftnet_a", "shiftnet_b", "shiftnet_c"))
     wide, narrow, ones = [64, 128, 256, 512], [32, 64, 128, 256], [1, 1, 1, 1]
     assert a.params == shiftnet(32, wide, [5, 6, 7, 3], [4, 4, 3, 2], [4, 3, 2, 1]) == 4_188_680
@@ -288,7 +289,7 @@ def test_segnet_encoder() -> None:
 
 
 def test_super_resolution() -> None:
-    # No second source was found for the papers' figures of SRCNN, FSRCNN and VDSR; their layers give the same.
+    # The papers' figures of SRCNN, FSRCNN and VDSR have no second source; their layers give the same.
     # Dong et al. 2016, section 4.3: 8,032, 24,416 and 57,184 parameters of 9-1-5, 9-3-5 and 9-5-5.
     assert [weights("srcnn", middle=k) for k in (1, 3, 5)] == [8_032, 24_416, 57_184]
     # Dong, Loy & Tang 2016, Table 1: FSRCNN (56, 12, 4) 12,464, (48, 12, 2) 8,832; FSRCNN-s (32, 5, 1) 3,937.
