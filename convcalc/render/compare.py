@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.calculators.fields import show_field
 from convcalc.calculators.measures import MEASURES
@@ -15,6 +15,12 @@ from convcalc.render.table import Column, Table
 if TYPE_CHECKING:
     from convcalc.calculators.compare import Comparison
     from convcalc.calculators.compare_layers import Change, Difference
+
+
+LONGEST: Final = 72
+"""Characters of a closed form in the column of values; a longer one stands below the table."""
+UNREADABLE: Final = 120
+"""Characters of a difference or ratio that says no more than the two values."""
 
 
 class Written:
@@ -82,31 +88,85 @@ def _tall(comparison: Comparison) -> Table:
     """Closed forms are wide: a row for each network under each measure."""
     base = comparison.labels[comparison.baseline]
     columns = (
-        Column("measure", "", numbers.label, "left"),
+        Column("measure", "", written, "left"),
         Column("network", "", numbers.label, "left"),
         Column("ratio", f"/ {base}", written, "left"),
         Column("value", "value", written, "left"),
+        Column("difference", f"- {base}", written, "left", 50),
     )
     rows: list[list[Any]] = []
+    below: list[tuple[str, str]] = []
     for line in comparison.lines:
+        title, unit = MEASURES[line.key].title, MEASURES[line.key].unit
+        form = _in_bytes if unit == "bytes" else numbers.exact
         for number, label in enumerate(comparison.labels):
-            title = MEASURES[line.key].title if number == 0 else ""
-            quotient: Any = Written(line.ratios[number], ratio) if number != comparison.baseline else ""
-            rows.append([title, label, quotient, Written(line.values[number], numbers.exact)])
+            value, change = line.values[number], line.differences[number]
+            quotient: Any = Written(line.ratios[number], _short(ratio, UNREADABLE))
+            more: Any = Written(change, _short(signed(form), UNREADABLE))
+            if number == comparison.baseline:
+                quotient = more = ""
+            if is_symbolic(value) and len(form(value)) > LONGEST:
+                below.append((f"{title}, {label}", form(value)))
+            rows.append(
+                [
+                    _head(title, number),
+                    label,
+                    quotient,
+                    Written(value, _short(form, LONGEST, "(below)")),
+                    more,
+                ]
+            )
     for number, (label, outputs) in enumerate(zip(comparison.labels, comparison.outputs, strict=True)):
-        rows.append(["output" if number == 0 else "", label, "", _shapes(outputs)])
+        rows.append([_head("output", number), label, "", _shapes(outputs), ""])
     if any(field is not None for field in comparison.fields):
         for number, (label, field) in enumerate(zip(comparison.labels, comparison.fields, strict=True)):
-            text = _field(field)
-            rows.append(["receptive field" if number == 0 else "", label, "", text])
-    return Table(columns, rows, facts=_legend(comparison), notes=_notes(comparison))
+            rows.append([_head("receptive field", number), label, "", _field(field), ""])
+    return Table(columns, rows, facts=[*_legend(comparison), *below], notes=_notes(comparison))
+
+
+def _head(title: str, number: int) -> Written:
+    """The measure of a row: a reader needs it once, a program in every row."""
+    return Written(title, numbers.label if number == 0 else lambda _: "")
+
+
+def _in_bytes(value: Any) -> str:
+    return f"{numbers.exact(value)} B"
+
+
+def _short(
+    form: Callable[[Any], str], longest: int, instead: str = "(no simpler form)"
+) -> Callable[[Any], str]:
+    """The form, where the text of a closed form is not too long for a column."""
+
+    def apply(value: Any) -> str:
+        text = form(value)
+        return text if not is_symbolic(value) or len(text) <= longest else instead
+
+    return apply
 
 
 def _legend(comparison: Comparison) -> list[tuple[str, str]]:
     return [
-        (label, f"{_whole_name(report)}{_input(report)}")
+        (label, f"{_whole_name(report)}{_input(report)}{_settings(comparison, report)}")
         for label, report in zip(comparison.labels, comparison.reports, strict=True)
     ]
+
+
+def _settings(comparison: Comparison, report: Any) -> str:
+    """The variables by which a network differs from another one of the same name."""
+    namesakes = [other.graph for other in comparison.reports if other.name == report.name]
+    different = [
+        f"{name}={_number(value)}"
+        for name, value in report.graph.variables.items()
+        if any(str(graph.variables.get(name)) != str(value) for graph in namesakes)
+    ]
+    return f"  {', '.join(different)}" if different else ""
+
+
+def _number(value: Any) -> str:
+    from convcalc.calculators.fit_range import show
+
+    return numbers.label(show(value) if isinstance(value, Fraction) else str(value))
 
 
 def _whole_name(report: Any) -> str:

@@ -31,19 +31,24 @@ def to_markdown(table: Table) -> str:
 
     lines: list[str] = []
     if table.title:
-        lines += [table.title, ""]
+        lines += [_literal(table.title), ""]
     if table.columns:
         lines.append(line(column.title for column in cells.columns))
         lines.append(line("---:" if column.align == "right" else ":---" for column in cells.columns))
-        lines.extend(map(line, cells.rows))
+        lines.extend(line(map(_literal, row)) for row in cells.rows)
         if cells.footer is not None:
-            lines.append(line(f"**{text}**" if text else "" for text in cells.footer))
+            lines.append(line(f"**{_literal(text)}**" if text else "" for text in cells.footer))
     if table.facts:
         lines.append("")
-        lines.extend(f"- {name}: {value}" for name, value in table.facts)
+        lines.extend(f"- {name}: {_literal(value)}" for name, value in table.facts)
     for note in table.notes:
-        lines += ["", f"> {note}"]
+        lines += ["", f"> {_literal(note)}"]
     return "\n".join(lines) + "\n"
+
+
+def _literal(text: str) -> str:
+    """Text whose asterisks stay asterisks: ``M*N*K`` would be N in italics. Mathematics has none."""
+    return text.replace("*", "\\*")
 
 
 def to_json(data: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from fractions import Fraction
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 import convcalc
 from convcalc.calculators.compare_layers import difference
 from convcalc.calculators.measures import ratio
+from convcalc.render import compare as render
+from convcalc.render import data, text
 
 STANDARD = "conv M->N kK bias=false"
 SEPARABLE = "dwconv M kK bias=false | conv N k1 bias=false"
@@ -200,3 +204,34 @@ def test_json_holds_what_the_objects_hold() -> None:
     assert data["measures"]["params"]["values"] == [112, 16]
     assert data["measures"]["params"]["exact_ratios"] == ["1", "1/7"]
     assert data["networks"][1]["outputs"] == [[4, 8, 8]]
+
+
+def test_closed_forms_have_differences_and_whole_records() -> None:
+    """Absolute, difference and ratio; in CSV each row names its measure, for who reads it by rows."""
+    result = convcalc.compare(STANDARD, SEPARABLE, input="MxHxW")
+    rows = list(csv.DictReader(io.StringIO(data.to_csv(render.table(result)))))
+    assert all(row["measure"] for row in rows)
+    (found,) = [row for row in rows if (row["measure"], row["network"]) == ("parameters", "B")]
+    at = {"K": 3, "M": 3, "N": 4}
+    assert eval(found["value"], {}, at) == 27 + 12
+    assert eval(found["difference"], {}, at) == 27 + 12 - 108
+    assert eval(found["ratio"], {}, {**at, "N": Fraction(4), "K": Fraction(3)}) == Fraction(39, 108)
+
+
+def test_no_closed_form_makes_a_table_unreadably_wide() -> None:
+    """A network with its width as a letter has totals of hundreds of characters."""
+    graphs = [convcalc.load("mobilenet_v2"), convcalc.load("mobilenet_v2", set={"alpha": "a"})]
+    table = render.table(convcalc.compare(*graphs, layers=False))
+    lines = text.render(table).splitlines()
+    rule = next(line for line in lines if line.startswith("---"))
+    assert len(rule) < 200
+    # What is left out of the table stands below it.
+    assert any(line.startswith("MACs, B") and "make_divisible(320*a, 8)" in line for line in lines)
+
+
+def test_networks_of_one_name_are_told_apart_by_their_variables() -> None:
+    graphs = [convcalc.load("mobilenet_v2"), convcalc.load("mobilenet_v2", set={"alpha": "0.5"})]
+    facts = dict(render.table(convcalc.compare(*graphs)).facts)
+    assert "alpha=1" in facts["A"]
+    assert "alpha=0.5" in facts["B"]
+    assert "classes" not in facts["A"]

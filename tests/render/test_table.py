@@ -139,6 +139,14 @@ def test_markdown_escapes_bars() -> None:
     assert "conv \\| bn" in data.to_markdown(Table(columns, [("conv | bn",)]))
 
 
+def test_markdown_keeps_asterisks() -> None:
+    """CommonMark 6.2: ``M*N*K`` would be emphasis, also inside a word."""
+    columns = (Column("macs", "MACs", str),)
+    made = data.to_markdown(Table(columns, [("K**2*M*N",)], facts=[("a", "M*N*K")], notes=["2*M*N >= 1"]))
+    assert "| K\\*\\*2\\*M\\*N |" in made
+    assert re.search(r"(?<!\\)\*", made) is None
+
+
 def test_json_is_exact_and_reads_back() -> None:
     big = 10**30 + 7
     value = {
