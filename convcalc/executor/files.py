@@ -43,7 +43,7 @@ def read_input(path: str | os.PathLike[str], channels: int | None = None) -> Arr
         raise FileError(f"{os.fspath(path)} is no .npy file")
     if array.dtype.kind not in "fiub":
         raise FileError(f"{os.fspath(path)} holds {array.dtype}, not numbers")
-    return array
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _load(path: str | os.PathLike[str]) -> Any:

@@ -176,8 +176,9 @@ def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Arra
         array = np.asarray(inputs[node.name])
         if array.dtype.kind not in "fiubO":
             raise ExecutionError(f"input {node.name!r} holds {array.dtype}, not numbers")
-        if array.dtype not in (np.float32, np.float64) and array.dtype.kind != "O":
-            array = array.astype(np.float32)
+        if array.dtype.kind != "O":  # of eight bytes or more in float64, whatever their order
+            wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
+            array = array.astype(np.float64 if wide else np.float32, copy=False)
         shape = tuple(node.layer.shape)  # type: ignore[attr-defined]
         fits = array.ndim == len(shape) + 1 and all(
             n == m for n, m in zip(array.shape[1:], shape, strict=True) if isinstance(m, int)
@@ -229,7 +230,7 @@ def execute(
     inputs: Array | Mapping[str, Array],
     weights: Mapping[str, Array] | str | None = None,
     *,
-    keep: Iterable[str] | None = None,
+    keep: Iterable[str] | str | None = None,
     seed: int = 0,
     progress: Callable[[Node, Outputs], None] | None = None,
     max_memory: int | None = None,
@@ -242,7 +243,7 @@ def execute(
         inputs: one array (N, C, *spatial) or, by input name, several. float32 and float64 are
             computed in their own precision, integers as float32.
         weights: arrays by name, or an ``.npz`` file; created from ``seed`` when not given.
-        keep: names of layers whose outputs are returned as well.
+        keep: names of layers whose outputs are returned as well (one as a string will do).
         seed: for :func:`~convcalc.executor.init_weights`.
         progress: called after each layer with its node and its outputs.
         max_memory: bytes the run may need.
@@ -253,15 +254,18 @@ def execute(
         dictionary of the outputs by their names and of what was kept by the names given.
 
     Raises:
-        ExecutionError: inputs do not fit the graph, or a layer cannot be executed.
+        ExecutionError: inputs do not fit the graph, a layer cannot be executed, or there is no such form.
         WeightsError: weights do not fit the graph.
         MemoryLimitError: the run would need more than ``max_memory``; nothing was allocated.
     """
+    if form not in ("fast", "naive"):
+        raise ExecutionError(f"there is no form {form!r}: expected 'fast' or 'naive'")
     arrays = input_arrays(graph, inputs)
     dtype = str(arrays[0].dtype)
     if max_memory is not None:
         check_memory(graph, len(arrays[0]), dtype, max_memory)
-    kept = {name: find_edge(graph, name) for name in keep or ()}
+    names = (keep,) if isinstance(keep, str) else tuple(keep or ())
+    kept = {name: find_edge(graph, name) for name in names}
     prepared = prepare_weights(graph, weights, seed, dtype)
     runner = Runner(graph, prepared, form=form, keep=kept.values())
     for step in runner.steps(arrays):

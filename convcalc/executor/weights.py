@@ -125,11 +125,14 @@ def init_weights(graph: Graph, seed: int = 0, dtype: str = "float32") -> dict[st
         Arrays by name (``<node name>.weight`` and so on), in PyTorch's layouts.
 
     Raises:
-        ExecutionError: a layer has dimensions that are not numbers.
+        ExecutionError: a layer has dimensions that are not numbers, or the dtype is another one.
     """
+    if str(np.dtype(dtype)) not in ("float32", "float64"):
+        raise ExecutionError(f"weights are float32 or float64, not {dtype}")
+    shapes = weight_shapes(graph)
     fans = {node.name: _fan_in(node.layer) for node in graph.nodes if node.layer.op in SHAPES}
     weights = {}
-    for name, shape in weight_shapes(graph).items():
+    for name, shape in shapes.items():
         node, _, kind = name.rpartition(".")
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         values: Array
@@ -152,6 +155,8 @@ def _fan_in(layer: Any) -> int | None:
         return int(layer.in_features)
     fan = int(layer.in_channels // layer.groups * prod(layer.kernel))
     if layer.op == "convT":  # each output receives about kernel / stride taps an axis
+        if not all(isinstance(s, int) for s in layer.stride):
+            raise ExecutionError(f"a stride of {layer.stride} is not numeric")
         fan //= prod(layer.stride)
     return max(1, fan)
 

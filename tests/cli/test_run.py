@@ -279,3 +279,11 @@ def test_unpooling_to_less_than_was_pooled_says_what_is_missing(cli: Any) -> Non
     assert done.code == 2
     assert "unpool1: an index points outside the output of size 6x6; size= states that of the map" in done.err
     assert cli("run", line.format("size=(7,7) ")).code == 0
+
+
+def test_a_file_of_the_other_byte_order_keeps_its_precision(cli: Any, tmp_path: Path) -> None:
+    third = np.full((1, 4), 1 / 3)
+    np.save(tmp_path / "x.npy", third.astype(third.dtype.newbyteorder()))
+    files = ("--input-file", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y.npy"))
+    assert cli("run", "identity", "--input", "1x4", *files).code == 0
+    assert np.array_equal(np.load(tmp_path / "y.npy"), third[None])
