@@ -145,6 +145,9 @@ def fit(
     rules = None if compound is None else Rules(compound)
     ranges = _ranges(base, vary, rules)
     maker = _Maker(source, base, input, dict(set or {}), rules)
+    if RESOLUTION not in base.variables and RESOLUTION in (ranges if rules is None else rules.rules):
+        for i in base.inputs:
+            resized(base.nodes[i].outputs[0], 1)  # an input without sizes has none at any resolution
     names = tuple(ranges)
     first, others = names[0], names[1:]
     if any(ranges[name].step is None for name in others):
@@ -154,6 +157,8 @@ def fit(
     choices = list(product(*(ranges[name].values() for name in others)))
     if len(choices) * len(ranges[first].values() if ranges[first].step else [0]) > MOST:
         raise LimitError("there are too many combinations", f"at most {MOST:,}: a larger step")
+    if ranges[first].step is None:
+        maker.probe(first, ranges[first], dict(zip(others, choices[0], strict=True)))
     searches = [
         Search(maker.along(first, dict(zip(others, choice, strict=True))), limits, batch, dtype)
         for choice in choices
@@ -161,6 +166,8 @@ def fit(
     found = [_searched(search, ranges[first]) for search in searches]
     fitting = [cells for cells in found if cells.best is not None]
     below, best, above = max(fitting, key=_size) if fitting else min(found, key=_size_above)
+    if best is None and above is not None:
+        _told(above.trial)
     frontier = tuple(cells.best for cells in fitting if cells.best is not None) if others else ()
     sure = ranges[first].step is not None or (best is not None and above is None and not others)
     by_form = False
@@ -169,6 +176,20 @@ def fit(
     total = sum(len(search.trials) for search in searches)
     how = _how(first, ranges[first], by_form)
     return Fit(base.name, limits, names, best, below, above, frontier, how, sure or by_form, total)
+
+
+def _told(smallest: Trial) -> None:
+    """Refuse limits on what has no number: that nothing fits would be more than is known.
+
+    Raises:
+        LimitError: the value of a limit is a closed form, or cannot be known.
+    """
+    for limit in smallest.exceeds:
+        if limit.holds(smallest.counts) is None:
+            raise LimitError(
+                f"{limit.kind.title} cannot be held to a limit: not every size is a number",
+                "every size and variable as a number, such as --input 3x224x224",
+            )
 
 
 class _Cells(NamedTuple):
@@ -234,6 +255,7 @@ def _ranges(base: Graph, vary: Mapping[str, Any] | None, rules: Rules | None) ->
     if rules is not None:
         for name in rules.rules:
             _known(name, variables)
+        rules.settings({name: number(range_.high) for name, range_ in found.items()})
     return found
 
 
@@ -277,6 +299,24 @@ class _Maker:
             shape = self._shapes(pixels)
         graph = build(self.source, input=shape, set={**self.set, **variables})
         return graph, settings if self.rules is None else {**numbers, **settings}
+
+    def probe(self, name: str, range_: Range, fixed: Mapping[str, Fraction]) -> None:
+        """Refuse a range of which only some values give whole sizes: a search between them misses those.
+
+        Raises:
+            LimitError: it is such a range.
+        """
+        value = range_.low + (range_.high - range_.low) * Fraction(37, 97)
+        try:
+            self({name: value, **fixed})
+        except ValueError as error:
+            reason = "; ".join(str(getattr(p, "message", p)) for p in getattr(error, "problems", [error]))
+            if "whole number" in reason:
+                low, high = show(range_.low), show(range_.high)
+                raise LimitError(
+                    f"not every {name} from {low} to {high} gives a network: {reason}",
+                    f"a range of whole numbers, or one with a step, such as {name}={low}..{high}:0.25",
+                ) from None
 
     def along(
         self, name: str, fixed: Mapping[str, Fraction]

@@ -43,9 +43,20 @@ def table(fit: Fit, *, exact: bool = False) -> Table:
             row.append(_interval(cell))
         row += [Written(counts.get(key), form_of(_unit(key, titles), exact)) for key in keys]
         body.append([*row, _verdict(cell)])
-    facts = [(fit.variables[0], _answer(fit))] if not fit.frontier else []
+    facts = _most(fit) if fit.frontier else [(fit.variables[0], _answer(fit))]
     title = f"{numbers.label(fit.name)}: the largest {' and '.join(fit.variables)} with {_limits(fit)}"
     return Table(columns, body, title=title, facts=facts, notes=[f"{fit.how[0].upper()}{fit.how[1:]}."])
+
+
+def _most(fit: Fit) -> list[tuple[str, str]]:
+    """Of several variables: the best with the most MACs, between its neighbours."""
+    facts = []
+    for which, cell in _neighbours(fit):
+        settings = ", ".join(f"{name} {_show(_setting(fit, cell, name))}" for name in fit.variables)
+        macs = form_of("count", False)(cell.trial.counts.get("macs"))
+        text = f"{settings}: {macs} MACs" + (", the most of those that fit" if which == "best" else "")
+        facts.append((which, text if which == "best" else f"{text}, {_verdict(cell)}"))
+    return facts
 
 
 def _neighbours(fit: Fit) -> list[tuple[str, Cell]]:
@@ -94,8 +105,10 @@ def _verdict(cell: Cell) -> str:
 
 def _excess(limit: Limit, value: Any) -> str:
     title = limit.kind.title
-    if type(value) is not int or not limit.bound:
+    if type(value) is not int:
         return f"{title} cannot be known"
+    if not limit.bound:
+        return f"{title} more than 0"
     part = Fraction(value - limit.bound) / limit.bound
     return f"{title} +{percent(part)}" if limit.most else f"{title} -{percent(-part)}"
 

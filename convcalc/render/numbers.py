@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.dims import UNKNOWN
@@ -150,9 +151,14 @@ def part(value: Share) -> float | None:
 
 
 def plain(value: Any) -> str:
-    """What CSV holds: every digit, no separators, shapes as ``64x112x112``, nothing for unknown."""
+    """What CSV holds: every digit, no separators, shapes as ``64x112x112``, nothing for unknown.
+
+    A fraction is a decimal, which spreadsheets take for a number (``1/2`` they take for a date).
+    """
     if value is None or value is UNKNOWN:
         return ""
+    if isinstance(value, Fraction):
+        return str(value.numerator) if value.denominator == 1 else repr(float(value))
     if isinstance(value, Share):
         found = part(value)
         return "" if found is None else f"{found:.6f}"

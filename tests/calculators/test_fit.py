@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,8 @@ from hypothesis import strategies as st
 import convcalc
 from convcalc.calculators.budget import LimitError
 from convcalc.calculators.fit_range import Rules, decimal, read_range, simplest
+from convcalc.render import data, text
+from convcalc.render import fit as render
 
 WIDTHS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
 
@@ -317,3 +322,58 @@ def test_ranges() -> None:
 def test_rules_keep_commas_in_brackets() -> None:
     rules = Rules("a=max(1, p), b=make_divisible(8*p, 8)")
     assert rules.settings({"p": 3}) == {"a": 3, "b": 24}
+
+
+@pytest.mark.parametrize("rule", [None, "resolution=32*p"])
+def test_an_input_without_sizes_has_no_resolution(rule: str | None) -> None:
+    """A wrong question, not a search in which nothing fits."""
+    vary = {"resolution": "8..64"} if rule is None else {"p": "1..3"}
+    for spec, shape in (("conv 3->8 k3", None), ("linear 8", "8")):
+        with pytest.raises(LimitError, match="no sizes to vary"):
+            convcalc.fit(spec, vary, {"max_macs": "10k"}, input=shape, compound=rule)
+
+
+def test_a_rule_of_a_parameter_that_is_not_varied() -> None:
+    with pytest.raises(LimitError, match="unknown name 'q'"):
+        convcalc.fit("mobilenet_v2", {"p": "0..4"}, {"max_macs": "1G"}, compound="alpha=1.1**q")
+
+
+def test_a_variable_of_whole_numbers_is_not_searched_between_them(tmp_path: Path) -> None:
+    """A bisection would meet none of the widths 1, 2, 3 and call the smallest the largest."""
+    file = tmp_path / "whole.yaml"
+    file.write_text("input: 3x32x32\nvars: {w: 8}\nlayers: [conv w k3 p1, conv w k3 p1]\n")
+    with pytest.raises(LimitError, match="whole number"):
+        convcalc.fit(file, {"w": "1.0..64.0"}, {"max_params": "10k"})
+    best = convcalc.fit(file, {"w": "1..64"}, {"max_params": "10k"}).best
+    assert best is not None
+    # 27 w + w + 9 w^2 + w <= 10,000
+    assert best.value == max(w for w in range(1, 65) if 9 * w * w + 29 * w <= 10_000)
+
+
+def test_closed_forms_cannot_be_held_to_a_limit() -> None:
+    """Nothing is known of what fits, so "nothing fits" would be a wrong answer."""
+    with pytest.raises(LimitError, match="MACs cannot be held"):
+        convcalc.fit("mobilenet_v2", {"alpha": "0.25..1.0"}, {"max_macs": "1G"}, input="3xHxW")
+
+
+def test_the_best_of_several_variables_stands_between_its_neighbours() -> None:
+    result = convcalc.fit(
+        "mobilenet_v2", {"alpha": "0.5..1.0:0.25", "resolution": "128..224:96"}, {"max_macs": "200M"}
+    )
+    facts = dict(render.table(result).facts)
+    # Sandler et al. 2018, Table 4 and the released models: 1.0 at 128 has 99 M, 0.5 at 224 has 97 M.
+    assert facts["best"].startswith("alpha 1, resolution 128")
+    assert facts["smaller"].startswith("alpha 0.75, resolution 128")
+    assert "fits" in facts["smaller"]
+
+
+def test_a_limit_of_nothing_is_exceeded() -> None:
+    result = convcalc.fit("mobilenet_v2", {"alpha": "0.5..1.0:0.25"}, {"max_macs": 0})
+    assert result.best is None
+    assert "MACs more than 0" in text.render(render.table(result))
+
+
+def test_csv_holds_decimals() -> None:
+    result = convcalc.fit("mobilenet_v2", {"alpha": "0.25..1.25:0.25"}, {"max_macs": "250M"})
+    rows = list(csv.DictReader(io.StringIO(data.to_csv(render.table(result)))))
+    assert {row["which"]: float(row["alpha"]) for row in rows} == {"smaller": 0.5, "best": 0.75, "larger": 1}
