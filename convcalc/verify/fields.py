@@ -15,7 +15,8 @@ from typing import Any, Final
 from convcalc.calculators.receptive_field import ReceptiveField, receptive_field
 from convcalc.calculators.receptive_field_rows import LayerField
 from convcalc.executor import taint
-from convcalc.graph import Graph
+from convcalc.graph import Graph, Node
+from convcalc.layers.reads import Every, Slide
 from convcalc.verify.measure import Larger, Measure, Target, describe, elements, extent, measure, stated, text
 from convcalc.verify.poison import Poisoned, poisoned
 from convcalc.verify.result import Check
@@ -102,8 +103,7 @@ def _region_check(graph: Graph, fields: ReceptiveField, target: Target, row: Lay
     """Whether the positions of the sample read exactly the indices that the formulas say."""
     positions = _positions(target.shape[1:], few=len(graph) > MANY)
     traced = taint(graph, positions, output=target.tensor, input=row.input)
-    # A reshape is stated to read everything: which part of it lands where is not worked out.
-    loose = any(graph.nodes[number].op == "reshape" for number in ancestors(graph, target.layer))
+    loose = any(_mixes(graph, graph.nodes[number]) for number in ancestors(graph, target.layer))
     formula: list[Any] = []
     executed: list[Any] = []
     ok = True
@@ -145,6 +145,18 @@ def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row:
                 "poison",
             )
     return Check("influence", "as traced", "as traced", True, "poison")
+
+
+def _mixes(graph: Graph, node: Node) -> bool:
+    """Whether a layer is a reshape whose outputs are stated to read more than they do.
+
+    Of several axes made into several, all is said to be read; of one that is cut, a run.
+    """
+    if node.op != "reshape":
+        return False
+    ways = node.layer.reads(graph.input_shapes(node), node.outputs)
+    rules = [axis.rule for way in ways for reads in way for axis in reads]
+    return any(isinstance(rule, Every) or (isinstance(rule, Slide) and rule.stride > 1) for rule in rules)
 
 
 def _inside(seen: Sequence[Any], due: Sequence[Any]) -> bool:
@@ -205,11 +217,14 @@ def _partial(graph: Graph, target: Target) -> bool:
     """Whether the field that is stated may be larger than what is read, though no end of the input cuts it.
 
     It is that of all channels of a tensor together, as if the tensor had no end: smaller where a
-    layer takes apart channels that see different pixels, and where a map was cropped and then padded.
+    layer takes apart channels that see different pixels, where a map was cropped and then padded, and
+    after a reshape that cuts axes.
     """
     differ = False
     for number in ancestors(graph, target.layer):
         node = graph.nodes[number]
+        if _mixes(graph, node):
+            return True
         groups = getattr(node.layer, "groups", 1)
         if differ and (node.op in _SEPARATE or (type(groups) is int and groups > 1)):
             return True

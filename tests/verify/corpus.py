@@ -31,6 +31,7 @@ CORPUS: tuple[str, ...] = (
     "input 3x5x7 | globalmaxpool",
     "input 2x7x5 | adaptiveavgpool size=(3,2)",
     "input 2x7x5 | adaptivemaxpool size=(5,3)",
+    "input 2x10x9 | adaptiveavgpool size=(4,6)",
     "input 2x6x9 | maxpool k2x3 id=p | conv 2 k3 p=same | unpool k2x3 from=[conv1,p.indices]",
     "input 2x7x7 | maxpool k3 s2 id=p | unpool k3 s2 from=[p,p.indices]",
     "input 4x5x3 | bn | bn affine=false",
@@ -75,6 +76,8 @@ CORPUS: tuple[str, ...] = (
     "input 4x2x6 | pixelunshuffle 2 mode=dcr | permute order=(1,0,2)",
     "input 4x2x6 | concat from=[input,input] id=c | permute order=(1,0,2)",
     "input 6x4x5 | slice 1 5 id=a | slice 0 3 from=input id=b | concat from=[a,b] | permute order=(1,0,2)",
+    "input 2x4x5 | reshape 2x20 | conv 2 k3",
+    "input 2x20 | reshape 2x4x5 | conv 2 k1",
     # Small networks
     "input 3x6x5 | conv 3 k3 p1 id=a | relu | globalavgpool id=g | mul from=[a,g] | mul from=[mul1,input,g]",
     "input 3x6x5 | globalavgpool id=g | add from=[g,input] | identity",

@@ -252,3 +252,10 @@ def test_a_batch_that_does_not_run_is_said_to(monkeypatch: pytest.MonkeyPatch) -
     found = verified("conv 4 k3 | relu", "3x8x8")
     assert not found.ok
     assert found.error == "a batch of 2: ValueError: one sample at a time"
+
+
+@pytest.mark.parametrize("line", ["reshape 2x4x5 | conv 2 k1", "reshape 4x10 | slice 0 1", "reshape 2x2x2x5"])
+def test_a_reshape_that_cuts_axes_is_held_to_what_it_states(line: str) -> None:
+    # One input axis becomes several: what is stated is the run that one index of the first of them holds.
+    found = verified(line, "2x20")
+    assert found.ok, str(found)

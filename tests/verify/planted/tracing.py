@@ -50,6 +50,40 @@ for name, op, owner, fields in (
 ):
     mutant(f"fields of {name}", f"{owner}.reads", op, ignoring(**fields))
 
+WINDOWED = f"{CONVS} maxpool avgpool lppool upsample"
+ADAPTIVE = "adaptiveavgpool adaptivemaxpool"
+for name, target, about, make in (
+    ("reshape reads the wrong digit", "Digit.taps", "reshape", lambda f: lambda s, j: (j % s.size,)),
+    ("adaptive bins are short", "Bins.taps", ADAPTIVE, lambda f: lambda s, j: f(s, j)[:-1] or f(s, j)),
+    ("transposed windows are of one tap", "Spread.taps", "convT", lambda f: lambda s, j: f(s, j)[:1]),
+    ("interpolation stands one further", "Resample.place", "upsample", lambda f: lambda s, j: f(s, j) + 1),
+    ("blocks of channels are of one", "Block.taps", "conv", lambda f: lambda s, j: f(s, j)[:1]),
+    ("parts are the whole", "Part.taps", "slice crop pad split", lambda f: lambda s, j: (j,)),
+    ("what is repeated is read in place", "broadcast", "mul add", lambda f: lambda s, o: f(o, o)),
+    *(
+        (
+            f"{mode} is taken for {other}",
+            "folded",
+            f"{CONVS} pad",
+            lambda f, mode=mode, other=other: lambda i, n, m: f(i, n, other if m == mode else m),
+        )
+        for mode, other in (("reflect", "replicate"), ("replicate", "circular"), ("circular", "reflect"))
+    ),
+):
+    mutant(f"rules: {name}", f"layers.reads:{target}", about, make)
+REGION = "calculators.receptive_field_region"
+mutant("regions miss a tap", f"{REGION}:_smeared", WINDOWED, lambda f: lambda b, n, d: f(b, max(1, n - 1), d))
+mutant("regions ignore stride", f"{REGION}:_spread", WINDOWED, lambda f: lambda bits, stride: bits)
+mutant(
+    "regions of branches are that of the first",
+    f"{REGION}:_add",
+    "add concat",
+    lambda f: lambda boxes, more: None if boxes else boxes.extend(more),
+)
+mutant(
+    "tensors are never freed", "executor.run:Runner._release", "conv relu", lambda f: lambda self, edge: None
+)
+
 
 # Tracing back through a kernel
 
