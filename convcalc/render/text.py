@@ -43,10 +43,22 @@ def lines(table: Table, width: int | None = None, rule: str = "-") -> Iterator[t
         longest = max(len(name) for name, _ in table.facts)
         for name, value in table.facts:
             yield FACT, f"{name:<{longest}}{GAP}{value}".rstrip()
-    if table.notes and (table.columns or table.facts):
+    notes = [*table.notes, *_dropped(table, width)]
+    if notes and (table.columns or table.facts):
         yield NOTE, ""
-    for note in table.notes:
+    for note in notes:
         yield from _wrapped(NOTE, note, width)
+
+
+def _dropped(table: Table, width: int | None) -> Iterator[str]:
+    """What a reader at this width does not see."""
+    if width is None or not table.columns:
+        return
+    kept, _ = table.cells().fit(width, len(GAP))
+    gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
+    titles = dict.fromkeys(title for title in gone if title)
+    if titles:
+        yield f"Not shown at this width: {', '.join(titles)}."
 
 
 def _grid(table: Table, width: int | None, rule: str) -> Iterator[tuple[str, str]]:

@@ -139,6 +139,16 @@ def test_markdown_escapes_bars() -> None:
     assert "conv \\| bn" in data.to_markdown(Table(columns, [("conv | bn",)]))
 
 
+@pytest.mark.parametrize("width", [None, 200, 60, 40])
+def test_columns_that_are_not_shown_are_named(width: int | None) -> None:
+    """Nothing goes without a word: the header and the note name every column, each once."""
+    lines = text.render(Table(COLUMNS, ROWS), width).splitlines()
+    notes = [line for line in lines if line.startswith("Not shown at this width: ")]
+    assert len(notes) == (0 if width in (None, 200) else 1)
+    hidden = notes[0].partition(": ")[2].rstrip(".").split(", ") if notes else []
+    assert sorted([*lines[0].split(), *hidden]) == sorted(column.title for column in COLUMNS)
+
+
 def test_markdown_keeps_asterisks() -> None:
     """CommonMark 6.2: ``M*N*K`` would be emphasis, also inside a word."""
     columns = (Column("macs", "MACs", str),)
