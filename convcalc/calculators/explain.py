@@ -60,7 +60,8 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
         if not nodes:
             from convcalc.spec.errors import nearest_name
 
-            near = nearest_name(layer, [node.name for node in graph.nodes])
+            names = [node.name for node in graph.nodes]
+            near = nearest_name(layer, names) or next((n for n in names if n.endswith(f".{layer}")), None)
             raise ValueError(f"no layer {layer!r}" + (f"; did you mean {near}?" if near else ""))
     sections: dict[Any, Section] = {}
     for node in nodes:

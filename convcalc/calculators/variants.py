@@ -162,7 +162,7 @@ def _node(graph: Graph, name: str | None) -> Node:
             if node.name == name:
                 return node
         names = [node.name for node in found]
-        near = nearest_name(name, names)
+        near = nearest_name(name, names) or next((n for n in names if n.endswith(f".{name}")), None)
         hint = f"; did you mean {near}?" if near else ""
         raise ValueError(f"no convolution named {name!r}{hint}")
     if len(found) == 1:

@@ -281,3 +281,9 @@ def test_latex_text_has_no_characters_of_mathematics() -> None:
     assert "squeeze > 0" in convcalc.explain("inverted_residual").about
     assert "squeeze $>$ 0" in text
     assert r"\texttt{linear M->N" in render.to_latex(convcalc.explain("linear"))
+
+
+def test_the_last_part_of_a_name_is_enough_for_a_hint() -> None:
+    for command in (convcalc.explain, convcalc.variants):
+        with pytest.raises(ValueError, match=r"did you mean [\w.]+\.conv1\?"):
+            command("resnet18", layer="conv1")
