@@ -53,8 +53,8 @@ def field_checks(graph: Graph, every: bool) -> tuple[dict[str, list[Check]], lis
         checks = found.setdefault(target.layer, [])
         for row in fields.of(target.tensor):
             try:
-                regions = _region_check(graph, fields, target, row)
-                checks += (regions, _field_check(graph, larger, target, row, regions.ok))
+                regions, covered = _region_check(graph, fields, target, row)
+                checks += (regions, _field_check(graph, larger, target, row, regions.ok and covered))
                 if poison:
                     checks.append(_poison_check(graph, poison, target, row))
             except ValueError as error:  # a wrong shape has positions that execution does not know
@@ -99,25 +99,43 @@ def _positions(sizes: Sequence[int], few: bool = False) -> list[tuple[int, ...]]
     return list(dict.fromkeys(zip(*picks, strict=True))) if sizes else [()]
 
 
-def _region_check(graph: Graph, fields: ReceptiveField, target: Target, row: LayerField) -> Check:
-    """Whether the positions of the sample read exactly the indices that the formulas say."""
+def _region_check(
+    graph: Graph, fields: ReceptiveField, target: Target, row: LayerField
+) -> tuple[Check, bool]:
+    """Whether the positions of the sample read exactly the indices that the formulas say.
+
+    And whether those lie in the runs that the field gives them.
+    """
     positions = _positions(target.shape[1:], few=len(graph) > MANY)
     traced = taint(graph, positions, output=target.tensor, input=row.input)
     loose = any(_mixes(graph, graph.nodes[number]) for number in ancestors(graph, target.layer))
     formula: list[Any] = []
     executed: list[Any] = []
-    ok = True
+    ok = covered = True
+    copies = _copies(graph, target)
     for position, mark in zip(positions, traced, strict=True):
         region = next(one for one in fields.at(position, target.tensor) if one.input == row.input)
         due = tuple((axis.read, axis.count) for axis in region.axes)
         seen = tuple(extent(mark, axis) for axis in range(mark.ndim))
+        covered = covered and (copies or _covered(row, position, [ends for ends, _ in seen]))
         agree = due == seen if region.exact and not loose else _inside(seen, due)
         if not agree or not executed:
             formula, executed = [position, due], [position, seen]
         ok = ok and agree
         if not ok:
             break
-    return Check("receptive_region", _words(*formula), _words(*executed), ok, "taint")
+    return Check("receptive_region", _words(*formula), _words(*executed), ok, "taint"), covered
+
+
+def _covered(row: LayerField, position: Sequence[int], seen: Sequence[tuple[int, int] | None]) -> bool:
+    """Whether what a position reads lies in the run that the field gives it, along every axis."""
+    for axis, ends in zip(row.axes, seen, strict=True):
+        if ends is None or axis.everything or not axis.local or not axis.known or axis.driver == 0:
+            continue
+        run = axis.run(0 if axis.driver is None else position[axis.driver - 1])
+        if run is None or ends[0] < run[0] or ends[1] >= run[0] + run[1]:
+            return False
+    return True
 
 
 def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row: LayerField) -> Check:

@@ -55,6 +55,8 @@ ADAPTIVE = "adaptiveavgpool adaptivemaxpool"
 for name, target, about, make in (
     ("reshape reads the wrong digit", "Digit.taps", "reshape", lambda f: lambda s, j: (j % s.size,)),
     ("adaptive bins are short", "Bins.taps", ADAPTIVE, lambda f: lambda s, j: f(s, j)[:-1] or f(s, j)),
+    ("adaptive bins drift", "Bins.period", ADAPTIVE, lambda f: lambda s: (f(s)[0], f(s)[1] + 1)),
+    ("reshape never comes again", "Digit.period", "reshape", lambda f: lambda s: (s.inner * s.size, 1)),
     ("transposed windows are of one tap", "Spread.taps", "convT", lambda f: lambda s, j: f(s, j)[:1]),
     ("interpolation stands one further", "Resample.place", "upsample", lambda f: lambda s, j: f(s, j) + 1),
     ("blocks of channels are of one", "Block.taps", "conv", lambda f: lambda s, j: f(s, j)[:1]),
