@@ -68,6 +68,15 @@ class Block:
         self.doc = ""
         self.document: Document | None = None
 
+    def signature(self) -> str:
+        """How it is called: ``unit(out, stride=1)``."""
+        parameters = []
+        for name, default in self.parameters:
+            if default is not None:
+                name += f"={default.text.value[default.expr.start : default.expr.end]}"
+            parameters.append(name)
+        return f"{self.name}({', '.join(parameters)})"
+
 
 class Document:
     """A compiled document."""

@@ -251,7 +251,7 @@ class Structures(Placing):
         outer = self._with_in(env, edge)
         inner_env: Env = dict(self.env) if block.document is self.document else {}
         names = [name for name, _ in block.parameters]
-        signature = f"{block.name}({', '.join(n if d is None else f'{n}={d.text.value[d.expr.start : d.expr.end]}' for n, d in block.parameters)})"  # noqa: E501
+        signature = block.signature()
         given: Env = {}
         position = 0
         for arg in stage.args:
