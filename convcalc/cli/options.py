@@ -224,17 +224,20 @@ class Common:
             UsageProblem: ``--sort`` names no column.
         """
         keys = [column.key for column in table.columns]
-        if self.sort is not None and self.sort not in keys:
+        # A column may be named as JSON names it, or as its heading does.
+        headings = {column.title.lower(): column.key for column in table.columns}
+        sort = self.sort if self.sort in keys else headings.get((self.sort or "").lower())
+        if self.sort is not None and sort is None:
             from convcalc.spec.errors import nearest_name
 
             raise UsageProblem(
                 f"--sort {self.sort!r} is no column",
                 expected=", ".join(keys),
-                nearest=nearest_name(self.sort, keys),
+                nearest=nearest_name(self.sort, [*keys, *headings]),
             )
-        if self.sort is None and self.top is None:
+        if sort is None and self.top is None:
             return list(range(len(table.rows)))
-        return table.order(self.sort or main)[: self.top]
+        return table.order(sort or main)[: self.top]
 
 
 MAX_INPUT: Final = 32_000_000

@@ -395,3 +395,13 @@ def test_schema(cli: Cli) -> None:
     wrong = DOCUMENT.replace("input:", "inptu:")
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(wrong), schema)
+
+
+@pytest.mark.parametrize(("heading", "key"), [("live", "live_bytes"), ("Writes", "output_bytes")])
+def test_a_column_may_be_sorted_by_its_heading(cli, heading: str, key: str) -> None:
+    by_heading, by_key = (
+        cli("memory", "squeezenet1_0", "--sort", name, "--top", "5", "--csv") for name in (heading, key)
+    )
+    assert by_heading.code == 0
+    assert by_heading.out == by_key.out
+    assert by_heading.out != cli("memory", "squeezenet1_0", "--sort", "name", "--top", "5", "--csv").out
