@@ -225,9 +225,11 @@ class Common:
         """
         keys = [column.key for column in table.columns]
         # A column may be named as JSON names it, or as its heading does.
-        headings = {column.title.lower(): column.key for column in table.columns}
-        sort = self.sort if self.sort in keys else headings.get((self.sort or "").lower())
-        if self.sort is not None and sort is None:
+        headings = {column.title.lower(): column.key for column in table.columns if column.title}
+        sort = self.sort
+        if sort is not None and sort not in keys:
+            sort = headings.get(sort.lower())
+        if sort is None and self.sort is not None:
             from convcalc.spec.errors import nearest_name
 
             raise UsageProblem(
