@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from convcalc.api import Report as Report
     from convcalc.api import analyze as analyze
     from convcalc.api import receptive_field as receptive_field
-    from convcalc.calculators.asked import Unreachable as Unreachable
-    from convcalc.calculators.check import Check as Check
-    from convcalc.calculators.check import check as check
-    from convcalc.calculators.compare import Comparison as Comparison
-    from convcalc.calculators.compare import compare as compare
-    from convcalc.calculators.explain import Explanation as Explanation
-    from convcalc.calculators.explain import explain as explain
-    from convcalc.calculators.fit import Fit as Fit
-    from convcalc.calculators.fit import fit as fit
-    from convcalc.calculators.padding import solve_padding as solve_padding
-    from convcalc.calculators.padding_answer import PaddingSolution as PaddingSolution
-    from convcalc.calculators.padding_check import PaddingReport as PaddingReport
-    from convcalc.calculators.padding_check import check_padding as check_padding
-    from convcalc.calculators.receptive_field import ReceptiveField as ReceptiveField
-    from convcalc.calculators.resolutions import Resolution as Resolution
-    from convcalc.calculators.resolutions import resolutions as resolutions
-    from convcalc.calculators.transposed_check import check_transposed as check_transposed
-    from convcalc.calculators.variants import Variants as Variants
-    from convcalc.calculators.variants import variants as variants
+    from convcalc.calculators.answers import Unreachable as Unreachable
+    from convcalc.calculators.check.check import Check as Check
+    from convcalc.calculators.check.check import check as check
+    from convcalc.calculators.compare.networks import Comparison as Comparison
+    from convcalc.calculators.compare.networks import compare as compare
+    from convcalc.calculators.count.resolutions import Resolution as Resolution
+    from convcalc.calculators.count.resolutions import resolutions as resolutions
+    from convcalc.calculators.explain.explain import Explanation as Explanation
+    from convcalc.calculators.explain.explain import explain as explain
+    from convcalc.calculators.fit.fit import Fit as Fit
+    from convcalc.calculators.fit.fit import fit as fit
+    from convcalc.calculators.padding.answer import PaddingSolution as PaddingSolution
+    from convcalc.calculators.padding.check import PaddingReport as PaddingReport
+    from convcalc.calculators.padding.check import check_padding as check_padding
+    from convcalc.calculators.padding.solve import solve_padding as solve_padding
+    from convcalc.calculators.receptive_field.graph import ReceptiveField as ReceptiveField
+    from convcalc.calculators.transposed.check import check_transposed as check_transposed
+    from convcalc.calculators.variants.convolution import Variants as Variants
+    from convcalc.calculators.variants.convolution import variants as variants
     from convcalc.dims import DimensionError as DimensionError
     from convcalc.dims import symbol as symbol
     from convcalc.executor import ExecutionError as ExecutionError
@@ -50,85 +50,85 @@ if TYPE_CHECKING:
     from convcalc.graph import Edge as Edge
     from convcalc.graph import Graph as Graph
     from convcalc.graph import Node as Node
-    from convcalc.render.pictures import Picture as Picture
-    from convcalc.render.pictures import draw as draw
+    from convcalc.render.pictures.convolution import Picture as Picture
+    from convcalc.render.pictures.convolution import draw as draw
+    from convcalc.solve.coverage import Coverage as Coverage
+    from convcalc.solve.coverage import coverage as coverage
+    from convcalc.solve.dilation import DilationJudgement as DilationJudgement
+    from convcalc.solve.dilation import design_dilations as design_dilations
+    from convcalc.solve.dilation import judge_dilations as judge_dilations
+    from convcalc.solve.dilation import judge_network_dilations as judge_network_dilations
+    from convcalc.solve.transposed import TransposedSolution as TransposedSolution
+    from convcalc.solve.transposed import solve_transposed as solve_transposed
     from convcalc.spec import load as load
     from convcalc.spec.errors import Problem as Problem
     from convcalc.spec.errors import SpecError as SpecError
-    from convcalc.verify import RandomRun as RandomRun
-    from convcalc.verify import Verification as Verification
-    from convcalc.verify import ZooRun as ZooRun
-    from convcalc.verify import verify as verify
-    from convcalc.verify import verify_random as verify_random
-    from convcalc.verify import verify_zoo as verify_zoo
-    from convcalc.verify.coverage import Coverage as Coverage
-    from convcalc.verify.coverage import coverage as coverage
-    from convcalc.verify.dilation import DilationJudgement as DilationJudgement
-    from convcalc.verify.dilation import design_dilations as design_dilations
-    from convcalc.verify.dilation import judge_dilations as judge_dilations
-    from convcalc.verify.dilation import judge_network_dilations as judge_network_dilations
-    from convcalc.verify.laws import LawResult as LawResult
-    from convcalc.verify.laws import run_laws as run_laws
-    from convcalc.verify.transposed import TransposedSolution as TransposedSolution
-    from convcalc.verify.transposed import solve_transposed as solve_transposed
+    from convcalc.verification import RandomRun as RandomRun
+    from convcalc.verification import Verification as Verification
+    from convcalc.verification import ZooRun as ZooRun
+    from convcalc.verification import verify as verify
+    from convcalc.verification import verify_random as verify_random
+    from convcalc.verification import verify_zoo as verify_zoo
+    from convcalc.verification.laws import LawResult as LawResult
+    from convcalc.verification.laws import run_laws as run_laws
 
 _HOME = {
-    "Check": "convcalc.calculators.check",
-    "Comparison": "convcalc.calculators.compare",
-    "Coverage": "convcalc.verify.coverage",
-    "DilationJudgement": "convcalc.verify.dilation",
+    "Check": "convcalc.calculators.check.check",
+    "Comparison": "convcalc.calculators.compare.networks",
+    "Coverage": "convcalc.solve.coverage",
+    "DilationJudgement": "convcalc.solve.dilation",
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
-    "Explanation": "convcalc.calculators.explain",
-    "Fit": "convcalc.calculators.fit",
+    "Explanation": "convcalc.calculators.explain.explain",
+    "Fit": "convcalc.calculators.fit.fit",
     "Graph": "convcalc.graph",
-    "LawResult": "convcalc.verify.laws",
+    "LawResult": "convcalc.verification.laws",
     "MemoryLimitError": "convcalc.executor",
     "Node": "convcalc.graph",
-    "PaddingReport": "convcalc.calculators.padding_check",
-    "PaddingSolution": "convcalc.calculators.padding_answer",
-    "Picture": "convcalc.render.pictures",
+    "PaddingReport": "convcalc.calculators.padding.check",
+    "PaddingSolution": "convcalc.calculators.padding.answer",
+    "Picture": "convcalc.render.pictures.convolution",
     "Problem": "convcalc.spec.errors",
-    "RandomRun": "convcalc.verify",
-    "ReceptiveField": "convcalc.calculators.receptive_field",
+    "RandomRun": "convcalc.verification",
+    "ReceptiveField": "convcalc.calculators.receptive_field.graph",
     "Report": "convcalc.api",
-    "Resolution": "convcalc.calculators.resolutions",
+    "Resolution": "convcalc.calculators.count.resolutions",
     "Run": "convcalc.executor.trace",
     "SpecError": "convcalc.spec.errors",
-    "TransposedSolution": "convcalc.verify.transposed",
-    "Unreachable": "convcalc.calculators.asked",
-    "Variants": "convcalc.calculators.variants",
-    "Verification": "convcalc.verify",
+    "TransposedSolution": "convcalc.solve.transposed",
+    "Unreachable": "convcalc.calculators.answers",
+    "Variants": "convcalc.calculators.variants.convolution",
+    "Verification": "convcalc.verification",
     "WeightsError": "convcalc.executor",
-    "ZooRun": "convcalc.verify",
+    "ZooRun": "convcalc.verification",
     "analyze": "convcalc.api",
-    "check": "convcalc.calculators.check",
-    "check_padding": "convcalc.calculators.padding_check",
-    "check_transposed": "convcalc.calculators.transposed_check",
-    "compare": "convcalc.calculators.compare",
-    "coverage": "convcalc.verify.coverage",
-    "design_dilations": "convcalc.verify.dilation",
-    "draw": "convcalc.render.pictures",
+    "check": "convcalc.calculators.check.check",
+    "check_padding": "convcalc.calculators.padding.check",
+    "check_transposed": "convcalc.calculators.transposed.check",
+    "compare": "convcalc.calculators.compare.networks",
+    "coverage": "convcalc.solve.coverage",
+    "design_dilations": "convcalc.solve.dilation",
+    "draw": "convcalc.render.pictures.convolution",
     "execute": "convcalc.executor",
-    "explain": "convcalc.calculators.explain",
-    "fit": "convcalc.calculators.fit",
+    "explain": "convcalc.calculators.explain.explain",
+    "fit": "convcalc.calculators.fit.fit",
     "init_weights": "convcalc.executor",
-    "judge_dilations": "convcalc.verify.dilation",
-    "judge_network_dilations": "convcalc.verify.dilation",
+    "judge_dilations": "convcalc.solve.dilation",
+    "judge_network_dilations": "convcalc.solve.dilation",
     "load": "convcalc.spec",
     "load_weights": "convcalc.executor",
     "receptive_field": "convcalc.api",
-    "resolutions": "convcalc.calculators.resolutions",
+    "resolutions": "convcalc.calculators.count.resolutions",
     "run": "convcalc.executor.trace",
-    "run_laws": "convcalc.verify.laws",
-    "solve_padding": "convcalc.calculators.padding",
-    "solve_transposed": "convcalc.verify.transposed",
+    "run_laws": "convcalc.verification.laws",
+    "solve_padding": "convcalc.calculators.padding.solve",
+    "solve_transposed": "convcalc.solve.transposed",
     "symbol": "convcalc.dims",
-    "variants": "convcalc.calculators.variants",
-    "verify": "convcalc.verify",
-    "verify_random": "convcalc.verify",
-    "verify_zoo": "convcalc.verify",
+    "variants": "convcalc.calculators.variants.convolution",
+    "verify": "convcalc.verification",
+    "verify_random": "convcalc.verification",
+    "verify_zoo": "convcalc.verification",
 }
 
 __all__ = [

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from convcalc.calculators import report as _calculators
+from convcalc.calculators.count import report as _calculators
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from convcalc.calculators.receptive_field import ReceptiveField
-    from convcalc.calculators.receptive_field_rows import LayerField
-    from convcalc.calculators.report import LayerReport
+    from convcalc.calculators.count.report import LayerReport
+    from convcalc.calculators.receptive_field.graph import ReceptiveField
+    from convcalc.calculators.receptive_field.rows import LayerField
     from convcalc.graph import Graph
     from convcalc.render.table import Table
 
 
 class Report(_calculators.Report):
-    """Every count of a graph; see :class:`convcalc.calculators.report.Report` for its numbers.
+    """Every count of a graph; see :class:`convcalc.calculators.count.report.Report` for its numbers.
 
     It shows as a table in a terminal (``rich.print(report)``) and in a notebook.
     """
@@ -43,7 +43,7 @@ class Report(_calculators.Report):
         Raises:
             ValueError: there is no such view, or no such notation.
         """
-        from convcalc.render import report
+        from convcalc.render.views import report
 
         if view not in report.VIEWS:
             raise ValueError(f"no view {view!r}: expected one of {', '.join(report.VIEWS)}")
@@ -99,7 +99,7 @@ def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField
     Raises:
         Unreachable: there is no layer ``start``.
     """
-    from convcalc.calculators.receptive_field import receptive_field
+    from convcalc.calculators.receptive_field.graph import receptive_field
 
     return receptive_field(graph, start=start, cls=_shown_fields())
 
@@ -107,13 +107,13 @@ def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField
 @cache
 def _shown_fields() -> type[ReceptiveField]:
     """The class with its table, made when it is first needed: the counting commands do not load it."""
-    from convcalc.calculators import receptive_field as fields
+    from convcalc.calculators.receptive_field import graph as fields
 
     class ReceptiveField(fields.ReceptiveField):
         __doc__ = fields.ReceptiveField.__doc__
 
         def table(self, rows: Sequence[LayerField] | None = None) -> Table:
-            from convcalc.render.receptive_field import fields_table
+            from convcalc.render.views.receptive_field import fields_table
 
             return fields_table(self, rows)
 

@@ -14,37 +14,51 @@ from typing import NamedTuple
 
 PACKAGE = "convcalc"
 
-# What each room may import besides itself. "root" is convcalc/__init__.py and __main__.py.
+# The rooms from the lowest to the highest: each may import those of the lines above its own.
+# "root" is convcalc/__init__.py and __main__.py.
+ORDER = (
+    "blocks zoo collector",
+    "symbols",
+    "dims",
+    "layers",
+    "graph",
+    "exporters",
+    "spec importers",
+    "calculators executor",
+    "solve",
+    "verification",
+    "render",
+    "api",
+    "root",
+    "cli",
+)
+# Arrows that the order allows and the design does not, or the other way round.
+LESS = {"executor": frozenset({"graph"})}
+MORE = {
+    "symbols": frozenset({"dims"}),
+    "spec": frozenset({"importers"}),
+    "importers": frozenset({"spec"}),
+    "exporters": frozenset({"spec"}),
+    "root": frozenset({"cli"}),
+}
+_BELOW = {
+    room: frozenset(" ".join(ORDER[:rank]).split())
+    for rank, rooms in enumerate(ORDER)
+    for room in rooms.split()
+}
 ALLOWED: dict[str, frozenset[str]] = {
-    room: frozenset(names.split())
-    for room, names in {
-        "dims": "symbols",
-        "symbols": "dims",
-        "collector": "",
-        "layers": "dims symbols",
-        "graph": "layers dims symbols",
-        "spec": "graph layers dims symbols collector",
-        "blocks": "",
-        "zoo": "",
-        "calculators": "spec graph layers dims symbols collector",
-        "executor": "graph",
-        "verify": "calculators executor spec graph layers dims symbols",
-        "render": "verify calculators executor spec graph layers dims symbols",
-        "api": "render verify calculators executor spec graph layers dims symbols",
-        "cli": "root api render verify calculators executor spec graph layers dims symbols",
-        "root": "cli api render verify calculators executor spec graph layers dims symbols",
-    }.items()
+    room: LESS.get(room, below) | MORE.get(room, frozenset()) for room, below in _BELOW.items()
 }
 
 FORMULAS = frozenset({"layers", "calculators"})
 
 # Rooms that may see formulas and execution side by side: verify compares them, api and root only
 # hand on what both offer, and cli calls api.
-MAY_MEET = frozenset({"verify", "api", "root", "cli", "render"})
+MAY_MEET = frozenset({"verification", "solve", "api", "root", "cli", "render"})
 
 # Rooms whose modules may import NumPy or SymPy at their top: the numeric path never loads them.
 HEAVY = frozenset({"numpy", "sympy", "scipy", "matplotlib"})
-MAY_BE_HEAVY = frozenset({"executor", "verify"})
+MAY_BE_HEAVY = frozenset({"executor", "solve", "verification"})
 
 
 class Import(NamedTuple):

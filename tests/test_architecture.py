@@ -43,7 +43,7 @@ def test_every_room_has_its_rule() -> None:
         ("arrows", "convcalc.spec.load", "from ..calculators import report", "may not import calculators"),
         (
             "arrows",
-            "convcalc.calculators.report",
+            "convcalc.calculators.count.report",
             "from convcalc.executor import execute",
             "may not import executor",
         ),
@@ -69,7 +69,7 @@ def test_every_room_has_its_rule() -> None:
         ),
         (
             "meetings",
-            "convcalc.calculators.report",
+            "convcalc.calculators.count.report",
             "from convcalc.executor import execute\nfrom convcalc.layers import lookup",
             "calculators imports the executor and layers",
         ),
@@ -87,10 +87,14 @@ def test_each_check_can_fail(check: str, module: str, source: str, fault: str) -
 @pytest.mark.parametrize(
     ("check", "module", "source"),
     [
-        ("arrows", "convcalc.verify.layers", "from convcalc.executor import execute\nimport convcalc.layers"),
+        (
+            "arrows",
+            "convcalc.verification.layers",
+            "from convcalc.executor import execute\nimport convcalc.layers",
+        ),
         (
             "meetings",
-            "convcalc.verify.layers",
+            "convcalc.verification.layers",
             "from convcalc.executor import execute\nimport convcalc.layers",
         ),
         ("heavy", "convcalc.dims", "def f():\n    import numpy"),

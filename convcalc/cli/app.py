@@ -10,8 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from convcalc.cli.coerce import coerced
-from convcalc.cli.commands import COMMANDS
 from convcalc.cli.output import INTERRUPTED, WRONG_USE, UsageProblem, fail
+from convcalc.cli.registry import COMMANDS
 
 # Typer keeps the exceptions of its parser in modules that moved between its versions; their
 # common base is reached from the one that is public.

@@ -197,13 +197,13 @@ class Common:
         text = self.spec if spec is None else spec
         if text == "-":
             return _standard_input()
-        from convcalc.spec import find
+        from convcalc.spec.lookup import find
 
         return find(text)
 
     def load(self, spec: str | None = None) -> Graph:
         """The graph of a spec (of the command's own by default)."""
-        from convcalc.spec import build
+        from convcalc.spec.loading import build
 
         return build(self.source(spec), input=self.shapes(), set=self.assignments())
 

@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from convcalc.executor.backward.gradients import gradient
+    from convcalc.executor.backward.tainting import paths, poison, taint
     from convcalc.executor.counting import Counts, NodeCount, count
-    from convcalc.executor.gradients import gradient
     from convcalc.executor.memory import MemoryEstimate, MemoryLimitError, estimate_memory
     from convcalc.executor.run import execute
-    from convcalc.executor.tainting import paths, poison, taint
     from convcalc.executor.weights import WeightsError, init_weights, load_weights
     from convcalc.executor.windows import ExecutionError
 
@@ -27,10 +27,10 @@ _HOMES = {
     "MemoryLimitError": "memory",
     "estimate_memory": "memory",
     "execute": "run",
-    "gradient": "gradients",
-    "paths": "tainting",
-    "poison": "tainting",
-    "taint": "tainting",
+    "gradient": "backward.gradients",
+    "paths": "backward.tainting",
+    "poison": "backward.tainting",
+    "taint": "backward.tainting",
     "WeightsError": "weights",
     "init_weights": "weights",
     "load_weights": "weights",

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from convcalc.executor.arith import PLAIN, Arith, Array
+from convcalc.executor.arithmetic.arith import PLAIN, Arith, Array
 from convcalc.executor.windows import ExecutionError
 
 

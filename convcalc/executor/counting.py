@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.arithmetic.tally import CountingArith, ScalarArith
 from convcalc.executor.run import Outputs, Runner, Step, check_memory, input_arrays, prepare_weights
-from convcalc.executor.tally import CountingArith, ScalarArith
 from convcalc.executor.weights import BUFFERS
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Node

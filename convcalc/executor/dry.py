@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.executor.arith import Arith, Array, Axes
+from convcalc.executor.arithmetic.arith import Arith, Array, Axes
 from convcalc.executor.run import Runner
 from convcalc.executor.weights import weight_shapes
 from convcalc.executor.windows import ExecutionError

@@ -10,7 +10,7 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.windows import ExecutionError
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convcalc.executor.arith import PLAIN, Arith, Array
+from convcalc.executor.arithmetic.arith import PLAIN, Arith, Array
 from convcalc.executor.call import Call, Params
 from convcalc.executor.kernels import run_kernel
 from convcalc.executor.memory import MemoryEstimate, MemoryLimitError, estimate_memory

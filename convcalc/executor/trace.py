@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.counting import random_inputs
 from convcalc.executor.memory import MemoryEstimate, memory_limit
 from convcalc.executor.run import Runner, check_memory, input_arrays, output_names, prepare_weights

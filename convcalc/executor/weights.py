@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph
 

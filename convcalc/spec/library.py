@@ -9,12 +9,8 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from convcalc.spec.errors import Problem, SpecError, nearest_name
-
-if TYPE_CHECKING:
-    from convcalc.spec.items import Block, Document
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SIGNATURE = re.compile(r"^  ([A-Za-z_]\w*)(?:\(.*\))?:", re.MULTILINE)
@@ -73,16 +69,13 @@ def block_text(name: str) -> str:
     return text[match.start() : stop.start() if stop else len(text)].rstrip() + "\n"
 
 
-@lru_cache(maxsize=64)
-def _block_document(file: str) -> Document:
-    from convcalc.spec import compile_document
-    from convcalc.spec.source import Source
-
-    return compile_document(Source(f"blocks/{file}", _read(os.path.join(_ROOT, "blocks", file))))
+def block_file(file: str) -> str:
+    """Text of one file of the library of blocks."""
+    return _read(os.path.join(_ROOT, "blocks", file))
 
 
-def block(name: str) -> Block:
-    """Definition of a library block.
+def file_of_block(name: str) -> str:
+    """The file of the library that defines a block.
 
     Raises:
         SpecError: there is none.
@@ -90,4 +83,4 @@ def block(name: str) -> Block:
     file = _block_files().get(name)
     if file is None:
         raise SpecError(Problem(f"unknown block {name!r}", nearest=nearest_name(name, block_names())))
-    return _block_document(file).blocks[name]
+    return file

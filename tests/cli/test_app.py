@@ -12,7 +12,7 @@ from importlib import import_module
 import pytest
 
 import convcalc
-from convcalc.cli.commands import COMMANDS
+from convcalc.cli.registry import COMMANDS
 
 
 def test_version(cli) -> None:
@@ -42,7 +42,7 @@ def test_help_imports_no_command(process) -> None:
     assert set(json.loads(ours.replace("'", '"'))) == {
         "convcalc.cli.app",
         "convcalc.cli.coerce",
-        "convcalc.cli.commands",
+        "convcalc.cli.registry",
         "convcalc.cli.output",
     }
 

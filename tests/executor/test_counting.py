@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from convcalc.executor import count, execute, init_weights
-from convcalc.executor.tally import CountingArith, CountingScalar, ScalarArith
+from convcalc.executor.arithmetic.tally import CountingArith, CountingScalar, ScalarArith
 from convcalc.graph import Edge, Graph
 from tests.executor.random_graphs import graphs
 from tests.executor.stand_ins import Net, chain, layer

@@ -32,7 +32,7 @@ def test_the_parameter_is_of_the_cubic_kernel_alone() -> None:
 
 
 def test_the_parameter_is_written_and_read_back() -> None:
-    from convcalc.spec.printer import format_graph
+    from convcalc.exporters.text import format_graph
 
     graph = convcalc.load("upsample scale=2 mode=cubic a=-1/2", input="1x4")
     assert convcalc.load(format_graph(graph)).nodes[-1].layer == graph.nodes[-1].layer

@@ -9,8 +9,8 @@ import pytest
 
 import convcalc
 from convcalc.executor import count, execute, poison, taint
+from convcalc.executor.backward.marks import PULLS
 from convcalc.executor.kernels import FAST
-from convcalc.executor.pull import PULLS
 from convcalc.graph import Edge, Graph
 from convcalc.layers import names
 from tests.executor.stand_ins import Net, chain, layer

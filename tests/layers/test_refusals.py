@@ -337,7 +337,7 @@ REACHABLE = {
 @pytest.mark.parametrize("line", REACHABLE)
 def test_layers_of_every_rank(line: str) -> None:
     """Each can be read and counted, and what is printed of it reads back to the same."""
-    from convcalc.spec.printer import format_graph
+    from convcalc.exporters.text import format_graph
 
     for rank in REACHABLE[line]:
         graph = convcalc.load(line, input=(4, *(8,) * rank))

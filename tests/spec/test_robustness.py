@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcalc.spec import SpecError, build, is_document
+from convcalc.spec import SpecError
+from convcalc.spec.document.reading import is_document
+from convcalc.spec.loading import build
 from convcalc.spec.source import Source
 
 
@@ -186,7 +188,8 @@ def bombs() -> dict[str, str]:
 
 MEASURE = """
 import resource, sys, time
-from convcalc.spec import SpecError, build
+from convcalc.spec import SpecError
+from convcalc.spec.loading import build
 from convcalc.spec.source import Source
 import convcalc.layers
 text = sys.stdin.buffer.read().decode("utf-8", "surrogatepass")

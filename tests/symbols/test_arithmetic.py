@@ -100,8 +100,8 @@ def test_what_is_certain_is_true_and_what_is_not_can_be_asked(
 @given(EXPRESSIONS, VALUES)
 @settings(max_examples=200)
 def test_plain_text_is_read_back_by_the_spec_language(expression: Any, values: dict[str, int]) -> None:
-    from convcalc.spec.evaluation import evaluate
-    from convcalc.spec.expression import parse
+    from convcalc.spec.language.evaluation import evaluate
+    from convcalc.spec.language.expression import parse
 
     form, expected = compute(expression, SYMBOLS), compute(expression, values)
     text = str(form)

@@ -8,6 +8,7 @@ import pytest
 
 import convcalc
 from convcalc.spec import library
+from convcalc.spec.document.reading import block
 from tests.zoo.counts import graph
 
 
@@ -26,7 +27,7 @@ def shape(spec: str, input: str) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("name", library.block_names())
 def test_every_block_says_what_it_is(name: str) -> None:
-    assert len(library.block(name).doc) > 20
+    assert len(block(name).doc) > 20
 
 
 # Iandola et al. 2016, Table 1, "number of parameters before pruning".

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 import convcalc
-from convcalc.spec import printer, schema
+from convcalc.exporters import text as printer
+from convcalc.spec.document import schema
 from tests.zoo.counts import counts, graph
 
 HERE = Path(__file__).parent

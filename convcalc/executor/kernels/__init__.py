@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, Kernel
 from convcalc.executor.kernels import activation, conv, interp, move, naive, norm, pool, transposed
 from convcalc.executor.parallel import held

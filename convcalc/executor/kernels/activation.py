@@ -7,7 +7,7 @@ from math import pi, sqrt
 
 import numpy as np
 
-from convcalc.executor.arith import Arith, Array
+from convcalc.executor.arithmetic.arith import Arith, Array
 from convcalc.executor.call import Call, per_channel
 from convcalc.executor.parallel import each, row_spans
 

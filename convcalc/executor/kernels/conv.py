@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.executor.arith import Arith, Array
+from convcalc.executor.arithmetic.arith import Arith, Array
 from convcalc.executor.call import Call, at, per_channel
 from convcalc.executor.kernels.depthwise import depthwise
 from convcalc.executor.parallel import each, row_spans, scratch, spans

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.executor.arith import Arith, Array
+from convcalc.executor.arithmetic.arith import Arith, Array
 from convcalc.executor.call import at
 from convcalc.executor.parallel import BLOCK_BYTES, each, scratch, spans
 from convcalc.executor.windows import Pairs, pad, tap_slices, taps

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.executor.arith import Arith, Array
+from convcalc.executor.arithmetic.arith import Arith, Array
 from convcalc.executor.call import Call
 from convcalc.executor.windows import ExecutionError
 

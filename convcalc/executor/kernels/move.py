@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
 from convcalc.executor.parallel import each, row_spans
 from convcalc.executor.windows import ExecutionError

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
 from convcalc.executor.kernels.conv import check_channels
 from convcalc.executor.kernels.transposed import canvas

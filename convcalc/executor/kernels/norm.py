@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, per_channel
 from convcalc.executor.kernels.activation import scaled
 from convcalc.executor.kernels.conv import check_channels

@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from convcalc.executor.arith import Array
+from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
 from convcalc.executor.kernels.conv import COLUMN_BYTES, FEW, add_bias, check_channels
 from convcalc.executor.parallel import each, scratch, spans

@@ -1,0 +1,1 @@
+"""Limits of a network, and whether it holds them."""

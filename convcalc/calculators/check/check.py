@@ -1,0 +1,120 @@
+"""Hold a network to its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
+from convcalc.calculators.count.report import analyze, plain
+from convcalc.dims import Dim
+from convcalc.graph import Graph
+
+
+@dataclass(frozen=True)
+class Held:
+    """One limit and what the network has.
+
+    Attributes:
+        limit: its name and bound.
+        value: what the network has; None where that is the whole input, ``UNKNOWN`` where it cannot
+            be known.
+        ok: whether the limit holds; None where it cannot be told.
+    """
+
+    limit: Limit
+    value: Dim
+    ok: bool | None
+
+    @property
+    def margin(self) -> Dim:
+        """How far the value may still go; negative: how far it is beyond. None where not a number."""
+        if type(self.value) is not int:
+            return None
+        room = self.limit.bound - self.value
+        return room if self.limit.most else -room
+
+    def to_dict(self) -> dict[str, Any]:
+        """The limit as JSON holds it."""
+        return {
+            "limit": self.limit.name,
+            "bound": plain(self.limit.bound),
+            "value": plain(self.value),
+            "margin": plain(self.margin),
+            "ok": self.ok,
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    """A network held to its limits.
+
+    Attributes:
+        name: of the network.
+        rows: one a limit, those of the document first.
+    """
+
+    name: str
+    rows: tuple[Held, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every limit holds; one that cannot be told does not."""
+        return all(row.ok for row in self.rows)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def to_dict(self) -> dict[str, Any]:
+        """The check as JSON holds it."""
+        return {"name": self.name, "ok": self.ok, "limits": [row.to_dict() for row in self.rows]}
+
+
+def check(
+    graph: Graph | str,
+    budget: Mapping[str, Any] | None = None,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    input: Any = None,
+    set: Any = None,
+    **given: Any,
+) -> Check:
+    """Hold a network to limits: its document's own, then ``budget``, then those given by name.
+
+    Args:
+        graph: a graph, or a spec to load with ``input`` and ``set``.
+        budget: limits by name (:data:`convcalc.calculators.check.limits.NAMES`), such as
+            ``{"max_params": "5M"}``; a later one of the same name takes the place of an earlier.
+        batch: samples in one pass.
+        dtype: element type for the byte counts.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
+        given: more limits: ``max_macs="300M", min_rf=200``.
+
+    Raises:
+        LimitError: a limit that does not exist or has no amount, or no limit at all.
+        SpecError: the spec cannot be read.
+    """
+    if not isinstance(graph, Graph):
+        from convcalc.spec import load
+
+        graph = load(graph, input=input, set=set)
+    chosen = merged(graph.budget, budget or {}, given)
+    if not chosen:
+        raise LimitError(
+            "there is nothing to check: no limit is given, and the document has no budget",
+            "a limit such as max_params=5M, or 'budget: {max_params: 5M}' in the document",
+        )
+    counts = counted(graph, analyze(graph, batch=batch, dtype=dtype), chosen)
+    return Check(graph.name, tuple(Held(limit, limit.value(counts), limit.holds(counts)) for limit in chosen))
+
+
+def merged(*sources: Mapping[str, Any]) -> tuple[Limit, ...]:
+    """Limits of several sources; the last one of a name counts."""
+    found: dict[str, Limit] = {}
+    for source in sources:
+        for limit in limits(source):
+            found[limit.name] = limit
+    return tuple(found.values())

@@ -1,0 +1,203 @@
+"""Limits of a network: how they are written, and what they hold.
+
+A limit is a name such as ``max_params`` or ``min_rf`` and an amount: ``5M``, ``1.5G``, ``8MB``,
+``512KiB``, ``200``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+from convcalc.calculators.compare.measures import MEASURES, read
+from convcalc.calculators.count.report import Report
+from convcalc.calculators.receptive_field.output import Field
+from convcalc.dims import UNKNOWN, Dim
+from convcalc.graph import Graph
+
+
+class LimitError(ValueError):
+    """A limit that cannot be used.
+
+    Attributes:
+        hint: what would be accepted.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Kind(NamedTuple):
+    """What a limit is about.
+
+    Attributes:
+        key: of :data:`~convcalc.calculators.compare.measures.MEASURES`, or ``receptive_field`` or ``layers``.
+        title: its name in tables.
+        unit: ``count``, ``bytes`` or ``pixels``.
+    """
+
+    key: str
+    title: str
+    unit: str
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "params": Kind("params", "parameters", "count"),
+    "buffers": Kind("buffers", "buffers", "count"),
+    "macs": Kind("macs", "MACs", "count"),
+    "valid_macs": Kind("valid_macs", "valid MACs", "count"),
+    "flops": Kind("flops", "FLOPs", "count"),
+    "activations": Kind("activations", "activations", "count"),
+    "param_memory": Kind("param_bytes", "parameter memory", "bytes"),
+    "peak_memory": Kind("peak_memory_bytes", "peak memory", "bytes"),
+    "memory": Kind("memory_bytes", "memory", "bytes"),
+    "rf": Kind("receptive_field", "receptive field", "pixels"),
+    "layers": Kind("layers", "layers", "count"),
+}
+"""What can be limited, by the second half of a limit's name. ``memory`` is parameters, buffers and
+the peak of live activations together; ``rf`` the receptive field (of the features, where a global
+operation then sees everything), on its smallest axis for a minimum and its largest for a maximum."""
+
+NAMES: Final = tuple(f"{side}_{kind}" for side in ("max", "min") for kind in KINDS)
+"""Every limit."""
+
+_AMOUNT: Final = re.compile(
+    r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE]\+?([0-9]{1,2}))?\s*([A-Za-z]*)\s*\Z"
+)
+_POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+
+
+def amount(text: Any, unit: str = "count") -> Dim:
+    """A number from its text: ``5M`` is 5,000,000; ``8MB`` 8,000,000 bytes; ``8MiB`` 8,388,608.
+
+    Args:
+        text: the amount; an integer stands for itself.
+        unit: ``count``, ``bytes`` or ``pixels``.
+
+    Returns:
+        an ``int``, or a Fraction where the text says one.
+
+    Raises:
+        LimitError: the text is no amount of that unit.
+    """
+    if isinstance(text, bool) or text is None:
+        raise LimitError(f"{text!r} is no amount", _accepted(unit))
+    if isinstance(text, (int, Fraction)):
+        if text < 0:
+            raise LimitError(f"{text} is negative", _accepted(unit))
+        return text
+    match = _AMOUNT.match(str(text))
+    power = None
+    if match is not None:
+        suffix = match[3].lower()
+        if unit == "bytes" and suffix.endswith("ib"):
+            power = _POWERS.get(suffix[:-2]) if suffix != "ib" else None
+            factor = 1024
+        else:
+            if unit == "bytes" and suffix.endswith("b"):
+                suffix = suffix[:-1]
+            power = _POWERS.get(suffix) if unit != "pixels" or not suffix else None
+            factor = 1000
+    if match is None or power is None:
+        raise LimitError(f"{str(text)!r} is no amount", _accepted(unit))
+    value = Fraction(match[1].replace("_", "").replace(",", "")) * 10 ** int(match[2] or 0) * factor**power
+    return value.numerator if value.denominator == 1 else value
+
+
+def _accepted(unit: str) -> str:
+    return {
+        "bytes": "a number of bytes with or without KB, MB, GB (1000) or KiB, MiB, GiB (1024), such as 8MB",
+        "pixels": "a whole number of pixels",
+    }.get(unit, "a number with or without K, M, G or T, such as 300M")
+
+
+class Limit(NamedTuple):
+    """One limit.
+
+    Attributes:
+        name: ``max_params`` and the like.
+        bound: the largest or smallest value that is allowed.
+        text: the bound as it was written; empty where it was a number.
+    """
+
+    name: str
+    bound: Dim
+    text: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is about."""
+        return KINDS[self.name[4:]]
+
+    @property
+    def most(self) -> bool:
+        """Whether it is a maximum."""
+        return self.name.startswith("max_")
+
+    def value(self, counts: Mapping[str, Dim]) -> Dim:
+        """What the limit holds against its bound, from :func:`counted`."""
+        if self.kind.key == "receptive_field":
+            return counts["largest_field" if self.most else "smallest_field"]
+        return counts[self.kind.key]
+
+    def holds(self, counts: Mapping[str, Dim]) -> bool | None:
+        """Whether the limit holds; None where the value cannot be known or is a closed form.
+
+        A field that is the whole input has no size: it is larger than any.
+        """
+        value = self.value(counts)
+        if value is None:
+            return not self.most
+        if type(value) is not int:
+            return None
+        return bool(value <= self.bound if self.most else value >= self.bound)
+
+
+def limits(given: Mapping[str, Any]) -> tuple[Limit, ...]:
+    """Limits from their names and amounts; names may be written with ``-`` for ``_``.
+
+    Raises:
+        LimitError: no such limit, or no amount.
+    """
+    found = []
+    for name, text in given.items():
+        key = name.replace("-", "_")
+        if key not in NAMES:
+            from convcalc.spec.errors import nearest_name
+
+            near = nearest_name(key, NAMES)
+            raise LimitError(
+                f"no limit {name!r}" + (f"; did you mean {near}?" if near else ""),
+                "max_ or min_ with one of " + ", ".join(KINDS),
+            )
+        try:
+            bound = amount(text, KINDS[key[4:]].unit)
+            found.append(Limit(key, bound, text.strip() if isinstance(text, str) else ""))
+        except LimitError as error:
+            raise LimitError(f"{key}: {error}", error.hint) from None
+    return tuple(found)
+
+
+def counted(graph: Graph, report: Report, chosen: tuple[Limit, ...]) -> dict[str, Dim]:
+    """Every value that limits are about; the receptive field only where a limit asks for it."""
+    counts: dict[str, Dim] = {key: read(report, key) for key in MEASURES}
+    counts["layers"] = len(report.layers)
+    if any(limit.kind.key == "receptive_field" for limit in chosen):
+        from convcalc.calculators.receptive_field.output import field_of
+
+        sizes = _sizes(field_of(graph))
+        counts["smallest_field"], counts["largest_field"] = sizes
+    return counts
+
+
+def _sizes(field: Field | None) -> tuple[Dim, Dim]:
+    """Smallest and largest axis of a field; None for one that is the whole input."""
+    if field is None or not field.size:
+        return UNKNOWN, UNKNOWN
+    finite = [n for n in field.size if n is not None]
+    if any(type(n) is not int for n in finite):
+        return UNKNOWN, UNKNOWN
+    return (min(finite) if finite else None), (max(finite) if len(finite) == len(field.size) else None)

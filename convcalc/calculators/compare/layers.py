@@ -1,0 +1,260 @@
+"""Two versions of one network, layer by layer: what was added, removed and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from convcalc.calculators.count.report import count, plain
+from convcalc.dims import Dim
+from convcalc.exporters.text import format_layer
+from convcalc.graph import Graph, Node
+
+MOST_CELLS: Final = 4_000_000
+"""Largest product of two lengths that is aligned by the best score; beyond it, by names."""
+
+
+class Entry(NamedTuple):
+    """One layer of one of the versions."""
+
+    name: str
+    op: str
+    text: str
+    shape: tuple[Dim, ...]
+    params: Dim
+    macs: Dim
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference.
+
+    Attributes:
+        kind: ``added``, ``removed`` or ``changed``.
+        name: of the layer, or of a block that was added or removed as a whole; where a changed
+            layer was renamed too, ``old -> new``.
+        before: the layer as the spec language writes it, or None.
+        after: the same, of the second version.
+        layers: how many layers this is.
+        params: parameters it adds (negative: saves).
+        macs: multiply-accumulates it adds, for one sample.
+    """
+
+    kind: str
+    name: str
+    before: str | None
+    after: str | None
+    layers: int
+    params: Dim
+    macs: Dim
+
+    def to_dict(self) -> dict[str, Any]:
+        """The change as JSON holds it."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "before": self.before,
+            "after": self.after,
+            "layers": self.layers,
+            "params": plain(self.params),
+            "macs": plain(self.macs),
+        }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All differences of two versions, in the order of the network.
+
+    Attributes:
+        changes: what was added, removed and changed.
+        same: layers that stand in both as they are.
+        resized: those of ``same`` whose output has another shape.
+        renamed: those of ``same`` that have another name.
+    """
+
+    changes: tuple[Change, ...]
+    same: int
+    resized: int
+    renamed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The differences as JSON holds them."""
+        return {
+            "changes": [change.to_dict() for change in self.changes],
+            "same": self.same,
+            "resized": self.resized,
+            "renamed": self.renamed,
+        }
+
+
+def alike(first: Graph, second: Graph) -> bool:
+    """Whether more than half of the layers of two graphs, by name and kind, stand in both."""
+    ours = {(node.name, node.op) for node in first.nodes if node.op != "input"}
+    theirs = {(node.name, node.op) for node in second.nodes if node.op != "input"}
+    return 2 * len(ours & theirs) > max(len(ours), len(theirs))
+
+
+def difference(first: Graph, second: Graph) -> Difference:
+    """What changed from one graph to another.
+
+    Layers are aligned in order, by the best sum over pairs: the same name and the same layer count
+    most, then the same layer, then the same name and kind, then the same kind in the same block.
+    """
+    ours, theirs = _entries(first), _entries(second)
+    pairs = _align(ours, theirs)
+    removed = {ours[i].name for i, j in pairs if i is not None and j is None}
+    added = {theirs[j].name for i, j in pairs if i is None and j is not None}
+    whole = (_whole_blocks(ours, removed), _whole_blocks(theirs, added))
+    changes: list[Change] = []
+    seen: dict[tuple[int, str], int] = {}
+    same = resized = renamed = 0
+    for i, j in pairs:
+        if i is not None and j is not None:
+            a, b = ours[i], theirs[j]
+            if a.text == b.text:
+                same += 1
+                resized += a.shape != b.shape
+                renamed += a.name != b.name
+                continue
+            name = a.name if a.name == b.name else f"{a.name} -> {b.name}"
+            changes.append(Change("changed", name, a.text, b.text, 1, b.params - a.params, b.macs - a.macs))
+            continue
+        side = 0 if j is None else 1
+        entry = ours[i] if i is not None else theirs[j]  # type: ignore[index]
+        sign = 1 if side else -1
+        block = whole[side].get(entry.name)
+        kind = "added" if side else "removed"
+        place = seen.get((side, block)) if block is not None else None
+        if block is None:
+            before, after = (None, entry.text) if side else (entry.text, None)
+            changes.append(Change(kind, entry.name, before, after, 1, sign * entry.params, sign * entry.macs))
+        elif place is None:
+            seen[side, block] = len(changes)
+            changes.append(Change(kind, block, None, None, 1, sign * entry.params, sign * entry.macs))
+        else:
+            old = changes[place]
+            changes[place] = Change(
+                kind,
+                block,
+                None,
+                None,
+                old.layers + 1,
+                old.params + sign * entry.params,
+                old.macs + sign * entry.macs,
+            )
+    return Difference(tuple(changes), same, resized, renamed)
+
+
+def _entries(graph: Graph) -> list[Entry]:
+    texts: dict[int, str] = {}
+    found = []
+    for number, node in enumerate(graph.nodes):
+        if number in graph.inputs:
+            continue
+        text = texts.get(id(node.layer))
+        if text is None:
+            text = texts[id(node.layer)] = format_layer(node.layer)
+        found.append(_entry(graph, node, text))
+    return found
+
+
+def _entry(graph: Graph, node: Node, text: str) -> Entry:
+    counts = count(node, graph.input_shapes(node), 1)
+    return Entry(node.name, node.op, text, node.outputs[0], counts.params, counts.macs)
+
+
+Pair = tuple[int | None, int | None]
+
+
+def _align(ours: Sequence[Entry], theirs: Sequence[Entry]) -> list[Pair]:
+    """Numbers of layers that belong together, in order; None where a layer has no partner."""
+    start = 0
+    while start < min(len(ours), len(theirs)) and _same(ours[start], theirs[start]):
+        start += 1
+    end = 0
+    while end < min(len(ours), len(theirs)) - start and _same(ours[-1 - end], theirs[-1 - end]):
+        end += 1
+    left, right = ours[start : len(ours) - end], theirs[start : len(theirs) - end]
+    middle = _best(left, right) if len(left) * len(right) <= MOST_CELLS else _by_name(left, right)
+    pairs: list[Pair] = [(n, n) for n in range(start)]
+    pairs += [(i if i is None else i + start, j if j is None else j + start) for i, j in middle]
+    pairs += [(len(ours) - end + n, len(theirs) - end + n) for n in range(end)]
+    return pairs
+
+
+def _same(a: Entry, b: Entry) -> bool:
+    return a.text == b.text and a.name == b.name
+
+
+def _score(a: Entry, b: Entry) -> int:
+    """How well two layers belong together; 0 is not at all."""
+    if a.op != b.op:
+        return 0
+    if a.text == b.text:
+        return 10 if a.name == b.name else 7
+    if a.name == b.name:
+        return 6
+    return 3 if a.name.rpartition(".")[0] == b.name.rpartition(".")[0] else 1
+
+
+def _best(left: Sequence[Entry], right: Sequence[Entry]) -> list[Pair]:
+    """The alignment with the largest sum of scores (Needleman & Wunsch 1970, gaps free)."""
+    rows, columns = len(left), len(right)
+    table = [[0] * (columns + 1) for _ in range(rows + 1)]
+    for i in range(rows - 1, -1, -1):
+        here, below, a = table[i], table[i + 1], left[i]
+        for j in range(columns - 1, -1, -1):
+            score = _score(a, right[j])
+            here[j] = max(below[j], here[j + 1], score + below[j + 1] if score else 0)
+    pairs: list[Pair] = []
+    i = j = 0
+    while i < rows and j < columns:
+        score = _score(left[i], right[j])
+        if score and table[i][j] == score + table[i + 1][j + 1]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif table[i][j] == table[i + 1][j]:
+            pairs.append((i, None))
+            i += 1
+        else:
+            pairs.append((None, j))
+            j += 1
+    return pairs + [(n, None) for n in range(i, rows)] + [(None, n) for n in range(j, columns)]
+
+
+def _by_name(left: Sequence[Entry], right: Sequence[Entry]) -> list[Pair]:
+    from difflib import SequenceMatcher
+
+    ours, theirs = ([(entry.name, entry.op) for entry in side] for side in (left, right))
+    pairs: list[Pair] = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pairs += zip(range(i1, i2), range(j1, j2), strict=True)
+        else:
+            pairs += [(n, None) for n in range(i1, i2)] + [(None, n) for n in range(j1, j2)]
+    return pairs
+
+
+def _whole_blocks(entries: Sequence[Entry], chosen: set[str]) -> dict[str, str]:
+    """For layers that were added or removed: the outermost block that was so as a whole."""
+    kept: set[str] = set()
+    sizes: dict[str, int] = {}
+    for entry in entries:
+        for block in _blocks(entry.name):
+            sizes[block] = sizes.get(block, 0) + 1
+            if entry.name not in chosen:
+                kept.add(block)
+    found = {}
+    for name in chosen:
+        for block in _blocks(name):
+            if block not in kept and sizes[block] > 1:
+                found[name] = block
+                break
+    return found
+
+
+def _blocks(name: str) -> list[str]:
+    """The blocks a layer stands in, outermost first."""
+    parts = name.split(".")[:-1]
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]

@@ -1,0 +1,70 @@
+"""What networks are compared by and held to: the totals of a report, memory, and what an output sees."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+from convcalc.calculators.count.report import Report
+from convcalc.dims import UNKNOWN, Dim, is_array, is_symbolic
+
+
+class Measure(NamedTuple):
+    """One thing to measure.
+
+    Attributes:
+        key: its name in Python and JSON.
+        title: its name in tables.
+        unit: ``count`` or ``bytes``.
+    """
+
+    key: str
+    title: str
+    unit: str = "count"
+
+
+MEASURES: Final[dict[str, Measure]] = {
+    measure.key: measure
+    for measure in (
+        Measure("params", "parameters"),
+        Measure("buffers", "buffers"),
+        Measure("macs", "MACs"),
+        Measure("valid_macs", "valid MACs"),
+        Measure("flops", "FLOPs"),
+        Measure("activations", "activations"),
+        Measure("param_bytes", "parameter memory", "bytes"),
+        Measure("peak_memory_bytes", "peak memory", "bytes"),
+        Measure("memory_bytes", "memory", "bytes"),
+    )
+}
+"""``memory_bytes`` is what a device must hold to run the network: parameters, buffers and the peak
+of live activations together."""
+
+
+def read(report: Report, key: str) -> Dim:
+    """One measure of a report.
+
+    Raises:
+        KeyError: there is no such measure.
+    """
+    totals = report.totals
+    if key == "memory_bytes":
+        return totals.param_bytes + totals.buffer_bytes + totals.peak_memory_bytes
+    return getattr(totals, MEASURES[key].key)
+
+
+def ratio(part: Dim, whole: Dim) -> Any:
+    """``part / whole`` in its simplest exact form.
+
+    Returns:
+        a Fraction of integers; of closed forms a closed form, as a sum of terms where the whole is a
+        product; None where the whole is 0; ``UNKNOWN`` where either is.
+    """
+    if part is UNKNOWN or whole is UNKNOWN:
+        return UNKNOWN
+    if is_array(part) or is_array(whole):
+        return None  # arrays have no one ratio
+    if type(whole) is int and whole == 0:
+        return None
+    found = Fraction(part, whole) if type(part) is int and type(whole) is int else part / whole
+    return found if isinstance(found, Fraction) or is_symbolic(found) else Fraction(found)

@@ -1,0 +1,230 @@
+"""Networks side by side: what each costs, the differences and ratios, and whether they are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final
+
+from convcalc.calculators.compare.layers import Difference, alike, difference
+from convcalc.calculators.compare.measures import MEASURES, ratio, read
+from convcalc.calculators.count.report import Report, analyze, plain
+from convcalc.calculators.receptive_field.output import Field, field_of, show_field
+from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
+from convcalc.graph import Graph
+from convcalc.layers.base import show
+
+COMPARED: Final = (
+    "params", "macs", "valid_macs", "flops", "activations", "param_bytes", "peak_memory_bytes",
+)  # fmt: skip
+"""Keys of :data:`MEASURES`, in the order of the table."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure of every network.
+
+    Attributes:
+        key: of :data:`MEASURES`.
+        values: one a network; ``UNKNOWN`` where it cannot be known.
+        differences: to the baseline.
+        ratios: to the baseline: a Fraction, a SymPy expression, None (of nothing), ``UNKNOWN``.
+    """
+
+    key: str
+    values: tuple[Dim, ...]
+    differences: tuple[Dim, ...]
+    ratios: tuple[Any, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as JSON holds it."""
+        return {
+            "values": [plain(v) for v in self.values],
+            "differences": [plain(d) for d in self.differences],
+            "ratios": [ratio_number(r) for r in self.ratios],
+            "exact_ratios": [str(r) if isinstance(r, Fraction) else ratio_number(r) for r in self.ratios],
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Networks side by side.
+
+    Attributes:
+        labels: a short name for each.
+        reports: the counts of each.
+        baseline: number of the one that the others are compared with.
+        lines: one a measure of :data:`COMPARED`.
+        fields: receptive field of the first output of each; None where there is none to state.
+        warnings: why they cannot be compared like for like; empty where they can.
+        differences: layer by layer, baseline to each other; empty where it was not asked for.
+    """
+
+    labels: tuple[str, ...]
+    reports: tuple[Report, ...]
+    baseline: int
+    lines: tuple[Line, ...]
+    fields: tuple[Field | None, ...]
+    warnings: tuple[str, ...]
+    differences: tuple[Difference, ...] = ()
+
+    def __getitem__(self, key: str) -> Line:
+        for line in self.lines:
+            if line.key == key:
+                return line
+        raise KeyError(key)
+
+    @property
+    def outputs(self) -> tuple[tuple[Shape, ...], ...]:
+        """Shapes of the outputs of each network."""
+        return tuple(_outputs(report.graph) for report in self.reports)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as JSON holds it."""
+        return {
+            "networks": [
+                {
+                    "label": label,
+                    "name": report.name,
+                    "inputs": [[plain(d) for d in shape] for shape in report.inputs],
+                    "outputs": [[plain(d) for d in shape] for shape in outputs],
+                    "receptive_field": None if field is None else field.to_dict(),
+                    "constraints": [str(condition) for condition in report.graph.constraints],
+                }
+                for label, report, outputs, field in zip(
+                    self.labels, self.reports, self.outputs, self.fields, strict=True
+                )
+            ],
+            "baseline": self.baseline,
+            "measures": {line.key: line.to_dict() for line in self.lines},
+            "warnings": list(self.warnings),
+            "layers": [difference.to_dict() for difference in self.differences],
+        }
+
+
+def ratio_number(value: Any) -> Any:
+    """A ratio as JSON holds it: a number, the text of a closed form, or None."""
+    if isinstance(value, Fraction):
+        return float(value)
+    return str(value) if is_symbolic(value) else None
+
+
+def compare(
+    *graphs: Graph | str,
+    baseline: int = 0,
+    labels: Sequence[str] | None = None,
+    layers: bool | None = None,
+    batch: int = 1,
+    dtype: str = "float32",
+    input: Any = None,
+    set: Any = None,
+) -> Comparison:
+    """Compare networks.
+
+    Args:
+        graphs: graphs, or specs to load with ``input`` and ``set``; two or more.
+        baseline: number of the one that differences and ratios refer to.
+        labels: a short name for each; the letters A, B, ... by default.
+        layers: whether to compare layer by layer; by default where there are two graphs that are
+            versions of one document (more than half of their layers stand in both).
+        batch: samples in one pass.
+        dtype: element type for the byte counts.
+        input: for specs; see :func:`convcalc.load`.
+        set: for specs; see :func:`convcalc.load`.
+
+    Raises:
+        ValueError: fewer than two graphs, no such baseline, or labels that do not fit.
+        SpecError: a spec cannot be read.
+    """
+    if len(graphs) < 2:
+        raise ValueError(f"a comparison needs two networks or more, got {len(graphs)}")
+    if not 0 <= baseline < len(graphs):
+        raise ValueError(f"no network number {baseline}: the baseline is one of 0 to {len(graphs) - 1}")
+    names = tuple(labels) if labels is not None else tuple(letters(len(graphs)))
+    if len(names) != len(graphs):
+        raise ValueError(f"{len(names)} labels for {len(graphs)} networks")
+    loaded = tuple(_load(graph, input, set) for graph in graphs)
+    reports = tuple(analyze(graph, batch=batch, dtype=dtype) for graph in loaded)
+    first = loaded[baseline]
+    others = [graph for number, graph in enumerate(loaded) if number != baseline]
+    if layers is None:
+        layers = len(loaded) == 2 and _document(first) and _document(others[0]) and alike(first, others[0])
+    fields = tuple(field_of(graph) for graph in loaded)
+    return Comparison(
+        names,
+        reports,
+        baseline,
+        tuple(_line(key, reports, baseline) for key in COMPARED),
+        fields,
+        tuple(_warnings(names, loaded, fields, baseline)),
+        tuple(difference(first, other) for other in others) if layers else (),
+    )
+
+
+def letters(count: int) -> list[str]:
+    """A, B, ..., Z, A2, B2, ..."""
+    return [chr(ord("A") + n % 26) + (str(n // 26 + 1) if n >= 26 else "") for n in range(count)]
+
+
+def _load(graph: Graph | str, input: Any, set: Any) -> Graph:
+    if isinstance(graph, Graph):
+        return graph
+    from convcalc.spec import load
+
+    return load(graph, input=input, set=set)
+
+
+def _document(graph: Graph) -> bool:
+    from convcalc.spec.document.reading import is_document
+
+    return is_document(graph.text)
+
+
+def _line(key: str, reports: tuple[Report, ...], baseline: int) -> Line:
+    assert key in MEASURES
+    values = tuple(read(report, key) for report in reports)
+    whole = values[baseline]
+    return Line(
+        key,
+        values,
+        tuple(value - whole for value in values),
+        tuple(ratio(value, whole) for value in values),
+    )
+
+
+def _outputs(graph: Graph) -> tuple[Shape, ...]:
+    return tuple(graph.shape(edge) for edge in graph.outputs)
+
+
+def _warnings(
+    names: tuple[str, ...], graphs: tuple[Graph, ...], fields: tuple[Field | None, ...], baseline: int
+) -> list[str]:
+    """Where the networks differ in what goes in, what comes out, or what an output sees."""
+    found = []
+    first = graphs[baseline]
+    inputs = [tuple(graph.nodes[i].outputs[0] for i in graph.inputs) for graph in graphs]
+    for number, graph in enumerate(graphs):
+        if number == baseline:
+            continue
+        name, base = names[number], names[baseline]
+        if _differ(inputs[number], inputs[baseline]):
+            found.append(f"{name} reads {_all(inputs[number])}, {base} {_all(inputs[baseline])}")
+        ours, theirs = _outputs(graph), _outputs(first)
+        if _differ(ours, theirs):
+            found.append(f"{name} writes {_all(ours)}, {base} {_all(theirs)}")
+        here, there = fields[number], fields[baseline]
+        if here is not None and there is not None and here.size != there.size:
+            found.append(f"{name} has a receptive field of {show_field(here)}, {base} of {show_field(there)}")
+    return found
+
+
+def _differ(ours: tuple[Shape, ...], theirs: tuple[Shape, ...]) -> bool:
+    if [len(shape) for shape in ours] != [len(shape) for shape in theirs]:
+        return True
+    pairs = [(a, b) for x, y in zip(ours, theirs, strict=True) for a, b in zip(x, y, strict=True)]
+    return any(a != b for a, b in pairs if a is not UNKNOWN and b is not UNKNOWN)
+
+
+def _all(shapes: tuple[Shape, ...]) -> str:
+    return " and ".join(map(show, shapes))

@@ -1,0 +1,1 @@
+"""What a network costs: parameters, operations, shapes and memory of every layer."""

@@ -1,0 +1,67 @@
+"""What each layer holds in memory: its parameters, what it writes, and all that is live then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from convcalc.calculators.count.memory import itemsize, live_bytes
+from convcalc.calculators.count.report import LayerReport, Report, given
+from convcalc.dims import Dim, maximum_of
+
+
+class Footprint(NamedTuple):
+    """Bytes of one row of a report.
+
+    Attributes:
+        param_bytes: of its parameters.
+        buffer_bytes: of its buffers.
+        output_bytes: of what it writes; nothing for a view of its input.
+        live_bytes: of all tensors that are live while it runs (its inputs, its outputs, and what
+            a later layer still reads); the largest such sum for a folded block.
+    """
+
+    param_bytes: Dim
+    buffer_bytes: Dim
+    output_bytes: Dim
+    live_bytes: Dim
+
+
+def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> list[Footprint]:
+    """Bytes of each row.
+
+    Args:
+        report: the counts.
+        rows: what :meth:`Report.fold` gave; the layers of the report by default.
+
+    Returns:
+        one footprint a row. The largest ``live_bytes`` is the peak of the report's totals.
+    """
+    item = itemsize(report.dtype)
+    inputs = set(report.graph.inputs)
+    written, live = (
+        [size for number, size in enumerate(sizes) if number not in inputs]
+        for sizes in live_bytes(report.graph, report.batch, item)
+    )
+    if rows is None:
+        rows = report.layers
+    number = {row.name: i for i, row in enumerate(rows)}
+    outputs: list[Dim] = [0] * len(rows)
+    during: list[list[Dim]] = [[] for _ in rows]
+    for layer, new, alive in zip(report.layers, written, live, strict=True):
+        at = _row_of(layer.name, number)
+        outputs[at] = outputs[at] + new
+        during[at].append(alive)
+    with given(report.constraints):
+        largest = [maximum_of(sizes) for sizes in during]
+    return [
+        Footprint(row.params * item, row.buffers * item, output, alive)
+        for row, output, alive in zip(rows, outputs, largest, strict=True)
+    ]
+
+
+def _row_of(name: str, number: dict[str, int]) -> int:
+    """The row that a layer is, or was folded into; folded to depth 0, everything is the first."""
+    while name and name not in number:
+        name = name.rpartition(".")[0]
+    return number.get(name, 0)

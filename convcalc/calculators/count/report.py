@@ -1,0 +1,416 @@
+"""Every count of a graph: by layer, by block and in total."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
+
+from convcalc.calculators.count.memory import itemsize, peak_memory
+from convcalc.collector import paused
+from convcalc.dims import UNKNOWN, Dim, Shape, is_array, is_symbolic, prod
+from convcalc.graph import Graph, Node
+from convcalc.layers.base import NO_OPS, Ops
+
+METRICS: Final = (
+    "params", "weights", "biases", "other", "buffers", "macs", "valid_macs", "flops", "activations",
+)  # fmt: skip
+"""Counts that layers have and totals sum."""
+
+
+class Counts:
+    """The counts of a layer, of a block or of a whole graph.
+
+    ``params`` = ``weights`` + ``biases`` + ``other`` are trainable, ``buffers`` stored but not
+    trained. ``macs`` are multiply-accumulates of convolutions, transposed convolutions and linear
+    layers, padded positions included, biases not; ``valid_macs`` those of them that do more than
+    multiply padding. ``ops`` are scalar operations outside the MACs, by kind; ``flops`` =
+    2 * ``macs`` + all ``ops``. ``activations`` are the elements that convolutions, transposed
+    convolutions and linear layers write.
+    """
+
+    __slots__ = (*METRICS, "ops")
+
+    params: Dim
+    weights: Dim
+    biases: Dim
+    other: Dim
+    buffers: Dim
+    macs: Dim
+    valid_macs: Dim
+    flops: Dim
+    activations: Dim
+    ops: Ops
+
+    def __init__(self) -> None:
+        self.params = self.weights = self.biases = self.other = self.buffers = 0
+        self.macs = self.valid_macs = self.flops = self.activations = 0
+        self.ops = NO_OPS
+
+    def take(self, other: Counts) -> None:
+        """Become equal to the counts of another part."""
+        self.params = other.params
+        self.weights = other.weights
+        self.biases = other.biases
+        self.other = other.other
+        self.buffers = other.buffers
+        self.macs = other.macs
+        self.valid_macs = other.valid_macs
+        self.flops = other.flops
+        self.activations = other.activations
+        self.ops = other.ops
+
+    def add(self, other: Counts, times: int = 1) -> None:
+        """Add the counts of another part, as often as it stands there."""
+        for metric in METRICS:
+            value = getattr(other, metric)
+            if type(value) is not int or value:
+                setattr(self, metric, getattr(self, metric) + value * times)
+        if other.ops is not NO_OPS:
+            self.ops = self.ops.plus(other.ops if times == 1 else other.ops.times(times))
+
+
+class LayerReport(Counts):
+    """One row: a layer, or a block into which layers were folded.
+
+    Attributes:
+        name: unique dotted name.
+        op: registered name of the layer; ``block`` for a folded one.
+        block: dotted path of the block around it.
+        input_shapes: channels, then spatial sizes, without batch.
+        output_shape: that of its first output.
+        node: the node of the graph; None for a folded row.
+    """
+
+    __slots__ = ("block", "input_shapes", "layers", "name", "node", "op", "output_shape")
+
+    def __init__(
+        self,
+        name: str,
+        op: str,
+        input_shapes: tuple[Shape, ...],
+        output_shape: Shape,
+        node: Node | None,
+        layers: int = 1,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.op = op
+        self.block = name.rpartition(".")[0]
+        self.input_shapes = input_shapes
+        self.output_shape = output_shape
+        self.node = node
+        self.layers = layers
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as JSON holds it."""
+        return {
+            "name": self.name,
+            "op": self.op,
+            "block": self.block,
+            "input_shapes": [[plain(d) for d in shape] for shape in self.input_shapes],
+            "output_shape": [plain(d) for d in self.output_shape],
+            **{metric: plain(getattr(self, metric)) for metric in METRICS},
+            "ops": {kind: plain(n) for kind, n in self.ops._asdict().items()},
+        }
+
+
+class Totals(Counts):
+    """Sums over the graph, and memory.
+
+    Attributes:
+        param_bytes: bytes of the parameters in the chosen dtype.
+        buffer_bytes: bytes of the buffers.
+        peak_memory_bytes: the largest sum of live activations over the execution order.
+        peak_memory_at: name of the layer at which it is reached; empty where sizes are symbols.
+    """
+
+    __slots__ = ("buffer_bytes", "param_bytes", "peak_memory_at", "peak_memory_bytes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.param_bytes: Dim = 0
+        self.buffer_bytes: Dim = 0
+        self.peak_memory_bytes: Dim = 0
+        self.peak_memory_at = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The totals as JSON holds them."""
+        return {
+            **{metric: plain(getattr(self, metric)) for metric in METRICS},
+            "ops": {kind: plain(n) for kind, n in self.ops._asdict().items()},
+            "param_bytes": plain(self.param_bytes),
+            "buffer_bytes": plain(self.buffer_bytes),
+            "peak_memory_bytes": plain(self.peak_memory_bytes),
+            "peak_memory_at": self.peak_memory_at,
+        }
+
+
+class Report:
+    """Every count of a graph.
+
+    Attributes:
+        name: what the spec calls the network.
+        inputs: shapes of the inputs.
+        batch: samples that all counts but parameters and buffers are for.
+        dtype: element type of the byte counts.
+        layers: one row a layer, in execution order; inputs are no rows.
+        totals: sums, and memory.
+        status: for every metric ``complete``, ``partial`` (some layers could not be counted
+            because a size was not stated) or ``unavailable`` (no layer could).
+        constraints: what the symbols must meet for the spec to be valid, and the counts with it.
+        roundings: channel roundings of symbols that could not be worked out, such as
+            ``make_divisible(32*a, 8)``, each with the condition under which it changes nothing.
+    """
+
+    def __init__(self, graph: Graph, batch: int, dtype: str) -> None:
+        self.graph = graph
+        self.name = graph.name
+        self.inputs: tuple[Shape, ...] = tuple(graph.nodes[i].outputs[0] for i in graph.inputs)
+        self.batch = batch
+        self.dtype = dtype
+        self.layers: list[LayerReport] = []
+        self.totals = Totals()
+        self.status: dict[str, str] = {}
+        self.constraints: tuple[Any, ...] = graph.constraints
+
+    @property
+    def roundings(self) -> list[tuple[Any, Any]]:
+        """Roundings that stay; see the class."""
+        if not any(is_symbolic(n) for n in (self.totals.params, self.totals.activations, self.totals.flops)):
+            return []
+        from convcalc.symbols.solve import roundings
+
+        sizes = (size for node in self.graph.nodes for shape in node.outputs for size in shape)
+        return roundings(sizes)
+
+    def fold(self, depth: int) -> list[LayerReport]:
+        """Rows with everything below ``depth`` levels of blocks folded into one row a block.
+
+        A folded row has the input of its first layer and the output of its last.
+
+        Raises:
+            ValueError: the depth is negative.
+        """
+        if depth < 0:
+            raise ValueError(f"depth must be 0 or more, got {depth}")
+        rows: list[LayerReport] = []
+        folded: dict[str, LayerReport] = {}
+        for row in self.layers:
+            parts = row.name.split(".", depth)
+            if depth == 0:
+                name = self.name
+            elif len(parts) <= depth:
+                rows.append(row)
+                continue
+            else:
+                name = ".".join(parts[:depth])
+            target = folded.get(name)
+            if target is None:
+                target = folded[name] = LayerReport(
+                    name, "block", row.input_shapes[:1], row.output_shape, None, 0
+                )
+                if depth == 0:
+                    target.block = ""
+                rows.append(target)
+            target.add(row)
+            target.layers += row.layers
+            target.output_shape = row.output_shape
+        return rows
+
+    def share(self, row: LayerReport, metric: str) -> float | None:
+        """A row's part of the total, from 0 to 1; None where that is no number."""
+        part, whole = getattr(row, metric), getattr(self.totals, metric)
+        if type(part) is not int or type(whole) is not int or whole == 0:
+            return None
+        return part / whole
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON holds it.
+
+        A size or count that is not known is null; a total that is not complete is null too, and
+        what could be summed stands under ``partial_totals``. Symbolic values are texts.
+        """
+        result: dict[str, Any] = {
+            "name": self.name,
+            "input": [plain(d) for d in self.inputs[0]] if self.inputs else None,
+            "inputs": [[plain(d) for d in shape] for shape in self.inputs],
+            "batch": self.batch,
+            "dtype": self.dtype,
+            "layers": [row.to_dict() for row in self.layers],
+            "totals": self.totals.to_dict(),
+            "status": dict(self.status),
+            "constraints": list(map(str, self.constraints)),
+            "roundings": [
+                {"value": str(value), "exact_where": str(where)} for value, where in self.roundings
+            ],
+        }
+        partial = {m: plain(self._known_sum(m)) for m in METRICS if self.status[m] == "partial"}
+        if partial:
+            result["partial_totals"] = partial
+        return result
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """:meth:`to_dict` as JSON text."""
+        import json
+
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def _known_sum(self, metric: str) -> Dim:
+        return sum(v for row in self.layers if (v := getattr(row, metric)) is not UNKNOWN)
+
+
+def plain(value: Any) -> Any:
+    """A dimension or count as JSON holds it: integer, text of a closed form, list, or None."""
+    if type(value) is int or value is None:
+        return value
+    if value is UNKNOWN:
+        return None
+    if is_symbolic(value):
+        return str(value)
+    if is_array(value):
+        return value.tolist()
+    return int(value) if isinstance(value, int) else str(value)
+
+
+def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
+    """The counts of one layer."""
+    layer = node.layer
+    outputs = node.outputs
+    counts = Counts()
+    for name, shape in layer.parameters(inputs).items():
+        size = prod(shape)
+        counts.params = counts.params + size
+        kind = name if name in ("weight", "bias") and layer.op in WEIGHTED else "other"
+        if kind == "weight":
+            counts.weights = counts.weights + size
+        elif kind == "bias":
+            counts.biases = counts.biases + size
+        else:
+            counts.other = counts.other + size
+    for shape in layer.buffers(inputs).values():
+        counts.buffers = counts.buffers + prod(shape)
+    ops = layer.ops(inputs, outputs)
+    if layer.op in WEIGHTED:
+        counts.macs = layer.macs(inputs, outputs) * batch
+        counts.valid_macs = layer.valid_macs(inputs, outputs) * batch
+        counts.activations = prod(outputs[0]) * batch
+    if ops is not NO_OPS:
+        counts.ops = ops if batch == 1 else ops.times(batch)
+    shared = layer.shared_ops(inputs, outputs)
+    if shared is not NO_OPS:
+        counts.ops = counts.ops.plus(shared)
+    counts.flops = (
+        2 * counts.macs
+        + counts.ops.add
+        + counts.ops.mul
+        + counts.ops.cmp
+        + counts.ops.div
+        + counts.ops.special
+    )
+    return counts
+
+
+WEIGHTED: Final = frozenset({"conv", "dwconv", "convT", "linear"})
+"""Layers that multiply and accumulate, and whose outputs count as activations."""
+
+
+class _Memo:
+    """Counts of layers met before: repeats share a layer, and written-out ones are equal.
+
+    ``found`` holds every distinct count with the number of times it was asked for.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.found: list[list[Any]] = []
+        self.by_identity: dict[Any, list[Any]] = {}
+        self.by_value: dict[Any, list[Any]] = {}
+
+    def counts(self, node: Node, shapes: tuple[Shape, ...]) -> Counts:
+        """The counts of a node that reads tensors of these shapes."""
+        key = (id(node.layer), shapes)
+        try:
+            entry = self.by_identity.get(key)
+        except TypeError:  # arrays cannot be keys
+            entry = [count(node, shapes, self.batch), 0]
+            self.found.append(entry)
+        else:
+            if entry is None:
+                entry = self.by_identity[key] = self._equal(node, shapes)
+        entry[1] += 1
+        result: Counts = entry[0]
+        return result
+
+    def _equal(self, node: Node, shapes: tuple[Shape, ...]) -> list[Any]:
+        key: Any = (node.layer, shapes)
+        try:
+            entry = self.by_value.get(key)
+        except TypeError:  # a layer of arrays
+            key, entry = None, None
+        if entry is None:
+            entry = [count(node, shapes, self.batch), 0]
+            self.found.append(entry)
+            if key is not None:
+                self.by_value[key] = entry
+        return entry
+
+
+def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[Report] = Report) -> Report:
+    """Count everything.
+
+    Args:
+        graph: what :func:`convcalc.load` returned.
+        batch: samples in one pass; all counts but parameters and buffers scale with it.
+        dtype: element type for the byte counts.
+        cls: the class of the report.
+
+    Raises:
+        ValueError: the batch is not positive, or the dtype is unknown.
+    """
+    if type(batch) is not int or batch < 1:
+        raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
+    item = itemsize(dtype)
+    report = cls(graph, batch, dtype)
+    with paused(), given(graph.constraints):
+        _fill(report, item)
+    return report
+
+
+def given(constraints: tuple[Any, ...]) -> AbstractContextManager[None]:
+    """Counts under what the symbols of a graph must meet."""
+    if not constraints:
+        return nullcontext()
+    from convcalc.symbols.bounds import assuming
+    from convcalc.symbols.solve import least_values, shifts
+
+    return assuming(least_values(constraints), shifts(constraints))
+
+
+def _fill(report: Report, item: int) -> None:
+    graph, batch, totals = report.graph, report.batch, report.totals
+    inputs = set(graph.inputs)
+    memo = _Memo(batch)
+    for number, node in enumerate(graph.nodes):
+        if number in inputs:
+            continue
+        shapes = graph.input_shapes(node)
+        row = LayerReport(node.name, node.layer.op, shapes, node.outputs[0], node)
+        row.take(memo.counts(node, shapes))
+        report.layers.append(row)
+    for counts, times in memo.found:
+        totals.add(counts, times)
+    totals.param_bytes = totals.params * item
+    totals.buffer_bytes = totals.buffers * item
+    totals.peak_memory_bytes, totals.peak_memory_at = peak_memory(graph, batch, item)
+    for metric in (*METRICS, "param_bytes", "buffer_bytes", "peak_memory_bytes"):
+        if getattr(totals, metric) is not UNKNOWN:
+            report.status[metric] = "complete"
+        elif metric in METRICS and any(_counts(row, metric) for row in report.layers):
+            report.status[metric] = "partial"
+        else:
+            report.status[metric] = "unavailable"
+
+
+def _counts(row: LayerReport, metric: str) -> bool:
+    value = getattr(row, metric)
+    return value is not UNKNOWN and (type(value) is not int or value > 0)

@@ -1,0 +1,109 @@
+"""The largest tensor that has to be held at each spatial resolution (Sandler et al. 2018, Table 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from convcalc.calculators.answers import Unreachable
+from convcalc.calculators.count.memory import itemsize
+from convcalc.dims import prod
+from convcalc.graph import Graph
+
+_OUTSIDE: Final = "*"
+"""Who reads an output of the graph; no layer has this name."""
+
+
+class Resolution(NamedTuple):
+    """The largest tensor of one resolution.
+
+    Attributes:
+        size: the spatial sizes.
+        channels: its channels.
+        bytes: its size in memory, for the whole batch.
+        layer: the layer or block that writes it; the input of the graph has its own name.
+        tensors: how many tensors of this resolution are held, at one time or another.
+    """
+
+    size: tuple[int, ...]
+    channels: int
+    bytes: int
+    layer: str
+    tensors: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as JSON holds it."""
+        return {**self._asdict(), "size": list(self.size)}
+
+
+def resolutions(
+    graph: Graph,
+    *,
+    depth: int | None = None,
+    fused: Sequence[str] = (),
+    batch: int = 1,
+    dtype: str = "float32",
+) -> list[Resolution]:
+    """The largest tensor held at each resolution, from the input onwards.
+
+    Args:
+        graph: the graph; its sizes must be numbers.
+        depth: blocks this many levels down are computed piece by piece (Sandler et al. 2018, section
+            5.1), so that only what one of them hands to another is held; every tensor when not given.
+        fused: layers or blocks whose output is never held: whoever reads it computes it again.
+        batch: samples in one pass.
+        dtype: element type of the bytes.
+
+    Returns:
+        one row a resolution, in order of first appearance. Tensors without spatial axes are left out.
+
+    Raises:
+        Unreachable: a size is not a number, or ``fused`` names no layer or block.
+        ValueError: the depth or the batch is negative, or the dtype is unknown.
+    """
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth must be 0 or more, got {depth}")
+    if batch < 1:
+        raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
+    item = itemsize(dtype)
+    inputs = set(graph.inputs)
+    places = [
+        node.name if number in inputs else _place(node.name, depth) for number, node in enumerate(graph.nodes)
+    ]
+    for name in fused:
+        if not any(node.name == name or node.name.startswith(f"{name}.") for node in graph.nodes):
+            raise Unreachable(f"there is no layer or block {name!r}", expected="a name that summary shows")
+    # A view is the tensor it is a view of: who reads it reads that one.
+    owner: dict[tuple[int, int], tuple[int, int]] = {}
+    read: dict[tuple[int, int], set[str]] = {}
+    for number, (node, place) in enumerate(zip(graph.nodes, places, strict=True)):
+        for edge in node.inputs:
+            read.setdefault(owner.get(edge, edge), set()).add(place)
+        if node.layer.view and node.inputs:
+            owner[number, 0] = owner.get(node.inputs[0], node.inputs[0])
+    for edge in graph.outputs:
+        read.setdefault(owner.get(edge, edge), set()).add(_OUTSIDE)
+    found: dict[tuple[int, ...], list[tuple[int, int, str]]] = {}
+    for number, (node, place) in enumerate(zip(graph.nodes, places, strict=True)):
+        for output, shape in enumerate(node.outputs):
+            readers = read.get((number, output), set())
+            if len(shape) < 2 or not readers - {place} or node.layer.view:
+                continue
+            if any(node.name == name or node.name.startswith(f"{name}.") for name in fused):
+                continue
+            if not all(type(n) is int for n in shape):
+                raise Unreachable("sizes are not numbers here", expected="the shape of the input")
+            found.setdefault(shape[1:], []).append((prod(shape) * item * batch, shape[0], place))
+    rows = []
+    for size, tensors in found.items():
+        most, channels, place = max(tensors, key=lambda tensor: tensor[0])
+        rows.append(Resolution(size, channels, most, place or graph.name, len(tensors)))
+    return rows
+
+
+def _place(name: str, depth: int | None) -> str:
+    """The row that a layer is folded into; the layer itself where nothing is folded."""
+    if depth is None:
+        return name
+    parts = name.split(".", depth)
+    return name if len(parts) <= depth else ".".join(parts[:depth])

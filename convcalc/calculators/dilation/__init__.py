@@ -1,0 +1,1 @@
+"""Runs of dilated convolutions: published rules, runs in a network, rates without holes."""

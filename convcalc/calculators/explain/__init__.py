@@ -1,0 +1,1 @@
+"""What a layer, a block or a network does, with its formulas."""

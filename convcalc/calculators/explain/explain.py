@@ -1,0 +1,151 @@
+"""What a layer or a block does, with every formula derived by counting letters instead of numbers."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from convcalc.calculators.count.report import analyze
+from convcalc.calculators.explain.letters import Lettered, lettered
+from convcalc.calculators.explain.lines import Lines, fields, operations, outputs, parameters, totals
+from convcalc.calculators.explain.records import Explanation, Line, Part, Section
+from convcalc.calculators.explain.templates import block_call, block_letters, block_source, template
+from convcalc.dims import Shape, is_symbolic
+from convcalc.exporters.text import format_layer
+from convcalc.graph import Edge, Graph, Node
+from convcalc.layers import ALIASES, OPS, lookup
+from convcalc.spec import library
+from convcalc.spec.document.reading import block
+
+__all__ = ["Explanation", "Line", "Part", "Section", "explain"]
+
+
+def explain(
+    target: str | Graph, *, layer: str | None = None, input: Any = None, set: Mapping[str, Any] | None = None
+) -> Explanation:
+    """Explain a layer, a block or a spec.
+
+    Args:
+        target: the name of a layer (``conv``) or of a block (``separable``), for its formulas in
+            letters; or a graph, or a spec to load with ``input`` and ``set``, for the formulas of
+            each of its layers with the numbers substituted.
+        layer: explain only this layer of the graph.
+        input: see :func:`convcalc.load`.
+        set: see :func:`convcalc.load`.
+
+    Raises:
+        SpecError: the spec cannot be read.
+        ValueError: there is no such layer.
+    """
+    if isinstance(target, str):
+        name = target.strip()
+        op = ALIASES.get(name, name)
+        if op in OPS and input is None:
+            section = _section(op, template(op), {})
+            return Explanation(op, "", "", "", (section,), (), (), (), ())
+        if library.has_block(name):
+            return _block(name, input, set)
+        from convcalc.spec import load
+
+        target = load(target, input=input, set=set)
+    return _graph(target, layer)
+
+
+def _graph(graph: Graph, layer: str | None) -> Explanation:
+    """Every layer of a graph, one section a layer; equal layers share one."""
+    nodes = [node for number, node in enumerate(graph.nodes) if number not in graph.inputs]
+    if layer is not None:
+        nodes = [node for node in nodes if node.name == layer]
+        if not nodes:
+            from convcalc.spec.errors import nearest_name
+
+            names = [node.name for node in graph.nodes]
+            near = nearest_name(layer, names) or next((n for n in names if n.endswith(f".{layer}")), None)
+            raise ValueError(f"no layer {layer!r}" + (f"; did you mean {near}?" if near else ""))
+    sections: dict[Any, Section] = {}
+    for node in nodes:
+        shapes = graph.input_shapes(node)
+        given = format_layer(node.layer)
+        key = (given, str(shapes))
+        if key not in sections:
+            options = {o.field: getattr(node.layer, o.field, None) for o in node.layer.options}
+            texts = {"given": given, "name": node.name}
+            sections[key] = _section(node.op, lettered(node.op, options, shapes), texts, _alone(node, shapes))
+    if len(nodes) == 1:
+        return Explanation(graph.name, "", "", "", tuple(sections.values()), (), (), (), ())
+    return Explanation(
+        graph.name, "", "", "", tuple(sections.values()), _parts(graph), (), totals(graph), graph.constraints
+    )
+
+
+def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
+    """A block in letters."""
+    from convcalc.spec import load
+
+    call, shape = block_call(name)
+    graph = load(call, input=shape if input is None else input, set=set)
+    doc = " ".join(block(name).doc.split())
+    sizes = [size for node in graph.nodes for shape in node.outputs for size in shape if is_symbolic(size)]
+    used = {str(letter) for size in (*sizes, analyze(graph).totals.params) if is_symbolic(size)
+            for letter in size.free_symbols}  # fmt: skip
+    letters = block_letters(name, sorted(used, key=_reading))
+    return Explanation(
+        name, doc, block_source(name, doc), call, (), _parts(graph), letters, totals(graph), graph.constraints
+    )
+
+
+def _reading(letter: str) -> tuple[int, str]:
+    """Channels and sizes first, then the rest by name."""
+    order = "MTHWLN"
+    return (order.index(letter) if letter in order else len(order), letter)
+
+
+def _parts(graph: Graph) -> tuple[Part, ...]:
+    report = analyze(graph)
+    return tuple(
+        Part(row.name, format_layer(row.node.layer), row.output_shape, row.params, row.macs)
+        for row in report.layers
+        if row.node is not None
+    )
+
+
+def _alone(node: Node, shapes: tuple[Shape, ...]) -> Graph:
+    """A layer with its numbers as a graph of its own."""
+    nodes = [
+        Node(f"input{number + 1}", lookup("input").create((), {"shape": shape}), (), (shape,))
+        for number, shape in enumerate(shapes)
+    ]
+    edges = tuple(Edge(number) for number in range(len(nodes)))
+    nodes.append(Node(node.name, node.layer, edges, node.outputs))
+    return Graph(node.name, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (node.name,))
+
+
+def _section(op: str, made: Lettered, texts: Mapping[str, str], numbers: Graph | None = None) -> Section:
+    cls = lookup(op)
+    node = made.node
+    values = {v.name: v.value for v in made.variables if v.value is not None}
+    lines = Lines(values)
+    parts = outputs(lines, node)
+    parameters(lines, made)
+    operations(lines, made, parts)
+    fields(lines, made.graph, numbers)
+    return Section(
+        texts.get("name", op),
+        _about(cls),
+        cls.source,
+        format_layer(node.layer),
+        made.graph.input_shapes(node),
+        texts.get("given", ""),
+        made.variables,
+        tuple(lines.found),
+        made.constraints,
+    )
+
+
+def _about(cls: Any) -> str:
+    """The first sentence of what the class says about itself, without the markup of docstrings."""
+    text = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+    text = re.sub(r":\w+:`~?\.?([^`]*)`", lambda match: match[1].rpartition(".")[2], text)
+    return text.replace("``", "")

@@ -1,0 +1,246 @@
+"""A layer with letters for its numbers: what ``explain`` counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from convcalc.dims import DimensionError, Shape, collecting, equal, is_symbolic, symbol
+from convcalc.exporters.text import is_default
+from convcalc.graph import Edge, Graph, Node
+from convcalc.layers import lookup
+from convcalc.layers.base import INFER, REQUIRED, Option
+
+LETTERS: Final = {
+    "in_channels": "M",
+    "out_channels": "N",
+    "in_features": "M",
+    "out_features": "N",
+    "kernel": "K",
+    "stride": "S",
+    "padding": "P",
+    "dilation": "D",
+    "groups": "G",
+    "output_padding": "A",
+    "multiplier": "Q",
+    "factor": "R",
+    "scale": "R",
+    "size": "O",
+    "amounts": "P",
+    "start": "A",
+    "stop": "B",
+}
+"""The letter of an option; others stay what they are."""
+
+MEANINGS: Final = {
+    "M": "channels that arrive",
+    "N": "channels that leave",
+    "C": "channels",
+    "K": "kernel",
+    "S": "stride",
+    "P": "padding on each side",
+    "D": "dilation",
+    "G": "groups",
+    "A": "output padding",
+    "B": "end",
+    "Q": "filters a channel",
+    "R": "factor",
+    "O": "output size",
+    "L": "input length",
+    "T": "input frames",
+    "H": "input height",
+    "W": "input width",
+}
+_OF_FIELDS: Final = {
+    "start": "start",
+    "amounts": "cropped on each side",
+    "out_features": "features that leave",
+    "in_features": "features that arrive",
+}
+"""Meanings of letters that stand for other things in other layers."""
+AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
+"""Letters of the sizes that arrive, by the number of spatial axes."""
+AXIS_NAMES: Final = {1: ("length",), 2: ("height", "width"), 3: ("frames", "height", "width")}
+
+
+class Variable(NamedTuple):
+    """A letter.
+
+    Attributes:
+        name: the letter.
+        meaning: what it stands for.
+        value: its number; None where there is none.
+    """
+
+    name: str
+    meaning: str
+    value: int | None
+
+
+class Lettered(NamedTuple):
+    """A layer with letters for its numbers.
+
+    Attributes:
+        graph: its inputs and the layer, all with letters.
+        variables: the letters, in the order in which they are read.
+        constraints: what the letters must meet.
+    """
+
+    graph: Graph
+    variables: tuple[Variable, ...]
+    constraints: tuple[Any, ...]
+
+    @property
+    def node(self) -> Node:
+        """The layer."""
+        return self.graph.nodes[-1]
+
+
+class _Letters:
+    """Hands out letters and remembers what they stand for."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Variable] = {}
+
+    def of(self, name: str, value: Any, meaning: str | None = None) -> Any:
+        """The letter for a value; the value itself where it is a letter already."""
+        if is_symbolic(value):
+            for part in value.free_symbols:
+                text = str(part)
+                about = meaning or MEANINGS.get(text.partition("_")[0], "given as a symbol")
+                self.found.setdefault(text, Variable(text, about, None))
+            return value
+        known = value if type(value) is int else None
+        head = name.partition("_")[0]
+        self.found[name] = Variable(name, meaning or MEANINGS[head], known)
+        return symbol(name)
+
+
+def lettered(op: str, options: Mapping[str, Any], shapes: tuple[Shape, ...]) -> Lettered:
+    """A layer with letters for its numbers.
+
+    Letters that a layer cannot take (a crop that must be smaller than its input, a shape that must
+    have as many elements) stay numbers: first the options, then the sizes.
+
+    Args:
+        op: registered name of the layer.
+        options: its options by field; ``None`` where they are not given.
+        shapes: what arrives, with numbers, letters or unknown sizes.
+    """
+    attempts = ((True, True), (False, True), (False, False))
+    for number, (of_options, of_sizes) in enumerate(attempts):
+        try:
+            with collecting() as found:
+                made = _lettered(op, options, shapes, of_options, of_sizes)
+            return made._replace(constraints=tuple(found))
+        except (DimensionError, TypeError, ValueError):
+            if number + 1 == len(attempts):
+                raise
+    raise AssertionError
+
+
+def _lettered(
+    op: str, options: Mapping[str, Any], shapes: tuple[Shape, ...], of_options: bool, of_sizes: bool
+) -> Lettered:
+    cls = lookup(op)
+    letters = _Letters()
+    arriving = _sizes(cls, letters, shapes) if of_sizes else shapes
+    values: dict[str, Any] = {}
+    for option in cls.options:
+        value = options.get(option.field)
+        if value is None or (option.default is INFER and _arrives(option, value, shapes)):
+            continue
+        values[option.field] = _letter(option, value, letters, shapes) if of_options else value
+    layer: Any = cls.create(arriving, values)
+    nodes = [_input(number, shape) for number, shape in enumerate(arriving)]
+    edges = tuple(Edge(number) for number in range(len(nodes)))
+    nodes.append(Node(op, layer, edges, layer.output_shapes(arriving)))
+    graph = Graph(op, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (op,))
+    return Lettered(graph, tuple(letters.found.values()), ())
+
+
+def _input(number: int, shape: Shape) -> Node:
+    layer: Any = lookup("input").create((), {"shape": shape})
+    return Node(f"input{number + 1}", layer, (), (shape,))
+
+
+def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """Letters for what arrives. Sizes that are equal in several inputs have one letter; 1 stays 1."""
+    fields = {option.field for option in cls.options}
+    channel = "M" if fields & {"in_channels", "in_features"} else "C"
+    found: list[Shape] = []
+    used: dict[tuple[str, Any], Any] = {}
+    for shape in shapes:
+        names = [channel, *AXES.get(len(shape) - 1, ())]
+        sizes = []
+        for name, size in zip(names, shape, strict=True):
+            if type(size) is int and size == 1 and len(shapes) > 1:
+                sizes.append(1)
+                continue
+            key = (name, _key(size))
+            if key not in used:
+                taken = sum(1 for other, _ in used if other == name)
+                many = taken or any(_differs(name, size, names, other) for other in shapes)
+                letter = f"{name}_{taken + 1}" if many else name
+                meaning = MEANINGS[name] if len(shape) > 1 else MEANINGS[name].replace("channels", "features")
+                used[key] = letters.of(letter, size, meaning + (f" {taken + 1}" if many else ""))
+            sizes.append(used[key])
+        found.append(tuple(sizes))
+    return tuple(found)
+
+
+def _key(size: Any) -> Any:
+    return str(size)
+
+
+def _differs(name: str, size: Any, names: list[str], shape: Shape) -> bool:
+    """Whether another input has another size where this letter stands."""
+    if len(shape) != len(names):
+        return False
+    other = shape[names.index(name)]
+    return equal(size, other) is False and not (type(other) is int and other == 1)
+
+
+def _arrives(option: Option, value: Any, shapes: tuple[Shape, ...]) -> bool:
+    """Whether an option says what arrives anyway."""
+    return option.field != "out_channels" or equal(value, shapes[0][0]) is True
+
+
+def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> Any:
+    """An option with letters for its numbers; one that is the default stays what it is."""
+    name = LETTERS.get(option.field)
+    if name is None or option.kind not in ("dim", "axes", "padding"):
+        for part in value if isinstance(value, tuple) else (value,):
+            if is_symbolic(part):
+                letters.of("", part)
+        return value
+    if option.default is not REQUIRED and option.default is not INFER and is_default(option, value):
+        return value
+    meaning = _OF_FIELDS.get(option.field, MEANINGS[name])
+    if option.kind == "dim" or not isinstance(value, tuple):
+        return letters.of(name, value, meaning) if not isinstance(value, str) else value
+    rank = len(shapes[0]) - 1
+    marks = [""] * len(value) if len(set(map(_key, value))) == 1 else [f"_{a.lower()}" for a in AXES[rank]]
+    axes = AXIS_NAMES[rank] if marks[0] else ("",) * len(value)
+    return tuple(
+        _side(name, mark, (meaning, axis), part, letters, option.kind)
+        for mark, axis, part in zip(marks, axes, value, strict=True)
+    )
+
+
+def _side(name: str, mark: str, meant: tuple[str, str], part: Any, letters: _Letters, kind: str) -> Any:
+    """The letter of one axis; of padding that differs between its sides, the letters of both."""
+    meaning, axis = meant
+    along = f", {axis}" if axis else ""
+    if isinstance(part, str) or part is None:
+        return part
+    if kind != "padding":
+        return letters.of(name + mark, part, meaning + along)
+    before, after = part if isinstance(part, tuple) else (part, part)
+    if equal(before, after) is True:
+        return 0 if type(before) is int and not before else letters.of(name + mark, before, meaning + along)
+    mark = mark or "_"
+    return (
+        letters.of(f"{name}{mark}1", before, f"padding before{along}"),
+        letters.of(f"{name}{mark}2", after, f"padding after{along}"),
+    )

@@ -1,0 +1,174 @@
+"""The lines of an explanation: every formula is what a calculator says of letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from convcalc.calculators.count.report import WEIGHTED, analyze
+from convcalc.calculators.explain.letters import AXIS_NAMES, Lettered
+from convcalc.calculators.explain.records import Line
+from convcalc.calculators.receptive_field.graph import receptive_field
+from convcalc.dims import UNKNOWN, is_symbolic, prod, symbol
+from convcalc.graph import Graph, Node
+
+KINDS: Final = {
+    "add": "additions",
+    "mul": "multiplications",
+    "cmp": "comparisons",
+    "div": "divisions",
+    "special": "special functions",
+}
+EVERYTHING: Final = "the whole input"
+UNCLEAR: Final = "no closed form; numbers decide"
+
+
+class Lines:
+    """Collects lines, with the value of each where the letters have numbers."""
+
+    def __init__(self, values: Mapping[str, int]) -> None:
+        self.values: dict[str, Any] = dict(values)
+        self.found: list[Line] = []
+
+    def add(self, group: str, quantity: str, formula: Any, letter: str = "", value: Any = None) -> None:
+        """Add a line; ``value`` is for what has no formula in letters, only a number."""
+        if formula is UNKNOWN:
+            formula = UNCLEAR
+        elif is_symbolic(formula) and self.values:
+            value = formula.subs(self.values)
+        if letter:
+            number = formula if value is None else value
+            if type(number) is int:
+                self.values[letter] = number
+        self.found.append(Line(group, quantity, letter, formula, value))
+
+
+def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
+    """Lines of the output sizes, and the outputs with a letter where a size is a longer formula."""
+    found: list[tuple[Any, ...]] = []
+    for number, shape in enumerate(node.outputs):
+        if node.op == "maxpool" and number:
+            found.append(found[0])
+            continue
+        part = "" if len(node.outputs) == 1 or node.op == "maxpool" else f" of part {number}"
+        names = ["channels" if len(shape) > 1 else "features", *AXIS_NAMES.get(len(shape) - 1, ())]
+        sizes = []
+        for name, size in zip(names, shape, strict=True):
+            letter = f"{name[0].upper()}_out" if _long(size) and len(node.outputs) == 1 else ""
+            if node.op == "maxpool" and _long(size):
+                letter = f"{name[0].upper()}_out"
+            lines.add("output", name + part, size, letter)
+            sizes.append(symbol(letter) if letter else size)
+        found.append(tuple(sizes))
+    return tuple(found)
+
+
+def _long(size: Any) -> bool:
+    return is_symbolic(size) and size.size > 2
+
+
+def parameters(lines: Lines, made: Lettered) -> None:
+    """Lines of every trainable array, of all together, and of what is stored but not trained."""
+    node = made.node
+    shapes = made.graph.input_shapes(node)
+    arrays = {**node.layer.parameters(shapes)}
+    for name, shape in arrays.items():
+        lines.add("parameters", f"{name} ({' x '.join(map(str, shape))})", prod(shape))
+    if len(arrays) != 1:
+        lines.add("parameters", "all parameters", sum(prod(shape) for shape in arrays.values()))
+    for name, shape in node.layer.buffers(shapes).items():
+        lines.add("parameters", f"{name}, not trained ({' x '.join(map(str, shape))})", prod(shape))
+
+
+def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...]) -> None:
+    """Counts in letters, the sizes of the output among them."""
+    nodes = [*made.graph.nodes[:-1]]
+    node = made.node
+    nodes.append(Node(node.name, node.layer, node.inputs, outputs))
+    graph = Graph(made.graph.name, nodes, made.graph.inputs, made.graph.outputs, made.graph.output_names)
+    totals = analyze(graph).totals
+    group = "operations"
+    if node.op in WEIGHTED:
+        lines.add(group, "MACs", totals.macs)
+        lines.add(group, "MACs without padding", _valid_macs(lines, made, totals.valid_macs))
+    for kind, title in KINDS.items():
+        amount = getattr(totals.ops, kind)
+        if type(amount) is not int or amount:
+            lines.add(group, title, amount)
+    lines.add(group, "FLOPs", totals.flops)
+    if node.op in WEIGHTED:
+        lines.add(group, "activations", totals.activations)
+
+
+def _valid_macs(lines: Lines, made: Lettered, shorter: Any) -> Any:
+    """The count with the letters of the output sizes, where that is shorter and the same count.
+
+    How much of the padding is read depends on the input and the output together: a closed form may
+    need to see both.
+    """
+    whole = analyze(made.graph).totals.valid_macs
+    if not is_symbolic(whole) or not is_symbolic(shorter) or len(str(shorter)) >= len(str(whole)):
+        return whole
+    letters = {line.letter: line.formula for line in lines.found if line.letter}
+    return shorter if shorter.subs(letters) == whole else whole
+
+
+def fields(lines: Lines, graph: Graph, numbers: Graph | None = None) -> None:
+    """Receptive field, effective stride and effective padding; one line where all axes agree."""
+    measured = _measured(graph)
+    known = _measured(numbers) if numbers is not None else {}
+    for quantity, values in measured.items():
+        found = known.get(quantity, [None] * len(values))
+        shared = len({str(pair) for pair in zip(values, found, strict=True)}) == 1
+        names = [""] if shared else AXIS_NAMES[len(values)]
+        for name, value, number in zip(names, values, found, strict=False):
+            text = f"{quantity}, {name}" if name else quantity
+            if type(number) is int and not is_symbolic(value) and value != number:
+                value = UNKNOWN  # letters cannot tell what the numbers can
+            lines.add("receptive field", text, value, value=number if value is UNKNOWN else None)
+
+
+def _measured(graph: Graph) -> dict[str, list[Any]]:
+    """What the output of a graph sees, an axis; nothing where it sees no pixel."""
+    row = receptive_field(graph).output
+    if row is None or not row.axes:
+        return {}
+    whole = [axis.everything and not axis.local for axis in row.axes]
+    found = {
+        "receptive field": [
+            EVERYTHING if all_ else _exact(axis.size) for all_, axis in zip(whole, row.axes, strict=True)
+        ]
+    }
+    if not any(whole):
+        found["effective stride"] = [_exact(n) for n in row.stride]
+        found["effective padding"] = [_exact(n) for n in row.padding]
+    return found
+
+
+def _exact(value: Any) -> Any:
+    if value is None:
+        return UNKNOWN
+    return value if isinstance(value, (int, str)) or is_symbolic(value) or value is UNKNOWN else str(value)
+
+
+def totals(graph: Graph) -> tuple[Line, ...]:
+    """Totals of several layers."""
+    totals = analyze(graph).totals
+    lines = Lines({})
+    for edge, name in zip(graph.outputs, graph.output_names, strict=False):
+        title = "output" if len(graph.outputs) == 1 else f"output {name}"
+        shape = graph.shape(edge)
+        names = ["channels" if len(shape) > 1 else "features", *AXIS_NAMES.get(len(shape) - 1, ())]
+        for axis, size in zip(names, shape, strict=True):
+            lines.add("output", axis if title == "output" else f"{title}, {axis}", size)
+    lines.add("parameters", "all parameters", totals.params)
+    lines.add("parameters", "buffers, not trained", totals.buffers)
+    for key, title in (
+        ("macs", "MACs"),
+        ("valid_macs", "MACs without padding"),
+        ("flops", "FLOPs"),
+        ("activations", "activations"),
+    ):
+        lines.add("operations", title, getattr(totals, key))
+    fields(lines, graph)
+    return tuple(lines.found)

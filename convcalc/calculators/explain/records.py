@@ -1,0 +1,151 @@
+"""What an explanation holds: lines of quantities, sections of layers, parts of blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from convcalc.calculators.count.report import plain
+from convcalc.calculators.explain.letters import Variable
+from convcalc.dims import Dim, Shape, is_symbolic
+
+
+class Line(NamedTuple):
+    """One quantity.
+
+    Attributes:
+        group: ``output``, ``parameters``, ``operations`` or ``receptive field``.
+        quantity: what it is.
+        letter: its own letter, by which later lines call it; empty where there is none.
+        formula: a number, a closed form, or a text where it is neither.
+        value: the number at the numbers of the spec, a closed form where some are not known; None
+            where the formula is a number or a text already, or nothing is known.
+    """
+
+    group: str
+    quantity: str
+    letter: str
+    formula: Any
+    value: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as JSON holds it."""
+        formula = self.formula
+        return {
+            "group": self.group,
+            "quantity": self.quantity,
+            "letter": self.letter or None,
+            "formula": formula if isinstance(formula, str) else plain(formula),
+            "latex": formula.write("latex") if is_symbolic(formula) else None,
+            "value": plain(self.value) if self.value is not None else None,
+        }
+
+
+@dataclass(frozen=True)
+class Section:
+    """One layer.
+
+    Attributes:
+        name: of the layer in its network; its kind where it stands alone.
+        about: what it does, in a sentence.
+        source: where it was proposed or is defined.
+        spec: the layer with letters, in the spec language.
+        inputs: what arrives, in letters.
+        given: the layer with its numbers; empty where it has none.
+        variables: the letters.
+        lines: the quantities, in the order in which they are read.
+        constraints: what the letters must meet.
+    """
+
+    name: str
+    about: str
+    source: str
+    spec: str
+    inputs: tuple[Shape, ...]
+    given: str
+    variables: tuple[Variable, ...]
+    lines: tuple[Line, ...]
+    constraints: tuple[Any, ...]
+
+    def numbers(self) -> dict[str, int]:
+        """The letters that have a number, those of the output sizes too."""
+        found = {v.name: v.value for v in self.variables if v.value is not None}
+        for line in self.lines:
+            value = line.value if line.value is not None else line.formula
+            if line.letter and type(value) is int:
+                found[line.letter] = value
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The section as JSON holds it."""
+        return {
+            "name": self.name,
+            "about": self.about,
+            "source": self.source,
+            "spec": self.spec,
+            "inputs": [[plain(d) for d in shape] for shape in self.inputs],
+            "given": self.given or None,
+            "variables": [v._asdict() for v in self.variables],
+            "lines": [line.to_dict() for line in self.lines],
+            "constraints": [str(c) for c in self.constraints],
+        }
+
+
+class Part(NamedTuple):
+    """One layer of a block: its name, spec, output and costs, in letters or numbers."""
+
+    name: str
+    spec: str
+    output: Shape
+    params: Dim
+    macs: Dim
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A layer, a block or a line of layers, explained.
+
+    Attributes:
+        name: what was asked for.
+        about: what a block does; empty for layers, whose sections say it.
+        source: where a block was proposed; empty for layers, whose sections say it.
+        spec: the block as it is called; empty for layers.
+        sections: one a layer; none for a block that is explained with letters.
+        parts: the layers of a block or line, with what each costs.
+        variables: the letters of a block.
+        lines: the totals; empty for one layer.
+        constraints: what the letters must meet.
+    """
+
+    name: str
+    about: str
+    source: str
+    spec: str
+    sections: tuple[Section, ...]
+    parts: tuple[Part, ...]
+    variables: tuple[Variable, ...]
+    lines: tuple[Line, ...]
+    constraints: tuple[Any, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation as JSON holds it."""
+        return {
+            "name": self.name,
+            "about": self.about or None,
+            "source": self.source or None,
+            "spec": self.spec or None,
+            "variables": [v._asdict() for v in self.variables],
+            "sections": [section.to_dict() for section in self.sections],
+            "parts": [
+                {
+                    "name": part.name,
+                    "spec": part.spec,
+                    "output": [plain(d) for d in part.output],
+                    "params": plain(part.params),
+                    "macs": plain(part.macs),
+                }
+                for part in self.parts
+            ],
+            "lines": [line.to_dict() for line in self.lines],
+            "constraints": [str(c) for c in self.constraints],
+        }

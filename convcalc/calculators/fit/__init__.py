@@ -1,0 +1,1 @@
+"""The largest value of a variable whose network stays within limits."""

@@ -1,0 +1,1 @@
+"""Which padding gives a size, and what padding does to a network."""

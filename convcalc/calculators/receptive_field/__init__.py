@@ -1,0 +1,1 @@
+"""What every layer of a network sees of its input."""

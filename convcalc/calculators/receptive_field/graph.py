@@ -1,0 +1,221 @@
+"""Receptive fields of a graph: what every layer sees, where branches are misaligned, which inputs fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convcalc.calculators.receptive_field.axis import AxisField, compose
+from convcalc.calculators.receptive_field.region import check_position, ends, regions
+from convcalc.calculators.receptive_field.rows import (
+    Extent,
+    InputRange,
+    LayerField,
+    PositionField,
+    plain,
+)
+from convcalc.calculators.receptive_field.walk import Misaligned, Walk, context, find_edge
+from convcalc.collector import paused
+from convcalc.dims import maximum
+from convcalc.graph import Edge, Graph
+from convcalc.layers.reads import ALL
+
+
+class ReceptiveField:
+    """Receptive fields of all layers of a graph.
+
+    Attributes:
+        graph: the graph.
+        name: what the spec calls the network.
+        start: the layer that fields are measured from; empty for the inputs of the graph.
+        layers: one row a layer and input, in execution order; layers that see no pixel are no rows.
+        misaligned: places where branches with different centres meet.
+        ranges: productive range of sizes, one an input.
+    """
+
+    def __init__(self, graph: Graph, start: str | None = None) -> None:
+        self.graph = graph
+        self.name = graph.name
+        self.start = start or ""
+        if start is None:
+            sources = [Edge(i) for i in graph.inputs]
+            names = [graph.nodes[i].name for i in graph.inputs]
+        else:
+            sources, names = [find_edge(graph, start)], [start]
+        self._walk = Walk(graph, sources, names)
+        self.misaligned: list[Misaligned] = self._walk.misaligned
+        self.layers: list[LayerField] = []
+        self._by_name: dict[str, list[LayerField]] = {}
+        self.ranges: list[InputRange] = []
+        smallest: list[dict[int, Any]] = [{} for _ in sources]
+        largest: list[dict[int, Any]] = [{} for _ in sources]
+        for number in range(len(graph.nodes)):
+            for source in range(len(sources)):
+                self._add(number, source, smallest[source], largest[source])
+        for name, edge, low, high in zip(names, sources, smallest, largest, strict=True):
+            sizes = graph.shape(edge)[1:]
+            axes = range(len(sizes))
+            self.ranges.append(
+                InputRange(name, tuple(low.get(a) for a in axes), tuple(high.get(a) for a in axes), sizes)
+            )
+
+    def _add(self, number: int, source: int, smallest: dict[int, Any], largest: dict[int, Any]) -> None:
+        walk = self._walk
+        edge = Edge(number)
+        if walk.sources[source].node == number:
+            return
+        row = self._row(edge, source)
+        if row is None:
+            return
+        sizes = row.input_shape[1:]
+        judged: list[bool | None] = []
+        for axis, size, spread in context(walk, number, source):
+            if not spread:
+                continue
+            whole = sizes[axis]
+            judged.append(
+                False if size is None else size <= whole if type(size) is type(whole) is int else None
+            )
+            if size is not None:
+                _largest(smallest, axis, size)
+                _largest(largest, axis, row.axes[axis].size)
+        if judged and (any(judged) or None not in judged):
+            row.adds_context = any(judged)
+        self.layers.append(row)
+        self._by_name.setdefault(row.name, []).append(row)
+
+    def _row(self, edge: Edge, source: int) -> LayerField | None:
+        seen = self._walk.states[edge][source]
+        if seen is None or not seen.field:
+            return None
+        node, shape = self.graph.nodes[edge.node], self.graph.shape(edge)
+        name = node.name if edge.output == 0 else f"{node.name}.{node.layer.output_names()[edge.output]}"
+        origin = self._walk.sources[source]
+        axes = tuple(
+            compose(field, ALL, shape[0], None) if field.driver == 0 else field for field in seen.field
+        )
+        return LayerField(
+            name, node.op, shape, self._walk.names[source], self.graph.shape(origin), axes, None
+        )
+
+    @property
+    def output(self) -> LayerField | None:
+        """What the first output of the graph sees of its first input; None where that is no pixel."""
+        rows = self.of(None)
+        return rows[0] if rows else None
+
+    def of(self, layer: str | None = None) -> list[LayerField]:
+        """What one layer sees, one row an input.
+
+        Args:
+            layer: its name, or ``name.output`` for a named output; the first output of the graph
+                when not given.
+
+        Raises:
+            Unreachable: there is no such layer.
+        """
+        edge = self.graph.outputs[0] if layer is None else find_edge(self.graph, layer)
+        if edge.output == 0:
+            return list(self._by_name.get(self.graph.nodes[edge.node].name, ()))
+        rows = (self._row(edge, source) for source in range(len(self._walk.sources)))
+        return [row for row in rows if row is not None]
+
+    def at(self, position: Sequence[int], layer: str | None = None) -> list[PositionField]:
+        """The exact input region of an output position, one an input that it sees.
+
+        Args:
+            position: one index a spatial axis of the output, from 0.
+            layer: as for :meth:`of`.
+
+        Raises:
+            Unreachable: there is no such layer or position, or a size is not a number.
+        """
+        edge = self.graph.outputs[0] if layer is None else find_edge(self.graph, layer)
+        place = tuple(position)
+        sources = self._walk.sources
+        shapes = [self.graph.shape(source) for source in sources]
+        for shape in (self.graph.shape(edge), *shapes):
+            check_position((0,) * (len(shape) - 1), shape[1:])
+        found = regions(self.graph, edge, place, sources)
+        result = []
+        for source, region in enumerate(found):
+            row = self._row(edge, source)
+            if row is None:
+                continue
+            axes = tuple(
+                _extent(field, place, n, region.axis(axis + 1))
+                for axis, (field, n) in enumerate(zip(row.axes, shapes[source][1:], strict=True))
+            )
+            result.append(PositionField(row.name, place, row.input, shapes[source], axes, region.exact))
+        return result
+
+    def misaligned_before(self, layer: str) -> list[Misaligned]:
+        """Places where misaligned branches meet on the way to a layer.
+
+        Raises:
+            Unreachable: there is no such layer.
+        """
+        nodes = self.graph.nodes
+        wanted = {find_edge(self.graph, layer).node}
+        for number in range(max(wanted), -1, -1):
+            if number in wanted:
+                wanted.update(edge.node for edge in nodes[number].inputs)
+        names = {nodes[number].name for number in wanted}
+        return [item for item in self.misaligned if item.layer in names]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON holds it."""
+        return {
+            "name": self.name,
+            "from": self.start or None,
+            "inputs": {name: [plain(d) for d in self.graph.shape(source)]
+                       for name, source in zip(self._walk.names, self._walk.sources, strict=True)},
+            "layers": [row.to_dict() for row in self.layers],
+            "misaligned": [item.to_dict() for item in self.misaligned],
+            "range": [item.to_dict() for item in self.ranges],
+        }  # fmt: skip
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """:meth:`to_dict` as JSON text."""
+        import json
+
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+
+def _extent(field: AxisField, place: Sequence[int], n: int, bits: int) -> Extent:
+    read = ends(bits)
+    if field.everything or not field.known:
+        first, last = (0, n - 1) if field.everything else read or (None, None)
+        return Extent(first, last, read, bits.bit_count(), n, field.everything)
+    run = field.run(0 if field.driver is None else place[field.driver - 1])
+    if run is None:
+        return Extent(None, None, read, bits.bit_count(), n, False)
+    return Extent(run[0], run[0] + run[1] - 1, read, bits.bit_count(), n, False)
+
+
+def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
+    table[axis] = maximum(table[axis], value) if axis in table else value
+
+
+def receptive_field(
+    graph: Graph, *, start: str | None = None, cls: type[ReceptiveField] = ReceptiveField
+) -> ReceptiveField:
+    """What every layer of a graph sees: size, effective stride, effective padding, centre.
+
+    In the convention of Araujo, Norris & Sim 2019 (Computing receptive fields of convolutional
+    neural networks): along an axis, output ``i`` sees ``[i*S - P, i*S - P + R - 1]``, in input
+    pixels, padding included, as if the input had no end. ``S`` is a fraction where transposed
+    convolutions or resizing make it one; where the size depends on the phase of ``i``, the
+    smallest and the largest size and the period are given. Branches are taken together (the hull).
+
+    Args:
+        graph: what :func:`convcalc.load` gave. Sizes may be unknown or symbols; what depends on
+            them is unknown then, or a closed form.
+        start: layer whose output counts as the input; the inputs of the graph when not given.
+        cls: the class of the result.
+
+    Raises:
+        Unreachable: there is no layer ``start``.
+    """
+    with paused():
+        return cls(graph, start)

@@ -1,0 +1,1 @@
+"""Transposed convolutions: sizes, settings, overlap and costs."""

@@ -1,0 +1,70 @@
+"""The transposed convolutions of a network: the overlap they make and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from convcalc.calculators.transposed.costs import Costs, costs
+from convcalc.calculators.transposed.settings import Overlap, TransposedAxis, describe
+from convcalc.graph import Graph, Node
+
+
+@dataclass(frozen=True, slots=True)
+class TransposedLayer:
+    """One transposed convolution.
+
+    Attributes:
+        name: of the layer.
+        node: of the graph.
+        axes: what :func:`convcalc.calculators.transposed.settings.describe` says of each axis; None where
+            a size is not a number.
+        costs: its multiply-accumulates, three ways; None as well.
+    """
+
+    name: str
+    node: Node
+    axes: tuple[TransposedAxis, ...] | None
+    costs: Costs | None
+
+    @property
+    def overlaps(self) -> tuple[Overlap, ...]:
+        """The overlap along each axis; nothing where a size is not a number."""
+        return tuple(axis.overlap for axis in self.axes or ())
+
+    @property
+    def is_even(self) -> bool | None:
+        """Whether every output pixel gets as many products, borders aside; None where unknown."""
+        return all(one.is_even for one in self.overlaps) if self.axes is not None else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The layer as JSON holds it."""
+        return {
+            "name": self.name,
+            "even": self.is_even,
+            "axes": None if self.axes is None else [axis.to_dict() for axis in self.axes],
+            "costs": None if self.costs is None else self.costs.to_dict(),
+        }
+
+
+def check_transposed(graph: Graph) -> list[TransposedLayer]:
+    """Overlap and costs of every transposed convolution of a network, in execution order."""
+    return [_layer(graph, node) for node in graph.nodes if node.op == "convT"]
+
+
+def _layer(graph: Graph, node: Node) -> TransposedLayer:
+    layer: Any = node.layer
+    sizes = graph.input_shapes(node)[0][1:]
+    crops = layer.crops()
+    numbers = (*sizes, *layer.kernel, *layer.stride, *layer.dilation, *(n for crop in crops for n in crop))
+    counted = (layer.in_channels, layer.out_channels, layer.groups)
+    if not all(type(n) is int for n in (*numbers, *counted)):
+        return TransposedLayer(node.name, node, None, None)
+    axes = tuple(
+        describe(i, k, s, before, after, extra, d)
+        for i, k, s, d, (before, after, extra) in zip(
+            sizes, layer.kernel, layer.stride, layer.dilation, crops, strict=True
+        )
+    )
+    channels = (layer.in_channels, layer.out_channels)
+    return TransposedLayer(node.name, node, axes, costs(axes, channels, layer.groups))

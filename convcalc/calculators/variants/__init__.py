@@ -1,0 +1,1 @@
+"""Every way to replace a convolution at the same shapes."""

@@ -1,0 +1,157 @@
+"""``list``, ``show`` and ``schema``: what convcalc knows, and how it is written."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from convcalc.cli.options import FORM, GRAPH, JSON, SPEC, Common, command
+from convcalc.cli.output import UsageProblem, emit, write
+
+KINDS = ("networks", "layers", "blocks")
+
+
+@command(*FORM)
+def list_names(
+    common: Common,
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[networks|layers|blocks]",
+            help="Only these.",
+            autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
+        ),
+    ] = None,
+) -> None:
+    """Networks, layers and blocks that convcalc knows."""
+    from convcalc.render import numbers
+    from convcalc.render.table import Column, Table
+
+    if kind is not None and kind not in KINDS:
+        from convcalc.spec.errors import nearest_name
+
+        raise UsageProblem(
+            f"there are no {kind!r} to list", expected=", ".join(KINDS), nearest=nearest_name(kind, KINDS)
+        )
+    rows: list[tuple[str, str, str]] = []
+    if kind in (None, "networks"):
+        rows += _networks()
+    if kind in (None, "layers"):
+        rows += _layers()
+    if kind in (None, "blocks"):
+        rows += _blocks()
+    columns = (
+        Column("kind", "kind", numbers.label, "left"),
+        Column("name", "name", numbers.label, "left"),
+        Column("about", "about", numbers.label, "left", 0, 20),
+    )
+    emit(Table(columns, rows), common.form)
+
+
+def _networks() -> list[tuple[str, str, str]]:
+    from convcalc.spec.library import zoo_names, zoo_text
+
+    return [("network", name, _source(zoo_text(name))) for name in zoo_names()]
+
+
+def _source(text: str) -> str:
+    found = re.search(r"^source: *(.+)$", text, re.MULTILINE)
+    return found[1].strip().strip("\"'") if found else ""
+
+
+def _layers() -> list[tuple[str, str, str]]:
+    from convcalc.layers import ALIASES, lookup, names
+
+    rows = []
+    for name in names():
+        other = [alias for alias, op in ALIASES.items() if op == name]
+        about = _options(lookup(name))
+        rows.append(("layer", name, f"{about}  also {', '.join(other)}".strip() if other else about))
+    return rows
+
+
+def _options(layer: Any) -> str:
+    from convcalc.layers.base import INFER, REQUIRED
+
+    words = [place for place in layer.positional]
+    done = {field for place in layer.positional for field in place.split("->")}
+    for option in layer.options:
+        if option.field in done:
+            continue
+        name = option.short or option.field
+        if option.default is REQUIRED:
+            words.append(name)
+        elif option.default in (INFER, None):
+            words.append(f"[{name}]")
+        else:
+            words.append(f"{name}={_plain(option.default)}")
+    return " ".join(words)
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _blocks() -> list[tuple[str, str, str]]:
+    from convcalc.spec.library import block_names, block_text
+
+    rows = []
+    for name in block_names():
+        signature = re.match(r"\s*\w+(\(.*\))?\s*:", block_text(name))
+        rows.append(("block", name, f"{name}{(signature and signature[1]) or '()'}"))
+    return rows
+
+
+@command(SPEC, *GRAPH, JSON)
+def show(
+    common: Common,
+    expand: Annotated[
+        bool,
+        typer.Option("--expand", "-x", help="Every layer in one line, with blocks and loops written out."),
+    ] = False,
+) -> None:
+    """The source text of a network or block."""
+    text = _expanded(common) if expand else _text(common)
+    if common.json:
+        from convcalc.render.data import to_json
+
+        write(to_json({"name": common.spec, "text": text}))
+    else:
+        write(text if text.endswith("\n") else text + "\n")
+
+
+def _expanded(common: Common) -> str:
+    from convcalc.exporters.text import format_graph
+
+    return format_graph(common.load())
+
+
+def _text(common: Common) -> str:
+    from convcalc.layers import ALIASES, lookup, names
+    from convcalc.spec import library
+
+    if common.input or common.set:
+        raise UsageProblem("--input and --set need --expand: the source text is shown as it is written")
+    name = common.spec.strip()
+    if name in library.zoo_names():
+        return library.zoo_text(name)
+    if library.has_block(name):
+        return library.block_text(name)
+    if name in names() or name in ALIASES:
+        import inspect
+
+        layer = lookup(ALIASES.get(name, name))
+        return f"{layer.op} {_options(layer)}".strip() + "\n\n" + inspect.cleandoc(layer.__doc__ or "")
+    return common.source().text
+
+
+@command(JSON)
+def schema(common: Common) -> None:
+    """JSON Schema of the document form, for editors."""
+    import json
+
+    from convcalc.spec.document.schema import json_schema
+
+    write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")

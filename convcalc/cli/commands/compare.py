@@ -1,0 +1,107 @@
+"""``compare``: networks side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, SPECS, Common, command
+from convcalc.cli.output import UsageProblem, emit, write
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph
+
+
+@command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM)
+def compare(
+    common: Common,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline", metavar="SPEC", help="What the others are compared with: a spec, or its number."
+        ),
+    ] = None,
+    layers: Annotated[
+        bool | None,
+        typer.Option(
+            "--layers/--no-layers",
+            help="Layer by layer: added, removed, changed. On for two versions of one document.",
+        ),
+    ] = None,
+) -> None:
+    """Networks side by side: costs, differences, ratios.
+
+    --set 2:NAME=VALUE and --input 2:CxHxW are for the second of them only.
+    """
+    import convcalc
+    from convcalc.render.numbers import written_in
+    from convcalc.render.views.compare import layers_table, table
+
+    if len(common.specs) < 2:
+        raise UsageProblem("a comparison needs two specs or more", expected="convcalc compare A B")
+    graphs = [_load(common, number) for number in range(len(common.specs))]
+    result = convcalc.compare(
+        *graphs,
+        baseline=_baseline(common.specs, baseline),
+        labels=_labels(common.specs),
+        layers=layers,
+        batch=common.batch,
+        dtype=common.dtype,
+    )
+    with written_in(common.notation):
+        emit(table(result, exact=common.exact), common.form, result.to_dict())
+        if common.form in ("table", "markdown"):
+            for one in result.differences:
+                write("\n")
+                emit(layers_table(one, exact=common.exact), common.form)
+
+
+def _labels(specs: list[str]) -> list[str] | None:
+    """The specs themselves where they are short names, else letters."""
+    plain = all(len(spec) <= 24 and " " not in spec and spec.isprintable() for spec in specs)
+    return list(specs) if plain and len(set(specs)) == len(specs) and "-" not in specs else None
+
+
+def _baseline(specs: list[str], given: str | None) -> int:
+    if given is None:
+        return 0
+    if given in specs:
+        return specs.index(given)
+    if given.isdecimal() and 1 <= int(given) <= len(specs):
+        return int(given) - 1
+    if len(given) == 1 and 0 <= ord(given.upper()) - ord("A") < len(specs):
+        return ord(given.upper()) - ord("A")
+    raise UsageProblem(
+        f"--baseline {given!r} is none of the specs",
+        expected=f"one of them, or a number from 1 to {len(specs)}",
+    )
+
+
+def _load(common: Common, number: int) -> Graph:
+    """The graph of one of the specs, with the options that are for it."""
+    from convcalc.spec.loading import build
+
+    own = Common(vars(common))
+    own.set = _mine("--set", common.set, number, len(common.specs))
+    own.input = _mine("--input", common.input, number, len(common.specs))
+    return build(own.source(common.specs[number]), input=own.shapes(), set=own.assignments())
+
+
+def _mine(option: str, texts: Any, number: int, count: int) -> list[str] | None:
+    """What an option says to one spec: ``2:alpha=0.5`` is for the second, ``alpha=0.5`` for all."""
+    general: list[str] = []
+    own: list[str] = []
+    for text in texts or ():
+        head, colon, rest = text.partition(":")
+        if not colon or not head.isdecimal():
+            general.append(text)
+        elif not 1 <= int(head) <= count:
+            raise UsageProblem(f"{option} {text!r}: there are {count} specs", expected=f"1: to {count}:")
+        elif int(head) == number + 1:
+            own.append(rest)
+    named = {text.partition("=")[0].strip() for text in own}
+    if option == "--input" and own:
+        general = [text for text in general if "=" in text]
+    kept = [text for text in general if text.partition("=")[0].strip() not in named]
+    return (kept + own) or None

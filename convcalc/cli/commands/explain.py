@@ -1,0 +1,56 @@
+"""``explain``: what a layer, a block or a spec does, with its formulas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convcalc.cli.options import GRAPH, JSON, MARKDOWN, NOTATION, SPEC, Common, command
+from convcalc.cli.output import UsageProblem, write
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph
+
+
+@command(SPEC, *GRAPH, NOTATION, JSON, MARKDOWN)
+def explain(
+    common: Common,
+    layer: Annotated[
+        str | None, typer.Option("--layer", metavar="NAME", help="Only this layer of the spec.")
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX, for amsmath.")] = False,
+) -> None:
+    """What a layer, block or spec does, with its formulas.
+
+    SPEC may be the name of a layer or block, for the formulas in letters. The formulas come out of the
+    calculators themselves, run on letters; of a spec with numbers, they are put in line by line.
+    """
+    import convcalc
+    from convcalc.render.views import explain as render
+
+    if latex and (common.json or common.markdown):
+        raise UsageProblem("--latex cannot go together with another form", expected="one of them")
+    found = convcalc.explain(_target(common), layer=layer, input=common.shapes(), set=common.assignments())
+    if common.json:
+        from convcalc.render.data import to_json
+
+        write(to_json(found.to_dict()))
+    elif common.markdown:
+        write(render.to_markdown_text(found))
+    elif latex:
+        write(render.to_latex(found))
+    else:
+        write(render.to_text(found, common.notation))
+
+
+def _target(common: Common) -> str | Graph:
+    """The name of a layer or block as it is; a spec as a graph."""
+    from convcalc.layers import ALIASES, OPS
+    from convcalc.spec import library
+
+    name = common.spec.strip()
+    bare = name in OPS or name in ALIASES
+    if (bare and not common.input) or library.has_block(name):
+        return name
+    return common.load()

@@ -1,0 +1,236 @@
+"""``run``: execute a network on an input and look at every tensor."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import convcalc
+from convcalc.cli.options import BATCH, FORM, GRAPH, SORT, SPEC, TOP, Common, command
+from convcalc.cli.output import UsageProblem, emit
+from convcalc.render import numbers
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph
+
+PATIENCE = 0.5
+"""Seconds of work before a progress bar appears."""
+
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+UNITS |= {f"{unit}i": 1024**i for i, unit in enumerate("kmgt", 1)}
+
+
+@command(SPEC, *GRAPH, BATCH, SORT, TOP, *FORM)
+def run(
+    common: Common,
+    input_file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-file",
+            metavar="FILE",
+            help="What goes in, .npy or .png; NAME=FILE where there are several. Random by default.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", metavar="FILE", help="Weights by name, .npz. Random by default."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights and inputs.")] = 0,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where the outputs go: .npy, .npz for several."),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", metavar="TYPE", help="float32 (the default) or float64.")
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--max-memory",
+            metavar="SIZE",
+            help="Bytes the run may need, such as 4GiB; half of the machine's by default.",
+        ),
+    ] = None,
+) -> None:
+    """Run a network on an input: shape and statistics of every tensor."""
+    from convcalc.executor.files import check_output, write_outputs
+
+    limit = None if max_memory is None else size(max_memory)
+    if dtype not in (None, "float32", "float64"):
+        from convcalc.spec.errors import nearest_name
+
+        kinds = ("float32", "float64")
+        raise UsageProblem(
+            f"--dtype {dtype} cannot be computed in",
+            expected=" or ".join(kinds),
+            nearest=nearest_name(dtype, kinds),
+        )
+    graph, inputs = _with_inputs(common, input_file or [])
+    _check_numbers(graph)
+    if output is not None:
+        check_output(output, len(graph.outputs))
+    if dtype is None:
+        given = [str(array.dtype) for array in (inputs or {}).values()]
+        dtype = "float64" if "float64" in given else "float32"
+    with bar() as progress:
+        done = convcalc.run(
+            graph,
+            inputs,
+            weights,
+            seed=seed,
+            batch=common.batch,
+            dtype=dtype,
+            max_memory=limit,
+            progress=progress,
+        )
+    from convcalc.render.views.run import table
+
+    shown = table(done)
+    order = common.choose(shown, "max")
+    data = None
+    if common.json:
+        data = done.to_dict()
+        data["layers"] = [data["layers"][i] for i in order]
+    if output is not None:
+        write_outputs(output, done.outputs)
+    emit(shown.rows_at(order), common.form, data)
+
+
+def _check_numbers(graph: Graph) -> None:
+    """Refuse a network whose sizes are symbols or not stated."""
+    for node in graph.nodes:
+        for shape in node.outputs:
+            if not all(type(size) is int for size in shape):
+                raise UsageProblem(
+                    f"{node.name} has the shape {numbers.shape(shape)}, and only numbers can be executed",
+                    expected="--input CxHxW, or --set NAME=VALUE, with a number for every size",
+                )
+
+
+def _with_inputs(common: Common, files: list[str]) -> tuple[Graph, dict[str, Any] | None]:
+    """The graph and what goes into it. A spec that states no input takes the shape of the file."""
+    from convcalc.executor.files import read_input
+    from convcalc.spec.errors import SpecError
+
+    if not files:
+        return common.load(), None
+    try:
+        graph = common.load()
+    except SpecError:
+        if common.input or len(files) > 1:
+            raise
+        graph = None
+    if graph is None or not all(type(n) is int for i in graph.inputs for n in graph.nodes[i].outputs[0]):
+        return _by_file(common, files[0], graph)
+    paths = _paths([graph.nodes[i].name for i in graph.inputs], files)
+    arrays = {}
+    for node in (graph.nodes[i] for i in graph.inputs):
+        shape = node.outputs[0]
+        array = read_input(paths[node.name], shape[0])
+        if array.shape[-len(shape) :] != tuple(shape):
+            raise UsageProblem(
+                f"{paths[node.name]} has the shape {numbers.shape(array.shape)}",
+                expected=f"{numbers.shape(shape)}, the shape of {node.name}; --input changes it",
+            )
+        arrays[node.name] = array
+        batch = len(array) if array.ndim > len(shape) else 1
+        if common.batch not in (1, batch):
+            raise UsageProblem(f"--batch is {common.batch}, but {paths[node.name]} holds {batch}")
+    return graph, arrays
+
+
+def _by_file(common: Common, path: str, graph: Graph | None) -> tuple[Graph, dict[str, Any]]:
+    from convcalc.executor.files import read_input
+    from convcalc.spec.errors import SpecError
+    from convcalc.spec.loading import build
+
+    channels = None if graph is None else graph.nodes[graph.inputs[0]].outputs[0][0]
+    array = read_input(path, channels if type(channels) is int else None)
+    try:
+        found = build(common.source(), input=array.shape, set=common.assignments())
+    except SpecError:
+        if graph is None:
+            common.load()  # tells what the spec lacks
+        raise
+    return found, {found.nodes[found.inputs[0]].name: array}
+
+
+def _paths(names: list[str], files: list[str]) -> dict[str, str]:
+    """The file of each input."""
+    paths: dict[str, str] = {}
+    for text in files:
+        name, equals, path = text.partition("=")
+        if not equals or name not in names:
+            if len(names) > 1:
+                raise UsageProblem(
+                    f"--input-file {text!r} does not say which input it is for",
+                    expected=f"NAME=FILE with one of {', '.join(names)}",
+                )
+            name, path = names[0], text
+        if name in paths:
+            raise UsageProblem(f"--input-file for {name} is given twice")
+        paths[name] = path
+    for name in names:
+        if name not in paths:
+            raise UsageProblem(f"input {name!r} has no file", expected=f"--input-file {name}=FILE")
+    return paths
+
+
+def size(text: str) -> int:
+    """Bytes from a text such as ``4GiB``, ``500MB`` or ``1000000``.
+
+    Raises:
+        UsageProblem: it is no size.
+    """
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+    unit = text.strip()[len(number) :].strip().lower().removesuffix("b")
+    try:
+        value = float(number) * UNITS[unit]
+        if not 0 < value < 2**63:
+            raise ValueError
+    except (ValueError, KeyError):
+        raise UsageProblem(
+            f"--max-memory {text!r} is no size",
+            expected="bytes, or a number with a unit such as 4GiB or 500MB",
+        ) from None
+    return int(value)
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[int, int, str], None] | None]:
+    """A progress bar on standard error, where that is a terminal and the work takes its time."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    shown = Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = shown.add_task("")
+    began = time.monotonic()
+    visible = False
+
+    def advance(done: int, total: int, name: str) -> None:
+        nonlocal visible
+        if not visible and time.monotonic() - began > PATIENCE:
+            visible = True
+            shown.start()
+        shown.update(task, completed=done, total=total, description=name)
+
+    try:
+        yield advance
+    finally:
+        if visible:
+            shown.stop()

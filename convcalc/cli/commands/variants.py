@@ -1,0 +1,58 @@
+"""``variants``: every way to replace a convolution."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SORT, SPEC, TOP, Common, command
+from convcalc.cli.output import emit, write
+
+
+@command(SPEC, *GRAPH, *COUNT, SORT, TOP, EXACT, *FORM)
+def variants(
+    common: Common,
+    layer: Annotated[
+        str | None,
+        typer.Option("--layer", metavar="NAME", help="The convolution to replace, where there are several."),
+    ] = None,
+    specs: Annotated[
+        bool, typer.Option("--specs", help="Print the specs only, one a line, to paste or to pipe.")
+    ] = False,
+    expand: Annotated[int, typer.Option("--expand", metavar="N", help="Width of the inverted residual.")] = 6,
+    reduce: Annotated[
+        int, typer.Option("--reduce", metavar="N", help="What a bottleneck divides the channels by.")
+    ] = 4,
+) -> None:
+    """Every way to replace a convolution at the same shapes.
+
+    Each row is a spec with its cost, its ratio to the layer given, what an output sees, and where it
+    was proposed.
+    """
+    import convcalc
+    from convcalc.render.views import variants as render
+
+    found = convcalc.variants(
+        common.load(), layer=layer, expand=expand, reduce=reduce, batch=common.batch, dtype=common.dtype
+    )
+    table = render.table(found, exact=common.exact, character=_character())
+    order = common.choose(table, "macs")
+    if common.form == "json":
+        data = found.to_dict()
+        data["variants"] = [data["variants"][i] for i in order]
+        emit(table, "json", data)
+    elif specs:
+        write(render.specs(found, order))
+    else:
+        emit(table.rows_at(order), common.form)
+
+
+def _character() -> str:
+    """What bars are made of here: a block in a terminal that can show one."""
+    try:
+        "█".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return "#"
+    return "█" if sys.stdout.isatty() else "#"

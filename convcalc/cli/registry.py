@@ -1,0 +1,103 @@
+"""The table of commands. A new one is a module with a decorated function, and a row here."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Row(NamedTuple):
+    """Where a command lives, and its line in ``convcalc --help``.
+
+    Attributes:
+        home: ``module:function``; the module is imported when the command is called.
+        help: one line, the first of the function's docstring.
+        panel: the heading it stands under.
+    """
+
+    home: str
+    help: str
+    panel: str
+
+
+_COUNT = "Count"
+_EXECUTE = "Execute"
+_DESIGN = "Design"
+_SOLVE = "Solve"
+_LANGUAGE = "Language"
+
+COMMANDS: Final[dict[str, Row]] = {
+    "summary": Row(
+        "convcalc.cli.commands.report:summary", "Shapes, parameters, MACs and FLOPs of each layer.", _COUNT
+    ),
+    "params": Row(
+        "convcalc.cli.commands.report:params", "Parameters of each layer: weights, biases, buffers.", _COUNT
+    ),
+    "flops": Row(
+        "convcalc.cli.commands.report:flops", "MACs, FLOPs and operations by kind of each layer.", _COUNT
+    ),
+    "shapes": Row(
+        "convcalc.cli.commands.report:shapes", "What goes into each layer and what comes out.", _COUNT
+    ),
+    "memory": Row(
+        "convcalc.cli.commands.report:memory", "Bytes of parameters and of live activations.", _COUNT
+    ),
+    "run": Row(
+        "convcalc.cli.commands.run:run",
+        "Run a network on an input: shape and statistics of every tensor.",
+        _EXECUTE,
+    ),
+    "verify": Row(
+        "convcalc.cli.commands.verify:verify", "Every number twice: by formula and by execution.", _EXECUTE
+    ),
+    "compare": Row(
+        "convcalc.cli.commands.compare:compare", "Networks side by side: costs, differences, ratios.", _DESIGN
+    ),
+    "rf": Row(
+        "convcalc.cli.commands.receptive_field:rf",
+        "What a pixel sees: receptive field, stride, padding, centre.",
+        _SOLVE,
+    ),
+    "padding": Row(
+        "convcalc.cli.commands.padding:padding",
+        "The padding for a wanted size, or the check of a SPEC.",
+        _SOLVE,
+    ),
+    "variants": Row(
+        "convcalc.cli.commands.variants:variants",
+        "Every way to replace a convolution at the same shapes.",
+        _DESIGN,
+    ),
+    "check": Row(
+        "convcalc.cli.commands.check:check", "Hold a network to limits; exit 1 where one fails.", _DESIGN
+    ),
+    "dilation": Row(
+        "convcalc.cli.commands.dilation:dilation",
+        "Whether dilated layers leave holes, and rates that leave none.",
+        _SOLVE,
+    ),
+    "fit": Row("convcalc.cli.commands.fit:fit", "The largest width or resolution within limits.", _DESIGN),
+    "transposed": Row(
+        "convcalc.cli.commands.transposed:transposed",
+        "Transposed convolutions between two sizes, their overlap and costs.",
+        _SOLVE,
+    ),
+    "explain": Row(
+        "convcalc.cli.commands.explain:explain",
+        "What a layer, block or spec does, with its formulas.",
+        _DESIGN,
+    ),
+    "draw": Row(
+        "convcalc.cli.commands.draw:draw",
+        "A convolution at work, as SVG: window, inserted zeros, dilation, gridding.",
+        _SOLVE,
+    ),
+    "list": Row(
+        "convcalc.cli.commands.catalog:list_names",
+        "Networks, layers and blocks that convcalc knows.",
+        _LANGUAGE,
+    ),
+    "show": Row("convcalc.cli.commands.catalog:show", "The source text of a network or block.", _LANGUAGE),
+    "schema": Row(
+        "convcalc.cli.commands.catalog:schema", "JSON Schema of the document form, for editors.", _LANGUAGE
+    ),
+}

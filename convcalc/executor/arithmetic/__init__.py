@@ -1,0 +1,1 @@
+"""The arithmetic that kernels do, plain or counted."""

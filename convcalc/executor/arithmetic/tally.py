@@ -1,0 +1,326 @@
+"""Arithmetic that counts: over arrays from the operands passed, over scalars as they happen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from convcalc.executor.arithmetic.arith import Arith, Array, Axes
+
+
+class Tally:
+    """Executed scalar operations. ``macs`` and ``valid`` are products of weights with activations.
+
+    ``accumulations`` are the sums that belong to them: one a product, save that a matrix product
+    writes its first product instead of adding it to zero.
+    """
+
+    __slots__ = ("accumulations", "add", "cmp", "div", "macs", "mul", "special", "valid")
+
+    def __init__(self) -> None:
+        """Start from zero."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Start from zero again."""
+        self.macs = self.valid = self.accumulations = 0
+        self.add = self.mul = self.cmp = self.div = self.special = 0
+
+
+class CountingArith(Arith):
+    """Computes as :class:`Arith` does and notes how many scalars went through, by kind."""
+
+    counting = True
+    shared = False
+
+    def __init__(self) -> None:
+        """Start from zero."""
+        self.tally = Tally()
+
+    def add(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """Sum."""
+        result = super().add(a, b, out)
+        self.tally.add += result.size
+        return result
+
+    def subtract(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """Difference."""
+        result = super().subtract(a, b, out)
+        self.tally.add += result.size
+        return result
+
+    def multiply(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """Product."""
+        result = super().multiply(a, b, out)
+        self.tally.mul += result.size
+        return result
+
+    def divide(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """Quotient."""
+        result = super().divide(a, b, out)
+        self.tally.div += result.size
+        return result
+
+    def maximum(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """The larger."""
+        result = super().maximum(a, b, out)
+        self.tally.cmp += result.size
+        return result
+
+    def minimum(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """The smaller."""
+        result = super().minimum(a, b, out)
+        self.tally.cmp += result.size
+        return result
+
+    def greater(self, a: Any, b: Any) -> Array:
+        """Whether ``a > b``."""
+        result = super().greater(a, b)
+        self.tally.cmp += result.size
+        return result
+
+    def absolute(self, a: Array, out: Array | None = None) -> Array:
+        """Absolute value."""
+        self.tally.cmp += a.size
+        return super().absolute(a, out)
+
+    def exp(self, a: Array, out: Array | None = None) -> Array:
+        """Exponential."""
+        self.tally.special += a.size
+        return super().exp(a, out)
+
+    def tanh(self, a: Array, out: Array | None = None) -> Array:
+        """Hyperbolic tangent."""
+        self.tally.special += a.size
+        return super().tanh(a, out)
+
+    def sqrt(self, a: Array, out: Array | None = None) -> Array:
+        """Square root."""
+        self.tally.special += a.size
+        return super().sqrt(a, out)
+
+    def erf(self, a: Array) -> Array:
+        """Error function."""
+        self.tally.special += a.size
+        return super().erf(a)
+
+    def power(self, a: Array, exponent: float, out: Array | None = None) -> Array:
+        """Power."""
+        self.tally.special += a.size
+        return super().power(a, exponent, out)
+
+    def sum(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
+        """Sum over axes."""
+        self.tally.add += a.size
+        return super().sum(a, axis, keepdims)
+
+    def max(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
+        """Maximum over axes."""
+        self.tally.cmp += a.size
+        return super().max(a, axis, keepdims)
+
+    def matmul(self, a: Array, b: Array, out: Array | None = None, real: Array | None = None) -> Array:
+        """Matrix product: every entry of the result takes a product for each column of ``a``."""
+        result = super().matmul(a, b, out)
+        inner = a.shape[-1]
+        products = result.size * inner
+        self.tally.macs += products
+        self.tally.accumulations += products - result.size
+        if real is None:
+            self.tally.valid += products
+        else:  # each real entry of b meets one weight of every row of a
+            entries = int(np.count_nonzero(real)) * (b.size // real.size)
+            self.tally.valid += entries * (result.size // math.prod(b.shape[:-2]) // b.shape[-1])
+        return result
+
+    def products(self, weight: Array, x: Array, out: Array | None = None, real: Array | None = None) -> Array:
+        """Elementwise products of weights with activations."""
+        result = super().products(weight, x, out)
+        self.tally.macs += result.size
+        if real is None:
+            self.tally.valid += result.size
+        else:
+            self.tally.valid += int(np.count_nonzero(real)) * (result.size // real.size)
+        return result
+
+    def accumulate(self, total: Array, part: Array) -> None:
+        """Add partial sums."""
+        self.tally.accumulations += part.size
+        super().accumulate(total, part)
+
+    def cropped(self, products: int) -> None:
+        """Products that fall outside the output are executed, but not valid."""
+        self.tally.valid -= products
+
+
+class ScalarArith(Arith):
+    """Arithmetic over object arrays of :class:`CountingScalar`: the scalars count themselves."""
+
+    shared = False
+
+    def __init__(self) -> None:
+        """Start from zero."""
+        self.tally = Tally()
+        self.inside = False
+        self.valid = True
+
+    def constant(self, value: float) -> CountingScalar:
+        """A marked scalar: its products are executed, but not valid."""
+        return CountingScalar(value, self, padding=True)
+
+    def wrap(self, array: Array) -> Array:
+        """An object array of counting scalars with the values of ``array``."""
+        return self.adopt(array.astype(object))
+
+    def adopt(self, array: Array) -> Array:
+        """Make every element a counting scalar of its own right, in place.
+
+        Zeros that a kernel filled in are plain numbers or marked as padding until then.
+        """
+        if array.dtype.hasobject:
+            flat = array.reshape(-1)
+            for i, value in enumerate(flat):
+                if not isinstance(value, CountingScalar) or value.padding:
+                    flat[i] = CountingScalar(number(value), self)
+        return array
+
+    def maximum(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """The larger; a plain number that wins counts from then on, as any scalar."""
+        return super().maximum(a, self._counting(b), out)
+
+    def minimum(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """The smaller; as :meth:`maximum`."""
+        return super().minimum(a, self._counting(b), out)
+
+    def _counting(self, value: Any) -> Any:
+        return CountingScalar(value, self) if isinstance(value, int | float) else value
+
+    @contextmanager
+    def accumulating(self, valid: bool = True) -> Iterator[None]:
+        """Products and sums inside are multiply-accumulates."""
+        before = self.inside, self.valid
+        self.inside, self.valid = True, valid
+        try:
+            yield
+        finally:
+            self.inside, self.valid = before
+
+
+class CountingScalar:
+    """A number that notes every operation it takes part in.
+
+    Attributes:
+        value: the number.
+        arith: where operations are noted.
+        padding: whether it was not read from the input; a product with it is not valid.
+    """
+
+    __slots__ = ("arith", "padding", "value")
+
+    def __init__(self, value: float, arith: ScalarArith, padding: bool = False) -> None:
+        """See the attributes."""
+        self.value = value
+        self.arith = arith
+        self.padding = padding
+
+    def _new(self, value: float) -> CountingScalar:
+        return CountingScalar(value, self.arith)
+
+    def _add(self, value: float) -> CountingScalar:
+        if self.arith.inside:
+            self.arith.tally.accumulations += 1
+        else:
+            self.arith.tally.add += 1
+        return CountingScalar(value, self.arith)
+
+    def __add__(self, other: Any) -> CountingScalar:
+        return self._add(self.value + number(other))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> CountingScalar:
+        return self._add(self.value - number(other))
+
+    def __rsub__(self, other: Any) -> CountingScalar:
+        return self._add(number(other) - self.value)
+
+    def __mul__(self, other: Any) -> CountingScalar:
+        arith = self.arith
+        if arith.inside:
+            arith.tally.macs += 1
+            if arith.valid and not self.padding and not getattr(other, "padding", False):
+                arith.tally.valid += 1
+        else:
+            arith.tally.mul += 1
+        return self._new(self.value * number(other))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> CountingScalar:
+        self.arith.tally.div += 1
+        return self._new(self.value / number(other))
+
+    def __rtruediv__(self, other: Any) -> CountingScalar:
+        self.arith.tally.div += 1
+        return self._new(number(other) / self.value)
+
+    def __neg__(self) -> CountingScalar:
+        return self._new(-self.value)  # a change of sign is not counted
+
+    def __abs__(self) -> CountingScalar:
+        self.arith.tally.cmp += 1
+        return self._new(abs(self.value))
+
+    def __pow__(self, exponent: Any) -> CountingScalar:
+        return self._special(self.value ** number(exponent))
+
+    def _compare(self, answer: bool) -> bool:
+        self.arith.tally.cmp += 1
+        return answer
+
+    def __lt__(self, other: Any) -> bool:
+        return self._compare(self.value < number(other))
+
+    def __le__(self, other: Any) -> bool:
+        return self._compare(self.value <= number(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return self._compare(self.value > number(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return self._compare(self.value >= number(other))
+
+    def _special(self, value: float) -> CountingScalar:
+        self.arith.tally.special += 1
+        return self._new(value)
+
+    def exp(self) -> CountingScalar:
+        """Exponential; NumPy's functions call these methods on objects."""
+        return self._special(math.exp(self.value) if self.value < 709.0 else math.inf)
+
+    def tanh(self) -> CountingScalar:
+        """Hyperbolic tangent."""
+        return self._special(math.tanh(self.value))
+
+    def sqrt(self) -> CountingScalar:
+        """Square root."""
+        return self._special(math.sqrt(self.value))
+
+    def erf(self) -> CountingScalar:
+        """Error function."""
+        return self._special(math.erf(self.value))
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __repr__(self) -> str:
+        return f"CountingScalar({self.value!r})"
+
+
+def number(value: Any) -> float:
+    """The plain number of a scalar, counting or not."""
+    return float(value.value if isinstance(value, CountingScalar) else value)

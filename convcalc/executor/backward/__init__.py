@@ -1,0 +1,1 @@
+"""The kernels run backwards: what is read, and gradients."""

@@ -1,0 +1,1 @@
+"""Graphs written out: as text of the spec language."""

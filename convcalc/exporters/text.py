@@ -1,0 +1,165 @@
+"""Layers and graphs as text of the spec language, such that it reads back to the same."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from convcalc.layers.base import INFER, REQUIRED, Layer, Option
+
+if TYPE_CHECKING:
+    from convcalc.graph import Edge, Graph, Node
+
+
+def format_layer(layer: Layer) -> str:
+    """A layer in line form: ``conv 3->64 k7 s2 p3 bias=false``."""
+    words = [layer.op]
+    done: set[str] = set()
+    for place in layer.positional:
+        fields = place.split("->")
+        options = {o.field: o for o in layer.options}
+        values = [getattr(layer, f) for f in fields]
+        if len(fields) == 2:
+            words.append("->".join(_bare(v) for v in values))
+        elif options[fields[0]].kind == "shape":
+            words.append("x".join(_bare(v) for v in values[0]))
+        elif values[0] is None or options[fields[0]].kind not in ("dim",) or _bare(values[0])[0] == "(":
+            break
+        else:
+            words.append(_bare(values[0]))
+        done.update(fields)
+    for option in layer.options:
+        if option.field in done or not hasattr(layer, option.field):
+            continue
+        value = getattr(layer, option.field)
+        if value is None or (
+            option.default is not REQUIRED and option.default is not INFER and is_default(option, value)
+        ):
+            continue
+        words.append(_format_option(option, value))
+    return " ".join(words)
+
+
+def is_default(option: Option, value: Any) -> bool:
+    """Whether a value is the option's default, on every axis."""
+    default = option.default
+    if option.kind == "axes" and isinstance(value, tuple) and not isinstance(default, tuple):
+        return all(v == default for v in value)
+    if option.kind == "padding" and isinstance(value, tuple):
+        return all(v == default or v == (default, default) for v in value)
+    return (type(value) is type(default) and bool(value == default)) or (
+        option.kind == "number" and bool(value == default)
+    )
+
+
+def _format_option(option: Option, value: Any) -> str:
+    key = option.short or option.field
+    if option.kind == "flag":
+        return f"{key}={str(value).lower()}"
+    if option.kind == "padding":
+        return _format_padding(option, key, value)
+    if option.kind == "axes" and isinstance(value, tuple):
+        if value and all(v == value[0] for v in value) and len(value) > 0:
+            one = _bare(value[0])
+            if len(value) == 1 or value[0] is not None:
+                return f"{key}{one}" if option.short and _plain(value[0]) else f"{key}={one}"
+        if all(_plain(v) for v in value):
+            return (
+                f"{key}{'x'.join(map(_bare, value))}"
+                if option.short
+                else f"{key}={'x'.join(map(_bare, value))}"
+            )
+        return f"{key}=({','.join(map(_bare, value))})"
+    if option.kind == "dim":
+        return f"{key}{_bare(value)}" if option.short and _plain(value) else f"{key}={_bare(value)}"
+    if isinstance(value, tuple):
+        return f"{key}={_tuple(value)}"
+    return f"{key}={_bare(value)}"
+
+
+def _format_padding(option: Option, key: str, value: Any) -> str:
+    same = all(v == value[0] for v in value)
+    if same and isinstance(value[0], str):
+        return f"{key}={value[0]}"
+    if any(isinstance(v, str) for v in value) or not all(_plain(s) for v in value for s in v):
+        return f"{key}={_tuple(value)}"
+    axes = [_bare(a) if a == b else f"{_bare(a)}:{_bare(b)}" for a, b in value]
+    text = axes[0] if same and ":" not in axes[0] else "x".join(axes)
+    return f"{key}{text}" if option.short else f"{key}={text}"
+
+
+def _plain(value: Any) -> bool:
+    from convcalc.dims import is_symbolic
+
+    return (type(value) is int and value >= 0) or (is_symbolic(value) and _is_symbol(str(value)))
+
+
+def _is_symbol(text: str) -> bool:
+    from convcalc.spec.language.expression import is_symbol_name
+
+    return is_symbol_name(text)
+
+
+def _tuple(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "(" + ",".join(_tuple(v) for v in value) + ("," if len(value) == 1 else "") + ")"
+    return _bare(value)
+
+
+def _bare(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Fraction):
+        return f"({value})"
+    if isinstance(value, (int, float, str)):
+        return repr(value) if isinstance(value, float) else str(value)
+    text = str(value)
+    return text if _is_symbol(text) or text == "?" else f"({text.replace(' ', '')})"
+
+
+def edge_name(graph: Graph, edge: Edge) -> str:
+    """Name of a tensor: the node's, with the output where it has several."""
+    node = graph.nodes[edge.node]
+    names = node.layer.output_names()
+    name = names[edge.output]
+    return f"{node.name}.{name}" if name else node.name
+
+
+def format_graph(graph: Graph) -> str:
+    """A graph as a document: every layer in one line, nothing repeated, no blocks."""
+    import json
+
+    lines = [f"name: {json.dumps(graph.name, ensure_ascii=False)}"]
+    if graph.source:
+        lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
+    inputs = [graph.nodes[i] for i in graph.inputs]
+    shapes = {n.name: "x".join(_bare(s) for s in n.outputs[0]) for n in inputs}
+    if list(shapes) == ["input"]:
+        lines.append(f"input: {shapes['input']}")
+    else:
+        lines.append("inputs:")
+        lines += [f"  {json.dumps(name)}: {shape}" for name, shape in shapes.items()]
+    lines.append("layers:")
+    lines += [
+        f"  - {format_node(graph, i, node)}" for i, node in enumerate(graph.nodes) if i not in graph.inputs
+    ]
+    last = len(graph.nodes) - 1
+    if graph.outputs != ((last, 0),) or graph.output_names != (graph.nodes[last].name,):
+        lines.append("outputs:")
+        named = zip(graph.output_names, graph.outputs, strict=True)
+        lines += [f"  {json.dumps(name)}: {edge_name(graph, edge)}" for name, edge in named]
+    return "\n".join(lines) + "\n"
+
+
+def format_node(graph: Graph, index: int, node: Node) -> str:
+    """A node as a stage with its id and, where it does not read the node before, its inputs."""
+    words = [format_layer(node.layer)]
+    previous = index - 1
+    flows_on = node.inputs == ((previous, 0),) and graph.nodes[previous].layer.output_names()[0] == ""
+    if len(graph.inputs) > 1 and previous in graph.inputs:
+        flows_on = False
+    if not flows_on:
+        names = [edge_name(graph, edge) for edge in node.inputs]
+        words.append(f"from={names[0]}" if len(names) == 1 else f"from=[{','.join(names)}]")
+    words.append(f"id={node.name}")
+    return " ".join(words)

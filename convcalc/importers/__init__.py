@@ -1,0 +1,1 @@
+"""What people have in other notations, read into the language of convcalc."""

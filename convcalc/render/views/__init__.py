@@ -1,0 +1,1 @@
+"""One view for each question: from a result to tables."""

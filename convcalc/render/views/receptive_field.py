@@ -1,0 +1,188 @@
+"""What ``convcalc rf`` shows: fields a layer, the region of a position, coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+from convcalc.dims import UNKNOWN, is_symbolic
+from convcalc.render import numbers
+from convcalc.render.table import Column, Table
+
+if TYPE_CHECKING:
+    from convcalc.calculators.receptive_field.graph import ReceptiveField
+    from convcalc.calculators.receptive_field.rows import InputRange, LayerField, PositionField
+
+
+def number(value: Any) -> str:
+    """A number of a field: ``11``, ``1/2``, ``-0.5`` for a centre is written ``-1/2``, ``all``, ``?``."""
+    if value is UNKNOWN:
+        return "?"
+    if is_symbolic(value):
+        return numbers.other(value)
+    return "-" if value is None else str(value)
+
+
+def each(values: Sequence[Any]) -> str:
+    """One value an axis: once where all axes agree, else joined by ``x``."""
+    texts = [number(value) for value in values]
+    if not texts:
+        return "-"
+    if len(set(texts)) == 1:
+        return texts[0]
+    spaced = any(is_symbolic(v) or isinstance(v, Fraction) or text[0] == "-" or ".." in text
+                 for v, text in zip(values, texts, strict=True))  # fmt: skip
+    return (" x " if spaced else "x").join(texts)
+
+
+def size(row: LayerField) -> tuple[str, ...]:
+    """Sizes of a field an axis: ``427``, ``5..7`` where it depends on the phase, ``all``."""
+    return tuple(
+        number(large) if large == small else f"{number(small)}..{number(large)}"
+        for small, large in zip(row.smallest, row.size, strict=True)
+    )
+
+
+def _sizes(values: Sequence[str]) -> str:
+    return each(values)
+
+
+def _text(value: Any) -> str:
+    return each(value)
+
+
+def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = None) -> Table:
+    """One line a layer (and input, where there are several)."""
+    chosen = fields.layers if rows is None else rows
+    several = len({row.input for row in chosen}) > 1
+    varies = any(period not in (None, 1) for row in chosen for period in row.period)
+    inner = any("all" in row.size and any(n is not None for n in row.local) for row in chosen)
+    columns = [
+        Column("name", "name", numbers.label, "left", 0, 12, True),
+        Column("op", "layer", numbers.label, "left", 60),
+        Column("output_shape", "output", numbers.shape, "right", 40),
+        Column("size", "field", _sizes),
+        Column("stride", "stride", _text, "right", 10),
+        Column("padding", "padding", _text, "right", 20),
+        Column("center", "centre", _text, "right", 30),
+    ]
+    if several:
+        columns.insert(3, Column("input", "input", numbers.label, "left", 5))
+    if inner:
+        columns.insert(4 + several, Column("local_size", "without global", _text, "right", 35))
+    if varies:
+        columns.append(Column("period", "period", _text, "right", 25))
+    columns.append(
+        Column("adds_context", "", lambda value: "no new context" if value is False else "", "left", 15)
+    )
+    lines = []
+    for row in chosen:
+        line: list[Any] = [row.name, row.op, row.output_shape, size(row), row.stride, row.padding, row.center]
+        if several:
+            line.insert(3, row.input)
+        if inner:
+            line.insert(4 + several, row.local)
+        if varies:
+            line.append(row.period)
+        lines.append((*line, row.adds_context))
+    tired = any(line[-1] is False for line in lines)
+    if not tired:
+        columns.pop()
+        lines = [line[:-1] for line in lines]
+    whole = rows is None or len(rows) == len(fields.layers)
+    named = len(fields.ranges) > 1 or bool(fields.start)
+    facts = [fact for item in fields.ranges for fact in _range(item, named)] if whole else []
+    notes = misaligned_notes(fields, None if whole or not chosen else chosen[0].name)
+    if fields.start:
+        notes.append(f"Measured from {fields.start}, in positions of its output.")
+    if tired:
+        notes.append(
+            "No new context: what arrives sees more than the whole input already (Richter et al. 2021)."
+        )
+    if any(row.smallest != row.size for row in chosen):
+        notes.append("A field a..b depends on the phase of the output: the smallest and the largest.")
+    if varies:
+        notes.append(
+            "With a period of n, every n-th output is at i*stride - padding; between, --at shows a position."
+        )
+    if any(axis.known and axis.local and axis.padding is UNKNOWN for row in chosen for axis in row.axes):
+        notes.append(
+            "Padding depends on the size of the input, which is not stated (--input); "
+            "branches are taken as aligned."
+        )
+    if any(not axis.known and axis.local for row in chosen for axis in row.axes):
+        notes.append(
+            "A field ? depends on a size that is not stated, on several axes of the output at once, "
+            "or has more phases than are told apart."
+        )
+    if not lines:
+        notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
+    return Table(columns, lines, facts=facts, notes=notes)
+
+
+SHOWN: Final = 6
+"""Misaligned places that are told one by one."""
+
+
+def misaligned_notes(fields: ReceptiveField, layer: str | None = None) -> list[str]:
+    """Where branches are misaligned (on the way to a layer, if one is given), axes of one place together."""
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for item in fields.misaligned if layer is None else fields.misaligned_before(layer):
+        key = (item.layer, item.branches, item.input, item.by, item.at_end)
+        places.setdefault(key, []).append(item.axis)
+    notes = []
+    for (layer, branches, _, by, end), axes in list(places.items())[:SHOWN]:
+        pixels = f"{by} pixel" if by <= 1 else f"{by} pixels"
+        many = f"by {pixels}" if end is None else f"by {pixels} at the first output and {end} at the last"
+        where = f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+        notes.append(f"Misaligned in {layer}: {branches[0]} and {branches[1]}, {many}, on {where}.")
+    if len(places) > SHOWN:
+        notes.append(f"Misaligned in {len(places) - SHOWN} more places; --json lists them.")
+    return notes
+
+
+def _range(item: InputRange, several: bool) -> list[tuple[str, str]]:
+    if not item.smallest or all(value is None for value in item.smallest):
+        return []
+    name = f"productive sizes of {item.input}" if several else "productive input sizes"
+    return [(name, f"{each(item.smallest)} to {each(item.largest)}")]
+
+
+def regions_table(found: Sequence[PositionField]) -> Table:
+    """One line an axis of every input that a position sees."""
+    columns = (
+        Column("input", "input", numbers.label, "left", 50),
+        Column("axis", "axis"),
+        Column("size", "size", number),
+        Column("first", "first", number),
+        Column("last", "last", number),
+        Column("field", "field", number),
+        Column("read", "reads", numbers.label),
+        Column("count", "of them read", number, "right", 40),
+        Column("before", "padding before", number, "right", 20),
+        Column("after", "padding after", number, "right", 21),
+    )
+    lines = []
+    for region in found:
+        for axis_number, axis in enumerate(region.axes):
+            read = "nothing" if axis.read is None else f"{axis.read[0]} to {axis.read[1]}"
+            field = "all" if axis.everything else axis.length
+            padding = (axis.before, axis.after)
+            ends = (region.input, axis_number, axis.size, axis.first, axis.last, field)
+            lines.append((*ends, read, axis.count, *padding))
+    facts = []
+    for region in found:
+        name = "padding" if len(found) == 1 else f"padding in {region.input}"
+        share = numbers.share(numbers.Share(region.padding_pixels, region.pixels))
+        facts.append((name, f"{region.padding_pixels:,} of {region.pixels:,} positions ({share})"))
+    title = ""
+    if found:
+        where = ",".join(map(str, found[0].position))
+        title = f"What {found[0].layer} sees at {where}" if where else f"What {found[0].layer} sees"
+    notes = []
+    if not found:
+        notes.append("It sees no pixel.")
+    if any(not region.exact for region in found):
+        notes.append("What is read is an overestimate: too many branches to keep their channels apart.")
+    return Table(columns, lines, title=title, facts=facts, notes=notes)

@@ -1,0 +1,381 @@
+"""The tables of a report: ``summary``, ``params``, ``flops``, ``shapes`` and ``memory``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from convcalc.dims import UNKNOWN, is_symbolic
+from convcalc.render import numbers
+from convcalc.render.table import Column, Format, Table
+
+if TYPE_CHECKING:
+    from convcalc.calculators.count.footprint import Footprint
+    from convcalc.calculators.count.report import LayerReport, Report
+
+
+class Field(NamedTuple):
+    """A column of a report.
+
+    Attributes:
+        key: attribute of a layer's counts, or ``ops.add`` and the like; ``spec`` is the layer as
+            the spec language writes it, ``params%`` the share of ``params`` in the total.
+        title: heading.
+        priority: columns with the largest number go first where the terminal is too narrow.
+        exact: how a value is written in full.
+        human: how it is written in human units.
+        total: whether the totals line shows it.
+    """
+
+    key: str
+    title: str
+    priority: int = 0
+    exact: Format = numbers.exact
+    human: Format = numbers.human
+    total: bool = True
+
+
+class View(NamedTuple):
+    """A table of a report: the column that ``--top`` orders by, its fields, and its named results."""
+
+    main: str
+    fields: tuple[Field, ...]
+    facts: tuple[str, ...] = ()
+    always_exact: bool = False
+
+
+def _text(key: str, title: str, priority: int = 0) -> Field:
+    return Field(key, title, priority, numbers.label, numbers.label, False)
+
+
+def _shape(key: str, title: str, priority: int, form: Format = numbers.shape) -> Field:
+    return Field(key, title, priority, form, form, False)
+
+
+def _bytes(key: str, title: str, priority: int = 0, total: bool = True) -> Field:
+    return Field(key, title, priority, numbers.exact, numbers.human_bytes, total)
+
+
+_NAME: Final = _text("name", "name")
+_SPEC: Final = _text("spec", "layer", 70)
+_OUTPUT: Final = _shape("output_shape", "output", 30)
+
+VIEWS: Final[dict[str, View]] = {
+    "summary": View(
+        "flops",
+        (
+            _NAME,
+            _SPEC,
+            _OUTPUT,
+            Field("params", "params"),
+            Field("macs", "MACs", 10),
+            Field("flops", "FLOPs", 20),
+            Field("flops%", "FLOPs %", 50),
+            Field("activations", "activations", 60),
+        ),
+        (
+            "params",
+            "buffers",
+            "macs",
+            "valid_macs",
+            "flops",
+            "activations",
+            "param_bytes",
+            "peak_memory_bytes",
+        ),
+    ),
+    "params": View(
+        "params",
+        (
+            _NAME,
+            _SPEC,
+            Field("weights", "weights", 40),
+            Field("biases", "biases", 41),
+            Field("other", "other", 42),
+            Field("params", "params"),
+            Field("params%", "share", 20),
+            Field("buffers", "buffers", 30),
+        ),
+        always_exact=True,
+    ),
+    "flops": View(
+        "flops",
+        (
+            _NAME,
+            _SPEC,
+            _OUTPUT,
+            Field("macs", "MACs", 10),
+            Field("valid_macs", "valid MACs", 15),
+            Field("ops.add", "add", 44),
+            Field("ops.mul", "mul", 43),
+            Field("ops.cmp", "cmp", 42),
+            Field("ops.div", "div", 45),
+            Field("ops.special", "special", 46),
+            Field("flops", "FLOPs"),
+            Field("flops%", "share", 20),
+        ),
+    ),
+    "shapes": View(
+        "output_shape",
+        (
+            _NAME,
+            _SPEC,
+            _shape("input_shapes", "input", 20, numbers.shapes),
+            _shape("output_shape", "output", 0),
+        ),
+        always_exact=True,
+    ),
+    "memory": View(
+        "live_bytes",
+        (
+            _NAME,
+            _SPEC,
+            _OUTPUT,
+            _bytes("param_bytes", "params", 10),
+            Field("params%", "share", 50),
+            _bytes("buffer_bytes", "buffers", 40),
+            _bytes("output_bytes", "writes", 20, total=False),
+            _bytes("live_bytes", "live", total=False),
+        ),
+        ("param_bytes", "buffer_bytes", "peak_memory_bytes"),
+    ),
+}
+"""The views by name. ``live`` is every tensor that is alive while the layer runs."""
+
+NAMED: Final[dict[str, tuple[str, Format, Format]]] = {
+    "params": ("parameters", numbers.exact, numbers.human),
+    "buffers": ("buffers", numbers.exact, numbers.human),
+    "macs": ("MACs", numbers.exact, numbers.human),
+    "valid_macs": ("valid MACs", numbers.exact, numbers.human),
+    "flops": ("FLOPs", numbers.exact, numbers.human),
+    "activations": ("activations", numbers.exact, numbers.human),
+    "param_bytes": ("parameter memory", numbers.exact, numbers.human_bytes),
+    "buffer_bytes": ("buffer memory", numbers.exact, numbers.human_bytes),
+    "peak_memory_bytes": ("peak memory", numbers.exact, numbers.human_bytes),
+}
+"""Name of each total, and how it is written in full and in human units."""
+
+UNAVAILABLE: Final = "unavailable"
+TOO_MANY: Final = "too many layers may be the largest; put numbers in place of symbols"
+NO_SIZE: Final = "the size of the input is not stated; give it with --input CxHxW"
+
+
+def heading(report: Report) -> str:
+    """What was counted: name, input, batch and number type."""
+    sizes = ", ".join(f"input {numbers.shape(shape)}" for shape in report.inputs)
+    batch = "" if report.batch == 1 else f", batch {numbers.other(report.batch)}"
+    return f"{shortened(numbers.label(report.name))}: {sizes or 'no input'}{batch}, {report.dtype}"
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """A name that fits a heading."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def table(
+    report: Report,
+    view: str,
+    *,
+    exact: bool = False,
+    rows: Sequence[LayerReport] | None = None,
+    notation: str = "plain",
+) -> Table:
+    """One table of a report.
+
+    Args:
+        report: the counts.
+        view: ``summary``, ``params``, ``flops``, ``shapes`` or ``memory``.
+        exact: every digit instead of human units.
+        rows: what :meth:`Report.fold` gave; every layer by default.
+        notation: how closed forms are written: ``plain``, ``unicode`` or ``latex``.
+
+    Returns:
+        the table, with every row in order.
+
+    Raises:
+        ValueError: there is no such notation.
+    """
+    with numbers.written_in(notation):
+        return _table(report, view, exact, rows, notation)
+
+
+def _table(
+    report: Report, view: str, exact: bool, rows: Sequence[LayerReport] | None, notation: str
+) -> Table:
+    chosen = VIEWS[view]
+    exact = exact or chosen.always_exact
+    if rows is None:
+        rows = report.layers
+    prints: list[Footprint] = []
+    if any(field.key in _FOOTPRINT for field in chosen.fields):
+        from convcalc.calculators.count.footprint import footprints
+
+        prints = footprints(report, rows)
+    columns: list[Column] = []
+    values: list[list[Any]] = []
+    footer: list[Any] = []
+    for field in chosen.fields:
+        columns.append(_column(field, exact, notation))
+        values.append(_values(report, rows, prints, field.key))
+        if field.key == "name":
+            footer.append("total")
+        elif not field.total:
+            footer.append(None)
+        elif field.key.endswith("%"):
+            whole = getattr(report.totals, field.key[:-1])
+            footer.append(numbers.Share(whole, whole))
+        else:
+            footer.append(_read(report.totals, field.key))
+    facts = [_fact(report, name, exact) for name in chosen.facts]
+    if any(map(is_symbolic, footer)):
+        footer, more = _long_totals(columns, footer, chosen)
+        facts = [*(fact for fact in more if fact[0] not in dict(facts)), *facts]
+    return Table(
+        columns,
+        list(zip(*values, strict=True)),
+        footer=footer if any(field.total for field in chosen.fields) else None,
+        title=heading(report),
+        facts=facts,
+        notes=[*_notes(report, chosen), *closed_form_notes(report)],
+    )
+
+
+BELOW: Final = "(below)"
+_LONG: Final = 40
+
+
+def _long_totals(
+    columns: list[Column], footer: list[Any], view: View
+) -> tuple[list[Any], list[tuple[str, str]]]:
+    """Totals that are too long for a column, as named results below the table."""
+    facts = []
+    for number, (column, field) in enumerate(zip(columns, view.fields, strict=True)):
+        if not is_symbolic(footer[number]):
+            continue
+        text = column.format(footer[number])
+        if len(text) > _LONG:
+            footer[number] = numbers.Text(BELOW)
+            facts.append((NAMED[field.key][0] if field.key in NAMED else field.title, text))
+    return footer, facts
+
+
+def closed_form_notes(report: Report) -> list[str]:
+    """What symbols must meet, and which roundings stay."""
+    notes = []
+    if report.constraints:
+        notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}.")
+    roundings = [
+        f"{numbers.other(value)} (exact where {numbers.other(where)})" for value, where in report.roundings
+    ]
+    if roundings:
+        notes.append(f"Symbols do not decide, and leave as it is: {', '.join(roundings)}.")
+    return notes
+
+
+_FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "output_bytes", "live_bytes")
+
+
+def _column(field: Field, exact: bool, notation: str) -> Column:
+    form = field.exact if exact else field.human
+    if field.key.endswith("%"):
+        return Column(f"{field.key[:-1]}_share", field.title, numbers.share, priority=field.priority)
+    if form is numbers.label:
+        name = field.key == "name"
+        return Column(field.key, field.title, form, "left", field.priority, 14 if name else 18, name)
+    if notation != "plain":
+        form = _in_notation(form, notation)
+    return Column(field.key.rpartition(".")[2], field.title, form, priority=field.priority)
+
+
+def _in_notation(form: Format, notation: str) -> Format:
+    def write(value: Any) -> str:
+        with numbers.written_in(notation):
+            return form(value)
+
+    return write
+
+
+def _values(report: Report, rows: Sequence[LayerReport], prints: Sequence[Footprint], key: str) -> list[Any]:
+    if key == "spec":
+        return _specs(rows)
+    if key.endswith("%"):
+        whole = getattr(report.totals, key[:-1])
+        return [numbers.Share(getattr(row, key[:-1]), whole) for row in rows]
+    if key in _FOOTPRINT:
+        return [getattr(one, key) for one in prints]
+    if "." in key:
+        return [_read(row, key) for row in rows]
+    return [getattr(row, key) for row in rows]
+
+
+def _specs(rows: Sequence[LayerReport]) -> list[str]:
+    """Each layer as the spec language writes it; a folded block by its number of layers."""
+    from convcalc.exporters.text import format_layer
+
+    texts: dict[int, str] = {}
+    result = []
+    for row in rows:
+        if row.node is None:
+            result.append(f"{row.layers} layer{'s' * (row.layers != 1)}")
+            continue
+        # Repeats share their layers.
+        key = id(row.node.layer)
+        text = texts.get(key)
+        if text is None:
+            text = texts[key] = format_layer(row.node.layer)
+        result.append(text)
+    return result
+
+
+def with_shown(row: dict[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as JSON holds it, with what the table shows besides: the layer's text, shares, bytes."""
+    for key, value in shown.items():
+        if key not in row and key not in row["ops"]:
+            row[key] = numbers.part(value) if isinstance(value, numbers.Share) else value
+    return row
+
+
+def _read(counts: Any, key: str) -> Any:
+    for name in key.split("."):
+        counts = getattr(counts, name)
+    return counts
+
+
+def _fact(report: Report, name: str, exact: bool) -> tuple[str, str]:
+    title, full, human = NAMED[name]
+    value = getattr(report.totals, name)
+    if value is UNKNOWN:
+        return title, UNAVAILABLE
+    totals = report.totals
+    if is_symbolic(value):
+        return title, _closed_fact(value, full if exact else human)
+    text = (full if exact else human)(value)
+    if name == "valid_macs" and type(totals.macs) is int and totals.macs:
+        text += f"  ({numbers.share(numbers.Share(value, totals.macs))} of the MACs do not multiply padding)"
+    if name == "peak_memory_bytes" and totals.peak_memory_at:
+        text += f"  (at {totals.peak_memory_at})"
+    return title, text
+
+
+def _closed_fact(value: Any, form: Format) -> str:
+    """A total of symbols; where that is shorter, as it is from some size on."""
+    from convcalc.symbols.solve import settled
+
+    unit = " B" if form is numbers.human_bytes else ""
+    text = form(value) + unit
+    if len(text) <= _LONG:
+        return text
+    short, where = settled(value)
+    if not where:
+        return text
+    return f"{form(short)}{unit}  (where {', '.join(map(numbers.other, where))})"
+
+
+def _notes(report: Report, view: View) -> list[str]:
+    names = [field.key for field in view.fields if field.total and field.key in NAMED]
+    names += [name for name in view.facts if name not in names]
+    missing = [NAMED[name][0] for name in names if getattr(report.totals, name) is UNKNOWN]
+    if not missing:
+        return []
+    sized = not any(size is UNKNOWN for shape in report.inputs for size in shape)
+    return [f"{', '.join(missing)}: {UNAVAILABLE}, because {TOO_MANY if sized else NO_SIZE}."]

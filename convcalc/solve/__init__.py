@@ -1,0 +1,1 @@
+"""Questions that formula and execution answer together: dilation, transposed convolution, coverage."""

@@ -1,0 +1,393 @@
+"""Runs of dilated convolutions: the published rules, and what execution says.
+
+The rules come from :mod:`convcalc.calculators.dilation.criterion`; which pixels a run really sees, and by how
+many paths, comes from running it backwards on marks (:func:`convcalc.executor.taint` and
+:func:`convcalc.executor.paths`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Final
+
+import numpy as np
+
+from convcalc.calculators.answers import Unreachable
+from convcalc.calculators.dilation.criterion import Criterion, criterion, layers_of
+from convcalc.calculators.dilation.design import Design, designs
+from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
+from convcalc.executor import ExecutionError, paths, taint
+from convcalc.executor.arithmetic.arith import Array
+from convcalc.graph import Edge, Graph, Node
+from convcalc.spec import load
+
+MAX_PIXELS: Final = 1 << 20
+"""Largest field that is executed as a whole; above it, each axis is executed by itself."""
+
+MAX_FIELD: Final = 1 << 22
+"""Largest field along one axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class AxisJudgement:
+    """One axis.
+
+    Attributes:
+        rules: what the published rules say.
+        counts: paths from each pixel of the field to the output, by execution.
+        holes: offsets from the centre of the field (in pixels, halves for an even field) that no
+            path leads from.
+    """
+
+    rules: Criterion
+    counts: tuple[int, ...]
+    holes: tuple[float, ...]
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the criterion says what execution says; None where it says nothing."""
+        return None if self.rules.no_holes is None else self.rules.no_holes == (not self.holes)
+
+    def disagreement(self) -> str | None:
+        """What the criterion says against what execution shows; None where they agree."""
+        if self.agrees is not False:
+            return None
+        if self.holes:
+            why = ""
+            if self.rules.common_factor > 1:
+                why = f"; the rates have the common factor {self.rules.common_factor}"
+            return (
+                f"the criterion promises no holes ({self.rules.sentence()}), "
+                f"but execution finds {len(self.holes)}, at offsets {_offsets(self.holes)}{why}"
+            )
+        return (
+            f"the criterion expects holes ({self.rules.sentence()}), but execution finds none: "
+            f"all {self.rules.field} pixels are reached (the order of the rates does not matter)"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The axis as JSON holds it."""
+        return {
+            **self.rules.to_dict(),
+            "paths": list(self.counts),
+            "covered": len(self.counts) - len(self.holes),
+            "hole_offsets": list(self.holes),
+            "holes": bool(self.holes),
+            "agrees": self.agrees,
+            "disagreement": self.disagreement(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class DilationJudgement:
+    """What :func:`judge_dilations` found.
+
+    Attributes:
+        kernels, rates: of every layer, one number an axis.
+        axes: the judgement of each axis.
+        covered, total: pixels of the field that reach the output, and all of them, by execution.
+        counts: paths from each pixel of the field, by execution; None where the field is so large
+            that each axis was executed by itself.
+    """
+
+    kernels: tuple[tuple[int, ...], ...]
+    rates: tuple[tuple[int, ...], ...]
+    axes: tuple[AxisJudgement, ...]
+    covered: int
+    total: int
+    counts: Array | None
+
+    @property
+    def has_holes(self) -> bool:
+        """The verdict, by execution."""
+        return self.covered < self.total
+
+    @property
+    def field(self) -> tuple[int, ...]:
+        """Receptive field of the run, in pixels, an axis."""
+        return tuple(axis.rules.field for axis in self.axes)
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the criterion says what execution says, on every axis for which it says anything."""
+        said = [axis.agrees for axis in self.axes if axis.agrees is not None]
+        return all(said) if said else None
+
+    def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
+        """The judgement as JSON holds it; with ``grid`` the paths of every pixel."""
+        result: dict[str, Any] = {
+            "rates": [list(layer) for layer in self.rates],
+            "kernels": [list(layer) for layer in self.kernels],
+            "field": list(self.field),
+            "covered": self.covered,
+            "total": self.total,
+            "coverage": self.covered / self.total,
+            "holes": self.has_holes,
+            "agrees": self.agrees,
+            "axes": [axis.to_dict() for axis in self.axes],
+        }
+        if grid:
+            result["map"] = None if self.counts is None else self.counts.tolist()
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class RunJudgement:
+    """One dilated run of a network.
+
+    Attributes:
+        run: its layers.
+        path: the judgement of its convolutions alone.
+        covered, total: pixels of the field that reach the run's end through the network
+            itself, shortcuts included, by execution; None where the part could not be executed.
+        mask: which pixels these are; None where it could not be executed.
+        reason: why it could not.
+    """
+
+    run: DilatedRun
+    path: DilationJudgement
+    covered: int | None
+    total: int | None
+    mask: Array | None
+    reason: str = ""
+
+    @property
+    def has_holes(self) -> bool:
+        """The verdict: through the network where that was executed, else along the path."""
+        if self.covered is None or self.total is None:
+            return self.path.has_holes
+        return self.covered < self.total
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as JSON holds it."""
+        return {
+            "first": self.run.names[0],
+            "last": self.run.names[-1],
+            "layers": list(self.run.names),
+            "holes": self.has_holes,
+            "covered": self.covered,
+            "total": self.total,
+            "reason": self.reason or None,
+            "path": self.path.to_dict(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class DesignedRun:
+    """One designed sequence with its proof.
+
+    Attributes:
+        design: kernels, rates, field and params.
+        proof: the judgement by execution; it has no holes.
+    """
+
+    design: Design
+    proof: AxisJudgement
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sequence as JSON holds it."""
+        return {
+            "rates": list(self.design.rates),
+            "kernels": list(self.design.kernels),
+            "layers": len(self.design.rates),
+            "field": self.design.field,
+            "params": self.design.params,
+            "covered": len(self.proof.counts) - len(self.proof.holes),
+            "proven": not self.proof.holes,
+            "M2": self.proof.rules.to_dict()["M2"],
+            "criterion_no_holes": self.proof.rules.no_holes,
+        }
+
+
+def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> DilationJudgement:
+    """Whether a run of dilated convolutions at stride 1 sees every pixel of its field.
+
+    Args:
+        rates: one rate a layer, first layer first: a number, or a tuple with one an axis.
+        kernel: taps: a number, a tuple with one an axis, or a list of these, one a layer.
+        rank: number of axes; that of the tuples, or 2.
+
+    Returns:
+        effective kernels, field, ``M_i`` of Wang et al. 2018, common factor, and the coverage and
+        path counts found by execution, which decide.
+
+    Raises:
+        Unreachable: a rate or kernel below 1, or numbers of layers or axes that disagree.
+    """
+    kernels, dilations = layers_of(rates, kernel, rank)
+    axes = tuple(
+        judge_axis([layer[a] for layer in kernels], [layer[a] for layer in dilations])
+        for a in range(len(kernels[0]))
+    )
+    fields = tuple(axis.rules.field for axis in axes)
+    total = prod(fields)
+    if total > MAX_PIXELS:
+        covered = prod(len(axis.counts) - len(axis.holes) for axis in axes)
+        return DilationJudgement(kernels, dilations, axes, covered, total, None)
+    graph = chain(kernels, dilations, fields)
+    counts = paths(graph, (0,) * len(fields))
+    covered = int(taint(graph, [(0,) * len(fields)]).sum())
+    return DilationJudgement(kernels, dilations, axes, covered, total, counts)
+
+
+def judge_axis(kernels: Sequence[int], rates: Sequence[int]) -> AxisJudgement:
+    """The rules and the executed coverage along one axis.
+
+    Raises:
+        Unreachable: the field is too large to execute.
+    """
+    rules = criterion(kernels, rates)
+    if rules.field > MAX_FIELD:
+        raise Unreachable(
+            f"the field is {rules.field} pixels, more than is executed", expected=f"at most {MAX_FIELD}"
+        )
+    graph = chain([(k,) for k in kernels], [(r,) for r in rates], (rules.field,))
+    counts = tuple(int(n) for n in paths(graph, (0,)))
+    centre = (rules.field - 1) / 2
+    seen = taint(graph, [(0,)])[0]
+    holes = tuple(_plain(at - centre) for at in range(rules.field) if not seen[at])
+    return AxisJudgement(rules, counts, holes)
+
+
+def chain(
+    kernels: Sequence[tuple[int, ...]], rates: Sequence[tuple[int, ...]], sizes: tuple[int, ...]
+) -> Graph:
+    """The run as a network: one channel, no padding, on an input of the given sizes."""
+    stages = [
+        f"conv 1 k{'x'.join(map(str, k))} d{'x'.join(map(str, r))} bias=false"
+        for k, r in zip(kernels, rates, strict=True)
+    ]
+    return load("\n".join(stages), input=(1, *sizes))
+
+
+def judge_network_dilations(graph: Graph) -> list[RunJudgement]:
+    """The dilated runs of a network, each judged by the rules and by execution.
+
+    Args:
+        graph: what :func:`convcalc.load` gave.
+
+    Returns:
+        one judgement a run, in execution order; none for a network without dilation. Coverage is
+        executed in the network itself, where shortcuts may fill what the convolutions leave out.
+    """
+    return [_judge_run(graph, run) for run in dilated_runs(graph)]
+
+
+def _judge_run(graph: Graph, run: DilatedRun) -> RunJudgement:
+    path = judge_dilations(list(run.rates), list(run.kernels), rank=len(run.kernels[0]))
+    if prod(path.field) > MAX_PIXELS:
+        return RunJudgement(run, path, None, None, None, "the field is too large to execute at once")
+    try:
+        inner = _seen(graph, run, path.field)
+        if inner.shape != path.field:
+            # Padding on one side, or none: twice the field holds all of it, wherever it stands.
+            inner = _seen(graph, run, tuple(2 * n + 1 for n in path.field))
+    except (ExecutionError, ValueError) as error:
+        return RunJudgement(run, path, None, None, None, str(error))
+    if inner.shape != path.field:
+        shown = "x".join(map(str, inner.shape))
+        return RunJudgement(run, path, None, None, None, f"through the network it sees {shown} pixels")
+    return RunJudgement(run, path, int(inner.sum()), int(inner.size), inner)
+
+
+def _seen(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Array:
+    """What the middle of the run's output sees of an input of these sizes, cut to its extent."""
+    part = _part(graph, run, sizes)
+    mask = taint(part, [tuple(n // 2 for n in _sizes_of(part, sizes))])[0]
+    spots = np.nonzero(mask)
+    inner: Array = mask[tuple(slice(int(at.min()), int(at.max()) + 1) for at in spots)]
+    return inner
+
+
+def _part(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Graph:
+    """The run as a graph of its own, reading only its start; other ways in are cut."""
+    from convcalc.layers import lookup
+
+    places: dict[Edge, Edge] = {}
+    nodes: list[Node] = []
+
+    def source(edge: Edge, name: str) -> Edge:
+        channels = graph.shape(edge)[0]
+        shape = (channels, *sizes)
+        layer = lookup("input").create((), {"shape": shape})
+        nodes.append(Node(name, layer, (), (shape,)))
+        return Edge(len(nodes) - 1)
+
+    places[run.start] = source(run.start, "start")
+    foreign = [
+        edge
+        for index in run.inside
+        for edge in graph.nodes[index].inputs
+        if edge.node not in run.inside and edge != run.start
+    ]
+    for number, edge in enumerate(dict.fromkeys(foreign)):
+        places[edge] = source(edge, f"other{number}")
+    inputs = tuple(range(len(nodes)))
+    for index in run.inside:
+        node = graph.nodes[index]
+        wired = tuple(places[edge] for edge in node.inputs)
+        for output in range(len(node.outputs)):
+            places[Edge(index, output)] = Edge(len(nodes), output)
+        nodes.append(Node(node.name, node.layer, wired, node.outputs))
+    return Graph("run", nodes, inputs, (places[Edge(run.end)],), (graph.nodes[run.end].name,))
+
+
+def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Spatial sizes that leave the part, by running its formulas over the new sizes."""
+    shapes: list[tuple[Any, ...]] = []
+    for node in part.nodes:
+        arriving = tuple(shapes[edge.node][edge.output] for edge in node.inputs)
+        shapes.append(node.outputs if node.op == "input" else node.layer.output_shapes(arriving))
+    last = part.outputs[0]
+    found: tuple[int, ...] = shapes[last.node][last.output][1:]
+    return found
+
+
+def design_dilations(
+    reach: int,
+    *,
+    kernel: Any = 3,
+    layers: int | None = None,
+    max_rate: int | None = None,
+    rank: int = 2,
+    top: int = 10,
+) -> list[DesignedRun]:
+    """The cheapest hole-free rates that reach a wanted field, each proven by execution.
+
+    Ranked by layers, then by weights, then by how little the field exceeds the reach, then by the
+    largest rate.
+
+    Args:
+        reach: field wanted along every axis, in pixels.
+        kernel: taps, or a list of kernels to choose from.
+        layers: exactly so many; as few as possible where not given.
+        max_rate: largest rate allowed.
+        rank: spatial axes, for the count of weights.
+        top: how many sequences.
+
+    Raises:
+        Unreachable: no sequence does it, with the nearest that one does.
+        AssertionError: execution contradicts the design (a defect of convcalc).
+    """
+    kernels = tuple(kernel) if isinstance(kernel, (list, tuple)) else (kernel,)
+    found = designs(reach, kernels=kernels, layers=layers, max_rate=max_rate, rank=rank, top=top)
+    proven = [DesignedRun(design, judge_axis(design.kernels, design.rates)) for design in found]
+    for one in proven:
+        if one.proof.holes or len(one.proof.counts) != one.design.field:
+            raise AssertionError(f"execution contradicts the design {one.design}")
+    return proven
+
+
+def _plain(offset: float) -> float:
+    return int(offset) if offset == int(offset) else offset
+
+
+def _offsets(holes: tuple[float, ...]) -> str:
+    """Offsets for a reader; symmetric ones in pairs."""
+    if set(holes) == {-h for h in holes}:
+        shown = [f"±{h:g}" for h in holes if h > 0] + ["0"] * (0 in holes)
+    else:
+        shown = [f"{h:+g}" for h in holes]
+    return ", ".join(shown[:8]) + (", ..." if len(shown) > 8 else "")

@@ -1,0 +1,394 @@
+"""Transposed convolutions solved, and what was said about them executed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Final
+
+import numpy as np
+
+from convcalc.calculators.answers import Unreachable, per_axis, whole
+from convcalc.calculators.transposed.costs import Alternative, Costs, alternatives, costs, layer_of
+from convcalc.calculators.transposed.settings import (
+    MAX_DILATION,
+    Fixed,
+    Setting,
+    Settings,
+    TransposedAxis,
+    check_given,
+    describe,
+    size,
+    solve_axis,
+)
+from convcalc.dims import UNKNOWN
+from convcalc.executor import execute
+from convcalc.executor.arithmetic.arith import Array
+from convcalc.exporters.text import format_layer
+from convcalc.graph import Graph, Node
+from convcalc.layers.conv import Conv
+from convcalc.layers.window import effective
+from convcalc.spec import SpecError, load
+
+MAX_PRODUCTS: Final = 1 << 26
+MAX_PHASES: Final = 1 << 16
+"""Most products for which the overlap is executed, and most phases that are listed."""
+
+MAX_DRAWN: Final = 96
+"""Largest output, along an axis, whose overlap is drawn as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class TransposedSolution:
+    """What :func:`solve_transposed` found.
+
+    Attributes:
+        axes: the transposed convolution along each axis.
+        settings: every setting that gives the size, an axis, the conventional one (that of
+            ``axes``) first, and whether these are all; one where the parameters were given or follow
+            from a layer.
+        channels: in and out.
+        groups: of channels.
+        like: the convolution whose shape it inverts, as text; empty where there is none.
+        costs: multiply-accumulates, three ways.
+        alternatives: other ways to the same size.
+        overlap: products that each output pixel gets from one channel, by execution; of an output
+            above :data:`MAX_DRAWN` pixels that of an input just long enough to show every phase, and
+            None where that would be too large.
+        executed: fewest and most products that any output pixel gets from one channel at this very
+            input, borders included, by execution; None where that would be too large.
+        proven: execution gives the same as the equivalent convolution, and the overlap counts; None
+            where that would be too large.
+    """
+
+    axes: tuple[TransposedAxis, ...]
+    settings: tuple[Settings, ...]
+    channels: tuple[int, int]
+    groups: int
+    like: str
+    costs: Costs
+    alternatives: tuple[Alternative, ...]
+    overlap: Array | None
+    executed: tuple[int, int] | None
+    proven: bool | None
+
+    @property
+    def spec(self) -> str:
+        """The layer in the spec language."""
+        return format_layer(layer_of(self.axes, self.channels, self.groups))
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every output pixel gets as many products, borders aside."""
+        return all(axis.overlap.is_even for axis in self.axes)
+
+    def phase_map(self) -> Array | None:
+        """Products of each output phase, away from the borders: the outer product of the axes.
+
+        None where there are too many phases to list.
+        """
+        if prod(axis.stride for axis in self.axes) > MAX_PHASES:
+            return None
+        counts = np.ones((), dtype=np.int64)
+        for axis in self.axes:
+            counts = np.multiply.outer(counts, np.asarray(axis.overlap.counts))
+        return counts
+
+    @property
+    def has_inner(self) -> bool:
+        """Whether every phase occurs away from the borders; else ``is_even`` is about larger inputs."""
+        return all(len(axis.inner) >= axis.stride for axis in self.axes)
+
+    @property
+    def least(self) -> int:
+        """Fewest products that an output pixel gets from one channel, away from the borders."""
+        return prod(min(axis.overlap.counts) for axis in self.axes)
+
+    @property
+    def most(self) -> int:
+        """Most products that an output pixel gets from one channel."""
+        return prod(max(axis.overlap.counts) for axis in self.axes)
+
+    def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
+        """The answer as JSON holds it; with ``grid`` the executed overlap of every pixel."""
+        phases = self.phase_map()
+        result: dict[str, Any] = {
+            "spec": self.spec,
+            "like": self.like or None,
+            "channels": list(self.channels),
+            "groups": self.groups,
+            "input": [axis.input for axis in self.axes],
+            "output": [axis.output for axis in self.axes],
+            "solutions": [[one.to_dict() for one in axis.found] for axis in self.settings],
+            "complete": all(axis.complete for axis in self.settings),
+            "axes": [axis.to_dict() for axis in self.axes],
+            "checkerboard": {
+                "even": self.is_even,
+                "phases": None if phases is None else phases.tolist(),
+                "least": self.least,
+                "most": self.most,
+                "away_from_borders": self.has_inner,
+                "executed": None
+                if self.executed is None
+                else {"least": self.executed[0], "most": self.executed[1]},
+            },
+            "costs": self.costs.to_dict(),
+            "alternatives": [row.to_dict() for row in self.alternatives],
+            "proven": self.proven,
+        }
+        if grid:
+            result["map"] = None if self.overlap is None else self.overlap.tolist()
+        return result
+
+
+def solve_transposed(
+    input: Any,
+    output: Any = None,
+    kernel: Any = None,
+    *,
+    stride: Any = None,
+    padding: Any = None,
+    output_padding: Any = None,
+    dilation: Any = None,
+    like: str | None = None,
+    channels: tuple[int, int] | None = None,
+    groups: int = 1,
+    rank: int | None = None,
+    max_dilation: int = MAX_DILATION,
+) -> TransposedSolution:
+    """The transposed convolution between two sizes, or the one that inverts a layer.
+
+    Sizes and parameters are one number for all axes, or a tuple with one an axis. With ``output``
+    every setting that gets there is found; those parameters that are given stay as they are.
+    Without it the size follows from the parameters (stride 1, no padding unless given). With
+    ``like`` the input is that of the convolution, and what is solved is the transposed convolution
+    that leads from its output back to it.
+
+    Args:
+        input: size that goes in, in pixels.
+        output: size that should leave.
+        kernel: taps.
+        stride: pixels from input to input, where it is given.
+        padding: pixels cropped on both sides, where it is given.
+        output_padding: pixels added after, where it is given.
+        dilation: pixels from tap to tap, where it is given.
+        like: one convolution in the spec language.
+        channels: in and out, for the costs; 1 and 1, or those of ``like``.
+        groups: of channels.
+        rank: number of axes where no tuple says it; 2.
+        max_dilation: largest dilation that is tried, where none is given.
+
+    Returns:
+        settings, the equivalent convolution, overlap, costs and alternatives, executed.
+
+    Raises:
+        Unreachable: no transposed convolution does it, with the nearest sizes that one does.
+        SpecError: ``like`` cannot be read.
+
+    Source: Dumoulin & Visin 2016, relationships 8 to 14.
+    """
+    if like is not None:
+        named = {"output": output, "kernel": kernel, "stride": stride, "padding": padding,
+                 "output_padding": output_padding, "dilation": dilation}  # fmt: skip
+        extra = [name for name, value in named.items() if value is not None]
+        if extra:
+            raise Unreachable(
+                f"{extra[0].replace('_', ' ')} beside a layer to invert", expected="what the layer says"
+            )
+        return _invert(like, input, channels, rank)
+    if kernel is None:
+        raise Unreachable(
+            "a transposed convolution needs its kernel", expected="a kernel, best a multiple of the stride",
+            nearest="kernel 4", field="kernel",
+        )  # fmt: skip
+    _, found = per_axis(
+        {"input": input, "output": output, "kernel": kernel, "stride": stride, "padding": padding,
+         "output_padding": output_padding, "dilation": dilation},
+        _rank(rank, input, output, kernel, stride, padding, output_padding, dilation),
+    )  # fmt: skip
+    whole(max_dilation, "max_dilation", 1)
+    axes, settings = [], []
+    for i, o, k, s, p, extra_size, d in zip(*found.values(), strict=True):
+        whole(i, "input", 1)
+        if o is not None:
+            whole(o, "output", 1)
+        check_given(k, Fixed(s, p, extra_size, d))
+        if o is None:
+            one = Setting(s or 1, p or 0, extra_size or 0, d or 1)
+            check_given(k, Fixed(*one))
+            options = Settings((one,), True)
+        else:
+            options = solve_axis(i, o, k, Fixed(s, p, extra_size, d), max_dilation)
+        best = options.found[0]
+        axes.append(
+            describe(i, k, best.stride, best.padding, best.padding, best.output_padding, best.dilation)
+        )
+        settings.append(options)
+    return _finish(tuple(axes), tuple(settings), channels or (1, 1), groups, "")
+
+
+def _rank(rank: int | None, *values: Any) -> int | None:
+    """The rank given, None where a tuple says it, else 2."""
+    if rank is not None or any(isinstance(v, (tuple, list)) and len(v) > 1 for v in values):
+        return rank
+    return 2
+
+
+def _invert(like: str, input: Any, channels: tuple[int, int] | None, rank: int | None) -> TransposedSolution:
+    layer, sizes, outputs = _convolution(like, input, channels, rank)
+    axes = []
+    pads = layer.pads((layer.in_channels, *sizes))
+    for i, o, k, s, d, (before, after) in zip(
+        sizes, outputs, layer.kernel, layer.stride, layer.dilation, pads, strict=True
+    ):
+        # With s added, so that something is left of the output whatever the padding crops.
+        missing = i - (size(o, k, s, before, after, s, d) - s)
+        axes.append(describe(o, k, s, before, after, missing, d))
+    into = layer.out_channels
+    options = tuple(
+        Settings((Setting(axis.stride, axis.before, axis.output_padding, axis.dilation),), True)
+        for axis in axes
+    )
+    text = format_layer(layer)
+    return _finish(tuple(axes), options, (into, layer.in_channels), layer.groups, text)
+
+
+def _convolution(
+    like: str, input: Any, channels: tuple[int, int] | None, rank: int | None
+) -> tuple[Conv, tuple[int, ...], tuple[int, ...]]:
+    """The one convolution of a spec, the sizes it reads and those it writes."""
+    sizes = tuple(input) if isinstance(input, (tuple, list)) else (input,)
+    for n in sizes:
+        whole(n, "input", 1)
+    ranks = (len(sizes),) if len(sizes) > 1 else (rank,) if rank is not None else (2, 3, 1)
+
+    def read(arriving: Any) -> tuple[Graph, Node]:
+        problem = None
+        for count in ranks:
+            try:
+                graph = load(like, input=(arriving, *(sizes * count if len(sizes) == 1 else sizes)))
+            except SpecError as error:
+                problem = problem or error
+                continue
+            nodes = [node for node in graph.nodes if node.op != "input"]
+            if len(nodes) != 1 or not isinstance(nodes[0].layer, Conv):
+                raise Unreachable(
+                    f"{like!r} is not one convolution", expected="one layer, such as 'conv 64 k5 s2 p2'",
+                    field="like",
+                )  # fmt: skip
+            return graph, nodes[0]
+        assert problem is not None
+        raise problem
+
+    graph, node = read(UNKNOWN if channels is None else channels[1])
+    layer = node.layer
+    assert isinstance(layer, Conv)
+    if layer.in_channels is UNKNOWN:  # as few as there can be
+        graph, node = read(layer.groups if layer.groups is not UNKNOWN else whole_or(layer.out_channels, 1))
+    shape = graph.input_shapes(node)[0][1:]
+    layer = node.layer
+    assert isinstance(layer, Conv)
+    if not all(type(n) is int for n in (*layer.kernel, *layer.stride, *layer.dilation, *shape)):
+        raise Unreachable(f"{like!r} has sizes that are no numbers", field="like")
+    return layer, shape, node.outputs[0][1:]
+
+
+def whole_or(value: Any, other: int) -> int:
+    """A number, or the other where it is not one."""
+    return value if type(value) is int else other
+
+
+def _finish(
+    axes: tuple[TransposedAxis, ...],
+    settings: tuple[Settings, ...],
+    channels: tuple[int, int],
+    groups: int,
+    like: str,
+) -> TransposedSolution:
+    for n in channels:
+        whole(n, "channels", 1)
+    whole(groups, "groups", 1)
+    counted = costs(axes, channels, groups)
+    ways = alternatives(axes, channels, groups)
+    short = [_short(axis) for axis in axes]
+    overlap, proven, executed = None, None, None
+    if prod(axis.output * axis.kernel for axis in short) <= MAX_PRODUCTS:
+        overlap = executed_overlap(short)
+        proven = same_as_convolution(axes) and _as_counted(axes, overlap)
+        if not proven:
+            raise AssertionError(f"execution contradicts what is said of {axes}")
+        if max(axis.output for axis in axes) <= MAX_DRAWN:
+            overlap = executed_overlap(axes)
+        executed = _executed_range(axes, short)
+    return TransposedSolution(
+        axes, settings, channels, groups, like, counted, ways, overlap, executed, proven
+    )
+
+
+def _executed_range(axes: Sequence[TransposedAxis], short: Sequence[TransposedAxis]) -> tuple[int, int]:
+    """Fewest and most products of an output pixel; of a long input the short one has the same."""
+    counts = [
+        executed_overlap([min(pair, key=lambda axis: axis.input)]) for pair in zip(axes, short, strict=True)
+    ]
+    return prod(int(one.min()) for one in counts), prod(int(one.max()) for one in counts)
+
+
+def _short(axis: TransposedAxis) -> TransposedAxis:
+    """The axis on an input just long enough to have every phase away from the borders."""
+    span = effective(axis.kernel, axis.dilation)
+    enough = -(-(2 * span + 2 * axis.stride + axis.before + axis.after) // axis.stride) + 2
+    crops = (axis.before, axis.after, axis.output_padding, axis.dilation)
+    return describe(enough, axis.kernel, axis.stride, *crops)
+
+
+def _graph(axes: Sequence[TransposedAxis]) -> Graph:
+    spec = format_layer(layer_of(tuple(axes), (1, 1), 1))
+    return load(spec, input=(1, *(axis.input for axis in axes)))
+
+
+def executed_overlap(axes: Sequence[TransposedAxis]) -> Array:
+    """Products that each output pixel gets: the layer run on ones with weights of one."""
+    graph = _graph(axes)
+    ones = np.ones((1, 1, *(axis.input for axis in axes)))
+    weight = np.ones((1, 1, *(axis.kernel for axis in axes)))
+    found = execute(graph, ones, {f"{graph.nodes[-1].name}.weight": weight})
+    counts: Array = np.rint(found[0, 0]).astype(np.int64)
+    return counts
+
+
+def _as_counted(axes: Sequence[TransposedAxis], overlap: Array) -> bool:
+    """Whether the executed overlap is that of the phases wherever no border is near."""
+    inner, wanted = [], np.ones((), dtype=np.int64)
+    for axis in axes:
+        positions = _short(axis).inner
+        inner.append(slice(positions.start, positions.stop))
+        counts = [axis.overlap.counts[y % axis.stride] for y in positions]
+        wanted = np.multiply.outer(wanted, np.asarray(counts))
+    return wanted.size > 0 and bool(np.array_equal(overlap[tuple(inner)], wanted))
+
+
+def same_as_convolution(axes: Sequence[TransposedAxis], seed: int = 0) -> bool:
+    """Whether the transposed and the equivalent convolution give the same numbers.
+
+    Executed axis by axis (the layers are separable in their sizes) on whole numbers, so that equal
+    means equal: zeros inserted, padded (or cropped, where the padding is negative), kernel rotated.
+    """
+    rng = np.random.default_rng(seed)
+    for axis in dict.fromkeys(axes):
+        short = axis if axis.output * axis.kernel <= MAX_PRODUCTS else _short(axis)
+        x = rng.integers(-9, 10, (1, 1, short.input)).astype(np.float64)
+        weight = rng.integers(-9, 10, (1, 1, axis.kernel)).astype(np.float64)
+        graph = _graph([short])
+        direct = execute(graph, x, {f"{graph.nodes[-1].name}.weight": weight})
+        stretched = np.zeros((1, 1, short.equivalent.stretched))
+        stretched[..., :: axis.stride] = x
+        pads = (short.equivalent.before, short.equivalent.after)
+        padded = np.pad(stretched, ((0, 0), (0, 0), (max(pads[0], 0), max(pads[1], 0))))
+        padded = padded[..., max(-pads[0], 0) : padded.shape[-1] - max(-pads[1], 0)]
+        ordinary = load(f"conv 1 k{axis.kernel} d{axis.dilation} bias=false", input=(1, padded.shape[-1]))
+        rotated = np.ascontiguousarray(weight[..., ::-1])
+        again = execute(ordinary, padded, {f"{ordinary.nodes[-1].name}.weight": rotated})
+        if not np.array_equal(direct, again):
+            return False
+    return True

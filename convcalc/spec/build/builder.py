@@ -1,0 +1,164 @@
+"""Items to a graph: the whole of a document.
+
+Nesting of blocks and repeats costs no recursion: every structure is a generator that yields the
+structures inside it, and one loop drives them. Stages that meet the same variables and shapes
+again (in a repeat) share the layer that was made the first time.
+"""
+
+from __future__ import annotations
+
+from convcalc.dims import UNKNOWN, collecting
+from convcalc.graph import Edge, Graph
+from convcalc.spec.build.scope import POISON, Choice, Flow, LimitError, Scope, Step
+from convcalc.spec.build.structures import Structures
+from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
+from convcalc.spec.language.arguments import check_shape
+from convcalc.spec.language.evaluation import describe
+
+
+class Builder(Structures):
+    """Builds one graph; see :class:`~convcalc.spec.build.wiring.Wiring` for its arguments."""
+
+    def build(self) -> Graph:
+        """The graph.
+
+        Raises:
+            SpecError: with every independent fault found.
+        """
+        with collecting() as conditions:
+            graph = self._graph()
+        if conditions:
+            from convcalc.symbols.solve import simplified
+
+            graph.constraints = simplified(conditions)
+        return graph
+
+    def _graph(self) -> Graph:
+        root = Scope(None, "")
+        root.blocks = self.document.blocks
+        self._variables()
+        edge = self._inputs(root)
+        self._stop_if_problems(len(self.problems) > 0)
+        edge = self._drive(self._body(self.document.layers, self.env, root, edge))
+        self._stop_if_problems(len(self.problems) > 0)
+        outputs, names = self._outputs(root, edge)
+        self._stop_if_problems(len(self.problems) > 0)
+        return Graph(
+            name=self.document.name,
+            nodes=self.nodes,
+            inputs=tuple(self.input_nodes),
+            outputs=outputs,
+            output_names=names,
+            variables={k: v for k, v in self.env.items() if k != "in"},
+            source=self.document.source,
+            text=self.document.text,
+            budget=dict(self.document.budget),
+        )
+
+    def _variables(self) -> None:
+        known = [name for name, _, _ in self.document.vars]
+        for name in self.overrides:
+            if name not in known and not self.line:
+                expected = "one of " + ", ".join(known) if known else "no variables: the document has none"
+                self.problems.append(
+                    Problem(
+                        f"no variable {name!r} to set",
+                        file="--set",
+                        text=f"{name}={describe(self.overrides[name])}",
+                        length=len(name),
+                        expected=expected,
+                        nearest=nearest_name(name, known),
+                    )
+                )
+        if self.line:
+            self.env.update(self.overrides)
+        for name, value, node in self.document.vars:
+            try:
+                if name in self.overrides:
+                    self.env[name] = self.overrides[name]
+                else:
+                    self.env[name] = self._value(value, self.env)
+            except SpecError as error:
+                self.problems.extend(error.problems)
+                self.env[name] = UNKNOWN
+            del node
+
+    def _inputs(self, root: Scope) -> Flow:
+        known = [name for name, _, _ in self.document.inputs]
+        for name in self.inputs:
+            if name not in known and (known or name != "input"):
+                raise SpecError(
+                    Problem(
+                        f"no input {name!r}",
+                        file="--input",
+                        text=name,
+                        length=len(name),
+                        expected="one of " + ", ".join(known) if known else "CxHxW",
+                        nearest=nearest_name(name, known),
+                    )
+                )
+        edge: Flow = None
+        for name, value, node in self.document.inputs:
+            try:
+                shape = self.inputs.get(name)
+                if shape is None:
+                    sizes = self._value(value, self.env)
+                    try:
+                        shape = check_shape(sizes)
+                    except ValueError as error:
+                        raise node.fault(str(error), "channels and sizes, such as 3x224x224") from None
+                made = self._input(name, shape, root)
+                edge = made if edge is None else edge
+            except SpecError as error:
+                self.problems.extend(error.problems)
+        if not self.document.inputs and "input" in self.inputs:
+            edge = self._input("input", self.inputs["input"], root)
+        if len(self.document.inputs) > 1:
+            return None
+        return edge
+
+    def _outputs(self, root: Scope, edge: Flow) -> tuple[tuple[Edge, ...], tuple[str, ...]]:
+        if not self.document.outputs:
+            if isinstance(edge, Choice):
+                return (
+                    tuple(Edge(edge.node, i) for i in range(len(edge.names))),
+                    tuple(f"{edge.name}.{n}" for n in edge.names),
+                )
+            if not isinstance(edge, Edge) or len(self.nodes) == len(self.input_nodes):
+                raise SpecError(
+                    Problem(
+                        "the spec has no layers",
+                        file=self.document.file,
+                        text=self.document.text.split("\n", 1)[0][:80],
+                        expected="at least one layer that runs",
+                    )
+                )
+            return (edge,), (self.nodes[edge.node].name,)
+        found = []
+        for _, template, text in self.document.outputs:
+            try:
+                found.append(self._edge(self._reference(template, text, self.env, root), text, template))
+            except SpecError as error:
+                self.problems.extend(error.problems)
+        return tuple(e for e in found if isinstance(e, Edge)), tuple(n for n, _, _ in self.document.outputs)
+
+    def _drive(self, first: Step) -> Flow:
+        """Run generators that yield generators, without recursion."""
+        stack = [first]
+        value: Flow = None
+        while stack:
+            try:
+                child = stack[-1].send(value)
+            except StopIteration as stop:
+                stack.pop()
+                value = stop.value
+            except LimitError as error:
+                raise SpecError([*self.problems[: MAX_PROBLEMS - 1], *error.problems]) from None
+            except SpecError as error:
+                self._problem(error)
+                stack.pop()
+                value = POISON
+            else:
+                stack.append(child)
+                value = None
+        return value

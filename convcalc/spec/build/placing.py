@@ -1,0 +1,172 @@
+"""Layers into the graph: their inputs, their options, their shapes, their names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from convcalc import layers
+from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
+from convcalc.graph import Edge
+from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
+from convcalc.spec.build.wiring import Wiring
+from convcalc.spec.errors import SpecError
+from convcalc.spec.language.arguments import check_shape, dimension_fault, show_shape, values_of
+from convcalc.spec.language.stage import Stage, fault, option_kinds
+
+ALSO_FLAT: Final = frozenset({"BatchNorm1d"})
+"""Classes of frameworks whose name has a rank and which take vectors all the same."""
+
+
+class Placing(Wiring):
+    """Places one layer at a time."""
+
+    def _layer(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
+        if stage.name == "input":
+            return self._input_stage(stage, env, scope)
+        if stage.refs is None and not stage.withs:
+            if edge is None:
+                edge = self._implied_input(stage, env, scope)
+            return self._apply(stage, [self._edge(edge, stage.text, stage)], env, scope)
+        edges = []
+        if stage.refs is None:
+            edges.append(self._edge(edge, stage.text, stage))
+        for template in (*(stage.refs or ()), *stage.withs):
+            flow = self._reference(template, stage.text, self._with_in(env, edge), scope)
+            edges.append(self._edge(flow, stage.text, template))
+        return self._apply(stage, edges, env, scope)
+
+    def _input_stage(self, stage: Stage, env: Env, scope: Scope) -> Flow:
+        name = self._name(stage.id, stage.text, env) if stage.id else "input"
+        args = stage.args
+        if len(args) != 1 or args[0].pair is not None:
+            raise fault(stage.text, stage.start, stage.end, "an input has one shape", "input 3x224x224")
+        if name in scope.ids:
+            given = name == "input" and name in self.inputs and not self.document.inputs
+            if given and len(self.nodes) == 1:
+                return scope.ids[name]
+            raise fault(
+                stage.text, stage.start, stage.end, f"the input {name!r} is stated twice", "one of them"
+            )
+        values = values_of(stage, env)
+        try:
+            shape = self.inputs.get(name) or check_shape(values["shape"])
+        except ValueError as error:
+            raise fault(
+                stage.text, args[0].start, args[0].end, str(error), "a shape such as 3x224x224"
+            ) from None
+        return self._input(name, shape, scope)
+
+    def _implied_input(self, stage: Stage, env: Env, scope: Scope) -> Flow:
+        """The input of a spec without one, where the first layer says its channels."""
+        if self.nodes:
+            return None
+        values = values_of(stage, env)
+        for field in ("in_channels", "in_features", "channels"):
+            if field in values:
+                rank = stage.rank
+                if rank is None:
+                    sizes = [
+                        v
+                        for k, v in values.items()
+                        if option_kinds(stage.name)[k].kind == "axes" and isinstance(v, tuple)
+                    ]
+                    rank = max((len(v) for v in sizes if len(v) > 1), default=2)
+                if field == "in_features" and values.get("axis") != "channels":
+                    rank = 0
+                return self._input("input", (values[field], *(UNKNOWN,) * rank), scope)
+        return None
+
+    def _apply(self, stage: Stage, edges: Sequence[Edge | Poison], env: Env, scope: Scope) -> Flow:
+        nodes = self.nodes
+        shapes = tuple(nodes[e.node].outputs[e.output] for e in edges if isinstance(e, Edge))
+        if "in" in stage.names:
+            env = {**env, "in": shapes[0][0] if len(shapes) == len(edges) and shapes else UNKNOWN}
+        if len(shapes) < len(edges):
+            values_of(stage, env)
+            self._poison_stage(stage, env, scope)
+            return POISON
+        made = None
+        key: Any = None
+        if stage.like is None:
+            try:
+                key = (stage, shapes, *[env.get(n) for n in stage.names]) if stage.names else (stage, shapes)
+                made = self.memo.get(key)
+            except TypeError:
+                key = None
+        if made is None:
+            self._charge(stage.cost, stage.text, stage.start, stage.end)
+            made = self._make(stage, env, scope, shapes)
+            if key is not None:
+                self.memo[key] = made
+        else:
+            self._charge(1, stage.text, stage.start, stage.end)
+        layer, outputs = made
+        if stage.id is None:
+            name = self._auto(scope, layer.op)
+        else:
+            given = self._name(stage.id, stage.text, env)
+            name = self._claim(given, scope, stage, stage.text, stage.id)
+        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope)  # type: ignore[arg-type]
+        if len(outputs) > 1 and (names := layer.output_names())[0]:
+            assert isinstance(edge, Edge)
+            edge = Choice(edge.node, names, name)
+        scope.ids[name] = edge
+        if stage.id is not None:
+            scope.ids[given] = edge
+        return edge
+
+    def _make(
+        self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]
+    ) -> tuple[Any, tuple[Shape, ...]]:
+        cls = layers.lookup(stage.name)
+        low, high = cls.arity
+        if len(shapes) < low or (high is not None and len(shapes) > high):
+            wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
+            raise fault(
+                stage.text, stage.start, stage.end,
+                f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
+                "from=[a,b], or with=b beside the tensor that arrives" if low > 1 else "one tensor",
+            )  # fmt: skip
+        wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
+        if wrong and not (stage.origin in ALSO_FLAT and len(shapes[0]) == 1):
+            raise fault(
+                stage.text,
+                stage.start,
+                stage.end,
+                f"{stage.origin} needs {stage.rank} spatial axes, got {show_shape(shapes[0])}",
+                f"an input of channels and {stage.rank} sizes",
+            )
+        values = values_of(stage, env)
+        if stage.like is not None:
+            found = self._edge(self._reference(stage.like, stage.text, env, scope), stage.text, stage.like)
+            if isinstance(found, Poison):
+                raise SpecError([])
+            if "size" not in option_kinds(stage.name):
+                raise fault(
+                    stage.text,
+                    stage.like.start,
+                    stage.like.end,
+                    f"{stage.origin} has no size to take",
+                    "upsample or crop",
+                )
+            values["size"] = self.nodes[found.node].outputs[found.output][1:]
+        try:
+            layer = cls.create(shapes, values)
+            outputs = layer.output_shapes(shapes)
+            if any(is_involved(size) for shape in outputs for size in shape):
+                raise DimensionError(
+                    "a closed form too long to read", hint="numbers in place of some symbols"
+                )
+            return layer, outputs
+        except DimensionError as error:
+            raise dimension_fault(stage, error) from None
+        except RecursionError:
+            raise fault(stage.text, stage.start, stage.end, "the sizes are too involved to compute") from None
+
+    def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
+        layer = layers.lookup("input").create((), {"shape": shape})
+        edge = self._add(layer, (), (shape,), name, scope)
+        self.input_nodes.append(edge.node)
+        scope.ids[name] = edge
+        return edge

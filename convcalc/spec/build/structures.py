@@ -1,0 +1,328 @@
+"""Structures and blocks: generators that yield what is inside them, so that nesting is no recursion."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from convcalc.dims import UNKNOWN, Shape, equal, is_array, is_symbolic, known_apart, require, same
+from convcalc.graph import Edge
+from convcalc.spec.build.placing import Placing
+from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Scope, Step
+from convcalc.spec.document.items import Block, Body, Formula, Item
+from convcalc.spec.document.reading import block as library_block
+from convcalc.spec.errors import Problem, SpecError, nearest_name
+from convcalc.spec.language.arguments import show_shape
+from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate, truth
+from convcalc.spec.language.expression import ExpressionError
+from convcalc.spec.language.stage import Stage, expression_fault, fault, parse_stages
+from convcalc.spec.source import Source, Text
+
+MAX_CALLS: Final = 200
+"""Deepest nesting of block calls."""
+
+
+class Structures(Placing):
+    """Runs bodies: repeats, conditions, branches, residuals, groups, block calls."""
+
+    def _body(self, body: Body, env: Env, scope: Scope, edge: Flow) -> Step:
+        for item in body:
+            if type(item) is Stage:
+                try:
+                    if item.kind == "layer":
+                        edge = self._layer(item, env, scope, edge)
+                        continue
+                    step = (
+                        self._text(item, env, scope, edge)
+                        if item.kind == "text"
+                        else self._call(item, env, scope, edge)
+                    )
+                except LimitError:
+                    raise
+                except SpecError as error:
+                    self._problem(self._traced(error, scope))
+                    edge = POISON
+                    self._poison_stage(item, env, scope)
+                    continue
+                edge = yield step
+                continue
+            assert isinstance(item, Item)
+            self.work += 1
+            if self.work > self.max_work:
+                raise self._limit(item.node.problem(""))
+            if item.kind == "let" and item.mode != "body":
+                env = self._bind(item, env, edge)
+                continue
+            if item.refs is not None:
+                assert item.text is not None
+                try:
+                    edge = self._edge(
+                        self._reference(item.refs[0], item.text, env, scope), item.text, item.refs[0]
+                    )
+                except SpecError as error:
+                    self._problem(self._traced(error, scope))
+                    edge = POISON
+            inner = scope
+            label = ""
+            if item.id is not None:
+                assert item.text is not None
+                label = self._name(item.id, item.text, env)
+                inner = self._child(scope, label)
+            edge = yield getattr(self, f"_{item.kind}")(item, env, inner, edge)
+            if label:
+                scope.ids[label] = edge
+            elif edge is POISON:
+                self._poison_inside(item, scope)
+        return edge
+
+    def _bind(self, item: Item, env: Env, edge: Flow) -> Env:
+        env = self._with_in(dict(env), edge)
+        env = dict(env)
+        for name, value in item.lets:
+            try:
+                env[name] = self._value(value, env)
+            except SpecError as error:
+                self._problem(error)
+                env[name] = UNKNOWN
+        return env
+
+    def _let(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        return (yield self._body(item.body, self._bind(item, env, edge), scope, edge))
+
+    def _sequence(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        return (yield self._body(item.body, env, scope, edge))
+
+    def _repeat(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        count = self._count(item, self._with_in(env, edge))
+        if count is None:
+            return POISON
+        assert isinstance(item.value, Formula)
+        text = item.value.text
+        index = item.index[0] if item.index else None
+        for i in range(count):
+            self._charge(1, text, 0, len(text.value))
+            edge = yield self._body(item.body, {**env, index: i} if index else env, scope, edge)
+        return edge
+
+    def _each(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        values = self._value(item.value, self._with_in(env, edge))
+        if not isinstance(values, tuple):
+            raise item.node.fault(f"'of' must be a list, got {describe(values)}", "a list")
+        for value in values:
+            self.work += 1
+            names = item.index
+            row = value if len(names) > 1 else (value,)
+            if not isinstance(row, tuple) or len(row) != len(names):
+                raise item.node.fault(
+                    f"{describe(value)} does not give {', '.join(names)}", f"a list of {len(names)} values"
+                )
+            edge = yield self._body(item.body, {**env, **dict(zip(names, row, strict=True))}, scope, edge)
+        return edge
+
+    def _when(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        assert item.condition is not None
+        text = item.condition.text
+        try:
+            value = truth(self._formula(item.condition, self._with_in(env, edge)))
+        except UndecidedError as error:
+            if edge is POISON:
+                return POISON
+            raise fault(text, 0, len(text.value), str(error), "numbers that decide it") from None
+        except TypeError as error:
+            raise fault(text, 0, len(text.value), str(error), "a condition such as i > 0") from None
+        return (yield self._body(item.body if value else item.other, env, scope, edge))
+
+    def _group(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        assert item.label is not None and item.text is not None
+        label = self._name(item.label, item.text, env)
+        inner = self._child(scope, label)
+        edge = yield self._body(item.body, env, inner, edge)
+        scope.ids[label] = edge
+        return edge
+
+    def _branches(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        ends: list[Flow] = []
+        for label, body in item.parts:
+            ends.append((yield self._body(body, env, self._child(scope, label), edge)))
+        return self._merge(item, ends, env, scope)
+
+    def _merge(self, item: Item, ends: list[Flow], env: Env, scope: Scope) -> Flow:
+        assert item.merge is not None
+        edges = []
+        for end in ends:
+            if end is None or isinstance(end, Choice):
+                raise item.node.fault("a branch has no single tensor to merge", "one output a branch")
+            edges.append(end)
+        return self._apply(item.merge, edges, env, scope)
+
+    def _residual(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        if edge is None:
+            raise item.node.fault("the input is not stated", "--input CxHxW")
+        end = yield self._body(item.body, env, scope, edge)
+        if end is POISON or edge is POISON or item.mode == "none":
+            return end
+        if not isinstance(end, Edge) or not isinstance(edge, Edge):
+            raise item.node.fault("a residual needs one tensor at both ends", "one output")
+        ours, theirs = (self.nodes[e.node].outputs[e.output] for e in (end, edge))
+        same = self._fits(item, ours, theirs, end == edge)
+        short: Flow = edge
+        if item.mode == "always" or (item.mode == "project" and not same):
+            short = yield self._body(item.shortcut, env, self._child(scope, "shortcut"), edge)
+        elif item.mode == "auto" and not same:
+            return end
+        assert item.merge is not None
+        if isinstance(short, Edge) and item.merge.name == "add" and not (item.mode == "identity" and same):
+            theirs = self.nodes[short.node].outputs[short.output]
+            if known_apart(ours, theirs):
+                raise item.node.fault(
+                    f"the residual adds {show_shape(ours)} and {show_shape(theirs)}",
+                    "equal shapes; 'residual: auto' drops the shortcut, 'residual: project' projects it",
+                )
+        return self._merge(item, [end, short], env, scope)
+
+    def _fits(self, item: Item, ours: Shape, theirs: Shape, one: bool) -> bool:
+        """Whether the shortcut has the shape of the body; of symbols that are undecided, that it has not.
+
+        The symbols must then meet the condition that the shapes differ.
+        """
+        if one:
+            return True
+        chooses = item.mode in ("project", "auto")
+        if all(type(size) is int for size in (*ours, *theirs)):
+            return ours == theirs
+        found = same(ours, theirs)
+        # Two sizes that nobody stated may differ: a stride stands between them, perhaps.
+        if chooses and (found is UNKNOWN or (found is True and any(size is UNKNOWN for size in ours))):
+            raise item.node.fault(
+                "whether the shortcut fits depends on a size that was not given",
+                "--input 3x224x224, or --input 3xHxW",
+            )
+        if isinstance(found, bool) or found is UNKNOWN:
+            return found is not False
+        if is_array(found):
+            if not found.all() and chooses:
+                raise item.node.fault("the shortcut fits for some of the sizes only", "sizes alike in this")
+            return bool(found.all())
+        if chooses:
+            for a, b in zip(ours, theirs, strict=True):
+                condition = equal(a, b)
+                if is_symbolic(condition):
+                    require(~condition, "the shortcut fits")
+        return not chooses
+
+    def _text(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Step:
+        name = stage.name
+        value = env.get(name)
+        if not isinstance(value, str):
+            if name in env:
+                raise fault(
+                    stage.text,
+                    stage.start,
+                    stage.end,
+                    f"${name} is {describe(value)}",
+                    "a text variable such as 'relu'",
+                )
+            raise fault(
+                stage.text,
+                stage.start,
+                stage.end,
+                f"unknown name {name!r}",
+                "a text variable",
+                nearest_name(name, env),
+            )
+        body = self.texts.get(value)
+        if body is None:
+            text = Text.whole(Source(f"${name}", value))
+            body = list(parse_stages(text, known=frozenset(scope.blocks)))
+            self.texts[value] = body
+        self._charge(1, stage.text, stage.start, stage.end)
+        return self._body(body, env, scope, edge)
+
+    def _call(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Step:
+        block = scope.blocks.get(stage.name) or library_block(stage.name)
+        self._charge(stage.cost, stage.text, stage.start, stage.end)
+        if scope.calls >= MAX_CALLS:
+            raise LimitError(
+                Problem.at(
+                    stage.text, stage.start, stage.end, f"blocks nest deeper than {MAX_CALLS} calls",
+                    expected=f"blocks that do not call themselves without end ({stage.name!r} does)",
+                )
+            )  # fmt: skip
+        edge = self._start(stage, env, scope, edge)
+        outer = self._with_in(env, edge)
+        inner_env: Env = dict(self.env) if block.document is self.document else {}
+        names = [name for name, _ in block.parameters]
+        signature = block.signature()
+        given: Env = {}
+        position = 0
+        for arg in stage.args:
+            key = arg.key
+            if key is None:
+                if arg.pair is not None:
+                    raise fault(stage.text, arg.start, arg.end, "a block takes no in->out", signature)
+                if position >= len(names):
+                    raise fault(
+                        stage.text,
+                        arg.start,
+                        arg.end,
+                        f"{block.name} takes {len(names)} arguments",
+                        signature,
+                    )
+                key = names[position]
+                position += 1
+            if key not in names:
+                raise fault(
+                    stage.text,
+                    arg.start,
+                    arg.start + len(key),
+                    f"block {block.name!r} has no parameter {key!r}",
+                    signature,
+                    nearest_name(key, names),
+                )
+            if key in given:
+                raise fault(stage.text, arg.start, arg.end, f"{key} is given twice", signature)
+            try:
+                given[key] = evaluate(arg.expr, outer)
+            except ExpressionError as error:
+                raise expression_fault(stage.text, error) from None
+        inner_env = self._with_in(inner_env, edge)
+        inner_env = dict(inner_env)
+        for name, default in block.parameters:
+            if name in given:
+                inner_env[name] = given[name]
+            elif default is not None:
+                inner_env[name] = self._formula(default, inner_env)
+            else:
+                raise fault(stage.text, stage.start, stage.end, f"{block.name} needs {name}", signature)
+        label = self._label(stage, env, scope, stage.name)
+        child = self._child(scope, label)
+        child.calls = scope.calls + 1
+        child.blocks = block.document.blocks if block.document else {}
+        line = stage.text.source.position(stage.text.locate(stage.start))[0] if scope.calls == 0 else 0
+        child.via = (
+            scope.via or f" (in block {stage.name!r}, called in line {line} of {stage.text.source.name})"
+        )
+        return self._run_block(block, inner_env, child, edge, scope, label)
+
+    def _run_block(self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, label: str) -> Step:
+        end = yield self._body(block.body, env, child, edge)
+        scope.ids[label] = end
+        base = label.rpartition("_")[0]
+        if base and scope.children.get(base) is child:
+            scope.ids[base] = end
+        return end
+
+    def _start(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
+        if stage.withs or (stage.refs is not None and len(stage.refs) != 1):
+            raise fault(
+                stage.text, stage.start, stage.end, f"block {stage.name!r} reads one tensor", "from=name"
+            )
+        if stage.refs is None:
+            return edge
+        return self._edge(self._reference(stage.refs[0], stage.text, env, scope), stage.text, stage.refs[0])
+
+    def _label(self, stage: Stage, env: Env, scope: Scope, base: str) -> str:
+        if stage.id is None:
+            return self._auto(scope, base)
+        name = self._name(stage.id, stage.text, env)
+        label = self._claim(name, scope, stage, stage.text, stage.id)
+        return label

@@ -1,0 +1,310 @@
+"""What every part of the builder does: charge for work, evaluate, name, look up, join."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from convcalc.dims import UNKNOWN, Shape
+from convcalc.graph import Edge, Node
+from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
+from convcalc.spec.document.items import Body, Document, Formula, Item, Value
+from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
+from convcalc.spec.language.evaluation import describe, evaluate
+from convcalc.spec.language.expression import ExpressionError
+from convcalc.spec.language.stage import Stage, Template, expression_fault, fault
+from convcalc.spec.source import Text
+
+MAX_LAYERS: Final = 100_000
+"""Most layers a document may expand to, plus one for each 8 characters it is long."""
+STEPS: Final = 4
+"""Most steps of evaluation, for each layer allowed: a layer made anew costs about 10, a repeated one 1."""
+STEPS_A_CHARACTER: Final = 2
+"""Steps allowed besides for each character, so that what is written out is always read."""
+
+
+class Wiring:
+    """The graph while it grows, its names and its faults.
+
+    Args:
+        document: what to build.
+        inputs: shapes by input name that replace those of the document.
+        variables: values that replace those of the document's variables.
+        max_layers: bound on the expansion, :data:`MAX_LAYERS` unless given.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        inputs: Mapping[str, Shape],
+        variables: Mapping[str, Any],
+        max_layers: int | None = None,
+    ) -> None:
+        self.document = document
+        self.inputs = dict(inputs)
+        self.overrides = dict(variables)
+        self.nodes: list[Node] = []
+        self.input_nodes: list[int] = []
+        self.problems: list[Problem] = []
+        self.used: set[str] = set()
+        self.max_layers = max_layers or MAX_LAYERS + len(document.text) // 8
+        self.max_work = STEPS * self.max_layers + STEPS_A_CHARACTER * len(document.text)
+        self.work = 0
+        self.memo: dict[Any, tuple[Any, tuple[Shape, ...]]] = {}
+        self.texts: dict[str, Body] = {}
+        self.poisoned: set[int] = set()
+        self.env: Env = {}
+        self.line = False
+
+    # -- faults and bounds ------------------------------------------------------------------
+
+    def _stop_if_problems(self, stop: bool) -> None:
+        if stop:
+            seen = set()
+            unique = []
+            for p in self.problems:
+                key = (p.file, p.line, p.column, p.message)
+                if key not in seen:
+                    seen.add(key)
+                    unique.append(p)
+            unique.sort(key=lambda p: (p.file, p.line, p.column))
+            raise SpecError(unique[:MAX_PROBLEMS])
+
+    def _problem(self, error: SpecError) -> None:
+        self.problems.extend(error.problems)
+        if len(self.problems) > 4 * MAX_PROBLEMS:
+            self._stop_if_problems(True)
+
+    def _charge(self, cost: int, text: Text, start: int, end: int) -> None:
+        self.work += cost
+        if self.work > self.max_work or len(self.nodes) > self.max_layers:
+            raise self._limit(Problem.at(text, start, end, ""))
+
+    def _limit(self, problem: Problem) -> LimitError:
+        problem.message = (
+            f"the spec expands to more than {self.max_layers:,} layers or {self.max_work:,} steps"
+        )
+        problem.expected = "fewer repeats, or a higher limit (max_layers)"
+        return LimitError(problem)
+
+    def _traced(self, error: SpecError, scope: Scope) -> SpecError:
+        if scope.via:
+            for problem in error.problems:
+                if " (in block " not in problem.message:
+                    problem.message += scope.via
+        return error
+
+    # -- values -----------------------------------------------------------------------------
+
+    def _formula(self, formula: Formula, env: Env) -> Any:
+        if formula.word is not None and formula.word not in env:
+            return formula.word
+        self.work += formula.cost
+        try:
+            return evaluate(formula.expr, env)
+        except ExpressionError as error:
+            raise expression_fault(formula.text, error) from None
+
+    def _value(self, value: Value, env: Env) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self._value(v, env) for v in value)
+        return self._formula(value, env)
+
+    def _with_in(self, env: Env, edge: Flow) -> Env:
+        """The variables, with ``in`` for the channels that arrive."""
+        if isinstance(edge, Edge):
+            channels = self.nodes[edge.node].outputs[edge.output][0]
+        elif edge is None:
+            return env
+        else:
+            channels = UNKNOWN
+        if env.get("in", env) is channels:
+            return env
+        return {**env, "in": channels}
+
+    def _count(self, item: Item, env: Env) -> Any:
+        assert isinstance(item.value, Formula)
+        count = self._formula(item.value, env)
+        text = item.value.text
+        if count is UNKNOWN:
+            return None
+        if type(count) is not int or count < 0:
+            raise fault(
+                text, 0, len(text.value), f"repeat takes a whole number, got {describe(count)}", "0 or more"
+            )
+        if count > self.max_layers:
+            raise LimitError(
+                Problem.at(
+                    text,
+                    0,
+                    len(text.value),
+                    f"repeat {count if count < 10**30 else 'count'} is beyond the limit",
+                    expected=f"at most {self.max_layers:,}",
+                )
+            )
+        return count
+
+    def _name(self, template: Template, text: Text, env: Env) -> str:
+        parts = []
+        for part in template.parts:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            try:
+                value = evaluate(part, env)
+            except ExpressionError as error:
+                raise expression_fault(text, error) from None
+            if isinstance(value, (tuple, Fraction)) or value is None:
+                raise fault(
+                    text, part.start, part.end, f"{describe(value)} in a name", "a whole number or a text"
+                )
+            parts.append(str(value))
+        name = "".join(parts)
+        if len(name) > 200:
+            raise fault(text, template.start, template.end, "a name of more than 200 characters")
+        return name
+
+    # -- names ------------------------------------------------------------------------------
+
+    def _auto(self, scope: Scope, base: str) -> str:
+        count = scope.counters.get(base, 0) + 1
+        reserved = self.document.reserved
+        while True:
+            name = f"{base}{count}"
+            if name not in reserved and scope.prefix + name not in self.used:
+                scope.counters[base] = count
+                return name
+            count += 1
+
+    def _claim(self, name: str, scope: Scope, maker: object, text: Text, template: Template) -> str:
+        """A given name, numbered where a repeat gives it again."""
+        if scope.makers.setdefault(name, maker) is not maker or (
+            name in scope.ids and name not in scope.makers
+        ):
+            raise fault(text, template.start, template.end, f"the name {name!r} is given twice", "another id")
+        return self._numbered(name, scope)
+
+    def _numbered(self, base: str, scope: Scope) -> str:
+        """The label itself, or numbered where it is taken: ``x``, ``x_2``, ``x_3``."""
+        label = base
+        while scope.prefix + label in self.used:
+            count = scope.counters.get("." + base, 1) + 1
+            scope.counters["." + base] = count
+            label = f"{base}_{count}"
+        return label
+
+    def _child(self, scope: Scope, label: str) -> Scope:
+        """A scope below, of a label that is numbered where it is taken."""
+        base = label
+        label = self._numbered(base, scope)
+        self.used.add(scope.prefix + label)
+        child = Scope(scope, f"{scope.prefix}{label}.")
+        scope.children[label] = child
+        if base != label:
+            scope.children[base] = child
+        return child
+
+    def _add(
+        self, layer: Any, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...], name: str, scope: Scope
+    ) -> Edge:
+        full = scope.prefix + name
+        self.used.add(full)
+        self.nodes.append(Node(full, layer, inputs, outputs))
+        return Edge(len(self.nodes) - 1)
+
+    def _find(self, scope: Scope | None, name: str) -> Flow | str:
+        """A tensor by name: own names first, then those around."""
+        while scope is not None:
+            found = self._within(scope, name)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return name
+
+    def _within(self, scope: Scope, name: str) -> Flow:
+        if name in scope.ids:
+            return scope.ids[name]
+        at = name.find(".")
+        while at >= 0:
+            head, rest = name[:at], name[at + 1 :]
+            child = scope.children.get(head)
+            if child is not None and (found := self._within(child, rest)) is not None:
+                return found
+            flow = scope.ids.get(head)
+            if isinstance(flow, Poison):  # its fault is told already
+                return flow
+            if isinstance(flow, Edge):
+                names = self.nodes[flow.node].layer.output_names()
+                if rest in names:
+                    return Edge(flow.node, names.index(rest))
+            elif isinstance(flow, Choice) and rest in flow.names:
+                return Edge(flow.node, flow.names.index(rest))
+            at = name.find(".", at + 1)
+        return None
+
+    def _reference(self, template: Template, text: Text, env: Env, scope: Scope) -> Flow:
+        name = self._name(template, text, env)
+        found = self._find(scope, name)
+        if isinstance(found, str):
+            known: set[str] = set()
+            at: Scope | None = scope
+            while at is not None:
+                known |= at.ids.keys() | at.children.keys()
+                at = at.parent
+            raise fault(
+                text, template.start, template.end, f"no tensor named {name!r} so far",
+                "an id given before this place", nearest_name(name, known),
+            )  # fmt: skip
+        return found
+
+    def _edge(self, flow: Flow, text: Text, place: Any) -> Edge | Poison:
+        """An edge to read, or the fault of what is none."""
+        if isinstance(flow, Choice):
+            names = ", ".join(flow.names)
+            raise fault(
+                text, place.start, place.end, f"{flow.name} has the outputs {names}: choose one",
+                f"from={flow.name}.{flow.names[0]}",
+            )  # fmt: skip
+        if flow is None and len(self.document.inputs) > 1:
+            names = ", ".join(name for name, _, _ in self.document.inputs)
+            raise fault(
+                text, place.start, place.end, f"which of the inputs is read is not stated: {names}",
+                f"from={self.document.inputs[0][0]}",
+            )  # fmt: skip
+        if flow is None:
+            raise fault(
+                text, place.start, place.end, "the input is not stated",
+                "--input CxHxW, an 'input' stage, or channels such as 'conv 3->64'",
+            )  # fmt: skip
+        return flow
+
+    def _poison_stage(self, stage: Stage, env: Env, scope: Scope) -> None:
+        """Let the name a stage would have stand for its fault, so that who reads it is not at fault too."""
+        if stage.id is not None:
+            self._poison(stage.id, stage.text, env, scope)
+        elif stage.kind == "layer":
+            scope.ids[self._auto(scope, stage.name)] = POISON
+
+    def _poison_inside(self, item: Item, scope: Scope) -> None:
+        """Let the names that a structure at fault would have given stand for its fault."""
+        if id(item) in self.poisoned:
+            return
+        self.poisoned.add(id(item))
+        names: list[str] = [name for name, _ in item.parts]
+        for body in (item.body, item.other, item.shortcut):
+            for inner in body:
+                template = inner.label or inner.id if isinstance(inner, Item) else inner.id
+                if template is not None:
+                    names += [p for p in template.parts if isinstance(p, str) and len(template.parts) == 1]
+                elif isinstance(inner, Item):
+                    self._poison_inside(inner, scope)
+        for name in names:
+            if name not in scope.children:
+                scope.ids.setdefault(name, POISON)
+
+    def _poison(self, template: Template, text: Text, env: Env, scope: Scope) -> None:
+        try:
+            scope.ids[self._name(template, text, env)] = POISON
+        except SpecError:
+            return

@@ -1,0 +1,1 @@
+"""The document form: YAML, its schema, and the documents that come with convcalc."""

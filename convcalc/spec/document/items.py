@@ -1,0 +1,96 @@
+"""What a document is made of, read but not evaluated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convcalc.spec.document.yamlnodes import Node, Scalar
+from convcalc.spec.language.expression import Expr
+from convcalc.spec.language.stage import Stage, Template
+from convcalc.spec.source import Text
+
+
+class Formula:
+    """An expression with its text and the variables it reads; ``word`` if it may be a bare word."""
+
+    __slots__ = ("cost", "expr", "names", "text", "word")
+
+    def __init__(self, expr: Expr, text: Text, word: str | None = None) -> None:
+        self.expr = expr
+        self.text = text
+        self.names = frozenset(expr.names())
+        self.cost = expr.size() // 2
+        self.word = word
+
+
+class Item:
+    """A structure of the document: what it is, its parts, where it stands."""
+
+    __slots__ = (
+        *("body", "condition", "id", "index", "kind", "label", "lets", "merge"),
+        *("mode", "node", "other", "parts", "refs", "shortcut", "text", "value"),
+    )
+
+    def __init__(self, kind: str, node: Node) -> None:
+        self.kind = kind
+        self.node = node
+        self.id: Template | None = None
+        self.refs: list[Template] | None = None
+        self.text: Text | None = None
+        self.body: Body = []
+        self.other: Body = []
+        self.shortcut: Body = []
+        self.condition: Formula | None = None
+        self.value: Value | None = None
+        self.index: tuple[str, ...] = ()
+        self.label: Template | None = None
+        self.lets: list[tuple[str, Value]] = []
+        self.merge: Stage | None = None
+        self.mode = ""
+        self.parts: list[tuple[str, Body]] = []
+
+
+Body = list["Stage | Item"]
+Value = Any
+"""A :class:`Formula` or a tuple of values."""
+
+
+class Block:
+    """A block definition: parameters with their defaults, and what it runs."""
+
+    __slots__ = ("body", "doc", "document", "name", "node", "parameters")
+
+    def __init__(self, name: str, parameters: list[tuple[str, Formula | None]], node: Node) -> None:
+        self.name = name
+        self.parameters = parameters
+        self.node = node
+        self.body: Body = []
+        self.doc = ""
+        self.document: Document | None = None
+
+    def signature(self) -> str:
+        """How it is called: ``unit(out, stride=1)``."""
+        parameters = []
+        for name, default in self.parameters:
+            if default is not None:
+                name += f"={default.text.value[default.expr.start : default.expr.end]}"
+            parameters.append(name)
+        return f"{self.name}({', '.join(parameters)})"
+
+
+class Document:
+    """A compiled document."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.file = "<spec>"
+        self.name = ""
+        self.source = ""
+        self.extends: Scalar | None = None
+        self.vars: list[tuple[str, Value, Node]] = []
+        self.inputs: list[tuple[str, Value, Node]] = []
+        self.blocks: dict[str, Block] = {}
+        self.layers: Body = []
+        self.outputs: list[tuple[str, Template, Text]] = []
+        self.budget: dict[str, str] = {}
+        self.reserved: set[str] = set()

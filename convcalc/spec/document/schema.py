@@ -1,0 +1,163 @@
+"""JSON Schema of the document form, for editors; made from the tables the reader itself uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convcalc.spec.document.compiler import BLOCK_KEYS, ITEMS, MERGES, REQUIRED, RESIDUALS, TOP_KEYS
+
+_VALUE = {"$ref": "#/$defs/value"}
+_BODY = {"$ref": "#/$defs/body"}
+_TEXT = {"type": ["string", "number", "boolean", "null"]}
+_WORD = {"type": "string"}
+_NAME = {"type": ["string", "integer"]}
+
+_DESCRIPTIONS = {
+    "name": "What the network is called.",
+    "source": "Where it was published.",
+    "notes": "Anything a reader should know.",
+    "extends": "A zoo network whose parts are taken where this document does not give its own.",
+    "vars": "Variables; the command line replaces them with --set name=value.",
+    "input": "Channels and sizes, such as 3x224x224.",
+    "inputs": "Shapes of several inputs by name.",
+    "blocks": "Block definitions: 'name(parameter, other=default)' to a body or a mapping.",
+    "layers": "What runs, in order.",
+    "outputs": "Names of the tensors the network returns; the last layer's by default.",
+    "budget": "Limits that 'convcalc check' holds the network to.",
+    "repeat": "Run the body so many times; 'each' names the index, from 0.",
+    "each": "With 'of': run the body for every value of a list; a list of names takes rows apart.",
+    "when": "Run 'do' if the condition holds, else 'else'.",
+    "branches": "Run every branch on the same tensor and merge the results.",
+    "residual": "Run the body and add the shortcut.",
+    "group": "Give the body a name; from=NAME reads its result.",
+    "let": "Variables for what follows, or for the body where one is given.",
+}
+
+
+def _property(key: str) -> dict[str, Any]:
+    plain: dict[str, dict[str, Any]] = {
+        "body": _BODY,
+        "do": _BODY,
+        "else": _BODY,
+        "shortcut": _BODY,
+        "layers": _BODY,
+        "id": _NAME,
+        "from": _NAME,
+        "group": _NAME,
+        "name": _TEXT,
+        "source": _TEXT,
+        "notes": _TEXT,
+        "doc": _TEXT,
+        "extends": _WORD,
+        "repeat": {"type": ["integer", "string"]},
+        "when": {"type": ["string", "boolean", "number"]},
+        "of": _VALUE,
+        "each": {"anyOf": [_WORD, {"type": "array", "items": _WORD}]},
+        "merge": {"enum": list(MERGES)},
+        "residual": {"anyOf": [{"enum": list(RESIDUALS)}, {"type": "array"}]},
+        "let": {"type": "object", "additionalProperties": _VALUE},
+        "vars": {"type": "object", "additionalProperties": _VALUE},
+        "branches": {
+            "anyOf": [
+                {"type": "object", "additionalProperties": _BODY, "minProperties": 1},
+                {"type": "array", "items": _BODY, "minItems": 1},
+            ]
+        },
+        "input": {"$ref": "#/$defs/shape"},
+        "inputs": {"type": "object", "additionalProperties": {"$ref": "#/$defs/shape"}},
+        "outputs": {
+            "anyOf": [
+                _NAME,
+                {"type": "array", "items": _NAME},
+                {"type": "object", "additionalProperties": _NAME},
+            ]
+        },
+        "budget": {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
+        "blocks": {
+            "type": "object",
+            "patternProperties": {r"^\s*[A-Za-z_]\w*\s*(\([\s\S]*\))?\s*$": {"$ref": "#/$defs/block"}},
+            "additionalProperties": False,
+        },
+    }
+    found = dict(plain[key])
+    if key in _DESCRIPTIONS:
+        found["description"] = _DESCRIPTIONS[key]
+    return found
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a document."""
+    items = [
+        {
+            "type": "object",
+            "properties": {key: _property(key) for key in keys},
+            "required": [head, *REQUIRED[head]],
+            "additionalProperties": False,
+        }
+        for head, keys in ITEMS.items()
+    ]
+    # A repeat has an index under 'each', which alone heads a loop over a list.
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "convcalc document",
+        "description": "A convolutional network in the spec language of convcalc.",
+        "type": ["object", "array"],
+        "properties": {key: _property(key) for key in TOP_KEYS},
+        "additionalProperties": False,
+        "items": {"$ref": "#/$defs/item"},
+        "anyOf": [
+            {"required": ["layers"]},
+            {"required": ["extends"]},
+            {"required": ["blocks"]},
+            {"type": "array"},
+        ],
+        "$defs": {
+            "value": {
+                "description": "A number, an expression, a text, or a list of these.",
+                "anyOf": [
+                    {"type": ["number", "string", "boolean"]},
+                    {"type": "array", "items": {"$ref": "#/$defs/value"}},
+                ],
+            },
+            "shape": {
+                "description": "Channels and sizes: 3x224x224, [3, size, size].",
+                "anyOf": [
+                    {"type": ["string", "integer"]},
+                    {"type": "array", "items": {"$ref": "#/$defs/value"}},
+                ],
+            },
+            "body": {
+                "description": "Stages and structures, in order.",
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "null"},
+                    {"type": "array", "items": {"$ref": "#/$defs/item"}},
+                    {"$ref": "#/$defs/structure"},
+                ],
+            },
+            "item": {
+                "anyOf": [
+                    {
+                        "type": "string",
+                        "minLength": 1,
+                        "description": "Stages, such as 'conv 64 k3 p1 | bn | relu'.",
+                    },
+                    {"type": "array", "items": {"$ref": "#/$defs/item"}},
+                    {"$ref": "#/$defs/structure"},
+                ]
+            },
+            "structure": {"anyOf": items},
+            "block": {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"$ref": "#/$defs/item"}},
+                    {
+                        "type": "object",
+                        "properties": {key: _property(key) for key in BLOCK_KEYS},
+                        "required": ["body"],
+                        "additionalProperties": False,
+                    },
+                ]
+            },
+        },
+    }

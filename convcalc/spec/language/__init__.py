@@ -1,0 +1,1 @@
+"""The line form: its text, expressions, stages, arguments and errors."""

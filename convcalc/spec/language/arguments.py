@@ -1,0 +1,174 @@
+"""The arguments of a stage: which option each sets, what it evaluates to, what may be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from convcalc import layers
+from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
+from convcalc.spec.errors import SpecError, nearest_name
+from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
+from convcalc.spec.language.expression import Expr, ExpressionError
+from convcalc.spec.language.stage import Arg, Stage, expression_fault, fault, option_kinds, option_names
+
+
+def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
+    """What a layer refused, at the argument that sets the option at fault."""
+    for arg, field in zip(stage.args, fields_of(stage), strict=True):
+        if error.field is not None and error.field in field:
+            return fault(stage.text, arg.start, arg.end, error.message, error.hint)
+    end = min(stage.end, max(stage.start + 1, stage.start + len(stage.origin)))
+    return fault(stage.text, stage.start, end, error.message, error.hint)
+
+
+def fields_of(stage: Stage) -> list[tuple[str, ...]]:
+    """The field, or for ``in->out`` the two fields, that each argument sets."""
+    positional = layers.lookup(stage.name).positional
+    fields: list[tuple[str, ...]] = []
+    position = 0
+    for arg in stage.args:
+        if arg.key is not None:
+            fields.append((arg.key,))
+            continue
+        if position >= len(positional):
+            token = stage.text.value[arg.start : arg.end]
+            if (letter := token.rstrip("0123456789")) != token and letter.isalpha() and letter.islower():
+                shorts = " ".join(option_names(stage.name)[1])
+                raise fault(
+                    stage.text,
+                    arg.start,
+                    arg.end,
+                    f"{stage.origin} has no option {letter!r}",
+                    f"one of {shorts}, or key=value" if shorts else "key=value",
+                )
+            names = ", ".join(positional) or "none"
+            many = "s" * (len(positional) != 1)
+            keys = ", ".join(f"{o}=" for o in [*option_kinds(stage.name)][:4])
+            raise fault(
+                stage.text,
+                arg.start,
+                arg.end,
+                f"{stage.origin} takes {len(positional)} positional argument{many} ({names})",
+                f"key=value, such as {keys}" if keys else "no arguments",
+                meant(stage, token),
+            )
+        parts = tuple(positional[position].split("->"))
+        position += 1
+        if arg.pair is not None and len(parts) != 2:
+            raise fault(stage.text, arg.start, arg.end, f"{stage.origin} takes no in->out here", parts[0])
+        fields.append(parts if arg.pair is not None else parts[-1:])
+    return fields
+
+
+def values_of(stage: Stage, env: Mapping[str, Any]) -> dict[str, Any]:
+    """Evaluated options by field."""
+    options = option_kinds(stage.name)
+    values: dict[str, Any] = {}
+    for arg, fields in zip(stage.args, fields_of(stage), strict=True):
+        for field, expr in zip(
+            fields, (arg.expr, arg.pair) if arg.pair is not None else (arg.expr,), strict=True
+        ):
+            if field in values:
+                raise fault(stage.text, arg.start, arg.end, f"{field} is given twice")
+            values[field] = value_of(stage, options[field], arg, expr, env)
+    return values
+
+
+def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, Any]) -> Any:
+    """The value of one option."""
+    words = PADDINGS if option.kind == "padding" else option.choices
+    try:
+        value = evaluate(expr, env, words)
+    except ExpressionError as error:
+        if option.kind == "flag" and expr.kind == "name":
+            error.expected = "true or false"
+            error.nearest = nearest_name(str(expr.value), ("true", "false"))
+        elif option.kind == "choice" and expr.kind == "name":
+            error.expected = "one of " + ", ".join(option.choices)
+        elif arg.key is None and expr.kind == "name" and error.nearest is None and expr.start == error.start:
+            shorts = " ".join(option_names(stage.name)[1])
+            error.expected = f"{error.expected}, or one of the options {shorts}" if shorts else error.expected
+        raise expression_fault(stage.text, error) from None
+    except UndecidedError as error:
+        raise fault(stage.text, arg.start, arg.end, str(error), "numbers that decide it") from None
+    except RecursionError:
+        raise fault(stage.text, arg.start, arg.end, "the value is too involved to compute") from None
+    problem = check_kind(option, value, words)
+    if problem is not None:
+        message, expected = problem
+        nearest = nearest_name(value, words) if isinstance(value, str) else None
+        raise fault(stage.text, arg.start, arg.end, f"{option.field}: {message}", expected, nearest)
+    if option.kind == "number" and isinstance(value, Fraction):
+        return float(value)
+    return value
+
+
+def meant(stage: Stage, token: str) -> str | None:
+    """The literal that a token such as ``K3`` or ``s-1`` was meant to be."""
+    for short in option_names(stage.name)[1]:
+        rest = token[len(short) :].lstrip("-")
+        if token[: len(short)].lower() == short and rest.isdigit():
+            return f"{short}{rest}"
+    return None
+
+
+PADDINGS: Final = ("same", "same_upper", "same_lower", "valid", "full", "causal")
+
+
+def _dimension(value: Any) -> bool:
+    if type(value) in (int, Fraction) or value is UNKNOWN or is_array(value):
+        return True
+    return is_symbolic(value) and not is_condition(value)
+
+
+def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, str] | None:
+    """What is wrong with a value for an option of its kind, and what was expected."""
+    kind = option.kind
+    if value is None and option.default is None:
+        return None
+    if kind == "flag":
+        return None if isinstance(value, bool) else (f"{describe(value)} is no switch", "true or false")
+    if kind == "choice":
+        return None if value in words else (f"unknown value {describe(value)}", "one of " + ", ".join(words))
+    if kind == "number" and (is_symbolic(value) or is_array(value)):
+        return f"{describe(value)} stands for many numbers", "one number"
+    if kind in ("dim", "number"):
+        return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
+    items = value if isinstance(value, tuple) else (value,)
+    if kind == "padding":
+        for item in items:
+            sides = item if isinstance(item, tuple) else (item,)
+            if not all(_dimension(s) or s in words for s in sides) or len(sides) > 2:
+                return (
+                    f"{describe(item)} is no padding",
+                    "a number, before:after, one a axis, or one of " + ", ".join(words),
+                )
+        return None
+    nested = [s for item in items for s in (item if isinstance(item, tuple) else (item,))]
+    if not nested or not all(_dimension(s) or (s is None and option.default is None) for s in nested):
+        return (f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)")
+    return None
+
+
+def check_shape(value: Any) -> Shape:
+    """A shape from what was given.
+
+    Raises:
+        ValueError: it is none.
+    """
+    sizes = value if isinstance(value, tuple) else (value,)
+    if not 1 <= len(sizes) <= 4:
+        raise ValueError(f"a shape of {len(sizes)} sizes")
+    for size in sizes:
+        if isinstance(size, bool) or not _dimension(size) or type(size) is Fraction:
+            raise ValueError(f"{describe(size)} is no size")
+        if type(size) is int and size < 1:
+            raise ValueError(f"a size of {size}")
+    return sizes
+
+
+def show_shape(shape: Shape) -> str:
+    """A shape as people write it: ``64x28x28``."""
+    return "x".join(map(str, shape))

@@ -1,0 +1,265 @@
+"""A safe walk of a parsed expression: exact arithmetic, no ``eval``, values of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from convcalc import dims
+from convcalc.spec.language.expression import FUNCTIONS, MAX_BITS, Expr, ExpressionError, is_symbol_name
+
+
+def bounded(value: Any) -> Any:
+    """The value, an integer where a fraction is whole; refused where it grew beyond bounds."""
+    if type(value) is Fraction:
+        if value.denominator == 1:
+            value = value.numerator
+        elif value.numerator.bit_length() > MAX_BITS or value.denominator.bit_length() > MAX_BITS:
+            raise OverflowError
+    if type(value) is int:
+        if value.bit_length() > MAX_BITS:
+            raise OverflowError
+    elif dims.is_involved(value):
+        raise ValueError("a closed form too long to read: put numbers in place of some symbols")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        (type(value) in (int, Fraction))
+        or value is dims.UNKNOWN
+        or (dims.is_symbolic(value) and not dims.is_condition(value))
+        or dims.is_array(value)
+    )
+
+
+def _power(a: Any, b: Any) -> Any:
+    if dims.is_symbolic(a) or dims.is_symbolic(b):
+        return a**b
+    if type(b) is int and isinstance(a, (int, Fraction)):
+        bits = max(abs(a.numerator), a.denominator).bit_length()
+        if abs(b) > MAX_BITS or (bits - 1) * abs(b) > MAX_BITS:
+            raise OverflowError
+        return Fraction(a) ** b if b < 0 else a**b
+    if isinstance(b, Fraction):
+        root = float(a) ** float(b)
+        if isinstance(root, complex):
+            raise ArithmeticError("the power is not a real number")
+        return Fraction(root)
+    return a**b
+
+
+def _divide(a: Any, b: Any) -> Any:
+    return Fraction(a, b) if type(a) is int and type(b) is int else a / b
+
+
+_BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": _divide,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "**": _power,
+}
+_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def _many(combine: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def apply(*values: Any) -> Any:
+        if len(values) == 1 and isinstance(values[0], tuple):
+            values = values[0]
+        if not values:
+            raise ValueError("needs at least one value")
+        result = _numeric(values[0])
+        for value in values[1:]:
+            result = combine(result, _numeric(value))
+        return result
+
+    return apply
+
+
+def _numeric(value: Any) -> Any:
+    if not _is_number(value):
+        raise TypeError(f"expected a number, got {describe(value)}")
+    return value
+
+
+def _length(value: Any) -> int:
+    if not isinstance(value, (tuple, str)):
+        raise TypeError(f"len takes a list, got {describe(value)}")
+    return len(value)
+
+
+def _round(value: Any) -> Any:
+    return dims.rounded(_numeric(value))
+
+
+def _int(value: Any) -> Any:
+    value = _numeric(value)
+    if isinstance(value, Fraction):
+        return int(value)
+    return value if type(value) is int else dims.floor_div(value, 1)
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "min": _many(dims.minimum),
+    "max": _many(dims.maximum),
+    "round": _round,
+    "floor": lambda x: dims.floor_div(_numeric(x), 1),
+    "ceil": lambda x: dims.ceil_div(_numeric(x), 1),
+    "int": _int,
+    "abs": lambda x: abs(_numeric(x)),
+    "len": _length,
+    "make_divisible": lambda *a: dims.make_divisible(*map(_numeric, a)),
+}
+
+
+def describe(value: Any) -> str:
+    """A value as an error message names it."""
+    if isinstance(value, tuple):
+        return "a list" if len(value) > 6 else "(" + ", ".join(map(describe, value)) + ")"
+    if isinstance(value, Fraction):
+        return str(value) if value.denominator > 10**6 or 10**9 % value.denominator else f"{float(value):g}"
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def evaluate(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str, ...] = ()) -> Any:
+    """Value of an expression.
+
+    ``words`` are bare names that stand for themselves (``same``, ``reflect``).
+
+    Raises:
+        ExpressionError: an unknown name, a wrong type, a division by zero, a value out of bounds.
+    """
+    kind = expr.kind
+    if kind == "const":
+        return expr.value
+    if kind == "name":
+        name = expr.value
+        if name in words:
+            return name
+        if name in env:
+            return env[name]
+        if is_symbol_name(name):
+            return dims.symbol(name)
+        from convcalc.spec.errors import nearest_name
+
+        raise ExpressionError(
+            f"unknown name {name!r}",
+            expr.start,
+            expr.end,
+            expected=_known(env, words),
+            nearest=nearest_name(name, [*env, *words, *FUNCTIONS]),
+        )
+    try:
+        return bounded(_apply(expr, env, words))
+    except ExpressionError:
+        raise
+    except ZeroDivisionError:
+        raise ExpressionError("division by zero", expr.start, expr.end) from None
+    except OverflowError:
+        raise ExpressionError(f"value of more than {MAX_BITS} bits", expr.start, expr.end) from None
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ExpressionError(str(error), expr.start, expr.end) from None
+
+
+def _known(env: Mapping[str, Any], words: frozenset[str] | tuple[str, ...]) -> str:
+    names = sorted({*env, *words})
+    return (
+        "a number"
+        if not names
+        else "a number or one of " + ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    )
+
+
+def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str, ...]) -> Any:
+    kind, args = expr.kind, expr.args
+    if kind == "binary":
+        left = evaluate(args[0], env, words)
+        right = evaluate(args[1], env, words)
+        for value, arg in ((left, args[0]), (right, args[1])):
+            if not _is_number(value):
+                raise ExpressionError(
+                    f"{expr.value} needs numbers, got {describe(value)}", arg.start, arg.end
+                )
+        return _BINARY[expr.value](left, right)
+    if kind == "tuple":
+        return tuple(evaluate(a, env, words) for a in args)
+    if kind == "call":
+        return _FUNCTIONS[expr.value](*(evaluate(a, env, words) for a in args))
+    if kind == "unary":
+        value = _numeric(evaluate(args[0], env, words))
+        return -value if expr.value == "-" else value
+    if kind == "compare":
+        return _compare(expr, [evaluate(a, env, words) for a in args])
+    if kind == "if":
+        return evaluate(args[1] if truth(evaluate(args[0], env, words)) else args[2], env, words)
+    if kind == "and":
+        return truth(evaluate(args[0], env, words)) and truth(evaluate(args[1], env, words))
+    if kind == "or":
+        return truth(evaluate(args[0], env, words)) or truth(evaluate(args[1], env, words))
+    if kind == "not":
+        return not truth(evaluate(args[0], env, words))
+    value = evaluate(args[0], env, words)
+    index = evaluate(args[1], env, words)
+    if not isinstance(value, tuple):
+        raise ExpressionError(f"only a list has items, got {describe(value)}", args[0].start, args[0].end)
+    if not value:
+        raise ExpressionError("an empty list has no items", args[1].start, args[1].end)
+    if type(index) is not int or not -len(value) <= index < len(value):
+        raise ExpressionError(
+            f"no item {describe(index)} in a list of {len(value)}",
+            args[1].start,
+            args[1].end,
+            expected=f"0 to {len(value) - 1}",
+        )
+    return value[index]
+
+
+def _compare(expr: Expr, values: list[Any]) -> Any:
+    for op, left, right in zip(expr.value, values, values[1:], strict=False):
+        if op in ("==", "!="):
+            if left is dims.UNKNOWN or right is dims.UNKNOWN:
+                raise UndecidedError("the condition depends on a size that was not given")
+            found = dims.equal(left, right) if _is_number(left) and _is_number(right) else left == right
+            result = truth(found) is (op == "==")
+        else:
+            result = truth(_COMPARE[op](_numeric(left), _numeric(right)))
+        if not result:
+            return False
+    return True
+
+
+class UndecidedError(ValueError):
+    """A condition on an unknown or symbolic size."""
+
+
+def truth(value: Any) -> bool:
+    """Truth of a condition."""
+    if isinstance(value, bool):
+        return value
+    if value is dims.UNKNOWN:
+        raise UndecidedError("the condition depends on a size that was not given: give --input")
+    if dims.is_symbolic(value):
+        if value == True:  # noqa: E712
+            return True
+        if value == False:  # noqa: E712
+            return False
+        if not getattr(value, "is_Relational", False) and getattr(value, "is_positive", None):
+            return True
+        raise UndecidedError(f"the condition {value} cannot be decided for symbols: set them to numbers")
+    if dims.is_array(value):
+        raise UndecidedError("a condition cannot hold for a whole array of sizes")
+    if value is None or isinstance(value, (int, Fraction, tuple, str)):
+        return bool(value)
+    raise TypeError(f"no condition: {describe(value)}")

@@ -1,0 +1,130 @@
+"""A spec to a graph: found, read, given its shapes and variables, built."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from convcalc.spec.errors import Problem, SpecError, nearest_name
+from convcalc.spec.lookup import find
+from convcalc.spec.source import Source, Text
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph
+    from convcalc.spec.document.items import Document
+
+MAX_TITLE: Final = 300
+"""Longest name of a spec in a line, in characters."""
+
+
+def load(
+    spec: str | os.PathLike[str],
+    *,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+    max_layers: int | None = None,
+) -> Graph:
+    """Read a spec.
+
+    Args:
+        spec: a one-line spec, the text of a document, the path of a file, or a zoo name.
+        input: shape to use instead of the spec's: ``"3x224x224"``, ``(3, 224, 224)``, or a
+            mapping of input name to shape. Sizes may be symbols, such as ``"3xHxW"``.
+        set: values for the document's variables; texts are read as expressions.
+        max_layers: bound on the number of layers the spec may expand to.
+
+    Returns:
+        The graph, with every shape worked out.
+
+    Raises:
+        SpecError: the spec cannot be read; it lists every fault with its place.
+    """
+    return build(find(spec), input=input, set=set, max_layers=max_layers)
+
+
+def build(
+    source: Source,
+    *,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+    max_layers: int | None = None,
+) -> Graph:
+    """The graph of a source; see :func:`load`."""
+    from convcalc.collector import paused
+
+    with paused():
+        return _build(source, input, set, max_layers)
+
+
+def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers: int | None) -> Graph:
+    from convcalc.spec.build.builder import Builder
+    from convcalc.spec.document.reading import compile_document, is_document
+    from convcalc.spec.settings import inputs_of, variables_of
+
+    line = not is_document(source.text)
+    if line:
+        from convcalc.spec.document.items import Document
+        from convcalc.spec.language.stage import parse_stages
+
+        document = Document(source.text)
+        stages = parse_stages(Text.whole(source))
+        document.layers = list(stages)
+        document.reserved = {s.id.parts[0] for s in stages if s.id and isinstance(s.id.parts[0], str)}
+        document.name = _title(Text.whole(source))
+    else:
+        document = compile_document(source)
+        document.name = document.name or os.path.basename(source.name)
+    document.file = source.name
+    variables = variables_of(set, document)
+    inputs = inputs_of(input, document, variables)
+    if line and variables:
+        variables = _read_in_line(variables, document, input)
+    builder = Builder(document, inputs, variables, max_layers)
+    builder.line = line
+    return builder.build()
+
+
+def _title(text: Text) -> str:
+    """What a spec in a line is called: its text, as one line, shortened where it is a whole program."""
+    from convcalc.spec.language.stage import split_stages
+
+    title = text.value
+    if "\n" in title or "#" in title:
+        title = " | ".join(text.value[left:right] for left, right in split_stages(text, 0, len(title))[:100])
+    title = " ".join(title.split())
+    return title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1].rstrip() + "…"
+
+
+def _read_in_line(variables: dict[str, Any], document: Document, given: Any) -> dict[str, Any]:
+    """The variables that stages of a line read.
+
+    Raises:
+        SpecError: neither a stage nor the shape that is given reads a variable.
+    """
+    stages: list[Any] = document.layers
+    if any(stage.kind == "text" for stage in stages):  # its own text may read any of them
+        return variables
+    read: dict[str, None] = {}
+    for stage in stages:
+        read.update(dict.fromkeys(stage.names))
+        for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like):
+            for expr in template.exprs() if template else ():
+                read.update(dict.fromkeys(sorted(expr.names())))
+    shape = dict.fromkeys(re.findall(r"[A-Z]\w*?(?=x|\W|\Z)", str(given or "")))
+    problems = [
+        Problem(
+            f"no variable {name!r} to set",
+            file="--set",
+            text=name,
+            length=len(name),
+            expected="one of " + ", ".join({**read, **shape}) if read or shape else "no variables",
+            nearest=nearest_name(name, [*read, *shape]),
+        )
+        for name in variables
+        if name not in read and name not in shape
+    ]
+    if problems:
+        raise SpecError(problems)
+    return {name: value for name, value in variables.items() if name in read}

@@ -1,0 +1,80 @@
+"""What a SPEC argument stands for: a file, a network of the zoo, or the text itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+from convcalc.spec import library
+from convcalc.spec.errors import Problem, SpecError, nearest_name
+from convcalc.spec.source import Source
+
+_PATH: Final = re.compile(r"[/\\]|\.(?:ya?ml|txt|conv|json)\Z")
+_WORD: Final = re.compile(r"[\w.\-+]+\Z")
+
+
+def find(spec: str | os.PathLike[str]) -> Source:
+    """The text a spec argument stands for: a file, a zoo name, or the text itself.
+
+    Raises:
+        SpecError: it is none of them.
+    """
+    if not isinstance(spec, str):
+        return _file(os.fspath(spec))
+    if "\n" in spec or len(spec) > 1000 or "\0" in spec:
+        return Source("<spec>", spec)
+    stripped = spec.strip()
+    if not stripped:
+        raise SpecError(Problem("the spec is empty", expected="a one-line spec, a file, '-' or a zoo name"))
+    if _PATH.search(stripped) and "(" not in stripped and "|" not in stripped and " " not in stripped:
+        return _file(stripped)
+    if not _WORD.match(stripped):
+        if os.path.isfile(spec):
+            return _file(spec)
+        return Source("<spec>", spec)
+    if stripped in library.zoo_names():
+        return Source(f"zoo:{stripped}", library.zoo_text(stripped))
+    if os.path.isfile(stripped):
+        return _file(stripped)
+    from convcalc import layers
+
+    if stripped in layers.OPS or stripped in layers.ALIASES or library.has_block(stripped):
+        return Source("<spec>", spec)
+    nearest = nearest_name(
+        stripped, [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
+    )
+    raise SpecError(
+        Problem(
+            f"no network, file or layer named {stripped!r}",
+            text=stripped,
+            length=len(stripped),
+            expected="a one-line spec, a file, '-' or a zoo name (see 'convcalc list')",
+            nearest=nearest,
+        )
+    )
+
+
+def _file(path: str) -> Source:
+    name = os.fspath(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline=None) as file:
+            text = file.read(32_000_001)
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            Problem(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}", file=name)
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        nearest = None
+        if isinstance(error, FileNotFoundError):
+            folder = os.path.dirname(name) or "."
+            try:
+                close = nearest_name(os.path.basename(name), os.listdir(folder)[:1000])
+            except OSError:
+                close = None
+            nearest = os.path.join(os.path.dirname(name), close) if close else None
+        raise SpecError(Problem(f"cannot read {name}: {reason}", file=name, nearest=nearest)) from None
+    if not text.strip():
+        raise SpecError(Problem("the file is empty", file=name, expected="a spec"))
+    return Source(name, text)

@@ -1,0 +1,172 @@
+"""Values given from outside the text: shapes of inputs and variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from convcalc.spec.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from convcalc.spec.document.items import Document
+
+
+def inputs_of(given: Any, document: Document, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Shapes by name of input, from what was given for all inputs or by name.
+
+    Raises:
+        SpecError: a shape cannot be read, or one was given for several inputs.
+    """
+    if given is None:
+        return {}
+    if isinstance(given, (list, tuple)) and given and all(isinstance(g, str) and "=" in g for g in given):
+        given = dict(g.split("=", 1) for g in given)
+    if isinstance(given, str) and "=" in given:
+        given = dict(g.split("=", 1) for g in re.split(r",\s*(?=[^\W\d]\w*\s*=)", given))
+    if not isinstance(given, Mapping):
+        names = [name for name, _, _ in document.inputs]
+        if len(names) > 1:
+            raise SpecError(
+                Problem(
+                    f"the spec has {len(names)} inputs",
+                    file="--input",
+                    text=str(given),
+                    expected=" ".join(f"--input {n}=CxHxW" for n in names),
+                )
+            )
+        given = {names[0] if names else "input": given}
+    return {str(name): parse_shape(shape, variables) for name, shape in given.items()}
+
+
+def parse_shape(given: Any, variables: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+    """A shape from text or sizes; symbols that ``variables`` gives a value stand for it.
+
+    Raises:
+        SpecError: it is none.
+    """
+    from convcalc.dims import UNKNOWN, carried, symbol
+    from convcalc.spec.language.arguments import check_shape
+    from convcalc.spec.language.expression import is_symbol_name
+
+    def fail(message: str, start: int = 0, length: int = 1) -> SpecError:
+        return SpecError(
+            Problem(
+                message,
+                file="--input",
+                column=start + 1,
+                length=length,
+                text=str(given),
+                expected="channels and sizes, such as 3x224x224",
+            )
+        )
+
+    sizes: list[Any] = []
+    if isinstance(given, str):
+        at = 0
+        inner, separator = given, re.compile("[x×]")
+        if "," in given:  # as Python and JSON write a shape: 3,224,224, (3, 224, 224), [3, 224, 224]
+            separator = re.compile(",")
+            if (given[0], given[-1]) in (("(", ")"), ("[", "]")):
+                at, inner = 1, given[1:-1]
+            inner = re.sub(r",\s*\Z", "", inner)
+        for piece in separator.split(inner):
+            name = piece.strip()
+            if name.isascii() and name.isdigit() and len(name) < 400:
+                sizes.append(int(name))
+            elif is_symbol_name(name):
+                sizes.append((variables or {}).get(name, symbol(name)))
+            elif name == "?":
+                sizes.append(UNKNOWN)
+            else:
+                raise fail(f"{piece!r} is no size", at, max(1, len(piece)))
+            if sizes[-1] == 0 and type(sizes[-1]) is int:
+                raise fail("a size of 0", at, max(1, len(piece)))
+            at += len(piece) + 1
+    else:
+        try:
+            for size in given if isinstance(given, (tuple, list)) else (given,):
+                if isinstance(size, str):
+                    size = int(size) if size.isdigit() else (variables or {}).get(size, symbol(size))
+                sizes.append(carried(size))
+        except TypeError:
+            raise fail("no shape") from None
+        except ValueError as error:
+            raise fail(str(error)) from None
+    try:
+        return check_shape(tuple(sizes))
+    except ValueError as error:
+        raise fail(str(error)) from None
+
+
+def variables_of(given: Mapping[str, Any] | None, document: Document) -> dict[str, Any]:
+    """Values of variables given from outside, texts read as expressions.
+
+    Raises:
+        SpecError: a value cannot be read.
+    """
+    from fractions import Fraction
+
+    from convcalc.spec.document.items import Formula
+
+    if given is not None and not isinstance(given, Mapping):
+        raise SpecError(
+            Problem("the variables are no mapping", file="--set", expected="a mapping such as {'alpha': 0.5}")
+        )
+    kinds = {
+        name: isinstance(value, Formula) and (value.word is not None or isinstance(value.expr.value, str))
+        for name, value, _ in document.vars
+    }
+    decimal = {
+        name
+        for name, value, _ in document.vars
+        if isinstance(value, Formula) and type(value.expr.value) is Fraction
+    }
+    return {
+        str(name): _setting(str(name), value, kinds.get(str(name), False), str(name) not in decimal)
+        for name, value in (given or {}).items()
+    }
+
+
+def _setting(name: str, value: Any, text: bool, whole: bool = True) -> Any:
+    """The value of ``--set name=value``; a bare word is a text for a text variable, else a symbol.
+
+    Such a symbol stands for any positive number where the document writes the variable with a decimal
+    point (``alpha: 1.0``), and for whole numbers otherwise.
+    """
+    from fractions import Fraction
+
+    from convcalc.dims import carried, symbol
+    from convcalc.spec.language.evaluation import bounded, evaluate
+    from convcalc.spec.language.expression import ExpressionError, parse
+
+    if isinstance(value, float):
+        if value - value != 0:  # an infinity, or no number
+            raise SpecError(
+                Problem(
+                    f"{value} is no finite number", file="--set", column=len(name) + 2,
+                    length=len(str(value)), text=f"{name}={value}", expected="a number, a list or a text",
+                )
+            )  # fmt: skip
+        return bounded(Fraction(repr(value)))
+    if isinstance(value, list):
+        return tuple(_setting(name, v, text, whole) for v in value)
+    if not isinstance(value, str):
+        return carried(value)
+    try:
+        expr = parse(value)
+        if text and expr.kind == "name":
+            return expr.value
+        return evaluate(expr, {n: symbol(n, whole=whole) for n in expr.names()})
+    except (ExpressionError, ValueError) as error:
+        start, end = getattr(error, "start", 0), getattr(error, "end", len(value))
+        raise SpecError(
+            Problem(
+                str(error),
+                file="--set",
+                column=len(name) + 2 + start,
+                length=max(1, end - start),
+                text=f"{name}={value}",
+                expected=getattr(error, "expected", None),
+            )
+        ) from None

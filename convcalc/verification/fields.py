@@ -1,0 +1,282 @@
+"""Receptive fields: what the formulas state against what tracing the execution back shows.
+
+Two things are compared for a sample of output positions, at both ends and inside. The *region*:
+which input indices along each axis are read, holes and ends included, must be the same set. The
+*field*: where neither end of the input cuts it, its size, stride and padding are read off the
+traced regions and must be those of the formula. Where the field is larger than the input, a larger
+input is tried; where the graph takes no other size, the region alone is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
+from convcalc.calculators.receptive_field.rows import LayerField
+from convcalc.executor import taint
+from convcalc.graph import Graph, Node
+from convcalc.layers.reads import Every, Slide
+from convcalc.solve.sizes import own_inputs
+from convcalc.verification.measure import (
+    Larger,
+    Measure,
+    Target,
+    describe,
+    elements,
+    extent,
+    measure,
+    stated,
+    text,
+)
+from convcalc.verification.poison import Poisoned, poisoned
+from convcalc.verification.result import Check
+
+SAMPLED: Final = 4
+"""Layers traced in a large graph: its outputs, and others evenly spread over its depth."""
+
+MANY: Final = 100
+"""Layers from which fewer positions are traced."""
+
+LARGE: Final = 300_000_000
+"""Elements of all tensors from which half as many layers are traced."""
+
+
+def field_checks(graph: Graph, every: bool) -> tuple[dict[str, list[Check]], list[str]]:
+    """Checks of receptive fields, by name of the layer.
+
+    Args:
+        graph: a graph whose sizes are numbers.
+        every: whether to trace every layer, not a sample.
+
+    Returns:
+        the checks, and what cannot be shown.
+    """
+    if all(len(shape) == 1 for shape in own_inputs(graph)):
+        return {}, []
+    fields = receptive_field(graph)
+    larger = Larger(graph)
+    poison = poisoned(graph) if every else []
+    found: dict[str, list[Check]] = {}
+    notes: list[str] = []
+    for target in targets(graph, every):
+        checks = found.setdefault(target.layer, [])
+        for row in fields.of(target.tensor):
+            try:
+                regions, covered = _region_check(graph, fields, target, row)
+                checks += (regions, _field_check(graph, larger, target, row, regions.ok and covered))
+                if poison:
+                    checks.append(_poison_check(graph, poison, target, row))
+            except ValueError as error:  # a wrong shape has positions that execution does not know
+                checks.append(Check("receptive_field", describe(row), f"nothing: {error}", False, "taint"))
+    whole = [
+        name
+        for name, checks in found.items()
+        if any(check.quantity == "receptive_field" and "all" in str(check.formula) for check in checks)
+    ]
+    if whole and not every:
+        notes.append(
+            f"{whole[0]} sees all of the input (an operation over the whole map lies on its way): "
+            "its field has no size to show, the pixels it reads were compared."
+        )
+    return found, notes
+
+
+def targets(graph: Graph, every: bool) -> list[Target]:
+    """The tensors to trace."""
+    found = []
+    for number, node in enumerate(graph.nodes):
+        if number in graph.inputs:
+            continue
+        names = node.layer.output_names()
+        for output, shape in enumerate(node.outputs):
+            if names[output] != "indices":
+                part = names[output] if len(node.outputs) > 1 and names[0] else ""
+                found.append(Target(node.name, f"{node.name}.{part}" if part else node.name, shape))
+    sampled = SAMPLED if every or elements(graph) < LARGE else SAMPLED // 2
+    if every or len(found) <= sampled:
+        return found
+    wanted = {graph.nodes[edge.node].name for edge in graph.outputs}
+    spatial = [target for target in found if max(target.shape[1:], default=1) > 1]
+    step = max(1, len(spatial) // sampled)
+    chosen = spatial[step - 1 :: step][-sampled:]
+    return chosen + [one for one in found if one.layer in wanted and one not in chosen][:sampled]
+
+
+def _positions(sizes: Sequence[int], few: bool = False) -> list[tuple[int, ...]]:
+    """Both ends and the middle, and unless ``few`` what lies next to the ends."""
+    picks = [[0, n // 2, n - 1] if few else [0, min(1, n - 1), n // 2, max(n - 2, 0), n - 1] for n in sizes]
+    return list(dict.fromkeys(zip(*picks, strict=True))) if sizes else [()]
+
+
+def _region_check(
+    graph: Graph, fields: ReceptiveField, target: Target, row: LayerField
+) -> tuple[Check, bool]:
+    """Whether the positions of the sample read exactly the indices that the formulas say.
+
+    And whether those lie in the runs that the field gives them.
+    """
+    positions = _positions(target.shape[1:], few=len(graph) > MANY)
+    traced = taint(graph, positions, output=target.tensor, input=row.input)
+    loose = any(_mixes(graph, graph.nodes[number]) for number in ancestors(graph, target.layer))
+    formula: list[Any] = []
+    executed: list[Any] = []
+    ok = covered = True
+    copies = _copies(graph, target)
+    for position, mark in zip(positions, traced, strict=True):
+        region = next(one for one in fields.at(position, target.tensor) if one.input == row.input)
+        due = tuple((axis.read, axis.count) for axis in region.axes)
+        seen = tuple(extent(mark, axis) for axis in range(mark.ndim))
+        covered = covered and (copies or _covered(row, position, [ends for ends, _ in seen]))
+        agree = due == seen if region.exact and not loose else _inside(seen, due)
+        if not agree or not executed:
+            formula, executed = [position, due], [position, seen]
+        ok = ok and agree
+        if not ok:
+            break
+    return Check("receptive_region", _words(*formula), _words(*executed), ok, "taint"), covered
+
+
+def _covered(row: LayerField, position: Sequence[int], seen: Sequence[tuple[int, int] | None]) -> bool:
+    """Whether what a position reads lies in the run that the field gives it, along every axis."""
+    for axis, ends in zip(row.axes, seen, strict=True):
+        if ends is None or axis.everything or not axis.local or not axis.known or axis.driver == 0:
+            continue
+        run = axis.run(0 if axis.driver is None else position[axis.driver - 1])
+        if run is None or ends[0] < run[0] or ends[1] >= run[0] + run[1]:
+            return False
+    return True
+
+
+def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row: LayerField) -> Check:
+    """Whether poisoned pixels come out at those positions of the sample that are traced back to them."""
+    positions = _positions(target.shape[1:])
+    traced = taint(graph, positions, output=target.tensor, input=row.input, reads=True)
+    # A value may be unpooled to one place of its window only, and is traced to all of them.
+    some = any(graph.nodes[number].op == "unpool" for number in ancestors(graph, target.layer))
+    for one in poison:
+        if one.input != row.input or target.tensor not in one.reached:
+            continue
+        came = [bool(one.reached[target.tensor][position]) for position in positions]
+        due = [bool(mark[one.pixel]) for mark in traced]
+        if any(a > b if some else a != b for a, b in zip(came, due, strict=True)):
+            where = f"pixel {','.join(map(str, one.pixel))} of {one.input}"
+            back, forth = (
+                " and ".join(",".join(map(str, p)) for p, yes in zip(positions, which, strict=True) if yes)
+                for which in (due, came)
+            )
+            return Check(
+                "influence",
+                f"{where} reaches {back or 'none'}",
+                f"reaches {forth or 'none'}",
+                False,
+                "poison",
+            )
+    return Check("influence", "as traced", "as traced", True, "poison")
+
+
+def _mixes(graph: Graph, node: Node) -> bool:
+    """Whether a layer is a reshape whose outputs are stated to read more than they do.
+
+    Of several axes made into several, all is said to be read; of one that is cut, a run.
+    """
+    if node.op != "reshape":
+        return False
+    ways = node.layer.reads(graph.input_shapes(node), node.outputs)
+    rules = [axis.rule for way in ways for reads in way for axis in reads]
+    return any(isinstance(rule, Every) or (isinstance(rule, Slide) and rule.stride > 1) for rule in rules)
+
+
+def _inside(seen: Sequence[Any], due: Sequence[Any]) -> bool:
+    """Whether what is read lies in a region that is known to be an overestimate."""
+    for (inner, _), (outer, _) in zip(seen, due, strict=True):
+        if inner is not None and (outer is None or inner[0] < outer[0] or inner[1] > outer[1]):
+            return False
+    return True
+
+
+def _words(position: tuple[int, ...], region: Sequence[tuple[tuple[int, int] | None, int]]) -> str:
+    parts = [
+        "nothing" if ends is None else f"{ends[0]}..{ends[1]}"
+        + (f" ({count} of {ends[1] - ends[0] + 1})" if count <= ends[1] - ends[0] else "")
+        for ends, count in region
+    ]  # fmt: skip
+    at = f"at {','.join(map(str, position))} " if position else ""
+    return f"{at}reads {' x '.join(parts)}"
+
+
+def _field_check(graph: Graph, larger: Larger, target: Target, row: LayerField, regions: bool) -> Check:
+    """Size, stride and padding, read off traced regions that no end of the input cuts."""
+    if not all(axis.known for axis in row.axes) or not any(axis.local for axis in row.axes):
+        words = "all" if all(axis.everything for axis in row.axes) else "the region agrees"
+        words = words if regions else "the region differs"
+        return Check("receptive_field", describe(row), words, regions, "taint")
+    seen, inside = measure(graph, target, row)
+    if seen is None or seen != [stated(axis) for axis in row.axes]:
+        # An end of some tensor on the way may have cut it: not so in the middle of a larger input.
+        moving = [axis for axis in row.axes if axis.local and not axis.everything]
+        wide = max((axis.size + (2 * axis.advance if axis.period > 1 else 0) for axis in moving), default=0)
+        again = larger.at_least(wide) if type(wide) is int else None
+        if again is not None:
+            bigger, fields = again
+            shape = next(one.shape for one in targets(bigger, True) if one.tensor == target.tensor)
+            for other in (one for one in fields.of(target.tensor) if one.input == row.input):
+                found, within = measure(bigger, target._replace(shape=shape), other)
+                if found is not None:
+                    row, seen, inside = other, found, within
+    if seen is None:
+        cut = "" if any(axis.everything for axis in row.axes) else "larger than the input; "
+        note = f"{cut}the region agrees" if regions else "the region differs"
+        return Check("receptive_field", describe(row), note, regions, "taint")
+    due: list[Measure] = [stated(axis) for axis in row.axes]
+    if due != seen and (inside or _copies(graph, target)) and _partial(graph, target):
+        return Check("receptive_field", describe(row), f"{text(seen)}, a part", regions, "taint")
+    return Check("receptive_field", describe(row), text(seen), due == seen, "taint")
+
+
+def _copies(graph: Graph, target: Target) -> bool:
+    """Whether some padding on the way is a copy of pixels from elsewhere."""
+    layers = [graph.nodes[number].layer for number in ancestors(graph, target.layer)]
+    modes = {getattr(layer, "padding_mode", getattr(layer, "mode", "zeros")) for layer in layers}
+    return bool(modes & {"reflect", "replicate", "circular"})
+
+
+def _partial(graph: Graph, target: Target) -> bool:
+    """Whether the field that is stated may be larger than what is read, though no end of the input cuts it.
+
+    It is that of all channels of a tensor together, as if the tensor had no end: smaller where a
+    layer takes apart channels that see different pixels, where a map was cropped and then padded, and
+    after a reshape that cuts axes.
+    """
+    differ = False
+    for number in ancestors(graph, target.layer):
+        node = graph.nodes[number]
+        if _mixes(graph, node):
+            return True
+        groups = getattr(node.layer, "groups", 1)
+        if differ and (node.op in _SEPARATE or (type(groups) is int and groups > 1)):
+            return True
+        if node.op == "crop" or (node.op in ("slice", "split") and getattr(node.layer, "axis", 0) > 0):
+            return True
+        if node.op == "convT" and node.name != target.layer and _crops(node.layer):
+            return True
+        differ = differ or node.op in _DIFFER
+    return False
+
+
+def _crops(layer: Any) -> bool:
+    return any(before or after for before, after, _ in layer.crops())
+
+
+_DIFFER: Final = frozenset(("shift", "concat", "pixelunshuffle", "permute"))
+_SEPARATE: Final = frozenset(("shift", "slice", "split", "pixelshuffle", "permute", "lrn"))
+
+
+def ancestors(graph: Graph, name: str) -> list[int]:
+    """Numbers of the nodes that a layer depends on, itself among them, in order."""
+    last = next(number for number, node in enumerate(graph.nodes) if node.name == name)
+    needed = {last}
+    for number in range(last, -1, -1):
+        if number in needed:
+            needed.update(edge.node for edge in graph.nodes[number].inputs)
+    return sorted(needed)

@@ -1,0 +1,63 @@
+"""Influence seen forwards: a pixel is poisoned with NaN, and the layers it comes out of are noted.
+
+Tracing runs the kernels' windows backwards; this runs the kernels themselves. Both must see the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from convcalc.executor import execute, init_weights
+from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.call import at
+from convcalc.executor.counting import random_inputs
+from convcalc.graph import Graph, Node
+
+
+class Poisoned(NamedTuple):
+    """One pixel of one input, and the positions of every tensor that it reaches.
+
+    Attributes:
+        input: name of the input.
+        pixel: spatial indices.
+        reached: by tensor (``node`` or ``node.output``), booleans over its spatial positions.
+    """
+
+    input: str
+    pixel: tuple[int, ...]
+    reached: Mapping[str, Array]
+
+
+def poisoned(graph: Graph, seed: int = 0) -> list[Poisoned]:
+    """Runs of a small graph with the first, the middle and the last pixel of every input poisoned."""
+    weights = init_weights(graph, seed, "float64")
+    plain = random_inputs(graph, dtype="float64", seed=seed)
+    found = []
+    for name, array in plain.items():
+        sizes = array.shape[2:]
+        ends = ((0,) * len(sizes), tuple(n // 2 for n in sizes), tuple(n - 1 for n in sizes))
+        for pixel in dict.fromkeys(ends):
+            inputs = {**plain, name: array.copy()}
+            inputs[name][at(0, slice(None), *pixel)] = np.nan
+            reached: dict[str, Array] = {}
+            with np.errstate(all="ignore"):
+                execute(graph, inputs, weights, progress=_Notes(reached))
+            found.append(Poisoned(name, pixel, reached))
+    return found
+
+
+class _Notes:
+    """Notes where NaN stands, after each layer; arrays may be overwritten later."""
+
+    def __init__(self, reached: dict[str, Array]) -> None:
+        self.reached = reached
+
+    def __call__(self, node: Node, outputs: tuple[Array | None, ...]) -> None:
+        names = node.layer.output_names()
+        for part, array in zip(names, outputs, strict=False):
+            if array is not None and array.dtype.kind == "f":
+                name = f"{node.name}.{part}" if part and names[0] else node.name
+                self.reached[name] = np.isnan(array[0]).any(axis=0)

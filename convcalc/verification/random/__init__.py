@@ -1,0 +1,1 @@
+"""Random layers and graphs, verified; what fails is shrunk."""

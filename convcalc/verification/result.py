@@ -1,0 +1,258 @@
+"""What a verification found: every quantity twice, a layer at a time and in total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+from convcalc.calculators.count.report import plain
+
+QUANTITIES: Final = (
+    "output_shape",
+    "params",
+    "buffers",
+    "macs",
+    "valid_macs",
+    "add",
+    "mul",
+    "cmp",
+    "div",
+    "special",
+    "flops",
+    "activations",
+    "live_bytes",
+    "receptive_field",
+)
+"""What both witnesses state of a layer. ``arrays`` (names and shapes of what is stored) and
+``values`` (two forms of execution against each other) are checked besides."""
+
+TOTALS: Final = (
+    "params",
+    "buffers",
+    "macs",
+    "valid_macs",
+    "add",
+    "mul",
+    "cmp",
+    "div",
+    "special",
+    "flops",
+    "activations",
+    "peak_memory_bytes",
+)
+"""What both witnesses state of the whole graph."""
+
+
+class Check(NamedTuple):
+    """One quantity, by formula and by execution.
+
+    Attributes:
+        quantity: one of :data:`QUANTITIES` or :data:`TOTALS`, ``arrays``, ``values`` or ``unread``.
+        formula: what the formula says.
+        executed: what running showed.
+        ok: whether they agree.
+        witness: how it was executed: ``arrays`` (counted from the operands of the fast kernels),
+            ``scalars`` (counted operation by operation in the naive ones), ``a batch of 2``,
+            ``taint`` (influence traced back to the input), ``poison`` (and forwards from it).
+    """
+
+    quantity: str
+    formula: Any
+    executed: Any
+    ok: bool
+    witness: str = "arrays"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The check as JSON holds it."""
+        return {
+            "quantity": self.quantity,
+            "formula": as_json(self.formula),
+            "executed": as_json(self.executed),
+            "ok": self.ok,
+            "witness": self.witness,
+        }
+
+
+def compare(quantity: str, formula: Any, executed: Any, witness: str = "arrays") -> Check:
+    """A check that holds where both are equal."""
+    return Check(quantity, formula, executed, bool(formula == executed), witness)
+
+
+@dataclass(frozen=True)
+class LayerCheck:
+    """One layer: every quantity twice.
+
+    Attributes:
+        name: unique dotted name of the node.
+        op: registered name of its layer.
+        spec: the layer as the spec language writes it.
+        checks: all checks made of it.
+        executed: whether the layer was reached by the run.
+    """
+
+    name: str
+    op: str
+    spec: str
+    checks: tuple[Check, ...]
+    executed: bool = True
+
+    @property
+    def ok(self) -> bool:
+        """Whether all checks hold and the layer was executed."""
+        return self.executed and all(check.ok for check in self.checks)
+
+    @property
+    def differences(self) -> tuple[Check, ...]:
+        """The checks that do not hold."""
+        return tuple(check for check in self.checks if not check.ok)
+
+    def find(self, quantity: str) -> Check | None:
+        """The check of a quantity: one that does not hold, else the first; None if there is none."""
+        found = [check for check in self.checks if check.quantity == quantity]
+        return next((check for check in found if not check.ok), found[0] if found else None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The layer as JSON holds it."""
+        first: dict[str, Check] = {}
+        for check in self.checks:
+            first.setdefault(check.quantity, check)
+        return {
+            "name": self.name,
+            "op": self.op,
+            "ok": self.ok,
+            "formula": {name: as_json(check.formula) for name, check in first.items()},
+            "executed": {name: as_json(check.executed) for name, check in first.items()}
+            if self.executed
+            else None,
+            "differences": [check.to_dict() for check in self.differences],
+        }
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A graph, by formula and by execution.
+
+    Attributes:
+        name: what the spec calls the network.
+        inputs: shapes of the inputs it was run on.
+        own_inputs: shapes of the inputs that were asked for; they differ where it was reduced.
+        layers: one entry a layer, in execution order; inputs are no layers.
+        totals: checks of the sums, and of peak memory.
+        error: why the run stopped, where the formulas describe something that cannot be executed.
+        scalars: whether every operation was also counted one by one.
+        fields: number of layers whose receptive field was traced.
+        notes: what a reader must know (a reduced size, fields that nothing can show).
+    """
+
+    name: str
+    inputs: tuple[tuple[int, ...], ...]
+    own_inputs: tuple[tuple[Any, ...], ...]
+    layers: tuple[LayerCheck, ...]
+    totals: tuple[Check, ...]
+    error: str | None = None
+    scalars: bool = False
+    fields: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether formula and execution agree on everything."""
+        return (
+            self.error is None
+            and all(layer.ok for layer in self.layers)
+            and all(check.ok for check in self.totals)
+        )
+
+    @property
+    def reduced(self) -> bool:
+        """Whether it was run at another size than its own."""
+        return self.inputs != self.own_inputs
+
+    @property
+    def sums(self) -> tuple[Check, ...]:
+        """The totals of one sample; those of a batch are checked besides."""
+        return tuple(check for check in self.totals if check.witness == "arrays")
+
+    @property
+    def checks(self) -> int:
+        """How many pairs of numbers were compared."""
+        return len(self.totals) + sum(len(layer.checks) for layer in self.layers)
+
+    def differences(self) -> Iterator[tuple[str, Check]]:
+        """Every check that does not hold, with the name of its layer (empty for totals)."""
+        for layer in self.layers:
+            for check in layer.differences:
+                yield layer.name, check
+        for check in self.totals:
+            if not check.ok:
+                yield "", check
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verification as JSON holds it."""
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "input": [list(shape) for shape in self.inputs],
+            "own_input": [[plain(size) for size in shape] for shape in self.own_inputs],
+            "reduced": self.reduced,
+            "checks": self.checks,
+            "scalars": self.scalars,
+            "fields": self.fields,
+            "error": self.error,
+            "notes": list(self.notes),
+            "layers": [layer.to_dict() for layer in self.layers],
+            "totals": {
+                "formula": {check.quantity: as_json(check.formula) for check in self.sums},
+                "executed": {check.quantity: as_json(check.executed) for check in self.sums},
+                "differences": [check.to_dict() for check in self.totals if not check.ok],
+            },
+        }
+
+    def __str__(self) -> str:
+        state = "agree" if self.ok else "DIFFER"
+        lines = [f"{self.name}: formula and execution {state} ({self.checks} comparisons)"]
+        lines += [f"  {describe(name, check)}" for name, check in self.differences()]
+        if self.error:
+            lines.append(f"  not executed: {self.error}")
+        return "\n".join(lines)
+
+
+def describe(name: str, check: Check) -> str:
+    """A difference in one line."""
+    words = f"{name or 'total'}: {check.quantity} is {show(check.formula)} by formula, "
+    words += f"{show(check.executed)} by execution"
+    if check.witness != "arrays":
+        words += f" ({check.witness})"
+    if type(check.formula) is int and type(check.executed) is int:
+        words += f": {check.formula - check.executed:+,}"
+    return words
+
+
+def show(value: Any) -> str:
+    """A quantity as people read it."""
+    if type(value) is int:
+        return f"{value:,}"
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {show(part)}" for key, part in value.items()) or "nothing"
+    if isinstance(value, tuple):
+        if value and all(type(size) is int for size in value):
+            return "x".join(map(str, value))
+        return ", ".join(map(show, value)) or "nothing"
+    return str(value)
+
+
+def as_json(value: Any) -> Any:
+    """A quantity as JSON holds it: numbers, lists, fractions as text."""
+    if isinstance(value, (tuple, list)):
+        return [as_json(part) for part in value]
+    if isinstance(value, dict):
+        return {str(key): as_json(part) for key, part in value.items()}
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else str(value)
+    if value is None or isinstance(value, (bool, str, float)):
+        return value
+    return plain(value)

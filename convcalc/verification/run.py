@@ -1,0 +1,369 @@
+"""One graph, formula against execution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from convcalc.calculators.count.footprint import footprints
+from convcalc.calculators.count.report import LayerReport, Report, analyze
+from convcalc.dims import is_known
+from convcalc.executor import Counts, MemoryLimitError, NodeCount, count, execute, init_weights
+from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.counting import random_inputs
+from convcalc.executor.weights import weight_shapes
+from convcalc.exporters.text import format_layer
+from convcalc.graph import Edge, Graph, Node
+from convcalc.solve.sizes import MACS, choose, own_inputs, shape_text
+from convcalc.verification.fields import field_checks
+from convcalc.verification.measure import elements
+from convcalc.verification.result import Check, LayerCheck, Verification, compare
+
+SCALAR_WORK = 100_000
+"""Operations up to which a graph is also counted one by one: a tenth of a second."""
+
+BATCH = 2
+"""Samples of a further run of small graphs: what must grow with the batch does."""
+
+TRACED = 1_000_000_000
+"""Elements of all tensors up to which receptive fields are traced at the own size of a graph."""
+
+TOLERANCE = 1e-9
+"""Largest relative difference of two forms of one kernel in float64."""
+
+Progress = Callable[[int, int, str], None]
+
+_COUNTS = ("params", "buffers", "macs", "valid_macs")
+_OPS = ("add", "mul", "cmp", "div", "special")
+
+
+def verify(
+    graph: Graph,
+    *,
+    macs: int | None = MACS,
+    max_memory: int | None = None,
+    scalars: bool | None = None,
+    fields: bool = True,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Verification:
+    """Hold every number stated for a graph against what running it shows.
+
+    Shapes, parameters, buffers, MACs, valid MACs, operations by kind, activations and memory are
+    counted in one forward pass on real arrays; small graphs are run a second time scalar by
+    scalar, and the values of both runs compared; and as a batch, whose samples must come out the
+    same in either order. Receptive fields are traced back from a sample of output positions.
+
+    Args:
+        graph: what :func:`convcalc.load` gave.
+        macs: multiply-accumulates that may be executed; above, the graph is run at a reduced input
+            size that keeps its structure. None: always its own size.
+        max_memory: bytes the run may need; half of the machine's where None.
+        scalars: whether to count scalar by scalar too; None: where the graph is small.
+        fields: whether to trace receptive fields.
+        seed: of weights and inputs.
+        progress: called with layers done, layers in all and the name of the layer.
+
+    Returns:
+        every quantity twice, by layer and in total.
+
+    Raises:
+        ValueError: a dimension is a symbol.
+        MemoryLimitError: the run would need more memory than it may.
+    """
+    chosen = choose(graph, macs, max_memory)
+    run = chosen.graph
+    notes = []
+    if chosen.note:
+        smaller = ", with every layer and channel of its own" if _known(graph) else ""
+        notes.append(f"{chosen.note}: run on {shape_text(own_inputs(run))}{smaller}.")
+    work = analyze(run).totals
+    if scalars is None:
+        scalars = _small(work.flops, run)
+    report = analyze(run)
+    few = type(work.params) is int and work.params <= 1_000_000
+    weights = init_weights(run, seed) if few else quick_weights(run, seed)
+    witness = _Witness(run, weights, "float32", seed)
+    counts, error, reached = witness.count(progress)
+    checks = _layer_checks(report, run, counts, weights, reached, whole=error is None)
+    if scalars and error is None:
+        for name, more in _scalar_checks(run, seed).items():
+            checks[name] += more
+    traced = 0
+    if fields and error is None:
+        own = graph if _known(graph) and elements(graph) <= TRACED else run
+        found, more_notes = field_checks(own, every=scalars and own_inputs(own) == own_inputs(run))
+        notes += more_notes
+        for name, more in found.items():
+            checks[name] += more
+        traced = len(found)
+    totals = _total_checks(report, counts) if error is None else ()
+    if scalars and error is None:
+        try:
+            pair = count(run, None, weights, batch=BATCH, seed=seed)
+            swapped = _sample_checks(run, seed)
+        except Exception as fault:  # a kernel that takes one sample only; see _Witness.count
+            error = f"a batch of {BATCH}: {type(fault).__name__}: {fault}"
+        else:
+            totals += _total_checks(analyze(run, batch=BATCH), pair, f"a batch of {BATCH}")
+            for name, check in swapped.items():
+                checks[name].append(check)
+    layers = tuple(
+        LayerCheck(
+            node.name,
+            node.op,
+            format_layer(node.layer),
+            tuple(checks.get(node.name, ())),
+            node.name in reached,
+        )
+        for index, node in enumerate(run.nodes)
+        if index not in run.inputs
+    )
+    return Verification(
+        graph.name, own_inputs(run), own_inputs(graph), layers, totals, error, scalars, traced, tuple(notes)
+    )
+
+
+def _known(graph: Graph) -> bool:
+    return all(is_known(*shape) for shape in own_inputs(graph))
+
+
+def _small(flops: Any, graph: Graph) -> bool:
+    moved = sum(prod(shape) for node in graph.nodes for shape in node.outputs)
+    return type(flops) is int and flops + 4 * moved <= 2 * SCALAR_WORK
+
+
+def _scalar_checks(graph: Graph, seed: int) -> dict[str, list[Check]]:
+    """Checks of a run in which every scalar counts itself, and of its values against the fast kernels'."""
+    report, weights = analyze(graph, dtype="float64"), init_weights(graph, seed, "float64")
+    witness = _Witness(graph, weights, "float64", seed)
+    witness.count(None)
+    fast = witness.values
+    counts, error, reached = witness.count(None, scalar=True)
+    checks = _layer_checks(report, graph, counts, weights, reached, error is None, "scalars")
+    for name, check in _value_checks(graph, fast, witness.values).items():
+        checks[name].append(check)
+    if error is not None:
+        last = next(node.name for node in graph.nodes if node.name not in reached)
+        checks[last].append(Check("values", "forms agree", error, False, "scalars"))
+    return checks
+
+
+class _Witness:
+    """Runs a graph and counts; keeps the values of small ones."""
+
+    def __init__(self, graph: Graph, weights: Mapping[str, Array], dtype: str, seed: int) -> None:
+        self.graph = graph
+        self.weights = weights
+        self.dtype = dtype
+        self.seed = seed
+        self.values: dict[str, tuple[Array | None, ...]] = {}
+
+    def count(
+        self, progress: Progress | None, scalar: bool = False
+    ) -> tuple[Counts | None, str | None, set[str]]:
+        """Counts, why the run stopped (None where it did not), and the nodes that were reached."""
+        graph, self.values = self.graph, {}
+        reached: set[str] = set()
+
+        def note(node: Node, outputs: tuple[Array | None, ...]) -> None:
+            reached.add(node.name)
+            if self.dtype == "float64":
+                self.values[node.name] = outputs
+            if progress is not None:
+                progress(len(reached), len(graph), node.name)
+
+        def run(part: Graph, weights: Mapping[str, Array]) -> Counts:
+            return count(part, None, weights, scalar=scalar, dtype=self.dtype, seed=self.seed, progress=note)
+
+        with np.errstate(all="ignore"):
+            try:
+                return run(graph, self.weights), None, reached
+            except MemoryLimitError:
+                raise
+            # A wrong formula gives shapes or weights that no kernel takes; NumPy has many words for it.
+            except Exception as fault:
+                error = f"{type(fault).__name__}: {fault}"
+            done = len(reached)
+            if done <= len(graph.inputs):
+                return None, error, set()
+            part = Graph(graph.name, graph.nodes[:done], graph.inputs, (Edge(done - 1),))
+            names = {node.name for node in part.nodes}
+            weights = {k: w for k, w in self.weights.items() if k.rpartition(".")[0] in names}
+            reached.clear()
+            return run(part, weights), error, reached
+
+
+def quick_weights(graph: Graph, seed: int) -> dict[str, Array]:
+    """Random float32 weights in no time: all of them are cut from one pool of random numbers.
+
+    What is counted does not depend on their values; they are scaled so that nothing overflows.
+    """
+    pool = np.random.default_rng(seed).standard_normal((1 << 20) + 1, dtype=np.float32)
+    near_one = np.abs(pool) / 4 + np.float32(0.5)
+    weights = {}
+    for name, shape in weight_shapes(graph).items():
+        kind, size = name.rpartition(".")[2], prod(shape)
+        matrix = len(shape) > 1 and kind == "weight"
+        source = pool if matrix or kind not in ("weight", "running_var") else near_one
+        array: Array = np.resize(source[:size], shape)
+        if matrix:
+            np.multiply(array, np.float32(sqrt(2.0 / prod(shape[1:]))), out=array)
+        weights[name] = array
+    return weights
+
+
+def _layer_checks(
+    report: Report,
+    graph: Graph,
+    counts: Counts | None,
+    weights: Mapping[str, Array],
+    reached: set[str],
+    whole: bool,
+    witness: str = "arrays",
+) -> dict[str, list[Check]]:
+    """Checks of every layer that was reached, by name."""
+    rows = {row.name: row for row in report.layers}
+    live = dict(zip(rows, (one.live_bytes for one in footprints(report)), strict=True))
+    found: dict[str, list[Check]] = {node.name: [] for node in graph.nodes}
+    if counts is None:
+        return found
+    given: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, array in weights.items():
+        owner, _, short = name.rpartition(".")
+        given.setdefault(owner, {})[short] = array.shape
+    nodes = {node.name: node for node in graph.nodes}
+    for counted in counts.nodes:
+        row = rows.get(counted.name)
+        if row is None or counted.name not in reached:
+            continue
+        node = nodes[counted.name]
+        checks = found[counted.name]
+        checks.append(_shape_check(node, counted, witness))
+        checks.extend(_count_checks(row, counted, witness))
+        if whole:
+            checks.append(compare("live_bytes", live[row.name], counted.live, witness))
+        stated = {**node.layer.parameters(row.input_shapes), **node.layer.buffers(row.input_shapes)}
+        read = {k: s for k, s in given.get(node.name, {}).items() if k not in counted.unread}
+        checks.append(compare("arrays", stated, read, witness))
+    return found
+
+
+def _shape_check(node: Node, counted: NodeCount, witness: str) -> Check:
+    """Shapes of the outputs; one that nobody reads is not written and cannot be compared."""
+    stated = tuple(
+        () if not written else shape for shape, written in zip(node.outputs, counted.outputs, strict=False)
+    )
+    more = node.outputs[len(counted.outputs) :]
+    formula, executed = (*stated, *more), counted.outputs
+    if len(executed) > 1 and not any(executed[1:]):
+        formula, executed = formula[:1], executed[:1]
+    if len(formula) == 1 and len(executed) == 1:
+        return compare("output_shape", formula[0], executed[0], witness)
+    return compare("output_shape", formula, executed, witness)
+
+
+def _count_checks(row: LayerReport, counted: NodeCount, witness: str) -> list[Check]:
+    checks = [compare(name, getattr(row, name), getattr(counted, name), witness) for name in _COUNTS]
+    checks += [compare(kind, getattr(row.ops, kind), getattr(counted, kind), witness) for kind in _OPS]
+    checks.append(compare("flops", row.flops, counted.flops, witness))
+    checks.append(compare("activations", row.activations, counted.activations, witness))
+    return checks
+
+
+def _value_checks(
+    graph: Graph,
+    fast: Mapping[str, tuple[Array | None, ...]],
+    naive: Mapping[str, tuple[Array | None, ...]],
+    whose: str = "forms",
+    witness: str = "scalars",
+) -> dict[str, Check]:
+    """Values of every layer by the fast kernels and by the naive ones, or in two other runs.
+
+    Two entries of a pool may be equal save for rounding; then either index will do, and what is
+    unpooled by it is not compared.
+    """
+    found = {}
+    tied: set[int] = set()
+    after_tie: set[int] = set()
+    for index, node in enumerate(graph.nodes):
+        if index in graph.inputs or node.name not in fast or node.name not in naive:
+            continue
+        if any(e.node in after_tie or (e.output and e.node in tied) for e in node.inputs):
+            after_tie.add(index)
+            continue
+        gap = 0.0
+        for output, (a, b) in enumerate(zip(fast[node.name], naive[node.name], strict=True)):
+            if a is None or b is None:
+                continue
+            if node.op == "maxpool" and output == 1:
+                if not np.array_equal(a, b):
+                    tied.add(index)
+                source = fast[graph.nodes[node.inputs[0].node].name][node.inputs[0].output]
+                a, b = _places(source, a), _places(source, b)
+            gap = max(gap, _gap(np.asarray(a, np.float64), np.asarray(b, np.float64)))
+        good = gap <= TOLERANCE
+        found[node.name] = Check(
+            "values",
+            f"{whose} agree",
+            f"{whose} agree" if good else f"{whose} differ by {gap:.1e}",
+            good,
+            witness,
+        )
+    return found
+
+
+def _sample_checks(graph: Graph, seed: int) -> dict[str, Check]:
+    """Values of every layer for a batch, and for the same samples in reverse order.
+
+    Each sample must come out the same wherever it stands in the batch.
+    """
+    weights = init_weights(graph, seed, "float64")
+    inputs = random_inputs(graph, BATCH, "float64", seed)
+    seen: list[dict[str, tuple[Array | None, ...]]] = []
+    for step in (1, -1):
+        found: dict[str, tuple[Array | None, ...]] = {}
+
+        def note(node: Node, outputs: tuple[Array | None, ...], step: int = step, found: Any = found) -> None:
+            # A copy: what is written may be overwritten in place by the next layer.
+            found[node.name] = tuple(None if a is None else a[::step].copy() for a in outputs)
+
+        with np.errstate(all="ignore"):
+            execute(graph, {name: a[::step] for name, a in inputs.items()}, weights, progress=note)
+        seen.append(found)
+    return _value_checks(graph, seen[0], seen[1], "samples", f"a batch of {BATCH}")
+
+
+def _places(source: Array | None, indices: Array) -> Array:
+    """The values that indices of a pool point at: of two that are equal, either may be the largest."""
+    assert source is not None
+    flat = source.reshape(*source.shape[:2], -1)
+    return np.take_along_axis(flat, indices.reshape(*indices.shape[:2], -1) % flat.shape[2], axis=2)
+
+
+def _gap(a: Array, b: Array) -> float:
+    """Largest difference, relative to the largest value; infinite where one is NaN and the other not."""
+    if a.shape != b.shape:
+        return float("inf")
+    finite = np.isfinite(a) & np.isfinite(b)
+    if not np.array_equal(np.where(finite, 0.0, a), np.where(finite, 0.0, b), equal_nan=True):
+        return float("inf")
+    if not finite.any():
+        return 0.0
+    scale = max(float(np.abs(b[finite]).max()), 1.0)
+    return float(np.abs(a[finite] - b[finite]).max()) / scale
+
+
+def _total_checks(report: Report, counts: Counts | None, witness: str = "arrays") -> tuple[Check, ...]:
+    if counts is None:
+        return ()
+    totals, executed = report.totals, counts.totals
+    checks = [compare(name, getattr(totals, name), executed[name], witness) for name in _COUNTS]
+    checks += [compare(kind, getattr(totals.ops, kind), executed[kind], witness) for kind in _OPS]
+    checks.append(compare("flops", totals.flops, executed["flops"], witness))
+    checks.append(compare("activations", totals.activations, executed["activations"], witness))
+    checks.append(compare("peak_memory_bytes", totals.peak_memory_bytes, counts.peak_memory, witness))
+    return tuple(checks)

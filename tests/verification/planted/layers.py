@@ -1,0 +1,256 @@
+"""Mistakes in the formulas of the other layers, of whole graphs and of receptive fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from tests.verification.planted.base import (
+    CONV,
+    CONVS,
+    POOL,
+    POOLS,
+    Make,
+    after,
+    ignoring,
+    mutant,
+    nothing,
+    ones,
+    ops,
+    sizes,
+    without,
+)
+
+# Normalisation, activations
+NORM = "layers.norm"
+mutant("batch norm forgets its running mean", f"{NORM}:BatchNorm.buffers", "bn", without("running_mean"))
+mutant(
+    "batch norm counts buffers as parameters",
+    f"{NORM}:BatchNorm.parameters",
+    "bn",
+    lambda f: lambda s, i: {**f(s, i), **s.buffers(i)},
+)
+mutant(
+    "batch norm without affine keeps its weights", f"{NORM}:BatchNorm.parameters", "bn", ignoring(affine=True)
+)
+mutant("batch norm only multiplies", f"{NORM}:BatchNorm.ops", "bn", ops(add=lambda n: 0))
+mutant("layer norm over channels as over all", f"{NORM}:LayerNorm.ops", "ln", ignoring(over="all"))
+mutant("layer norm forgets its offset", f"{NORM}:LayerNorm.parameters", "ln", without("bias"))
+mutant("group norm of one group", f"{NORM}:GroupNorm.ops", "gn", ignoring(groups=1))
+mutant("instance norm of one channel", f"{NORM}:InstanceNorm.ops", "instancenorm", ignoring(channels=1))
+mutant("local response norm over three channels", f"{NORM}:LocalResponseNorm.ops", "lrn", ignoring(size=3))
+mutant("scale always has an offset", f"{NORM}:Scale.parameters", "scale", ignoring(bias=True))
+ACT = "layers.activation"
+mutant("prelu has no parameters", f"{ACT}:PReLU.parameters", "prelu", lambda f: lambda s, i: {})
+mutant(
+    "gelu by tanh as if exact",
+    f"{ACT}:GELU.ops",
+    "gelu",
+    lambda f: lambda s, i, o: f(type(s)(approximate="none"), i, o),
+)
+mutant(
+    "activations are free",
+    f"{ACT}:Activation.ops",
+    "relu silu hardswish softmax elu",
+    lambda f: lambda s, i, o: type(s.cost)(),
+)
+
+# Resizing, moving, joining
+mutant(
+    "interpolation reads all taps at once",
+    "layers.resize:Upsample.ops",
+    "upsample",
+    after(lambda f, s, i, o: f._replace(mul=2 ** (len(o[0]) - 1) * prod(o[0]) if f.mul else 0)),
+)
+mutant(
+    "splines solve nothing",
+    "layers.resize:Upsample.ops",
+    "upsample",
+    after(lambda f, s, i, o: f._replace(add=f.mul) if s.mode == "spline" else f),
+)
+mutant("upsampling rounds up", "layers.resize:floor_div", "upsample", lambda f: lambda a, b: -(-a // b))
+mutant("corners are never aligned", "layers.resize:Upsample.reads", "upsample", ignoring(align_corners=False))
+mutant(
+    "pixel shuffle keeps a factor too many channels",
+    "layers.rearrange:PixelShuffle.output_shapes",
+    "pixelshuffle",
+    sizes(lambda c: c * 2, 0),
+)
+mutant(
+    "pixel unshuffle of one axis",
+    "layers.rearrange:PixelUnshuffle.output_shapes",
+    "pixelunshuffle",
+    lambda f: lambda s, i: ((i[0][0] * s.factor, *f(s, i)[0][1:]),),
+)
+mutant(
+    "permute the other way round",
+    "layers.rearrange:Permute.output_shapes",
+    "permute",
+    lambda f: lambda s, i: (tuple(i[0][s.order.index(a)] for a in range(len(s.order))),),
+)
+mutant(
+    "pad forgets the far side",
+    "layers.shape:Pad.output_shapes",
+    "pad",
+    lambda f: lambda s, i: f(replace(s, padding=tuple((b, 0) for b, _ in s.padding)), i),
+)
+mutant("crop off by one", "layers.shape:Crop.output_shapes", "crop", sizes(lambda n: n + 1))
+mutant(
+    "slice keeps its end",
+    "layers.shape:Slice.output_shapes",
+    "slice",
+    after(lambda f, s, *_: ((*f[0][: s.axis], f[0][s.axis] + 1, *f[0][s.axis + 1 :]),)),
+)
+mutant(
+    "split gives equal parts",
+    "layers.shape:Split.output_shapes",
+    "split",
+    after(lambda f, *_: (f[0],) * len(f)),
+)
+mutant(
+    "flatten keeps channels only",
+    "layers.shape:Flatten.output_shapes",
+    "flatten",
+    lambda f: lambda s, i: ((i[0][0],),),
+)
+mutant("concat takes the largest", "layers.merge:total", "concat", lambda f: lambda sizes: max(sizes))
+mutant(
+    "add counts every input",
+    "layers.merge:Add.ops",
+    "add",
+    after(lambda f, s, i, o: f._replace(add=f.add + prod(o[0]))),
+)
+mutant("mul is free", "layers.merge:Mul.ops", "mul", ops(mul=lambda n: 0))
+mutant(
+    "joins have the shape of their first input",
+    "layers.merge:broadcast",
+    "add mul",
+    lambda f: lambda op, inputs: inputs[0],
+)
+
+# Whole graphs
+REPORT = "calculators.count.report:count"
+
+
+def _counted(change: Callable[[Any, Any, Any], None]) -> Make:
+    def make(right: Any) -> Any:
+        def wrong(node: Any, inputs: Any, batch: int) -> Any:
+            found = right(node, inputs, batch)
+            change(found, node, inputs)
+            return found
+
+        return wrong
+
+    return make
+
+
+mutant(
+    "flops count a MAC once",
+    REPORT,
+    "conv linear",
+    _counted(lambda c, *_: setattr(c, "flops", c.flops - c.macs)),
+)
+mutant(
+    "activations of every layer",
+    REPORT,
+    "maxpool relu",
+    _counted(lambda c, n, i: setattr(c, "activations", prod(n.outputs[0]))),
+)
+mutant(
+    "activations of the input",
+    REPORT,
+    "conv linear",
+    _counted(lambda c, n, i: setattr(c, "activations", c.activations and prod(i[0]))),
+)
+mutant(
+    "the batch is forgotten",
+    REPORT,
+    "conv bn",
+    lambda f: lambda node, inputs, batch: f(node, inputs, 1),
+)
+mutant(
+    "totals forget a layer",
+    "calculators.count.report:Counts.add",
+    "conv linear bn",
+    lambda f: lambda s, other, *a, **k: None if other.macs else f(s, other, *a, **k),
+)
+
+
+def _alive(change: Callable[[list[Any], list[Any], Any], Any]) -> Make:
+    def make(right: Any) -> Any:
+        def wrong(graph: Any, batch: int, item: int) -> Any:
+            return change(*right(graph, batch, item), graph)
+
+        return wrong
+
+    return make
+
+
+LIVE = "calculators.count.memory:live_bytes"
+mutant("tensors die as soon as they are written", LIVE, "conv add", _alive(lambda w, a, g: (w, w)))
+mutant(
+    "tensors never die",
+    LIVE,
+    "conv add",
+    _alive(lambda w, a, g: (w, [sum(w[: i + 1]) for i in range(len(w))])),
+)
+mutant("inputs take no memory", LIVE, "conv", _alive(lambda w, a, g: (w, [n - w[0] for n in a])))
+
+# Receptive fields
+mutant("fields of convolutions ignore dilation", f"{CONV}.reads", CONVS, ignoring(dilation=ones))
+mutant("fields of convolutions ignore padding", f"{CONV}.reads", CONVS, ignoring(padding=nothing))
+mutant("fields of convolutions ignore stride", f"{CONV}.reads", CONVS, ignoring(stride=ones))
+mutant("fields of pools ignore the stride", f"{POOL}.reads", POOLS, ignoring(stride=ones))
+mutant("fields of pools ignore padding", f"{POOL}.reads", POOLS, ignoring(padding=nothing))
+
+
+def _composed(change: Callable[[Any, Any], Any]) -> Make:
+    def make(right: Any) -> Any:
+        def wrong(field: Any, axis: Any, read: Any, written: Any) -> Any:
+            found = right(field, axis, read, written)
+            return change(found, axis) if found.starts[0] is not None and not found.everything else found
+
+        return wrong
+
+    return make
+
+
+def _rebuilt(found: Any, **new: Any) -> Any:
+    names = ("driver", "starts", "sizes", "advance", "everything", "periodic")
+    return type(found)(**{name: new.get(name, getattr(found, name)) for name in names})
+
+
+COMPOSE = "calculators.receptive_field.axis:compose"
+WINDOWS = "conv dwconv maxpool avgpool"
+mutant(
+    "field size off by one",
+    COMPOSE,
+    WINDOWS,
+    _composed(
+        lambda f, a: _rebuilt(f, sizes=tuple(n + 1 for n in f.sizes)) if hasattr(a.rule, "count") else f
+    ),
+)
+mutant(
+    "field padding off by one",
+    COMPOSE,
+    WINDOWS,
+    _composed(
+        lambda f, a: (
+            _rebuilt(f, starts=tuple(n and n + 1 for n in f.starts)) if hasattr(a.rule, "count") else f
+        )
+    ),
+)
+mutant(
+    "field stride off by one",
+    COMPOSE,
+    WINDOWS,
+    _composed(lambda f, a: _rebuilt(f, advance=f.advance + 1) if hasattr(a.rule, "count") else f),
+)
+mutant(
+    "field of branches is that of the first",
+    "calculators.receptive_field.axis:hull",
+    "add concat",
+    lambda f: lambda fields, written: fields[0],
+)

@@ -1,0 +1,261 @@
+"""``verify``: every number twice, of specs, of large networks at a smaller size, and of wrong formulas."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import convcalc
+from convcalc.executor import MemoryLimitError
+from convcalc.layers.conv import Conv
+from convcalc.layers.pool import AvgPool
+from convcalc.solve.sizes import own_inputs, reduced
+from convcalc.verification.result import QUANTITIES, TOTALS, Verification
+
+LINE = "conv 4 k3 p1 | bn | relu6 | maxpool k2 | flatten | linear 10"
+
+
+def verified(spec: str, input: str | None = None, **more: object) -> Verification:
+    return convcalc.verify(convcalc.load(spec, input=input), **more)
+
+
+def test_every_quantity_of_every_layer_stands_twice() -> None:
+    found = verified(LINE, "3x8x8")
+    assert found.ok
+    assert found.scalars
+    assert found.fields == len(found.layers) == 6
+    for layer in found.layers:
+        for quantity in (*QUANTITIES, "arrays", "values", "receptive_region", "influence"):
+            assert layer.find(quantity) is not None, f"{layer.name}: {quantity}"
+        assert {check.witness for check in layer.checks} == {
+            "arrays",
+            "scalars",
+            "taint",
+            "poison",
+            "a batch of 2",
+        }
+    assert tuple(check.quantity for check in found.sums) == TOTALS
+    assert {check.witness for check in found.totals} == {"arrays", "a batch of 2"}
+
+
+def test_the_numbers_are_those_of_the_definition() -> None:
+    # 3->4 channels of 3x3 on 8x8 with padding 1, by hand: 4*27 weights and 4 biases; 64 positions of
+    # 4*27 products; of 24 row-tap pairs an axis 22 are inside.
+    (conv, *_) = verified(LINE, "3x8x8").layers
+    by_hand = {
+        "output_shape": (4, 8, 8), "params": 112, "buffers": 0, "macs": 64 * 108,
+        "valid_macs": 22 * 22 * 12, "add": 256, "activations": 256,
+        "arrays": {"weight": (4, 3, 3, 3), "bias": (4,)}, "receptive_field": "3x3 s1 p1",
+    }  # fmt: skip
+    for quantity, value in by_hand.items():
+        check = conv.find(quantity)
+        assert check is not None
+        assert (check.formula, check.executed) == (value, value), quantity
+
+
+def test_a_wrong_formula_is_told_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Conv, "macs", lambda self, inputs, outputs: 7)
+    monkeypatch.setattr(Conv, "valid_macs", lambda self, inputs, outputs: 5)
+    found = verified("conv 4 k3 | relu", "3x8x8")
+    assert not found.ok
+    assert not found.layers[0].ok
+    assert found.layers[1].ok
+    differences = {(name, check.quantity) for name, check in found.differences()}
+    assert {("conv1", "macs"), ("conv1", "valid_macs"), ("", "macs"), ("", "flops")} <= differences
+    assert "conv1: macs is 7 by formula, 3,888 by execution" in str(found)
+
+
+def test_a_wrong_shape_stops_the_run_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Conv.output_shapes
+    monkeypatch.setattr(
+        Conv,
+        "output_shapes",
+        lambda self, inputs: ((right(self, inputs)[0][0] + 1, *right(self, inputs)[0][1:]),),
+    )
+    found = verified("conv 4 k3 | conv 2 k1", "3x8x8")
+    assert not found.ok
+    assert found.error is not None and "conv2" in found.error
+    assert [layer.executed for layer in found.layers] == [True, False]
+    shape = found.layers[0].find("output_shape")
+    assert shape is not None
+    assert (shape.formula, shape.executed) == ((5, 6, 6), (4, 6, 6))
+
+
+def test_the_command_prints_both_and_leaves_with_0(cli) -> None:
+    outcome = cli("verify", LINE, "--input", "3x8x8", "--exact")
+    assert outcome.code == 0
+    rows = outcome.out.splitlines()
+    conv = next(i for i, row in enumerate(rows) if row.startswith("conv1"))
+    assert "formula" in rows[conv] and "6,912" in rows[conv] and "5,808" in rows[conv]
+    assert "executed  ✓" in rows[conv + 1] and "6,912" in rows[conv + 1] and "5,808" in rows[conv + 1]
+    assert "formula and execution agree" in outcome.out
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",), ("--markdown",), ("--brief",)])
+def test_a_difference_leaves_with_1_in_every_form(cli, monkeypatch: pytest.MonkeyPatch, form) -> None:
+    monkeypatch.setattr(AvgPool, "ops", lambda self, inputs, outputs: Conv.ops.__globals__["Ops"](add=1))
+    outcome = cli("verify", "conv 4 k3 | avgpool k2", "--input", "3x8x8", *form)
+    assert outcome.code == 1
+    assert "avgpool1" in outcome.out
+    if form != ("--json",):
+        assert "✗ add -143, div -36, flops -179" in outcome.out
+    if form == ("--json",):
+        data = outcome.json()
+        assert data["ok"] is False
+        assert [layer["ok"] for layer in data["layers"]] == [True, False]
+        pool = data["layers"][1]
+        assert (pool["formula"]["add"], pool["executed"]["add"]) == (1, 144)
+        assert {d["quantity"] for d in pool["differences"]} == {"add", "div", "flops"}
+
+
+def test_json_holds_everything(cli) -> None:
+    data = cli("verify", LINE, "--input", "3x8x8", "--json").json()
+    assert data == json.loads(json.dumps(verified(LINE, "3x8x8").to_dict()))
+    assert data["ok"] is True and data["reduced"] is False and data["error"] is None
+    assert data["layers"][0]["formula"] == data["layers"][0]["executed"]
+    assert data["totals"]["formula"] == data["totals"]["executed"]
+
+
+def test_a_spec_without_a_size_is_given_one(cli) -> None:
+    outcome = cli("verify", "conv 3->4 k3 bias=false")
+    assert outcome.code == 0
+    assert "states no size" in outcome.out
+    assert "108 = 108" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "nothing to verify"),
+        (("--zoo", "--random", "3"), "--random and --zoo cannot go together"),
+        (("resnet18", "--zoo"), "SPEC and --zoo cannot go together"),
+        (("--random", "0"), "1 or more"),
+        (("--random", "3", "--seed", "-1"), "0 or more"),
+        (("--zoo", "--input", "3x8x8"), "--input and --set go with a SPEC"),
+        (("conv M->N k3", "--input", "Mx8x8"), "only numbers can be executed"),
+        (("conv 4 k3 | bnn", "--input", "3x8x8"), "bn"),
+    ],
+)
+def test_wrong_use_leaves_with_2(cli, arguments, message: str) -> None:
+    outcome = cli("verify", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.err
+    as_json = cli("verify", *arguments, "--json")
+    assert as_json.code == 2
+    assert as_json.json()["errors"]
+
+
+def test_a_large_network_is_run_at_a_smaller_size_that_keeps_its_structure() -> None:
+    graph = convcalc.load("unet", set={}, input=None)
+    found = convcalc.verify(graph, macs=10**9, fields=False)
+    assert found.ok and found.reduced
+    # By hand: 572 less a multiple of 16; at 188 - 16 the lowest map would lose its last 3x3 position pair.
+    assert found.inputs == ((1, 188, 188),)
+    assert found.own_inputs == ((1, 572, 572),)
+    assert "1x188x188" in found.notes[0]
+    assert len(found.layers) == len(graph) - 1
+
+
+def test_the_reduced_size_keeps_layers_channels_and_maps() -> None:
+    for name in ("vgg11", "segnet", "fcn8s"):
+        graph = convcalc.load(name)
+        small = reduced(graph, 10**10)
+        assert small is not None and own_inputs(small) < own_inputs(graph)
+        for node, other in zip(graph.nodes, small.nodes, strict=True):
+            assert (node.name, node.op) == (other.name, other.op)
+            for shape, less in zip(node.outputs, other.outputs, strict=True):
+                assert len(shape) == len(less)
+                if len(shape) > 1:
+                    assert shape[0] == less[0]
+                    assert all(b > 1 for a, b in zip(shape[1:], less[1:], strict=True) if a > 1)
+        weights = convcalc.analyze(graph).totals.params
+        assert convcalc.analyze(small).totals.params == weights
+
+
+def test_work_above_the_bound_reduces_and_no_bound_does_not() -> None:
+    graph = convcalc.load("squeezenet1_1")
+    assert convcalc.verify(graph, macs=1000, fields=False).reduced
+    assert not convcalc.verify(graph, macs=None, fields=False).reduced
+
+
+def test_a_size_that_no_machine_holds_is_reduced(cli) -> None:
+    outcome = cli("verify", "input 3x900000x900000 | conv 4 k3 s2 | relu", "--brief")
+    assert outcome.code == 0
+    assert "its own size needs" in outcome.out
+
+
+def test_memory_that_is_not_there_is_refused() -> None:
+    with pytest.raises(MemoryLimitError, match="bytes"):
+        verified("conv 64 k3 | linear 9 axis=channels", "3x64x64", max_memory=1000)
+
+
+def test_a_global_layer_is_said_to_see_everything() -> None:
+    layers = {
+        layer.name: layer for layer in verified("conv 4 k3 | globalavgpool | conv 2 k1", "2x7x6").layers
+    }
+    for name in ("globalavgpool1", "conv2"):
+        check = layers[name].find("receptive_field")
+        assert check is not None and check.ok
+        assert check.formula == "all"
+
+
+def test_fields_of_phases_are_shown_by_execution() -> None:
+    # Kernel 4 at stride 2: every output meets 2 positions, which see 3 pixels each, 4 together. Kernel 3
+    # at stride 2 meets 1 or 2, by the phase of the output.
+    layers = verified("conv 4 k3 p1 | convT 2 k4 s2 p1", "1x16x16").layers
+    check = layers[1].find("receptive_field")
+    assert check is not None
+    assert check.formula == check.executed == "4x4 s1/2 p2"
+    layers = verified("convT 2 k3 s2 p1", "1x16x16").layers
+    check = layers[0].find("receptive_field")
+    assert check is not None
+    assert check.formula == check.executed == "1/2x1/2 s1/2 p0"
+
+
+def test_several_inputs_and_outputs(tmp_path: Path) -> None:
+    text = """
+inputs: {left: 3x8x8, right: 2x8x8}
+layers:
+  - conv 4 k3 p1 from=left id=a
+  - conv 4 k5 p2 from=right id=b
+  - add from=[a,b] id=sum
+  - split (1,3) id=parts
+outputs: [sum, parts.1]
+"""
+    found = convcalc.verify(convcalc.load(text))
+    assert found.ok and found.fields == 4
+    total = next(layer for layer in found.layers if layer.name == "sum")
+    fields = [check.formula for check in total.checks if check.quantity == "receptive_field"]
+    assert fields == ["3x3 s1 p1", "5x5 s1 p2"]
+
+
+def test_the_module_and_the_function_go_by_one_name() -> None:
+    import convcalc.verification.result
+
+    assert convcalc.verify(convcalc.load("relu", input="1x4")).ok
+
+
+def test_a_batch_that_does_not_run_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convcalc.executor.kernels import FAST
+
+    right = FAST["relu"]
+
+    def single(call: Any) -> Any:
+        if len(call.x) > 1:
+            raise ValueError("one sample at a time")
+        return right(call)
+
+    monkeypatch.setitem(FAST, "relu", single)
+    found = verified("conv 4 k3 | relu", "3x8x8")
+    assert not found.ok
+    assert found.error == "a batch of 2: ValueError: one sample at a time"
+
+
+@pytest.mark.parametrize("line", ["reshape 2x4x5 | conv 2 k1", "reshape 4x10 | slice 0 1", "reshape 2x2x2x5"])
+def test_a_reshape_that_cuts_axes_is_held_to_what_it_states(line: str) -> None:
+    # One input axis becomes several: what is stated is the run that one index of the first of them holds.
+    found = verified(line, "2x20")
+    assert found.ok, str(found)
