@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from convcalc.calculators.padding.check import check_padding as check_padding
     from convcalc.calculators.padding.solve import solve_padding as solve_padding
     from convcalc.calculators.receptive_field.graph import ReceptiveField as ReceptiveField
+    from convcalc.calculators.sizes.sizes import Sizes as Sizes
+    from convcalc.calculators.sizes.sizes import sizes as sizes
     from convcalc.calculators.transposed.check import check_transposed as check_transposed
     from convcalc.calculators.variants.convolution import Variants as Variants
     from convcalc.calculators.variants.convolution import variants as variants
@@ -95,6 +97,7 @@ _HOME = {
     "Report": "convcalc.api",
     "Resolution": "convcalc.calculators.count.resolutions",
     "Run": "convcalc.executor.trace",
+    "Sizes": "convcalc.calculators.sizes.sizes",
     "SpecError": "convcalc.spec.errors",
     "TransposedSolution": "convcalc.solve.transposed",
     "Unreachable": "convcalc.calculators.answers",
@@ -122,6 +125,7 @@ _HOME = {
     "resolutions": "convcalc.calculators.count.resolutions",
     "run": "convcalc.executor.trace",
     "run_laws": "convcalc.verification.laws",
+    "sizes": "convcalc.calculators.sizes.sizes",
     "solve_padding": "convcalc.calculators.padding.solve",
     "solve_transposed": "convcalc.solve.transposed",
     "symbol": "convcalc.dims",

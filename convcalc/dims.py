@@ -133,7 +133,7 @@ def carried(value: Any) -> Dim:
     Raises:
         ValueError: an array of what are no whole numbers, or an expression without a closed form.
     """
-    if type(value) is int:
+    if type(value) is int or hasattr(value, "carrier"):
         return value
     if is_symbolic(value):
         from convcalc.symbols.form import lift
@@ -171,7 +171,7 @@ def rounded(value: Any) -> Dim:
 
         value = lift(value)
         return value if is_whole(value) else of_atom(atom("call", (value,), True, rounded))
-    if is_array(value):
+    if is_array(value) and not hasattr(value, "carrier"):
         import numpy as np
 
         return np.frompyfunc(round, 1, 1)(value)
@@ -179,6 +179,11 @@ def rounded(value: Any) -> Dim:
 
 
 rounded.label = "round"  # type: ignore[attr-defined]
+
+
+def _carrier(a: Dim, b: Dim) -> Any:
+    """What knows the extremes of dimensions that bring an arithmetic of their own, if one of these does."""
+    return getattr(a, "carrier", None) or getattr(b, "carrier", None)
 
 
 def maximum(a: Dim, b: Dim) -> Dim:
@@ -191,6 +196,8 @@ def maximum(a: Dim, b: Dim) -> Dim:
         from convcalc.symbols import extremes
 
         return extremes.maximum(a, b)
+    if carrier := _carrier(a, b):
+        return carrier.maximum(a, b)
     if is_array(a) or is_array(b):
         import numpy as np
 
@@ -228,6 +235,8 @@ def minimum(a: Dim, b: Dim) -> Dim:
         from convcalc.symbols import extremes
 
         return extremes.minimum(a, b)
+    if carrier := _carrier(a, b):
+        return carrier.minimum(a, b)
     if is_array(a) or is_array(b):
         import numpy as np
 
@@ -276,6 +285,9 @@ def require(condition: Any, message: str, *, field: str | None = None, hint: str
     if is_symbolic(condition):
         if _collected is not None:
             _collected[condition] = None
+        return
+    if hasattr(condition, "demand"):
+        condition.demand(message, field, hint)
         return
     if hasattr(condition, "all"):
         condition = bool(condition.all())
@@ -396,6 +408,8 @@ def make_divisible(value: Dim, divisor: Dim = 8, least: Dim | None = None) -> Di
     lost = 10 * nearest < 9 * value
     if isinstance(lost, bool):
         return nearest + divisor if lost else nearest
+    if carrier := _carrier(value, divisor):
+        return carrier.where(lost, nearest + divisor, nearest)
     import numpy as np
 
     return np.where(lost, nearest + divisor, nearest)

@@ -14,7 +14,7 @@ _SHOWN: Final = 110
 class Problem:
     """One fault of a spec at its place."""
 
-    __slots__ = ("column", "expected", "file", "length", "line", "message", "nearest", "text")
+    __slots__ = ("column", "expected", "file", "length", "line", "message", "nearest", "sizes", "text")
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Problem:
         self.text = text
         self.expected = expected
         self.nearest = nearest
+        self.sizes: Any = None
 
     @classmethod
     def at(
@@ -101,6 +102,8 @@ class Problem:
             lines.append(f"  expected {_printable(self.expected)}")
         if self.nearest:
             lines.append(f"  did you mean {_printable(self.nearest)}?")
+        if self.sizes:
+            lines.append(f"  sizes that work: {_printable(self.sizes['text'])}")
         return "\n".join(lines)
 
 
@@ -116,15 +119,34 @@ class SpecError(ValueError):
 
     Attributes:
         problems: the faults, in the order of the text.
+        reading: what was built when they arose; the sizes that would work are found out when the faults
+            are told (:meth:`told`), since who only tries a spec does not ask for them.
     """
+
+    reading: Any = None
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
         self.problems: list[Problem] = [problems] if isinstance(problems, Problem) else list(problems)
-        super().__init__("\n".join(str(p) for p in self.problems))
+        super().__init__()
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.told(),)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.told()))
+
+    def told(self) -> list[Problem]:
+        """The faults, the first with the sizes of the input that would work, where there are such."""
+        if self.reading is not None:
+            from convcalc.spec.sizes.quote import quote
+
+            reading, self.reading = self.reading, None
+            self.problems[0].sizes = quote(reading)
+        return self.problems
 
     def to_dict(self) -> dict[str, Any]:
         """All faults as JSON holds them."""
-        return {"errors": [p.to_dict() for p in self.problems]}
+        return {"errors": [p.to_dict() for p in self.told()]}
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

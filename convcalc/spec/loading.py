@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.lookup import find
 from convcalc.spec.source import Source, Text
 
 if TYPE_CHECKING:
+    from convcalc.dims import Shape
     from convcalc.graph import Graph
+    from convcalc.spec.build.builder import Builder
     from convcalc.spec.document.items import Document
 
 MAX_TITLE: Final = 300
@@ -55,11 +57,40 @@ def build(
     from convcalc.collector import paused
 
     with paused():
-        return _build(source, input, set, max_layers)
+        reading = read(source, input, set)
+        try:
+            return reading.builder(max_layers=max_layers).build()
+        except SpecError as error:
+            error.reading = reading
+            raise
 
 
-def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers: int | None) -> Graph:
-    from convcalc.spec.build.builder import Builder
+class Reading(NamedTuple):
+    """A spec that was read and is not built yet.
+
+    Attributes:
+        document: what its text says.
+        inputs: the shapes given from outside, by name of the input.
+        variables: the values given from outside.
+        line: whether it is a line of the language.
+    """
+
+    document: Document
+    inputs: Mapping[str, Shape]
+    variables: Mapping[str, Any]
+    line: bool
+
+    def builder(self, cls: type[Builder] | None = None, *, max_layers: int | None = None) -> Builder:
+        """What builds its graph; of another class where one is given."""
+        if cls is None:
+            from convcalc.spec.build.builder import Builder as cls
+        builder = cls(self.document, self.inputs, self.variables, max_layers)
+        builder.line = self.line
+        return builder
+
+
+def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None) -> Reading:
+    """The document of a source, with what is given from outside; see :func:`load`."""
     from convcalc.spec.document.reading import compile_document, is_document
     from convcalc.spec.settings import inputs_of, variables_of
 
@@ -81,9 +112,7 @@ def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers
     inputs = inputs_of(input, document, variables)
     if line and variables:
         variables = _read_in_line(variables, document, input)
-    builder = Builder(document, inputs, variables, max_layers)
-    builder.line = line
-    return builder.build()
+    return Reading(document, inputs, variables, line)
 
 
 def _title(text: Text) -> str:

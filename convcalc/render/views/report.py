@@ -263,7 +263,10 @@ def closed_form_notes(report: Report) -> list[str]:
     """What symbols must meet, and which roundings stay."""
     notes = []
     if report.constraints:
-        notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}.")
+        from convcalc.spec.sizes.meeting import meeting
+
+        met = "".join(f"; {name}: {sizes}" for name, sizes in meeting(report.constraints).items())
+        notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}{met}.")
     roundings = [
         f"{numbers.other(value)} (exact where {numbers.other(where)})" for value, where in report.roundings
     ]
