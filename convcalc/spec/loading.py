@@ -82,9 +82,9 @@ class Reading(NamedTuple):
 
     def builder(self, cls: type[Builder] | None = None, *, max_layers: int | None = None) -> Builder:
         """What builds its graph; of another class where one is given."""
-        if cls is None:
-            from convcalc.spec.build.builder import Builder as cls
-        builder = cls(self.document, self.inputs, self.variables, max_layers)
+        from convcalc.spec.build.builder import Builder
+
+        builder = (cls or Builder)(self.document, self.inputs, self.variables, max_layers)
         builder.line = self.line
         return builder
 

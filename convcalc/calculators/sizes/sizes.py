@@ -180,7 +180,8 @@ class _Near:
             sizes = self.sizes if isinstance(self.sizes, tuple) else (self.sizes,) * rank
             if len(sizes) != rank:
                 raise Unreachable(
-                    f"near has {len(sizes)} sizes, the input has {rank} axes", expected="one size, or one per axis"
+                    f"near has {len(sizes)} sizes, the input has {rank} axes",
+                    expected="one size, or one per axis",
                 )
             return shape(name, (own[0], *sizes))
 
@@ -210,7 +211,13 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
         for row in found.rows
     )
     return Sizes(
-        name, shapes, works, reason, tuple(nearest(network, found)) if works is False else (), axes, found.rows
+        name,
+        shapes,
+        works,
+        reason,
+        tuple(nearest(network, found)) if works is False else (),
+        axes,
+        found.rows,
     )
 
 

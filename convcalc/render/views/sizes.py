@@ -33,8 +33,10 @@ def table(found: Sizes) -> Table:
     if not found.axes:
         notes.append("The input has no spatial axes.")
     if any(axis.sizes.limit is not None for axis in found.axes):
-        notes.append("The network cannot be followed for all sizes at once: each was built, up to the limit named.")
-    return Table(columns, list(map(_row, found.axes)), title=numbers.label(found.name), facts=facts, notes=notes)
+        notes.append("How it goes on beyond the sizes that were looked at is not certain.")
+    return Table(
+        columns, list(map(_row, found.axes)), title=numbers.label(found.name), facts=facts, notes=notes
+    )
 
 
 def _row(axis: AxisSizes) -> list[Any]:

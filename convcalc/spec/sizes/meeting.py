@@ -11,11 +11,9 @@ from convcalc.spec.sizes.sets import SizeSet
 WINDOW: Final = 1024
 STEPS: Final = 1_000_000
 
-_BOUNDS: Final = (">=", ">")
-
 
 def meeting(conditions: Iterable[Any]) -> dict[str, SizeSet]:
-    """For each symbol the sizes that meet all conditions on it alone, where these are more than a bound.
+    """For each symbol of which an equation holds, the sizes that meet all conditions on it alone.
 
     ``16*floor(H/16) = H`` is met by the multiples of 16.
     """
@@ -25,12 +23,19 @@ def meeting(conditions: Iterable[Any]) -> dict[str, SizeSet]:
             by_name.setdefault(next(iter(condition.names)), []).append(condition)
     found = {}
     for name, mine in by_name.items():
-        if all(c.kind in _BOUNDS for c in mine):
+        if not any(c.kind == "=" for c in mine) or not all(map(_is_of_sizes, mine)):
             continue
         sizes = _meeting(name, mine)
         if sizes:
             found[name] = sizes
     return found
+
+
+def _is_of_sizes(condition: Any) -> bool:
+    """Whether its symbol stands for whole numbers."""
+    from convcalc.symbols.values import atoms_within
+
+    return all(a.whole for a in atoms_within(condition.left, condition.right) if a.kind == "symbol")
 
 
 def _meeting(name: str, conditions: list[Any]) -> SizeSet | None:
@@ -50,7 +55,9 @@ def _meeting(name: str, conditions: list[Any]) -> SizeSet | None:
 
 
 def _held(condition: Any, name: str, letter: Quasi) -> Any:
-    left, right = (v.subs({name: letter}) if hasattr(v, "subs") else v for v in (condition.left, condition.right))
+    left, right = (
+        v.subs({name: letter}) if hasattr(v, "subs") else v for v in (condition.left, condition.right)
+    )
     match condition.kind:
         case "divides":
             return right % left == 0

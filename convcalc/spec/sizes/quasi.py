@@ -186,7 +186,11 @@ class Condition:
     def __or__(self, other: Any) -> Any:
         if not isinstance(other, Condition):
             return self if other is False else other
-        if not (self.joint or other.joint) and self.parts.keys() == other.parts.keys() and len(self.parts) == 1:
+        if (
+            not (self.joint or other.joint)
+            and self.parts.keys() == other.parts.keys()
+            and len(self.parts) == 1
+        ):
             ((letter, truth),) = self.parts.items()
             return self.window.condition(letter, truth | other.parts[letter])
         return Condition(self.window, {}, frozenset({self._letters | other._letters}))
@@ -283,21 +287,28 @@ class Window:
         if isinstance(value, Quasi):
             return value
         if isinstance(value, (int, Fraction)):
-            return Quasi(self, letters, (int(value.numerator),) * self.size, int(value.denominator), 0, 1, 0, 0)
+            return Quasi(
+                self, letters, (int(value.numerator),) * self.size, int(value.denominator), 0, 1, 0, 0
+            )
         if isinstance(value, float):  # what a double becomes is nobody's polynomial
             return Quasi(self, letters, (value,) * self.size, 1, 0, None, 0, 0)
         raise Untraceable(f"a size beside {type(value).__name__}")
 
     def made(
-        self, letters: Iterable[str], values: tuple[Any, ...], below: int, start: int, period: int | None, degree: int
+        self,
+        letters: Iterable[str],
+        values: tuple[Any, ...],
+        below: int,
+        start: int,
+        period: int | None,
+        degree: int,
     ) -> Any:
         """What has these values; the number itself where it is the same for every size."""
         (letter,) = letters
         if period is not None and start + (degree + 1) * period > self.size:
             period = None
         if period is not None and values[0] == values[-1] and values.count(values[0]) == len(values):
-            whole = Fraction(values[0], below)
-            return int(whole) if whole.denominator == 1 else whole
+            return _plain(Fraction(values[0], below))
         return self._of(letter, values, below, start, period, degree)
 
     def _of(
@@ -479,8 +490,6 @@ class Quasi:
     def __int__(self) -> int:
         raise Untraceable("a size as one number")
 
-    __float__ = __int__  # type: ignore[assignment]
-
     def __str__(self) -> str:
         return "*".join(sorted(self.letters))
 
@@ -523,6 +532,10 @@ def _product(window: Window, a: Quasi, b: Quasi) -> Any:
     period = _joined(a.period, b.period)
     start, degree = max(a.start, b.start), a.degree + b.degree
     return window.made(a.letters, values, a.below * b.below, start, period, degree)
+
+
+def _plain(value: Fraction) -> int | Fraction:
+    return value.numerator if value.denominator == 1 else value
 
 
 def _constant(value: Quasi) -> Fraction | None:
@@ -586,7 +599,7 @@ def _floor_by_each(window: Window, a: Quasi, b: Quasi) -> Any:
         raise ZeroDivisionError("division by zero")
     if nonzero is not True:
         nonzero.demand("division by zero")
-    below, x, y = _common(a, b)
+    _, x, y = _common(a, b)
     values = tuple(_whole(v // w) if w else 0 for v, w in zip(x, y, strict=True))
     return window.made(a.letters, values, 1, 0, None, 0)
 
@@ -660,7 +673,9 @@ def _extreme(sign: str) -> Callable[[Window, Quasi, Quasi], Any]:
         if not isinstance(difference, Quasi):
             chosen = a if (difference >= 0) is (sign == ">=") else b
             constant = _constant(chosen)
-            return chosen if constant is None else constant.numerator if constant.denominator == 1 else constant
+            return (
+                chosen if constant is None else constant.numerator if constant.denominator == 1 else constant
+            )
         return window._chosen(_truth(window, difference, sign), a, b)
 
     return apply

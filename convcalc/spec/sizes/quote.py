@@ -123,7 +123,10 @@ def place_name(place: Place, shapes: Mapping[str, Shape]) -> str:
 def row_dict(row: Row, shapes: Mapping[str, Shape]) -> dict[str, Any]:
     """A row as JSON holds it."""
     return {
-        "axes": [{"input": name, "axis": axis, "name": place_name((name, axis), shapes)} for name, axis in row.places],
+        "axes": [
+            {"input": name, "axis": axis, "name": place_name((name, axis), shapes)}
+            for name, axis in row.places
+        ],
         "held": {place_name(place, shapes): size for place, size in row.held.items()},
         **row.sizes.to_dict(),
     }

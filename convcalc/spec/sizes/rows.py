@@ -49,7 +49,12 @@ class Answer(NamedTuple):
 
 
 def rows_of(
-    network: Network, *, steps: int = STEPS, windows: Sequence[int] = WINDOWS, checks: int = CHECKS, tried: int = TRIED
+    network: Network,
+    *,
+    steps: int = STEPS,
+    windows: Sequence[int] = WINDOWS,
+    checks: int = CHECKS,
+    tried: int = TRIED,
 ) -> Answer:
     """Which sizes of its inputs a network can be built at.
 
@@ -105,7 +110,7 @@ def _traced(network: Network, shapes: Mapping[str, Shape], steps: int, window: i
     first = trace(network, letters, steps=steps, window=window)
     groups = _groups(first, sorted(set(letters.values())))
     if all(len(group) == 1 for group in groups):
-        return _rows(first, letters, {}, window)
+        return tuple(_rows(first, letters, {}, window))
     rows: list[Row] = []
     merged = {place: group[0] for group in groups for place, letter in letters.items() if letter in group}
     dependent = {letter for group in groups if len(group) > 1 for letter in group}
@@ -138,9 +143,7 @@ def _groups(traced: Traced, letters: list[str]) -> list[list[str]]:
     of = {letter: {letter} for letter in letters}
     joined = [set(names) for names in traced.joint]
     if len(traced.boxes) > 1:
-        joined += [
-            {x for x in one if one[x] != other[x]} for one, other in combinations(traced.boxes, 2)
-        ]
+        joined += [{x for x in one if one[x] != other[x]} for one, other in combinations(traced.boxes, 2)]
     for names in joined:
         union = set().union(*(of[name] for name in names))
         for name in union:

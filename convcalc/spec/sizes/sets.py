@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 from convcalc.spec.sizes.quasi import Truth
@@ -66,7 +67,9 @@ class SizeSet:
         return size % self.period in self.remainders
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SizeSet) and all(getattr(self, n) == getattr(other, n) for n in self.__slots__)
+        return isinstance(other, SizeSet) and all(
+            getattr(self, n) == getattr(other, n) for n in self.__slots__
+        )
 
     def __hash__(self) -> int:
         return hash((self.before, self.first, self.period, self.remainders))
@@ -116,7 +119,7 @@ class SizeSet:
         return f"SizeSet({self.text()!r})"
 
     def text(self) -> str:
-        """The set in words: ``multiples of 16 from 32``, ``16*n + 5 from 37``, ``128 to 159``, ``any from 7``."""
+        """The set in words: ``multiples of 16``, ``16*n + 5 from 37``, ``128 to 159``, ``any from 7``."""
         if not self:
             return "none" if self.limit is None else f"none up to {self.limit}"
         if not self.remainders:
@@ -183,7 +186,7 @@ def _ranges(sizes: tuple[int, ...]) -> str:
     runs = _runs(sizes)
     if len(runs) > PIECES:
         step = sizes[1] - sizes[0]
-        if all(b - a == step for a, b in zip(sizes, sizes[1:], strict=False)):
+        if all(b - a == step for a, b in pairwise(sizes)):
             return f"{sizes[0]}, {sizes[1]}, ... {sizes[-1]} (every {step})"
         return f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}"
     return ", ".join(str(a) if a == b else f"{a}, {b}" if b == a + 1 else f"{a} to {b}" for a, b in runs)

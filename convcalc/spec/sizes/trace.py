@@ -8,6 +8,7 @@ shortcut that is dropped, a condition of the document) both ways are built, each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from math import inf
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -115,16 +116,12 @@ def shapes_of(network: Network) -> dict[str, Shape]:
         found[name] = own
         return (own[0], *(UNKNOWN for _ in own[1:]))
 
-    try:
+    with suppress(SpecError, DimensionError, TypeError):
         network.build(shape)
-    except (SpecError, DimensionError, TypeError):
-        pass
     return found
 
 
-def trace(
-    network: Network, letters: Mapping[Place, str | int], *, steps: int, window: int
-) -> Traced:
+def trace(network: Network, letters: Mapping[Place, str | int], *, steps: int, window: int) -> Traced:
     """The sizes at which a network can be built.
 
     Args:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 def window(draw: st.DrawFn) -> str:
     """Kernel, stride, dilation and padding of a convolution."""
     k, s, d = draw(st.integers(1, 5)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
-    padding = draw(st.sampled_from(["", "p1", "p0:1", "p2", "same", "same_lower", "padding=valid", "padding=causal"]))
+    padding = draw(
+        st.sampled_from(["", "p1", "p0:1", "p2", "same", "same_lower", "padding=valid", "padding=causal"])
+    )
     if padding in ("same", "same_lower"):
         padding = f"padding={padding}"
     return f"k{k} s{s} d{d} {padding}".strip()
@@ -36,10 +38,16 @@ def layer(draw: st.DrawFn) -> str:
     if kind == 8:
         return f"upsample scale={draw(st.sampled_from(['2', '3', '3/2', '1/2', '4/3', '0.7']))}"
     if kind == 9:
-        return draw(st.sampled_from(["adaptiveavgpool size=5", "crop amounts=1:2", "pad p1:0", "relu", "crop size=4"]))
+        return draw(
+            st.sampled_from(["adaptiveavgpool size=5", "crop amounts=1:2", "pad p1:0", "relu", "crop size=4"])
+        )
     if kind == 10:
         return f"slice {draw(st.sampled_from(['0 4', '1 -1', '-3 -1']))} axis=1"
-    return draw(st.sampled_from(["pixelunshuffle factor=2 | conv 4 k1", "pixelshuffle factor=2 | conv 4 k1", "upsample size=9"]))
+    return draw(
+        st.sampled_from(
+            ["pixelunshuffle factor=2 | conv 4 k1", "pixelshuffle factor=2 | conv 4 k1", "upsample size=9"]
+        )
+    )
 
 
 @st.composite
@@ -49,9 +57,17 @@ def undone(draw: st.DrawFn, name: str) -> list[str]:
     k = draw(st.integers(1, 5))
     p = draw(st.integers(0, k // 2))
     ceil = draw(st.sampled_from(["", " ceil=true"]))
-    down = draw(st.sampled_from([f"conv 4 k{k} s{s} p{p}", f"maxpool k{k} s{s} p{p}{ceil}", f"conv 4 k{k} s{s} padding=same"]))
+    down = draw(
+        st.sampled_from(
+            [f"conv 4 k{k} s{s} p{p}", f"maxpool k{k} s{s} p{p}{ceil}", f"conv 4 k{k} s{s} padding=same"]
+        )
+    )
     off = draw(st.sampled_from([0, 0, 0, 1]))
-    up = draw(st.sampled_from([f"convT 4 k{k + off} s{s} p{p}", f"upsample scale={s}", f"convT 4 k{k} s{s} padding=same"]))
+    up = draw(
+        st.sampled_from(
+            [f"convT 4 k{k + off} s{s} p{p}", f"upsample scale={s}", f"convT 4 k{k} s{s} padding=same"]
+        )
+    )
     inner = draw(st.sampled_from([0, 0, 1, 2]))
     between: list[str] = []
     if inner == 1:

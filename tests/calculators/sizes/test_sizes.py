@@ -63,7 +63,9 @@ def test_two_axes_agree_with_building(text: str, shapes: list[tuple[int, int]]) 
             width = height
         if free:
             at = {("input", 1): height, ("input", 2): width}
-            assert all(at[p] in row.sizes for row in free for p in row.places) is builds(text, (4, height, width))
+            assert all(at[p] in row.sizes for row in free for p in row.places) is builds(
+                text, (4, height, width)
+            )
         for row in rows:
             if row.held:
                 shape = (4, height, 31) if row.places == (("input", 1),) else (4, 24, height)
@@ -121,6 +123,7 @@ layers:
   - concat with=e1
 """
 FIVE_HALVINGS = " | ".join([*["conv 8 k3 p1", "maxpool k2 s2"] * 5, "flatten", "linear 8*4*4->10"])
+UNPOOLED = "maxpool k2 s2 id=p | unpool k2 s2 with=p.indices"
 FIVE_STRIDES = " | ".join(["conv 8 k4 s2 p1"] * 5 + ["conv 1 k4"])
 
 
@@ -136,8 +139,8 @@ FIVE_STRIDES = " | ".join(["conv 8 k4 s2 p1"] * 5 + ["conv 1 k4"])
         ("input 4x9 | conv 4 k5 s4 p1 id=c | convT 4 k5 s4 p1 | add with=input", (4, 9), ["4*n + 3"]),
         ("pixelunshuffle factor=3", (3, 9, 9), ["multiples of 3", "multiples of 3"]),
         ("slice 5 9 axis=1", (3, 20), ["any from 9"]),
-        ("maxpool k2 s2 id=p | unpool k2 s2 with=p.indices", (3, 20), ["any from 2"]),
-        ("input 3x20 | maxpool k2 s2 id=p | unpool k2 s2 with=p.indices | add with=input", (3, 20), ["multiples of 2"]),
+        (UNPOOLED, (3, 20), ["any from 2"]),
+        (f"input 3x20 | {UNPOOLED} | add with=input", (3, 20), ["multiples of 2"]),
         ("adaptiveavgpool size=4 | flatten | linear 48->2", (3, 20, 20), ["any", "any"]),
         ("conv 4 k3 p4 padding_mode=circular", (3, 20), ["any from 4"]),
         ("reshape 2x6", (3, 20), ["4"]),
@@ -167,7 +170,9 @@ def test_the_nearest_sizes() -> None:
 
 def test_a_graph_is_asked_as_its_spec_is() -> None:
     graph = convcalc.load(UNET)
-    assert [axis.sizes for axis in convcalc.sizes(graph).axes] == [axis.sizes for axis in convcalc.sizes(UNET).axes]
+    assert [axis.sizes for axis in convcalc.sizes(graph).axes] == [
+        axis.sizes for axis in convcalc.sizes(UNET).axes
+    ]
     graph.text = ""
     assert [str(axis.sizes) for axis in convcalc.sizes(graph, near=30).axes] == ["multiples of 16"] * 2
 
@@ -193,7 +198,9 @@ def test_several_inputs_and_ranks() -> None:
         "height of a = height of b": "multiples of 2",
         "width of a = width of b": "multiples of 2",
     }
-    volume = convcalc.sizes("input 1x9x9x9 | maxpool k2x3x1 s2x3x1 | upsample scale=(2,3,1) | concat with=input")
+    volume = convcalc.sizes(
+        "input 1x9x9x9 | maxpool k2x3x1 s2x3x1 | upsample scale=(2,3,1) | concat with=input"
+    )
     assert [str(axis.sizes) for axis in volume.axes] == ["multiples of 2", "multiples of 3", "any"]
 
 
@@ -222,11 +229,11 @@ def test_where_the_structure_depends_on_the_size() -> None:
 @pytest.mark.parametrize(
     ("text", "shape", "message", "sizes"),
     [
-        (UNET, "3x700x700", "concat cannot join 512x86x86 and 512x87x87", "multiples of 16; nearest 688 and 704"),
+        (UNET, "3x700x700", "concat cannot join", "multiples of 16; nearest 688 and 704"),
         (UNET, "3x700x512", "concat cannot join", "multiples of 16; nearest 3x688x512 and 3x704x512"),
         (FIVE_STRIDES, "3x49x74", "kernel 4 is larger than the input 1", "any from 128; nearest 3x128x128"),
         (FIVE_HALVINGS, "3x224x224", "in_features is 128, but 392 arrive", "128 to 159; nearest 159"),
-        ("input 4x9 | maxpool k2 s2 | upsample scale=2 | add with=input", "4x9", "add cannot join", "multiples of 2; nearest 8 and 10"),
+        (f"input 4x9 | {UNPOOLED} | add with=input", "4x9", "add cannot", "multiples of 2; nearest 8 and 10"),
     ],
 )  # fmt: skip
 def test_errors_say_which_sizes_work(text: str, shape: str, message: str, sizes: str) -> None:
