@@ -96,5 +96,46 @@ class Graph:
         nodes = self.nodes
         return tuple(nodes[n].outputs[o] for n, o in node.inputs)
 
+    def find(self, name: str) -> Edge:
+        """The tensor of that name: a layer, or ``layer.output`` for a named output of one.
+
+        Raises:
+            LookupError: there is none.
+        """
+        for index, node in enumerate(self.nodes):
+            if node.name == name:
+                return Edge(index)
+            if name.startswith(node.name + "."):
+                names = node.layer.output_names()
+                rest = name[len(node.name) + 1 :]
+                if rest in names:
+                    return Edge(index, names.index(rest))
+        raise LookupError(f"the graph has no layer {name!r}")
+
+    def ancestors(self, tensor: Edge | str) -> list[int]:
+        """Numbers of the nodes that a tensor, or one of that name, depends on; its own is the last.
+
+        Raises:
+            LookupError: there is no tensor of that name.
+        """
+        last = (self.find(tensor) if isinstance(tensor, str) else tensor).node
+        needed = {last}
+        for number in range(last, -1, -1):
+            if number in needed:
+                needed.update(edge.node for edge in self.nodes[number].inputs)
+        return sorted(needed)
+
+    def part(self, edge: Edge) -> Graph:
+        """What one tensor depends on, with that tensor as its only output; all inputs stay."""
+        needed = sorted({*self.inputs, *self.ancestors(edge)})
+        number = {old: new for new, old in enumerate(needed)}
+        nodes = []
+        for old in needed:
+            node = self.nodes[old]
+            inputs = tuple(Edge(number[e.node], e.output) for e in node.inputs)
+            nodes.append(Node(node.name, node.layer, inputs, node.outputs))
+        kept = tuple(number[i] for i in self.inputs)
+        return Graph(self.name, nodes, kept, (Edge(number[edge.node], edge.output),))
+
     def __len__(self) -> int:
         return len(self.nodes)

@@ -27,7 +27,7 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Array
 
 T = TypeVar("T")
-MOST = 8
+MOST_THREADS = 8
 """More threads than this gain nothing on blocks of these sizes."""
 
 BLOCK_BYTES = 1 << 18
@@ -66,7 +66,7 @@ class _Helpers:
         self.running = 0
         self.busy = threading.Lock()
 
-    def ask(self, many: int, work: Callable[[], None]) -> None:
+    def start(self, many: int, work: Callable[[], None]) -> None:
         while self.running < many:
             threading.Thread(target=self._serve, name=f"convcalc-{self.running}", daemon=True).start()
             self.running += 1
@@ -91,7 +91,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-class _Hold:
+class _BlasUse:
     """How many kernels run now, and how many threads BLAS had before the first of them."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class _Hold:
         self.threads = 1
 
 
-_hold = _Hold()
+_use = _BlasUse()
 
 
 def threads() -> int:
@@ -108,11 +108,11 @@ def threads() -> int:
     blas = _blas()
     if blas is None:
         return 1
-    return max(1, min(_hold.threads if _hold.kernels else int(blas.get()), MOST))
+    return max(1, min(_use.threads if _use.kernels else int(blas.get()), MOST_THREADS))
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def single_blas_thread() -> Iterator[None]:
     """Keep BLAS to one thread, so that :func:`each` can use several.
 
     All of a kernel long, not only inside :func:`each`: a thread of BLAS that was used once waits
@@ -122,22 +122,22 @@ def held() -> Iterator[None]:
     if blas is None:
         yield
         return
-    with _hold.lock:
-        if _hold.kernels == 0:
-            _hold.threads = int(blas.get())
+    with _use.lock:
+        if _use.kernels == 0:
+            _use.threads = int(blas.get())
             blas.set(1)
-        _hold.kernels += 1
+        _use.kernels += 1
     try:
         yield
     finally:
-        with _hold.lock:
-            _hold.kernels -= 1
-            if _hold.kernels == 0:
-                blas.set(_hold.threads)
+        with _use.lock:
+            _use.kernels -= 1
+            if _use.kernels == 0:
+                blas.set(_use.threads)
 
 
 def each(task: Callable[[T], object], items: Iterable[T], shared: bool = True) -> None:
-    """Call a task with each of the items, several at a time where that is :func:`held`.
+    """Call a task with each of the items, several at a time inside :func:`single_blas_thread`.
 
     Args:
         task: computes one block and writes it where no other block is written.
@@ -145,7 +145,7 @@ def each(task: Callable[[T], object], items: Iterable[T], shared: bool = True) -
         shared: whether the task may run in several threads at once.
     """
     todo = deque(items)
-    many = min(threads(), len(todo)) - 1 if shared and _hold.kernels else 0
+    many = min(threads(), len(todo)) - 1 if shared and _use.kernels else 0
     if many < 1 or not _helpers.busy.acquire(blocking=False):
         for item in todo:
             task(item)
@@ -169,7 +169,7 @@ def _together(helpers: _Helpers, many: int, task: Callable[[T], object], todo: d
                 except IndexError:
                     return
                 task(item)
-        except BaseException as error:  # told by the thread that asked
+        except BaseException as error:  # raised by the thread that started it
             faults.append(error)
             todo.clear()
 
@@ -181,7 +181,7 @@ def _together(helpers: _Helpers, many: int, task: Callable[[T], object], todo: d
         finally:
             done.put(None)
 
-    helpers.ask(many, help_out)
+    helpers.start(many, help_out)
     try:
         work()
     finally:

@@ -23,7 +23,6 @@ from convcalc.calculators.receptive_field.walk import find_edge
 from convcalc.dims import Shape, is_known
 from convcalc.executor import ExecutionError, MemoryLimitError, gradient, paths, taint
 from convcalc.executor.arithmetic.arith import Array
-from convcalc.executor.dry import ancestors
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Edge, Graph, Node
 from convcalc.solve.sizes import own_inputs, reload
@@ -282,7 +281,7 @@ def _cut(graph: Graph, start: str, layer: str | None) -> Graph:
         name = f"{start} itself" if number == source.node else node.name
         nodes.append(Node(name, node.layer, edges, node.outputs))
     inputs = (0, *(number + 1 for number in graph.inputs))
-    part = ancestors(Graph(graph.name, nodes, inputs, ()), Edge(edge.node + 1, edge.output))
+    part = Graph(graph.name, nodes, inputs, ()).part(Edge(edge.node + 1, edge.output))
     needed = tuple(i for i, node in enumerate(part.nodes) if node.op == "input")
     return Graph(graph.name, part.nodes, needed, part.outputs)
 
@@ -359,7 +358,7 @@ def _check_memory(graph: Graph, edge: Edge) -> None:
     Raises:
         MemoryLimitError: that is more than there is.
     """
-    part = ancestors(graph, edge)
+    part = graph.part(edge)
     sizes = [int(np.prod(shape)) * 4 for node in part.nodes for shape in node.outputs]
     needed, allowed = sum(sizes) + 4 * max(sizes), memory_limit()
     if needed > allowed:

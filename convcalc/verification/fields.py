@@ -118,7 +118,7 @@ def _region_check(
     """
     positions = _positions(target.shape[1:], few=len(graph) > MANY)
     traced = taint(graph, positions, output=target.tensor, input=row.input)
-    loose = any(_mixes(graph, graph.nodes[number]) for number in ancestors(graph, target.layer))
+    loose = any(_mixes(graph, graph.nodes[number]) for number in graph.ancestors(target.layer))
     formula: list[Any] = []
     executed: list[Any] = []
     ok = covered = True
@@ -153,7 +153,7 @@ def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row:
     positions = _positions(target.shape[1:])
     traced = taint(graph, positions, output=target.tensor, input=row.input, reads=True)
     # A value may be unpooled to one place of its window only, and is traced to all of them.
-    some = any(graph.nodes[number].op == "unpool" for number in ancestors(graph, target.layer))
+    some = any(graph.nodes[number].op == "unpool" for number in graph.ancestors(target.layer))
     for one in poison:
         if one.input != row.input or target.tensor not in one.reached:
             continue
@@ -236,7 +236,7 @@ def _field_check(graph: Graph, larger: Larger, target: Target, row: LayerField, 
 
 def _copies(graph: Graph, target: Target) -> bool:
     """Whether some padding on the way is a copy of pixels from elsewhere."""
-    layers = [graph.nodes[number].layer for number in ancestors(graph, target.layer)]
+    layers = [graph.nodes[number].layer for number in graph.ancestors(target.layer)]
     modes = {getattr(layer, "padding_mode", getattr(layer, "mode", "zeros")) for layer in layers}
     return bool(modes & {"reflect", "replicate", "circular"})
 
@@ -249,7 +249,7 @@ def _partial(graph: Graph, target: Target) -> bool:
     after a reshape that cuts axes.
     """
     differ = False
-    for number in ancestors(graph, target.layer):
+    for number in graph.ancestors(target.layer):
         node = graph.nodes[number]
         if _mixes(graph, node):
             return True
@@ -270,13 +270,3 @@ def _crops(layer: Any) -> bool:
 
 _DIFFER: Final = frozenset(("shift", "concat", "pixelunshuffle", "permute"))
 _SEPARATE: Final = frozenset(("shift", "slice", "split", "pixelshuffle", "permute", "lrn"))
-
-
-def ancestors(graph: Graph, name: str) -> list[int]:
-    """Numbers of the nodes that a layer depends on, itself among them, in order."""
-    last = next(number for number, node in enumerate(graph.nodes) if node.name == name)
-    needed = {last}
-    for number in range(last, -1, -1):
-        if number in needed:
-            needed.update(edge.node for edge in graph.nodes[number].inputs)
-    return sorted(needed)

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import convcalc
-from convcalc.executor.backward import marks as pull
-from convcalc.executor.kernels import FAST
+from convcalc.executor.kernels import OPERATIONS
 from convcalc.layers import lookup
 from convcalc.render import text
 from convcalc.render.views import laws as render
@@ -126,6 +125,13 @@ KERNELS: dict[str, tuple[str, Change, tuple[int, ...]]] = {
 }
 
 
+def plant(monkeypatch: pytest.MonkeyPatch, op: str, part: str, make: Callable[[Any], Any]) -> None:
+    """Replace one part of an operation by a wrong one made from it."""
+    right = OPERATIONS[op]
+    wrong = dataclasses.replace(right, **{part: make(getattr(right, part))})
+    monkeypatch.setitem(OPERATIONS, op, wrong)
+
+
 QUICK = ("groups", "shift", "transposed", "unpool", "upsample")
 
 
@@ -134,34 +140,29 @@ QUICK = ("groups", "shift", "transposed", "unpool", "upsample")
 )
 def test_a_wrong_kernel_breaks_the_laws_concerned(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     op, change, concerned = KERNELS[name]
-    real = FAST[op]
-    monkeypatch.setitem(FAST, op, lambda call: change(call, real(call)))
+    plant(monkeypatch, op, "fast", lambda real: lambda call: change(call, real(call)))
     found = convcalc.run_laws(0, concerned)
     assert [result.number for result in found if result.holds] == []
 
 
 @pytest.mark.slow
 def test_wrong_influence_breaks_the_laws_of_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = pull.PULLS["conv"]
+    def undilated(r: Any) -> Any:
+        once = (1,) * len(r.layer.kernel)
+        return r._replace(layer=dataclasses.replace(r.layer, dilation=once))
 
-    def undilated(p: Any) -> Any:
-        once = (1,) * len(p.layer.kernel)
-        return real(p._replace(layer=dataclasses.replace(p.layer, dilation=once)))
-
-    monkeypatch.setitem(pull.PULLS, "conv", undilated)
+    plant(monkeypatch, "conv", "backward", lambda real: lambda r: real(undilated(r)))
     assert [result.number for result in convcalc.run_laws(0, [7, 8, 18, 19]) if result.holds] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("op", ["conv", "convT", "maxpool"])
 def test_padding_on_the_wrong_side_breaks_the_law_of_fields(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = pull.PULLS[op]
+    def moved(r: Any) -> Any:
+        sides = tuple((b + 1, a - 1) if a > 0 else (a, b) for a, b in r.layer.padding)
+        return r._replace(layer=dataclasses.replace(r.layer, padding=sides))
 
-    def moved(p: Any) -> Any:
-        sides = tuple((b + 1, a - 1) if a > 0 else (a, b) for a, b in p.layer.padding)
-        return real(p._replace(layer=dataclasses.replace(p.layer, padding=sides)))
-
-    monkeypatch.setitem(pull.PULLS, op, moved)
+    plant(monkeypatch, op, "backward", lambda real: lambda r: real(moved(r)))
     assert not convcalc.run_laws(0, [18])[0].holds
 
 
@@ -211,8 +212,7 @@ CALLS: dict[str, tuple[str, Callable[[Any], Any], tuple[int, ...]]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_spoilt_call_breaks_the_laws_concerned(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     op, change, concerned = CALLS[name]
-    real = FAST[op]
-    monkeypatch.setitem(FAST, op, lambda call: real(change(call)))
+    plant(monkeypatch, op, "fast", lambda real: lambda call: real(change(call)))
     assert [result.number for result in convcalc.run_laws(0, concerned) if result.holds] == []
 
 
@@ -319,8 +319,7 @@ def test_command_of_all_laws(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_command_fails_with_a_law(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = FAST["convT"]
-    monkeypatch.setitem(FAST, "convT", lambda call: real(call) + 1.0)
+    plant(monkeypatch, "convT", "fast", lambda real: lambda call: real(call) + 1.0)
     outcome = cli("verify", "--law", "12")
     assert outcome.code == 1
     assert "✗" in outcome.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -239,16 +240,16 @@ def test_the_module_and_the_function_go_by_one_name() -> None:
 
 
 def test_a_batch_that_does_not_run_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcalc.executor.kernels import FAST
+    from convcalc.executor.kernels import OPERATIONS
 
-    right = FAST["relu"]
+    right = OPERATIONS["relu"]
 
     def single(call: Any) -> Any:
         if len(call.x) > 1:
             raise ValueError("one sample at a time")
-        return right(call)
+        return right.fast(call)
 
-    monkeypatch.setitem(FAST, "relu", single)
+    monkeypatch.setitem(OPERATIONS, "relu", replace(right, fast=single))
     found = verified("conv 4 k3 | relu", "3x8x8")
     assert not found.ok
     assert found.error == "a batch of 2: ValueError: one sample at a time"

@@ -288,14 +288,10 @@ def find_edge(graph: Graph, name: str) -> Edge:
     Raises:
         Unreachable: there is none.
     """
-    for index, node in enumerate(graph.nodes):
-        if node.name == name:
-            return Edge(index)
-        if name.startswith(node.name + "."):
-            names = node.layer.output_names()
-            rest = name[len(node.name) + 1 :]
-            if rest in names:
-                return Edge(index, names.index(rest))
+    try:
+        return graph.find(name)
+    except LookupError as error:
+        message = str(error)
     from convcalc.spec.errors import nearest_name
 
     known = [node.name for node in graph.nodes]
@@ -308,7 +304,7 @@ def find_edge(graph: Graph, name: str) -> Edge:
         )
     nearest = nearest_name(name, known) or next((k for k in known if k.endswith("." + name)), None)
     raise Unreachable(
-        f"the graph has no layer {name!r}",
+        message,
         expected="the name of a layer, as 'convcalc rf' lists them",
         nearest=nearest,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from convcalc.layers import activation
 from tests.verification.planted.base import CONV, CONVS, Make, after, ignoring, mutant, ones, ops
-from tests.verification.planted.kernels import kernel, mirrored
+from tests.verification.planted.kernels import RECORDS, kernel, mirrored
 
 
 def inverse(layer: Any) -> tuple[int, ...]:
@@ -90,14 +90,14 @@ mutant(
 # Tracing back through a kernel
 
 
-def pull(**fields: Any) -> Make:
+def backward(**fields: Any) -> Make:
     """A kernel run backwards that misreads hyper-parameters of its layer."""
 
     def make(right: Any) -> Any:
-        def wrong(p: Any) -> Any:
-            call = SimpleNamespace(layer=p.layer)
+        def wrong(r: Any) -> Any:
+            call = SimpleNamespace(layer=r.layer)
             kernel(**fields)(lambda misread: misread)(call)
-            return right(p._replace(layer=call.layer))
+            return right(r._replace(layer=call.layer))
 
         return wrong
 
@@ -125,24 +125,24 @@ for op, name, fields in (
     ("gn", "of one group", {"groups": 1}),
     ("shift", "without dilation", {"dilation": ones}),
 ):
-    mutant(f"tracing {op} {name}", f"executor.backward.marks:PULLS[{op}]", op, pull(**fields))
+    mutant(f"tracing {op} {name}", f"{RECORDS}[{op}].backward", op, backward(**fields))
 mutant(
     "tracing softmax itself",
-    "executor.backward.marks:PULLS[softmax]",
+    f"{RECORDS}[softmax].backward",
     "softmax",
-    lambda f: lambda p: [p.mark],
+    lambda f: lambda r: [r.mark],
 )
 mutant(
     "tracing add to its first input",
-    "executor.backward.marks:PULLS[add]",
+    f"{RECORDS}[add].backward",
     "add",
-    lambda f: lambda p: [f(p)[0], *(mark & False for mark in f(p)[1:])],
+    lambda f: lambda r: [f(r)[0], *(mark & False for mark in f(r)[1:])],
 )
 
 
 # Kernels whose two forms are one: only what layers say they read can tell
 def both(name: str, op: str, make: Make) -> None:
-    mutant(name, f"executor.kernels:FAST[{op}]", op, make)
+    mutant(name, f"{RECORDS}[{op}].fast", op, make)
 
 
 def _backwards(right: Any) -> Callable[[Any], Any]:
