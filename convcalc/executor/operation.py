@@ -7,7 +7,6 @@ layer an :class:`Operation` with what differs from an elementwise one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
@@ -112,8 +111,7 @@ def few_blocks(s: Sizes) -> int:
     return s.blocks(6)
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(NamedTuple):
     """How a layer is executed. What is not given is that of an elementwise layer without weights.
 
     Attributes:

@@ -128,7 +128,7 @@ KERNELS: dict[str, tuple[str, Change, tuple[int, ...]]] = {
 def plant(monkeypatch: pytest.MonkeyPatch, op: str, part: str, make: Callable[[Any], Any]) -> None:
     """Replace one part of an operation by a wrong one made from it."""
     right = OPERATIONS[op]
-    wrong = dataclasses.replace(right, **{part: make(getattr(right, part))})
+    wrong = right._replace(**{part: make(getattr(right, part))})
     monkeypatch.setitem(OPERATIONS, op, wrong)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +248,7 @@ def test_a_batch_that_does_not_run_is_said_to(monkeypatch: pytest.MonkeyPatch) -
             raise ValueError("one sample at a time")
         return right.fast(call)
 
-    monkeypatch.setitem(OPERATIONS, "relu", replace(right, fast=single))
+    monkeypatch.setitem(OPERATIONS, "relu", right._replace(fast=single))
     found = verified("conv 4 k3 | relu", "3x8x8")
     assert not found.ok
     assert found.error == "a batch of 2: ValueError: one sample at a time"

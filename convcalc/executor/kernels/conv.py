@@ -8,7 +8,6 @@ that never exceeds :data:`COLUMN_BYTES` (save that it holds one position).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 from math import prod
 from types import SimpleNamespace
@@ -257,4 +256,4 @@ OPERATIONS["conv"] = Operation(
     fan_in=lambda layer: max(1, int(layer.in_channels // layer.groups * prod(layer.kernel))),
     working_bytes=_working_bytes,
 )
-OPERATIONS["dwconv"] = replace(OPERATIONS["conv"], working_bytes=Sizes.planes)
+OPERATIONS["dwconv"] = OPERATIONS["conv"]._replace(working_bytes=Sizes.planes)

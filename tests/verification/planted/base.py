@@ -69,9 +69,9 @@ def planted(one: Mutant) -> Iterator[None]:
                 put(other, key)
     whole = dict(OPERATIONS)
     for op, operation in whole.items():
-        parts = {part: wrong for part, value in vars(operation).items() if value is right}
+        parts = {part: wrong for part, value in operation._asdict().items() if value is right}
         if parts:
-            OPERATIONS[op] = replace(operation, **parts)
+            OPERATIONS[op] = operation._replace(**parts)
     try:
         yield
     finally:
