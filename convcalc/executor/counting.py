@@ -83,7 +83,7 @@ class Counts:
     """What executing a graph took.
 
     Attributes:
-        nodes: one entry a node, in order.
+        nodes: one entry per node, in order.
         peak_memory: most bytes of tensors alive at once.
         unread: names of all arrays that no kernel read.
     """

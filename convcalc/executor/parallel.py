@@ -2,10 +2,10 @@
 
 NumPy lets other threads run while it computes, but uses several of them for matrix products
 only. Here every kernel cuts its work into blocks, of sizes that do not depend on how many threads
-there are, and hands them to :func:`each`; meanwhile the BLAS library inside NumPy is held to one
-thread a block. How many there are is what that library was told (``OMP_NUM_THREADS``,
-``OPENBLAS_NUM_THREADS``, or the processors it found). Where it cannot be held, blocks run one
-after the other and matrix products are left to it.
+there are, and hands them to :func:`each`; meanwhile the BLAS library inside NumPy is kept to one
+thread. How many there are is what that library was told (``OMP_NUM_THREADS``,
+``OPENBLAS_NUM_THREADS``, or the processors it found). Where it cannot be told, blocks run one
+after the other and it uses the threads it likes.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from convcalc.executor.arithmetic.arith import Array
 
 T = TypeVar("T")
 MOST_THREADS = 8
-"""More threads than this gain nothing on blocks of these sizes."""
+"""With blocks of these sizes, more threads gain nothing."""
 
 BLOCK_BYTES = 1 << 18
-"""Elementwise layers take so much at a time: it stays in the cache between one pass and the next."""
+"""How much an elementwise layer computes at a time: it stays in the cache from one pass to the next."""
 
 
 class _Blas(NamedTuple):
@@ -115,8 +115,8 @@ def threads() -> int:
 def single_blas_thread() -> Iterator[None]:
     """Keep BLAS to one thread, so that :func:`each` can use several.
 
-    All of a kernel long, not only inside :func:`each`: a thread of BLAS that was used once waits
-    for more by spinning, and takes the processor from the others.
+    It holds for as long as a kernel runs, not only inside :func:`each`: a BLAS thread that was used
+    once waits for more work by spinning, and takes the processor from the others.
     """
     blas = _blas()
     if blas is None:
@@ -173,7 +173,7 @@ def _together(helpers: _Helpers, many: int, task: Callable[[T], object], todo: d
             faults.append(error)
             todo.clear()
 
-    contexts = [copy_context() for _ in range(many)]  # how NumPy is to treat errors
+    contexts = [copy_context() for _ in range(many)]  # with NumPy's settings for errors
 
     def help_out() -> None:
         try:
@@ -214,5 +214,5 @@ def spans(length: int, step: int) -> list[slice]:
 
 
 def row_spans(x: Array, axis: int = 1) -> list[slice]:
-    """The indices of an axis of ``x`` cut so that each slice is about a block."""
+    """Slices along one axis of ``x``, each of about :data:`BLOCK_BYTES`."""
     return spans(x.shape[axis], BLOCK_BYTES * x.shape[axis] // max(1, x.nbytes))

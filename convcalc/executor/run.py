@@ -41,7 +41,7 @@ class Runner:
         form: ``fast`` or ``naive``.
         keep: edges whose tensors stay alive to the end, besides the outputs of the graph.
         reuse: whether elementwise layers may write into an input that nobody reads any more.
-        object_bytes: what an element of an object array is said to take.
+        object_bytes: bytes that an element of an object array counts as.
     """
 
     def __init__(

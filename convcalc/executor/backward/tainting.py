@@ -165,6 +165,7 @@ class _Question:
         return chosen
 
     def _along(self, axis: int) -> int:
+        """How many lines of the output there are along an axis."""
         if not 0 <= axis < len(self.input_sizes):
             raise ExecutionError(f"the input has no spatial axis {axis}")
         return self.out_sizes[axis] if axis < len(self.out_sizes) else 1
@@ -232,7 +233,7 @@ def poison(
     """Where NaN comes out when it goes in: one forward run per input pixel, or per input line.
 
     Slow and blunt: for small graphs, and to check :func:`taint`. A weight of zero still passes
-    NaN, so compare with ``taint(..., reads=True)``; indices of max-pooling do not pass it.
+    NaN, so compare with ``taint(..., reads=True)``; indices of max-pooling pass none.
 
     Returns:
         Booleans (output positions in order, *input spatial sizes); with ``axis`` (size of the

@@ -38,11 +38,11 @@ COLUMN_BYTES = 2 << 20
 LEAST_WIDTH = 192
 """Output positions a tile has at least: with fewer, reading the weights would take longer than using them."""
 
-FEW = 4
-"""A convolution of fewer tiles than this is cut along its output channels too."""
+LEAST_TILES = 4
+"""A convolution of fewer tiles is cut along its output channels as well, to keep several threads busy."""
 
 LEAST_ROWS = 64
-"""But into no fewer output channels than this."""
+"""Such a cut leaves a tile at least so many output channels."""
 
 
 def conv(call: Call) -> Array:
@@ -86,8 +86,8 @@ def add_bias(t: Arith, y: Array, bias: Array) -> None:
 def _cuts(groups: int, rows: int, tiles: int) -> list[tuple[slice, slice]]:
     """Groups and their output channels, cut so that there are enough pieces of work."""
     if groups > 1:
-        return [(g, slice(0, rows)) for g in spans(groups, -(-groups // FEW))]
-    parts = max(1, min(-(-FEW // tiles), rows // LEAST_ROWS))
+        return [(g, slice(0, rows)) for g in spans(groups, -(-groups // LEAST_TILES))]
+    parts = max(1, min(-(-LEAST_TILES // tiles), rows // LEAST_ROWS))
     return [(slice(0, 1), o) for o in spans(rows, -(-rows // parts))]
 
 

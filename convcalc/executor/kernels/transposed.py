@@ -16,7 +16,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, Params, at, check_channels
-from convcalc.executor.kernels.conv import COLUMN_BYTES, FEW, add_bias
+from convcalc.executor.kernels.conv import COLUMN_BYTES, LEAST_TILES, add_bias
 from convcalc.executor.marks import Reach, from_groups, no_marks, sum_windows, to_groups
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes, run_kernel
 from convcalc.executor.parallel import each, scratch, spans
@@ -69,8 +69,8 @@ def conv_transposed(call: Call) -> Array:
                 t.accumulate(sums[at(..., *lands)], parts[at(slice(None), slice(None), *tap)])
             done += width
 
-    step = -(-per_group // FEW) if groups == 1 else per_group
-    cuts = product(range(n), spans(groups, -(-groups // FEW)), spans(per_group, step))
+    step = -(-per_group // LEAST_TILES) if groups == 1 else per_group
+    cuts = product(range(n), spans(groups, -(-groups // LEAST_TILES)), spans(per_group, step))
     each(some, cuts, t.shared)
     if t.counting:
         t.cropped(_lost(sizes, kernel, stride, dilation, canvas_sizes, keep) * n * channels * per_group)
