@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError
+from convcalc.records import Record
 
 
-class Unreachable(DimensionError):
+class Unreachable(Record, DimensionError):
     """A question without an answer: the reason, what would be accepted, and the nearest answer.
 
     Attributes:
@@ -16,6 +17,8 @@ class Unreachable(DimensionError):
         hint: what is accepted.
         nearest: the nearest question that has an answer.
     """
+
+    KEYS = "message expected=hint nearest"
 
     def __init__(
         self,
@@ -32,10 +35,6 @@ class Unreachable(DimensionError):
     def problems(self) -> list[Unreachable]:
         """Itself, as the command line tells problems."""
         return [self]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The refusal as JSON holds it."""
-        return {"message": self.message, "expected": self.hint, "nearest": self.nearest}
 
     def __str__(self) -> str:
         lines = [self.message]
@@ -60,10 +59,6 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         parts = [self.formula, self.substitution, str(self.value)]
         return " = ".join(dict.fromkeys(part for part in parts if part))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The step as JSON holds it."""
-        return self._asdict()
 
 
 MOST: Final = 1_000_000

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
-from convcalc.calculators.count.report import analyze, plain
+from convcalc.calculators.count.report import analyze
 from convcalc.dims import Dim
 from convcalc.graph import Graph
+from convcalc.records import Record
 
 
 @dataclass(frozen=True)
-class Held:
+class Held(Record):
     """One limit and what the network has.
 
     Attributes:
@@ -22,6 +23,8 @@ class Held:
             be known.
         ok: whether the limit holds; None where it cannot be told.
     """
+
+    KEYS = "limit=limit.name bound=limit.bound value margin ok"
 
     limit: Limit
     value: Dim
@@ -35,25 +38,17 @@ class Held:
         room = self.limit.bound - self.value
         return room if self.limit.most else -room
 
-    def to_dict(self) -> dict[str, Any]:
-        """The limit as JSON holds it."""
-        return {
-            "limit": self.limit.name,
-            "bound": plain(self.limit.bound),
-            "value": plain(self.value),
-            "margin": plain(self.margin),
-            "ok": self.ok,
-        }
-
 
 @dataclass(frozen=True)
-class Check:
+class Check(Record):
     """A network held to its limits.
 
     Attributes:
         name: of the network.
         rows: one a limit, those of the document first.
     """
+
+    KEYS = "name ok limits=rows"
 
     name: str
     rows: tuple[Held, ...]
@@ -65,10 +60,6 @@ class Check:
 
     def __bool__(self) -> bool:
         return self.ok
-
-    def to_dict(self) -> dict[str, Any]:
-        """The check as JSON holds it."""
-        return {"name": self.name, "ok": self.ok, "limits": [row.to_dict() for row in self.rows]}
 
 
 def check(

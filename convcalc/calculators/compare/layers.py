@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from convcalc.calculators.count.report import count, plain
+from convcalc.calculators.count.report import count
 from convcalc.dims import Dim
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
+from convcalc.records import Record
 
 MOST_CELLS: Final = 4_000_000
 """Largest product of two lengths that is aligned by the best score; beyond it, by names."""
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(Record):
     """One difference.
 
     Attributes:
@@ -49,21 +50,9 @@ class Change:
     params: Dim
     macs: Dim
 
-    def to_dict(self) -> dict[str, Any]:
-        """The change as JSON holds it."""
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "before": self.before,
-            "after": self.after,
-            "layers": self.layers,
-            "params": plain(self.params),
-            "macs": plain(self.macs),
-        }
-
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Record):
     """All differences of two versions, in the order of the network.
 
     Attributes:
@@ -77,15 +66,6 @@ class Difference:
     same: int
     resized: int
     renamed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The differences as JSON holds them."""
-        return {
-            "changes": [change.to_dict() for change in self.changes],
-            "same": self.same,
-            "resized": self.resized,
-            "renamed": self.renamed,
-        }
 
 
 def alike(first: Graph, second: Graph) -> bool:

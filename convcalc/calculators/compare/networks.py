@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import MEASURES, ratio, read
-from convcalc.calculators.count.report import Report, analyze, plain
+from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import Field, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph
 from convcalc.layers.base import show
+from convcalc.records import Record, plain, record
 
 COMPARED: Final = (
     "params", "macs", "valid_macs", "flops", "activations", "param_bytes", "peak_memory_bytes",
@@ -22,7 +23,7 @@ COMPARED: Final = (
 
 
 @dataclass(frozen=True)
-class Line:
+class Line(Record):
     """One measure of every network.
 
     Attributes:
@@ -40,15 +41,15 @@ class Line:
     def to_dict(self) -> dict[str, Any]:
         """The line as JSON holds it."""
         return {
-            "values": [plain(v) for v in self.values],
-            "differences": [plain(d) for d in self.differences],
+            "values": plain(self.values),
+            "differences": plain(self.differences),
             "ratios": [ratio_number(r) for r in self.ratios],
             "exact_ratios": [str(r) if isinstance(r, Fraction) else ratio_number(r) for r in self.ratios],
         }
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Record):
     """Networks side by side.
 
     Attributes:
@@ -60,6 +61,8 @@ class Comparison:
         warnings: why they cannot be compared like for like; empty where they can.
         differences: layer by layer, baseline to each other; empty where it was not asked for.
     """
+
+    KEYS = "networks baseline measures warnings layers=differences"
 
     labels: tuple[str, ...]
     reports: tuple[Report, ...]
@@ -82,25 +85,21 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON holds it."""
-        return {
-            "networks": [
-                {
-                    "label": label,
-                    "name": report.name,
-                    "inputs": [[plain(d) for d in shape] for shape in report.inputs],
-                    "outputs": [[plain(d) for d in shape] for shape in outputs],
-                    "receptive_field": None if field is None else field.to_dict(),
-                    "constraints": [str(condition) for condition in report.graph.constraints],
-                }
-                for label, report, outputs, field in zip(
-                    self.labels, self.reports, self.outputs, self.fields, strict=True
-                )
-            ],
-            "baseline": self.baseline,
-            "measures": {line.key: line.to_dict() for line in self.lines},
-            "warnings": list(self.warnings),
-            "layers": [difference.to_dict() for difference in self.differences],
-        }
+        networks = [
+            {
+                "label": label,
+                "name": report.name,
+                "inputs": report.inputs,
+                "outputs": outputs,
+                "receptive_field": field,
+                "constraints": report.constraints,
+            }
+            for label, report, outputs, field in zip(
+                self.labels, self.reports, self.outputs, self.fields, strict=True
+            )
+        ]
+        measures = {line.key: line for line in self.lines}
+        return record(self, networks=networks, measures=measures)
 
 
 def ratio_number(value: Any) -> Any:

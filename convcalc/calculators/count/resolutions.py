@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.count.memory import itemsize
 from convcalc.dims import prod
 from convcalc.graph import Graph
+from convcalc.records import Record
 
 _OUTSIDE: Final = "*"
 """Who reads an output of the graph; no layer has this name."""
 
 
-class Resolution(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Resolution(Record):
     """The largest tensor of one resolution.
 
     Attributes:
@@ -30,10 +33,6 @@ class Resolution(NamedTuple):
     bytes: int
     layer: str
     tensors: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The row as JSON holds it."""
-        return {**self._asdict(), "size": list(self.size)}
 
 
 def resolutions(

@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.check.check import merged
 from convcalc.calculators.check.limits import Limit, LimitError
-from convcalc.calculators.count.report import plain
 from convcalc.calculators.fit.proof import proven
 from convcalc.calculators.fit.ranges import MOST, Range, Rules, number, read_range, show
 from convcalc.calculators.fit.search import GRID, Cell, Search, Trial
 from convcalc.graph import Graph
+from convcalc.records import Record, record
 from convcalc.spec.loading import build
 from convcalc.spec.lookup import find
 from convcalc.spec.source import Source
@@ -27,7 +27,7 @@ WIDTHS: Final = ("alpha", "width", "width_mult", "multiplier")
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Record):
     """What fits.
 
     Attributes:
@@ -63,44 +63,7 @@ class Fit:
 
     def to_dict(self) -> dict[str, Any]:
         """The fit as JSON holds it."""
-        return {
-            "name": self.name,
-            "limits": {limit.name: plain(limit.bound) for limit in self.limits},
-            "variables": list(self.variables),
-            "best": _cell(self.best),
-            "below": _cell(self.below),
-            "above": _cell(self.above),
-            "frontier": [_cell(cell) for cell in self.frontier],
-            "how": self.how,
-            "proven": self.proven,
-            "counted": self.counted,
-        }
-
-
-def _cell(cell: Cell | None) -> dict[str, Any] | None:
-    if cell is None:
-        return None
-    trial = cell.trial
-    return {
-        "value": plain_number(cell.value),
-        "from": str(cell.low),
-        "from_included": cell.low_in,
-        "to": str(cell.high),
-        "to_included": cell.high_in,
-        "exact": cell.exact,
-        "settings": {name: plain_number(value) for name, value in trial.settings.items()},
-        "counts": {key: plain(value) for key, value in trial.counts.items()},
-        "fits": trial.fits,
-        "exceeds": [limit.name for limit in trial.exceeds],
-        "error": trial.error or None,
-    }
-
-
-def plain_number(value: Any) -> Any:
-    """A setting as JSON holds it."""
-    if isinstance(value, Fraction):
-        return value.numerator if value.denominator == 1 else float(value)
-    return value if isinstance(value, (int, float, str)) else str(value)
+        return record(self, limits={limit.name: limit.bound for limit in self.limits})
 
 
 def fit(

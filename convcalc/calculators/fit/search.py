@@ -12,6 +12,7 @@ from convcalc.calculators.count.report import analyze
 from convcalc.calculators.fit.ranges import Range, decimal, simplest
 from convcalc.dims import Dim
 from convcalc.graph import Graph
+from convcalc.records import Record, record
 
 GRID: Final = 32
 """Values at equal distances over a range, and again between the answer and the next of them."""
@@ -45,7 +46,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Record):
     """The values of a variable that give one and the same network.
 
     Attributes:
@@ -58,6 +59,11 @@ class Cell:
         trial: the network.
     """
 
+    KEYS = (
+        "value from=low from_included=low_in to=high to_included=high_in exact settings "
+        "counts=trial.counts fits=trial.fits exceeds error=trial.error?"
+    )
+
     value: Fraction
     low: Fraction
     high: Fraction
@@ -65,6 +71,23 @@ class Cell:
     high_in: bool
     exact: bool
     trial: Trial
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values as JSON holds them: numbers, the ends of the range as exact texts."""
+        trial = self.trial
+        return record(
+            self,
+            **{"value": _number(self.value), "from": str(self.low), "to": str(self.high)},
+            settings={name: _number(value) for name, value in trial.settings.items()},
+            exceeds=[limit.name for limit in trial.exceeds],
+        )
+
+
+def _number(value: Any) -> Any:
+    """A setting as JSON holds it: a number where it is one, however many digits it has."""
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else float(value)
+    return value if isinstance(value, (int, float, str)) else str(value)
 
 
 class Edge(NamedTuple):

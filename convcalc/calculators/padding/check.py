@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node
 from convcalc.layers.window import effective, output_size, valid_pairs
+from convcalc.records import Record, record
 
 KINDS: Final = {
     "border": "loses border pixels",
@@ -45,13 +46,9 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         return f"{self.layer}: {self.message}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """The finding as JSON holds it."""
-        return {**self._asdict(), "axes": list(self.axes)}
-
 
 @dataclass(slots=True)
-class LayerPadding:
+class LayerPadding(Record):
     """One layer with windows.
 
     Attributes:
@@ -67,6 +64,8 @@ class LayerPadding:
             histogram: weights to positions), for convolutions padded with zeros.
         findings: what to know.
     """
+
+    KEYS = "name op input output kernel stride dilation padding unread macs valid_macs valid_weights findings"
 
     name: str
     op: str
@@ -85,27 +84,11 @@ class LayerPadding:
 
     def to_dict(self) -> dict[str, Any]:
         """The layer as JSON holds it."""
-        return {
-            "name": self.name,
-            "op": self.op,
-            "input": None if self.input is None else list(self.input),
-            "output": None if self.output is None else list(self.output),
-            "kernel": list(self.kernel),
-            "stride": list(self.stride),
-            "dilation": list(self.dilation),
-            "padding": [None if pair is None else list(pair) for pair in self.padding],
-            "unread": None if self.unread is None else list(self.unread),
-            "macs": self.macs,
-            "valid_macs": self.valid_macs,
-            "valid_weights": None
-            if self.valid_weights is None
-            else {str(n): count for n, count in sorted(self.valid_weights.items())},
-            "findings": [finding.kind for finding in self.findings],
-        }
+        return record(self, findings=[finding.kind for finding in self.findings])
 
 
 @dataclass(slots=True)
-class PaddingReport:
+class PaddingReport(Record):
     """What :func:`check_padding` found.
 
     Attributes:
@@ -114,6 +97,8 @@ class PaddingReport:
         macs, valid_macs: over these layers; None where a size is not a number.
         transposed: names of transposed convolutions, whose padding crops and is not checked here.
     """
+
+    KEYS = "name layers findings macs valid_macs transposed"
 
     name: str
     layers: list[LayerPadding]
@@ -125,17 +110,6 @@ class PaddingReport:
     def findings(self) -> list[Finding]:
         """All findings, in execution order."""
         return [finding for layer in self.layers for finding in layer.findings]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON holds it."""
-        return {
-            "name": self.name,
-            "layers": [layer.to_dict() for layer in self.layers],
-            "findings": [finding.to_dict() for finding in self.findings],
-            "macs": self.macs,
-            "valid_macs": self.valid_macs,
-            "transposed": list(self.transposed),
-        }
 
 
 def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
@@ -359,7 +333,7 @@ def valid_weights(
         for taps, positions in _valid_taps(*one):
             for weights, others in found.items():
                 joined[taps * weights] += positions * others
-        found = dict(joined)
+        found = dict(sorted(joined.items()))
     return found
 
 

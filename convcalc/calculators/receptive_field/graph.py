@@ -12,16 +12,16 @@ from convcalc.calculators.receptive_field.rows import (
     InputRange,
     LayerField,
     PositionField,
-    plain,
 )
 from convcalc.calculators.receptive_field.walk import Misaligned, Walk, context, find_edge
 from convcalc.collector import paused
 from convcalc.dims import maximum
 from convcalc.graph import Edge, Graph
 from convcalc.layers.reads import ALL
+from convcalc.records import Record, record
 
 
-class ReceptiveField:
+class ReceptiveField(Record):
     """Receptive fields of all layers of a graph.
 
     Attributes:
@@ -32,6 +32,8 @@ class ReceptiveField:
         misaligned: places where branches with different centres meet.
         ranges: productive range of sizes, one an input.
     """
+
+    KEYS = "name from=start? inputs layers misaligned range=ranges"
 
     def __init__(self, graph: Graph, start: str | None = None) -> None:
         self.graph = graph
@@ -165,21 +167,8 @@ class ReceptiveField:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON holds it."""
-        return {
-            "name": self.name,
-            "from": self.start or None,
-            "inputs": {name: [plain(d) for d in self.graph.shape(source)]
-                       for name, source in zip(self._walk.names, self._walk.sources, strict=True)},
-            "layers": [row.to_dict() for row in self.layers],
-            "misaligned": [item.to_dict() for item in self.misaligned],
-            "range": [item.to_dict() for item in self.ranges],
-        }  # fmt: skip
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """:meth:`to_dict` as JSON text."""
-        import json
-
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+        shapes = map(self.graph.shape, self._walk.sources)
+        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)))
 
 
 def _extent(field: AxisField, place: Sequence[int], n: int, bits: int) -> Extent:

@@ -25,18 +25,6 @@ class Field(NamedTuple):
     stride: tuple[Any, ...]
     everything: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        """The field as JSON holds it."""
-        return {
-            "size": [_json(n) for n in self.size],
-            "stride": [_json(n) for n in self.stride],
-            "everything": self.everything,
-        }
-
-
-def _json(value: Any) -> Any:
-    return value if type(value) is int or value is None else str(value)
-
 
 def show_field(field: Field) -> str:
     """The field as people write it: ``5x5``; ``all`` where nothing sees only a part."""

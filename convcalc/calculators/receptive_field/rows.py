@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.calculators.receptive_field.axis import AxisField
-from convcalc.dims import UNKNOWN, Dim, Shape, is_array, is_symbolic
+from convcalc.dims import Dim, Shape
+from convcalc.records import Record, plain, record
 
 PHASES: Final = 64
 """JSON lists the phases of a field where there are at most so many."""
 
 
-class LayerField:
+class LayerField(Record):
     """What one layer sees of one input, axis by axis.
 
     Attributes:
@@ -26,6 +27,11 @@ class LayerField:
             where the least field that reaches it exceeds the input on every axis along which its
             kernel reaches (Richter et al. 2021); None for other layers and unknown sizes.
     """
+
+    KEYS = (
+        "name op block output_shape input size size_min=smallest local_size=local stride padding center "
+        "period adds_context"
+    )
 
     __slots__ = ("adds_context", "axes", "block", "input", "input_shape", "name", "op", "output_shape")
 
@@ -85,21 +91,7 @@ class LayerField:
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON holds it: whole numbers, fractions as ``"1/2"``, ``"all"``, null."""
-        result: dict[str, Any] = {
-            "name": self.name,
-            "op": self.op,
-            "block": self.block,
-            "output_shape": [plain(d) for d in self.output_shape],
-            "input": self.input,
-            "size": [plain(n) for n in self.size],
-            "size_min": [plain(n) for n in self.smallest],
-            "local_size": [plain(n) for n in self.local],
-            "stride": [plain(n) for n in self.stride],
-            "padding": [plain(n) for n in self.padding],
-            "center": [plain(n) for n in self.center],
-            "period": list(self.period),
-            "adds_context": self.adds_context,
-        }
+        result = record(self)
         if any(1 < axis.period <= PHASES for axis in self.axes):
             result["phases"] = [
                 [
@@ -111,7 +103,7 @@ class LayerField:
         return result
 
 
-class Extent:
+class Extent(Record):
     """What one output position sees along one axis of an input.
 
     Attributes:
@@ -122,6 +114,8 @@ class Extent:
         size: size of the input's axis.
         everything: whether the field is the whole axis.
     """
+
+    KEYS = "first last size read read_count=count padding"
 
     __slots__ = ("count", "everything", "first", "last", "read", "size")
 
@@ -158,17 +152,11 @@ class Extent:
 
     def to_dict(self) -> dict[str, Any]:
         """The extent as JSON holds it."""
-        return {
-            "first": self.first,
-            "last": self.last,
-            "size": "all" if self.everything else self.length,
-            "read": None if self.read is None else list(self.read),
-            "read_count": self.count,
-            "padding": [self.before, self.after],
-        }
+        size = "all" if self.everything else self.length
+        return record(self, size=size, padding=[self.before, self.after])
 
 
-class PositionField:
+class PositionField(Record):
     """The exact input region of one output position.
 
     Attributes:
@@ -179,6 +167,8 @@ class PositionField:
         axes: one :class:`Extent` a spatial axis.
         exact: False where the region read is an overestimate (many branches of channels).
     """
+
+    KEYS = "layer position input input_shape axes pixels padding_pixels padding_share exact"
 
     def __init__(
         self,
@@ -217,22 +207,8 @@ class PositionField:
         """Share of the field that is padding, 0 to 1."""
         return self.padding_pixels / self.pixels if self.pixels else 0.0
 
-    def to_dict(self) -> dict[str, Any]:
-        """The region as JSON holds it."""
-        return {
-            "layer": self.layer,
-            "position": list(self.position),
-            "input": self.input,
-            "input_shape": [plain(d) for d in self.input_shape],
-            "axes": [axis.to_dict() for axis in self.axes],
-            "pixels": self.pixels,
-            "padding_pixels": self.padding_pixels,
-            "padding_share": self.padding_share,
-            "exact": self.exact,
-        }
 
-
-class InputRange:
+class InputRange(Record):
     """The productive range of input sizes (Richter et al. 2021).
 
     Attributes:
@@ -244,6 +220,8 @@ class InputRange:
         size: the sizes that the spec states.
     """
 
+    KEYS = "input smallest largest size"
+
     def __init__(
         self, input: str, smallest: tuple[Any, ...], largest: tuple[Any, ...], size: tuple[Dim, ...]
     ) -> None:
@@ -251,25 +229,3 @@ class InputRange:
         self.smallest = smallest
         self.largest = largest
         self.size = size
-
-    def to_dict(self) -> dict[str, Any]:
-        """The range as JSON holds it."""
-        return {
-            "input": self.input,
-            "smallest": [plain(n) for n in self.smallest],
-            "largest": [plain(n) for n in self.largest],
-            "size": [plain(n) for n in self.size],
-        }
-
-
-def plain(value: Any) -> Any:
-    """A number as JSON holds it: integer, text of a fraction or closed form, null where unknown."""
-    if value is None or type(value) is int or type(value) is str:
-        return value
-    if value is UNKNOWN:
-        return None
-    if is_array(value):
-        return value.tolist()
-    if is_symbolic(value) and getattr(value, "is_Integer", False):
-        return int(value)
-    return str(value)

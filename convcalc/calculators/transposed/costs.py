@@ -13,6 +13,7 @@ from convcalc.graph import Graph
 from convcalc.layers.conv import Conv
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import effective
+from convcalc.records import Record, record
 from convcalc.spec import load
 
 COUNTERS: Final = (
@@ -26,7 +27,7 @@ COUNTERS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(Record):
     """Multiply-accumulates of one sample, without bias.
 
     Attributes:
@@ -37,6 +38,8 @@ class Costs:
         needed: without the products with inserted zeros, with padding, and those cropped away.
     """
 
+    KEYS = "params executed_macs=executed naive_macs=naive needed_macs=needed"
+
     params: int
     executed: int
     naive: int
@@ -44,14 +47,8 @@ class Costs:
 
     def to_dict(self) -> dict[str, Any]:
         """The costs as JSON holds them, with who prints which."""
-        return {
-            "params": self.params,
-            "executed_macs": self.executed,
-            "naive_macs": self.naive,
-            "needed_macs": self.needed,
-            "naive_over_executed": self.naive / self.executed,
-            "counters": {name: getattr(self, kind) for name, kind in COUNTERS},
-        }
+        counters = {name: getattr(self, kind) for name, kind in COUNTERS}
+        return record(self, naive_over_executed=self.naive / self.executed, counters=counters)
 
 
 class Alternative(NamedTuple):
@@ -73,10 +70,6 @@ class Alternative(NamedTuple):
     flops: int | None
     overlap: str
     note: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The way as JSON holds it."""
-        return self._asdict()
 
 
 def layer_of(axes: tuple[TransposedAxis, ...], channels: tuple[int, int], groups: int) -> ConvTranspose:

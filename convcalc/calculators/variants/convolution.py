@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from convcalc.calculators.compare.measures import MEASURES, ratio, read
-from convcalc.calculators.count.report import Report, analyze, plain
+from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import Field, field_of
 from convcalc.calculators.variants import upsampling as variants_up
 from convcalc.calculators.variants.forms import forms
@@ -15,6 +15,7 @@ from convcalc.dims import Shape
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import show
+from convcalc.records import Record, record
 from convcalc.spec.errors import SpecError, nearest_name
 
 REPLACEABLE: Final = {
@@ -26,7 +27,7 @@ REPLACEABLE: Final = {
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Record):
     """One replacement and its cost.
 
     Attributes:
@@ -49,22 +50,17 @@ class Variant:
     params_ratio: Any
     macs_ratio: Any
 
+    KEYS = f"name spec {' '.join(MEASURES)} params_ratio macs_ratio receptive_field=field source note"
+
     def to_dict(self) -> dict[str, Any]:
         """The variant as JSON holds it."""
-        return {
-            "name": self.name,
-            "spec": self.spec,
-            **{key: plain(read(self.report, key)) for key in MEASURES},
-            "params_ratio": None if self.params_ratio is None else float(self.params_ratio),
-            "macs_ratio": None if self.macs_ratio is None else float(self.macs_ratio),
-            "receptive_field": None if self.field is None else self.field.to_dict(),
-            "source": self.source,
-            "note": self.note,
-        }
+        ratios = (None if ratio is None else float(ratio) for ratio in (self.params_ratio, self.macs_ratio))
+        counts = {key: read(self.report, key) for key in MEASURES}
+        return record(self, **counts, **dict(zip(("params_ratio", "macs_ratio"), ratios, strict=True)))
 
 
 @dataclass(frozen=True)
-class Variants:
+class Variants(Record):
     """Replacements of one layer.
 
     Attributes:
@@ -74,19 +70,12 @@ class Variants:
         rows: the layer itself, then every replacement.
     """
 
+    KEYS = "layer input output variants=rows"
+
     layer: str
     input: Shape
     output: Shape
     rows: tuple[Variant, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The variants as JSON holds them."""
-        return {
-            "layer": self.layer,
-            "input": list(self.input),
-            "output": list(self.output),
-            "variants": [row.to_dict() for row in self.rows],
-        }
 
 
 def variants(
