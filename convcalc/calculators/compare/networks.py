@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+from convcalc.calculators.answers import loaded
 from convcalc.calculators.compare.layers import Difference, alike, difference
-from convcalc.calculators.compare.measures import MEASURES, ratio, read
+from convcalc.calculators.compare.measures import ratio, read
 from convcalc.calculators.count.report import Report, analyze
-from convcalc.calculators.receptive_field.output import Field, field_of, show_field
+from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph
 from convcalc.layers.base import show
@@ -19,7 +20,7 @@ from convcalc.records import Record, plain, record
 COMPARED: Final = (
     "params", "macs", "valid_macs", "flops", "activations", "param_bytes", "peak_memory_bytes",
 )  # fmt: skip
-"""Keys of :data:`MEASURES`, in the order of the table."""
+"""Keys of :data:`~convcalc.calculators.compare.measures.MEASURES`, in the order of the table."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ class Line(Record):
     """One measure of every network.
 
     Attributes:
-        key: of :data:`MEASURES`.
-        values: one a network; ``UNKNOWN`` where it cannot be known.
+        key: of :data:`~convcalc.calculators.compare.measures.MEASURES`.
+        values: one per network; ``UNKNOWN`` where it cannot be known.
         differences: to the baseline.
-        ratios: to the baseline: a Fraction, a SymPy expression, None (of nothing), ``UNKNOWN``.
+        ratios: to the baseline: a Fraction, a closed form, None (to nothing), ``UNKNOWN``.
     """
 
     key: str
@@ -56,7 +57,7 @@ class Comparison(Record):
         labels: a short name for each.
         reports: the counts of each.
         baseline: number of the one that the others are compared with.
-        lines: one a measure of :data:`COMPARED`.
+        lines: one per measure of :data:`COMPARED`.
         fields: receptive field of the first output of each; None where there is none to state.
         warnings: why they cannot be compared like for like; empty where they can.
         differences: layer by layer, baseline to each other; empty where it was not asked for.
@@ -68,7 +69,7 @@ class Comparison(Record):
     reports: tuple[Report, ...]
     baseline: int
     lines: tuple[Line, ...]
-    fields: tuple[Field | None, ...]
+    fields: tuple[OutputField | None, ...]
     warnings: tuple[str, ...]
     differences: tuple[Difference, ...] = ()
 
@@ -143,20 +144,20 @@ def compare(
     names = tuple(labels) if labels is not None else tuple(letters(len(graphs)))
     if len(names) != len(graphs):
         raise ValueError(f"{len(names)} labels for {len(graphs)} networks")
-    loaded = tuple(_load(graph, input, set) for graph in graphs)
-    reports = tuple(analyze(graph, batch=batch, dtype=dtype) for graph in loaded)
-    first = loaded[baseline]
-    others = [graph for number, graph in enumerate(loaded) if number != baseline]
+    networks = tuple(loaded(graph, input, set) for graph in graphs)
+    reports = tuple(analyze(graph, batch=batch, dtype=dtype) for graph in networks)
+    first = networks[baseline]
+    others = [graph for number, graph in enumerate(networks) if number != baseline]
     if layers is None:
-        layers = len(loaded) == 2 and _document(first) and _document(others[0]) and alike(first, others[0])
-    fields = tuple(field_of(graph) for graph in loaded)
+        layers = len(networks) == 2 and _document(first) and _document(others[0]) and alike(first, others[0])
+    fields = tuple(field_of(graph) for graph in networks)
     return Comparison(
         names,
         reports,
         baseline,
         tuple(_line(key, reports, baseline) for key in COMPARED),
         fields,
-        tuple(_warnings(names, loaded, fields, baseline)),
+        tuple(_warnings(names, networks, fields, baseline)),
         tuple(difference(first, other) for other in others) if layers else (),
     )
 
@@ -166,14 +167,6 @@ def letters(count: int) -> list[str]:
     return [chr(ord("A") + n % 26) + (str(n // 26 + 1) if n >= 26 else "") for n in range(count)]
 
 
-def _load(graph: Graph | str, input: Any, set: Any) -> Graph:
-    if isinstance(graph, Graph):
-        return graph
-    from convcalc.spec import load
-
-    return load(graph, input=input, set=set)
-
-
 def _document(graph: Graph) -> bool:
     from convcalc.spec.document.reading import is_document
 
@@ -181,7 +174,6 @@ def _document(graph: Graph) -> bool:
 
 
 def _line(key: str, reports: tuple[Report, ...], baseline: int) -> Line:
-    assert key in MEASURES
     values = tuple(read(report, key) for report in reports)
     whole = values[baseline]
     return Line(
@@ -197,7 +189,7 @@ def _outputs(graph: Graph) -> tuple[Shape, ...]:
 
 
 def _warnings(
-    names: tuple[str, ...], graphs: tuple[Graph, ...], fields: tuple[Field | None, ...], baseline: int
+    names: tuple[str, ...], graphs: tuple[Graph, ...], fields: tuple[OutputField | None, ...], baseline: int
 ) -> list[str]:
     """Where the networks differ in what goes in, what comes out, or what an output sees."""
     found = []

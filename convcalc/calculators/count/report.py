@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from convcalc.calculators.count.memory import itemsize, peak_memory
-from convcalc.collector import paused
+from convcalc.collector import collector_paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import NO_OPS, Ops
@@ -324,7 +324,7 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[R
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
     report = cls(graph, batch, dtype)
-    with paused(), given(graph.constraints):
+    with collector_paused(), given(graph.constraints):
         _fill(report, item)
     return report
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from math import gcd, lcm
 from typing import Any, Final
 
+from convcalc.calculators.answers import tidy
 from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
 from convcalc.layers.reads import ONE, Axis, Every, Resample, Rule, Slide, Spread, Unstated
 
@@ -147,11 +148,6 @@ class AxisField:
 
 EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 """Every output sees the whole axis."""
-
-
-def tidy(value: Any) -> Any:
-    """A fraction that is whole, as an integer."""
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
 def unknown(driver: int | None) -> AxisField:

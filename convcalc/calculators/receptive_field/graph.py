@@ -14,7 +14,7 @@ from convcalc.calculators.receptive_field.rows import (
     PositionField,
 )
 from convcalc.calculators.receptive_field.walk import Misaligned, Walk, context, find_edge
-from convcalc.collector import paused
+from convcalc.collector import collector_paused
 from convcalc.dims import maximum
 from convcalc.graph import Edge, Graph
 from convcalc.layers.reads import ALL
@@ -206,5 +206,5 @@ def receptive_field(
     Raises:
         Unreachable: there is no layer ``start``.
     """
-    with paused():
+    with collector_paused():
         return cls(graph, start)

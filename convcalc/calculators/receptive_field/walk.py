@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same, tidy
+from convcalc.calculators.answers import Unreachable, tidy
+from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
 from convcalc.dims import Dim, Shape, is_known, is_symbolic
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.base import Layer

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from convcalc.calculators.answers import did_you_mean, loaded
 from convcalc.calculators.compare.measures import MEASURES, ratio, read
 from convcalc.calculators.count.report import Report, analyze
-from convcalc.calculators.receptive_field.output import Field, field_of
-from convcalc.calculators.variants import upsampling as variants_up
+from convcalc.calculators.receptive_field.output import OutputField, field_of
+from convcalc.calculators.variants import upsampling
 from convcalc.calculators.variants.forms import forms
 from convcalc.calculators.variants.target import Form, Target, joined, sides
 from convcalc.dims import Shape
@@ -16,7 +17,7 @@ from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import show
 from convcalc.records import Record, record
-from convcalc.spec.errors import SpecError, nearest_name
+from convcalc.spec.errors import SpecError
 
 REPLACEABLE: Final = {
     "conv": ("standard", "LeCun et al. 1989"),
@@ -46,7 +47,7 @@ class Variant(Record):
     source: str
     note: str
     report: Report
-    field: Field | None
+    field: OutputField | None
     params_ratio: Any
     macs_ratio: Any
 
@@ -108,10 +109,7 @@ def variants(
     for name, value in (("expand", expand), ("reduce", reduce)):
         if type(value) is not int or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value}")
-    if not isinstance(graph, Graph):
-        from convcalc.spec import load
-
-        graph = load(graph, input=input, set=set)
+    graph = loaded(graph, input, set)
     node = _node(graph, layer)
     arrives, leaves = graph.input_shapes(node)[0], node.outputs[0]
     target = _target(node, arrives, leaves, expand, reduce)
@@ -120,7 +118,7 @@ def variants(
     if node.op == "conv" and target.groups > 1:
         own, source = f"grouped, {target.groups} groups", "Krizhevsky et al. 2012, AlexNet"
     found = [Form(f"{own} (given)", given, source)]
-    found += variants_up.forms(target, _up_options(node)) if node.op == "convT" else forms(target)
+    found += upsampling.forms(target, _up_options(node)) if node.op == "convT" else forms(target)
     rows: list[Variant] = []
     first: Report | None = None
     for form in found:
@@ -150,10 +148,7 @@ def _node(graph: Graph, name: str | None) -> Node:
         for node in found:
             if node.name == name:
                 return node
-        names = [node.name for node in found]
-        near = nearest_name(name, names) or next((n for n in names if n.endswith(f".{name}")), None)
-        hint = f"; did you mean {near}?" if near else ""
-        raise ValueError(f"no convolution named {name!r}{hint}")
+        raise ValueError(f"no convolution named {name!r}{did_you_mean(name, (node.name for node in found))}")
     if len(found) == 1:
         return found[0]
     if not found:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.count.report import analyze
 from convcalc.calculators.explain.letters import Lettered, lettered
 from convcalc.calculators.explain.lines import Lines, fields, operations, outputs, parameters, totals
@@ -59,11 +60,8 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
     if layer is not None:
         nodes = [node for node in nodes if node.name == layer]
         if not nodes:
-            from convcalc.spec.errors import nearest_name
-
-            names = [node.name for node in graph.nodes]
-            near = nearest_name(layer, names) or next((n for n in names if n.endswith(f".{layer}")), None)
-            raise ValueError(f"no layer {layer!r}" + (f"; did you mean {near}?" if near else ""))
+            hint = did_you_mean(layer, (node.name for node in graph.nodes))
+            raise ValueError(f"no layer {layer!r}{hint}")
     sections: dict[Any, Section] = {}
     for node in nodes:
         shapes = graph.input_shapes(node)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convcalc.calculators.answers import loaded
 from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
 from convcalc.calculators.count.report import analyze
 from convcalc.dims import Dim
@@ -14,13 +15,13 @@ from convcalc.records import Record
 
 
 @dataclass(frozen=True)
-class Held(Record):
-    """One limit and what the network has.
+class Verdict(Record):
+    """Whether a network holds one limit.
 
     Attributes:
         limit: its name and bound.
-        value: what the network has; None where that is the whole input, ``UNKNOWN`` where it cannot
-            be known.
+        value: what the network has; None for a receptive field that is the whole input, ``UNKNOWN``
+            where it cannot be known.
         ok: whether the limit holds; None where it cannot be told.
     """
 
@@ -32,7 +33,7 @@ class Held(Record):
 
     @property
     def margin(self) -> Dim:
-        """How far the value may still go; negative: how far it is beyond. None where not a number."""
+        """How much further the value may go, negative where it went too far; None for what is no number."""
         if type(self.value) is not int:
             return None
         room = self.limit.bound - self.value
@@ -45,13 +46,13 @@ class Check(Record):
 
     Attributes:
         name: of the network.
-        rows: one a limit, those of the document first.
+        rows: one per limit, those of the document first.
     """
 
     KEYS = "name ok limits=rows"
 
     name: str
-    rows: tuple[Held, ...]
+    rows: tuple[Verdict, ...]
 
     @property
     def ok(self) -> bool:
@@ -88,10 +89,7 @@ def check(
         LimitError: a limit that does not exist or has no amount, or no limit at all.
         SpecError: the spec cannot be read.
     """
-    if not isinstance(graph, Graph):
-        from convcalc.spec import load
-
-        graph = load(graph, input=input, set=set)
+    graph = loaded(graph, input, set)
     chosen = merged(graph.budget, budget or {}, given)
     if not chosen:
         raise LimitError(
@@ -99,7 +97,9 @@ def check(
             "a limit such as max_params=5M, or 'budget: {max_params: 5M}' in the document",
         )
     counts = counted(graph, analyze(graph, batch=batch, dtype=dtype), chosen)
-    return Check(graph.name, tuple(Held(limit, limit.value(counts), limit.holds(counts)) for limit in chosen))
+    return Check(
+        graph.name, tuple(Verdict(limit, limit.value(counts), limit.holds(counts)) for limit in chosen)
+    )
 
 
 def merged(*sources: Mapping[str, Any]) -> tuple[Limit, ...]:
