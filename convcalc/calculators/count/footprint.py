@@ -35,7 +35,7 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
         rows: what :meth:`Report.fold` gave; the layers of the report by default.
 
     Returns:
-        one footprint a row. The largest ``live_bytes`` is the peak of the report's totals.
+        one footprint per row. The largest ``live_bytes`` is the peak of the report's totals.
     """
     item = itemsize(report.dtype)
     inputs = set(report.graph.inputs)

@@ -135,7 +135,7 @@ class Report(Record):
         inputs: shapes of the inputs.
         batch: samples that all counts but parameters and buffers are for.
         dtype: element type of the byte counts.
-        layers: one row a layer, in execution order; inputs are no rows.
+        layers: one row per layer, in execution order; inputs are no rows.
         totals: sums, and memory.
         status: for every metric ``complete``, ``partial`` (some layers could not be counted
             because a size was not stated) or ``unavailable`` (no layer could).
@@ -168,7 +168,7 @@ class Report(Record):
         return roundings(sizes)
 
     def fold(self, depth: int) -> list[LayerReport]:
-        """Rows with everything below ``depth`` levels of blocks folded into one row a block.
+        """Rows with everything below ``depth`` levels of blocks folded into one row per block.
 
         A folded row has the input of its first layer and the output of its last.
 
@@ -178,23 +178,18 @@ class Report(Record):
         if depth < 0:
             raise ValueError(f"depth must be 0 or more, got {depth}")
         rows: list[LayerReport] = []
-        folded: dict[str, LayerReport] = {}
+        blocks: dict[str, LayerReport] = {}
         for row in self.layers:
-            parts = row.name.split(".", depth)
-            if depth == 0:
-                name = self.name
-            elif len(parts) <= depth:
+            name = folded(row.name, depth)
+            if name == row.name:
                 rows.append(row)
                 continue
-            else:
-                name = ".".join(parts[:depth])
-            target = folded.get(name)
+            target = blocks.get(name)
             if target is None:
-                target = folded[name] = LayerReport(
-                    name, "block", row.input_shapes[:1], row.output_shape, None, 0
-                )
-                if depth == 0:
-                    target.block = ""
+                shapes = row.input_shapes[:1]
+                target = LayerReport(name or self.name, "block", shapes, row.output_shape, None, 0)
+                target.block = name.rpartition(".")[0]
+                blocks[name] = target
                 rows.append(target)
             target.add(row)
             target.layers += row.layers
@@ -223,6 +218,15 @@ class Report(Record):
 
     def _known_sum(self, metric: str) -> Dim:
         return sum(v for row in self.layers if (v := getattr(row, metric)) is not UNKNOWN)
+
+
+def folded(name: str, depth: int) -> str:
+    """The block that a layer belongs to, ``depth`` levels of blocks down; ``""`` is the whole network.
+
+    A layer that stands no deeper belongs to itself.
+    """
+    parts = name.split(".", depth)
+    return name if len(parts) <= depth else ".".join(parts[:depth])
 
 
 def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:

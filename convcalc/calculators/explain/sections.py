@@ -9,13 +9,13 @@ from typing import Any
 
 from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.count.report import analyze
-from convcalc.calculators.explain.letters import Lettered, lettered
+from convcalc.calculators.explain.letters import Lettered, alone, lettered
 from convcalc.calculators.explain.lines import Lines, fields, operations, outputs, parameters, totals
 from convcalc.calculators.explain.records import Explanation, Line, Part, Section
 from convcalc.calculators.explain.templates import block_call, block_letters, block_source, template
-from convcalc.dims import Shape, is_symbolic
+from convcalc.dims import is_symbolic
 from convcalc.exporters.text import format_layer
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Graph
 from convcalc.layers import ALIASES, OPS, lookup
 from convcalc.spec import library
 from convcalc.spec.document.reading import block
@@ -70,7 +70,12 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
         if key not in sections:
             options = {o.field: getattr(node.layer, o.field, None) for o in node.layer.options}
             texts = {"given": given, "name": node.name}
-            sections[key] = _section(node.op, lettered(node.op, options, shapes), texts, _alone(node, shapes))
+            sections[key] = _section(
+                node.op,
+                lettered(node.op, options, shapes),
+                texts,
+                alone(node.name, node.layer, shapes, node.outputs),
+            )
     if len(nodes) == 1:
         return Explanation(graph.name, "", "", "", tuple(sections.values()), (), (), (), ())
     return Explanation(
@@ -107,17 +112,6 @@ def _parts(graph: Graph) -> tuple[Part, ...]:
         for row in report.layers
         if row.node is not None
     )
-
-
-def _alone(node: Node, shapes: tuple[Shape, ...]) -> Graph:
-    """A layer with its numbers as a graph of its own."""
-    nodes = [
-        Node(f"input{number + 1}", lookup("input").create((), {"shape": shape}), (), (shape,))
-        for number, shape in enumerate(shapes)
-    ]
-    edges = tuple(Edge(number) for number in range(len(nodes)))
-    nodes.append(Node(node.name, node.layer, edges, node.outputs))
-    return Graph(node.name, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (node.name,))
 
 
 def _section(op: str, made: Lettered, texts: Mapping[str, str], numbers: Graph | None = None) -> Section:

@@ -102,7 +102,7 @@ class AxisPadding(Record):
 
 @dataclass(frozen=True, slots=True)
 class PaddingSolution(Record):
-    """What :func:`solve_padding` found, an axis."""
+    """What :func:`solve_padding` found, axis by axis."""
 
     KEYS = "padding output valid_weights axes"
 
@@ -110,7 +110,7 @@ class PaddingSolution(Record):
 
     @property
     def padding(self) -> tuple[tuple[int, int], ...]:
-        """(before, after) an axis."""
+        """(before, after) per axis."""
         return tuple((axis.before, axis.after) for axis in self.axes)
 
     @property

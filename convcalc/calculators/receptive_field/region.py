@@ -1,6 +1,6 @@
 """The exact input region of an output position, by index sets carried backwards through a graph.
 
-A box is one set of indices an axis, the channels included; what a tensor is read for is a list of
+A box is one set of indices per axis, the channels included; what a tensor is read for is a list of
 boxes. Sets are Python integers, bit ``i`` for index ``i``, so that a window over a whole axis is a
 few shifts. Every tensor is cut at its ends, so padding of any layer reads nothing.
 """
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.base import Layer
+from convcalc.layers.base import Layer, show
 from convcalc.layers.reads import ONE, Every, Reads, Rule, Slide, Spread
 
 Box: TypeAlias = tuple[int, ...]
@@ -58,11 +58,11 @@ def regions(
     Args:
         graph: the graph; its sizes must be numbers.
         edge: the tensor asked about.
-        position: one index a spatial axis; None for all along that axis.
+        position: one index per spatial axis; None for all along that axis.
         sources: the tensors to which the way back leads.
 
     Returns:
-        One region a source, without boxes where nothing of it is read.
+        One region per source, without boxes where nothing of it is read.
 
     Raises:
         Unreachable: there is no such position, or a size is not a number.
@@ -112,9 +112,8 @@ def check_numbers(name: str, shape: Shape) -> None:
         Unreachable: there is one.
     """
     if not all(type(n) is int for n in shape):
-        sizes = "x".join(map(str, shape))
         raise Unreachable(
-            f"{name}: not all of {sizes} are numbers", expected="--input CxHxW, --set NAME=VALUE"
+            f"{name}: not all of {show(shape)} are numbers", expected="--input CxHxW, --set NAME=VALUE"
         )
     if max(shape) > LONGEST:
         raise Unreachable(f"{name}: an axis of {max(shape)} indices", expected=f"at most {LONGEST}")

@@ -11,11 +11,11 @@ from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of
 from convcalc.calculators.variants import upsampling
 from convcalc.calculators.variants.forms import forms
-from convcalc.calculators.variants.target import Form, Target, joined, sides
+from convcalc.calculators.variants.target import Form, Target, sides
 from convcalc.dims import Shape
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
-from convcalc.layers.base import show
+from convcalc.layers.base import joined, show
 from convcalc.records import Record, record
 from convcalc.spec.errors import SpecError
 

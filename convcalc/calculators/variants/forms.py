@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convcalc.calculators.variants.target import Form, Target, group_counts, joined, window
+from convcalc.calculators.variants.target import Form, Target, group_counts, window
+from convcalc.layers.base import joined
 from convcalc.layers.window import effective
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import gcd
 from typing import NamedTuple
 
+from convcalc.layers.base import joined
 from convcalc.layers.window import effective
 
 
@@ -30,8 +31,8 @@ class Target(NamedTuple):
     Attributes:
         sizes: what arrives.
         outputs: what leaves.
-        kernel, stride, dilation: one number an axis.
-        pads: (before, after) an axis.
+        kernel, stride, dilation: one number per axis.
+        pads: (before, after) per axis.
         bias: whether there is one; every convolution of a replacement has one then.
         mode: padding mode.
         expand: width of the inverted residual, in multiples of the input.
@@ -92,11 +93,6 @@ class Target(NamedTuple):
         ones = (1,) * len(self.sizes)
         crop = "" if all(c == (0, 0) for c in crops) else f"crop amounts={sides(tuple(crops))} | "
         return crop, window(ones, self.stride, tuple(pads), ones) + self.tail
-
-
-def joined(values: tuple[int, ...]) -> str:
-    """One number, or one an axis."""
-    return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
 
 
 def sides(pads: tuple[tuple[int, int], ...]) -> str:
