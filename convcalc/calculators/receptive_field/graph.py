@@ -28,9 +28,9 @@ class ReceptiveField(Record):
         graph: the graph.
         name: what the spec calls the network.
         start: the layer that fields are measured from; empty for the inputs of the graph.
-        layers: one row a layer and input, in execution order; layers that see no pixel are no rows.
+        layers: one row per layer and input, in execution order; layers that see no pixel are no rows.
         misaligned: places where branches with different centres meet.
-        ranges: productive range of sizes, one an input.
+        ranges: productive range of sizes, one per input.
     """
 
     KEYS = "name from=start? inputs layers misaligned range=ranges"
@@ -96,9 +96,7 @@ class ReceptiveField(Record):
         axes = tuple(
             compose(field, ALL, shape[0], None) if field.driver == 0 else field for field in seen.field
         )
-        return LayerField(
-            name, node.op, shape, self._walk.names[source], self.graph.shape(origin), axes, None
-        )
+        return LayerField(name, node.op, shape, self._walk.names[source], self.graph.shape(origin), axes)
 
     @property
     def output(self) -> LayerField | None:
@@ -107,7 +105,7 @@ class ReceptiveField(Record):
         return rows[0] if rows else None
 
     def of(self, layer: str | None = None) -> list[LayerField]:
-        """What one layer sees, one row an input.
+        """What one layer sees, one row per input.
 
         Args:
             layer: its name, or ``name.output`` for a named output; the first output of the graph
@@ -123,10 +121,10 @@ class ReceptiveField(Record):
         return [row for row in rows if row is not None]
 
     def at(self, position: Sequence[int], layer: str | None = None) -> list[PositionField]:
-        """The exact input region of an output position, one an input that it sees.
+        """The exact input region of an output position, one per input that it sees.
 
         Args:
-            position: one index a spatial axis of the output, from 0.
+            position: one index per spatial axis of the output, from 0.
             layer: as for :meth:`of`.
 
         Raises:

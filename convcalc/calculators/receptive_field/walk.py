@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 
 State = list["Seen | None"]
-"""One entry a source; None where the source does not reach the tensor."""
+"""One entry per source; None where the source does not reach the tensor."""
 
 
 @dataclass(frozen=True, slots=True)
