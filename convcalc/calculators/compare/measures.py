@@ -1,4 +1,4 @@
-"""What networks are compared by and held to: the totals of a report, memory, and what an output sees."""
+"""What networks are compared by and limited in: totals of a report, and their ratios."""
 
 from __future__ import annotations
 

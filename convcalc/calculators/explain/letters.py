@@ -200,7 +200,7 @@ def _differs(name: str, size: Any, names: list[str], shape: Shape) -> bool:
 
 
 def _arrives(option: Option, value: Any, shapes: tuple[Shape, ...]) -> bool:
-    """Whether an option says what arrives anyway."""
+    """Whether an option only repeats what the shapes that arrive say."""
     return option.field != "out_channels" or equal(value, shapes[0][0]) is True
 
 

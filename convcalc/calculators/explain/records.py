@@ -104,11 +104,11 @@ class Explanation(Record):
     KEYS = "name about? source? spec? variables sections parts lines constraints"
 
     name: str
-    about: str
-    source: str
-    spec: str
-    sections: tuple[Section, ...]
-    parts: tuple[Part, ...]
-    variables: tuple[Variable, ...]
-    lines: tuple[Line, ...]
-    constraints: tuple[Any, ...]
+    about: str = ""
+    source: str = ""
+    spec: str = ""
+    sections: tuple[Section, ...] = ()
+    parts: tuple[Part, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    lines: tuple[Line, ...] = ()
+    constraints: tuple[Any, ...] = ()

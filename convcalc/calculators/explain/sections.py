@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from convcalc.calculators.answers import did_you_mean
@@ -45,7 +46,7 @@ def explain(
         op = ALIASES.get(name, name)
         if op in OPS and input is None:
             section = _section(op, template(op), {})
-            return Explanation(op, "", "", "", (section,), (), (), (), ())
+            return Explanation(op, sections=(section,))
         if library.has_block(name):
             return _block(name, input, set)
         from convcalc.spec import load
@@ -76,11 +77,10 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
                 texts,
                 alone(node.name, node.layer, shapes, node.outputs),
             )
+    found = Explanation(graph.name, sections=tuple(sections.values()))
     if len(nodes) == 1:
-        return Explanation(graph.name, "", "", "", tuple(sections.values()), (), (), (), ())
-    return Explanation(
-        graph.name, "", "", "", tuple(sections.values()), _parts(graph), (), totals(graph), graph.constraints
-    )
+        return found
+    return replace(found, parts=_parts(graph), lines=totals(graph), constraints=graph.constraints)
 
 
 def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
@@ -95,7 +95,14 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
             for letter in size.free_symbols}  # fmt: skip
     letters = block_letters(name, sorted(used, key=_reading))
     return Explanation(
-        name, doc, block_source(name, doc), call, (), _parts(graph), letters, totals(graph), graph.constraints
+        name,
+        doc,
+        block_source(name, doc),
+        call,
+        parts=_parts(graph),
+        variables=letters,
+        lines=totals(graph),
+        constraints=graph.constraints,
     )
 
 

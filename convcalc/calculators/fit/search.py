@@ -108,7 +108,7 @@ class Bound(NamedTuple):
     exact: bool
 
     def turned(self) -> Bound:
-        """The same bound for what lies on the other side."""
+        """The same bound, as the beginning of what lies beyond it."""
         return Bound(self.at, self.outside, self.inside, not self.included, self.exact)
 
 

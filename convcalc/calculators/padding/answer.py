@@ -45,7 +45,7 @@ class AxisPadding(Record):
     Attributes:
         mode: ``same``, ``same_lower``, ``valid``, ``full``, ``causal``, ``size`` (a wanted size) or
             ``given`` (a padding to judge).
-        kernel, dilation, stride: as asked.
+        kernel, dilation, stride: of the window.
         input: size that goes in; None where it is not stated.
         wanted: size that was asked for; None where none was.
         extent: input pixels from the first tap to the last, ``d*(k - 1) + 1``.

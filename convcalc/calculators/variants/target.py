@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import gcd
 from typing import NamedTuple
 
@@ -125,3 +126,21 @@ def group_counts(t: Target) -> list[int]:
     if not found and both > 1:
         found = [g for g in range(2, min(both, 4096) + 1) if both % g == 0 and g < t.channels][:1]
     return sorted(found)
+
+
+def grouped(t: Target, head: str, tail: str = "") -> Iterator[Form]:
+    """The same convolution in other numbers of groups.
+
+    Args:
+        t: the layer.
+        head: the convolution in the spec language, but for its groups.
+        tail: what follows the groups.
+    """
+    for g in group_counts(t):
+        if g != t.groups:
+            yield Form(
+                f"grouped, {g} groups",
+                f"{head} g{g}{tail}",
+                "Krizhevsky et al. 2012, AlexNet; Xie et al. 2017, ResNeXt",
+                "groups do not mix",
+            )
