@@ -93,7 +93,7 @@ def fit(
         given: more limits: ``max_macs="300M"``.
 
     Raises:
-        LimitError: no limit, no range, no such variable.
+        LimitError: no limit, no range, no such variable, or a limit on what has no number.
         SpecError: the spec cannot be read.
     """
     source = spec if isinstance(spec, Source) else find(spec)
@@ -152,24 +152,11 @@ def _choices(ranges: Mapping[str, Range]) -> list[dict[str, Fraction]]:
 
 
 def _best(found: list[Cells]) -> Cells:
-    """The largest network that fits, by MACs; where none does, the smallest that exceeds a limit.
-
-    Raises:
-        LimitError: nothing fits because what a limit holds is a closed form, or cannot be known. That
-            nothing fits would then be more than is known.
-    """
+    """The largest network that fits, by MACs; where none does, the smallest that exceeds a limit."""
     fitting = [cells for cells in found if cells.best is not None]
     if fitting:
         return max(fitting, key=lambda cells: _macs(cells.best))
-    nearest = min(found, key=lambda cells: _macs(cells.above))
-    if nearest.above is not None:
-        for limit in nearest.above.trial.exceeds:
-            if limit.holds(nearest.above.trial.counts) is None:
-                raise LimitError(
-                    f"{limit.kind.title} cannot be held to a limit: not every size is a number",
-                    "every size and variable as a number, such as --input 3x224x224",
-                )
-    return nearest
+    return min(found, key=lambda cells: _macs(cells.above))
 
 
 def _macs(cell: Cell | None) -> int:

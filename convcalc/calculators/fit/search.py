@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.answers import tidy
-from convcalc.calculators.check.limits import Limit, counted
+from convcalc.calculators.check.limits import Limit, LimitError, counted
 from convcalc.calculators.count.report import analyze
 from convcalc.calculators.fit.ranges import Range, decimal, simplest
 from convcalc.dims import Dim
@@ -144,7 +144,11 @@ class Search:
         self.trials: dict[Fraction, Trial] = {}
 
     def at(self, value: Fraction) -> Trial:
-        """The network at a value."""
+        """The network at a value.
+
+        Raises:
+            LimitError: what a limit holds is a closed form there, or cannot be known.
+        """
         trial = self.trials.get(value)
         if trial is None:
             trial = self.trials[value] = self._try(value)
@@ -159,6 +163,12 @@ class Search:
             return Trial({}, {}, (), text, text)
         report = analyze(graph, batch=self.batch, dtype=self.dtype)
         counts = counted(graph, report, self.limits)
+        for limit in self.limits:
+            if limit.holds(counts) is None:  # neither that it fits nor that it does not would be true
+                raise LimitError(
+                    f"{limit.kind.title} cannot be held to a limit: not every size is a number",
+                    "every size and variable as a number, such as --input 3x224x224",
+                )
         exceeds = tuple(limit for limit in self.limits if not limit.holds(counts))
         signature = (tuple(node.outputs for node in graph.nodes), report.totals.params, len(graph.nodes))
         return Trial(settings, counts, exceeds, "", signature)
