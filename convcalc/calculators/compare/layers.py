@@ -13,7 +13,7 @@ from convcalc.graph import Graph, Node
 from convcalc.records import Record
 
 MOST_CELLS: Final = 4_000_000
-"""Largest product of two lengths that is aligned by the best score; beyond it, by names."""
+"""Largest product of two numbers of layers that are aligned by the best score, not by names alone."""
 
 
 class Entry(NamedTuple):

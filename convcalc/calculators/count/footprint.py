@@ -61,7 +61,7 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
 
 
 def _row_of(name: str, number: dict[str, int]) -> int:
-    """The row that a layer is, or was folded into; folded to depth 0, everything is the first."""
+    """The number of the row that holds a layer: its own, that of a block, or the only one at depth 0."""
     while name and name not in number:
         name = name.rpartition(".")[0]
     return number.get(name, 0)

@@ -15,7 +15,7 @@ from convcalc.records import Record, record
 METRICS: Final = (
     "params", "weights", "biases", "other", "buffers", "macs", "valid_macs", "flops", "activations",
 )  # fmt: skip
-"""Counts that layers have and totals sum."""
+"""What is counted of every layer and summed over a network."""
 
 
 class Counts:
@@ -61,7 +61,7 @@ class Counts:
         self.ops = other.ops
 
     def add(self, other: Counts, times: int = 1) -> None:
-        """Add the counts of another part, as often as it stands there."""
+        """Add the counts of another part, ``times`` over."""
         for metric in METRICS:
             value = getattr(other, metric)
             if type(value) is not int or value:
@@ -159,7 +159,7 @@ class Report(Record):
 
     @property
     def roundings(self) -> list[tuple[Any, Any]]:
-        """Roundings that stay; see the class."""
+        """Channel roundings that could not be worked out, each with where it changes nothing."""
         if not any(is_symbolic(n) for n in (self.totals.params, self.totals.activations, self.totals.flops)):
             return []
         from convcalc.symbols.solve import roundings
@@ -313,7 +313,7 @@ class _Memo:
 
 
 def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[Report] = Report) -> Report:
-    """Count everything.
+    """The counts of every layer, of blocks and of the whole graph.
 
     Args:
         graph: what :func:`convcalc.load` returned.
@@ -334,7 +334,7 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[R
 
 
 def given(constraints: tuple[Any, ...]) -> AbstractContextManager[None]:
-    """Counts under what the symbols of a graph must meet."""
+    """While it lasts, what the symbols of a graph must meet is taken for granted."""
     if not constraints:
         return nullcontext()
     from convcalc.symbols.bounds import assuming

@@ -14,7 +14,7 @@ from convcalc.graph import Graph
 from convcalc.records import Record
 
 _OUTSIDE: Final = "*"
-"""Who reads an output of the graph; no layer has this name."""
+"""Stands for whoever reads an output of the graph; no layer has this name."""
 
 
 @dataclass(frozen=True, slots=True)

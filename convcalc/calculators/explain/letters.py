@@ -167,7 +167,7 @@ def alone(name: str, layer: Layer, inputs: tuple[Shape, ...], outputs: tuple[Sha
 
 
 def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """Letters for what arrives. Sizes that are equal in several inputs have one letter; 1 stays 1."""
+    """Letters for the sizes that arrive; one for sizes that several inputs share, none for a 1."""
     fields = {option.field for option in cls.options}
     channel = "M" if fields & {"in_channels", "in_features"} else "C"
     found: list[Shape] = []

@@ -1,4 +1,4 @@
-"""The lines of an explanation: every formula is what a calculator says of letters."""
+"""The lines of an explanation: what the calculators count where letters stand for the numbers."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def parameters(lines: Lines, made: Lettered) -> None:
 
 
 def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...]) -> None:
-    """Counts in letters, the sizes of the output among them."""
+    """Lines of the operations, in the letters of the layer and of its output sizes."""
     nodes = [*made.graph.nodes[:-1]]
     node = made.node
     nodes.append(Node(node.name, node.layer, node.inputs, outputs))
@@ -106,7 +106,7 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
 
 
 def _valid_macs(lines: Lines, made: Lettered, shorter: Any) -> Any:
-    """The count with the letters of the output sizes, where that is shorter and the same count.
+    """The formula of the valid MACs, in letters of the output sizes where that is shorter and as true.
 
     How much of the padding is read depends on the input and the output together: a closed form may
     need to see both.

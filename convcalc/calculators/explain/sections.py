@@ -56,7 +56,7 @@ def explain(
 
 
 def _graph(graph: Graph, layer: str | None) -> Explanation:
-    """Every layer of a graph, one section a layer; equal layers share one."""
+    """Every layer of a graph, one section per layer; equal layers share one."""
     nodes = [node for number, node in enumerate(graph.nodes) if number not in graph.inputs]
     if layer is not None:
         nodes = [node for node in nodes if node.name == layer]
@@ -84,7 +84,7 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
 
 
 def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
-    """A block in letters."""
+    """A block with letters for its arguments and for the sizes of its input."""
     from convcalc.spec import load
 
     call, shape = block_call(name)
@@ -107,7 +107,7 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
 
 
 def _reading(letter: str) -> tuple[int, str]:
-    """Channels and sizes first, then the rest by name."""
+    """Where a letter is listed: channels and sizes first, then the rest by name."""
     order = "MTHWLN"
     return (order.index(letter) if letter in order else len(order), letter)
 

@@ -20,6 +20,7 @@ GRID: Final = 32
 LARGEST: Final = 10**6
 """Largest denominator of a bound that is taken for exact."""
 HALVINGS: Final = 44
+"""How often a bisection halves."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class Search:
     # -- a range with steps -----------------------------------------------------------------
 
     def _stepped(self, range_: Range) -> Cells:
-        """Every value is tried from the top."""
+        """Every value is tried, from the largest down."""
         values = range_.values()
         for number in range(len(values) - 1, -1, -1):
             if self.at(values[number]).fits:

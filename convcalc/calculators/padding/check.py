@@ -182,7 +182,7 @@ class _Check:
         findings.append(Finding(kind, self.layer.name, axes, value, message))
 
     def _axis(self, axis: int) -> None:
-        """What the hyper-parameters alone show."""
+        """Findings that need no sizes: sides that differ, dilation that its padding does not fit."""
         row = self.layer
         k, s, d, pair = row.kernel[axis], row.stride[axis], row.dilation[axis], row.padding[axis]
         if pair is None or not all(type(n) is int for n in (k, s, d)):
@@ -210,7 +210,7 @@ class _Check:
                 )
 
     def _read(self) -> None:
-        """What the sizes show: rows nobody reads, borders lost."""
+        """Findings that need sizes: positions that no window reads, borders that are lost."""
         row = self.layer
         if row.input is None or row.output is None or None in row.padding:
             return

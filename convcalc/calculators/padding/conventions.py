@@ -14,7 +14,7 @@ from convcalc.records import Record, record
 
 @dataclass(frozen=True, slots=True)
 class Convention(Record):
-    """One framework's way.
+    """How one framework pads.
 
     Attributes:
         name: the framework and its setting.

@@ -42,7 +42,7 @@ class Fixed(NamedTuple):
 
 
 FREE: Final = Fixed()
-"""Nothing is given."""
+"""No parameter is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Overlap(Record):
         return self.kernel >= 2 * self.stride
 
     def judged(self) -> str:
-        """The rule of thumb against the counts."""
+        """What the rule of thumb says, and whether the counts bear it out."""
         k, s = self.kernel, self.stride
         counts = " and ".join(map(str, sorted(set(self.counts), reverse=True)))
         if s == 1:

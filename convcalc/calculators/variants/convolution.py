@@ -90,7 +90,7 @@ def variants(
     input: Any = None,
     set: Any = None,
 ) -> Variants:
-    """Replace a convolution in every way the field has.
+    """Every published way to replace a convolution at the same shapes, with what it costs.
 
     Args:
         graph: a graph, or a spec to load with ``input`` and ``set``.

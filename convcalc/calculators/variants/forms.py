@@ -46,7 +46,7 @@ def separable(t: Target) -> Iterator[Form]:
 
 
 def bottlenecks(t: Target) -> Iterator[Form]:
-    """Narrow and wide in the middle; the shortcut of the residual network around them is left out."""
+    """Bottlenecks, narrow or wide in the middle, without the shortcut of the network around them."""
     m, n, tail = t.channels, t.filters, t.tail
     mid = n // t.reduce
     if mid >= 1:
@@ -122,7 +122,7 @@ def shifted(t: Target) -> Iterator[Form]:
 
 
 def axiswise(t: Target) -> Iterator[Form]:
-    """One axis at a time."""
+    """One convolution per axis; of a volume, one over space and one over time."""
     m, n = t.channels, t.filters
     if sum(k > 1 for k in t.kernel) < 2:
         return
@@ -256,7 +256,7 @@ def pointwise(t: Target) -> Iterator[Form]:
 
 
 def strided(t: Target) -> Iterator[Form]:
-    """Other ways to lose the rows that a stride skips."""
+    """Other ways to the smaller output of a stride: pooling, or pixels moved into channels."""
     m, n = t.channels, t.filters
     ones = (1,) * len(t.kernel)
     zeros = tuple((0, 0) for _ in t.kernel)

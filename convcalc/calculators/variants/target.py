@@ -11,7 +11,7 @@ from convcalc.layers.window import effective
 
 
 class Form(NamedTuple):
-    """One replacement.
+    """One way to replace the layer.
 
     Attributes:
         name: what it is called.
@@ -56,7 +56,7 @@ class Target(NamedTuple):
 
     @property
     def tail(self) -> str:
-        """What every convolution ends with."""
+        """The last option of every convolution: ``bias=false`` where the layer has no bias."""
         return "" if self.bias else " bias=false"
 
     def window(self, axes: tuple[int, ...] | None = None, **other: tuple[int, ...]) -> str:
