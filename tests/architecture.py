@@ -20,6 +20,7 @@ ORDER = (
     "blocks zoo collector",
     "symbols",
     "dims",
+    "records",
     "layers",
     "graph",
     "exporters",

@@ -7,7 +7,7 @@ carrier of :mod:`convcalc.dims`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
@@ -342,3 +342,14 @@ def spatial(layer: str, shape: Shape) -> tuple[Dim, ...]:
 def show(shape: Shape) -> str:
     """A shape as people write it."""
     return "x".join(map(str, shape))
+
+
+def joined(values: Sequence[Any]) -> str:
+    """One number where all axes have the same, else one per axis: ``3``, ``3x5``."""
+    return str(values[0]) if len(set(values)) == 1 else show(tuple(values))
+
+
+def axis_names(rank: int) -> tuple[str, ...]:
+    """What the spatial axes of a tensor are called."""
+    named = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+    return named.get(rank) or tuple(f"axis {number}" for number in range(1, rank + 1))

@@ -25,6 +25,7 @@ from convcalc.executor import ExecutionError, MemoryLimitError, gradient, paths,
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Edge, Graph, Node
+from convcalc.records import Record, record
 from convcalc.solve.sizes import own_inputs, reload
 
 SHARES: Final = (0.5, 0.9, 0.9545, 0.99)
@@ -35,7 +36,7 @@ TRIED: Final = 4096
 
 
 @dataclass(frozen=True)
-class Effective:
+class Effective(Record):
     """The effective receptive field: how the gradient of an output is spread over the input.
 
     Attributes:
@@ -47,6 +48,8 @@ class Effective:
         samples: random inputs and weights that were averaged.
         deviation: root mean square distance of the mass from the centre, an axis.
     """
+
+    KEYS = "center radii deviation samples"
 
     mass: Array
     center: tuple[float, ...]
@@ -60,16 +63,13 @@ class Effective:
 
     def to_dict(self) -> dict[str, Any]:
         """The spread as JSON holds it, without the map."""
-        return {
-            "center": list(self.center),
-            "radii": [{"share": s, "radius": r} for s, r in zip(SHARES, self.radii, strict=True)],
-            "deviation": list(self.deviation),
-            "samples": self.samples,
-        }
+        return record(
+            self, radii=[{"share": s, "radius": r} for s, r in zip(SHARES, self.radii, strict=True)]
+        )
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(Record):
     """What one output position really reads of an input.
 
     Attributes:
@@ -82,6 +82,8 @@ class Coverage:
         reason: why they cannot.
         effective: the effective field, where it was asked for.
     """
+
+    KEYS = "box box_pixels=pixels reached=count fraction paths effective"
 
     field: PositionField
     box: tuple[tuple[int, int], ...]
@@ -123,15 +125,7 @@ class Coverage:
         if self.paths is not None and self.count:
             seen = [int(n) for n in self.paths[self.reached].flat]
             numbers = {"least": min(seen), "most": max(seen), "unit": self.unit}
-        result = {
-            **self.field.to_dict(),
-            "box": [list(pair) for pair in self.box],
-            "box_pixels": self.pixels,
-            "reached": self.count,
-            "fraction": self.fraction,
-            "paths": numbers,
-            "effective": None if self.effective is None else self.effective.to_dict(),
-        }
+        result = self.field.to_dict() | record(self, paths=numbers)
         if maps:
             shown = self.reached.astype(int) if self.paths is None else self.paths
             result["map"] = self.crop(shown).tolist()

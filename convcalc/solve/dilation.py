@@ -21,6 +21,7 @@ from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.graph import Edge, Graph, Node
+from convcalc.records import Record, plain, record
 from convcalc.spec import load
 
 MAX_PIXELS: Final = 1 << 20
@@ -31,7 +32,7 @@ MAX_FIELD: Final = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
-class AxisJudgement:
+class AxisJudgement(Record):
     """One axis.
 
     Attributes:
@@ -40,6 +41,8 @@ class AxisJudgement:
         holes: offsets from the centre of the field (in pixels, halves for an even field) that no
             path leads from.
     """
+
+    KEYS = "paths=counts covered hole_offsets=holes holes agrees disagreement"
 
     rules: Criterion
     counts: tuple[int, ...]
@@ -69,19 +72,16 @@ class AxisJudgement:
 
     def to_dict(self) -> dict[str, Any]:
         """The axis as JSON holds it."""
-        return {
-            **self.rules.to_dict(),
-            "paths": list(self.counts),
-            "covered": len(self.counts) - len(self.holes),
-            "hole_offsets": list(self.holes),
-            "holes": bool(self.holes),
-            "agrees": self.agrees,
-            "disagreement": self.disagreement(),
-        }
+        return self.rules.to_dict() | record(
+            self,
+            covered=len(self.counts) - len(self.holes),
+            holes=bool(self.holes),
+            disagreement=self.disagreement(),
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class DilationJudgement:
+class DilationJudgement(Record):
     """What :func:`judge_dilations` found.
 
     Attributes:
@@ -91,6 +91,8 @@ class DilationJudgement:
         counts: paths from each pixel of the field, by execution; None where the field is so large
             that each axis was executed by itself.
     """
+
+    KEYS = "rates kernels field covered total coverage holes=has_holes agrees axes"
 
     kernels: tuple[tuple[int, ...], ...]
     rates: tuple[tuple[int, ...], ...]
@@ -117,24 +119,12 @@ class DilationJudgement:
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The judgement as JSON holds it; with ``grid`` the paths of every pixel."""
-        result: dict[str, Any] = {
-            "rates": [list(layer) for layer in self.rates],
-            "kernels": [list(layer) for layer in self.kernels],
-            "field": list(self.field),
-            "covered": self.covered,
-            "total": self.total,
-            "coverage": self.covered / self.total,
-            "holes": self.has_holes,
-            "agrees": self.agrees,
-            "axes": [axis.to_dict() for axis in self.axes],
-        }
-        if grid:
-            result["map"] = None if self.counts is None else self.counts.tolist()
-        return result
+        result = record(self, coverage=self.covered / self.total)
+        return result | ({"map": plain(self.counts)} if grid else {})
 
 
 @dataclass(frozen=True, eq=False)
-class RunJudgement:
+class RunJudgement(Record):
     """One dilated run of a network.
 
     Attributes:
@@ -145,6 +135,8 @@ class RunJudgement:
         mask: which pixels these are; None where it could not be executed.
         reason: why it could not.
     """
+
+    KEYS = "first last layers=run.names holes=has_holes covered total reason? path"
 
     run: DilatedRun
     path: DilationJudgement
@@ -162,20 +154,12 @@ class RunJudgement:
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON holds it."""
-        return {
-            "first": self.run.names[0],
-            "last": self.run.names[-1],
-            "layers": list(self.run.names),
-            "holes": self.has_holes,
-            "covered": self.covered,
-            "total": self.total,
-            "reason": self.reason or None,
-            "path": self.path.to_dict(),
-        }
+        names = self.run.names
+        return record(self, first=names[0], last=names[-1])
 
 
 @dataclass(frozen=True, eq=False)
-class DesignedRun:
+class DesignedRun(Record):
     """One designed sequence with its proof.
 
     Attributes:
@@ -183,22 +167,22 @@ class DesignedRun:
         proof: the judgement by execution; it has no holes.
     """
 
+    KEYS = (
+        "rates=design.rates kernels=design.kernels layers field=design.field params=design.params covered "
+        "proven M2=proof.rules.m2 criterion_no_holes=proof.rules.no_holes"
+    )
+
     design: Design
     proof: AxisJudgement
 
     def to_dict(self) -> dict[str, Any]:
         """The sequence as JSON holds it."""
-        return {
-            "rates": list(self.design.rates),
-            "kernels": list(self.design.kernels),
-            "layers": len(self.design.rates),
-            "field": self.design.field,
-            "params": self.design.params,
-            "covered": len(self.proof.counts) - len(self.proof.holes),
-            "proven": not self.proof.holes,
-            "M2": self.proof.rules.to_dict()["M2"],
-            "criterion_no_holes": self.proof.rules.no_holes,
-        }
+        return record(
+            self,
+            layers=len(self.design.rates),
+            covered=len(self.proof.counts) - len(self.proof.holes),
+            proven=not self.proof.holes,
+        )
 
 
 def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> DilationJudgement:

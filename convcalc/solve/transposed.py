@@ -29,6 +29,7 @@ from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
 from convcalc.layers.conv import Conv
 from convcalc.layers.window import effective
+from convcalc.records import Record, plain, record
 from convcalc.spec import SpecError, load
 
 MAX_PRODUCTS: Final = 1 << 26
@@ -40,7 +41,7 @@ MAX_DRAWN: Final = 96
 
 
 @dataclass(frozen=True, eq=False)
-class TransposedSolution:
+class TransposedSolution(Record):
     """What :func:`solve_transposed` found.
 
     Attributes:
@@ -61,6 +62,11 @@ class TransposedSolution:
         proven: execution gives the same as the equivalent convolution, and the overlap counts; None
             where that would be too large.
     """
+
+    KEYS = (
+        "spec like? channels groups input output solutions complete axes checkerboard costs alternatives "
+        "proven"
+    )
 
     axes: tuple[TransposedAxis, ...]
     settings: tuple[Settings, ...]
@@ -112,34 +118,23 @@ class TransposedSolution:
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The answer as JSON holds it; with ``grid`` the executed overlap of every pixel."""
-        phases = self.phase_map()
-        result: dict[str, Any] = {
-            "spec": self.spec,
-            "like": self.like or None,
-            "channels": list(self.channels),
-            "groups": self.groups,
-            "input": [axis.input for axis in self.axes],
-            "output": [axis.output for axis in self.axes],
-            "solutions": [[one.to_dict() for one in axis.found] for axis in self.settings],
-            "complete": all(axis.complete for axis in self.settings),
-            "axes": [axis.to_dict() for axis in self.axes],
-            "checkerboard": {
+        executed = self.executed
+        result = record(
+            self,
+            input=[axis.input for axis in self.axes],
+            output=[axis.output for axis in self.axes],
+            solutions=[axis.found for axis in self.settings],
+            complete=all(axis.complete for axis in self.settings),
+            checkerboard={
                 "even": self.is_even,
-                "phases": None if phases is None else phases.tolist(),
+                "phases": self.phase_map(),
                 "least": self.least,
                 "most": self.most,
                 "away_from_borders": self.has_inner,
-                "executed": None
-                if self.executed is None
-                else {"least": self.executed[0], "most": self.executed[1]},
+                "executed": None if executed is None else {"least": executed[0], "most": executed[1]},
             },
-            "costs": self.costs.to_dict(),
-            "alternatives": [row.to_dict() for row in self.alternatives],
-            "proven": self.proven,
-        }
-        if grid:
-            result["map"] = None if self.overlap is None else self.overlap.tolist()
-        return result
+        )
+        return result | ({"map": plain(self.overlap)} if grid else {})
 
 
 def solve_transposed(

@@ -52,9 +52,9 @@ def build(
     max_layers: int | None = None,
 ) -> Graph:
     """The graph of a source; see :func:`load`."""
-    from convcalc.collector import paused
+    from convcalc.collector import collector_paused
 
-    with paused():
+    with collector_paused():
         return _build(source, input, set, max_layers)
 
 

@@ -15,6 +15,7 @@ from convcalc.calculators.receptive_field.rows import LayerField
 from convcalc.executor import taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.graph import Graph
+from convcalc.layers.base import joined
 from convcalc.solve.sizes import own_inputs, reload
 
 LONGEST: Final = 12
@@ -96,10 +97,6 @@ def stated(axis: AxisField) -> Measure:
 
 def text(axes: Sequence[Measure]) -> str:
     """One number where all axes have the same."""
-
-    def joined(values: Sequence[Any]) -> str:
-        return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
-
     sizes = ["all" if axis.sizes is None else "/".join(map(str, axis.sizes)) for axis in axes]
     if all(size == "all" for size in sizes):
         return "all"

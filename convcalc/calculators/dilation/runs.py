@@ -27,7 +27,7 @@ class DilatedRun(NamedTuple):
         start: the tensor that the run reads.
         nodes: indices of its layers with windows larger than one pixel, in order.
         names: of these layers.
-        kernels, rates: of these layers, one number an axis.
+        kernels, rates: of these layers, one number per axis.
         end: the node whose output the run writes: its last layer, or what joins it with a shortcut.
         inside: indices of all nodes that lie on any way from the start to the end at the same
             resolution (shortcuts included).

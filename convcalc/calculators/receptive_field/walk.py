@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same, tidy
+from convcalc.calculators.answers import Unreachable, tidy
+from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
 from convcalc.dims import Dim, Shape, is_known, is_symbolic
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.base import Layer
 from convcalc.layers.reads import Reads, Windows
 from convcalc.layers.window import effective
+from convcalc.records import Record
 
 Axes = tuple[AxisField, ...]
 
@@ -30,10 +32,11 @@ class Seen(NamedTuple):
 
 
 State = list["Seen | None"]
-"""One entry a source; None where the source does not reach the tensor."""
+"""One entry per source; None where the source does not reach the tensor."""
 
 
-class Misaligned(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Misaligned(Record):
     """Branches that meet with their fields centred on different input positions.
 
     Attributes:
@@ -44,6 +47,8 @@ class Misaligned(NamedTuple):
         by: distance of the two centres at the first output, in input pixels (over the phases: mean).
         at_end: the same at the last output, where it differs; else None.
     """
+
+    KEYS = "layer branches input axis pixels=by pixels_at_end=at_end"
 
     layer: str
     branches: tuple[str, str]
@@ -57,21 +62,6 @@ class Misaligned(NamedTuple):
         if self.at_end is None:
             return f"{where} by {self.by} pixels on axis {self.axis}"
         return f"{where} by {self.by} pixels at the start of axis {self.axis} and {self.at_end} at its end"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The warning as JSON holds it."""
-        return {
-            "layer": self.layer,
-            "branches": list(self.branches),
-            "input": self.input,
-            "axis": self.axis,
-            "pixels": _number(self.by),
-            "pixels_at_end": _number(self.at_end),
-        }
-
-
-def _number(value: Any) -> Any:
-    return str(value) if isinstance(value, Fraction) else value
 
 
 class Walk:

@@ -8,10 +8,11 @@ from typing import Any
 from convcalc.calculators.transposed.costs import Costs, costs
 from convcalc.calculators.transposed.settings import Overlap, TransposedAxis, describe
 from convcalc.graph import Graph, Node
+from convcalc.records import Record
 
 
 @dataclass(frozen=True, slots=True)
-class TransposedLayer:
+class TransposedLayer(Record):
     """One transposed convolution.
 
     Attributes:
@@ -21,6 +22,8 @@ class TransposedLayer:
             a size is not a number.
         costs: its multiply-accumulates, three ways; None as well.
     """
+
+    KEYS = "name even=is_even axes costs"
 
     name: str
     node: Node
@@ -36,15 +39,6 @@ class TransposedLayer:
     def is_even(self) -> bool | None:
         """Whether every output pixel gets as many products, borders aside; None where unknown."""
         return all(one.is_even for one in self.overlaps) if self.axes is not None else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The layer as JSON holds it."""
-        return {
-            "name": self.name,
-            "even": self.is_even,
-            "axes": None if self.axes is None else [axis.to_dict() for axis in self.axes],
-            "costs": None if self.costs is None else self.costs.to_dict(),
-        }
 
 
 def check_transposed(graph: Graph) -> list[TransposedLayer]:

@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 
 from convcalc.calculators.answers import Unreachable
 from convcalc.layers.reads import ONE, Slide, Spread
+from convcalc.records import Record
 from convcalc.render.numbers import shape as sizes_text
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ STYLE: Final = """
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(Record):
     """A picture and what it shows.
 
     Attributes:
@@ -55,6 +56,8 @@ class Picture:
         output: spatial sizes of the output.
     """
 
+    KEYS = "kind caption position reads input output svg"
+
     kind: str
     svg: str
     caption: str
@@ -62,18 +65,6 @@ class Picture:
     reads: tuple[Place, ...]
     input: Place
     output: Place
-
-    def to_dict(self) -> dict[str, Any]:
-        """The picture as JSON holds it."""
-        return {
-            "kind": self.kind,
-            "caption": self.caption,
-            "position": list(self.position),
-            "reads": [list(place) for place in self.reads],
-            "input": list(self.input),
-            "output": list(self.output),
-            "svg": self.svg,
-        }
 
     def __str__(self) -> str:
         return self.svg

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from convcalc.records import Record, record
 from convcalc.verification.laws.base import Finding, Law, Trial, finite
 
 _MODULES: Final = {
@@ -27,7 +28,7 @@ NUMBERS: Final = tuple(number for numbers in _MODULES.values() for number in num
 
 
 @dataclass(frozen=True)
-class LawResult:
+class LawResult(Record):
     """How a law came out.
 
     Attributes:
@@ -43,6 +44,10 @@ class LawResult:
             law lists.
         seconds: how long it took.
     """
+
+    KEYS = (
+        "number statement cases worst_error holds counterexample counterexample_fails passed details seconds"
+    )
 
     number: int
     statement: str
@@ -61,18 +66,7 @@ class LawResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON holds it."""
-        return {
-            "number": self.number,
-            "statement": self.statement,
-            "cases": self.cases,
-            "worst_error": finite(self.worst_error),
-            "holds": self.holds,
-            "counterexample": self.counterexample,
-            "counterexample_fails": self.counterexample_fails,
-            "passed": self.passed,
-            "details": self.details,
-            "seconds": round(self.seconds, 3),
-        }
+        return record(self, worst_error=finite(self.worst_error), seconds=round(self.seconds, 3))
 
 
 def laws(only: Sequence[int] | None = None) -> list[Law]:

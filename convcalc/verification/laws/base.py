@@ -18,6 +18,7 @@ from convcalc.calculators.count.report import analyze
 from convcalc.executor import execute, taint
 from convcalc.executor.weights import weight_shapes
 from convcalc.graph import Graph
+from convcalc.records import Record, record
 from convcalc.spec import load
 
 Array: TypeAlias = Any
@@ -27,7 +28,8 @@ TOLERANCE = 1e-9
 """Largest error of a comparison that holds: double precision, with room for long sums."""
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True)
+class Finding(Record):
     """One comparison of a check, over all the cases it was made in.
 
     Attributes:
@@ -37,6 +39,8 @@ class Finding(NamedTuple):
         least_error: the smallest; a broken condition must be noticed in every case.
         tolerance: the largest that is still agreement.
     """
+
+    KEYS = "check cases worst_error tolerance holds"
 
     check: str
     cases: int
@@ -56,13 +60,7 @@ class Finding(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON holds it."""
-        return {
-            "check": self.check,
-            "cases": self.cases,
-            "worst_error": finite(self.worst_error),
-            "tolerance": self.tolerance,
-            "holds": self.holds,
-        }
+        return record(self, worst_error=finite(self.worst_error))
 
 
 def finite(error: float) -> float | str:
