@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from convcalc.importers.calls import arguments_of, read_tail
 from convcalc.importers.translate import SPECIAL, Call, Row, input_stage
-from convcalc.spec.errors import nearest_name
+from convcalc.spec.errors import fault, nearest_name
+from convcalc.spec.language.calls import arguments_of, read_tail
 from convcalc.spec.language.expression import Expr, constant, parse
-from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, fault, set_node_key
+from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, set_node_key
 from convcalc.spec.source import Text
 
 _CONV = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from convcalc.spec.errors import SpecError, nearest_name
+from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import evaluate
 from convcalc.spec.language.expression import ExpressionError, constant
-from convcalc.spec.language.stage import Arg, Stage, fault
+from convcalc.spec.language.stage import Arg, Stage
 from convcalc.spec.source import Text
 
 _ACTIVATIONS: Final = {

@@ -10,9 +10,9 @@ from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
 from convcalc.spec.build.wiring import Wiring
-from convcalc.spec.errors import SpecError
+from convcalc.spec.errors import SpecError, fault
 from convcalc.spec.language.arguments import check_shape, dimension_fault, show_shape, values_of
-from convcalc.spec.language.stage import Stage, fault, option_kinds
+from convcalc.spec.language.stage import Stage, option_kinds
 
 ALSO_FLAT: Final = frozenset({"BatchNorm1d"})
 """Classes of frameworks whose name has a rank and which take vectors all the same."""
@@ -106,7 +106,8 @@ class Placing(Wiring):
             name = self._auto(scope, layer.op)
         else:
             given = self._name(stage.id, stage.text, env)
-            name = self._claim(given, scope, stage, stage.text, stage.id)
+            self._once(given, scope, stage, stage.id)
+            name = self._numbered(given, scope, self.used.__contains__)
         edge: Flow = self._add(layer, tuple(edges), outputs, name, scope)  # type: ignore[arg-type]
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             assert isinstance(edge, Edge)

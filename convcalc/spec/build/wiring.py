@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
@@ -10,10 +10,10 @@ from convcalc.dims import UNKNOWN, Shape
 from convcalc.graph import Edge, Node
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
-from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
+from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import describe, evaluate
 from convcalc.spec.language.expression import ExpressionError
-from convcalc.spec.language.stage import Stage, Template, expression_fault, fault
+from convcalc.spec.language.stage import Stage, Template, expression_fault
 from convcalc.spec.source import Text
 
 MAX_LAYERS: Final = 100_000
@@ -52,7 +52,10 @@ class Wiring:
         self.max_work = STEPS * self.max_layers + STEPS_A_CHARACTER * len(document.text)
         self.work = 0
         self.memo: dict[Any, tuple[Any, tuple[Shape, ...]]] = {}
-        self.texts: dict[str, Body] = {}
+        self.texts: dict[tuple[str, Document], Body] = {}
+        self.paths: set[str] = set()
+        self.given: dict[tuple[int, ...], set[str]] = {}
+        self.walked: set[int] = set()
         self.poisoned: set[int] = set()
         self.env: Env = {}
         self.line = False
@@ -168,41 +171,75 @@ class Wiring:
     # -- names ------------------------------------------------------------------------------
 
     def _auto(self, scope: Scope, base: str) -> str:
+        """The name of what was given none: its kind and a number, counted in each scope anew."""
+        given = self._given(scope)
+        stem = f"{base}_" if base[-1].isdigit() else base
         count = scope.counters.get(base, 0) + 1
-        reserved = self.document.reserved
-        while True:
-            name = f"{base}{count}"
-            if name not in reserved and scope.prefix + name not in self.used:
-                scope.counters[base] = count
-                return name
+        while (name := f"{stem}{count}") in given or self._taken(scope.prefix + name):
             count += 1
+        scope.counters[base] = count
+        return name
 
-    def _claim(self, name: str, scope: Scope, maker: object, text: Text, template: Template) -> str:
-        """A given name, numbered where a repeat gives it again."""
-        if scope.makers.setdefault(name, maker) is not maker or (
-            name in scope.ids and name not in scope.makers
-        ):
-            raise fault(text, template.start, template.end, f"the name {name!r} is given twice", "another id")
-        return self._numbered(name, scope)
+    def _given(self, scope: Scope) -> set[str]:
+        """The names that the text of a scope gives, which automatic ones leave alone.
 
-    def _numbered(self, base: str, scope: Scope) -> str:
-        """The label itself, or numbered where it is taken: ``x``, ``x_2``, ``x_3``."""
-        label = base
-        while scope.prefix + label in self.used:
+        A structure or block of a name of its own is a scope of its own: what it gives inside counts there.
+        """
+        key = tuple(map(id, scope.bodies))
+        names = self.given.get(key)
+        if names is not None:
+            return names
+        names = self.given[key] = set()
+        todo = list(scope.bodies)
+        seen: set[int] = set()
+        while todo:
+            body = todo.pop()
+            if id(body) in seen:
+                continue
+            seen.add(id(body))
+            if id(body) in self.walked:  # an alias of YAML: what is written once is read without charge
+                self.work += len(body)
+            self.walked.add(id(body))
+            for inner in body:
+                template = inner.id
+                if isinstance(inner, Item):
+                    template = inner.label or inner.id
+                    if template is None:
+                        todo += (inner.body, inner.other)
+                if template is not None and template.literal is not None:
+                    names.add(template.literal)
+        return names
+
+    def _taken(self, name: str) -> bool:
+        """Whether a full name is that of a layer, or the beginning of an id with dots in it."""
+        return name in self.used or name in self.paths
+
+    def _once(self, name: str, scope: Scope, maker: Stage, template: Template) -> None:
+        """Refuse an id that two stages give; one stage in a repeat may give it again.
+
+        Raises:
+            SpecError: another stage of the scope gave it.
+        """
+        if scope.makers.setdefault(name, maker) is not maker:
+            raise fault(
+                maker.text, template.start, template.end, f"the name {name!r} is given twice", "another id"
+            )
+
+    def _numbered(self, base: str, scope: Scope, taken: Callable[[str], bool]) -> str:
+        """The name itself, or numbered where it is taken: ``x``, ``x_2``, ``x_3``."""
+        name = base
+        while taken(scope.prefix + name):
             count = scope.counters.get("." + base, 1) + 1
             scope.counters["." + base] = count
-            label = f"{base}_{count}"
-        return label
+            name = f"{base}_{count}"
+        return name
 
-    def _child(self, scope: Scope, label: str) -> Scope:
-        """A scope below, of a label that is numbered where it is taken."""
-        base = label
-        label = self._numbered(base, scope)
+    def _child(self, scope: Scope, name: str, document: Document, *bodies: Body) -> Scope:
+        """A scope below, its name numbered where it is taken."""
+        label = self._numbered(name, scope, self._taken)
         self.used.add(scope.prefix + label)
-        child = Scope(scope, f"{scope.prefix}{label}.")
-        scope.children[label] = child
-        if base != label:
-            scope.children[base] = child
+        child = Scope(scope, label, document, bodies)
+        scope.children[label] = scope.children[name] = child
         return child
 
     def _add(
@@ -210,6 +247,10 @@ class Wiring:
     ) -> Edge:
         full = scope.prefix + name
         self.used.add(full)
+        at = name.find(".")
+        while at >= 0:
+            self.paths.add(scope.prefix + name[:at])
+            at = name.find(".", at + 1)
         self.nodes.append(Node(full, layer, inputs, outputs))
         return Edge(len(self.nodes) - 1)
 

@@ -60,13 +60,15 @@ class Block:
 
     __slots__ = ("body", "doc", "document", "name", "node", "parameters")
 
-    def __init__(self, name: str, parameters: list[tuple[str, Formula | None]], node: Node) -> None:
+    def __init__(
+        self, name: str, parameters: list[tuple[str, Formula | None]], node: Node, document: Document
+    ) -> None:
         self.name = name
         self.parameters = parameters
         self.node = node
+        self.document = document
         self.body: Body = []
         self.doc = ""
-        self.document: Document | None = None
 
     def signature(self) -> str:
         """How it is called: ``unit(out, stride=1)``."""
@@ -93,4 +95,3 @@ class Document:
         self.layers: Body = []
         self.outputs: list[tuple[str, Template, Text]] = []
         self.budget: dict[str, str] = {}
-        self.reserved: set[str] = set()

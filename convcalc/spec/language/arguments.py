@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
-from convcalc.spec.errors import SpecError, nearest_name
+from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
-from convcalc.spec.language.stage import Arg, Stage, expression_fault, fault, option_kinds, option_names
+from convcalc.spec.language.stage import Arg, Stage, expression_fault, option_kinds, option_names
 
 
 def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
