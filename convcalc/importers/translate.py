@@ -206,6 +206,13 @@ def _instance_norm(call: Call) -> list[Stage]:
     return [call.stage("instancenorm")]
 
 
+def _vectors_too(call: Call) -> list[Stage]:
+    """A layer whose name has a rank and which takes vectors as well."""
+    stage = call.stage(call.row.op)
+    stage.flat_too = True
+    return [stage]
+
+
 def _map(call: Call) -> list[Stage]:
     """A layer that PyTorch defines for maps of two axes alone."""
     call.row = call.row._replace(rank=2)
@@ -324,6 +331,7 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "BatchNormalization": _keras_norm,
     "LayerNormalization": _keras_norm,
     "GroupNormalization": _keras_norm,
+    "BatchNorm1d": _vectors_too,
     "InstanceNorm#d": _instance_norm,
     "PixelShuffle": _map,
     "PixelUnshuffle": _map,

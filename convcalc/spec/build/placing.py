@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
@@ -13,9 +13,6 @@ from convcalc.spec.build.wiring import Wiring
 from convcalc.spec.errors import SpecError, fault
 from convcalc.spec.language.arguments import check_shape, dimension_fault, show_shape, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
-
-ALSO_FLAT: Final = frozenset({"BatchNorm1d"})
-"""Classes of frameworks whose name has a rank and which take vectors all the same."""
 
 
 class Placing(Wiring):
@@ -130,7 +127,7 @@ class Placing(Wiring):
                 "from=[a,b], or with=b beside the tensor that arrives" if low > 1 else "one tensor",
             )  # fmt: skip
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
-        if wrong and not (stage.origin in ALSO_FLAT and len(shapes[0]) == 1):
+        if wrong and not (stage.flat_too and len(shapes[0]) == 1):
             raise fault(
                 stage.text,
                 stage.start,

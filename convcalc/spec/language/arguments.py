@@ -136,20 +136,25 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         return f"{describe(value)} stands for many numbers", "one number"
     if kind in ("dim", "number"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
-    items = value if isinstance(value, tuple) else (value,)
+    items = _items(value)
     if kind == "padding":
-        for item in items:
-            sides = item if isinstance(item, tuple) else (item,)
-            if not all(_dimension(s) or s in words for s in sides) or len(sides) > 2:
-                return (
-                    f"{describe(item)} is no padding",
-                    "a number, before:after, one a axis, or one of " + ", ".join(words),
-                )
-        return None
-    nested = [s for item in items for s in (item if isinstance(item, tuple) else (item,))]
+        wrong = [item for item in items if not _is_padding(item, words)]
+        expected = "a number, before:after, one per axis, or one of " + ", ".join(words)
+        return (f"{describe(wrong[0])} is no padding", expected) if wrong else None
+    nested = [side for item in items for side in _items(item)]
     if not nested or not all(_dimension(s) or (s is None and option.default is None) for s in nested):
-        return (f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)")
+        return f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)"
     return None
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _is_padding(item: Any, words: tuple[str, ...]) -> bool:
+    """Whether a value pads one axis: a number or a word, or two of them, before and after."""
+    sides = _items(item)
+    return len(sides) <= 2 and all(_dimension(side) or side in words for side in sides)
 
 
 def check_shape(value: Any) -> Shape:

@@ -61,10 +61,11 @@ class Stage:
         kind: ``layer``, ``block`` or ``text``.
         name: registered name of the layer, name of the block, or the variable of ``$name``.
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
+        flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
     """
 
     __slots__ = (
-        *("args", "cost", "end", "id", "kind", "like", "name", "names"),
+        *("args", "cost", "end", "flat_too", "id", "kind", "like", "name", "names"),
         *("origin", "rank", "refs", "start", "text", "withs"),
     )
 
@@ -81,6 +82,7 @@ class Stage:
         self.withs: list[Template] = []
         self.like: Template | None = None
         self.rank: int | None = None
+        self.flat_too = False
         self.names: tuple[str, ...] = ()
         self.cost = 10
 
