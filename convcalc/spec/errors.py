@@ -144,12 +144,7 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def fault(
-    text: Text,
-    start: int,
-    end: int,
-    message: str,
-    expected: str | None = None,
-    nearest: str | None = None,
+    text: Text, start: int, end: int, message: str, expected: str | None = None, nearest: str | None = None
 ) -> SpecError:
     """A spec error at characters ``start`` to ``end`` of a text."""
     return SpecError(Problem.at(text, start, end, message, expected=expected, nearest=nearest))

@@ -45,11 +45,7 @@ def load(
 
 
 def build(
-    source: Source,
-    *,
-    input: Any = None,
-    set: Mapping[str, Any] | None = None,
-    max_layers: int | None = None,
+    source: Source, *, input: Any = None, set: Mapping[str, Any] | None = None, max_layers: int | None = None
 ) -> Graph:
     """The graph of a source; see :func:`load`."""
     from convcalc.collector import paused
