@@ -87,7 +87,7 @@ def test_an_id_elsewhere_changes_no_name_inside_a_block(
     assert len(set(names(graph))) == len(graph.nodes) - 1
     label, inside = probed(graph)
     assert inside == ALONE
-    assert format_graph(load(format_graph(graph))) == format_graph(graph)
+    assert load(format_graph(graph)) == graph
     if own and group:
         assert label.rpartition(".")[2].startswith(own.rpartition(".")[2])
 

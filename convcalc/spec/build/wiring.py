@@ -210,6 +210,16 @@ class Wiring:
                     names.add(template.literal)
         return names
 
+    def _use(self, name: str, scope: Scope) -> str:
+        """Note a name of a layer or a level as taken, and give it in full."""
+        full = scope.prefix + name
+        self.used.add(full)
+        at = name.find(".")
+        while at >= 0:
+            self.paths.add(scope.prefix + name[:at])
+            at = name.find(".", at + 1)
+        return full
+
     def _taken(self, name: str) -> bool:
         """Whether a full name is that of a layer, or the beginning of an id with dots in it."""
         return name in self.used or name in self.paths
@@ -237,7 +247,7 @@ class Wiring:
     def _child(self, scope: Scope, name: str, document: Document, *bodies: Body) -> Scope:
         """A scope below, its name numbered where it is taken."""
         label = self._numbered(name, scope, self._taken)
-        self.used.add(scope.prefix + label)
+        self._use(label, scope)
         child = Scope(scope, label, document, bodies)
         scope.children[label] = scope.children[name] = child
         return child
@@ -245,13 +255,7 @@ class Wiring:
     def _add(
         self, layer: Any, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...], name: str, scope: Scope
     ) -> Edge:
-        full = scope.prefix + name
-        self.used.add(full)
-        at = name.find(".")
-        while at >= 0:
-            self.paths.add(scope.prefix + name[:at])
-            at = name.find(".", at + 1)
-        self.nodes.append(Node(full, layer, inputs, outputs))
+        self.nodes.append(Node(self._use(name, scope), layer, inputs, outputs))
         return Edge(len(self.nodes) - 1)
 
     def _find(self, scope: Scope | None, name: str) -> Flow | str:
