@@ -282,7 +282,7 @@ _INTERPOLATION_RANK: Final = {"linear": 1, "bilinear": 2, "bicubic": 2, "triline
 def _upsample(call: Call) -> list[Stage]:
     arg = call.values.get("mode")
     if arg is not None and call.row.rank is None:
-        # PyTorch has a name a rank: its linear is for signals alone.
+        # PyTorch has a name for each rank: its linear is for signals alone.
         call.row = call.row._replace(rank=_INTERPOLATION_RANK.get(arg.expr.value))
     if arg is not None and arg.expr.value in _MODES:
         call.values["mode"] = Arg(

@@ -146,7 +146,7 @@ class Structures(Placing):
         edges = []
         for end in ends:
             if end is None or isinstance(end, Choice):
-                raise item.node.fault("a branch has no single tensor to merge", "one output a branch")
+                raise item.node.fault("a branch has no single tensor to merge", "one output per branch")
             edges.append(end)
         return self._apply(item.merge, edges, env, scope)
 
@@ -177,9 +177,10 @@ class Structures(Placing):
         return self._merge(item, [end, short], env, scope)
 
     def _fits(self, item: Item, ours: Shape, theirs: Shape, one: bool) -> bool:
-        """Whether the shortcut has the shape of the body; of symbols that are undecided, that it has not.
+        """Whether the shortcut has the shape of the body.
 
-        The symbols must then meet the condition that the shapes differ.
+        Where symbols leave that open and the residual chooses by it, the shortcut is taken not to fit,
+        and that the shapes differ becomes a condition on the symbols.
         """
         if one:
             return True
@@ -197,7 +198,10 @@ class Structures(Placing):
             return found is not False
         if is_array(found):
             if not found.all() and chooses:
-                raise item.node.fault("the shortcut fits for some of the sizes only", "sizes alike in this")
+                raise item.node.fault(
+                    "the shortcut fits for some of the sizes only",
+                    "sizes for which it fits, or sizes for which it does not",
+                )
             return bool(found.all())
         if chooses:
             for a, b in zip(ours, theirs, strict=True):

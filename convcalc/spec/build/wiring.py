@@ -17,11 +17,11 @@ from convcalc.spec.language.stage import Stage, Template, expression_fault
 from convcalc.spec.source import Text
 
 MAX_LAYERS: Final = 100_000
-"""Most layers a document may expand to, plus one for each 8 characters it is long."""
+"""Most layers a document may expand to, plus one per 8 characters of its text."""
 STEPS: Final = 4
-"""Most steps of evaluation, for each layer allowed: a layer made anew costs about 10, a repeated one 1."""
+"""Steps of evaluation allowed per layer allowed: a layer made anew takes about 10, a repeated one 1."""
 STEPS_A_CHARACTER: Final = 2
-"""Steps allowed besides for each character, so that what is written out is always read."""
+"""Steps allowed besides per character, so that what is written out is always read."""
 
 
 class Wiring:
@@ -325,14 +325,14 @@ class Wiring:
         return flow
 
     def _poison_stage(self, stage: Stage, env: Env, scope: Scope) -> None:
-        """Let the name a stage would have stand for its fault, so that who reads it is not at fault too."""
+        """Let the name of a refused stage stand for its fault: what reads it is not refused again."""
         if stage.id is not None:
             self._poison(stage.id, stage.text, env, scope)
         elif stage.kind == "layer":
             scope.ids[self._auto(scope, stage.name)] = POISON
 
     def _poison_inside(self, item: Item, scope: Scope) -> None:
-        """Let the names that a structure at fault would have given stand for its fault."""
+        """The same for the names that a structure at fault would have given."""
         if id(item) in self.poisoned:
             return
         self.poisoned.add(id(item))

@@ -11,14 +11,13 @@ from convcalc.spec.source import Text
 
 
 class Formula:
-    """An expression with its text and the variables it reads; ``word`` if it may be a bare word."""
+    """An expression with its text and what it costs to evaluate; ``word`` if it may be a bare word."""
 
-    __slots__ = ("cost", "expr", "names", "text", "word")
+    __slots__ = ("cost", "expr", "text", "word")
 
     def __init__(self, expr: Expr, text: Text, word: str | None = None) -> None:
         self.expr = expr
         self.text = text
-        self.names = frozenset(expr.names())
         self.cost = expr.size() // 2
         self.word = word
 
