@@ -121,15 +121,14 @@ class Structures(Placing):
 
     def _when(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         assert item.condition is not None
-        text = item.condition.text
         try:
             value = truth(self._formula(item.condition, self._with_in(env, edge)))
         except UndecidedError as error:
             if edge is POISON:
                 return POISON
-            raise fault(text, 0, len(text.value), str(error), "numbers that decide it") from None
+            raise item.condition.fault(str(error), "numbers that decide it") from None
         except TypeError as error:
-            raise fault(text, 0, len(text.value), str(error), "a condition such as i > 0") from None
+            raise item.condition.fault(str(error), "a condition such as i > 0") from None
         return (yield self._body(item.body if value else item.other, env, scope, edge))
 
     def _group(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
@@ -215,21 +214,8 @@ class Structures(Placing):
         value = env.get(name)
         if not isinstance(value, str):
             if name in env:
-                raise fault(
-                    stage.text,
-                    stage.start,
-                    stage.end,
-                    f"${name} is {describe(value)}",
-                    "a text variable such as 'relu'",
-                )
-            raise fault(
-                stage.text,
-                stage.start,
-                stage.end,
-                f"unknown name {name!r}",
-                "a text variable",
-                nearest_name(name, env),
-            )
+                raise stage.fault(f"${name} is {describe(value)}", "a text variable such as 'relu'")
+            raise stage.fault(f"unknown name {name!r}", "a text variable", nearest_name(name, env))
         body = self.texts.get((value, scope.document))
         if body is None:
             text = Text.whole(Source(f"${name}", value))
@@ -268,23 +254,20 @@ class Structures(Placing):
         outer = self._with_in(env, edge)
         names = [name for name, _ in block.parameters]
         signature = block.signature()
-        text = stage.text
         given: Env = {}
         position = 0
         for arg in stage.args:
             key = arg.key
             if key is None:
                 if arg.pair is not None:
-                    raise fault(text, arg.start, arg.end, "a block takes no in->out", signature)
+                    raise stage.fault("a block takes no in->out", signature, at=arg)
                 if position >= len(names):
-                    raise fault(
-                        text, arg.start, arg.end, f"{block.name} takes {len(names)} arguments", signature
-                    )
+                    raise stage.fault(f"{block.name} takes {len(names)} arguments", signature, at=arg)
                 key = names[position]
                 position += 1
             if key not in names:
                 raise fault(
-                    text,
+                    stage.text,
                     arg.start,
                     arg.start + len(key),
                     f"block {block.name!r} has no parameter {key!r}",
@@ -292,11 +275,11 @@ class Structures(Placing):
                     nearest_name(key, names),
                 )
             if key in given:
-                raise fault(text, arg.start, arg.end, f"{key} is given twice", signature)
+                raise stage.fault(f"{key} is given twice", signature, at=arg)
             try:
                 given[key] = evaluate(arg.expr, outer)
             except ExpressionError as error:
-                raise expression_fault(text, error) from None
+                raise expression_fault(stage.text, error) from None
         inner = dict(self._with_in(self.env if block.document is self.document else {}, edge))
         for name, default in block.parameters:
             if name in given:
@@ -304,7 +287,7 @@ class Structures(Placing):
             elif default is not None:
                 inner[name] = self._formula(default, inner)
             else:
-                raise fault(text, stage.start, stage.end, f"{block.name} needs {name}", signature)
+                raise stage.fault(f"{block.name} needs {name}", signature)
         return inner
 
     def _run_block(self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, name: str) -> Step:
@@ -314,9 +297,7 @@ class Structures(Placing):
 
     def _start(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
         if stage.withs or (stage.refs is not None and len(stage.refs) != 1):
-            raise fault(
-                stage.text, stage.start, stage.end, f"block {stage.name!r} reads one tensor", "from=name"
-            )
+            raise stage.fault(f"block {stage.name!r} reads one tensor", "from=name")
         if stage.refs is None:
             return edge
         return self._edge(self._reference(stage.refs[0], stage.text, env, scope), stage.text, stage.refs[0])

@@ -129,23 +129,14 @@ class Wiring:
     def _count(self, item: Item, env: Env) -> Any:
         assert isinstance(item.value, Formula)
         count = self._formula(item.value, env)
-        text = item.value.text
         if count is UNKNOWN:
             return None
         if type(count) is not int or count < 0:
-            raise fault(
-                text, 0, len(text.value), f"repeat takes a whole number, got {describe(count)}", "0 or more"
-            )
+            raise item.value.fault(f"repeat takes a whole number, got {describe(count)}", "0 or more")
         if count > self.max_layers:
-            raise LimitError(
-                Problem.at(
-                    text,
-                    0,
-                    len(text.value),
-                    f"repeat {count if count < 10**30 else 'count'} is beyond the limit",
-                    expected=f"at most {self.max_layers:,}",
-                )
-            )
+            shown = count if count < 10**30 else "count"
+            error = item.value.fault(f"repeat {shown} is beyond the limit", f"at most {self.max_layers:,}")
+            raise LimitError(error.problems)
         return count
 
     def _name(self, template: Template, text: Text, env: Env) -> str:
@@ -231,9 +222,7 @@ class Wiring:
             SpecError: another stage of the scope gave it.
         """
         if scope.makers.setdefault(name, maker) is not maker:
-            raise fault(
-                maker.text, template.start, template.end, f"the name {name!r} is given twice", "another id"
-            )
+            raise maker.fault(f"the name {name!r} is given twice", "another id", at=template)
 
     def _numbered(self, base: str, scope: Scope, taken: Callable[[str], bool]) -> str:
         """The name itself, or numbered where it is taken: ``x``, ``x_2``, ``x_3``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcalc.spec.document.yamlnodes import Node, Scalar
+from convcalc.spec.errors import SpecError, fault
 from convcalc.spec.language.expression import Expr
 from convcalc.spec.language.stage import Stage, Template
 from convcalc.spec.source import Text
@@ -20,6 +21,10 @@ class Formula:
         self.text = text
         self.cost = expr.size() // 2
         self.word = word
+
+    def fault(self, message: str, expected: str | None = None) -> SpecError:
+        """A spec error at the expression."""
+        return fault(self.text, 0, len(self.text.value), message, expected)
 
 
 class Item:

@@ -7,6 +7,8 @@ nothing grows; whoever copies a node's content counts what it copies.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from convcalc.spec.errors import Problem, SpecError
@@ -141,15 +143,8 @@ class _Composer:
             self.anchors[event.anchor] = scalar
         self._place(scalar)
 
-    def sequence_start(self, event: Any) -> None:
-        """The beginning of a list."""
-        self._start(event, Sequence)
-
-    def mapping_start(self, event: Any) -> None:
-        """The beginning of a mapping."""
-        self._start(event, Mapping)
-
-    def _start(self, event: Any, cls: type[Sequence | Mapping]) -> None:
+    def start(self, event: Any, cls: type[Sequence | Mapping]) -> None:
+        """The beginning of a list or a mapping."""
         node = cls(self.source, event.start_mark.index, event.end_mark.index)
         _check_tag(event, node)
         if len(self.open) >= MAX_DEPTH:
@@ -159,7 +154,7 @@ class _Composer:
         self.keys.append(None)
         self.flow += bool(event.flow_style)
 
-    def collection_end(self, event: Any) -> None:
+    def end(self, event: Any) -> None:
         """The end of a list or a mapping."""
         node, anchor = self.open.pop()
         self.keys.pop()
@@ -215,12 +210,12 @@ def _check_tag(event: Any, node: Node) -> None:
 
 def _compose(source: Source, events: Any, yaml: Any) -> Node | None:
     composer = _Composer(source)
-    take = {
+    take: dict[Any, Callable[[Any], None]] = {
         yaml.ScalarEvent: composer.scalar,
-        yaml.SequenceStartEvent: composer.sequence_start,
-        yaml.MappingStartEvent: composer.mapping_start,
-        yaml.SequenceEndEvent: composer.collection_end,
-        yaml.MappingEndEvent: composer.collection_end,
+        yaml.SequenceStartEvent: partial(composer.start, cls=Sequence),
+        yaml.MappingStartEvent: partial(composer.start, cls=Mapping),
+        yaml.SequenceEndEvent: composer.end,
+        yaml.MappingEndEvent: composer.end,
         yaml.AliasEvent: composer.alias,
         yaml.DocumentStartEvent: composer.document_start,
     }

@@ -86,6 +86,17 @@ class Stage:
         self.names: tuple[str, ...] = ()
         self.cost = 10
 
+    def fault(
+        self,
+        message: str,
+        expected: str | None = None,
+        nearest: str | None = None,
+        at: Arg | Template | None = None,
+    ) -> SpecError:
+        """A spec error at the stage, or at an argument or a name in it."""
+        place = at or self
+        return fault(self.text, place.start, place.end, message, expected, nearest)
+
     def finish(self) -> Stage:
         """Collect the variables the arguments read, and what it costs to evaluate them."""
         found: set[str] = set()
