@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from convcalc.layers.base import INFER, REQUIRED, Layer, Option
+from convcalc.layers.base import INFER, REQUIRED, Layer, Option, show
 
 if TYPE_CHECKING:
     from convcalc.graph import Edge, Graph, Node
@@ -22,7 +22,7 @@ def format_layer(layer: Layer) -> str:
         if len(fields) == 2:
             words.append("->".join(_bare(v) for v in values))
         elif options[fields[0]].kind == "shape":
-            words.append("x".join(_bare(v) for v in values[0]))
+            words.append(show(map(_bare, values[0])))
         elif values[0] is None or options[fields[0]].kind not in ("dim",) or _bare(values[0])[0] == "(":
             break
         else:
@@ -64,11 +64,7 @@ def _format_option(option: Option, value: Any) -> str:
             if len(value) == 1 or value[0] is not None:
                 return f"{key}{one}" if option.short and _plain(value[0]) else f"{key}={one}"
         if all(_plain(v) for v in value):
-            return (
-                f"{key}{'x'.join(map(_bare, value))}"
-                if option.short
-                else f"{key}={'x'.join(map(_bare, value))}"
-            )
+            return f"{key}{'' if option.short else '='}{show(map(_bare, value))}"
         return f"{key}=({','.join(map(_bare, value))})"
     if option.kind == "dim":
         return f"{key}{_bare(value)}" if option.short and _plain(value) else f"{key}={_bare(value)}"
@@ -84,7 +80,7 @@ def _format_padding(option: Option, key: str, value: Any) -> str:
     if any(isinstance(v, str) for v in value) or not all(_plain(s) for v in value for s in v):
         return f"{key}={_tuple(value)}"
     axes = [_bare(a) if a == b else f"{_bare(a)}:{_bare(b)}" for a, b in value]
-    text = axes[0] if same and ":" not in axes[0] else "x".join(axes)
+    text = axes[0] if same and ":" not in axes[0] else show(axes)
     return f"{key}{text}" if option.short else f"{key}={text}"
 
 
@@ -133,7 +129,7 @@ def format_graph(graph: Graph) -> str:
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
     inputs = [graph.nodes[i] for i in graph.inputs]
-    shapes = {n.name: "x".join(_bare(s) for s in n.outputs[0]) for n in inputs}
+    shapes = {n.name: show(map(_bare, n.outputs[0])) for n in inputs}
     if list(shapes) == ["input"]:
         lines.append(f"input: {shapes['input']}")
     else:

@@ -12,7 +12,9 @@ _FAMILIES: Final = {
     "conv": "conv dwconv",
     "transposed": "convT",
     "linear": "linear",
-    "pool": "maxpool avgpool lppool globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool unpool",
+    "pool": "maxpool avgpool lppool",
+    "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
+    "unpool": "unpool",
     "norm": "bn ln gn instancenorm lrn scale",
     "activation": (
         "relu relu6 leakyrelu prelu elu selu gelu silu hardswish hardsigmoid sigmoid tanh softmax"

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
-from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, fill, show, whole
+from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, Template, fill, show, whole
 from convcalc.layers.conv import check_groups
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 _AFFINE = Option("affine", "flag", True)
@@ -59,6 +61,7 @@ class BatchNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "bn"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         _CHANNELS,
         _AFFINE,
@@ -68,11 +71,6 @@ class BatchNorm(Layer):
     )
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Ioffe & Szegedy 2015"
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> BatchNorm:
-        """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and, unless turned off, ``bias``, one a channel, where affine."""
@@ -112,6 +110,7 @@ class LayerNorm(Layer):
     shape: tuple[Dim, ...]
 
     op: ClassVar[str] = "ln"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("over", "choice", "all", choices=("all", "channels")),
         _AFFINE,
@@ -122,7 +121,7 @@ class LayerNorm(Layer):
     source: ClassVar[str] = "Ba et al. 2016"
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> LayerNorm:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; a shape that is stated must be the one normalised over."""
         over = values.get("over") or "all"
         expected = inputs[0][:1] if over == "channels" else inputs[0]
@@ -175,6 +174,7 @@ class GroupNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "gn"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("groups", "dim", short="g"),
         _CHANNELS,
@@ -185,12 +185,9 @@ class GroupNorm(Layer):
     positional: ClassVar[tuple[str, ...]] = ("groups",)
     source: ClassVar[str] = "Wu & He 2018"
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> GroupNorm:
-        """Make the layer; the groups must divide the channels."""
-        found = fill(cls, inputs, values)
-        check_groups(found["groups"], found["channels"], "channels")
-        return cls(**found)
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """The groups must divide the channels."""
+        check_groups(self.groups, self.channels, "channels")
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and, unless turned off, ``bias``, one a channel, where affine."""
@@ -219,6 +216,7 @@ class InstanceNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "instancenorm"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         _CHANNELS,
         Option("affine", "flag", False),
@@ -229,7 +227,7 @@ class InstanceNorm(Layer):
     source: ClassVar[str] = "Ulyanov et al. 2016"
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> InstanceNorm:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; a flat input has no map to normalise over."""
         if len(inputs[0]) < 2:
             raise DimensionError(
@@ -265,6 +263,7 @@ class LocalResponseNorm(Layer):
     k: float
 
     op: ClassVar[str] = "lrn"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("size", "dim"),
         Option("alpha", "number", 1e-4),
@@ -273,11 +272,7 @@ class LocalResponseNorm(Layer):
     )
     positional: ClassVar[tuple[str, ...]] = ("size",)
     source: ClassVar[str] = "Krizhevsky et al. 2012, section 3.3"
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> LocalResponseNorm:
-        """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
+    template: ClassVar[Template] = Template(options={"size": "L"}, meanings={"L": "channels of the window"})
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """A square, ``size`` additions and one of k, a scaling, a power and a division an element."""
@@ -301,11 +296,6 @@ class Scale(Layer):
     options: ClassVar[tuple[Option, ...]] = (_CHANNELS, Option("bias", "flag", False))
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Touvron et al. 2021, CaiT"
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Scale:
-        """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and, where there is an offset, ``bias``."""

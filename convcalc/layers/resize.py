@@ -8,9 +8,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, floor_div, prod, require
-from convcalc.layers.base import Layer, Ops, Option, axes, fill, spatial
+from convcalc.layers.base import Layer, Ops, Option, Template, axes, each, fill, spatial
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 MODES = ("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline")
@@ -42,9 +44,10 @@ class Upsample(Layer):
         Option("a", "number", -0.75),
     )
     source: ClassVar[str] = "Keys 1981 (cubic); de Boor 1978 (natural spline)"
+    template: ClassVar[Template] = Template(options={"scale": "R", "size": None, "mode": "bilinear"})
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Upsample:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; exactly one of scale and size."""
         rank = len(spatial("upsample", inputs[0]))
         scale, size = values.get("scale"), values.get("size")
@@ -137,14 +140,8 @@ class Upsample(Layer):
 
 
 def _factors(scale: Any, rank: int) -> tuple[Any, ...]:
-    items = scale if isinstance(scale, tuple) else (scale,) * rank
-    items = items * rank if len(items) == 1 else items
-    if len(items) != rank:
-        raise DimensionError(
-            f"scale has {len(items)} axes, the input has {rank}", field="scale", hint="one factor an axis"
-        )
     found = []
-    for item in items:
+    for item in each(scale, "scale", rank, "one factor an axis"):
         if isinstance(item, float):
             item = Fraction(item).limit_denominator(10**6)
         if isinstance(item, Fraction) and item.denominator == 1:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, prod, require, total
-from convcalc.layers.base import Layer, Option, Padding, axes, fill, pads, show, spatial, whole
+from convcalc.layers.base import Layer, Option, Padding, Template, axes, pads, show, spatial, whole
 from convcalc.layers.conv import check_mode
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 
@@ -22,12 +24,13 @@ class Input(Layer):
 
     op: ClassVar[str] = "input"
     source: ClassVar[str] = "the data"
+    template: ClassVar[Template] = Template(options={"shape": ("C", "H", "W")})
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
     options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Input:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the input from its shape."""
         return cls(tuple(values["shape"]))
 
@@ -40,34 +43,20 @@ class Input(Layer):
         return ()
 
 
-class _Plain(Layer):
-    """A layer without hyper-parameters."""
-
-    __slots__ = ()
-    view: ClassVar[bool] = True
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(self.op)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-
-class Identity(_Plain):
+class Identity(Layer):
     """Nothing."""
 
     __slots__ = ()
+    view: ClassVar[bool] = True
     op: ClassVar[str] = "identity"
     source: ClassVar[str] = "the function f(x) = x"
 
 
-class Flatten(_Plain):
+class Flatten(Layer):
     """All axes in one, channels first."""
 
     __slots__ = ()
+    view: ClassVar[bool] = True
     op: ClassVar[str] = "flatten"
     source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
 
@@ -94,13 +83,10 @@ class Dropout(Layer):
     positional: ClassVar[tuple[str, ...]] = ("p",)
     view: ClassVar[bool] = True
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Dropout:
-        """Make the layer; the probability is from 0 to 1."""
-        layer = cls(**fill(cls, inputs, values))
-        if not 0 <= layer.p <= 1:
-            raise DimensionError(f"p must be a probability, got {layer.p}", field="p", hint="0 to 1")
-        return layer
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """The probability is from 0 to 1."""
+        if not 0 <= self.p <= 1:
+            raise DimensionError(f"p must be a probability, got {self.p}", field="p", hint="0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +97,13 @@ class Reshape(Layer):
 
     op: ClassVar[str] = "reshape"
     source: ClassVar[str] = "NumPy reshape, ONNX Reshape"
+    template: ClassVar[Template] = Template(options={"shape": ("C", "H*W")})
     options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
     view: ClassVar[bool] = True
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Reshape:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; the elements must be as many."""
         shape = values.get("shape")
         if shape is None:
@@ -156,6 +143,7 @@ class Pad(Layer):
     value: float
 
     op: ClassVar[str] = "pad"
+    keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Pad, PyTorch pad"
     options: ClassVar[tuple[Option, ...]] = (
         Option("padding", "padding", short="p"),
@@ -164,15 +152,17 @@ class Pad(Layer):
     )
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Pad:
-        """Make the layer; conventions need a kernel, which padding alone has not."""
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; a flat input has no axes to pad."""
         spatial(cls.op, inputs[0])
-        layer = cls(**fill(cls, inputs, values))
-        if any(isinstance(p, str) for p in layer.padding):
+        return super(Pad, cls).create(inputs, values)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Conventions need a kernel, which padding alone has not; only a constant has a value."""
+        if any(isinstance(p, str) for p in self.padding):
             raise DimensionError("a pad layer has no kernel to follow", field="padding", hint="numbers")
-        if layer.value and layer.mode not in ("constant", "zeros"):
-            raise DimensionError(f"mode {layer.mode} pads no value", field="value", hint="mode=constant")
-        return layer
+        if self.value and self.mode not in ("constant", "zeros"):
+            raise DimensionError(f"mode {self.mode} pads no value", field="value", hint="mode=constant")
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``before + i + after`` an axis."""
@@ -196,15 +186,16 @@ class Crop(Layer):
     amounts: Padding
 
     op: ClassVar[str] = "crop"
+    keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "Ronneberger et al. 2015, U-Net (crop and copy)"
+    template: ClassVar[Template] = Template(options={"size": None}, meanings={"P": "cropped on each side"})
     options: ClassVar[tuple[Option, ...]] = (
         Option("amounts", "padding", None),
         Option("size", "axes", None),
     )
-    positional: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Crop:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; exactly one of amounts and size."""
         sizes = spatial(cls.op, inputs[0])
         amounts, size = values.get("amounts"), values.get("size")
@@ -261,7 +252,9 @@ class Slice(Layer):
     axis: int
 
     op: ClassVar[str] = "slice"
+    keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Slice"
+    template: ClassVar[Template] = Template(options={"start": None}, meanings={"B": "channels that are kept"})
     options: ClassVar[tuple[Option, ...]] = (
         Option("start", "dim", 0, minimum=0),
         Option("stop", "dim", None, minimum=0),
@@ -270,7 +263,7 @@ class Slice(Layer):
     positional: ClassVar[tuple[str, ...]] = ("start", "stop")
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Slice:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; the range must not be empty."""
         axis = _axis(values.get("axis", 0), inputs[0])
         size = inputs[0][axis]
@@ -318,12 +311,18 @@ class Split(Layer):
     axis: int
 
     op: ClassVar[str] = "split"
+    keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Split"
+    template: ClassVar[Template] = Template(
+        ("A+B H W",),
+        {"sizes": ("A", "B")},
+        {"A": "channels of the first part", "B": "channels of the second part"},
+    )
     options: ClassVar[tuple[Option, ...]] = (Option("sizes", "ints"), Option("axis", "dim", 0, minimum=0))
     positional: ClassVar[tuple[str, ...]] = ("sizes",)
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Split:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; the sizes must add up to the axis."""
         axis = _axis(values.get("axis", 0), inputs[0])
         size = inputs[0][axis]

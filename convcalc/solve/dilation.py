@@ -20,7 +20,8 @@ from convcalc.calculators.dilation.design import Design, designs
 from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arithmetic.arith import Array
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
+from convcalc.layers.base import show
 from convcalc.spec import load
 
 MAX_PIXELS: Final = 1 << 20
@@ -287,7 +288,7 @@ def _judge_run(graph: Graph, run: DilatedRun) -> RunJudgement:
     except (ExecutionError, ValueError) as error:
         return RunJudgement(run, path, None, None, None, str(error))
     if inner.shape != path.field:
-        shown = "x".join(map(str, inner.shape))
+        shown = show(inner.shape)
         return RunJudgement(run, path, None, None, None, f"through the network it sees {shown} pixels")
     return RunJudgement(run, path, int(inner.sum()), int(inner.size), inner)
 
@@ -303,16 +304,11 @@ def _seen(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Array:
 
 def _part(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Graph:
     """The run as a graph of its own, reading only its start; other ways in are cut."""
-    from convcalc.layers import lookup
-
     places: dict[Edge, Edge] = {}
     nodes: list[Node] = []
 
     def source(edge: Edge, name: str) -> Edge:
-        channels = graph.shape(edge)[0]
-        shape = (channels, *sizes)
-        layer = lookup("input").create((), {"shape": shape})
-        nodes.append(Node(name, layer, (), (shape,)))
+        nodes.append(input_node(name, (graph.shape(edge)[0], *sizes)))
         return Edge(len(nodes) - 1)
 
     places[run.start] = source(run.start, "start")
@@ -339,7 +335,7 @@ def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:
     shapes: list[tuple[Any, ...]] = []
     for node in part.nodes:
         arriving = tuple(shapes[edge.node][edge.output] for edge in node.inputs)
-        shapes.append(node.outputs if node.op == "input" else node.layer.output_shapes(arriving))
+        shapes.append(node.outputs if node.is_input else node.layer.output_shapes(arriving))
     last = part.outputs[0]
     found: tuple[int, ...] = shapes[last.node][last.output][1:]
     return found

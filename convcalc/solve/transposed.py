@@ -271,7 +271,7 @@ def _convolution(
             except SpecError as error:
                 problem = problem or error
                 continue
-            nodes = [node for node in graph.nodes if node.op != "input"]
+            nodes = [node for node in graph.nodes if not node.is_input]
             if len(nodes) != 1 or not isinstance(nodes[0].layer, Conv):
                 raise Unreachable(
                     f"{like!r} is not one convolution", expected="one layer, such as 'conv 64 k5 s2 p2'",

@@ -14,7 +14,7 @@ from convcalc.calculators.explain.records import Explanation, Line, Part, Sectio
 from convcalc.calculators.explain.templates import block_call, block_letters, block_source, template
 from convcalc.dims import Shape, is_symbolic
 from convcalc.exporters.text import format_layer
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.layers import ALIASES, OPS, lookup
 from convcalc.spec import library
 from convcalc.spec.document.reading import block
@@ -113,10 +113,7 @@ def _parts(graph: Graph) -> tuple[Part, ...]:
 
 def _alone(node: Node, shapes: tuple[Shape, ...]) -> Graph:
     """A layer with its numbers as a graph of its own."""
-    nodes = [
-        Node(f"input{number + 1}", lookup("input").create((), {"shape": shape}), (), (shape,))
-        for number, shape in enumerate(shapes)
-    ]
+    nodes = [input_node(f"input{number}", shape) for number, shape in enumerate(shapes, 1)]
     edges = tuple(Edge(number) for number in range(len(nodes)))
     nodes.append(Node(node.name, node.layer, edges, node.outputs))
     return Graph(node.name, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (node.name,))

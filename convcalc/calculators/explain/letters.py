@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError, Shape, collecting, equal, is_symbolic, symbol
 from convcalc.exporters.text import is_default
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.layers import lookup
-from convcalc.layers.base import INFER, REQUIRED, Option
+from convcalc.layers.base import AXIS_NAMES, INFER, REQUIRED, Layer, Option
 
 LETTERS: Final = {
     "in_channels": "M",
@@ -47,7 +47,7 @@ MEANINGS: Final = {
     "R": "factor",
     "O": "output size",
     "L": "input length",
-    "T": "input frames",
+    "T": "input depth",
     "H": "input height",
     "W": "input width",
 }
@@ -60,7 +60,6 @@ _OF_FIELDS: Final = {
 """Meanings of letters that stand for other things in other layers."""
 AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
 """Letters of the sizes that arrive, by the number of spatial axes."""
-AXIS_NAMES: Final = {1: ("length",), 2: ("height", "width"), 3: ("frames", "height", "width")}
 
 
 class Variable(NamedTuple):
@@ -152,22 +151,26 @@ def _lettered(
             continue
         values[option.field] = _letter(option, value, letters, shapes) if of_options else value
     layer: Any = cls.create(arriving, values)
-    nodes = [_input(number, shape) for number, shape in enumerate(arriving)]
+    nodes = [input_node(f"input{number}", shape) for number, shape in enumerate(arriving, 1)]
     edges = tuple(Edge(number) for number in range(len(nodes)))
     nodes.append(Node(op, layer, edges, layer.output_shapes(arriving)))
     graph = Graph(op, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (op,))
     return Lettered(graph, tuple(letters.found.values()), ())
 
 
-def _input(number: int, shape: Shape) -> Node:
-    layer: Any = lookup("input").create((), {"shape": shape})
-    return Node(f"input{number + 1}", layer, (), (shape,))
+def channel_letter(cls: type[Layer]) -> str:
+    """The letter of the channels that arrive: M where others leave."""
+    return "M" if {option.field for option in cls.options} & {"in_channels", "in_features"} else "C"
+
+
+def option_letter(option: Option) -> str | None:
+    """The letter of an option; None where it stays what it is."""
+    return LETTERS.get(option.field) if option.kind in ("dim", "axes", "padding") else None
 
 
 def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
     """Letters for what arrives. Sizes that are equal in several inputs have one letter; 1 stays 1."""
-    fields = {option.field for option in cls.options}
-    channel = "M" if fields & {"in_channels", "in_features"} else "C"
+    channel = channel_letter(cls)
     found: list[Shape] = []
     used: dict[tuple[str, Any], Any] = {}
     for shape in shapes:
@@ -208,8 +211,8 @@ def _arrives(option: Option, value: Any, shapes: tuple[Shape, ...]) -> bool:
 
 def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> Any:
     """An option with letters for its numbers; one that is the default stays what it is."""
-    name = LETTERS.get(option.field)
-    if name is None or option.kind not in ("dim", "axes", "padding"):
+    name = option_letter(option)
+    if name is None:
         for part in value if isinstance(value, tuple) else (value,):
             if is_symbolic(part):
                 letters.of("", part)

@@ -9,7 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node
-from convcalc.layers.window import effective, output_size, valid_pairs
+from convcalc.layers.base import AXIS_NAMES, show
+from convcalc.layers.shape import Pad
+from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.window import Sliding, effective, output_size, valid_pairs
 
 KINDS: Final = {
     "border": "loses border pixels",
@@ -20,9 +23,6 @@ KINDS: Final = {
     "degenerate": "so dilated that no position reads all weights",
 }
 """Kinds of findings."""
-
-WINDOWS: Final = frozenset({"conv", "dwconv", "maxpool", "avgpool", "lppool"})
-AXIS_NAMES: Final = {1: ("",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 class Finding(NamedTuple):
@@ -58,8 +58,8 @@ class LayerPadding:
         name, op: of the layer.
         node: the node of the graph.
         input, output: spatial sizes; None where they are not numbers.
-        kernel, stride, dilation: an axis.
-        padding: (before, after) an axis; None where it depends on a size that is not a number.
+        kernel, stride, dilation: per axis.
+        padding: (before, after) per axis; None where it depends on a size that is not a number.
             What a ``pad`` layer in front adds is included.
         unread: input rows of each axis that no window reads; None where sizes are not numbers.
         macs, valid_macs: of the layer; zero for pooling, None where not numbers.
@@ -151,7 +151,9 @@ def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
     if not 0 <= wasted <= 1:
         raise ValueError(f"a share of {wasted}: expected a number from 0 to 1")
     layers = [
-        _Check(graph, node, wasted).layer for node in graph.nodes if node.op in WINDOWS and len(node.outputs)
+        _Check(graph, node, node.layer, wasted).layer
+        for node in graph.nodes
+        if isinstance(node.layer, Sliding)
     ]
     counts = [(layer.macs, layer.valid_macs) for layer in layers]
     known = all(macs is not None and valid is not None for macs, valid in counts)
@@ -160,32 +162,31 @@ def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
         layers,
         sum(macs or 0 for macs, _ in counts) if known else None,
         sum(valid or 0 for _, valid in counts) if known else None,
-        tuple(node.name for node in graph.nodes if node.op == "convT"),
+        tuple(node.name for node in graph.nodes if isinstance(node.layer, ConvTranspose)),
     )
 
 
 class _Check:
     """One layer while it is checked."""
 
-    def __init__(self, graph: Graph, node: Node, wasted: float) -> None:
-        layer: Any = node.layer
+    def __init__(self, graph: Graph, node: Node, layer: Sliding, wasted: float) -> None:
         shapes = graph.input_shapes(node)
         sizes = shapes[0][1:]
         rank = len(sizes)
-        dilation = getattr(layer, "dilation", (1,) * rank)
         pads = tuple(_whole_pair(pair) for pair in layer.pads(shapes[0]))
         before = graph.nodes[node.inputs[0].node]
-        if before.op == "pad":  # what a layer of padding adds is padding too
-            extra = before.layer.padding  # type: ignore[attr-defined]
+        if isinstance(before.layer, Pad):  # what a layer of padding adds is padding too
+            extra = before.layer.padding
             sizes = graph.input_shapes(before)[0][1:]
             pads = tuple(
                 None if p is None else (p[0] + a, p[1] + b) for p, (a, b) in zip(pads, extra, strict=True)
             )
-        self.names = AXIS_NAMES[rank]
+        self.names = AXIS_NAMES[rank] if rank > 1 else ("",)  # one axis needs no name
+        self.weighted = layer.has_macs
         self.given = layer.padding
         self.layer = LayerPadding(
             node.name, node.op, node, _ints(sizes), _ints(node.outputs[0][1:]), layer.kernel, layer.stride,
-            dilation, pads,
+            layer.dilation, pads,
         )  # fmt: skip
         for axis in range(rank):
             self._axis(axis)
@@ -223,7 +224,7 @@ class _Check:
                 f"padding {before} before, {after} after; turned around it shifts the output by "
                 f"{abs(after - before)} pixel{'s' * (abs(after - before) != 1)}",
             )
-        if d > 1 and row.op in ("conv", "dwconv") and not causal:
+        if d > 1 and self.weighted and not causal:
             small, large = total // 2, total - total // 2
             if sorted(pair) != [small, large]:
                 wanted = f"{small}" if small == large else f"{small}:{large}"
@@ -288,7 +289,7 @@ class _Check:
 
     def _count(self, node: Node, shapes: Any, wasted: float) -> None:
         row = self.layer
-        if row.op not in ("conv", "dwconv"):
+        if not self.weighted:
             row.macs = row.valid_macs = 0
             return
         macs, valid = node.layer.macs(shapes, node.outputs), node.layer.valid_macs(shapes, node.outputs)
@@ -312,7 +313,7 @@ class _Check:
                 "degenerate",
                 None,
                 sum(n * count for n, count in row.valid_weights.items()) / positions,
-                f"no position of the {'x'.join(map(str, row.output))} map reads all {full} weights; "
+                f"no position of the {show(row.output)} map reads all {full} weights; "
                 f"valid weights: {shares} of the positions",
             )
         if macs and (macs - valid) / macs >= wasted and macs > valid:

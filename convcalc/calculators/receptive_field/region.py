@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.base import Layer
+from convcalc.layers.base import show
 from convcalc.layers.reads import ONE, Every, Reads, Rule, Slide, Spread
 
 Box: TypeAlias = tuple[int, ...]
@@ -78,7 +78,7 @@ def regions(
     found: dict[Edge, list[Box]] = {}
     for number in range(edge.node, -1, -1):
         node = graph.nodes[number]
-        plain = type(node.layer).reads is Layer.reads
+        plain = node.layer.elementwise
         for o in range(len(node.outputs)):
             here = Edge(number, o)
             boxes = wanted.pop(here, None)
@@ -112,7 +112,7 @@ def check_numbers(name: str, shape: Shape) -> None:
         Unreachable: there is one.
     """
     if not all(type(n) is int for n in shape):
-        sizes = "x".join(map(str, shape))
+        sizes = show(shape)
         raise Unreachable(
             f"{name}: not all of {sizes} are numbers", expected="--input CxHxW, --set NAME=VALUE"
         )

@@ -10,6 +10,7 @@ from convcalc.calculators.transposed.settings import TransposedAxis
 from convcalc.dims import ceil_div
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph
+from convcalc.layers.base import show, show_axes
 from convcalc.layers.conv import Conv
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import effective
@@ -140,9 +141,9 @@ def alternatives(
     deconvolution layer the same as a convolutional layer?).
     """
     into, out = channels
-    sizes = _joined([axis.output for axis in axes])
-    shape = "x".join(map(str, (into, *(axis.input for axis in axes))))
-    kernel = _joined([axis.kernel for axis in axes])
+    sizes = show_axes([axis.output for axis in axes])
+    shape = show((into, *(axis.input for axis in axes)))
+    kernel = show_axes([axis.kernel for axis in axes])
     group = f" g{groups}" if groups > 1 else ""
     conv = f"conv {out} k{kernel} p=same{group} bias=false"
     even = "even" if all(axis.overlap.is_even for axis in axes) else "uneven"
@@ -161,7 +162,7 @@ def alternatives(
         why = "needs the output to be the same multiple of the input on every axis"
         rows.append(Alternative("convolution, then pixel shuffle", "", None, None, None, "", why))
     else:
-        small = _joined([ceil_div(effective(axis.kernel, axis.dilation), factor) for axis in axes])
+        small = show_axes([ceil_div(effective(axis.kernel, axis.dilation), factor) for axis in axes])
         spec = f"conv {out * factor ** len(axes)} k{small} p=same{group} bias=false | pixelshuffle {factor}"
         same = all(
             axis.kernel % factor == 0 and axis.stride == factor and axis.dilation == 1 for axis in axes
@@ -172,11 +173,6 @@ def alternatives(
         )  # fmt: skip
     rows.append(_unpooled(axes, into, conv, sizes, factor))
     return tuple(rows)
-
-
-def _joined(values: list[int]) -> str:
-    """One number for all axes, or one an axis."""
-    return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
 
 
 def _row(name: str, spec: str, shape: str, overlap: str, note: str) -> Alternative:
@@ -193,7 +189,7 @@ def _unpooled(axes: tuple[TransposedAxis, ...], into: int, conv: str, sizes: str
     if factor < 1:
         why = "needs a pool of the same factor on every axis"
         return Alternative(name, "", None, None, None, "", why)
-    shape = "x".join(map(str, (into, *(axis.input for axis in axes))))
+    shape = show((into, *(axis.input for axis in axes)))
     unpool = f"unpool k{factor} size={sizes}"
     document = "\n".join(
         (

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convcalc.calculators.variants.target import Form, Target, group_counts, joined, window
+from convcalc.calculators.variants.target import Form, Target, group_counts, window
+from convcalc.layers.base import show_axes
 from convcalc.layers.window import effective
 
 
@@ -115,8 +116,8 @@ def shifted(t: Target) -> Iterator[Form]:
     if any(k % 2 == 0 for k in t.kernel):
         return
     ones = (1,) * len(t.kernel)
-    dilated = "" if t.dilation == ones else f" d{joined(t.dilation)}"
-    shift = f"shift k{joined(t.kernel)}{dilated}"
+    dilated = "" if t.dilation == ones else f" d{show_axes(t.dilation)}"
+    shift = f"shift k{show_axes(t.kernel)}{dilated}"
     crop, point = t.sample()
     source = "Wu et al. 2018, Shift"
     if t.channels >= taps:
@@ -209,7 +210,7 @@ def dilated(t: Target, op: str = "conv") -> Iterator[Form]:
                 kernel[axis], dilation[axis] = small, reach // (small - 1)
         if tuple(kernel) != t.kernel:
             yield Form(
-                f"dilated, kernel {joined(tuple(kernel))}" + (", depthwise" if op == "dwconv" else ""),
+                f"dilated, kernel {show_axes(tuple(kernel))}" + (", depthwise" if op == "dwconv" else ""),
                 f"{op} {t.channels}->{t.filters} {t.window(kernel=tuple(kernel), dilation=tuple(dilation))}",
                 "Yu & Koltun 2016, Dilated convolutions",
                 "the field has holes",
@@ -235,8 +236,8 @@ def depthwise(t: Target) -> Iterator[Form]:
         and all(k % 2 for k in t.kernel)
     ):
         ones = (1,) * len(t.kernel)
-        dilated_by = "" if t.dilation == ones else f" d{joined(t.dilation)}"
-        yield Form("shift", f"shift k{joined(t.kernel)}{dilated_by}", "Wu et al. 2018, Shift")
+        dilated_by = "" if t.dilation == ones else f" d{show_axes(t.dilation)}"
+        yield Form("shift", f"shift k{show_axes(t.kernel)}{dilated_by}", "Wu et al. 2018, Shift")
 
 
 def _axis_parts(t: Target, long: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import gcd
 from typing import NamedTuple
 
+from convcalc.layers.base import show, show_axes
 from convcalc.layers.window import effective
 
 
@@ -94,15 +95,10 @@ class Target(NamedTuple):
         return crop, window(ones, self.stride, tuple(pads), ones) + self.tail
 
 
-def joined(values: tuple[int, ...]) -> str:
-    """One number, or one an axis."""
-    return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
-
-
 def sides(pads: tuple[tuple[int, int], ...]) -> str:
     """Padding as the language writes it: ``1``, ``0:1``, ``1x0:1``."""
     texts = [str(b) if b == a else f"{b}:{a}" for b, a in pads]
-    return texts[0] if len(set(texts)) == 1 and ":" not in texts[0] else "x".join(texts)
+    return texts[0] if len(set(texts)) == 1 and ":" not in texts[0] else show(texts)
 
 
 def window(
@@ -112,13 +108,13 @@ def window(
     dilation: tuple[int, ...],
 ) -> str:
     """Options of a sliding window, without those that are the default."""
-    words = [f"k{joined(kernel)}"]
+    words = [f"k{show_axes(kernel)}"]
     if set(stride) != {1}:
-        words.append(f"s{joined(stride)}")
+        words.append(f"s{show_axes(stride)}")
     if set(pads) != {(0, 0)}:
         words.append(f"p{sides(pads)}")
     if set(dilation) != {1}:
-        words.append(f"d{joined(dilation)}")
+        words.append(f"d{show_axes(dilation)}")
     return " ".join(words)
 
 

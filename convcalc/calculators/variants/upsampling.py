@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convcalc.calculators.variants.target import Form, Target, group_counts, joined, window
+from convcalc.calculators.variants.target import Form, Target, group_counts, window
+from convcalc.layers.base import show_axes
 from convcalc.layers.window import effective
 
 
@@ -53,7 +54,9 @@ def _resized(t: Target) -> Iterator[Form]:
         kernel = tuple((s * (taps - 1) + 1) | 1 for taps, s in zip(seen, t.stride, strict=True))
         pads = tuple(((k - 1) // 2, (k - 1) // 2) for k in kernel)
         size = (
-            f"scale={joined(t.stride)}" if whole and len(set(t.stride)) == 1 else f"size={joined(t.outputs)}"
+            f"scale={show_axes(t.stride)}"
+            if whole and len(set(t.stride)) == 1
+            else f"size={show_axes(t.outputs)}"
         )
         for mode in ("nearest", "linear"):
             yield Form(

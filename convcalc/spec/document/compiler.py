@@ -26,7 +26,8 @@ from convcalc.spec.source import Text
 
 MAX_VALUES: Final = 10_000
 """Most values in one list of a document, nested ones and aliases counted."""
-MERGES: Final = ("add", "concat", "mul")
+MERGES: Final = tuple(sorted(op for op, family in layers.OPS.items() if family == "merge"))
+"""Layers that join tensors, which ``merge`` may name."""
 _NAME: Final = re.compile(r"[A-Za-z_]\w*\Z")
 _SIGNATURE: Final = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*\Z", re.DOTALL)
 
