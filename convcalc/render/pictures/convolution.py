@@ -155,8 +155,9 @@ def _pointwise(graph: Graph, node: Node) -> bool:
     """Whether every output position reads the one input position it stands at."""
     if len(node.inputs) != 1 or node.outputs[0][1:] != graph.input_shapes(node)[0][1:]:
         return False
-    (ways,) = node.layer.reads(graph.input_shapes(node), node.outputs)
-    return all(rule == ONE for way in ways for _, rule in way[1:])
+    if hasattr(node.layer, "kernel") and not isinstance(node.layer, Sliding):
+        return False  # a shift is a window even where it has too few channels to move any
+    return all(rule == ONE for rule in _rules(graph, node))
 
 
 def _rules(graph: Graph, node: Node) -> list[Any]:
