@@ -21,7 +21,8 @@ _FAMILIES: Final = {
     ),
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
-    "shape": "input dropout identity flatten reshape pad crop slice split",
+    "shape": "input dropout identity flatten reshape",
+    "cut": "pad crop slice split",
     "merge": "concat add mul",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}

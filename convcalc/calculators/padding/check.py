@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import AXIS_NAMES, show
-from convcalc.layers.shape import Pad
+from convcalc.layers.cut import Pad
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import Sliding, effective, output_size, valid_pairs
 
