@@ -1,4 +1,4 @@
-"""What the calculators that answer questions share: values an axis, worked steps, refusals."""
+"""What the calculators that answer questions share: values per axis, worked steps, refusals."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def rate(value: Any, name: str = "dilation") -> int:
 
 
 def per_axis(values: Mapping[str, Any], rank: int | None = None) -> tuple[int, dict[str, tuple[Any, ...]]]:
-    """One value an axis for every name: a tuple has one each, anything else is for all axes.
+    """One value per axis for every name: a tuple has one each, anything else is for all axes.
 
     ``None`` stays ``None`` on every axis.
 

@@ -60,7 +60,7 @@ class LeakyReLU(Activation):
 
 @dataclass(frozen=True, slots=True)
 class PReLU(Activation):
-    """Leaky ReLU with a learned slope, one for all or one a channel (He et al. 2015)."""
+    """Leaky ReLU with a learned slope, one for all or one per channel (He et al. 2015)."""
 
     channels: Dim
 
@@ -71,7 +71,7 @@ class PReLU(Activation):
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """1 slope, or as many as channels arrive."""
+        """There is one slope, or as many as channels arrive."""
         if not (type(self.channels) is int and self.channels == 1):
             require(
                 equal(self.channels, inputs[0][0]),
@@ -181,7 +181,7 @@ class Softmax(Activation):
     cost: ClassVar[Ops] = Ops(cmp=1, add=2, special=1, div=1)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """All channels."""
+        """Every output reads all channels at its position."""
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], {0: EVERY}),),)

@@ -23,7 +23,7 @@ class _Global(Layer):
         return ((inputs[0][0], *(1 for _ in spatial(self.op, inputs[0]))),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Everything."""
+        """Every output reads the whole map of its channel."""
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
@@ -37,7 +37,7 @@ class GlobalAvgPool(_Global):
     source: ClassVar[str] = "Lin et al. 2014, Network in network, section 3.2"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition an input, one division an output."""
+        """One addition per input, one division per output."""
         return Ops(add=prod(inputs[0]), div=inputs[0][0])
 
 
@@ -49,7 +49,7 @@ class GlobalMaxPool(_Global):
     source: ClassVar[str] = "Oquab et al. 2015, Is object localization for free?"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One comparison an input."""
+        """One comparison per input."""
         return Ops(cmp=prod(inputs[0]))
 
 
@@ -123,14 +123,14 @@ class _Adaptive(Layer):
         return cls(**fill(cls, inputs, {"size": items}))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """Channels and the sizes asked for."""
+        """The channels, and the sizes asked for."""
         return ((inputs[0][0], *self.size),)
 
     def _reads(self, inputs: tuple[Shape, ...]) -> Dim:
         return inputs[0][0] * prod(adaptive_taps(i, o) for i, o in zip(inputs[0][1:], self.size, strict=True))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """A bin along every axis."""
+        """An output reads its bin along every axis."""
         from convcalc.layers.reads import EVERY, Bins, along
 
         rules = {
@@ -148,7 +148,7 @@ class AdaptiveAvgPool(_Adaptive):
     source: ClassVar[str] = "He et al. 2014, Spatial pyramid pooling; PyTorch AdaptiveAvgPool"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition a value read, one division an output."""
+        """One addition per value read, one division per output."""
         return Ops(add=self._reads(inputs), div=prod(outputs[0]))
 
 
@@ -160,7 +160,7 @@ class AdaptiveMaxPool(_Adaptive):
     source: ClassVar[str] = "He et al. 2014, Spatial pyramid pooling; PyTorch AdaptiveMaxPool"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One comparison a value read."""
+        """One comparison per value read."""
         return Ops(cmp=self._reads(inputs))
 
 

@@ -131,9 +131,8 @@ class Layer:
             ``in->out`` is written as the two fields joined by ``->``.
         arity: smallest and largest number of inputs (``None``: any number).
         view: the output shares the storage of the input (it has no memory of its own).
-        keeps_positions: a position of the output stands for one position of the input, and neighbours
-            stay neighbours; statistics of the map, borders and crops aside. :attr:`elementwise`
-            layers do so whatever is stated here.
+        keeps_positions: a position of the output stands for one of the input and neighbours stay
+            neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
         index_outputs: numbers of the outputs that do.
         template: how it is explained in letters.
@@ -354,12 +353,7 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
         elif kind == "dim":
             value = whole(value, field, minimum)
         elif kind == "axes":
-            if rank == 0:
-                raise DimensionError(
-                    f"{cls.op} needs spatial axes, got a flat input of {inputs[0][0]}",
-                    hint="an input such as 3x224x224; 'reshape 64x7x7' makes a map",
-                )
-            value = axes(value, field, rank, minimum)
+            value = axes(value, field, len(spatial(cls.op, inputs[0])), minimum)
         elif kind == "padding":
             value = pads(value, field, rank)
         elif kind == "number" and isinstance(value, Fraction):

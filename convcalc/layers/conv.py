@@ -126,11 +126,11 @@ class Conv(Sliding):
         return pairs * self._channels()
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition an output for the bias."""
+        """One addition per output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """A window along every axis; the channels of the group."""
+        """An output reads a window along every axis, of the channels of its group."""
         from convcalc.layers.reads import along, groups
 
         channels = groups(self.in_channels, self.out_channels, self.groups)

@@ -35,26 +35,26 @@ class Pad(Layer):
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer; a flat input has no axes to pad."""
+        """Make the layer; a flat input is refused first of all."""
         spatial(cls.op, inputs[0])
         return super(Pad, cls).create(inputs, values)
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Conventions need a kernel, which padding alone has not; only a constant has a value."""
+        """Padding by convention needs a kernel, which there is not; only constant padding has a value."""
         if any(isinstance(p, str) for p in self.padding):
             raise DimensionError("a pad layer has no kernel to follow", field="padding", hint="numbers")
         if self.value and self.mode not in ("constant", "zeros"):
             raise DimensionError(f"mode {self.mode} pads no value", field="value", hint="mode=constant")
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``before + i + after`` an axis."""
+        """``before + i + after`` per axis."""
         channels, *sizes = inputs[0]
         for (before, after), i in zip(self.padding, sizes, strict=True):
             check_mode(self.mode, before, after, i)
         return ((channels, *(b + i + a for (b, a), i in zip(self.padding, sizes, strict=True))),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself, moved by the padding before."""
+        """An output reads its own place, moved by the padding before."""
         from convcalc.layers.reads import Slide, along
 
         rules = {axis: Slide(1, 1, 1, before, self.mode) for axis, (before, _) in enumerate(self.padding, 1)}
@@ -63,7 +63,7 @@ class Pad(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Crop(Layer):
-    """Sizes cut before and after, an axis; from a wanted size, the centre (the odd one cut after)."""
+    """Sizes cut before and after, per axis; from a wanted size, the centre (the odd one cut after)."""
 
     amounts: Padding
 
@@ -100,7 +100,7 @@ class Crop(Layer):
         return layer
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``i - before - after`` an axis."""
+        """``i - before - after`` per axis."""
         channels, *sizes = inputs[0]
         found = []
         for (before, after), i in zip(self.amounts, sizes, strict=True):
@@ -112,7 +112,7 @@ class Crop(Layer):
         return ((channels, *found),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself, moved by what is cut before."""
+        """An output reads its own place, moved by what is cut before."""
         from convcalc.layers.reads import Slide, along
 
         rules = {axis: Slide(1, 1, 1, -before) for axis, (before, _) in enumerate(self.amounts, 1)}
@@ -174,12 +174,12 @@ class Slice(Layer):
         return cls(start, stop, axis)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``stop - start`` on the axis."""
+        """``stop - start`` along the axis."""
         shape = inputs[0]
         return ((*shape[: self.axis], self.stop - self.start, *shape[self.axis + 1 :]),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself, moved by the start."""
+        """An output reads its own place, moved by the start."""
         from convcalc.layers.reads import Slide, along
 
         return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -self.start)}),),)
@@ -221,16 +221,16 @@ class Split(Layer):
         return cls(sizes, axis)
 
     def output_names(self) -> tuple[str, ...]:
-        """The numbers of the parts."""
+        """The numbers of the parts, where there are several."""
         return tuple(map(str, range(len(self.sizes)))) if len(self.sizes) > 1 else ("",)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """One shape a part."""
+        """One shape per part."""
         shape = inputs[0]
         return tuple((*shape[: self.axis], size, *shape[self.axis + 1 :]) for size in self.sizes)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself, moved by the parts before."""
+        """An output reads its own place, moved by the sizes of the parts before."""
         from convcalc.layers.reads import Slide, along
 
         return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -total(self.sizes[:output]))}),),)

@@ -64,11 +64,11 @@ class Linear(Layer):
         return prod(outputs[0]) * self.in_features
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition an output for the bias."""
+        """One addition per output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """All features."""
+        """Every output reads all features at its position."""
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], {0: EVERY}),),)

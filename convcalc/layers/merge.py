@@ -43,7 +43,7 @@ class Concat(Layer):
         return cls(axis)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """The sum along the axis."""
+        """The sizes along the axis add up; all others stay."""
         first = inputs[0]
         for shape in inputs[1:]:
             if len(shape) != len(first):
@@ -61,7 +61,7 @@ class Concat(Layer):
         return ((*first[: self.axis], joined, *first[self.axis + 1 :]),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Each its own part of the axis."""
+        """Each input is read by its own part of the axis."""
         from convcalc.layers.reads import Part, along
 
         found = []
@@ -121,14 +121,14 @@ class _Broadcast(Layer):
 
 
 class Add(_Broadcast):
-    """Sum of its inputs, with broadcasting: ``(m - 1)`` additions an element for m inputs."""
+    """Sum of its inputs, with broadcasting: ``(m - 1)`` additions per element for m inputs."""
 
     __slots__ = ()
     op: ClassVar[str] = "add"
     source: ClassVar[str] = "He et al. 2016, Deep residual learning, equation 1"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """``m - 1`` additions an element."""
+        """``m - 1`` additions per element."""
         return Ops(add=(len(inputs) - 1) * prod(outputs[0]))
 
 
@@ -140,7 +140,7 @@ class Mul(_Broadcast):
     source: ClassVar[str] = "Hu et al. 2018, Squeeze-and-excitation networks, equation 4"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """``m - 1`` multiplications an element."""
+        """``m - 1`` multiplications per element."""
         count: Dim = (len(inputs) - 1) * prod(outputs[0])
         return Ops(mul=count)
 

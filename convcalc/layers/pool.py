@@ -71,7 +71,7 @@ class _Pool(Sliding):
         return prod(outputs[0]) * prod(self.kernel)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """A window along every axis, for values and indices."""
+        """An output reads a window along every axis of its channel, its index too."""
         from convcalc.layers.reads import along
 
         return ((along(inputs[0], self.windows(inputs[0])),),)
@@ -92,7 +92,7 @@ class _Undilated(_Pool):
 class MaxPool(_Pool):
     """Largest value of each window; ``indices`` says where it stood in the spatial map.
 
-    One comparison a tap, padding included.
+    One comparison per tap, padding included.
     """
 
     kernel: tuple[Dim, ...]
@@ -115,7 +115,7 @@ class MaxPool(_Pool):
         return _Pool.output_shapes(self, inputs) * 2
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One comparison a tap."""
+        """One comparison per tap."""
         return Ops(cmp=self._taps(outputs))
 
 
@@ -140,7 +140,7 @@ class AvgPool(_Undilated):
     )
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition a tap, one division an output."""
+        """One addition per tap, one division per output."""
         return Ops(add=self._taps(outputs), div=prod(outputs[0]))
 
 
@@ -164,7 +164,7 @@ class LPPool(_Undilated):
             raise DimensionError(f"norm must be positive, got {self.norm}", field="norm", hint="1, 2, ...")
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """A tap: its power and an addition; an output: the root."""
+        """Per tap its power and an addition; per output the root."""
         taps, count = self._taps(outputs), prod(outputs[0])
         if self.norm == 1:
             return Ops(cmp=taps, add=taps)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convcalc.layers.reads import Reads, Windows
 
 _MANY = 64
-"""Phases that are told apart."""
+"""Most phases that are read one by one; of more, all channels are read."""
 _MODE = Option("mode", "choice", "crd", choices=("crd", "dcr"))
 
 
@@ -55,7 +55,7 @@ class PixelShuffle(Layer):
         return ((exact_div(channels, block), *(i * self.factor for i in sizes)),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """One input position, by the phase of the output, from the channels of that phase."""
+        """An output reads one position; its phase, its place within the block, chooses the channel."""
         from convcalc.layers.reads import EVERY, Slide, Spread, along
 
         r, rank = self.factor, len(inputs[0]) - 1
@@ -106,7 +106,7 @@ class PixelUnshuffle(Layer):
         return ((channels * self.factor ** len(sizes), *(exact_div(i, self.factor) for i in sizes)),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """One position of each phase, into the channels of that phase."""
+        """An output reads one position; its channel chooses the phase, the place within the block."""
         from convcalc.layers.reads import EVERY, Slide, Spread, along
 
         r, rank = self.factor, len(inputs[0]) - 1
@@ -129,7 +129,7 @@ class PixelUnshuffle(Layer):
 class Shift(Layer):
     """Every group of channels moved by one offset of the kernel; no parameters, no arithmetic.
 
-    ``C // prod(kernel)`` channels a tap in row-major order; those left over stay in place.
+    ``C // prod(kernel)`` channels per tap in row-major order; those left over stay in place.
 
     Source: Wu et al. 2018, Shift.
     """
@@ -158,7 +158,7 @@ class Shift(Layer):
             )
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Its own offset for every group of channels."""
+        """An output reads one position, at the offset of its group of channels."""
         from convcalc.layers.reads import Part, Slide, along
 
         shape = inputs[0]
@@ -215,7 +215,7 @@ class ChannelShuffle(Layer):
         )
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """One channel of another group."""
+        """An output reads one channel, of another group."""
         from convcalc.layers.reads import Shuffled, along
 
         return ((along(inputs[0], {0: Shuffled(self.groups, inputs[0][0])}),),)
@@ -254,7 +254,7 @@ class Permute(Layer):
         return (tuple(inputs[0][a] for a in self.order),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Every axis along that which it became."""
+        """Every axis is read along the axis that it became."""
         from convcalc.layers.reads import ONE, Axis
 
         return ((tuple(Axis(self.order.index(a), ONE) for a in range(len(self.order))),),)

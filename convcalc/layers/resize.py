@@ -23,10 +23,10 @@ _TAPS = {"linear": 2, "cubic": 4}
 class Upsample(Layer):
     """Resizing by a factor (``o = floor(i * scale)``) or to a size.
 
-    Interpolation is separable, one pass an axis from the first to the last. ``linear`` reads 2
+    Interpolation is separable, one pass per axis from the first to the last. ``linear`` reads 2
     taps, ``cubic`` 4: the kernel of Keys 1981 with its parameter ``a``, -3/4 as in PyTorch unless
     given (-1/2 reproduces parabolas); ``spline`` is the natural cubic spline through the samples,
-    whose second derivatives solve a tridiagonal system a line.
+    whose second derivatives solve a tridiagonal system per line.
     """
 
     scale: tuple[Any, ...] | None
@@ -88,7 +88,7 @@ class Upsample(Layer):
         return cls(**found)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``floor(i * scale)`` an axis, or the size."""
+        """``floor(i * scale)`` per axis, or the size."""
         channels, *sizes = inputs[0]
         if self.size is not None:
             return ((channels, *self.size),)
@@ -127,7 +127,7 @@ class Upsample(Layer):
         return Ops(add=add, mul=mul)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """The samples around each place, along every axis."""
+        """An output reads the samples around its place, along every axis."""
         from convcalc.layers.reads import along, resampling
 
         count = len(inputs[0]) - 1

@@ -34,11 +34,11 @@ class Input(Layer):
         return cls(tuple(values["shape"]))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """The shape."""
+        """The shape that was given."""
         return (self.shape,)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Nothing."""
+        """An input reads nothing."""
         return ()
 
 
@@ -64,7 +64,7 @@ class Flatten(Layer):
         return ((prod(inputs[0]),),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Everything, unless the map is of one pixel."""
+        """An output reads the whole map, unless that is one pixel."""
         from convcalc.layers.reads import reshaped
 
         return ((reshaped(inputs[0], outputs[0]),),)
@@ -123,11 +123,11 @@ class Reshape(Layer):
         return cls(shape)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """The shape."""
+        """The shape that was given."""
         return (self.shape,)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Axes that stay, are joined or cut; see :func:`convcalc.layers.reads.reshaped`."""
+        """Axes stay, are joined or are cut; see :func:`convcalc.layers.reads.reshaped`."""
         from convcalc.layers.reads import reshaped
 
         return ((reshaped(inputs[0], self.shape),),)

@@ -140,11 +140,11 @@ class ConvTranspose(Spreading):
         return pairs * self._channels()
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition an output for the bias."""
+        """One addition per output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """What lands on an output, along every axis; the channels of the group."""
+        """An output reads the inputs whose window covers it, of the channels of its group."""
         from convcalc.layers.reads import Spread, along, groups
 
         rules = {

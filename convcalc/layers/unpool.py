@@ -86,7 +86,7 @@ class MaxUnpool(Spreading):
         return ((values[0], *sizes),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Every value whose window covers the output: its index may point anywhere into it."""
+        """An output reads every value whose window covers it: its index may point anywhere into that."""
         from convcalc.layers.reads import Spread, along
 
         rules = {

@@ -42,11 +42,11 @@ class Effective:
     Attributes:
         mass: magnitude of the gradient an input pixel, summed over channels, mean over the samples;
             its sum is one.
-        center: the mean position of the mass, an axis.
+        center: the mean position of the mass, per axis.
         radii: for each of :data:`SHARES` the smallest distance from the centre, in pixels, within
             which that share of the mass lies.
         samples: random inputs and weights that were averaged.
-        deviation: root mean square distance of the mass from the centre, an axis.
+        deviation: root mean square distance of the mass from the centre, per axis.
     """
 
     mass: Array
@@ -75,7 +75,7 @@ class Coverage:
 
     Attributes:
         field: its field, worked out by formula.
-        box: first and last index an axis of the part of the field that lies inside the input, and of
+        box: first and last index per axis of the part of the field that lies inside the input, and of
             what is read beside it.
         reached: booleans over the input: whether the pixel contributes.
         paths: integers over the input: paths from the pixel to the position, one tap of every window
@@ -162,7 +162,7 @@ def coverage(
     Args:
         graph: a graph whose channels are numbers. Where its sizes are not stated, an input is taken
             in which a whole field lies.
-        position: the output position, one index an axis; when not given, that nearest to the middle
+        position: the output position, one index per axis; when not given, that nearest to the middle
             whose field lies inside the input, or the middle.
         layer: the layer asked about; the first output of the graph when not given.
         input: the input asked about; the first that the layer sees when not given.

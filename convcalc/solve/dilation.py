@@ -86,7 +86,7 @@ class DilationJudgement:
     """What :func:`judge_dilations` found.
 
     Attributes:
-        kernels, rates: of every layer, one number an axis.
+        kernels, rates: of every layer, one number per axis.
         axes: the judgement of each axis.
         covered, total: pixels of the field that reach the output, and all of them, by execution.
         counts: paths from each pixel of the field, by execution; None where the field is so large
@@ -107,7 +107,7 @@ class DilationJudgement:
 
     @property
     def field(self) -> tuple[int, ...]:
-        """Receptive field of the run, in pixels, an axis."""
+        """Receptive field of the run, in pixels, per axis."""
         return tuple(axis.rules.field for axis in self.axes)
 
     @property
@@ -206,8 +206,8 @@ def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> 
     """Whether a run of dilated convolutions at stride 1 sees every pixel of its field.
 
     Args:
-        rates: one rate a layer, first layer first: a number, or a tuple with one an axis.
-        kernel: taps: a number, a tuple with one an axis, or a list of these, one a layer.
+        rates: one rate per layer, first layer first: a number, or a tuple with one per axis.
+        kernel: taps: a number, a tuple with one per axis, or a list of these, one per layer.
         rank: number of axes; that of the tuples, or 2.
 
     Returns:

@@ -36,7 +36,7 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
         item: bytes of an element; positions are 8-byte integers.
 
     Returns:
-        two lists, an entry a node.
+        two lists, an entry per node.
     """
     nodes = graph.nodes
     read = {(e.node, e.output) for node in nodes for e in node.inputs if e.output}

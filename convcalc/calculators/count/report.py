@@ -153,7 +153,7 @@ class Report:
         inputs: shapes of the inputs.
         batch: samples that all counts but parameters and buffers are for.
         dtype: element type of the byte counts.
-        layers: one row a layer, in execution order; inputs are no rows.
+        layers: one row per layer, in execution order; inputs are no rows.
         totals: sums, and memory.
         status: for every metric ``complete``, ``partial`` (some layers could not be counted
             because a size was not stated) or ``unavailable`` (no layer could).

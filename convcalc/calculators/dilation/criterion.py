@@ -129,11 +129,11 @@ def _distances(rates: list[int]) -> tuple[MaximumDistance, ...]:
 
 
 def layers_of(rates: Any, kernel: Any, rank: int | None) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Kernel and rate of every layer, one number an axis.
+    """Kernel and rate of every layer, one number per axis.
 
     Args:
-        rates: one entry a layer: a number, or one number an axis.
-        kernel: the same of kernels, or one number for all layers, or a tuple with one an axis for
+        rates: one entry per layer: a number, or one number per axis.
+        kernel: the same of kernels, or one number for all layers, or a tuple with one per axis for
             all layers.
         rank: number of axes; 2 where nothing says it.
 

@@ -54,7 +54,7 @@ def explain(
 
 
 def _graph(graph: Graph, layer: str | None) -> Explanation:
-    """Every layer of a graph, one section a layer; equal layers share one."""
+    """Every layer of a graph, one section per layer; equal layers share one."""
     nodes = [node for number, node in enumerate(graph.nodes) if number not in graph.inputs]
     if layer is not None:
         nodes = [node for node in nodes if node.name == layer]

@@ -110,7 +110,7 @@ class Explanation:
         about: what a block does; empty for layers, whose sections say it.
         source: where a block was proposed; empty for layers, whose sections say it.
         spec: the block as it is called; empty for layers.
-        sections: one a layer; none for a block that is explained with letters.
+        sections: one per layer; none for a block that is explained with letters.
         parts: the layers of a block or line, with what each costs.
         variables: the letters of a block.
         lines: the totals; empty for one layer.

@@ -121,13 +121,13 @@ class AxisPadding:
 
 @dataclass(frozen=True, slots=True)
 class PaddingSolution:
-    """What :func:`solve_padding` found, an axis."""
+    """What :func:`solve_padding` found, axis by axis."""
 
     axes: tuple[AxisPadding, ...]
 
     @property
     def padding(self) -> tuple[tuple[int, int], ...]:
-        """(before, after) an axis."""
+        """(before, after) per axis."""
         return tuple((axis.before, axis.after) for axis in self.axes)
 
     @property

@@ -29,8 +29,8 @@ def solve_padding(
 ) -> PaddingSolution:
     """Which padding keeps the size, or gives a wanted one.
 
-    Every argument is one number for all axes, or a tuple with one an axis. With ``output`` the
-    padding for that size is found; with ``padding`` (a number, or one number or pair an axis) it
+    Every argument is one number for all axes, or a tuple with one per axis. With ``output`` the
+    padding for that size is found; with ``padding`` (a number, or one number or pair per axis) it
     is judged; else ``mode`` says what is wanted: ``same`` (``ceil(input / stride)``, the odd pixel
     after, as TensorFlow and ONNX SAME_UPPER), ``same_lower``, ``valid``, ``full`` or ``causal``.
 
@@ -80,7 +80,7 @@ def solve_padding(
 
 
 def _pairs(padding: Any) -> Any:
-    """Padding as a list with one pair an axis; a bare pair of numbers is one number an axis."""
+    """Padding as a list with one pair per axis; a bare pair of numbers is one number per axis."""
     if padding is None:
         return None
     items = padding if isinstance(padding, (tuple, list)) else (padding,)

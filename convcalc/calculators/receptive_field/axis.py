@@ -33,9 +33,9 @@ class AxisField:
     Attributes:
         driver: the axis of the output tensor that ``j`` runs along (0 is the channels); None where
             every output sees the same.
-        starts: first input index seen by output indices 0, 1, ..., one a phase; None where a phase
+        starts: first input index seen by output indices 0, 1, ..., one per phase; None where a phase
             sees nothing.
-        sizes: how many indices there are from the first to the last, one a phase.
+        sizes: how many indices there are from the first to the last, one per phase.
         advance: how far the run moves on in one period.
         everything: a path leads through an operation over the whole axis. ``starts`` and ``sizes``
             are then those of the other paths, if there are any.

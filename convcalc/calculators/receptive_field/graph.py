@@ -28,9 +28,9 @@ class ReceptiveField:
         graph: the graph.
         name: what the spec calls the network.
         start: the layer that fields are measured from; empty for the inputs of the graph.
-        layers: one row a layer and input, in execution order; layers that see no pixel are no rows.
+        layers: one row per layer and input, in execution order; layers that see no pixel are no rows.
         misaligned: places where branches with different centres meet.
-        ranges: productive range of sizes, one an input.
+        ranges: productive range of sizes, one per input.
     """
 
     def __init__(self, graph: Graph, start: str | None = None) -> None:
@@ -105,7 +105,7 @@ class ReceptiveField:
         return rows[0] if rows else None
 
     def of(self, layer: str | None = None) -> list[LayerField]:
-        """What one layer sees, one row an input.
+        """What one layer sees, one row per input.
 
         Args:
             layer: its name, or ``name.output`` for a named output; the first output of the graph
@@ -121,7 +121,7 @@ class ReceptiveField:
         return [row for row in rows if row is not None]
 
     def at(self, position: Sequence[int], layer: str | None = None) -> list[PositionField]:
-        """The exact input region of an output position, one an input that it sees.
+        """The exact input region of an output position, one per input that it sees.
 
         Args:
             position: one index a spatial axis of the output, from 0.

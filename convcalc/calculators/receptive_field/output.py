@@ -14,10 +14,10 @@ class Field(NamedTuple):
     """Receptive field of a network on its first input.
 
     Attributes:
-        size: input positions an axis, the most over the phases of the output: of the output, or,
+        size: input positions per axis, the most over the phases of the output: of the output, or,
             where a global operation makes the output see everything, the largest of a layer before
             it. None on an axis along which no layer sees only a part.
-        stride: effective stride an axis; None where it is not constant.
+        stride: effective stride per axis; None where it is not constant.
         everything: whether the output itself sees the whole input.
     """
 

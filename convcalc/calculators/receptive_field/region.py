@@ -1,6 +1,6 @@
 """The exact input region of an output position, by index sets carried backwards through a graph.
 
-A box is one set of indices an axis, the channels included; what a tensor is read for is a list of
+A box is one set of indices per axis, the channels included; what a tensor is read for is a list of
 boxes. Sets are Python integers, bit ``i`` for index ``i``, so that a window over a whole axis is a
 few shifts. Every tensor is cut at its ends, so padding of any layer reads nothing.
 """

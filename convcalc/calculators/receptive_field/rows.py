@@ -1,4 +1,4 @@
-"""What receptive fields are told as: a row a layer, the region of a position, the range of sizes."""
+"""What receptive fields are told as: a row per layer, the region of a position, the range of sizes."""
 
 from __future__ import annotations
 
@@ -50,37 +50,37 @@ class LayerField:
 
     @property
     def size(self) -> tuple[Any, ...]:
-        """Size an axis in input pixels, the largest over the phases; ``"all"`` where it is everything."""
+        """Size per axis in input pixels, the largest over the phases; ``"all"`` where it is everything."""
         return tuple("all" if axis.everything else axis.size for axis in self.axes)
 
     @property
     def smallest(self) -> tuple[Any, ...]:
-        """Size an axis, the smallest over the phases of the output."""
+        """Size per axis, the smallest over the phases of the output."""
         return tuple("all" if axis.everything else axis.smallest for axis in self.axes)
 
     @property
     def local(self) -> tuple[Any, ...]:
-        """Size an axis over the paths without a global operation; None where there are none."""
+        """Size per axis over the paths without a global operation; None where there are none."""
         return tuple(axis.size if axis.local else None for axis in self.axes)
 
     @property
     def stride(self) -> tuple[Any, ...]:
-        """Effective stride an axis, an integer or a fraction; None where it is not constant."""
+        """Effective stride per axis, an integer or a fraction; None where it is not constant."""
         return tuple(axis.stride for axis in self.axes)
 
     @property
     def padding(self) -> tuple[Any, ...]:
-        """Effective padding an axis: how far before the input the first output's field starts."""
+        """Effective padding per axis: how far before the input the first output's field starts."""
         return tuple(axis.padding for axis in self.axes)
 
     @property
     def center(self) -> tuple[Any, ...]:
-        """Centre of the first output's field an axis, in input pixels."""
+        """Centre of the first output's field per axis, in input pixels."""
         return tuple(axis.center for axis in self.axes)
 
     @property
     def period(self) -> tuple[int | None, ...]:
-        """Outputs an axis after which the field is the same again; None where it never is."""
+        """Outputs per axis after which the field is the same again; None where it never is."""
         return tuple(axis.period if axis.periodic and axis.local else None for axis in self.axes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -237,10 +237,10 @@ class InputRange:
 
     Attributes:
         input: name of the input.
-        smallest: an axis: the smallest size for which every convolution still adds context, that is,
+        smallest: per axis, the smallest size for which every convolution still adds context, that is,
             no convolution works on features that see more than the input already. None without
             convolutions.
-        largest: an axis: the largest size for which some convolution can see all of the input.
+        largest: per axis, the largest size for which some convolution can see all of the input.
         size: the sizes that the spec states.
     """
 

@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 
 
 State = list["Seen | None"]
-"""One entry a source; None where the source does not reach the tensor."""
+"""One entry per source; None where the source does not reach the tensor."""
 
 
 class Misaligned(NamedTuple):

@@ -31,8 +31,8 @@ class Target(NamedTuple):
     Attributes:
         sizes: what arrives.
         outputs: what leaves.
-        kernel, stride, dilation: one number an axis.
-        pads: (before, after) an axis.
+        kernel, stride, dilation: one number per axis.
+        pads: (before, after) per axis.
         bias: whether there is one; every convolution of a replacement has one then.
         mode: padding mode.
         expand: width of the inverted residual, in multiples of the input.

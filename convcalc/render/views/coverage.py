@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from convcalc.solve.coverage import Coverage
 
 WIDEST: Final = 64
-"""Pixels an axis that a text map shows one by one; more are taken together in blocks."""
+"""Pixels per axis that a text map shows one by one; more are taken together in blocks."""
 
 UNREAD: Final = "."
 

@@ -92,7 +92,7 @@ def _rules(axis: AxisJudgement) -> Table:
 
 
 def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
-    """One line a run, and below it where rule and execution disagree."""
+    """One line per run, and below it where rule and execution disagree."""
     columns = (
         Column("first", "first layer", numbers.label, "left", 20, 14, True),
         Column("last", "last layer", numbers.label, "left", 0, 14, True),
