@@ -22,7 +22,7 @@ class Node:
 
     Attributes:
         name: unique dotted name, such as ``layer1.0.conv1``.
-        layer: the layer; a graph input is a layer whose ``op`` is ``input``.
+        layer: the layer; that of a graph input is :class:`convcalc.layers.shape.Input`.
         inputs: the edges it reads, in order.
         outputs: the shapes it writes, one an output (channels, then spatial sizes).
     """
@@ -39,6 +39,11 @@ class Node:
     def op(self) -> str:
         """Registered name of the layer."""
         return self.layer.op
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it is an input of the graph, which reads nothing."""
+        return self.layer.arity == (0, 0)
 
     @property
     def block(self) -> str:
@@ -61,13 +66,20 @@ class Node:
     __hash__ = None  # type: ignore[assignment]
 
 
+def input_node(name: str, shape: Shape) -> Node:
+    """A node by which a tensor of this shape enters a graph."""
+    from convcalc.layers.shape import Input
+
+    return Node(name, Input(tuple(shape)), (), (shape,))
+
+
 @dataclass(eq=True)
 class Graph:
     """A network.
 
     Attributes:
         name: what the document calls itself, or the spec line.
-        nodes: in topological order; inputs of the graph are nodes of op ``input``.
+        nodes: in topological order, inputs of the graph among them.
         inputs: indices of the input nodes, in the order the document states them.
         outputs: the edges the network returns.
         output_names: a name for each of them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from convcalc.layers.base import INFER, REQUIRED, Layer, Option
+from convcalc.layers.base import INFER, REQUIRED, Layer, Option, show
 
 if TYPE_CHECKING:
     from convcalc.graph import Edge, Graph, Node
@@ -126,7 +126,7 @@ def format_graph(graph: Graph) -> str:
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
     inputs = [graph.nodes[i] for i in graph.inputs]
-    shapes = {n.name: "x".join(_bare(s) for s in n.outputs[0]) for n in inputs}
+    shapes = {n.name: show(map(_bare, n.outputs[0])) for n in inputs}
     if list(shapes) == ["input"]:
         lines.append(f"input: {shapes['input']}")
     else:

@@ -24,7 +24,7 @@ from convcalc.dims import Shape, is_known
 from convcalc.executor import ExecutionError, MemoryLimitError, gradient, paths, taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.memory import memory_limit
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.records import Record, record
 from convcalc.solve.sizes import own_inputs, reload
 
@@ -42,11 +42,11 @@ class Effective(Record):
     Attributes:
         mass: magnitude of the gradient an input pixel, summed over channels, mean over the samples;
             its sum is one.
-        center: the mean position of the mass, an axis.
+        center: the mean position of the mass, per axis.
         radii: for each of :data:`SHARES` the smallest distance from the centre, in pixels, within
             which that share of the mass lies.
         samples: random inputs and weights that were averaged.
-        deviation: root mean square distance of the mass from the centre, an axis.
+        deviation: root mean square distance of the mass from the centre, per axis.
     """
 
     KEYS = "center radii deviation samples"
@@ -74,7 +74,7 @@ class Coverage(Record):
 
     Attributes:
         field: its field, worked out by formula.
-        box: first and last index an axis of the part of the field that lies inside the input, and of
+        box: first and last index per axis of the part of the field that lies inside the input, and of
             what is read beside it.
         reached: booleans over the input: whether the pixel contributes.
         paths: integers over the input: paths from the pixel to the position, one tap of every window
@@ -155,7 +155,7 @@ def coverage(
     Args:
         graph: a graph whose channels are numbers. Where its sizes are not stated, an input is taken
             in which a whole field lies.
-        position: the output position, one index an axis; when not given, that nearest to the middle
+        position: the output position, one index per axis; when not given, that nearest to the middle
             whose field lies inside the input, or the middle.
         layer: the layer asked about; the first output of the graph when not given.
         input: the input asked about; the first that the layer sees when not given.
@@ -265,18 +265,15 @@ def _cut(graph: Graph, start: str, layer: str | None) -> Graph:
     edge = graph.outputs[0] if layer is None else find_edge(graph, layer)
     if source.output or edge.node <= source.node:
         raise Unreachable(f"{layer or 'the output'} does not come after {start}", expected="an earlier layer")
-    from convcalc.layers import lookup
-
-    shape = graph.shape(source)
     # The new input comes first. Who reads another output of the layer still reads the layer.
-    nodes = [Node(start, lookup("input").create((), {"shape": shape}), (), (shape,))]
+    nodes = [input_node(start, graph.shape(source))]
     for number, node in enumerate(graph.nodes):
         edges = tuple(Edge(0) if edge == source else Edge(edge.node + 1, edge.output) for edge in node.inputs)
         name = f"{start} itself" if number == source.node else node.name
         nodes.append(Node(name, node.layer, edges, node.outputs))
     inputs = (0, *(number + 1 for number in graph.inputs))
     part = Graph(graph.name, nodes, inputs, ()).part(Edge(edge.node + 1, edge.output))
-    needed = tuple(i for i, node in enumerate(part.nodes) if node.op == "input")
+    needed = tuple(i for i, node in enumerate(part.nodes) if node.is_input)
     return Graph(graph.name, part.nodes, needed, part.outputs)
 
 

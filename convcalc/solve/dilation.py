@@ -20,7 +20,8 @@ from convcalc.calculators.dilation.design import Design, designs
 from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arithmetic.arith import Array
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
+from convcalc.layers.base import show
 from convcalc.records import Record, plain, record
 from convcalc.spec import load
 
@@ -85,7 +86,7 @@ class DilationJudgement(Record):
     """What :func:`judge_dilations` found.
 
     Attributes:
-        kernels, rates: of every layer, one number an axis.
+        kernels, rates: of every layer, one number per axis.
         axes: the judgement of each axis.
         covered, total: pixels of the field that reach the output, and all of them, by execution.
         counts: paths from each pixel of the field, by execution; None where the field is so large
@@ -108,7 +109,7 @@ class DilationJudgement(Record):
 
     @property
     def field(self) -> tuple[int, ...]:
-        """Receptive field of the run, in pixels, an axis."""
+        """Receptive field of the run, in pixels, per axis."""
         return tuple(axis.rules.field for axis in self.axes)
 
     @property
@@ -189,8 +190,8 @@ def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> 
     """Whether a run of dilated convolutions at stride 1 sees every pixel of its field.
 
     Args:
-        rates: one rate a layer, first layer first: a number, or a tuple with one an axis.
-        kernel: taps: a number, a tuple with one an axis, or a list of these, one a layer.
+        rates: one rate per layer, first layer first: a number, or a tuple with one per axis.
+        kernel: taps: a number, a tuple with one per axis, or a list of these, one per layer.
         rank: number of axes; that of the tuples, or 2.
 
     Returns:
@@ -271,7 +272,7 @@ def _judge_run(graph: Graph, run: DilatedRun) -> RunJudgement:
     except (ExecutionError, ValueError) as error:
         return RunJudgement(run, path, None, None, None, str(error))
     if inner.shape != path.field:
-        shown = "x".join(map(str, inner.shape))
+        shown = show(inner.shape)
         return RunJudgement(run, path, None, None, None, f"through the network it sees {shown} pixels")
     return RunJudgement(run, path, int(inner.sum()), int(inner.size), inner)
 
@@ -287,16 +288,11 @@ def _seen(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Array:
 
 def _part(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Graph:
     """The run as a graph of its own, reading only its start; other ways in are cut."""
-    from convcalc.layers import lookup
-
     places: dict[Edge, Edge] = {}
     nodes: list[Node] = []
 
     def source(edge: Edge, name: str) -> Edge:
-        channels = graph.shape(edge)[0]
-        shape = (channels, *sizes)
-        layer = lookup("input").create((), {"shape": shape})
-        nodes.append(Node(name, layer, (), (shape,)))
+        nodes.append(input_node(name, (graph.shape(edge)[0], *sizes)))
         return Edge(len(nodes) - 1)
 
     places[run.start] = source(run.start, "start")
@@ -323,7 +319,7 @@ def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:
     shapes: list[tuple[Any, ...]] = []
     for node in part.nodes:
         arriving = tuple(shapes[edge.node][edge.output] for edge in node.inputs)
-        shapes.append(node.outputs if node.op == "input" else node.layer.output_shapes(arriving))
+        shapes.append(node.outputs if node.is_input else node.layer.output_shapes(arriving))
     last = part.outputs[0]
     found: tuple[int, ...] = shapes[last.node][last.output][1:]
     return found

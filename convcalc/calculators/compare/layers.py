@@ -70,8 +70,8 @@ class Difference(Record):
 
 def alike(first: Graph, second: Graph) -> bool:
     """Whether more than half of the layers of two graphs, by name and kind, stand in both."""
-    ours = {(node.name, node.op) for node in first.nodes if node.op != "input"}
-    theirs = {(node.name, node.op) for node in second.nodes if node.op != "input"}
+    ours = {(node.name, node.op) for node in first.nodes if not node.is_input}
+    theirs = {(node.name, node.op) for node in second.nodes if not node.is_input}
     return 2 * len(ours & theirs) > max(len(ours), len(theirs))
 
 

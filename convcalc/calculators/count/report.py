@@ -237,7 +237,7 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
     for name, shape in layer.parameters(inputs).items():
         size = prod(shape)
         counts.params = counts.params + size
-        kind = name if name in ("weight", "bias") and layer.op in WEIGHTED else "other"
+        kind = name if name in ("weight", "bias") and layer.has_macs else "other"
         if kind == "weight":
             counts.weights = counts.weights + size
         elif kind == "bias":
@@ -247,7 +247,7 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
     for shape in layer.buffers(inputs).values():
         counts.buffers = counts.buffers + prod(shape)
     ops = layer.ops(inputs, outputs)
-    if layer.op in WEIGHTED:
+    if layer.has_macs:
         counts.macs = layer.macs(inputs, outputs) * batch
         counts.valid_macs = layer.valid_macs(inputs, outputs) * batch
         counts.activations = prod(outputs[0]) * batch
@@ -265,10 +265,6 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
         + counts.ops.special
     )
     return counts
-
-
-WEIGHTED: Final = frozenset({"conv", "dwconv", "convT", "linear"})
-"""Layers that multiply and accumulate, and whose outputs count as activations."""
 
 
 class _Memo:

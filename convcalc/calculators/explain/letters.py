@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError, Shape, collecting, equal, is_symbolic, symbol
 from convcalc.exporters.text import is_default
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.layers import lookup
 from convcalc.layers.base import INFER, REQUIRED, Layer, Option, axis_names
 
@@ -157,19 +157,25 @@ def _lettered(
 
 def alone(name: str, layer: Layer, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Graph:
     """A layer as a graph of its own."""
-    nodes = [
-        Node(f"input{number}", lookup("input").create((), {"shape": shape}), (), (shape,))
-        for number, shape in enumerate(inputs, 1)
-    ]
+    nodes = [input_node(f"input{number}", shape) for number, shape in enumerate(inputs, 1)]
     edges = tuple(Edge(number) for number in range(len(nodes)))
     nodes.append(Node(name, layer, edges, outputs))
     return Graph(name, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (name,))
 
 
+def channel_letter(cls: type[Layer]) -> str:
+    """The letter of the channels that arrive: M where others leave."""
+    return "M" if {option.field for option in cls.options} & {"in_channels", "in_features"} else "C"
+
+
+def option_letter(option: Option) -> str | None:
+    """The letter of an option; None where it stays what it is."""
+    return LETTERS.get(option.field) if option.kind in ("dim", "axes", "padding") else None
+
+
 def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """Letters for the sizes that arrive; one for sizes that several inputs share, none for a 1."""
-    fields = {option.field for option in cls.options}
-    channel = "M" if fields & {"in_channels", "in_features"} else "C"
+    """Letters for what arrives. Sizes that are equal in several inputs have one letter; 1 stays 1."""
+    channel = channel_letter(cls)
     found: list[Shape] = []
     used: dict[tuple[str, Any], Any] = {}
     for shape in shapes:
@@ -206,8 +212,8 @@ def _arrives(option: Option, value: Any, shapes: tuple[Shape, ...]) -> bool:
 
 def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> Any:
     """An option with letters for its numbers; one that is the default stays what it is."""
-    name = LETTERS.get(option.field)
-    if name is None or option.kind not in ("dim", "axes", "padding"):
+    name = option_letter(option)
+    if name is None:
         for part in value if isinstance(value, tuple) else (value,):
             if is_symbolic(part):
                 letters.of("", part)

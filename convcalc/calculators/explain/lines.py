@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from convcalc.calculators.count.report import WEIGHTED, analyze
+from convcalc.calculators.count.report import analyze
 from convcalc.calculators.explain.letters import AXES, Lettered
 from convcalc.calculators.explain.records import Line
 from convcalc.calculators.receptive_field.graph import receptive_field
@@ -47,16 +47,16 @@ class Lines:
 def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
     """Lines of the output sizes, and the outputs with a letter where a size is a longer formula."""
     found: list[tuple[Any, ...]] = []
+    single = len(node.outputs) - len(node.layer.index_outputs) == 1
     for number, shape in enumerate(node.outputs):
-        if node.op == "maxpool" and number:
+        if number in node.layer.index_outputs:  # the shape of the values
             found.append(found[0])
             continue
-        part = "" if len(node.outputs) == 1 or node.op == "maxpool" else f" of part {number}"
+        part = "" if single else f" of part {number}"
         letters = ["C" if len(shape) > 1 else "F", *AXES.get(len(shape) - 1, ())]
-        one = len(node.outputs) == 1 or node.op == "maxpool"
         sizes = []
-        for name, head, size in zip(_axes(shape), letters, shape, strict=True):
-            letter = f"{head}_out" if one and _long(size) else ""
+        for name, letter, size in zip(_axes(shape), letters, shape, strict=True):
+            letter = f"{letter}_out" if _long(size) and single else ""
             lines.add("output", name + part, size, letter)
             sizes.append(symbol(letter) if letter else size)
         found.append(tuple(sizes))
@@ -93,7 +93,7 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
     graph = Graph(made.graph.name, nodes, made.graph.inputs, made.graph.outputs, made.graph.output_names)
     totals = analyze(graph).totals
     group = "operations"
-    if node.op in WEIGHTED:
+    if node.layer.has_macs:
         lines.add(group, "MACs", totals.macs)
         lines.add(group, "MACs without padding", _valid_macs(lines, made, totals.valid_macs))
     for kind, title in KINDS.items():
@@ -101,7 +101,7 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
         if type(amount) is not int or amount:
             lines.add(group, title, amount)
     lines.add(group, "FLOPs", totals.flops)
-    if node.op in WEIGHTED:
+    if node.layer.has_macs:
         lines.add(group, "activations", totals.activations)
 
 

@@ -11,7 +11,9 @@ from typing import Any, Final, NamedTuple
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import axis_names, show
-from convcalc.layers.window import effective, output_size, valid_pairs
+from convcalc.layers.cut import Pad
+from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.window import Sliding, effective, output_size, valid_pairs
 from convcalc.records import Record, record
 
 KINDS: Final = {
@@ -23,8 +25,6 @@ KINDS: Final = {
     "degenerate": "so dilated that no position reads all weights",
 }
 """Kinds of findings."""
-
-WINDOWS: Final = frozenset({"conv", "dwconv", "maxpool", "avgpool", "lppool"})
 
 
 class Finding(NamedTuple):
@@ -126,7 +126,9 @@ def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
     if not 0 <= wasted <= 1:
         raise ValueError(f"a share of {wasted}: expected a number from 0 to 1")
     layers = [
-        _Check(graph, node, wasted).layer for node in graph.nodes if node.op in WINDOWS and len(node.outputs)
+        _Check(graph, node, node.layer, wasted).layer
+        for node in graph.nodes
+        if isinstance(node.layer, Sliding)
     ]
     counts = [(layer.macs, layer.valid_macs) for layer in layers]
     known = all(macs is not None and valid is not None for macs, valid in counts)
@@ -135,32 +137,31 @@ def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
         layers,
         sum(macs or 0 for macs, _ in counts) if known else None,
         sum(valid or 0 for _, valid in counts) if known else None,
-        tuple(node.name for node in graph.nodes if node.op == "convT"),
+        tuple(node.name for node in graph.nodes if isinstance(node.layer, ConvTranspose)),
     )
 
 
 class _Check:
     """One layer while it is checked."""
 
-    def __init__(self, graph: Graph, node: Node, wasted: float) -> None:
-        layer: Any = node.layer
+    def __init__(self, graph: Graph, node: Node, layer: Sliding, wasted: float) -> None:
         shapes = graph.input_shapes(node)
         sizes = shapes[0][1:]
         rank = len(sizes)
-        dilation = getattr(layer, "dilation", (1,) * rank)
         pads = tuple(_whole_pair(pair) for pair in layer.pads(shapes[0]))
         before = graph.nodes[node.inputs[0].node]
-        if before.op == "pad":  # what a layer of padding adds is padding too
-            extra = before.layer.padding  # type: ignore[attr-defined]
+        if isinstance(before.layer, Pad):  # what a layer of padding adds is padding too
+            extra = before.layer.padding
             sizes = graph.input_shapes(before)[0][1:]
             pads = tuple(
                 None if p is None else (p[0] + a, p[1] + b) for p, (a, b) in zip(pads, extra, strict=True)
             )
         self.names = axis_names(rank)
+        self.weighted = layer.has_macs
         self.given = layer.padding
         self.layer = LayerPadding(
             node.name, node.op, node, _ints(sizes), _ints(node.outputs[0][1:]), layer.kernel, layer.stride,
-            dilation, pads,
+            layer.dilation, pads,
         )  # fmt: skip
         for axis in range(rank):
             self._axis(axis)
@@ -198,7 +199,7 @@ class _Check:
                 f"padding {before} before, {after} after; turned around it shifts the output by "
                 f"{abs(after - before)} pixel{'s' * (abs(after - before) != 1)}",
             )
-        if d > 1 and row.op in ("conv", "dwconv") and not causal:
+        if d > 1 and self.weighted and not causal:
             small, large = total // 2, total - total // 2
             if sorted(pair) != [small, large]:
                 wanted = f"{small}" if small == large else f"{small}:{large}"
@@ -265,7 +266,7 @@ class _Check:
 
     def _count(self, node: Node, shapes: Any, wasted: float) -> None:
         row = self.layer
-        if row.op not in ("conv", "dwconv"):
+        if not self.weighted:
             row.macs = row.valid_macs = 0
             return
         macs, valid = node.layer.macs(shapes, node.outputs), node.layer.valid_macs(shapes, node.outputs)

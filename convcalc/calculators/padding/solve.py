@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from convcalc.calculators.answers import Step, Unreachable, per_axis, rate, whole
 from convcalc.calculators.padding.answer import AxisPadding, PaddingCase, PaddingSolution
@@ -10,8 +10,6 @@ from convcalc.calculators.padding.conventions import conventions, output_text, s
 from convcalc.layers.base import CONVENTIONS
 from convcalc.layers.window import effective, needed, output_size, resolve
 
-MODES: Final = tuple(name for name in CONVENTIONS if name != "same_upper")
-"""What a padding may be for; ``same_upper`` is another word for ``same``."""
 SIZE, GIVEN = "size", "given"
 
 _NEGATIVE = "a negative padding would crop the input, and no framework takes one"
@@ -55,8 +53,8 @@ def solve_padding(
 
     Source: Dumoulin & Visin 2016, relationship 6; TensorFlow's and ONNX's definitions of SAME.
     """
-    if mode is not None and mode not in MODES:
-        raise Unreachable(f"no padding mode {mode!r}", expected=", ".join(MODES), field="mode")
+    if mode is not None and mode not in CONVENTIONS:
+        raise Unreachable(f"no padding mode {mode!r}", expected=", ".join(CONVENTIONS), field="mode")
     stated = [name for name, value in (("mode", mode), ("output", output), ("padding", padding)) if value]
     if (output is not None and mode is not None) or (padding is not None and (mode or output is not None)):
         raise Unreachable(f"{' and '.join(stated)} cannot go together", expected="one of them")

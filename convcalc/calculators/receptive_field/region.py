@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.base import Layer, show
+from convcalc.layers.base import show
 from convcalc.layers.reads import ONE, Every, Reads, Rule, Slide, Spread
 
 Box: TypeAlias = tuple[int, ...]
@@ -78,7 +78,7 @@ def regions(
     found: dict[Edge, list[Box]] = {}
     for number in range(edge.node, -1, -1):
         node = graph.nodes[number]
-        plain = type(node.layer).reads is Layer.reads
+        plain = node.layer.elementwise
         for o in range(len(node.outputs)):
             here = Edge(number, o)
             boxes = wanted.pop(here, None)

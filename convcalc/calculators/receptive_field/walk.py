@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from convcalc.calculators.answers import Unreachable, tidy
 from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
 from convcalc.dims import Dim, Shape, is_known, is_symbolic
 from convcalc.graph import Edge, Graph, Node
-from convcalc.layers.base import Layer
 from convcalc.layers.reads import Reads, Windows
-from convcalc.layers.window import effective
+from convcalc.layers.window import Sliding, effective
 from convcalc.records import Record
 
 Axes = tuple[AxisField, ...]
@@ -95,21 +94,21 @@ class Walk:
             found: State = [None] * many
             for o in outputs:
                 states[Edge(number, o)] = found
-        elif type(node.layer).reads is Layer.reads:
+        elif node.layer.elementwise:
             for o in outputs:
                 states[Edge(number, o)] = inputs[0]
         else:
             shapes = self.graph.input_shapes(node)
             found = []
             for o in outputs:
-                if o == 0 or node.op == "split":
+                if o not in node.layer.index_outputs:  # places are read as the values are
                     windows = self._read(node, shapes, o)
                     found = [
                         self._through(windows, inputs, source, shapes, node.outputs[o])
                         for source in range(many)
                     ]
                 states[Edge(number, o)] = found
-            if len(inputs) > 1 and node.op != "unpool":
+            if len(inputs) - len(node.layer.index_inputs) > 1:
                 self._compare(number, windows, inputs, shapes)
         if any(own):
             for o in outputs:
@@ -166,8 +165,10 @@ class Walk:
         for source, name in enumerate(self.names):
             branches = [
                 (self.graph.nodes[edge.node].name, _composed(ways, seen.field, shape, out))
-                for edge, ways, state, shape in zip(node.inputs, windows, inputs, shapes, strict=True)
-                if (seen := state[source]) is not None
+                for i, (edge, ways, state, shape) in enumerate(
+                    zip(node.inputs, windows, inputs, shapes, strict=True)
+                )
+                if i not in node.layer.index_inputs and (seen := state[source]) is not None
             ]
             if len(branches) < 2:
                 continue
@@ -243,9 +244,6 @@ def _offset(field: AxisField) -> Fraction:
     return sum((_middle(field, p) - p * stride for p in range(field.period)), Fraction(0)) / field.period
 
 
-SLIDING: Final = frozenset({"conv", "dwconv"})
-
-
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:
     """What a convolution works on, along each spatial axis of the source.
 
@@ -254,12 +252,12 @@ def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]
         None where that is everything; whether the kernel reaches beyond one position.
     """
     node = walk.graph.nodes[number]
-    if node.op not in SLIDING:
+    layer = node.layer
+    if not isinstance(layer, Sliding) or not layer.has_macs:
         return []
     seen = walk.states[node.inputs[0]][source]
     if seen is None:
         return []
-    layer: Any = node.layer
     found = []
     for axis, field in enumerate(seen.least):
         driver = field.driver

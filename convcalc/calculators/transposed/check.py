@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from convcalc.calculators.transposed.costs import Costs, costs
 from convcalc.calculators.transposed.settings import Overlap, TransposedAxis, describe
 from convcalc.graph import Graph, Node
+from convcalc.layers.transposed import ConvTranspose
 from convcalc.records import Record
 
 
@@ -43,11 +43,10 @@ class TransposedLayer(Record):
 
 def check_transposed(graph: Graph) -> list[TransposedLayer]:
     """Overlap and costs of every transposed convolution of a network, in execution order."""
-    return [_layer(graph, node) for node in graph.nodes if node.op == "convT"]
+    return [_layer(graph, node, node.layer) for node in graph.nodes if isinstance(node.layer, ConvTranspose)]
 
 
-def _layer(graph: Graph, node: Node) -> TransposedLayer:
-    layer: Any = node.layer
+def _layer(graph: Graph, node: Node, layer: ConvTranspose) -> TransposedLayer:
     sizes = graph.input_shapes(node)[0][1:]
     crops = layer.crops()
     numbers = (*sizes, *layer.kernel, *layer.stride, *layer.dilation, *(n for crop in crops for n in crop))

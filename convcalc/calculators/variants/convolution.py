@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,16 +16,18 @@ from convcalc.calculators.variants.target import Form, Target, sides
 from convcalc.dims import Shape
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
-from convcalc.layers.base import joined, show
+from convcalc.layers.base import Layer, joined, show
+from convcalc.layers.conv import Conv, DepthwiseConv
+from convcalc.layers.transposed import ConvTranspose
 from convcalc.records import Record, record
 from convcalc.spec.errors import SpecError
 
-REPLACEABLE: Final = {
-    "conv": ("standard", "LeCun et al. 1989"),
-    "dwconv": ("depthwise", "Sifre 2014; Howard et al. 2017, MobileNets"),
-    "convT": ("transposed", "Zeiler et al. 2010; Dumoulin & Visin 2016"),
+REPLACEABLE: Final[dict[type[Layer], tuple[str, str]]] = {
+    Conv: ("standard", "LeCun et al. 1989"),
+    DepthwiseConv: ("depthwise", "Sifre 2014; Howard et al. 2017, MobileNets"),
+    ConvTranspose: ("transposed", "Zeiler et al. 2010; Dumoulin & Visin 2016"),
 }
-"""What can be replaced, its name and where it comes from."""
+"""What can be replaced, what the table calls it and where it comes from."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +117,11 @@ def variants(
     arrives, leaves = graph.input_shapes(node)[0], node.outputs[0]
     target = _target(node, arrives, leaves, expand, reduce)
     given = format_layer(node.layer)
-    own, source = REPLACEABLE[node.op]
-    if node.op == "conv" and target.groups > 1:
+    own, source = REPLACEABLE[type(node.layer)]
+    if type(node.layer) is Conv and target.groups > 1:
         own, source = f"grouped, {target.groups} groups", "Krizhevsky et al. 2012, AlexNet"
     found = [Form(f"{own} (given)", given, source)]
-    found += upsampling.forms(target, _up_options(node)) if node.op == "convT" else forms(target)
+    found += _forms(node.layer, target)
     rows: list[Variant] = []
     first: Report | None = None
     for form in found:
@@ -142,8 +145,14 @@ def variants(
     return Variants(given, arrives, leaves, tuple(rows))
 
 
+def _forms(layer: Layer, target: Target) -> Iterator[Form]:
+    if isinstance(layer, ConvTranspose):
+        return upsampling.forms(target, _up_options(layer))
+    return forms(target)
+
+
 def _node(graph: Graph, name: str | None) -> Node:
-    found = [node for node in graph.nodes if node.op in REPLACEABLE]
+    found = [node for node in graph.nodes if type(node.layer) in REPLACEABLE]
     if name is not None:
         for node in found:
             if node.name == name:
@@ -166,7 +175,8 @@ def _target(node: Node, arrives: Shape, leaves: Shape, expand: int, reduce: int)
     layer: Any = node.layer
     if not all(type(n) is int for n in (*layer.kernel, *layer.stride, *layer.dilation, layer.groups)):
         raise ValueError("variants need kernel, stride, dilation and groups as numbers")
-    pads = tuple((b, a) for b, a, *_ in layer.crops()) if node.op == "convT" else layer.pads(arrives)
+    crops = isinstance(layer, ConvTranspose)
+    pads = tuple((b, a) for b, a, _ in layer.crops()) if crops else layer.pads(arrives)
     return Target(
         arrives[0],
         leaves[0],
@@ -184,9 +194,8 @@ def _target(node: Node, arrives: Shape, leaves: Shape, expand: int, reduce: int)
     )
 
 
-def _up_options(node: Node) -> str:
+def _up_options(layer: ConvTranspose) -> str:
     """Kernel, stride, crop, output padding and dilation of a transposed convolution, in numbers."""
-    layer: Any = node.layer
     crops = layer.crops()
     words = [f"k{joined(layer.kernel)}", f"s{joined(layer.stride)}"]
     words.append(f"p{sides(tuple((b, a) for b, a, _ in crops))}")

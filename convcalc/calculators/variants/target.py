@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import gcd
 from typing import NamedTuple
 
-from convcalc.layers.base import joined
+from convcalc.layers.base import joined, show
 from convcalc.layers.window import effective
 
 
@@ -99,7 +99,7 @@ class Target(NamedTuple):
 def sides(pads: tuple[tuple[int, int], ...]) -> str:
     """Padding as the language writes it: ``1``, ``0:1``, ``1x0:1``."""
     texts = [str(b) if b == a else f"{b}:{a}" for b, a in pads]
-    return texts[0] if len(set(texts)) == 1 and ":" not in texts[0] else "x".join(texts)
+    return texts[0] if len(set(texts)) == 1 and ":" not in texts[0] else show(texts)
 
 
 def window(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from convcalc.layers.base import axis_names, joined
+from convcalc.layers.base import axis_names, joined, show
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 
@@ -35,7 +35,7 @@ def judgement_tables(judged: DilationJudgement) -> Iterator[Table]:
         yield _layers(axis, title if same else f"{name}: {title}")
         yield _rules(axis)
     facts = [
-        ("field", "x".join(map(str, judged.field))),
+        ("field", show(judged.field)),
         ("coverage", _coverage(judged.covered, judged.total)),
         ("verdict", _verdict(judged.has_holes)),
     ]
@@ -92,7 +92,7 @@ def _rules(axis: AxisJudgement) -> Table:
 
 
 def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
-    """One line a run, and below it where rule and execution disagree."""
+    """One line per run, and below it where rule and execution disagree."""
     columns = (
         Column("first", "first layer", numbers.label, "left", 20, 14, True),
         Column("last", "last layer", numbers.label, "left", 0, 14, True),

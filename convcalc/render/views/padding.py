@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from convcalc.layers.base import axis_names
+from convcalc.layers.base import axis_names, joined
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 
@@ -183,7 +183,7 @@ def _wasted(macs: Any, valid: Any) -> numbers.Share:
 
 def _pads(pairs: Any) -> str:
     texts = ["?" if p is None else str(p[0]) if p[0] == p[1] else f"{p[0]}:{p[1]}" for p in pairs]
-    return texts[0] if len(set(texts)) == 1 else "x".join(texts)
+    return joined(texts)
 
 
 def _grouped(report: PaddingReport) -> Iterator[tuple[str, str]]:

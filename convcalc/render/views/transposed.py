@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.calculators.transposed.costs import COUNTERS
 from convcalc.calculators.transposed.settings import phases
-from convcalc.layers.base import axis_names
+from convcalc.layers.base import axis_names, show
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 from convcalc.render.views.padding import steps_table
@@ -28,10 +28,7 @@ def solution_tables(
     solution: TransposedSolution, *, every: bool = False, exact: bool = False
 ) -> Iterator[Table]:
     """The answer, part by part."""
-    sizes = [
-        "x".join(str(n) for n in side)
-        for side in zip(*((axis.input, axis.output) for axis in solution.axes), strict=True)
-    ]
+    sizes = [show(side) for side in zip(*((axis.input, axis.output) for axis in solution.axes), strict=True)]
     title = f"{solution.spec}: {sizes[0]} -> {sizes[1]}"
     if solution.like:
         title += f", the inverse of the shape of {solution.like}"

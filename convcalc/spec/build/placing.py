@@ -8,10 +8,12 @@ from typing import Any
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
+from convcalc.layers.base import show
+from convcalc.layers.shape import Input
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
 from convcalc.spec.build.wiring import Wiring
 from convcalc.spec.errors import SpecError
-from convcalc.spec.language.arguments import check_shape, dimension_fault, show_shape, values_of
+from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
 
@@ -124,7 +126,7 @@ class Placing(Wiring):
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
         if wrong and not (stage.flat_too and len(shapes[0]) == 1):
             raise stage.fault(
-                f"{stage.origin} needs {stage.rank} spatial axes, got {show_shape(shapes[0])}",
+                f"{stage.origin} needs {stage.rank} spatial axes, got {show(shapes[0])}",
                 f"an input of channels and {stage.rank} sizes",
             )
         values = values_of(stage, env)
@@ -149,8 +151,7 @@ class Placing(Wiring):
             raise stage.fault("the sizes are too involved to compute") from None
 
     def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
-        layer = layers.lookup("input").create((), {"shape": shape})
-        edge = self._add(layer, (), (shape,), name, scope)
+        edge = self._add(Input(tuple(shape)), (), (shape,), name, scope)
         self.input_nodes.append(edge.node)
         scope.ids[name] = edge
         return edge

@@ -7,12 +7,12 @@ from typing import Final
 from convcalc.dims import UNKNOWN, Shape, equal, is_array, is_symbolic, known_apart, require, same
 from convcalc.graph import Edge
 from convcalc.importers.calls import Pasted
+from convcalc.layers.base import show
 from convcalc.spec.build.placing import Placing
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Scope, Step
 from convcalc.spec.document.items import Block, Body, Formula, Item
 from convcalc.spec.document.reading import block as library_block
 from convcalc.spec.errors import Problem, SpecError, fault, nearest_name
-from convcalc.spec.language.arguments import show_shape
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate, truth
 from convcalc.spec.language.expression import ExpressionError
 from convcalc.spec.language.stage import Stage, expression_fault
@@ -170,7 +170,7 @@ class Structures(Placing):
             theirs = self.nodes[short.node].outputs[short.output]
             if known_apart(ours, theirs):
                 raise item.node.fault(
-                    f"the residual adds {show_shape(ours)} and {show_shape(theirs)}",
+                    f"the residual adds {show(ours)} and {show(theirs)}",
                     "equal shapes; 'residual: auto' drops the shortcut, 'residual: project' projects it",
                 )
         return self._merge(item, [end, short], env, scope)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
+from convcalc.layers.base import CONVENTION_WORDS
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
@@ -74,7 +75,7 @@ def values_of(stage: Stage, env: Mapping[str, Any]) -> dict[str, Any]:
 
 def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, Any]) -> Any:
     """The value of one option."""
-    words = PADDINGS if option.kind == "padding" else option.choices
+    words = CONVENTION_WORDS if option.kind == "padding" else option.choices
     try:
         value = evaluate(expr, env, words)
     except ExpressionError as error:
@@ -108,9 +109,6 @@ def meant(stage: Stage, token: str) -> str | None:
         if token[: len(short)].lower() == short and rest.isdigit():
             return f"{short}{rest}"
     return None
-
-
-PADDINGS: Final = ("same", "same_upper", "same_lower", "valid", "full", "causal")
 
 
 def _dimension(value: Any) -> bool:
@@ -168,8 +166,3 @@ def check_shape(value: Any) -> Shape:
         if type(size) is int and size < 1:
             raise ValueError(f"a size of {size}")
     return sizes
-
-
-def show_shape(shape: Shape) -> str:
-    """A shape as people write it: ``64x28x28``."""
-    return "x".join(map(str, shape))

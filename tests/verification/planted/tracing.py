@@ -22,8 +22,8 @@ for name, op, owner, fields in (
     ("convolutions pad on the wrong side", CONVS, CONV, {"padding": mirrored}),
     ("transposed convolutions ignore groups", "convT", "layers.transposed:ConvTranspose", {"groups": 1}),
     ("transposed convolutions ignore stride", "convT", "layers.transposed:ConvTranspose", {"stride": ones}),
-    ("unpooling ignores stride", "unpool", "layers.pool:MaxUnpool", {"stride": ones}),
-    ("unpooling ignores the kernel", "unpool", "layers.pool:MaxUnpool", {"kernel": ones}),
+    ("unpooling ignores stride", "unpool", "layers.unpool:MaxUnpool", {"stride": ones}),
+    ("unpooling ignores the kernel", "unpool", "layers.unpool:MaxUnpool", {"kernel": ones}),
     ("shift ignores dilation", "shift", "layers.rearrange:Shift", {"dilation": ones}),
     ("channel shuffle moves nothing", "shuffle", "layers.rearrange:ChannelShuffle", {"groups": 1}),
     ("permute run the other way round", "permute", "layers.rearrange:Permute", {"order": inverse}),
@@ -39,9 +39,9 @@ for name, op, owner, fields in (
         "layers.rearrange:PixelUnshuffle",
         {"mode": "crd"},
     ),
-    ("pads are of zeros always", "pad", "layers.shape:Pad", {"mode": "zeros"}),
-    ("pads are on the wrong side", "pad", "layers.shape:Pad", {"padding": mirrored}),
-    ("slices start at once", "slice", "layers.shape:Slice", {"start": 0}),
+    ("pads are of zeros always", "pad", "layers.cut:Pad", {"mode": "zeros"}),
+    ("pads are on the wrong side", "pad", "layers.cut:Pad", {"padding": mirrored}),
+    ("slices start at once", "slice", "layers.cut:Slice", {"start": 0}),
     ("interpolation are those of nearest", "upsample", "layers.resize:Upsample", {"mode": "nearest"}),
     ("layer norm see everything", "ln", "layers.norm:LayerNorm", {"over": "all"}),
     ("layer norm see channels only", "ln", "layers.norm:LayerNorm", {"over": "channels"}),
@@ -195,7 +195,7 @@ for one in vars(activation).values():
 mutant("batch norm always tracks", "layers.norm:BatchNorm.buffers", "bn", ignoring(track=True))
 mutant("batch norm computes no statistics", "layers.norm:BatchNorm.ops", "bn", ignoring(track=True))
 mutant("layer norm always adds an offset", "layers.norm:LayerNorm.ops", "ln", ignoring(bias=True))
-mutant("unpool ignores its size", "layers.pool:MaxUnpool.output_shapes", "unpool", ignoring(size=None))
+mutant("unpool ignores its size", "layers.unpool:MaxUnpool.output_shapes", "unpool", ignoring(size=None))
 mutant("concat is of channels always", "layers.merge:Concat.output_shapes", "concat", ignoring(axis=0))
-mutant("global max is free", "layers.pool:GlobalMaxPool.ops", "globalmaxpool", ops(cmp=lambda n: 0))
+mutant("global max is free", "layers.adaptive:GlobalMaxPool.ops", "globalmaxpool", ops(cmp=lambda n: 0))
 mutant("lrn divides nothing", "layers.norm:LocalResponseNorm.ops", "lrn", ops(div=lambda n: 0))
