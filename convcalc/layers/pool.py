@@ -381,6 +381,7 @@ class MaxUnpool(Layer):
 
     op: ClassVar[str] = "unpool"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    input_names: ClassVar[tuple[str, ...]] = ("", "indices")
     options: ClassVar[tuple[Option, ...]] = (*_WINDOW, Option("size", "axes", None))
     source: ClassVar[str] = "Badrinarayanan et al. 2017, SegNet"
 

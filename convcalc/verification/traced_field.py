@@ -78,7 +78,7 @@ def describe(row: LayerField) -> str:
     return text([stated(axis) for axis in row.axes])
 
 
-class Measure(NamedTuple):
+class FieldAxis(NamedTuple):
     """A field along one axis; ``size`` is None where it is everything."""
 
     sizes: tuple[int, ...] | None
@@ -86,15 +86,15 @@ class Measure(NamedTuple):
     padding: Any
 
 
-def stated(axis: AxisField) -> Measure:
+def stated(axis: AxisField) -> FieldAxis:
     """What the formula says of one axis."""
     if axis.everything or not axis.local:
-        return Measure(None, None, None)
+        return FieldAxis(None, None, None)
     sizes = tuple(sorted(set(axis.sizes), key=str))
-    return Measure(sizes if axis.periodic else sizes[-1:], axis.stride, axis.padding)
+    return FieldAxis(sizes if axis.periodic else sizes[-1:], axis.stride, axis.padding)
 
 
-def text(axes: Sequence[Measure]) -> str:
+def text(axes: Sequence[FieldAxis]) -> str:
     """One number where all axes have the same."""
 
     def joined(values: Sequence[Any]) -> str:
@@ -107,7 +107,7 @@ def text(axes: Sequence[Measure]) -> str:
     return f"{'x'.join(sizes)} s{joined([a.stride for a in moves])} p{joined([a.padding for a in moves])}"
 
 
-def measure(graph: Graph, target: Target, row: LayerField) -> tuple[list[Measure] | None, bool]:
+def traced_field(graph: Graph, target: Target, row: LayerField) -> tuple[list[FieldAxis] | None, bool]:
     """The field as tracing shows it, and whether every run traced lies in the one that is stated.
 
     None where every position is cut by an end of the input.
@@ -128,7 +128,7 @@ def measure(graph: Graph, target: Target, row: LayerField) -> tuple[list[Measure
     runs = _runs(graph, target, row, firsts)
     for number, axis in enumerate(row.axes):
         if number not in firsts:
-            found.append(Measure(None, None, None))
+            found.append(FieldAxis(None, None, None))
             continue
         ends, first = runs[number], firsts[number]
         if not any(ends):  # along another axis nothing is seen, and so nothing at all
@@ -184,15 +184,15 @@ def _interior(axis: AxisField, n: int, outputs: int) -> int | None:
     return None
 
 
-def _read_off(ends: Sequence[tuple[int, int] | None], first: int, period: int) -> Measure:
+def _read_off(ends: Sequence[tuple[int, int] | None], first: int, period: int) -> FieldAxis:
     """Size, stride and padding of the runs of two periods of outputs."""
     counts = [0 if run is None else run[1] - run[0] + 1 for run in ends]
     sizes = tuple(sorted(set(counts), key=str))
     pairs = [(a, b) for a, b in zip(ends, ends[period:], strict=False) if a is not None and b is not None]
     if not pairs or counts[:period] != counts[period:]:
-        return Measure(sizes, None, None)
+        return FieldAxis(sizes, None, None)
     one, two = pairs[0]
     advance = two[0] - one[0]
     stride = Fraction(advance, period)
     padding = None if ends[0] is None else first // period * advance - ends[0][0]
-    return Measure(sizes, stride.numerator if stride.denominator == 1 else stride, padding)
+    return FieldAxis(sizes, stride.numerator if stride.denominator == 1 else stride, padding)
