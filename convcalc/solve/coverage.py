@@ -26,6 +26,7 @@ from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.dry import ancestors
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Edge, Graph, Node
+from convcalc.layers.shape import Input
 from convcalc.solve.sizes import own_inputs, reload
 
 SHARES: Final = (0.5, 0.9, 0.9545, 0.99)
@@ -40,13 +41,13 @@ class Effective:
     """The effective receptive field: how the gradient of an output is spread over the input.
 
     Attributes:
-        mass: magnitude of the gradient an input pixel, summed over channels, mean over the samples;
+        mass: magnitude of the gradient per input pixel, summed over channels, mean over the samples;
             its sum is one.
-        center: the mean position of the mass, an axis.
+        center: the mean position of the mass, per axis.
         radii: for each of :data:`SHARES` the smallest distance from the centre, in pixels, within
             which that share of the mass lies.
         samples: random inputs and weights that were averaged.
-        deviation: root mean square distance of the mass from the centre, an axis.
+        deviation: root mean square distance of the mass from the centre, per axis.
     """
 
     mass: Array
@@ -75,7 +76,7 @@ class Coverage:
 
     Attributes:
         field: its field, worked out by formula.
-        box: first and last index an axis of the part of the field that lies inside the input, and of
+        box: first and last index per axis of the part of the field that lies inside the input, and of
             what is read beside it.
         reached: booleans over the input: whether the pixel contributes.
         paths: integers over the input: paths from the pixel to the position, one tap of every window
@@ -162,7 +163,7 @@ def coverage(
     Args:
         graph: a graph whose channels are numbers. Where its sizes are not stated, an input is taken
             in which a whole field lies.
-        position: the output position, one index an axis; when not given, that nearest to the middle
+        position: the output position, one index per axis; when not given, that nearest to the middle
             whose field lies inside the input, or the middle.
         layer: the layer asked about; the first output of the graph when not given.
         input: the input asked about; the first that the layer sees when not given.
@@ -193,16 +194,16 @@ def coverage(
     place = _nearest_whole(row, sizes) if position is None else tuple(position)
     check_position(place, sizes)
     field = next(found for found in fields.at(place, layer) if found.input == row.input)
-    asked = row.name if layer is None and edge.output == 0 else layer
-    reached = taint(graph, [place], output=asked, input=row.input)[0]
+    tensor = row.name if layer is None and edge.output == 0 else layer
+    reached = taint(graph, [place], output=tensor, input=row.input)[0]
     counted: Array | None = None
     reason = ""
     try:
-        counted = paths(graph, place, output=asked, input=row.input)
+        counted = paths(graph, place, output=tensor, input=row.input)
     except ExecutionError as error:
         reason = str(error)
     box = tuple(map(_span, field.axes))
-    effective = _effective(graph, field, edge, asked, samples, seed) if samples else None
+    effective = _effective(graph, field, edge, tensor, samples, seed) if samples else None
     return Coverage(field, box, reached, counted, reason, effective)
 
 
@@ -272,18 +273,16 @@ def _cut(graph: Graph, start: str, layer: str | None) -> Graph:
     edge = graph.outputs[0] if layer is None else find_edge(graph, layer)
     if source.output or edge.node <= source.node:
         raise Unreachable(f"{layer or 'the output'} does not come after {start}", expected="an earlier layer")
-    from convcalc.layers import lookup
-
     shape = graph.shape(source)
     # The new input comes first. Who reads another output of the layer still reads the layer.
-    nodes = [Node(start, lookup("input").create((), {"shape": shape}), (), (shape,))]
+    nodes = [Node(start, Input(shape), (), (shape,))]
     for number, node in enumerate(graph.nodes):
         edges = tuple(Edge(0) if edge == source else Edge(edge.node + 1, edge.output) for edge in node.inputs)
         name = f"{start} itself" if number == source.node else node.name
         nodes.append(Node(name, node.layer, edges, node.outputs))
     inputs = (0, *(number + 1 for number in graph.inputs))
     part = ancestors(Graph(graph.name, nodes, inputs, ()), Edge(edge.node + 1, edge.output))
-    needed = tuple(i for i, node in enumerate(part.nodes) if node.op == "input")
+    needed = tuple(i for i, node in enumerate(part.nodes) if not node.inputs)
     return Graph(graph.name, part.nodes, needed, part.outputs)
 
 

@@ -21,6 +21,7 @@ from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.graph import Edge, Graph, Node
+from convcalc.layers.shape import Input
 from convcalc.spec import load
 
 MAX_PIXELS: Final = 1 << 20
@@ -85,7 +86,7 @@ class DilationJudgement:
     """What :func:`judge_dilations` found.
 
     Attributes:
-        kernels, rates: of every layer, one number an axis.
+        kernels, rates: of every layer, one number per axis.
         axes: the judgement of each axis.
         covered, total: pixels of the field that reach the output, and all of them, by execution.
         counts: paths from each pixel of the field, by execution; None where the field is so large
@@ -106,7 +107,7 @@ class DilationJudgement:
 
     @property
     def field(self) -> tuple[int, ...]:
-        """Receptive field of the run, in pixels, an axis."""
+        """Receptive field of the run, in pixels, per axis."""
         return tuple(axis.rules.field for axis in self.axes)
 
     @property
@@ -205,8 +206,8 @@ def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> 
     """Whether a run of dilated convolutions at stride 1 sees every pixel of its field.
 
     Args:
-        rates: one rate a layer, first layer first: a number, or a tuple with one an axis.
-        kernel: taps: a number, a tuple with one an axis, or a list of these, one a layer.
+        rates: one rate per layer, first layer first: a number, or a tuple with one per axis.
+        kernel: taps: a number, a tuple with one per axis, or a list of these, one per layer.
         rank: number of axes; that of the tuples, or 2.
 
     Returns:
@@ -269,7 +270,7 @@ def judge_network_dilations(graph: Graph) -> list[RunJudgement]:
         graph: what :func:`convcalc.load` gave.
 
     Returns:
-        one judgement a run, in execution order; none for a network without dilation. Coverage is
+        one judgement per run, in execution order; none for a network without dilation. Coverage is
         executed in the network itself, where shortcuts may fill what the convolutions leave out.
     """
     return [_judge_run(graph, run) for run in dilated_runs(graph)]
@@ -303,16 +304,13 @@ def _seen(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Array:
 
 def _part(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Graph:
     """The run as a graph of its own, reading only its start; other ways in are cut."""
-    from convcalc.layers import lookup
-
     places: dict[Edge, Edge] = {}
     nodes: list[Node] = []
 
     def source(edge: Edge, name: str) -> Edge:
         channels = graph.shape(edge)[0]
         shape = (channels, *sizes)
-        layer = lookup("input").create((), {"shape": shape})
-        nodes.append(Node(name, layer, (), (shape,)))
+        nodes.append(Node(name, Input(shape), (), (shape,)))
         return Edge(len(nodes) - 1)
 
     places[run.start] = source(run.start, "start")
@@ -339,7 +337,7 @@ def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:
     shapes: list[tuple[Any, ...]] = []
     for node in part.nodes:
         arriving = tuple(shapes[edge.node][edge.output] for edge in node.inputs)
-        shapes.append(node.outputs if node.op == "input" else node.layer.output_shapes(arriving))
+        shapes.append(node.layer.output_shapes(arriving) if node.inputs else node.outputs)
     last = part.outputs[0]
     found: tuple[int, ...] = shapes[last.node][last.output][1:]
     return found

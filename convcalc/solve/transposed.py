@@ -45,7 +45,7 @@ class TransposedSolution:
 
     Attributes:
         axes: the transposed convolution along each axis.
-        settings: every setting that gives the size, an axis, the conventional one (that of
+        settings: every setting that gives the size, per axis, the conventional one (that of
             ``axes``) first, and whether these are all; one where the parameters were given or follow
             from a layer.
         channels: in and out.
@@ -159,7 +159,7 @@ def solve_transposed(
 ) -> TransposedSolution:
     """The transposed convolution between two sizes, or the one that inverts a layer.
 
-    Sizes and parameters are one number for all axes, or a tuple with one an axis. With ``output``
+    Sizes and parameters are one number for all axes, or a tuple with one per axis. With ``output``
     every setting that gets there is found; those parameters that are given stay as they are.
     Without it the size follows from the parameters (stride 1, no padding unless given). With
     ``like`` the input is that of the convolution, and what is solved is the transposed convolution
@@ -271,7 +271,7 @@ def _convolution(
             except SpecError as error:
                 problem = problem or error
                 continue
-            nodes = [node for node in graph.nodes if node.op != "input"]
+            nodes = [node for node in graph.nodes if node.inputs]
             if len(nodes) != 1 or not isinstance(nodes[0].layer, Conv):
                 raise Unreachable(
                     f"{like!r} is not one convolution", expected="one layer, such as 'conv 64 k5 s2 p2'",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from convcalc.dims import Shape
 from convcalc.graph import Graph, Node
-from convcalc.layers.reads import Every, Reads, Slide
+from convcalc.layers.reads import Every, Reads, Slide, Spread
 
 
 def reads_less(graph: Graph, numbers: Sequence[int]) -> bool:
@@ -44,6 +44,16 @@ def field_is_smaller(graph: Graph, numbers: Sequence[int]) -> bool:
             return True
         differ = differ or _channels_differ(graph, node)
     return False
+
+
+def reads_nothing_between(graph: Graph, numbers: Sequence[int]) -> bool:
+    """Whether one of these nodes spreads what it reads so far apart that positions between read nothing."""
+    return any(
+        isinstance(axis.rule, Spread) and not all(axis.rule.taps(j) for j in range(axis.rule.stride))
+        for number in numbers
+        for window, _, _ in _windows(graph, graph.nodes[number])
+        for axis in window[1:]
+    )
 
 
 def _windows(graph: Graph, node: Node) -> Iterator[tuple[Reads, Shape, Shape]]:

@@ -17,7 +17,7 @@ from convcalc.calculators.receptive_field.rows import LayerField
 from convcalc.executor import taint
 from convcalc.graph import Graph
 from convcalc.solve.sizes import own_inputs
-from convcalc.verification.overstated import field_is_smaller, reads_less
+from convcalc.verification.overstated import field_is_smaller, reads_less, reads_nothing_between
 from convcalc.verification.poison import Poisoned, poisoned
 from convcalc.verification.result import Check
 from convcalc.verification.traced_field import (
@@ -228,7 +228,16 @@ def _traced(
     Where that is not what is stated, an end of some tensor on the way may have cut it: not so in the
     middle of a larger input, which is tried then.
     """
-    best = (graph, row, *traced_field(graph, target, row))
+    gaps = reads_nothing_between(graph, ancestors(graph, target.layer))
+
+    def traced(graph: Graph, target: Target, row: LayerField) -> tuple[list[FieldAxis] | None, bool]:
+        found = traced_field(graph, target, row)
+        if gaps and found[0] is not None and found[0] != [stated(axis) for axis in row.axes]:
+            # Of two ways here, one may see nothing along another axis from some positions.
+            return traced_field(graph, target, row, lines=True)
+        return found
+
+    best = (graph, row, *traced(graph, target, row))
     if best[2] == [stated(axis) for axis in row.axes]:
         return best
     moving = [axis for axis in row.axes if axis.local and not axis.everything]
@@ -238,7 +247,7 @@ def _traced(
         bigger, fields = again
         shape = next(one.shape for one in targets(bigger, True) if one.tensor == target.tensor)
         for other in (one for one in fields.of(target.tensor) if one.input == row.input):
-            seen, inside = traced_field(bigger, target._replace(shape=shape), other)
+            seen, inside = traced(bigger, target._replace(shape=shape), other)
             if seen is not None:
                 best = (bigger, other, seen, inside)
     return best

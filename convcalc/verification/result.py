@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.count.report import plain
+from convcalc.layers.base import Ops
 
 QUANTITIES: Final = (
     "output_shape",
@@ -15,11 +16,7 @@ QUANTITIES: Final = (
     "buffers",
     "macs",
     "valid_macs",
-    "add",
-    "mul",
-    "cmp",
-    "div",
-    "special",
+    *Ops._fields,
     "flops",
     "activations",
     "live_bytes",
@@ -33,11 +30,7 @@ TOTALS: Final = (
     "buffers",
     "macs",
     "valid_macs",
-    "add",
-    "mul",
-    "cmp",
-    "div",
-    "special",
+    *Ops._fields,
     "flops",
     "activations",
     "peak_memory_bytes",

@@ -17,6 +17,7 @@ from convcalc.executor.counting import random_inputs
 from convcalc.executor.weights import weight_shapes
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Edge, Graph, Node
+from convcalc.layers.base import Ops
 from convcalc.solve.sizes import MACS, choose, own_inputs, shape_text
 from convcalc.verification.receptive_field import field_checks
 from convcalc.verification.result import Check, LayerCheck, Verification, compare
@@ -37,7 +38,6 @@ TOLERANCE = 1e-9
 Progress = Callable[[int, int, str], None]
 
 _COUNTS = ("params", "buffers", "macs", "valid_macs")
-_OPS = ("add", "mul", "cmp", "div", "special")
 
 
 def verify(
@@ -269,7 +269,7 @@ def _shape_check(node: Node, counted: NodeCount, witness: str) -> Check:
 
 def _count_checks(row: LayerReport, counted: NodeCount, witness: str) -> list[Check]:
     checks = [compare(name, getattr(row, name), getattr(counted, name), witness) for name in _COUNTS]
-    checks += [compare(kind, getattr(row.ops, kind), getattr(counted, kind), witness) for kind in _OPS]
+    checks += [compare(kind, getattr(row.ops, kind), getattr(counted, kind), witness) for kind in Ops._fields]
     checks.append(compare("flops", row.flops, counted.flops, witness))
     checks.append(compare("activations", row.activations, counted.activations, witness))
     return checks
@@ -374,7 +374,7 @@ def _total_checks(report: Report, counts: Counts | None, witness: str = "arrays"
         return ()
     totals, executed = report.totals, counts.totals
     checks = [compare(name, getattr(totals, name), executed[name], witness) for name in _COUNTS]
-    checks += [compare(kind, getattr(totals.ops, kind), executed[kind], witness) for kind in _OPS]
+    checks += [compare(kind, getattr(totals.ops, kind), executed[kind], witness) for kind in Ops._fields]
     checks.append(compare("flops", totals.flops, executed["flops"], witness))
     checks.append(compare("activations", totals.activations, executed["activations"], witness))
     checks.append(compare("peak_memory_bytes", totals.peak_memory_bytes, counts.peak_memory, witness))

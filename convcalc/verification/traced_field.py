@@ -74,7 +74,7 @@ class Larger:
 
 
 def describe(row: LayerField) -> str:
-    """Size, stride and padding an axis: ``7x7 s2 p3``."""
+    """Size, stride and padding per axis: ``7x7 s2 p3``."""
     return text([stated(axis) for axis in row.axes])
 
 
@@ -107,10 +107,20 @@ def text(axes: Sequence[FieldAxis]) -> str:
     return f"{'x'.join(sizes)} s{joined([a.stride for a in moves])} p{joined([a.padding for a in moves])}"
 
 
-def traced_field(graph: Graph, target: Target, row: LayerField) -> tuple[list[FieldAxis] | None, bool]:
+def traced_field(
+    graph: Graph, target: Target, row: LayerField, lines: bool = False
+) -> tuple[list[FieldAxis] | None, bool]:
     """The field as tracing shows it, and whether every run traced lies in the one that is stated.
 
-    None where every position is cut by an end of the input.
+    Args:
+        graph: a graph whose sizes are numbers.
+        target: the tensor whose positions are traced.
+        row: its field, by formula.
+        lines: whether to trace whole lines of positions, one index along one axis and all along the
+            others, even where single positions seem enough.
+
+    Returns:
+        one entry per axis; None where every position is cut by an end of the input.
     """
     firsts: dict[int, int] = {}
     for number, (axis, n) in enumerate(zip(row.axes, row.input_shape[1:], strict=True)):
@@ -125,7 +135,7 @@ def traced_field(graph: Graph, target: Target, row: LayerField) -> tuple[list[Fi
     if not firsts:
         return None, True
     found, inside = [], True
-    runs = _runs(graph, target, row, firsts)
+    runs = _runs(graph, target, row, firsts, lines)
     for number, axis in enumerate(row.axes):
         if number not in firsts:
             found.append(FieldAxis(None, None, None))
@@ -142,11 +152,11 @@ def traced_field(graph: Graph, target: Target, row: LayerField) -> tuple[list[Fi
 
 
 def _runs(
-    graph: Graph, target: Target, row: LayerField, firsts: dict[int, int]
+    graph: Graph, target: Target, row: LayerField, firsts: dict[int, int], lines: bool
 ) -> dict[int, list[tuple[int, int] | None]]:
     """First and last index that two periods of outputs read along each axis."""
     counts = {number: 2 * row.axes[number].period for number in firsts}
-    if any(size == 0 for number in firsts for size in row.axes[number].sizes):
+    if lines or any(size == 0 for number in firsts for size in row.axes[number].sizes):
         # A position that sees nothing along one axis sees nothing at all: ask for whole lines.
         return {
             number: [

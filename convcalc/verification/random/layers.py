@@ -7,7 +7,7 @@ to those of the map); and what a layer refuses, with the option at fault, is dra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import gcd, prod
 from random import Random
@@ -110,7 +110,7 @@ def _padding(rng: Random, option: Option, shape: Shape) -> Any:
     return tuple((rng.randint(0, most), rng.randint(0, most)) for _ in shape[1:])
 
 
-def _number(rng: Random, option: Option, shape: Shape) -> float:
+def _number(rng: Random, option: Option, shape: Shape) -> Any:
     """Around the default, or a usual exponent or factor."""
     usual = (0.5, 1, 2, 3)
     around = () if option.default in (REQUIRED, None) else (option.default / 2, option.default * 2)
@@ -137,14 +137,15 @@ def _ints(rng: Random, option: Option, shape: Shape) -> tuple[Any, ...]:
         return tuple(same or rng.choice(factors) for _ in shape[1:])
     if kind == 1:
         return tuple(rng.sample(range(len(shape)), len(shape)))
-    left, parts = rng.choice(shape), []
+    left = rng.choice(shape)
+    parts: list[int] = []
     while left > 1 and len(parts) < 2:
         parts.append(rng.randint(1, left - 1))
         left -= parts[-1]
     return (*parts, left)
 
 
-_KINDS: Final = {
+_KINDS: Final[dict[str, Callable[[Random, Option, Shape], Any]]] = {
     "dim": _dim,
     "axes": _axes,
     "padding": _padding,

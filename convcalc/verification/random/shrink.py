@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from convcalc.layers import lookup
 from convcalc.spec import SpecError
 from convcalc.verification.random.specs import RandomSpec, Stage
 
@@ -44,12 +45,16 @@ def shrink(spec: RandomSpec, fails: Callable[[RandomSpec], bool], tries: int = 4
 
 
 def _sensible(spec: RandomSpec) -> bool:
-    """Unpooling must still read the indices of a pool: any other numbers are no places."""
-    return all(
-        len(stage.reads) == 2 and stage.reads[1].endswith(".indices")
-        for stage in spec.stages
-        if stage.words[0] == "unpool"
-    )
+    """Whether who reads indices still reads those of a pool: any other numbers are no places."""
+    for stage in spec.stages:
+        wanted = lookup(stage.words[0]).input_names
+        if len(stage.reads) < len(wanted):
+            return False
+        if not all(
+            read.endswith(f".{name}") for read, name in zip(stage.reads, wanted, strict=False) if name
+        ):
+            return False
+    return True
 
 
 def _smaller(spec: RandomSpec) -> Iterator[RandomSpec]:
@@ -73,7 +78,7 @@ def _smaller(spec: RandomSpec) -> Iterator[RandomSpec]:
 
 def _smaller_numbers(spec: RandomSpec) -> Iterator[RandomSpec]:
     for name, shape in spec.inputs.items():
-        if len(shape) > 2:  # an axis less
+        if len(shape) > 2:  # one axis less
             yield replace(spec, inputs={**spec.inputs, name: shape[:-1]})
         for axis, size in enumerate(shape):
             for less in _less(size):

@@ -111,23 +111,21 @@ class _Growth:
 
     def grown(self, steps: int, first: str | None) -> RandomSpec:
         """The whole spec."""
-        while not self._begin():
-            pass
-        wanted = first
-        for _ in range(12 * steps):
+        self._begin()
+        tries = 24 * steps
+        for left in range(tries, 0, -1):
             if steps == 0 or self.broken:
                 break
-            source = self._source()
-            if self._keep(self.steps.step(source, self.shapes, wanted)):
-                wanted, steps = None, steps - 1
+            # What goes on no shape that was drawn is given up in the end.
+            wanted = first if not self.spec.stages and left > tries // 2 else None
+            if self._keep(self.steps.step(self._source(), self.shapes, wanted)):
+                steps -= 1
             elif not self.spec.stages and self.rng.random() < 0.3:
-                # What was wanted may need other shapes than those that were drawn.
                 self._begin()
-        if not self.spec.stages:
-            self._keep((Added(("relu",), (next(iter(self.shapes)),)),))
         return self.spec
 
-    def _begin(self) -> bool:
+    def _begin(self) -> None:
+        """Inputs of some shape, nothing else."""
         rng = self.rng
         rank = rng.choice((0, *(1, 2, 2, 2, 3) * 3))
         most = (0, 14, 9, 5)[rank]
@@ -137,20 +135,19 @@ class _Growth:
         names = ("input",) if many == 1 else ("left", "right")
         self.spec = RandomSpec({name: (channels, *sizes) for name in names})
         self.shapes = dict(self.spec.inputs)
-        return True
 
     def _source(self) -> str:
         """Mostly the last tensor, else any."""
         names = list(self.shapes)
         return names[-1] if self.rng.random() < 0.75 else self.rng.choice(names)
 
-    def _keep(self, drawn: Sequence[Added]) -> bool:
+    def _keep(self, added: Sequence[Added]) -> bool:
         """Add the stages if the parser takes them and they are small; whether it did."""
         number = len(self.spec.stages)
-        names = [f"n{number + i + 1}" for i in range(len(drawn))]
+        names = [f"n{number + i + 1}" for i in range(len(added))]
         new = tuple(
             Stage(one.words, name, tuple(_resolved(read, names) for read in one.reads))
-            for one, name in zip(drawn, names, strict=True)
+            for one, name in zip(added, names, strict=True)
         )
         if not new:
             return False

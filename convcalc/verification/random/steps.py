@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from convcalc.layers import lookup, names
 from convcalc.verification.random.layers import Proposal, Shape, propose
 
-DRAWN: Final = tuple(op for op in names() if op != "input")
+DRAWN: Final = tuple(op for op in names() if lookup(op).arity[1] != 0)
 """Every layer that reads something."""
 
 
