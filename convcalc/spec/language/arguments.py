@@ -95,6 +95,8 @@ def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, 
         raise fault(stage.text, arg.start, arg.end, str(error), "numbers that decide it") from None
     except RecursionError:
         raise fault(stage.text, arg.start, arg.end, "the value is too involved to compute") from None
+    if value is None and "none" in words:
+        value = "none"
     problem = check_kind(option, value, words)
     if problem is not None:
         message, expected = problem
