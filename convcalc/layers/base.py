@@ -99,7 +99,8 @@ class Layer:
         positional: fields that may be given without a key, in order; a pair given as
             ``in->out`` is written as the two fields joined by ``->``.
         arity: smallest and largest number of inputs (``None``: any number).
-        input_names: names of the inputs, where some must be an output of that name (``indices``).
+        index_inputs: numbers of the inputs that hold places in a map instead of values.
+        index_outputs: numbers of the outputs that do.
         view: the output shares the storage of the input (it has no memory of its own).
         source: where the layer was proposed or is defined.
     """
@@ -110,7 +111,8 @@ class Layer:
     options: ClassVar[tuple[Option, ...]] = ()
     positional: ClassVar[tuple[str, ...]] = ()
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
-    input_names: ClassVar[tuple[str, ...]] = ()
+    index_inputs: ClassVar[tuple[int, ...]] = ()
+    index_outputs: ClassVar[tuple[int, ...]] = ()
     view: ClassVar[bool] = False
     source: ClassVar[str] = ""
 

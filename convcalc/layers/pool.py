@@ -114,6 +114,7 @@ class MaxPool(_Pool):
     op: ClassVar[str] = "maxpool"
     source: ClassVar[str] = "Ranzato et al. 2007; Scherer et al. 2010, Evaluation of pooling operations"
     options: ClassVar[tuple[Option, ...]] = (*_WINDOW, Option("dilation", "axes", 1, "d"), _CEIL)
+    index_outputs: ClassVar[tuple[int, ...]] = (1,)
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> MaxPool:
@@ -381,7 +382,7 @@ class MaxUnpool(Layer):
 
     op: ClassVar[str] = "unpool"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
-    input_names: ClassVar[tuple[str, ...]] = ("", "indices")
+    index_inputs: ClassVar[tuple[int, ...]] = (1,)
     options: ClassVar[tuple[Option, ...]] = (*_WINDOW, Option("size", "axes", None))
     source: ClassVar[str] = "Badrinarayanan et al. 2017, SegNet"
 

@@ -26,7 +26,6 @@ from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.dry import ancestors
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Edge, Graph, Node
-from convcalc.layers.shape import Input
 from convcalc.solve.sizes import own_inputs, reload
 
 SHARES: Final = (0.5, 0.9, 0.9545, 0.99)
@@ -273,16 +272,18 @@ def _cut(graph: Graph, start: str, layer: str | None) -> Graph:
     edge = graph.outputs[0] if layer is None else find_edge(graph, layer)
     if source.output or edge.node <= source.node:
         raise Unreachable(f"{layer or 'the output'} does not come after {start}", expected="an earlier layer")
+    from convcalc.layers import lookup
+
     shape = graph.shape(source)
     # The new input comes first. Who reads another output of the layer still reads the layer.
-    nodes = [Node(start, Input(shape), (), (shape,))]
+    nodes = [Node(start, lookup("input").create((), {"shape": shape}), (), (shape,))]
     for number, node in enumerate(graph.nodes):
         edges = tuple(Edge(0) if edge == source else Edge(edge.node + 1, edge.output) for edge in node.inputs)
         name = f"{start} itself" if number == source.node else node.name
         nodes.append(Node(name, node.layer, edges, node.outputs))
     inputs = (0, *(number + 1 for number in graph.inputs))
     part = ancestors(Graph(graph.name, nodes, inputs, ()), Edge(edge.node + 1, edge.output))
-    needed = tuple(i for i, node in enumerate(part.nodes) if not node.inputs)
+    needed = tuple(i for i, node in enumerate(part.nodes) if node.op == "input")
     return Graph(graph.name, part.nodes, needed, part.outputs)
 
 

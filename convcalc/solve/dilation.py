@@ -21,7 +21,6 @@ from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.graph import Edge, Graph, Node
-from convcalc.layers.shape import Input
 from convcalc.spec import load
 
 MAX_PIXELS: Final = 1 << 20
@@ -304,13 +303,16 @@ def _seen(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Array:
 
 def _part(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Graph:
     """The run as a graph of its own, reading only its start; other ways in are cut."""
+    from convcalc.layers import lookup
+
     places: dict[Edge, Edge] = {}
     nodes: list[Node] = []
 
     def source(edge: Edge, name: str) -> Edge:
         channels = graph.shape(edge)[0]
         shape = (channels, *sizes)
-        nodes.append(Node(name, Input(shape), (), (shape,)))
+        layer = lookup("input").create((), {"shape": shape})
+        nodes.append(Node(name, layer, (), (shape,)))
         return Edge(len(nodes) - 1)
 
     places[run.start] = source(run.start, "start")
@@ -337,7 +339,7 @@ def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:
     shapes: list[tuple[Any, ...]] = []
     for node in part.nodes:
         arriving = tuple(shapes[edge.node][edge.output] for edge in node.inputs)
-        shapes.append(node.layer.output_shapes(arriving) if node.inputs else node.outputs)
+        shapes.append(node.outputs if node.op == "input" else node.layer.output_shapes(arriving))
     last = part.outputs[0]
     found: tuple[int, ...] = shapes[last.node][last.output][1:]
     return found

@@ -9,8 +9,7 @@ from convcalc.calculators.count.report import analyze
 from convcalc.dims import UNKNOWN, Shape, is_known
 from convcalc.executor import MemoryLimitError, estimate_memory
 from convcalc.executor.memory import memory_limit
-from convcalc.graph import Graph, Node
-from convcalc.layers.reads import Spread
+from convcalc.graph import Graph
 from convcalc.spec import SpecError, load
 
 MACS = 200_000_000_000
@@ -162,7 +161,7 @@ def _windows_fit(graph: Graph, small: Graph) -> bool:
     """Whether windows that lay inside the map on some position still do."""
     for node, other in zip(graph.nodes, small.nodes, strict=True):
         kernel = getattr(node.layer, "kernel", None)
-        if kernel is None or not _slides(graph, node):
+        if kernel is None or node.op in ("convT", "unpool"):
             continue
         dilation = getattr(node.layer, "dilation", (1,) * len(kernel))
         own, now = graph.input_shapes(node)[0][1:], small.input_shapes(other)[0][1:]
@@ -170,13 +169,6 @@ def _windows_fit(graph: Graph, small: Graph) -> bool:
             if after < d * (k - 1) + 1 <= before:
                 return False
     return True
-
-
-def _slides(graph: Graph, node: Node) -> bool:
-    """Whether the kernel of a layer lies inside what it reads, not inside what it writes."""
-    inputs = graph.input_shapes(node)
-    windows = node.layer.reads(inputs, node.outputs)
-    return not any(isinstance(axis.rule, Spread) for way in windows for window in way for axis in window)
 
 
 def _stated(graph: Graph) -> Graph:

@@ -90,7 +90,7 @@ def targets(graph: Graph, every: bool) -> list[Target]:
             continue
         names = node.layer.output_names()
         for output, shape in enumerate(node.outputs):
-            if names[output] != "indices":
+            if output not in node.layer.index_outputs:
                 part = names[output] if len(node.outputs) > 1 and names[0] else ""
                 found.append(Target(node.name, f"{node.name}.{part}" if part else node.name, shape))
     sampled = SAMPLED if every or elements(graph) < LARGE else SAMPLED // 2
@@ -153,9 +153,7 @@ def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row:
     positions = _positions(target.shape[1:])
     traced = taint(graph, positions, output=target.tensor, input=row.input, reads=True)
     # A value may be unpooled to one place of its window only, and is traced to all of them.
-    some = any(
-        "indices" in graph.nodes[number].layer.input_names for number in ancestors(graph, target.layer)
-    )
+    some = any(graph.nodes[number].layer.index_inputs for number in ancestors(graph, target.layer))
     for one in poison:
         if one.input != row.input or target.tensor not in one.reached:
             continue

@@ -59,7 +59,7 @@ def propose(
             layer = cls.create(inputs, {field: value for field, value in values.items() if value is not None})
             return Proposal(_words(rng, cls, values), values, layer.output_shapes(inputs))
         except DimensionError as error:
-            again = [option for option in free if option.field == error.field and rng.random() < 0.6] or free
+            again = [option for option in free if option.field == error.field and rng.random() < 0.3] or free
             values.update((option.field, _value(rng, option, inputs[0])) for option in again)
         except Exception:  # a broken formula
             return Proposal(_words(rng, cls, values), values, inputs[:1])
@@ -71,7 +71,8 @@ def propose(
 
 def _value(rng: Random, option: Option, shape: Shape) -> Any:
     """A value of the option's kind; None leaves it out."""
-    left_out = {REQUIRED: 0, INFER: 0.8, None: 0.5}.get(option.default, 0.1 if option.choices else 0.3)
+    usual = {"choice": 0.1, "number": 0.6}.get(option.kind, 0.3)  # numbers change values, not counts
+    left_out = {REQUIRED: 0, INFER: 0.8, None: 0.5}.get(option.default, usual)
     return None if rng.random() < left_out else _KINDS[option.kind](rng, option, shape)
 
 
@@ -93,19 +94,19 @@ def _axes(rng: Random, option: Option, shape: Shape) -> int | tuple[int, ...]:
         small = option.default not in (REQUIRED, None) or rng.random() < 0.6
         return rng.randint(least, least + 2 if small else max(least, rng.choice((size, 2 * size))))
 
-    return one(shape[-1]) if rng.random() < 0.4 else tuple(one(size) for size in shape[1:])
+    return one(shape[-1]) if rng.random() < 0.3 else tuple(one(size) for size in shape[1:])
 
 
 def _padding(rng: Random, option: Option, shape: Shape) -> Any:
     """A convention or one per axis, a number or one per axis, or a pair per axis."""
     most, kind = rng.randint(1, 3), rng.random()
-    if kind < 0.4:
+    if kind < 0.35:
         return rng.choice(CONVENTIONS)
-    if kind < 0.5:
+    if kind < 0.45:
         return rng.randint(0, most)
-    if kind < 0.65:
+    if kind < 0.6:
         return tuple(rng.randint(0, most) for _ in shape[1:])
-    if kind < 0.75:
+    if kind < 0.7:
         return tuple(rng.choice((*CONVENTIONS, 0, 1)) for _ in shape[1:])
     return tuple((rng.randint(0, most), rng.randint(0, most)) for _ in shape[1:])
 
@@ -130,8 +131,8 @@ def _shape(rng: Random, option: Option, shape: Shape) -> Shape:
 
 def _ints(rng: Random, option: Option, shape: Shape) -> tuple[Any, ...]:
     """A factor per axis, an order of the axes, or the parts of one of them."""
-    kind = rng.randrange(3)
-    if kind == 0:
+    kind = rng.randrange(4)
+    if kind > 1:
         factors = (1, 2, 2, 3, Fraction(1, 2), Fraction(3, 4), Fraction(3, 2), Fraction(5, 2))
         same = rng.choice(factors) if rng.random() < 0.4 else None
         return tuple(same or rng.choice(factors) for _ in shape[1:])

@@ -45,15 +45,15 @@ def shrink(spec: RandomSpec, fails: Callable[[RandomSpec], bool], tries: int = 4
 
 
 def _sensible(spec: RandomSpec) -> bool:
-    """Whether who reads indices still reads those of a pool: any other numbers are no places."""
+    """Whether layers that read places in a map still read those of a pool: other numbers are no places."""
+    layers = {stage.name: lookup(stage.words[0]) for stage in spec.stages}
     for stage in spec.stages:
-        wanted = lookup(stage.words[0]).input_names
-        if len(stage.reads) < len(wanted):
-            return False
-        if not all(
-            read.endswith(f".{name}") for read, name in zip(stage.reads, wanted, strict=False) if name
-        ):
-            return False
+        for number in layers[stage.name].index_inputs:
+            if number >= len(stage.reads):
+                return False
+            name, _, part = stage.reads[number].partition(".")
+            if not part or name not in layers or not layers[name].index_outputs:
+                return False
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import accumulate
+from math import comb
 from random import Random
 from typing import Final, NamedTuple
 
@@ -27,8 +28,8 @@ class Steps:
     def __init__(self, rng: Random) -> None:
         """Draw with ``rng``."""
         self.rng = rng
-        # What can be set in more ways is drawn more often.
-        self.weights = tuple(accumulate(1 + len(lookup(op).options) for op in DRAWN))
+        # What can be set in more ways is drawn more often: as often as two options of it may meet.
+        self.weights = tuple(accumulate(2 + comb(len(lookup(op).options), 2) for op in DRAWN))
 
     def step(self, source: str, shapes: Mapping[str, Shape], wanted: str | None) -> tuple[Added, ...]:
         """A step that reads ``source``; of the layer ``wanted``, if any; nothing where it does not go on it.
@@ -44,8 +45,8 @@ class Steps:
             return self.rng.choice(motifs)(source, shape)
         op = wanted or self.any_layer()
         cls = lookup(op)
-        if "indices" in cls.input_names:
-            return self.unpooling(source, shape)
+        if cls.index_inputs:
+            return self.unpooling(source, shape, op)
         if cls.arity[1] == 1:
             found = propose(self.rng, op, (shape,))
             return (Added(found.words, (source,)),) if found else ()
@@ -129,23 +130,26 @@ class Steps:
         made = Added(("conv", f"{channels}", "k1"), (source,))
         return (made, Added(shuffle.words, ("@0",))) if shuffle else ()
 
-    def unpooling(self, source: str, shape: Shape) -> tuple[Added, ...]:
-        """A max-pooling, perhaps a layer, and the unpooling that undoes it."""
-        rng, shared = self.rng, {option.field for option in lookup("unpool").options}
-        left_out = {option.field: None for option in lookup("maxpool").options if option.field not in shared}
+    def unpooling(self, source: str, shape: Shape, undoing: str | None = None) -> tuple[Added, ...]:
+        """A pooling that says where its values stood, perhaps a layer, and one that puts them back there."""
+        rng = self.rng
+        pooling = rng.choice([op for op in DRAWN if lookup(op).index_outputs])
+        undoing = undoing or rng.choice([op for op in DRAWN if lookup(op).index_inputs])
+        shared = {option.field for option in lookup(undoing).options}
+        left_out = {option.field: None for option in lookup(pooling).options if option.field not in shared}
         for _ in range(12):
-            pool = propose(rng, "maxpool", (shape,), left_out)
+            pool = propose(rng, pooling, (shape,), left_out)
             if pool is None:
                 continue
             same = {field: value for field, value in pool.values.items() if field in shared}
             # Indices are places in the map before the pool: where windows left some out, its size is due.
-            plain = propose(rng, "unpool", pool.outputs, {**same, "size": None}, tries=1)
-            if plain is None or plain.outputs != (shape,) or rng.random() < 0.4:
-                plain = propose(rng, "unpool", pool.outputs, {**same, "size": shape[1:]}, tries=1)
-            if plain is None:
+            back = propose(rng, undoing, pool.outputs, {**same, "size": None})
+            if back is None or back.outputs != (shape,) or rng.random() < 0.4:
+                back = propose(rng, undoing, pool.outputs, {**same, "size": shape[1:]})
+            if back is None:
                 continue
             steps = [Added(pool.words, (source,))]
             if rng.random() < 0.5:
                 steps.append(Added(("conv", f"{shape[0]}", "k3", "p=same"), ("@0",)))
-            return (*steps, Added(plain.words, (f"@{len(steps) - 1}", "@0.indices")))
+            return (*steps, Added(back.words, (f"@{len(steps) - 1}", "@0.indices")))
         return ()
