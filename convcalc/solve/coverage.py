@@ -1,9 +1,9 @@
-"""Which pixels of a receptive field really contribute, found by running the network backwards.
+"""Which pixels of a receptive field really contribute: the field by formula, what lies in it by execution.
 
-The calculator gives the box of a field; the executor gives what lies in it: which pixels are read
-at all (dilated convolutions leave holes: the gridding effect of Wang et al. 2018), how many paths
-lead to each, and how much gradient arrives at each (the effective receptive field of Luo et al.
-2016).
+:mod:`convcalc.calculators.receptive_field` gives the box of a field. The executor is the second witness and
+gives, by running the network backwards, what lies in the box: which pixels are read at all (dilated
+convolutions leave holes: the gridding effect of Wang et al. 2018), how many paths lead to each, and how much
+gradient arrives at each (the effective receptive field of Luo et al. 2016).
 """
 
 from __future__ import annotations
