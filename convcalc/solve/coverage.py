@@ -1,9 +1,9 @@
-"""Which pixels of a receptive field really contribute, found by running the network backwards.
+"""Which pixels of a receptive field really contribute: the field by formula, what lies in it by execution.
 
-The calculator gives the box of a field; the executor gives what lies in it: which pixels are read
-at all (dilated convolutions leave holes: the gridding effect of Wang et al. 2018), how many paths
-lead to each, and how much gradient arrives at each (the effective receptive field of Luo et al.
-2016).
+:mod:`convcalc.calculators.receptive_field` gives the box of a field. The executor is the second witness and
+gives, by running the network backwards, what lies in the box: which pixels are read at all (dilated
+convolutions leave holes: the gridding effect of Wang et al. 2018), how many paths lead to each, and how much
+gradient arrives at each (the effective receptive field of Luo et al. 2016).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Effective(Record):
     """The effective receptive field: how the gradient of an output is spread over the input.
 
     Attributes:
-        mass: magnitude of the gradient an input pixel, summed over channels, mean over the samples;
+        mass: magnitude of the gradient per input pixel, summed over channels, mean over the samples;
             its sum is one.
         center: the mean position of the mass, per axis.
         radii: for each of :data:`SHARES` the smallest distance from the centre, in pixels, within
@@ -186,16 +186,16 @@ def coverage(
     place = _nearest_whole(row, sizes) if position is None else tuple(position)
     check_position(place, sizes)
     field = next(found for found in fields.at(place, layer) if found.input == row.input)
-    asked = row.name if layer is None and edge.output == 0 else layer
-    reached = taint(graph, [place], output=asked, input=row.input)[0]
+    tensor = row.name if layer is None and edge.output == 0 else layer
+    reached = taint(graph, [place], output=tensor, input=row.input)[0]
     counted: Array | None = None
     reason = ""
     try:
-        counted = paths(graph, place, output=asked, input=row.input)
+        counted = paths(graph, place, output=tensor, input=row.input)
     except ExecutionError as error:
         reason = str(error)
     box = tuple(map(_span, field.axes))
-    effective = _effective(graph, field, edge, asked, samples, seed) if samples else None
+    effective = _effective(graph, field, edge, tensor, samples, seed) if samples else None
     return Coverage(field, box, reached, counted, reason, effective)
 
 

@@ -1,8 +1,8 @@
-"""Runs of dilated convolutions: the published rules, and what execution says.
+"""Runs of dilated convolutions: what the published rules say, held to what running them shows.
 
-The rules come from :mod:`convcalc.calculators.dilation.criterion`; which pixels a run really sees, and by how
-many paths, comes from running it backwards on marks (:func:`convcalc.executor.taint` and
-:func:`convcalc.executor.paths`).
+The rules and the search for rates are formulas (:mod:`convcalc.calculators.dilation`). The executor is the
+second witness, and decides: which pixels a run really sees, and by how many paths, comes from running it
+backwards on marks (:func:`convcalc.executor.taint`, :func:`convcalc.executor.paths`).
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def judge_network_dilations(graph: Graph) -> list[RunJudgement]:
         graph: what :func:`convcalc.load` gave.
 
     Returns:
-        one judgement a run, in execution order; none for a network without dilation. Coverage is
+        one judgement per run, in execution order; none for a network without dilation. Coverage is
         executed in the network itself, where shortcuts may fill what the convolutions leave out.
     """
     return [_judge_run(graph, run) for run in dilated_runs(graph)]

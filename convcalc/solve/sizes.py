@@ -1,4 +1,8 @@
-"""At which input size a graph is run: its own, or a smaller one that keeps its structure."""
+"""At which input size a graph is run: its own, or a smaller one that keeps its structure.
+
+Formulas say what a run would cost and whether a smaller input keeps every layer and map; the executor says
+how much memory it would need.
+"""
 
 from __future__ import annotations
 

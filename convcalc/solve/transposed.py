@@ -1,4 +1,9 @@
-"""Transposed convolutions solved, and what was said about them executed."""
+"""Transposed convolutions by formula, held to what running them shows.
+
+Settings, equivalent convolution, costs and overlap come from :mod:`convcalc.calculators.transposed`. The
+executor is the second witness: the layer and its equivalent convolution are run on the same numbers, and
+the overlap is counted by running the layer on ones.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ import numpy as np
 
 from convcalc.calculators.answers import Unreachable, per_axis, whole
 from convcalc.calculators.transposed.costs import Alternative, Costs, alternatives, costs, layer_of
+from convcalc.calculators.transposed.inverse import inverse
 from convcalc.calculators.transposed.settings import (
     MAX_DILATION,
     Fixed,
@@ -19,18 +25,15 @@ from convcalc.calculators.transposed.settings import (
     TransposedAxis,
     check_given,
     describe,
-    size,
     solve_axis,
 )
-from convcalc.dims import UNKNOWN
 from convcalc.executor import execute
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.exporters.text import format_layer
-from convcalc.graph import Graph, Node
-from convcalc.layers.conv import Conv
+from convcalc.graph import Graph
 from convcalc.layers.window import effective
 from convcalc.records import Record, plain, record
-from convcalc.spec import SpecError, load
+from convcalc.spec import load
 
 MAX_PRODUCTS: Final = 1 << 26
 MAX_PHASES: Final = 1 << 16
@@ -191,7 +194,7 @@ def solve_transposed(
             raise Unreachable(
                 f"{extra[0].replace('_', ' ')} beside a layer to invert", expected="what the layer says"
             )
-        return _invert(like, input, channels, rank)
+        return _finish(*inverse(like, input, channels, rank))
     if kernel is None:
         raise Unreachable(
             "a transposed convolution needs its kernel", expected="a kernel, best a multiple of the stride",
@@ -228,70 +231,6 @@ def _rank(rank: int | None, *values: Any) -> int | None:
     if rank is not None or any(isinstance(v, (tuple, list)) and len(v) > 1 for v in values):
         return rank
     return 2
-
-
-def _invert(like: str, input: Any, channels: tuple[int, int] | None, rank: int | None) -> TransposedSolution:
-    layer, sizes, outputs = _convolution(like, input, channels, rank)
-    axes = []
-    pads = layer.pads((layer.in_channels, *sizes))
-    for i, o, k, s, d, (before, after) in zip(
-        sizes, outputs, layer.kernel, layer.stride, layer.dilation, pads, strict=True
-    ):
-        # With s added, so that something is left of the output whatever the padding crops.
-        missing = i - (size(o, k, s, before, after, s, d) - s)
-        axes.append(describe(o, k, s, before, after, missing, d))
-    into = layer.out_channels
-    options = tuple(
-        Settings((Setting(axis.stride, axis.before, axis.output_padding, axis.dilation),), True)
-        for axis in axes
-    )
-    text = format_layer(layer)
-    return _finish(tuple(axes), options, (into, layer.in_channels), layer.groups, text)
-
-
-def _convolution(
-    like: str, input: Any, channels: tuple[int, int] | None, rank: int | None
-) -> tuple[Conv, tuple[int, ...], tuple[int, ...]]:
-    """The one convolution of a spec, the sizes it reads and those it writes."""
-    sizes = tuple(input) if isinstance(input, (tuple, list)) else (input,)
-    for n in sizes:
-        whole(n, "input", 1)
-    ranks = (len(sizes),) if len(sizes) > 1 else (rank,) if rank is not None else (2, 3, 1)
-
-    def read(arriving: Any) -> tuple[Graph, Node]:
-        problem = None
-        for count in ranks:
-            try:
-                graph = load(like, input=(arriving, *(sizes * count if len(sizes) == 1 else sizes)))
-            except SpecError as error:
-                problem = problem or error
-                continue
-            nodes = [node for node in graph.nodes if not node.is_input]
-            if len(nodes) != 1 or not isinstance(nodes[0].layer, Conv):
-                raise Unreachable(
-                    f"{like!r} is not one convolution", expected="one layer, such as 'conv 64 k5 s2 p2'",
-                    field="like",
-                )  # fmt: skip
-            return graph, nodes[0]
-        assert problem is not None
-        raise problem
-
-    graph, node = read(UNKNOWN if channels is None else channels[1])
-    layer = node.layer
-    assert isinstance(layer, Conv)
-    if layer.in_channels is UNKNOWN:  # as few as there can be
-        graph, node = read(layer.groups if layer.groups is not UNKNOWN else whole_or(layer.out_channels, 1))
-    shape = graph.input_shapes(node)[0][1:]
-    layer = node.layer
-    assert isinstance(layer, Conv)
-    if not all(type(n) is int for n in (*layer.kernel, *layer.stride, *layer.dilation, *shape)):
-        raise Unreachable(f"{like!r} has sizes that are no numbers", field="like")
-    return layer, shape, node.outputs[0][1:]
-
-
-def whole_or(value: Any, other: int) -> int:
-    """A number, or the other where it is not one."""
-    return value if type(value) is int else other
 
 
 def _finish(

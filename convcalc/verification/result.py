@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from convcalc.layers.base import Ops
 from convcalc.records import Record, record
 
 QUANTITIES: Final = (
@@ -14,11 +15,7 @@ QUANTITIES: Final = (
     "buffers",
     "macs",
     "valid_macs",
-    "add",
-    "mul",
-    "cmp",
-    "div",
-    "special",
+    *Ops._fields,
     "flops",
     "activations",
     "live_bytes",
@@ -32,11 +29,7 @@ TOTALS: Final = (
     "buffers",
     "macs",
     "valid_macs",
-    "add",
-    "mul",
-    "cmp",
-    "div",
-    "special",
+    *Ops._fields,
     "flops",
     "activations",
     "peak_memory_bytes",

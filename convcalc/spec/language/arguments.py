@@ -92,6 +92,8 @@ def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, 
         raise stage.fault(str(error), "numbers that decide it", at=arg) from None
     except RecursionError:
         raise stage.fault("the value is too involved to compute", at=arg) from None
+    if value is None and "none" in words:
+        value = "none"
     problem = check_kind(option, value, words)
     if problem is not None:
         message, expected = problem

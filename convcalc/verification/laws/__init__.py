@@ -22,7 +22,7 @@ _MODULES: Final = {
     "transposition": (10, 11, 12, 13),
     "moving": (14, 15),
     "upsampling": (16, 17),
-    "fields": (18, 19),
+    "receptive_field": (18, 19),
 }
 NUMBERS: Final = tuple(number for numbers in _MODULES.values() for number in numbers)
 
@@ -91,7 +91,7 @@ def run_laws(
         progress: called with laws done, laws in all and the name of the next.
 
     Returns:
-        One result a law, in order. A law that raises an error does not hold; a counterexample
+        One result per law, in order. A law that raises an error does not hold; a counterexample
         that raises one did not fail as it should.
 
     Raises:
