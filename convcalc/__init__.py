@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from convcalc.api import analyze as analyze
     from convcalc.api import receptive_field as receptive_field
     from convcalc.calculators.answers import Unreachable as Unreachable
-    from convcalc.calculators.check.check import Check as Check
-    from convcalc.calculators.check.check import check as check
+    from convcalc.calculators.check.verdict import Check as Check
+    from convcalc.calculators.check.verdict import check as check
     from convcalc.calculators.compare.networks import Comparison as Comparison
     from convcalc.calculators.compare.networks import compare as compare
     from convcalc.calculators.count.resolutions import Resolution as Resolution
     from convcalc.calculators.count.resolutions import resolutions as resolutions
-    from convcalc.calculators.explain.explain import Explanation as Explanation
-    from convcalc.calculators.explain.explain import explain as explain
-    from convcalc.calculators.fit.fit import Fit as Fit
-    from convcalc.calculators.fit.fit import fit as fit
+    from convcalc.calculators.explain.sections import Explanation as Explanation
+    from convcalc.calculators.explain.sections import explain as explain
+    from convcalc.calculators.fit.answer import Fit as Fit
+    from convcalc.calculators.fit.answer import fit as fit
     from convcalc.calculators.padding.answer import PaddingSolution as PaddingSolution
     from convcalc.calculators.padding.check import PaddingReport as PaddingReport
     from convcalc.calculators.padding.check import check_padding as check_padding
@@ -75,15 +75,15 @@ if TYPE_CHECKING:
     from convcalc.verification.laws import run_laws as run_laws
 
 _HOME = {
-    "Check": "convcalc.calculators.check.check",
+    "Check": "convcalc.calculators.check.verdict",
     "Comparison": "convcalc.calculators.compare.networks",
     "Coverage": "convcalc.solve.coverage",
     "DilationJudgement": "convcalc.solve.dilation",
     "DimensionError": "convcalc.dims",
     "Edge": "convcalc.graph",
     "ExecutionError": "convcalc.executor",
-    "Explanation": "convcalc.calculators.explain.explain",
-    "Fit": "convcalc.calculators.fit.fit",
+    "Explanation": "convcalc.calculators.explain.sections",
+    "Fit": "convcalc.calculators.fit.answer",
     "Graph": "convcalc.graph",
     "LawResult": "convcalc.verification.laws",
     "MemoryLimitError": "convcalc.executor",
@@ -106,7 +106,7 @@ _HOME = {
     "WeightsError": "convcalc.executor",
     "ZooRun": "convcalc.verification",
     "analyze": "convcalc.api",
-    "check": "convcalc.calculators.check.check",
+    "check": "convcalc.calculators.check.verdict",
     "check_padding": "convcalc.calculators.padding.check",
     "check_transposed": "convcalc.calculators.transposed.check",
     "compare": "convcalc.calculators.compare.networks",
@@ -114,8 +114,8 @@ _HOME = {
     "design_dilations": "convcalc.solve.dilation",
     "draw": "convcalc.render.pictures.convolution",
     "execute": "convcalc.executor",
-    "explain": "convcalc.calculators.explain.explain",
-    "fit": "convcalc.calculators.fit.fit",
+    "explain": "convcalc.calculators.explain.sections",
+    "fit": "convcalc.calculators.fit.answer",
     "init_weights": "convcalc.executor",
     "judge_dilations": "convcalc.solve.dilation",
     "judge_network_dilations": "convcalc.solve.dilation",

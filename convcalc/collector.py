@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Pause the collector of cycles.
 
     It visits the growing graph again and again and finds nothing, which takes a third of the time

@@ -74,11 +74,6 @@ def is_known(*dims: Dim) -> bool:
     return not any(d is UNKNOWN for d in dims)
 
 
-def is_int(dim: Dim) -> bool:
-    """Whether the dimension is a plain Python integer."""
-    return type(dim) is int
-
-
 def is_symbolic(dim: Dim) -> bool:
     """Whether the dimension is a closed form or a condition on one (without importing any)."""
     symbols = sys.modules.get("convcalc.symbols")

@@ -22,7 +22,7 @@ class Node:
 
     Attributes:
         name: unique dotted name, such as ``layer1.0.conv1``.
-        layer: the layer; a graph input is a layer whose ``op`` is ``input``.
+        layer: the layer; that of a graph input is :class:`convcalc.layers.shape.Input`.
         inputs: the edges it reads, in order.
         outputs: the shapes it writes, one an output (channels, then spatial sizes).
     """
@@ -39,6 +39,11 @@ class Node:
     def op(self) -> str:
         """Registered name of the layer."""
         return self.layer.op
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it is an input of the graph, which reads nothing."""
+        return self.layer.arity == (0, 0)
 
     @property
     def block(self) -> str:
@@ -61,13 +66,20 @@ class Node:
     __hash__ = None  # type: ignore[assignment]
 
 
+def input_node(name: str, shape: Shape) -> Node:
+    """A node by which a tensor of this shape enters a graph."""
+    from convcalc.layers.shape import Input
+
+    return Node(name, Input(tuple(shape)), (), (shape,))
+
+
 @dataclass(eq=True)
 class Graph:
     """A network.
 
     Attributes:
         name: what the document calls itself, or the spec line.
-        nodes: in topological order; inputs of the graph are nodes of op ``input``.
+        nodes: in topological order, inputs of the graph among them.
         inputs: indices of the input nodes, in the order the document states them.
         outputs: the edges the network returns.
         output_names: a name for each of them.
@@ -95,6 +107,47 @@ class Graph:
         """Shapes a node reads, in order."""
         nodes = self.nodes
         return tuple(nodes[n].outputs[o] for n, o in node.inputs)
+
+    def find(self, name: str) -> Edge:
+        """The tensor of that name: a layer, or ``layer.output`` for a named output of one.
+
+        Raises:
+            LookupError: there is none.
+        """
+        for index, node in enumerate(self.nodes):
+            if node.name == name:
+                return Edge(index)
+            if name.startswith(node.name + "."):
+                names = node.layer.output_names()
+                rest = name[len(node.name) + 1 :]
+                if rest in names:
+                    return Edge(index, names.index(rest))
+        raise LookupError(f"the graph has no layer {name!r}")
+
+    def ancestors(self, tensor: Edge | str) -> list[int]:
+        """Numbers of the nodes that a tensor, or one of that name, depends on; its own is the last.
+
+        Raises:
+            LookupError: there is no tensor of that name.
+        """
+        last = (self.find(tensor) if isinstance(tensor, str) else tensor).node
+        needed = {last}
+        for number in range(last, -1, -1):
+            if number in needed:
+                needed.update(edge.node for edge in self.nodes[number].inputs)
+        return sorted(needed)
+
+    def part(self, edge: Edge) -> Graph:
+        """What one tensor depends on, with that tensor as its only output; all inputs stay."""
+        needed = sorted({*self.inputs, *self.ancestors(edge)})
+        number = {old: new for new, old in enumerate(needed)}
+        nodes = []
+        for old in needed:
+            node = self.nodes[old]
+            inputs = tuple(Edge(number[e.node], e.output) for e in node.inputs)
+            nodes.append(Node(node.name, node.layer, inputs, node.outputs))
+        kept = tuple(number[i] for i in self.inputs)
+        return Graph(self.name, nodes, kept, (Edge(number[edge.node], edge.output),))
 
     def __len__(self) -> int:
         return len(self.nodes)

@@ -1,4 +1,4 @@
-"""The arrows and invariants 2 and 4 of the design, enforced by reading every import."""
+"""The arrows of the design and what else holds for imports, enforced by reading every one of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ CHECKS = {
     "arrows": architecture.broken_arrows,
     "meetings": architecture.second_meetings,
     "heavy": architecture.heavy_at_load,
+    "circles": architecture.circles,
 }
 
 
@@ -34,6 +35,32 @@ def test_every_room_has_its_rule() -> None:
     assert rooms <= set(architecture.ALLOWED)
 
 
+@pytest.mark.parametrize("room", sorted(set(architecture.ALLOWED) - {"root"}))
+def test_every_rule_has_its_room(room: str) -> None:
+    path = ROOT.joinpath("convcalc", *room.split("."))
+    assert path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def planted(**sources: str) -> list[architecture.Import]:
+    """The imports of a package of a few modules."""
+    return [
+        item
+        for module, source in sources.items()
+        for item in architecture.imports(f"convcalc.spec.{module}", source)
+    ]
+
+
+def test_a_circle_is_noticed_wherever_its_imports_stand() -> None:
+    circle = planted(
+        a="from convcalc.spec.b import parse",
+        b="def parse():\n    from convcalc.spec import c",
+        c="if TYPE_CHECKING:\n    import convcalc.spec.a",
+        d="from convcalc.spec.a import A\nfrom convcalc.spec.d import D",
+    )
+    assert architecture.circles(circle) == ["convcalc.spec.a <-> convcalc.spec.b <-> convcalc.spec.c"]
+    assert architecture.circles([item for item in circle if item.module != "convcalc.spec.c"]) == []
+
+
 @pytest.mark.parametrize(
     ("check", "module", "source", "fault"),
     [
@@ -41,6 +68,19 @@ def test_every_room_has_its_rule() -> None:
         ("arrows", "convcalc.layers.conv", "import convcalc.graph", "layers may not import graph"),
         ("arrows", "convcalc.spec.load", "from convcalc import calculators", "may not import calculators"),
         ("arrows", "convcalc.spec.load", "from ..calculators import report", "may not import calculators"),
+        (
+            "arrows",
+            "convcalc.spec.language.lines",
+            "def f():\n    from convcalc.importers.calls import Pasted",
+            "spec.language may not import importers",
+        ),
+        (
+            "arrows",
+            "convcalc.importers.calls",
+            "from convcalc.spec.build.builder import Builder",
+            "importers may not import spec.build",
+        ),
+        ("arrows", "convcalc.spec.document.items", "import convcalc.spec.loading", "may not import spec"),
         (
             "arrows",
             "convcalc.calculators.count.report",

@@ -1,14 +1,17 @@
-"""What the calculators that answer questions share: values an axis, worked steps, refusals."""
+"""What the calculators share: their arguments checked, worked steps, and refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError
+from convcalc.graph import Graph
+from convcalc.records import Record
 
 
-class Unreachable(DimensionError):
+class Unreachable(Record, DimensionError):
     """A question without an answer: the reason, what would be accepted, and the nearest answer.
 
     Attributes:
@@ -16,6 +19,8 @@ class Unreachable(DimensionError):
         hint: what is accepted.
         nearest: the nearest question that has an answer.
     """
+
+    KEYS = "message expected=hint nearest"
 
     def __init__(
         self,
@@ -30,12 +35,8 @@ class Unreachable(DimensionError):
 
     @property
     def problems(self) -> list[Unreachable]:
-        """Itself, as the command line tells problems."""
+        """The refusal alone, in a list: errors of specs hold several under this name."""
         return [self]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The refusal as JSON holds it."""
-        return {"message": self.message, "expected": self.hint, "nearest": self.nearest}
 
     def __str__(self) -> str:
         lines = [self.message]
@@ -60,10 +61,6 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         parts = [self.formula, self.substitution, str(self.value)]
         return " = ".join(dict.fromkeys(part for part in parts if part))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The step as JSON holds it."""
-        return self._asdict()
 
 
 MOST: Final = 1_000_000
@@ -100,8 +97,35 @@ def rate(value: Any, name: str = "dilation") -> int:
     return whole(value, name, 1, f"{why}, rate 1 is an ordinary convolution")
 
 
+def loaded(graph: Graph | str, input: Any, set: Any) -> Graph:
+    """A graph as it is; a spec loaded with ``input`` and ``set``, as :func:`convcalc.load` does.
+
+    Raises:
+        SpecError: the spec cannot be read.
+    """
+    if isinstance(graph, Graph):
+        return graph
+    from convcalc.spec import load
+
+    return load(graph, input=input, set=set)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean conv1?`` where one of the known names is near or ends in this one; else nothing."""
+    from convcalc.spec.errors import nearest_name
+
+    known = list(known)
+    near = nearest_name(name, known) or next((one for one in known if one.endswith(f".{name}")), None)
+    return f"; did you mean {near}?" if near else ""
+
+
+def tidy(value: Any) -> Any:
+    """A fraction that is whole, as an integer; anything else as it is."""
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
 def per_axis(values: Mapping[str, Any], rank: int | None = None) -> tuple[int, dict[str, tuple[Any, ...]]]:
-    """One value an axis for every name: a tuple has one each, anything else is for all axes.
+    """One value per axis for every name: a tuple has one each, anything else is for all axes.
 
     ``None`` stays ``None`` on every axis.
 

@@ -1,4 +1,4 @@
-"""What the commands that answer questions share: values an axis, an optional SPEC, several tables."""
+"""What the commands that answer questions share: values per axis, an optional SPEC, several tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAYBE_SPEC: Final = Shared(
 
 
 def axes(text: str | None, option: str) -> Any:
-    """``3`` or ``3x5`` as a number or one number an axis; None where nothing was given.
+    """``3`` or ``3x5`` as a number or one number per axis; None where nothing was given.
 
     Raises:
         UsageProblem: it is neither.
@@ -40,7 +40,7 @@ def axes(text: str | None, option: str) -> Any:
 
 
 def pairs(text: str | None, option: str) -> Any:
-    """``1``, ``0:1`` or ``1x0:2`` as one number or pair an axis; None where nothing was given.
+    """``1``, ``0:1`` or ``1x0:2`` as one number or pair per axis; None where nothing was given.
 
     Raises:
         UsageProblem: it is none of them.

@@ -10,50 +10,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convcalc.executor.backward.gradients import gradient
-    from convcalc.executor.backward.tainting import paths, poison, taint
-    from convcalc.executor.counting import Counts, NodeCount, count
-    from convcalc.executor.memory import MemoryEstimate, MemoryLimitError, estimate_memory
-    from convcalc.executor.run import execute
-    from convcalc.executor.weights import WeightsError, init_weights, load_weights
-    from convcalc.executor.windows import ExecutionError
+    from convcalc.executor.backward.gradients import gradient as gradient
+    from convcalc.executor.backward.tainting import paths as paths
+    from convcalc.executor.backward.tainting import poison as poison
+    from convcalc.executor.backward.tainting import taint as taint
+    from convcalc.executor.counting import Counts as Counts
+    from convcalc.executor.counting import NodeCount as NodeCount
+    from convcalc.executor.counting import count as count
+    from convcalc.executor.memory import MemoryEstimate as MemoryEstimate
+    from convcalc.executor.memory import MemoryLimitError as MemoryLimitError
+    from convcalc.executor.memory import estimate_memory as estimate_memory
+    from convcalc.executor.run import execute as execute
+    from convcalc.executor.weights import WeightsError as WeightsError
+    from convcalc.executor.weights import init_weights as init_weights
+    from convcalc.executor.weights import load_weights as load_weights
+    from convcalc.executor.windows import ExecutionError as ExecutionError
 
 # Looked up when first needed: importing this package loads no NumPy.
-_HOMES = {
-    "Counts": "counting",
-    "NodeCount": "counting",
-    "count": "counting",
-    "MemoryEstimate": "memory",
-    "MemoryLimitError": "memory",
-    "estimate_memory": "memory",
-    "execute": "run",
-    "gradient": "backward.gradients",
-    "paths": "backward.tainting",
-    "poison": "backward.tainting",
-    "taint": "backward.tainting",
-    "WeightsError": "weights",
-    "init_weights": "weights",
-    "load_weights": "weights",
-    "ExecutionError": "windows",
+_NAMES = {
+    "backward.gradients": "gradient",
+    "backward.tainting": "paths poison taint",
+    "counting": "Counts NodeCount count",
+    "memory": "MemoryEstimate MemoryLimitError estimate_memory",
+    "run": "execute",
+    "weights": "WeightsError init_weights load_weights",
+    "windows": "ExecutionError",
 }
-
-__all__ = [
-    "Counts",
-    "ExecutionError",
-    "MemoryEstimate",
-    "MemoryLimitError",
-    "NodeCount",
-    "WeightsError",
-    "count",
-    "estimate_memory",
-    "execute",
-    "gradient",
-    "init_weights",
-    "load_weights",
-    "paths",
-    "poison",
-    "taint",
-]
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,12 +12,11 @@ from convcalc.executor.windows import ExecutionError
 
 
 class Params:
-    """The arrays of one node, by their short names; remembers which were read."""
+    """The arrays of the node of that name, by their short names; remembers which were read."""
 
     __slots__ = ("arrays", "node", "read")
 
     def __init__(self, node: str = "", arrays: Mapping[str, Array] | None = None) -> None:
-        """Take the arrays of the node of that name."""
         self.node = node
         self.arrays = arrays or {}
         self.read: dict[str, Array] = {}
@@ -54,7 +53,6 @@ class Call:
         spare: bool = False,
         wanted: frozenset[int] = frozenset((0,)),
     ) -> None:
-        """See the attributes."""
         self.t = t
         self.layer = layer
         self.xs = xs
@@ -66,6 +64,10 @@ class Call:
     def x(self) -> Array:
         """The first input."""
         return self.xs[0]
+
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        """Zeros of the arithmetic, of the dtype of the first input."""
+        return np.full(shape, self.t.constant(0), self.x.dtype)
 
     def target(self) -> Array | None:
         """Where an elementwise result of the first input's shape may be written, if anywhere."""
@@ -79,6 +81,12 @@ Kernel: TypeAlias = Callable[[Call], "Array | tuple[Array | None, ...]"]
 def per_channel(values: Array, like: Array) -> Array:
     """A vector over channels, shaped to broadcast over ``like (N, C, *spatial)``."""
     return np.reshape(values, (1, -1) + (1,) * (like.ndim - 2))
+
+
+def check_channels(x: Array, expected: int) -> None:
+    """Raise unless ``x`` has the channels the weights are for."""
+    if x.shape[1] != expected:
+        raise ExecutionError(f"the weights are for {expected} input channels, {x.shape[1]} arrived")
 
 
 def at(*parts: Any) -> Any:

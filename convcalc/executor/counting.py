@@ -15,9 +15,16 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.arithmetic.tally import CountingArith, ScalarArith
-from convcalc.executor.run import Outputs, Runner, Step, check_memory, input_arrays, prepare_weights
+from convcalc.executor.run import (
+    Outputs,
+    Runner,
+    Step,
+    check_memory,
+    input_arrays,
+    input_shape,
+    prepare_weights,
+)
 from convcalc.executor.weights import BUFFERS
-from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Node
 
 
@@ -76,7 +83,7 @@ class Counts:
     """What executing a graph took.
 
     Attributes:
-        nodes: one entry a node, in order.
+        nodes: one entry per node, in order.
         peak_memory: most bytes of tensors alive at once.
         unread: names of all arrays that no kernel read.
     """
@@ -188,9 +195,7 @@ def random_inputs(graph: Graph, batch: int = 1, dtype: str = "float32", seed: in
     result = {}
     for i, index in enumerate(graph.inputs):
         node = graph.nodes[index]
-        shape = tuple(node.layer.shape)  # type: ignore[attr-defined]
-        if not all(isinstance(n, int) for n in shape):
-            raise ExecutionError(f"input {node.name!r} has the shape {shape}, which is not numeric")
         rng = np.random.default_rng((seed, i))
-        result[node.name] = rng.standard_normal((batch, *shape), dtype=np.float32).astype(dtype, copy=False)
+        drawn = rng.standard_normal((batch, *input_shape(node)), dtype=np.float32)
+        result[node.name] = drawn.astype(dtype, copy=False)
     return result

@@ -6,16 +6,15 @@ import os
 from contextlib import suppress
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from convcalc.executor.kernels import VIEWS
-from convcalc.executor.kernels.conv import COLUMN_BYTES, LEAST_WIDTH
-from convcalc.executor.kernels.transposed import canvas
-from convcalc.executor.parallel import BLOCK_BYTES, threads
+from convcalc.executor.kernels import operation
+from convcalc.executor.operation import Sizes
+from convcalc.executor.parallel import threads
 from convcalc.executor.weights import weight_shapes
-from convcalc.executor.windows import ExecutionError, conv_padding, transposed_padding
+from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Node
 
 
@@ -31,7 +30,6 @@ class MemoryLimitError(ExecutionError, MemoryError):
     hint = "a smaller input or batch, or more memory allowed (--max-memory)"
 
     def __init__(self, layer: str, needed: int, allowed: int) -> None:
-        """Keep the three figures."""
         super().__init__(f"{layer} needs {needed:,} bytes, {allowed:,} are allowed")
         self.layer = layer
         self.needed = needed
@@ -83,64 +81,12 @@ def estimate_memory(graph: Graph, batch: int = 1, dtype: str = "float32") -> Mem
 
 def working_bytes(graph: Graph, node: Node, batch: int, item: int) -> int:
     """Bytes a kernel allocates besides what it writes."""
-    layer: Any = node.layer
-    op = layer.op
+    how = operation(node.layer)
+    if how.is_view:
+        return 0
+    indices = how.writes_indices and _read(graph, node, 1)
     shapes = graph.input_shapes(node)
-    arriving = sum(prod(shape) for shape in shapes) * item * batch
-    written = prod(node.outputs[0]) * item * batch
-    hands = threads()
-    block = min(BLOCK_BYTES, max(arriving, written))
-    if op == "input" or op in VIEWS:
-        return 0
-    if op == "conv":
-        return _padded(shapes[0], layer) * item * batch + hands * _columns(shapes[0], node, item)
-    if op == "convT":
-        pads, extra = transposed_padding(
-            layer.padding, layer.kernel, layer.stride, layer.dilation, layer.output_padding
-        )
-        room, _ = canvas(shapes[0][1:], layer.kernel, layer.stride, layer.dilation, pads, extra)
-        position = layer.out_channels * prod(layer.kernel) * item  # what one input position gives
-        columns = min(max(COLUMN_BYTES, position), position * prod(shapes[0][1:]))
-        return int(layer.out_channels * prod(room) * item * batch + hands * columns)
-    if op in ("dwconv", "maxpool", "avgpool", "lppool"):
-        if op == "maxpool" and _read(graph, node, 1):  # all at once, with indices and masks
-            return 3 * _padded(shapes[0], layer) * item * batch + 3 * written
-        planes = _padded((1, *shapes[0][1:]), layer) + prod(node.outputs[0][1:])
-        return hands * 3 * max(2 * BLOCK_BYTES, planes * item) + (written if op == "avgpool" else 0)
-    if op in ("bn", "ln", "gn", "instancenorm", "lrn", "softmax"):
-        return 2 * hands * block if op == "bn" and layer.track else 4 * arriving
-    if op == "upsample":
-        return (8 if layer.mode == "spline" else 4) * max(arriving, written)
-    if op == "linear":
-        return 2 * (arriving + written)
-    many = 24 if op == "gelu" else 6  # the error function is worked out in float64
-    return hands * many * block + (written if op in ("shuffle", "pixelshuffle", "pixelunshuffle") else 0)
-
-
-def _padded(shape: tuple[int, ...], layer: Any) -> int:
-    """Elements of the padded copy of an input; 0 where there is none."""
-    dilation = getattr(layer, "dilation", (1,) * len(layer.kernel))
-    pads = conv_padding(layer.padding, shape[1:], layer.kernel, layer.stride, dilation)
-    axes = list(zip(shape[1:], pads, layer.kernel, layer.stride, dilation, strict=True))
-    # With room for a last window that pooling adds by rounding up.
-    ceil = getattr(layer, "ceil", False)
-    sizes = [n + b + a + (s + (k - 1) * d if ceil else 0) for n, (b, a), k, s, d in axes]
-    strided = all(k == 1 for k in layer.kernel) and any(s > 1 for s in layer.stride)
-    if not ceil and not strided and not any(map(any, pads)):
-        return 0
-    return int(shape[0] * prod(sizes))
-
-
-def _columns(shape: tuple[int, ...], node: Node, item: int) -> int:
-    layer: Any = node.layer
-    if all(k == 1 for k in layer.kernel):
-        return 0
-    positions = prod(node.outputs[0][1:])
-    depth = shape[0] * prod(layer.kernel)
-    sums = (
-        layer.out_channels * min(positions, LEAST_WIDTH) if depth * LEAST_WIDTH * item > COLUMN_BYTES else 0
-    )
-    return int(min(max(COLUMN_BYTES, prod(layer.kernel) * item), depth * positions * item) + sums * item)
+    return how.working_bytes(Sizes(node.layer, shapes, node.outputs, batch, item, threads(), indices))
 
 
 def _read(graph: Graph, node: Node, output: int) -> bool:
@@ -156,7 +102,7 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
     last: dict[int, int] = {}
     root = list(range(len(graph.nodes)))
     for i, node in enumerate(graph.nodes):
-        if node.layer.op in VIEWS:
+        if operation(node.layer).is_view:
             root[i] = root[node.inputs[0].node]
         for edge in node.inputs:
             last[root[edge.node]] = i
@@ -170,7 +116,7 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
             for output, shape in enumerate(node.outputs):
                 if not all(isinstance(n, int) for n in shape):
                     raise ExecutionError(f"{node.name} has the shape {shape}, which is not numeric")
-                if node.layer.op == "maxpool" and output == 1:  # indices, written if they are read
+                if output == 1 and operation(node.layer).writes_indices:  # written if they are read
                     sizes[i] += prod(shape) * batch * 8 * _read(graph, node, 1)
                 else:
                     sizes[i] += prod(shape) * batch * item

@@ -2,10 +2,10 @@
 
 NumPy lets other threads run while it computes, but uses several of them for matrix products
 only. Here every kernel cuts its work into blocks, of sizes that do not depend on how many threads
-there are, and hands them to :func:`each`; meanwhile the BLAS library inside NumPy is held to one
-thread a block. How many there are is what that library was told (``OMP_NUM_THREADS``,
-``OPENBLAS_NUM_THREADS``, or the processors it found). Where it cannot be held, blocks run one
-after the other and matrix products are left to it.
+there are, and hands them to :func:`each`; meanwhile the BLAS library inside NumPy is kept to one
+thread. How many there are is what that library was told (``OMP_NUM_THREADS``,
+``OPENBLAS_NUM_THREADS``, or the processors it found). Where it cannot be told, blocks run one
+after the other and it uses the threads it likes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Array
 
 T = TypeVar("T")
-MOST = 8
-"""More threads than this gain nothing on blocks of these sizes."""
+MOST_THREADS = 8
+"""With blocks of these sizes, more threads gain nothing."""
 
 BLOCK_BYTES = 1 << 18
-"""Elementwise layers take so much at a time: it stays in the cache between one pass and the next."""
+"""How much an elementwise layer computes at a time: it stays in the cache from one pass to the next."""
 
 
 class _Blas(NamedTuple):
@@ -66,7 +66,7 @@ class _Helpers:
         self.running = 0
         self.busy = threading.Lock()
 
-    def ask(self, many: int, work: Callable[[], None]) -> None:
+    def start(self, many: int, work: Callable[[], None]) -> None:
         while self.running < many:
             threading.Thread(target=self._serve, name=f"convcalc-{self.running}", daemon=True).start()
             self.running += 1
@@ -91,7 +91,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-class _Hold:
+class _BlasUse:
     """How many kernels run now, and how many threads BLAS had before the first of them."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class _Hold:
         self.threads = 1
 
 
-_hold = _Hold()
+_use = _BlasUse()
 
 
 def threads() -> int:
@@ -108,36 +108,36 @@ def threads() -> int:
     blas = _blas()
     if blas is None:
         return 1
-    return max(1, min(_hold.threads if _hold.kernels else int(blas.get()), MOST))
+    return max(1, min(_use.threads if _use.kernels else int(blas.get()), MOST_THREADS))
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def single_blas_thread() -> Iterator[None]:
     """Keep BLAS to one thread, so that :func:`each` can use several.
 
-    All of a kernel long, not only inside :func:`each`: a thread of BLAS that was used once waits
-    for more by spinning, and takes the processor from the others.
+    It holds for as long as a kernel runs, not only inside :func:`each`: a BLAS thread that was used
+    once waits for more work by spinning, and takes the processor from the others.
     """
     blas = _blas()
     if blas is None:
         yield
         return
-    with _hold.lock:
-        if _hold.kernels == 0:
-            _hold.threads = int(blas.get())
+    with _use.lock:
+        if _use.kernels == 0:
+            _use.threads = int(blas.get())
             blas.set(1)
-        _hold.kernels += 1
+        _use.kernels += 1
     try:
         yield
     finally:
-        with _hold.lock:
-            _hold.kernels -= 1
-            if _hold.kernels == 0:
-                blas.set(_hold.threads)
+        with _use.lock:
+            _use.kernels -= 1
+            if _use.kernels == 0:
+                blas.set(_use.threads)
 
 
 def each(task: Callable[[T], object], items: Iterable[T], shared: bool = True) -> None:
-    """Call a task with each of the items, several at a time where that is :func:`held`.
+    """Call a task with each of the items, several at a time inside :func:`single_blas_thread`.
 
     Args:
         task: computes one block and writes it where no other block is written.
@@ -145,7 +145,7 @@ def each(task: Callable[[T], object], items: Iterable[T], shared: bool = True) -
         shared: whether the task may run in several threads at once.
     """
     todo = deque(items)
-    many = min(threads(), len(todo)) - 1 if shared and _hold.kernels else 0
+    many = min(threads(), len(todo)) - 1 if shared and _use.kernels else 0
     if many < 1 or not _helpers.busy.acquire(blocking=False):
         for item in todo:
             task(item)
@@ -169,11 +169,11 @@ def _together(helpers: _Helpers, many: int, task: Callable[[T], object], todo: d
                 except IndexError:
                     return
                 task(item)
-        except BaseException as error:  # told by the thread that asked
+        except BaseException as error:  # raised by the thread that started it
             faults.append(error)
             todo.clear()
 
-    contexts = [copy_context() for _ in range(many)]  # how NumPy is to treat errors
+    contexts = [copy_context() for _ in range(many)]  # with NumPy's settings for errors
 
     def help_out() -> None:
         try:
@@ -181,7 +181,7 @@ def _together(helpers: _Helpers, many: int, task: Callable[[T], object], todo: d
         finally:
             done.put(None)
 
-    helpers.ask(many, help_out)
+    helpers.start(many, help_out)
     try:
         work()
     finally:
@@ -214,5 +214,5 @@ def spans(length: int, step: int) -> list[slice]:
 
 
 def row_spans(x: Array, axis: int = 1) -> list[slice]:
-    """The indices of an axis of ``x`` cut so that each slice is about a block."""
+    """Slices along one axis of ``x``, each of about :data:`BLOCK_BYTES`."""
     return spans(x.shape[axis], BLOCK_BYTES * x.shape[axis] // max(1, x.nbytes))

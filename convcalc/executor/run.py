@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +41,7 @@ class Runner:
         form: ``fast`` or ``naive``.
         keep: edges whose tensors stay alive to the end, besides the outputs of the graph.
         reuse: whether elementwise layers may write into an input that nobody reads any more.
-        object_bytes: what an element of an object array is said to take.
+        object_bytes: bytes that an element of an object array counts as.
     """
 
     def __init__(
@@ -55,7 +55,6 @@ class Runner:
         reuse: bool = True,
         object_bytes: int = 8,
     ) -> None:
-        """See the class."""
         self.object_bytes = object_bytes
         self.graph = graph
         self.t = t
@@ -87,15 +86,11 @@ class Runner:
                 self._hold(Edge(index), array)
         for index, node in enumerate(self.graph.nodes):
             params = Params(node.name, self.by_node.get(node.name))
-            outputs: Outputs
-            if node.layer.op == "input":
-                outputs = (arriving[index],)
-            else:
-                outputs = self._execute(node, index, params)
-                for i, output in enumerate(outputs):
-                    edge = Edge(index, i)
-                    if output is not None and self.reads.get(edge):
-                        self._hold(edge, output)
+            outputs = (arriving[index],) if index in arriving else self._execute(node, index, params)
+            for i, output in enumerate(outputs):
+                edge = Edge(index, i)
+                if output is not None and self.reads.get(edge) and edge not in self.tensors:
+                    self._hold(edge, output)
             fresh = {id(_owner(a)): self._bytes(_owner(a)) for a in outputs if a is not None}
             live = sum({**fresh, **self.sizes}.values())
             yield Step(node, outputs, params, live)
@@ -154,41 +149,36 @@ def _owner(array: Array) -> Array:
     return array
 
 
+def inputs_by_name(graph: Graph, inputs: Array | Mapping[str, Array]) -> Mapping[str, Array]:
+    """What was given for the inputs, by name; one array is that of the only input.
+
+    Raises:
+        ExecutionError: one array was given for several inputs.
+    """
+    if isinstance(inputs, Mapping):
+        return inputs
+    names = [graph.nodes[i].name for i in graph.inputs]
+    if len(names) != 1:
+        raise ExecutionError(f"the graph has {len(names)} inputs ({', '.join(names)}); give a mapping")
+    return {names[0]: inputs}
+
+
 def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Array]:
-    """The arrays for the inputs of the graph, in their order, checked.
+    """The arrays for the inputs of the graph, in their order, checked, of one dtype and batch size.
 
     Raises:
         ExecutionError: an input is missing, unknown, not numeric or of the wrong shape.
     """
     nodes = [graph.nodes[i] for i in graph.inputs]
-    if not isinstance(inputs, Mapping):
-        if len(nodes) != 1:
-            names = ", ".join(node.name for node in nodes)
-            raise ExecutionError(f"the graph has {len(nodes)} inputs ({names}); give a mapping")
-        inputs = {nodes[0].name: inputs}
-    unknown = [name for name in inputs if name not in {node.name for node in nodes}]
+    given = inputs_by_name(graph, inputs)
+    unknown = [name for name in given if name not in {node.name for node in nodes}]
     if unknown:
         raise ExecutionError(f"the graph has no input {unknown[0]!r}")
     arrays: list[Array] = []
     for node in nodes:
-        if node.name not in inputs:
+        if node.name not in given:
             raise ExecutionError(f"input {node.name!r} is missing")
-        array = np.asarray(inputs[node.name])
-        if array.dtype.kind not in "fiubO":
-            raise ExecutionError(f"input {node.name!r} holds {array.dtype}, not numbers")
-        if array.dtype.kind != "O":  # of eight bytes or more in float64, whatever their order
-            wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
-            array = array.astype(np.float64 if wide else np.float32, copy=False)
-        shape = tuple(node.layer.shape)  # type: ignore[attr-defined]
-        fits = array.ndim == len(shape) + 1 and all(
-            n == m for n, m in zip(array.shape[1:], shape, strict=True) if isinstance(m, int)
-        )
-        if not fits:
-            wanted = ", ".join(map(str, ("N", *shape)))
-            raise ExecutionError(f"input {node.name!r} should have the shape ({wanted}), not {array.shape}")
-        if len(array) == 0:
-            raise ExecutionError(f"input {node.name!r} holds no sample; its shape is {array.shape}")
-        arrays.append(np.ascontiguousarray(array))
+        arrays.append(_input_array(node, given[node.name]))
     if len({array.dtype for array in arrays}) > 1:
         arrays = [array.astype(np.result_type(*arrays)) for array in arrays]
     if len({len(array) for array in arrays}) > 1:
@@ -196,21 +186,53 @@ def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Arra
     return arrays
 
 
-def find_edge(graph: Graph, name: str) -> Edge:
-    """The tensor of that name: a node, or ``node.output`` for a named output of one.
+def _input_array(node: Node, given: Any) -> Array:
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiubO":
+        raise ExecutionError(f"input {node.name!r} holds {array.dtype}, not numbers")
+    if array.dtype.kind != "O":  # of eight bytes or more in float64, whatever their order
+        wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
+        array = array.astype(np.float64 if wide else np.float32, copy=False)
+    shape = tuple(node.layer.shape)  # type: ignore[attr-defined]
+    fits = array.ndim == len(shape) + 1 and all(
+        n == m for n, m in zip(array.shape[1:], shape, strict=True) if isinstance(m, int)
+    )
+    if not fits:
+        expected = ", ".join(map(str, ("N", *shape)))
+        raise ExecutionError(f"input {node.name!r} should have the shape ({expected}), not {array.shape}")
+    if len(array) == 0:
+        raise ExecutionError(f"input {node.name!r} holds no sample; its shape is {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def input_shape(node: Node, sizes: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Shape of an input without the batch, with other spatial sizes if given.
+
+    Raises:
+        ExecutionError: a dimension is not a number.
+    """
+    shape = tuple(node.layer.shape)  # type: ignore[attr-defined]
+    if sizes is not None:
+        if len(sizes) != len(shape) - 1:
+            raise ExecutionError(f"input {node.name!r} has {len(shape) - 1} spatial axes, not {len(sizes)}")
+        shape = (shape[0], *sizes)
+    if not all(isinstance(n, int) for n in shape):
+        raise ExecutionError(f"input {node.name!r} has the shape {shape}, which is not numeric")
+    return shape
+
+
+def find_edge(graph: Graph, name: str | None) -> Edge:
+    """The tensor of that name (as :meth:`Graph.find`), or the first output of the graph.
 
     Raises:
         ExecutionError: there is none.
     """
-    for index, node in enumerate(graph.nodes):
-        if node.name == name:
-            return Edge(index, 0)
-        if name.startswith(node.name + "."):
-            names = node.layer.output_names() if hasattr(node.layer, "output_names") else ("",)
-            rest = name[len(node.name) + 1 :]
-            if rest in names:
-                return Edge(index, names.index(rest))
-    raise ExecutionError(f"the graph has no layer {name!r}")
+    if name is None:
+        return graph.outputs[0]
+    try:
+        return graph.find(name)
+    except LookupError as error:
+        raise ExecutionError(str(error)) from None
 
 
 def output_names(graph: Graph) -> tuple[str, ...]:

@@ -12,7 +12,14 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.counting import random_inputs
 from convcalc.executor.memory import MemoryEstimate, memory_limit
-from convcalc.executor.run import Runner, check_memory, input_arrays, output_names, prepare_weights
+from convcalc.executor.run import (
+    Runner,
+    check_memory,
+    input_arrays,
+    inputs_by_name,
+    output_names,
+    prepare_weights,
+)
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Node
 
@@ -80,7 +87,7 @@ class Run:
 
     Attributes:
         name: of the graph.
-        inputs: what went in, an entry an input.
+        inputs: what went in, one entry per input.
         batch: samples.
         dtype: ``float32`` or ``float64``.
         layers: every tensor that was written, in order.
@@ -194,7 +201,7 @@ def run(
         for suffix, array in zip(_suffixes(node), step.outputs, strict=False):
             if array is not None:
                 row = TensorRun(node.name + suffix, node.layer.op, array.shape[1:], statistics(array))
-                (entered if node.layer.op == "input" else rows).append(row)
+                (rows if node.inputs else entered).append(row)
         if progress is not None:
             progress(done + 1, len(nodes), nodes[done + 1].name if done + 1 < len(nodes) else "")
     found = {
@@ -205,19 +212,15 @@ def run(
 
 def _suffixes(node: Node) -> list[str]:
     """What tells the outputs of a node apart; its first goes by its own name."""
-    names = node.layer.output_names() if hasattr(node.layer, "output_names") else ("",)
-    return ["" if i == 0 else f".{name}" for i, name in enumerate(names)]
+    return ["" if i == 0 else f".{name}" for i, name in enumerate(node.layer.output_names())]
 
 
 def _batched(graph: Graph, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
     """Inputs by name, with a batch axis."""
-    if not isinstance(inputs, Mapping):
-        if len(graph.inputs) != 1:
-            names = ", ".join(graph.nodes[i].name for i in graph.inputs)
-            raise ExecutionError(f"the graph has {len(graph.inputs)} inputs ({names}); give a mapping")
-        inputs = {graph.nodes[graph.inputs[0]].name: inputs}
     ranks = {graph.nodes[i].name: len(graph.nodes[i].outputs[0]) for i in graph.inputs}
     return {
         name: array[None] if array.ndim == ranks.get(name) else array
-        for name, array in ((name, np.asarray(array)) for name, array in inputs.items())
+        for name, array in (
+            (name, np.asarray(array)) for name, array in inputs_by_name(graph, inputs).items()
+        )
     }

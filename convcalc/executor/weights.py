@@ -10,84 +10,33 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
-from math import prod, sqrt
+from collections.abc import Mapping
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.kernels import operation
+from convcalc.executor.operation import Shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph
 
-Shapes = dict[str, tuple[int, ...]]
-
 
 class WeightsError(ExecutionError):
-    """Weights that do not fit the graph; ``faults`` lists what is missing, unknown or misshapen."""
+    """Weights that do not fit the graph.
+
+    ``faults`` lists what is missing, unknown or misshapen; the message shows the first ten.
+    """
 
     def __init__(self, faults: list[str]) -> None:
-        """Keep the faults; the message shows the first ten."""
         more = [f"... and {len(faults) - 10} more"] if len(faults) > 10 else []
         super().__init__("the weights do not fit the graph:\n  " + "\n  ".join(faults[:10] + more))
         self.faults = faults
 
 
-def _conv(layer: Any) -> Shapes:
-    weight = (layer.out_channels, layer.in_channels // layer.groups, *layer.kernel)
-    return {"weight": weight, **({"bias": (layer.out_channels,)} if layer.bias else {})}
-
-
-def _conv_transposed(layer: Any) -> Shapes:
-    weight = (layer.in_channels, layer.out_channels // layer.groups, *layer.kernel)
-    return {"weight": weight, **({"bias": (layer.out_channels,)} if layer.bias else {})}
-
-
-def _linear(layer: Any) -> Shapes:
-    bias = {"bias": (layer.out_features,)} if layer.bias else {}
-    return {"weight": (layer.out_features, layer.in_features), **bias}
-
-
-def _batchnorm(layer: Any) -> Shapes:
-    one = (layer.channels,)
-    return {**_groupnorm(layer), **({"running_mean": one, "running_var": one} if layer.track else {})}
-
-
-def _layernorm(layer: Any) -> Shapes:
-    if not layer.affine:
-        return {}
-    shape = tuple(layer.shape)
-    return {"weight": shape, **({"bias": shape} if layer.bias else {})}
-
-
-def _groupnorm(layer: Any) -> Shapes:
-    one = (layer.channels,)
-    if not layer.affine:
-        return {}
-    return {"weight": one, **({"bias": one} if getattr(layer, "bias", True) else {})}
-
-
-def _prelu(layer: Any) -> Shapes:
-    return {"weight": (layer.channels,)}
-
-
-def _scale(layer: Any) -> Shapes:
-    return {"weight": (layer.channels,), **({"bias": (layer.channels,)} if layer.bias else {})}
-
-
-SHAPES: dict[str, Callable[[Any], Shapes]] = {
-    "conv": _conv,
-    "dwconv": _conv,
-    "convT": _conv_transposed,
-    "linear": _linear,
-    "bn": _batchnorm,
-    "ln": _layernorm,
-    "gn": _groupnorm,
-    "instancenorm": _groupnorm,
-    "prelu": _prelu,
-    "scale": _scale,
-}
 BUFFERS = frozenset(("running_mean", "running_var"))
+"""Arrays that are stored, not learned."""
 
 
 def weight_shapes(graph: Graph) -> Shapes:
@@ -98,10 +47,7 @@ def weight_shapes(graph: Graph) -> Shapes:
     """
     shapes: Shapes = {}
     for node in graph.nodes:
-        rule = SHAPES.get(node.layer.op)
-        if rule is None:
-            continue
-        for name, shape in rule(node.layer).items():
+        for name, shape in operation(node.layer).weights(node.layer).items():
             if not all(isinstance(n, int) for n in shape):
                 raise ExecutionError(f"{node.name}: {name} has the shape {shape}, which is not numeric")
             shapes[f"{node.name}.{name}"] = shape
@@ -130,7 +76,10 @@ def init_weights(graph: Graph, seed: int = 0, dtype: str = "float32") -> dict[st
     if str(np.dtype(dtype)) not in ("float32", "float64"):
         raise ExecutionError(f"weights are float32 or float64, not {dtype}")
     shapes = weight_shapes(graph)
-    fans = {node.name: _fan_in(node.layer) for node in graph.nodes if node.layer.op in SHAPES}
+    fans: dict[str, int | None] = {}
+    for one in graph.nodes:
+        fan_in = operation(one.layer).fan_in
+        fans[one.name] = None if fan_in is None else fan_in(one.layer)
     weights = {}
     for name, shape in shapes.items():
         node, _, kind = name.rpartition(".")
@@ -145,20 +94,6 @@ def init_weights(graph: Graph, seed: int = 0, dtype: str = "float32") -> dict[st
             values *= np.float32(deviation)
         weights[name] = values.astype(dtype, copy=False)
     return weights
-
-
-def _fan_in(layer: Any) -> int | None:
-    """Products that are summed into one output; ``None`` where weights are factors a channel."""
-    if layer.op not in ("conv", "dwconv", "convT", "linear"):
-        return None
-    if layer.op == "linear":
-        return int(layer.in_features)
-    fan = int(layer.in_channels // layer.groups * prod(layer.kernel))
-    if layer.op == "convT":  # each output receives about kernel / stride taps an axis
-        if not all(isinstance(s, int) for s in layer.stride):
-            raise ExecutionError(f"a stride of {layer.stride} is not numeric")
-        fan //= prod(layer.stride)
-    return max(1, fan)
 
 
 def _archive(path: str | os.PathLike[str]) -> dict[str, Array]:

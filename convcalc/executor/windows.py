@@ -2,13 +2,14 @@
 
 Everything is worked out from the definition, by listing the positions at which a window can
 stand; the size of an output is how many there are. Axes are spatial, in order; padding is a pair
-(before, after) an axis.
+(before, after) per axis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -186,6 +187,27 @@ def tap_slices(
     """What one tap reads over all windows of each padded spatial axis."""
     axes = zip(tap, sizes, stride, dilation, strict=True)
     return tuple(slice(t * d, t * d + (out - 1) * s + 1, s) for t, out, s, d in axes)
+
+
+def tap_place(
+    window: Sequence[int], stride: Sequence[int], tap: Sequence[int], dilation: Sequence[int]
+) -> tuple[int, ...]:
+    """The padded position that one tap of one window reads."""
+    return tuple(p * s + k * d for p, s, k, d in zip(window, stride, tap, dilation, strict=True))
+
+
+def padded_elements(shape: Sequence[int], layer: Any) -> int:
+    """Elements of the padded copy that a windowed layer makes of ``shape``; 0 where it makes none."""
+    dilation = getattr(layer, "dilation", (1,) * len(layer.kernel))
+    pads = conv_padding(layer.padding, shape[1:], layer.kernel, layer.stride, dilation)
+    axes = zip(shape[1:], pads, layer.kernel, layer.stride, dilation, strict=True)
+    # With room for a last window that pooling adds by rounding up.
+    ceil = getattr(layer, "ceil", False)
+    sizes = [n + b + a + (s + (k - 1) * d if ceil else 0) for n, (b, a), k, s, d in axes]
+    strided = all(k == 1 for k in layer.kernel) and any(s > 1 for s in layer.stride)
+    if not ceil and not strided and not any(map(any, pads)):
+        return 0
+    return int(shape[0] * prod(sizes))
 
 
 def blocks(sizes: Sequence[int], limit: int) -> Iterator[tuple[slice, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from convcalc.layers.base import INFER, REQUIRED, Layer, Option
+from convcalc.layers.base import INFER, REQUIRED, Layer, Option, show
 
 if TYPE_CHECKING:
     from convcalc.graph import Edge, Graph, Node
@@ -23,7 +23,7 @@ def format_layer(layer: Layer) -> str:
             words.append("->".join(_bare(v) for v in values))
         elif options[fields[0]].kind == "shape":
             words.append("x".join(_bare(v) for v in values[0]))
-        elif values[0] is None or options[fields[0]].kind not in ("dim",) or _bare(values[0])[0] == "(":
+        elif values[0] is None or options[fields[0]].kind != "dim" or _bare(values[0])[0] == "(":
             break
         else:
             words.append(_bare(values[0]))
@@ -53,39 +53,32 @@ def is_default(option: Option, value: Any) -> bool:
 
 
 def _format_option(option: Option, value: Any) -> str:
-    key = option.short or option.field
-    if option.kind == "flag":
-        return f"{key}={str(value).lower()}"
     if option.kind == "padding":
-        return _format_padding(option, key, value)
-    if option.kind == "axes" and isinstance(value, tuple):
-        if value and all(v == value[0] for v in value) and len(value) > 0:
-            one = _bare(value[0])
-            if len(value) == 1 or value[0] is not None:
-                return f"{key}{one}" if option.short and _plain(value[0]) else f"{key}={one}"
-        if all(_plain(v) for v in value):
-            return (
-                f"{key}{'x'.join(map(_bare, value))}"
-                if option.short
-                else f"{key}={'x'.join(map(_bare, value))}"
-            )
-        return f"{key}=({','.join(map(_bare, value))})"
-    if option.kind == "dim":
-        return f"{key}{_bare(value)}" if option.short and _plain(value) else f"{key}={_bare(value)}"
-    if isinstance(value, tuple):
-        return f"{key}={_tuple(value)}"
-    return f"{key}={_bare(value)}"
+        return _format_padding(option, value)
+    if not isinstance(value, tuple):
+        return _keyed(option, _bare(value), option.kind == "dim" and _plain(value))
+    if option.kind != "axes":
+        return _keyed(option, _tuple(value))
+    if value and all(v == value[0] for v in value) and (len(value) == 1 or value[0] is not None):
+        return _keyed(option, _bare(value[0]), _plain(value[0]))
+    if all(_plain(v) for v in value):
+        return _keyed(option, "x".join(map(_bare, value)), True)
+    return _keyed(option, f"({','.join(map(_bare, value))})")
 
 
-def _format_padding(option: Option, key: str, value: Any) -> str:
+def _format_padding(option: Option, value: Any) -> str:
     same = all(v == value[0] for v in value)
     if same and isinstance(value[0], str):
-        return f"{key}={value[0]}"
+        return _keyed(option, value[0])
     if any(isinstance(v, str) for v in value) or not all(_plain(s) for v in value for s in v):
-        return f"{key}={_tuple(value)}"
+        return _keyed(option, _tuple(value))
     axes = [_bare(a) if a == b else f"{_bare(a)}:{_bare(b)}" for a, b in value]
-    text = axes[0] if same and ":" not in axes[0] else "x".join(axes)
-    return f"{key}{text}" if option.short else f"{key}={text}"
+    return _keyed(option, axes[0] if same and ":" not in axes[0] else "x".join(axes), True)
+
+
+def _keyed(option: Option, text: str, plain: bool = False) -> str:
+    """An option with its value: ``k3`` where the option has a letter and the value is plain, else ``k=``."""
+    return f"{option.short or option.field}{'' if option.short and plain else '='}{text}"
 
 
 def _plain(value: Any) -> bool:
@@ -133,7 +126,7 @@ def format_graph(graph: Graph) -> str:
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
     inputs = [graph.nodes[i] for i in graph.inputs]
-    shapes = {n.name: "x".join(_bare(s) for s in n.outputs[0]) for n in inputs}
+    shapes = {n.name: show(map(_bare, n.outputs[0])) for n in inputs}
     if list(shapes) == ["input"]:
         lines.append(f"input: {shapes['input']}")
     else:

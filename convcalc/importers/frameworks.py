@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from convcalc.importers.calls import arguments_of, read_tail
 from convcalc.importers.translate import SPECIAL, Call, Row, input_stage
-from convcalc.spec.errors import nearest_name
+from convcalc.spec.errors import fault, nearest_name
+from convcalc.spec.language.calls import arguments_of, read_tail
 from convcalc.spec.language.expression import Expr, constant, parse
-from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, fault, set_node_key
+from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, set_node_key
 from convcalc.spec.source import Text
 
 _CONV = (
@@ -153,57 +153,15 @@ _IGNORED: Final = re.compile(
 
 
 def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
-    """The stages of a call of a framework's class.
+    """The stages of a call of a framework's class, whose bracket opens at ``head_end``.
 
     Raises:
         SpecError: an argument is not known, given twice or not supported.
     """
     row = CLASSES[name]
     call = Call(name, row, text, start, end)
-    known: dict[str, str] = {}
-    order: list[str] = []
-    for argument in row.arguments:
-        outer, _, field = argument.rstrip("-*").partition(">")
-        known[outer] = (
-            "-" if argument.endswith("-") else f"*{outer}" if argument.endswith("*") else field or outer
-        )
-        order.append(outer)
-    for outer, field in _SHARED.get(name, {}).items():
-        known.setdefault(outer, f"*{outer}" if field == "*" else field)
-    keys: dict[str, tuple[int, int]] = {}
     arguments, close = arguments_of(text, head_end, end)
-    keyed = False
-    for index, (key, value, left, right) in enumerate(arguments):
-        if key in NODE_KEYS:
-            keys[key] = value
-            continue
-        if key is None:
-            if keyed:
-                raise fault(text, left, right, "a positional argument after one with a key")
-            if index >= len(order):
-                if name == "Identity":
-                    continue
-                raise fault(
-                    text, left, right, f"{name} takes at most {len(order)} arguments", ", ".join(order)
-                )
-            outer = order[index]
-        else:
-            keyed, outer = True, key
-        if outer == "input_shape":
-            known[outer] = "*input_shape"
-        if outer not in known:
-            if name == "Identity" or _IGNORED.match(outer):
-                continue
-            raise fault(
-                text, left, left + len(outer), f"{name} has no argument {outer!r}",
-                "one of " + ", ".join(order), nearest_name(outer, order),
-            )  # fmt: skip
-        field = known[outer]
-        if field == "-":
-            continue
-        if field in call.values:
-            raise fault(text, left, right, f"{outer} is given twice")
-        call.values[field] = Arg(field, value, left, right)
+    _take(call, [argument for argument in arguments if argument[0] not in NODE_KEYS])
     for field, literal in row.defaults.items():
         if field not in call.values:
             at = constant(None, start, head_end)
@@ -216,11 +174,59 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
     if shape is not None:
         call.values = {"*shape": shape}
         stages = [*input_stage(call), *stages]
-    for key, where in keys.items():
-        set_node_key(stages[-1 if key == "id" else 0], key, text, *where)
+    for key, value, _, _ in arguments:
+        if key in NODE_KEYS:
+            set_node_key(stages[-1 if key == "id" else 0], key, text, *value)
     if stages:
         read_tail(stages[-1], text, close, end)
     return stages
+
+
+def _take(call: Call, arguments: list[tuple[str | None, Any, int, int]]) -> None:
+    """Put the arguments that were given under the names of the layer's fields."""
+    name, text = call.name, call.text
+    fields = _fields(call)
+    order = [argument.rstrip("-*").partition(">")[0] for argument in call.row.arguments]
+    keyed = False
+    for index, (key, value, left, right) in enumerate(arguments):
+        if key is None:
+            if keyed:
+                raise fault(text, left, right, "a positional argument after one with a key")
+            if index >= len(order):
+                if name == "Identity":
+                    continue
+                raise fault(
+                    text, left, right, f"{name} takes at most {len(order)} arguments", ", ".join(order)
+                )
+            outer = order[index]
+        else:
+            keyed, outer = True, key
+        if outer not in fields:
+            if name == "Identity" or _IGNORED.match(outer):
+                continue
+            raise fault(
+                text, left, left + len(outer), f"{name} has no argument {outer!r}",
+                "one of " + ", ".join(order), nearest_name(outer, order),
+            )  # fmt: skip
+        field = fields[outer]
+        if field == "-":
+            continue
+        if field in call.values:
+            raise fault(text, left, right, f"{outer} is given twice")
+        call.values[field] = Arg(field, value, left, right)
+
+
+def _fields(call: Call) -> dict[str, str]:
+    """The field that each argument of a class sets; ``-`` for none, ``*name`` for one to be translated."""
+    fields = {"input_shape": "*input_shape"}
+    for argument in call.row.arguments:
+        outer, _, field = argument.rstrip("-*").partition(">")
+        fields[outer] = (
+            "-" if argument.endswith("-") else f"*{outer}" if argument.endswith("*") else field or outer
+        )
+    for outer, field in _SHARED.get(call.name, {}).items():
+        fields.setdefault(outer, f"*{outer}" if field == "*" else field)
+    return fields
 
 
 def _default(literal: str, at: Expr) -> Expr:

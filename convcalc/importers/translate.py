@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from convcalc.spec.errors import SpecError, nearest_name
+from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import evaluate
 from convcalc.spec.language.expression import ExpressionError, constant
-from convcalc.spec.language.stage import Arg, Stage, fault
+from convcalc.spec.language.stage import Arg, Stage
 from convcalc.spec.source import Text
 
 _ACTIVATIONS: Final = {
@@ -206,6 +206,13 @@ def _instance_norm(call: Call) -> list[Stage]:
     return [call.stage("instancenorm")]
 
 
+def _vectors_too(call: Call) -> list[Stage]:
+    """A layer whose name has a rank and which takes vectors as well."""
+    stage = call.stage(call.row.op)
+    stage.flat_too = True
+    return [stage]
+
+
 def _map(call: Call) -> list[Stage]:
     """A layer that PyTorch defines for maps of two axes alone."""
     call.row = call.row._replace(rank=2)
@@ -275,7 +282,7 @@ _INTERPOLATION_RANK: Final = {"linear": 1, "bilinear": 2, "bicubic": 2, "triline
 def _upsample(call: Call) -> list[Stage]:
     arg = call.values.get("mode")
     if arg is not None and call.row.rank is None:
-        # PyTorch has a name a rank: its linear is for signals alone.
+        # PyTorch has a name for each rank: its linear is for signals alone.
         call.row = call.row._replace(rank=_INTERPOLATION_RANK.get(arg.expr.value))
     if arg is not None and arg.expr.value in _MODES:
         call.values["mode"] = Arg(
@@ -324,6 +331,7 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "BatchNormalization": _keras_norm,
     "LayerNormalization": _keras_norm,
     "GroupNormalization": _keras_norm,
+    "BatchNorm1d": _vectors_too,
     "InstanceNorm#d": _instance_norm,
     "PixelShuffle": _map,
     "PixelUnshuffle": _map,

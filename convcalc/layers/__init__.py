@@ -12,14 +12,17 @@ _FAMILIES: Final = {
     "conv": "conv dwconv",
     "transposed": "convT",
     "linear": "linear",
-    "pool": "maxpool avgpool lppool globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool unpool",
+    "pool": "maxpool avgpool lppool",
+    "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
+    "unpool": "unpool",
     "norm": "bn ln gn instancenorm lrn scale",
     "activation": (
         "relu relu6 leakyrelu prelu elu selu gelu silu hardswish hardsigmoid sigmoid tanh softmax"
     ),
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
-    "shape": "input dropout identity flatten reshape pad crop slice split",
+    "shape": "input dropout identity flatten reshape",
+    "cut": "pad crop slice split",
     "merge": "concat add mul",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}

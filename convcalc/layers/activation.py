@@ -1,4 +1,4 @@
-"""Activations, one mechanism for all: what an element costs, and parameters where there are any.
+"""Activations: what each costs per element, and its parameters where there are any.
 
 Costs are those of the definitions: ``sigmoid(x) = 1 / (1 + exp(-x))`` is one special function,
 one addition, one division.
@@ -6,54 +6,24 @@ one addition, one division.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
-from convcalc.layers.base import Layer, Ops, Option, fill, whole
+from convcalc.dims import Dim, Shape, equal, prod, require
+from convcalc.layers.base import Layer, Ops, Option, Template
 
 if TYPE_CHECKING:
     from convcalc.layers.reads import Windows
 
 
 class Activation(Layer):
-    """An elementwise function of fixed cost an element.
-
-    The value classes of this module are plain: their fields are those of ``options``.
-    """
+    """An elementwise function of fixed cost per element."""
 
     __slots__ = ()
     cost: ClassVar[Ops] = Ops()
 
-    def __init__(self, **fields: Any) -> None:
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Layer:
-        """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
-
-    def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, option.field) for option in self.options)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            type(self) is type(other) and isinstance(other, Activation) and self._fields() == other._fields()
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.op, self._fields()))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{self.op} is frozen")
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{o.field}={getattr(self, o.field)!r}" for o in self.options)
-        return f"{type(self).__name__}({fields})"
-
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """The cost of an element, times the elements."""
+        """The cost per element, times the elements."""
         return self.cost.times(prod(outputs[0]))
 
 
@@ -75,11 +45,12 @@ class ReLU6(Activation):
     cost: ClassVar[Ops] = Ops(cmp=2)
 
 
+@dataclass(frozen=True, slots=True)
 class LeakyReLU(Activation):
     """``x`` where positive, else ``slope * x`` (Maas et al. 2013)."""
 
-    __slots__ = ("slope",)
     slope: float
+
     op: ClassVar[str] = "leakyrelu"
     source: ClassVar[str] = "Maas et al. 2013, Rectifier nonlinearities improve acoustic models"
     options: ClassVar[tuple[Option, ...]] = (Option("slope", "number", 0.01),)
@@ -87,40 +58,39 @@ class LeakyReLU(Activation):
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
 
 
+@dataclass(frozen=True, slots=True)
 class PReLU(Activation):
-    """Leaky ReLU with a learned slope, one for all or one a channel (He et al. 2015)."""
+    """Leaky ReLU with a learned slope, one for all or one per channel (He et al. 2015)."""
 
-    __slots__ = ("channels",)
     channels: Dim
+
     op: ClassVar[str] = "prelu"
     source: ClassVar[str] = "He et al. 2015, Delving deep into rectifiers"
     options: ClassVar[tuple[Option, ...]] = (Option("channels", "dim", 1),)
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> PReLU:
-        """Make the layer: 1 slope, or as many as channels arrive."""
-        channels = whole(values.get("channels", 1), "channels")
-        if not (type(channels) is int and channels == 1):
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """There is one slope, or as many as channels arrive."""
+        if not (type(self.channels) is int and self.channels == 1):
             require(
-                equal(channels, inputs[0][0]),
-                f"prelu has {channels} slopes, but {inputs[0][0]} channels arrive",
+                equal(self.channels, inputs[0][0]),
+                f"prelu has {self.channels} slopes, but {inputs[0][0]} channels arrive",
                 field="channels",
                 hint=f"1 or {inputs[0][0]}",
             )
-        return cls(channels=channels)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight (channels,)``: the slopes."""
         return {"weight": (self.channels,)}
 
 
+@dataclass(frozen=True, slots=True)
 class ELU(Activation):
     """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al. 2016)."""
 
-    __slots__ = ("alpha",)
     alpha: float
+
     op: ClassVar[str] = "elu"
     source: ClassVar[str] = "Clevert et al. 2016, Exponential linear units"
     options: ClassVar[tuple[Option, ...]] = (Option("alpha", "number", 1.0),)
@@ -137,26 +107,17 @@ class SELU(Activation):
     cost: ClassVar[Ops] = Ops(cmp=1, special=1, add=1, mul=2)
 
 
+@dataclass(frozen=True, slots=True)
 class GELU(Activation):
     """``x * Phi(x)`` (Hendrycks & Gimpel 2016), exact or by its tanh approximation."""
 
-    __slots__ = ("approximate",)
     approximate: str
+
     op: ClassVar[str] = "gelu"
     source: ClassVar[str] = "Hendrycks & Gimpel 2016, Gaussian error linear units"
     options: ClassVar[tuple[Option, ...]] = (
         Option("approximate", "choice", "none", choices=("none", "tanh")),
     )
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> GELU:
-        """Make the layer."""
-        approximate = values.get("approximate") or "none"
-        if approximate not in ("none", "tanh"):
-            raise DimensionError(
-                f"unknown approximation {approximate!r}", field="approximate", hint="none or tanh"
-            )
-        return cls(approximate=approximate)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Exact: ``x * 0.5 * (1 + erf(x * c))``; tanh: a cubic inside, the same outside."""
@@ -215,10 +176,12 @@ class Softmax(Activation):
     __slots__ = ()
     op: ClassVar[str] = "softmax"
     source: ClassVar[str] = "Bridle 1990, Probabilistic interpretation of classification network outputs"
+    keeps_positions: ClassVar[bool] = True
+    template: ClassVar[Template] = Template(("C",))
     cost: ClassVar[Ops] = Ops(cmp=1, add=2, special=1, div=1)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """All channels."""
+        """Every output reads all channels at its position."""
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], {0: EVERY}),),)

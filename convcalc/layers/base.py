@@ -7,7 +7,8 @@ carrier of :mod:`convcalc.dims`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
@@ -26,6 +27,8 @@ from convcalc.dims import (
 )
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 
@@ -46,9 +49,13 @@ INFER: Final = _Marker("INFER")
 """Default of an option that is taken from the shapes that arrive."""
 
 Padding: TypeAlias = tuple[Any, ...]
-"""One entry an axis: ``(before, after)`` or the name of a convention."""
+"""One entry per axis: ``(before, after)`` or the name of a convention."""
 
-CONVENTIONS: Final = ("same", "same_upper", "same_lower", "valid", "full", "causal")
+CONVENTIONS: Final = ("same", "same_lower", "valid", "full", "causal")
+"""Names of padding that follows from the window; see :func:`convcalc.layers.window.resolve`."""
+
+CONVENTION_WORDS: Final = ("same", "same_upper", *CONVENTIONS[1:])
+"""The same as a spec may write them: ``same_upper`` is ONNX's name of ``same``."""
 
 
 class Option(NamedTuple):
@@ -90,8 +97,29 @@ class Ops(NamedTuple):
 NO_OPS: Final = Ops()
 
 
+class Template(NamedTuple):
+    """A layer in letters, as it is explained where no spec gives it numbers (``convcalc explain conv``).
+
+    An option that is not named here has the letter of its field (``K`` for a kernel), where it has one.
+
+    Attributes:
+        arrives: the shapes that arrive, such as ``M H W``; None for a map for each input it needs.
+        options: by field: a letter, a sum or product of letters, or a value; None leaves the option out.
+        meanings: what a letter stands for, where that is not what it stands for elsewhere.
+    """
+
+    arrives: tuple[str, ...] | None = None
+    options: Mapping[str, Any] = {}
+    meanings: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
 class Layer:
     """Base of every layer.
+
+    A layer is a frozen dataclass; one that adds no hyper-parameter needs no decorator. Its class
+    attributes are what the rest of convcalc asks it. A new elementwise layer states ``op``,
+    ``source`` and, where it has any, ``options``: all else follows.
 
     Class attributes:
         op: registered name.
@@ -100,6 +128,11 @@ class Layer:
             ``in->out`` is written as the two fields joined by ``->``.
         arity: smallest and largest number of inputs (``None``: any number).
         view: the output shares the storage of the input (it has no memory of its own).
+        keeps_positions: a position of the output stands for one of the input and neighbours stay
+            neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
+        index_inputs: numbers of the inputs that hold places in a map instead of values.
+        index_outputs: numbers of the outputs that do.
+        template: how it is explained in letters.
         source: where the layer was proposed or is defined.
     """
 
@@ -110,10 +143,24 @@ class Layer:
     positional: ClassVar[tuple[str, ...]] = ()
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     view: ClassVar[bool] = False
+    keeps_positions: ClassVar[bool] = False
+    index_inputs: ClassVar[tuple[int, ...]] = ()
+    index_outputs: ClassVar[tuple[int, ...]] = ()
+    template: ClassVar[Template] = Template()
     source: ClassVar[str] = ""
 
+    @property
+    def elementwise(self) -> bool:
+        """Whether every entry of the output is made from the entry at its own index alone."""
+        return type(self).reads is Layer.reads
+
+    @property
+    def has_macs(self) -> bool:
+        """Whether it multiplies and accumulates, as convolutions and fully connected layers do."""
+        return type(self).macs is not Layer.macs
+
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Layer:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer from the shapes that arrive and the options given.
 
         ``values`` holds evaluated options by field name, absent where not given; per-axis
@@ -123,7 +170,16 @@ class Layer:
         Raises:
             DimensionError: an option is missing, out of range or does not fit the input.
         """
-        return cls(**fill(cls, inputs, values))
+        layer = cls(**fill(cls, inputs, values))
+        layer.check(inputs)
+        return layer
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Refuse options that do not go together, or that the inputs do not allow.
+
+        Raises:
+            DimensionError: with the option it is about.
+        """
 
     def output_names(self) -> tuple[str, ...]:
         """Names of the outputs; ``("",)`` for a layer with one."""
@@ -171,6 +227,9 @@ class Layer:
         return ((identity(inputs[0]),),)
 
 
+_ROUNDED: Final = "floor(), round() or make_divisible() around the value"
+
+
 def whole(value: Any, field: str, minimum: int = 1) -> Dim:
     """A dimension, after checking that it is a whole number not below ``minimum``.
 
@@ -186,66 +245,55 @@ def whole(value: Any, field: str, minimum: int = 1) -> Dim:
         if value == int(value):
             return whole(int(value), field, minimum)
         raise DimensionError(
-            f"{field} must be a whole number, got {float(value):g}",
-            field=field,
-            hint="floor(), round() or make_divisible() around the value",
+            f"{field} must be a whole number, got {float(value):g}", field=field, hint=_ROUNDED
         )
     if value is UNKNOWN or is_symbolic(value) or is_array(value):
         value = carried(value)
         # the same for whole numbers, which the next rule says it is
         large = value > minimum - 1 if is_symbolic(value) else value >= minimum
         require(large, f"{field} must be at least {minimum}, got {value}", field=field)
-        require(
-            is_whole(value),
-            f"{field} must be a whole number, got {value}",
-            field=field,
-            hint="floor(), round() or make_divisible() around the value",
-        )
+        require(is_whole(value), f"{field} must be a whole number, got {value}", field=field, hint=_ROUNDED)
         if is_involved(value):
             raise DimensionError(f"{field} is a closed form too long to read", field=field, hint="numbers")
         return value
     raise DimensionError(f"{field} must be a whole number, got {value!r}", field=field, hint="a number")
 
 
+def each(value: Any, field: str, rank: int, hint: str) -> tuple[Any, ...]:
+    """One value per axis, from one for all axes or one each.
+
+    Raises:
+        DimensionError: the number of axes is wrong.
+    """
+    items = value if isinstance(value, tuple) else (value,)
+    items = items * rank if len(items) == 1 else items
+    if len(items) != rank:
+        raise DimensionError(f"{field} has {len(items)} axes, the input has {rank}", field=field, hint=hint)
+    return items
+
+
 def axes(value: Any, field: str, rank: int, minimum: int = 1) -> tuple[Dim, ...]:
-    """One whole number an axis, from one for all axes or one each.
+    """One whole number per axis, from one for all axes or one each.
 
     Raises:
         DimensionError: the number of axes is wrong or a value is out of range.
     """
-    items = value if isinstance(value, tuple) else (value,) * rank
-    if len(items) == 1 and rank > 1:
-        items = items * rank
-    if len(items) != rank:
-        raise DimensionError(
-            f"{field} has {len(items)} axes, the input has {rank}",
-            field=field,
-            hint=f"one number, or {rank} joined by 'x'",
-        )
+    items = each(value, field, rank, f"one number, or {rank} joined by 'x'")
     return tuple(whole(item, field, minimum) for item in items)
 
 
 def pads(value: Any, field: str, rank: int) -> Padding:
-    """Padding an axis, from one number, one pair, one convention, or one of these an axis.
+    """Padding per axis, from one number, one pair, one convention, or one of these per axis.
 
     Raises:
         DimensionError: negative, or the number of axes is wrong.
     """
-    items = value if isinstance(value, tuple) else (value,) * rank
-    if len(items) == 1 and rank > 1:
-        items = items * rank
-    if len(items) != rank:
-        raise DimensionError(
-            f"{field} has {len(items)} axes, the input has {rank}",
-            field=field,
-            hint=f"one number, before:after, or {rank} of them joined by 'x'",
-        )
     found: list[Any] = []
-    for item in items:
+    for item in each(value, field, rank, f"one number, before:after, or {rank} of them joined by 'x'"):
         if isinstance(item, str):
-            if item not in CONVENTIONS:
+            if item not in CONVENTION_WORDS:
                 raise DimensionError(
-                    f"unknown {field} {item!r}", field=field, hint="one of " + ", ".join(CONVENTIONS)
+                    f"unknown {field} {item!r}", field=field, hint="one of " + ", ".join(CONVENTION_WORDS)
                 )
             found.append("same" if item == "same_upper" else item)
         elif isinstance(item, tuple):
@@ -302,12 +350,7 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
         elif kind == "dim":
             value = whole(value, field, minimum)
         elif kind == "axes":
-            if rank == 0:
-                raise DimensionError(
-                    f"{cls.op} needs spatial axes, got a flat input of {inputs[0][0]}",
-                    hint="an input such as 3x224x224; 'reshape 64x7x7' makes a map",
-                )
-            value = axes(value, field, rank, minimum)
+            value = axes(value, field, len(spatial(cls.op, inputs[0])), minimum)
         elif kind == "padding":
             value = pads(value, field, rank)
         elif kind == "number" and isinstance(value, Fraction):
@@ -339,6 +382,17 @@ def spatial(layer: str, shape: Shape) -> tuple[Dim, ...]:
     return shape[1:]
 
 
-def show(shape: Shape) -> str:
-    """A shape as people write it."""
+def show(shape: Iterable[object]) -> str:
+    """A shape as people write it: ``64x28x28``."""
     return "x".join(map(str, shape))
+
+
+def joined(values: Sequence[Any]) -> str:
+    """One number where all axes have the same, else one per axis: ``3``, ``3x5``."""
+    return str(values[0]) if len(set(values)) == 1 else show(tuple(values))
+
+
+def axis_names(rank: int) -> tuple[str, ...]:
+    """What the spatial axes of a tensor are called."""
+    named = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+    return named.get(rank) or tuple(f"axis {number}" for number in range(1, rank + 1))

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
-from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill, show, stated, whole
-from convcalc.layers.window import output_size, resolve, valid_pairs
+from convcalc.dims import Dim, Shape, divides, equal, exact_div, prod, require
+from convcalc.layers.base import INFER, Ops, Option, Padding, fill, stated, whole
+from convcalc.layers.window import Sliding, output_size, valid_pairs
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -59,7 +61,7 @@ def _common_divisors(channels: Dim, others: Dim) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Conv(Layer):
+class Conv(Sliding):
     """Convolution, grouped and dilated, in one to three spatial dimensions.
 
     Every axis: ``o = floor((i + before + after - (d*(k - 1) + 1)) / s) + 1``. Weights
@@ -88,18 +90,6 @@ class Conv(Layer):
     )
     positional: ClassVar[tuple[str, ...]] = ("in_channels->out_channels",)
     source: ClassVar[str] = "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning"
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Conv:
-        """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
-
-    def pads(self, shape: Shape) -> tuple[tuple[Dim, Dim], ...]:
-        """Padding before and after, an axis, for an input of this shape."""
-        return tuple(
-            resolve(*args)
-            for args in zip(self.padding, shape[1:], self.kernel, self.stride, self.dilation, strict=True)
-        )
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``(out_channels, o...)``."""
@@ -147,21 +137,15 @@ class Conv(Layer):
         return pairs * self._channels()
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition an output for the bias."""
+        """One addition per output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """A window along every axis; the channels of the group."""
-        from convcalc.layers.reads import Slide, along, groups
+        """An output reads a window along every axis, of the channels of its group."""
+        from convcalc.layers.reads import along, groups
 
-        rules = {
-            axis: Slide(k, s, d, before, self.padding_mode)
-            for axis, (k, s, d, (before, _)) in enumerate(
-                zip(self.kernel, self.stride, self.dilation, self.pads(inputs[0]), strict=True), 1
-            )
-        }
         channels = groups(self.in_channels, self.out_channels, self.groups)
-        return ((along(inputs[0], {0: channels, **rules}),),)
+        return ((along(inputs[0], {0: channels, **self.windows(inputs[0], self.padding_mode)}),),)
 
 
 class DepthwiseConv(Conv):
@@ -183,7 +167,7 @@ class DepthwiseConv(Conv):
     source: ClassVar[str] = "Howard et al. 2017, MobileNets"
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> DepthwiseConv:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer: ``out_channels`` is ``multiplier * in_channels``, or a multiple given."""
         channels = stated(values.get("in_channels"), inputs[0][0], "in_channels")
         multiplier = values.get("multiplier")
@@ -233,11 +217,6 @@ def check_mode(mode: str, before: Dim, after: Dim, size: Dim) -> None:
                 field="padding",
                 hint=f"at most {size}",
             )
-
-
-def mismatch(what: str, shapes: tuple[Shape, ...], hint: str) -> DimensionError:
-    """Inputs whose shapes do not go together."""
-    return DimensionError(f"{what} cannot join {' and '.join(map(show, shapes))}", hint=hint)
 
 
 LAYERS = (Conv, DepthwiseConv)

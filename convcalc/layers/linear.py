@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, prod
-from convcalc.layers.base import INFER, Layer, Ops, Option, fill, show
+from convcalc.layers.base import INFER, Layer, Ops, Option, Template, fill, show
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 
@@ -34,9 +36,12 @@ class Linear(Layer):
     )
     positional: ClassVar[tuple[str, ...]] = ("in_features->out_features",)
     source: ClassVar[str] = "the affine map y = W x + b"
+    template: ClassVar[Template] = Template(
+        ("M",), meanings={"M": "features that arrive", "N": "features that leave"}
+    )
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Linear:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; a map must be flattened unless the channels are the axis."""
         if len(inputs[0]) > 1 and values.get("axis", "flat") == "flat":
             raise DimensionError(
@@ -59,11 +64,11 @@ class Linear(Layer):
         return prod(outputs[0]) * self.in_features
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition an output for the bias."""
+        """One addition per output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """All features."""
+        """Every output reads all features at its position."""
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], {0: EVERY}),),)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, maximum, prod, require, total
-from convcalc.layers.base import Layer, Ops, Option, show
+from convcalc.layers.base import Layer, Ops, Option, Template, show
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 
@@ -20,12 +22,17 @@ class Concat(Layer):
     axis: int
 
     op: ClassVar[str] = "concat"
+    keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "Szegedy et al. 2015, Going deeper with convolutions (filter concatenation)"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
+    template: ClassVar[Template] = Template(
+        ("C_1 H W", "C_2 H W"),
+        meanings={"C_1": "channels of the first input", "C_2": "channels of the second input"},
+    )
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Concat:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; all sizes but those of the axis must agree."""
         axis = values.get("axis", 0)
         rank = len(inputs[0])
@@ -36,7 +43,7 @@ class Concat(Layer):
         return cls(axis)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """The sum along the axis."""
+        """The sizes along the axis add up; all others stay."""
         first = inputs[0]
         for shape in inputs[1:]:
             if len(shape) != len(first):
@@ -54,7 +61,7 @@ class Concat(Layer):
         return ((*first[: self.axis], joined, *first[self.axis + 1 :]),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Each its own part of the axis."""
+        """Each input is read by its own part of the axis."""
         from convcalc.layers.reads import Part, along
 
         found = []
@@ -99,23 +106,16 @@ def broadcast(op: str, inputs: tuple[Shape, ...]) -> Shape:
     return tuple(result)
 
 
-class _Elementwise(Layer):
-    __slots__ = ()
+class _Broadcast(Layer):
+    """Entry by entry over inputs of one shape, or of 1 where they differ."""
 
+    __slots__ = ()
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+    keeps_positions: ClassVar[bool] = True
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The common shape; sizes of 1 are repeated."""
         return (broadcast(self.op, inputs),)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(self.op)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Every input index for index, repeated along axes of size 1."""
@@ -124,19 +124,19 @@ class _Elementwise(Layer):
         return tuple((repeated(shape, outputs[0]),) for shape in inputs)
 
 
-class Add(_Elementwise):
-    """Sum of its inputs, with broadcasting: ``(m - 1)`` additions an element for m inputs."""
+class Add(_Broadcast):
+    """Sum of its inputs, with broadcasting: ``(m - 1)`` additions per element for m inputs."""
 
     __slots__ = ()
     op: ClassVar[str] = "add"
     source: ClassVar[str] = "He et al. 2016, Deep residual learning, equation 1"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """``m - 1`` additions an element."""
+        """``m - 1`` additions per element."""
         return Ops(add=(len(inputs) - 1) * prod(outputs[0]))
 
 
-class Mul(_Elementwise):
+class Mul(_Broadcast):
     """Product of its inputs, with broadcasting (the gate of squeeze-and-excitation)."""
 
     __slots__ = ()
@@ -144,7 +144,7 @@ class Mul(_Elementwise):
     source: ClassVar[str] = "Hu et al. 2018, Squeeze-and-excitation networks, equation 4"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """``m - 1`` multiplications an element."""
+        """``m - 1`` multiplications per element."""
         count: Dim = (len(inputs) - 1) * prod(outputs[0])
         return Ops(mul=count)
 

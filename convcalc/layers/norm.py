@@ -1,9 +1,9 @@
-"""Normalisation, and the learned scale a channel.
+"""Normalisation, and the learned scale of each channel.
 
-Batch normalisation at inference is one multiplication and one addition an element. The others
-compute their statistics from what arrives; over ``g`` groups of ``n`` elements each that is, an
-element: one addition for the mean, one to centre, a square and an addition for the variance, and
-a multiplication to scale; a group: two divisions, an addition of eps, a square root and a
+Batch normalisation at inference is one multiplication and one addition per element. The others
+compute their statistics from what arrives. Over ``g`` groups of ``n`` elements each, that is per
+element one addition for the mean, one to centre, a square and an addition for the variance, and a
+multiplication to scale; and per group two divisions, an addition of eps, a square root and a
 reciprocal.
 """
 
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
-from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, fill, show, whole
+from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, Template, fill, show, whole
 from convcalc.layers.conv import check_groups
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 _AFFINE = Option("affine", "flag", True)
@@ -37,7 +39,7 @@ def _by_element(elements: Dim, weight: bool, bias: bool) -> Ops:
 
 
 def _by_group(groups: Dim) -> Ops:
-    """Mean, variance, its root with epsilon, and the reciprocal of that."""
+    """Per group: mean, variance, its root with epsilon, and the reciprocal of that."""
     return Ops(add=groups, div=3 * groups, special=groups)
 
 
@@ -59,6 +61,7 @@ class BatchNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "bn"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         _CHANNELS,
         _AFFINE,
@@ -69,31 +72,26 @@ class BatchNorm(Layer):
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Ioffe & Szegedy 2015"
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> BatchNorm:
-        """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
-
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and, unless turned off, ``bias``, one a channel, where affine."""
+        """``weight`` and, unless turned off, ``bias``, one per channel, where affine."""
         return _affine((self.channels,), self.affine, self.bias)
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``running_mean`` and ``running_var``, one a channel, where tracked."""
+        """``running_mean`` and ``running_var``, one per channel, where tracked."""
         return {"running_mean": (self.channels,), "running_var": (self.channels,)} if self.track else {}
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One multiplication and one addition an element; without stored statistics, theirs."""
+        """One multiplication and one addition per element; more where statistics are computed."""
         if not self.track:
             return _by_element(prod(outputs[0]), self.affine, self.affine and self.bias)
         return Ops(add=1, mul=1).times(prod(outputs[0]))
 
     def shared_ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """Without stored statistics, those of a channel over the batch."""
+        """Without stored statistics, what each channel computes once for the batch."""
         return NO_OPS if self.track else _by_group(self.channels)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself; the whole map where the statistics are those of the map."""
+        """An output reads its own place; the whole map where its statistics are computed."""
         from convcalc.layers.reads import EVERY, along
 
         if self.track:
@@ -112,6 +110,7 @@ class LayerNorm(Layer):
     shape: tuple[Dim, ...]
 
     op: ClassVar[str] = "ln"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("over", "choice", "all", choices=("all", "channels")),
         _AFFINE,
@@ -122,7 +121,7 @@ class LayerNorm(Layer):
     source: ClassVar[str] = "Ba et al. 2016"
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> LayerNorm:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; a shape that is stated must be the one normalised over."""
         over = values.get("over") or "all"
         expected = inputs[0][:1] if over == "channels" else inputs[0]
@@ -152,12 +151,12 @@ class LayerNorm(Layer):
         return _affine(self.shape, self.affine, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """Statistics over one group, or over one group a position."""
+        """Statistics over one group, or over one group per position."""
         groups = prod(outputs[0][1:]) if self.over == "channels" else 1
         return _statistics(prod(outputs[0]), groups, self.affine, self.affine and self.bias)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """All that is normalised together."""
+        """An output reads all that is normalised together."""
         from convcalc.layers.reads import EVERY, along
 
         over = 1 if self.over == "channels" else len(inputs[0])
@@ -175,6 +174,7 @@ class GroupNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "gn"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("groups", "dim", short="g"),
         _CHANNELS,
@@ -185,15 +185,12 @@ class GroupNorm(Layer):
     positional: ClassVar[tuple[str, ...]] = ("groups",)
     source: ClassVar[str] = "Wu & He 2018"
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> GroupNorm:
-        """Make the layer; the groups must divide the channels."""
-        found = fill(cls, inputs, values)
-        check_groups(found["groups"], found["channels"], "channels")
-        return cls(**found)
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """The groups must divide the channels."""
+        check_groups(self.groups, self.channels, "channels")
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and, unless turned off, ``bias``, one a channel, where affine."""
+        """``weight`` and, unless turned off, ``bias``, one per channel, where affine."""
         return _affine((self.channels,), self.affine, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
@@ -201,7 +198,7 @@ class GroupNorm(Layer):
         return _statistics(prod(outputs[0]), self.groups, self.affine, self.affine and self.bias)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """The whole map of the group."""
+        """An output reads the whole map of its group."""
         from convcalc.layers.reads import EVERY, along, groups
 
         rules = dict.fromkeys(range(1, len(inputs[0])), EVERY)
@@ -219,6 +216,7 @@ class InstanceNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "instancenorm"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         _CHANNELS,
         Option("affine", "flag", False),
@@ -229,7 +227,7 @@ class InstanceNorm(Layer):
     source: ClassVar[str] = "Ulyanov et al. 2016"
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> InstanceNorm:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; a flat input has no map to normalise over."""
         if len(inputs[0]) < 2:
             raise DimensionError(
@@ -238,7 +236,7 @@ class InstanceNorm(Layer):
         return cls(**fill(cls, inputs, values))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and, unless turned off, ``bias``, one a channel, where affine."""
+        """``weight`` and, unless turned off, ``bias``, one per channel, where affine."""
         return _affine((self.channels,), self.affine, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
@@ -246,7 +244,7 @@ class InstanceNorm(Layer):
         return _statistics(prod(outputs[0]), self.channels, self.affine, self.affine and self.bias)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """The whole map of the channel."""
+        """An output reads the whole map of its channel."""
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
@@ -265,6 +263,7 @@ class LocalResponseNorm(Layer):
     k: float
 
     op: ClassVar[str] = "lrn"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("size", "dim"),
         Option("alpha", "number", 1e-4),
@@ -273,18 +272,14 @@ class LocalResponseNorm(Layer):
     )
     positional: ClassVar[tuple[str, ...]] = ("size",)
     source: ClassVar[str] = "Krizhevsky et al. 2012, section 3.3"
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> LocalResponseNorm:
-        """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
+    template: ClassVar[Template] = Template(options={"size": "L"}, meanings={"L": "channels of the window"})
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """A square, ``size`` additions and one of k, a scaling, a power and a division an element."""
+        """A square, ``size`` additions and one of k, a scaling, a power and a division per element."""
         return Ops(add=self.size + 1, mul=2, div=1, special=1).times(prod(outputs[0]))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """The channels around."""
+        """An output reads the channels around its own."""
         from convcalc.layers.reads import Slide, along
 
         return ((along(inputs[0], {0: Slide(self.size, 1, 1, self.size // 2)}),),)
@@ -292,7 +287,7 @@ class LocalResponseNorm(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Scale(Layer):
-    """A learned factor, and where wanted an offset, a channel (layer scale: Touvron et al. 2021)."""
+    """A learned factor, and where wanted an offset, per channel (layer scale: Touvron et al. 2021)."""
 
     channels: Dim
     bias: bool
@@ -302,18 +297,13 @@ class Scale(Layer):
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Touvron et al. 2021, CaiT"
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Scale:
-        """Make the layer; see :meth:`Layer.create`."""
-        return cls(**fill(cls, inputs, values))
-
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and, where there is an offset, ``bias``."""
         weight = {"weight": (self.channels,)}
         return {**weight, "bias": (self.channels,)} if self.bias else weight
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One multiplication, and one addition for the offset, an element."""
+        """Per element one multiplication, and one addition for the offset."""
         return Ops(mul=1, add=int(self.bias)).times(prod(outputs[0]))
 
 

@@ -53,7 +53,7 @@ class Slide(Rule):
     mode: str = "zeros"
 
     def period(self) -> tuple[int, int]:
-        """Every output moves on by the stride."""
+        """The next output reads a stride further."""
         return 1, self.stride
 
     def taps(self, j: int) -> Sequence[int]:
@@ -62,7 +62,7 @@ class Slide(Rule):
         return range(first, first + self.count * self.dilation, self.dilation)
 
     def of(self, j: int, n: int) -> Sequence[int]:
-        """Without padding of zeros; other padding is where its copies were taken from."""
+        """Padding of zeros reads nothing; other padding reads where its copies were taken from."""
         if self.mode in ("zeros", "constant"):
             return [i for i in self.taps(j) if 0 <= i < n]
         return [folded(i, n, self.mode) for i in self.taps(j)]
@@ -94,7 +94,7 @@ class Spread(Rule):
     before: int = 0
 
     def period(self) -> tuple[int, int]:
-        """A stride further, the next input."""
+        """The output a stride further reads the next input."""
         return self.stride, 1
 
     def taps(self, j: int) -> Sequence[int]:
@@ -109,11 +109,11 @@ class Every(Rule):
     """Every output reads the whole axis."""
 
     def period(self) -> tuple[int, int]:
-        """All the same."""
+        """The next output reads the same."""
         return 1, 0
 
     def of(self, j: int, n: int) -> Sequence[int]:
-        """Everything."""
+        """All ``n`` of them."""
         return range(n)
 
 
@@ -125,7 +125,7 @@ class Block(Rule):
     read: int
 
     def period(self) -> tuple[int, int]:
-        """The next group."""
+        """The outputs of the next group read the next group."""
         return self.written, self.read
 
     def taps(self, j: int) -> Sequence[int]:
@@ -142,7 +142,7 @@ class Digit(Rule):
     size: int
 
     def period(self) -> tuple[int, int]:
-        """Over and over."""
+        """The same indices come again and again."""
         return self.inner * self.size, 0
 
     def taps(self, j: int) -> Sequence[int]:
@@ -158,7 +158,7 @@ class Shuffled(Rule):
     size: int
 
     def period(self) -> tuple[int, int]:
-        """A turn through the groups further, the next of each."""
+        """Outputs ``groups`` further read the next index of each group."""
         return self.groups, 1
 
     def taps(self, j: int) -> Sequence[int]:
@@ -231,7 +231,7 @@ class Resample(Rule):
         return range(i - 1, i + 3) if self.kind == "cubic" else range(i, i + 2)
 
     def of(self, j: int, n: int) -> Sequence[int]:
-        """With what lies beyond the ends moved onto them."""
+        """The taps, of which those beyond the ends read the ends."""
         if self.kind in ("nearest", "cubic"):
             return [min(max(i, 0), n - 1) for i in self.taps(j)]
         place = min(max(self.place(j), Fraction(0)), Fraction(n - 1))

@@ -8,14 +8,16 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, exact_div, prod, require
-from convcalc.layers.base import Layer, Option, fill, show, spatial
+from convcalc.layers.base import Layer, Option, Template, fill, show, spatial
 from convcalc.layers.conv import divisors
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Reads, Windows
 
 _MANY = 64
-"""Phases that are told apart."""
+"""Most phases that are read one by one; of more, all channels are read."""
 _MODE = Option("mode", "choice", "crd", choices=("crd", "dcr"))
 
 
@@ -35,7 +37,7 @@ class PixelShuffle(Layer):
     source: ClassVar[str] = "Shi et al. 2016, ESPCN"
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> PixelShuffle:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; ``r^n`` must divide the channels."""
         spatial(cls.op, inputs[0])
         return cls(**fill(cls, inputs, values))
@@ -53,7 +55,7 @@ class PixelShuffle(Layer):
         return ((exact_div(channels, block), *(i * self.factor for i in sizes)),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """One input position, by the phase of the output, from the channels of that phase."""
+        """An output reads one position; its phase, its place within the block, chooses the channel."""
         from convcalc.layers.reads import EVERY, Slide, Spread, along
 
         r, rank = self.factor, len(inputs[0]) - 1
@@ -85,7 +87,7 @@ class PixelUnshuffle(Layer):
     source: ClassVar[str] = "Shi et al. 2016, ESPCN"
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> PixelUnshuffle:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; the factor must divide every size."""
         spatial(cls.op, inputs[0])
         return cls(**fill(cls, inputs, values))
@@ -104,7 +106,7 @@ class PixelUnshuffle(Layer):
         return ((channels * self.factor ** len(sizes), *(exact_div(i, self.factor) for i in sizes)),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """One position of each phase, into the channels of that phase."""
+        """An output reads one position; its channel chooses the phase, the place within the block."""
         from convcalc.layers.reads import EVERY, Slide, Spread, along
 
         r, rank = self.factor, len(inputs[0]) - 1
@@ -127,7 +129,7 @@ class PixelUnshuffle(Layer):
 class Shift(Layer):
     """Every group of channels moved by one offset of the kernel; no parameters, no arithmetic.
 
-    ``C // prod(kernel)`` channels a tap in row-major order; those left over stay in place.
+    ``C // prod(kernel)`` channels per tap in row-major order; those left over stay in place.
 
     Source: Wu et al. 2018, Shift.
     """
@@ -144,11 +146,9 @@ class Shift(Layer):
         "Wu et al. 2018, Shift: a zero FLOP, zero parameter alternative to spatial convolutions"
     )
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Shift:
-        """Make the layer; the kernel must be odd, to have a centre."""
-        layer = cls(**fill(cls, inputs, values))
-        for k in layer.kernel:
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """The kernel must be odd, to have a centre."""
+        for k in self.kernel:
             hint = f"{k - 1} or {k + 1}" if type(k) is int else "an odd kernel"
             require(
                 divides(2, k - 1),
@@ -156,10 +156,9 @@ class Shift(Layer):
                 field="kernel",
                 hint=hint,
             )
-        return layer
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Its own offset for every group of channels."""
+        """An output reads one position, at the offset of its group of channels."""
         from convcalc.layers.reads import Part, Slide, along
 
         shape = inputs[0]
@@ -200,25 +199,23 @@ class ChannelShuffle(Layer):
     groups: Dim
 
     op: ClassVar[str] = "shuffle"
+    keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (Option("groups", "dim", short="g"),)
     positional: ClassVar[tuple[str, ...]] = ("groups",)
     source: ClassVar[str] = "Zhang et al. 2018, ShuffleNet"
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> ChannelShuffle:
-        """Make the layer; the groups must divide the channels."""
-        layer = cls(**fill(cls, inputs, values))
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """The groups must divide the channels."""
         channels = inputs[0][0]
         require(
-            divides(layer.groups, channels),
-            f"groups {layer.groups} do not divide {channels} channels",
+            divides(self.groups, channels),
+            f"groups {self.groups} do not divide {channels} channels",
             field="groups",
             hint=divisors(channels) if type(channels) is int else f"a divisor of {channels}",
         )
-        return layer
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """One channel of another group."""
+        """An output reads one channel, of another group."""
         from convcalc.layers.reads import Shuffled, along
 
         return ((along(inputs[0], {0: Shuffled(self.groups, inputs[0][0])}),),)
@@ -232,11 +229,12 @@ class Permute(Layer):
 
     op: ClassVar[str] = "permute"
     source: ClassVar[str] = "NumPy transpose, PyTorch permute"
+    template: ClassVar[Template] = Template(options={"order": (1, 2, 0)})
     options: ClassVar[tuple[Option, ...]] = (Option("order", "ints"),)
     positional: ClassVar[tuple[str, ...]] = ("order",)
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Permute:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; every axis once."""
         rank = len(inputs[0])
         order = values.get("order")
@@ -256,7 +254,7 @@ class Permute(Layer):
         return (tuple(inputs[0][a] for a in self.order),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Every axis along that which it became."""
+        """Every axis is read along the axis that it became."""
         from convcalc.layers.reads import ONE, Axis
 
         return ((tuple(Axis(self.order.index(a), ONE) for a in range(len(self.order))),),)

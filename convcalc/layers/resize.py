@@ -8,9 +8,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, floor_div, prod, require
-from convcalc.layers.base import Layer, Ops, Option, axes, fill, spatial
+from convcalc.layers.base import Layer, Ops, Option, Template, axes, each, fill, spatial
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 MODES = ("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline")
@@ -21,10 +23,10 @@ _TAPS = {"linear": 2, "cubic": 4}
 class Upsample(Layer):
     """Resizing by a factor (``o = floor(i * scale)``) or to a size.
 
-    Interpolation is separable, one pass an axis from the first to the last. ``linear`` reads 2
+    Interpolation is separable, one pass per axis from the first to the last. ``linear`` reads 2
     taps, ``cubic`` 4: the kernel of Keys 1981 with its parameter ``a``, -3/4 as in PyTorch unless
     given (-1/2 reproduces parabolas); ``spline`` is the natural cubic spline through the samples,
-    whose second derivatives solve a tridiagonal system a line.
+    whose second derivatives solve a tridiagonal system per line.
     """
 
     scale: tuple[Any, ...] | None
@@ -42,9 +44,10 @@ class Upsample(Layer):
         Option("a", "number", -0.75),
     )
     source: ClassVar[str] = "Keys 1981 (cubic); de Boor 1978 (natural spline)"
+    template: ClassVar[Template] = Template(options={"scale": "R", "size": None, "mode": "bilinear"})
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Upsample:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; exactly one of scale and size."""
         rank = len(spatial("upsample", inputs[0]))
         scale, size = values.get("scale"), values.get("size")
@@ -85,7 +88,7 @@ class Upsample(Layer):
         return cls(**found)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``floor(i * scale)`` an axis, or the size."""
+        """``floor(i * scale)`` per axis, or the size."""
         channels, *sizes = inputs[0]
         if self.size is not None:
             return ((channels, *self.size),)
@@ -124,7 +127,7 @@ class Upsample(Layer):
         return Ops(add=add, mul=mul)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """The samples around each place, along every axis."""
+        """An output reads the samples around its place, along every axis."""
         from convcalc.layers.reads import along, resampling
 
         count = len(inputs[0]) - 1
@@ -137,14 +140,8 @@ class Upsample(Layer):
 
 
 def _factors(scale: Any, rank: int) -> tuple[Any, ...]:
-    items = scale if isinstance(scale, tuple) else (scale,) * rank
-    items = items * rank if len(items) == 1 else items
-    if len(items) != rank:
-        raise DimensionError(
-            f"scale has {len(items)} axes, the input has {rank}", field="scale", hint="one factor an axis"
-        )
     found = []
-    for item in items:
+    for item in each(scale, "scale", rank, "one factor an axis"):
         if isinstance(item, float):
             item = Fraction(item).limit_denominator(10**6)
         if isinstance(item, Fraction) and item.denominator == 1:

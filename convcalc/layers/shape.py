@@ -1,4 +1,4 @@
-"""Layers that change shapes and nothing else."""
+"""What a network reads, and layers that pass all of it on: as it is, or in another shape."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, prod, require, total
-from convcalc.layers.base import Layer, Option, Padding, axes, fill, pads, show, spatial, whole
-from convcalc.layers.conv import check_mode
+from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
+from convcalc.layers.base import Layer, Option, Template, show, whole
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 
@@ -22,52 +23,39 @@ class Input(Layer):
 
     op: ClassVar[str] = "input"
     source: ClassVar[str] = "the data"
+    template: ClassVar[Template] = Template(options={"shape": ("C", "H", "W")})
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
     options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Input:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the input from its shape."""
         return cls(tuple(values["shape"]))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """The shape."""
+        """The shape that was given."""
         return (self.shape,)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Nothing."""
+        """An input reads nothing."""
         return ()
 
 
-class _Plain(Layer):
-    """A layer without hyper-parameters."""
-
-    __slots__ = ()
-    view: ClassVar[bool] = True
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(self.op)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-
-class Identity(_Plain):
+class Identity(Layer):
     """Nothing."""
 
     __slots__ = ()
+    view: ClassVar[bool] = True
     op: ClassVar[str] = "identity"
     source: ClassVar[str] = "the function f(x) = x"
 
 
-class Flatten(_Plain):
+class Flatten(Layer):
     """All axes in one, channels first."""
 
     __slots__ = ()
+    view: ClassVar[bool] = True
     op: ClassVar[str] = "flatten"
     source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
 
@@ -76,7 +64,7 @@ class Flatten(_Plain):
         return ((prod(inputs[0]),),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Everything, unless the map is of one pixel."""
+        """An output reads the whole map, unless that is one pixel."""
         from convcalc.layers.reads import reshaped
 
         return ((reshaped(inputs[0], outputs[0]),),)
@@ -94,13 +82,10 @@ class Dropout(Layer):
     positional: ClassVar[tuple[str, ...]] = ("p",)
     view: ClassVar[bool] = True
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Dropout:
-        """Make the layer; the probability is from 0 to 1."""
-        layer = cls(**fill(cls, inputs, values))
-        if not 0 <= layer.p <= 1:
-            raise DimensionError(f"p must be a probability, got {layer.p}", field="p", hint="0 to 1")
-        return layer
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """The probability is from 0 to 1."""
+        if not 0 <= self.p <= 1:
+            raise DimensionError(f"p must be a probability, got {self.p}", field="p", hint="0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +96,13 @@ class Reshape(Layer):
 
     op: ClassVar[str] = "reshape"
     source: ClassVar[str] = "NumPy reshape, ONNX Reshape"
+    template: ClassVar[Template] = Template(options={"shape": ("C", "H*W")})
     options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
     view: ClassVar[bool] = True
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Reshape:
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; the elements must be as many."""
         shape = values.get("shape")
         if shape is None:
@@ -137,222 +123,14 @@ class Reshape(Layer):
         return cls(shape)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """The shape."""
+        """The shape that was given."""
         return (self.shape,)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Axes that stay, are joined or cut; see :func:`convcalc.layers.reads.reshaped`."""
+        """Axes stay, are joined or are cut; see :func:`convcalc.layers.reads.reshaped`."""
         from convcalc.layers.reads import reshaped
 
         return ((reshaped(inputs[0], self.shape),),)
 
 
-@dataclass(frozen=True, slots=True)
-class Pad(Layer):
-    """Padding as a layer of its own: a constant, or taken from the input."""
-
-    padding: Padding
-    mode: str
-    value: float
-
-    op: ClassVar[str] = "pad"
-    source: ClassVar[str] = "ONNX Pad, PyTorch pad"
-    options: ClassVar[tuple[Option, ...]] = (
-        Option("padding", "padding", short="p"),
-        Option("mode", "choice", "zeros", choices=("zeros", "constant", "reflect", "replicate", "circular")),
-        Option("value", "number", 0),
-    )
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Pad:
-        """Make the layer; conventions need a kernel, which padding alone has not."""
-        spatial(cls.op, inputs[0])
-        layer = cls(**fill(cls, inputs, values))
-        if any(isinstance(p, str) for p in layer.padding):
-            raise DimensionError("a pad layer has no kernel to follow", field="padding", hint="numbers")
-        if layer.value and layer.mode not in ("constant", "zeros"):
-            raise DimensionError(f"mode {layer.mode} pads no value", field="value", hint="mode=constant")
-        return layer
-
-    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``before + i + after`` an axis."""
-        channels, *sizes = inputs[0]
-        for (before, after), i in zip(self.padding, sizes, strict=True):
-            check_mode(self.mode, before, after, i)
-        return ((channels, *(b + i + a for (b, a), i in zip(self.padding, sizes, strict=True))),)
-
-    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself, moved by the padding before."""
-        from convcalc.layers.reads import Slide, along
-
-        rules = {axis: Slide(1, 1, 1, before, self.mode) for axis, (before, _) in enumerate(self.padding, 1)}
-        return ((along(inputs[0], rules),),)
-
-
-@dataclass(frozen=True, slots=True)
-class Crop(Layer):
-    """Sizes cut before and after, an axis; from a wanted size, the centre (the odd one cut after)."""
-
-    amounts: Padding
-
-    op: ClassVar[str] = "crop"
-    source: ClassVar[str] = "Ronneberger et al. 2015, U-Net (crop and copy)"
-    options: ClassVar[tuple[Option, ...]] = (
-        Option("amounts", "padding", None),
-        Option("size", "axes", None),
-    )
-    positional: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Crop:
-        """Make the layer; exactly one of amounts and size."""
-        sizes = spatial(cls.op, inputs[0])
-        amounts, size = values.get("amounts"), values.get("size")
-        if amounts is not None and size is not None:
-            raise DimensionError("crop takes amounts or size, not both", field="size", hint="one of them")
-        if amounts is None and size is None:
-            raise DimensionError(
-                "crop needs one of amounts and size", hint="amounts=2, size=56x56 or like=NAME"
-            )
-        if size is not None:
-            found = []
-            for i, wanted in zip(sizes, axes(size, "size", len(sizes)), strict=True):
-                require(wanted <= i, f"cannot crop {i} to {wanted}", field="size", hint=f"at most {i}")
-                before = floor_div(i - wanted, 2)
-                found.append((before, i - wanted - before))
-            return cls(tuple(found))
-        layer = cls(pads(amounts, "amounts", len(sizes)))
-        if any(isinstance(p, str) for p in layer.amounts):
-            raise DimensionError("a crop has no kernel to follow", field="amounts", hint="numbers")
-        return layer
-
-    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``i - before - after`` an axis."""
-        channels, *sizes = inputs[0]
-        found = []
-        for (before, after), i in zip(self.amounts, sizes, strict=True):
-            require(
-                i - before - after >= 1, f"cropping {before}:{after} leaves nothing of {i}", field="amounts",
-                hint=f"less than {i} in all",
-            )  # fmt: skip
-            found.append(i - before - after)
-        return ((channels, *found),)
-
-    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself, moved by what is cut before."""
-        from convcalc.layers.reads import Slide, along
-
-        rules = {axis: Slide(1, 1, 1, -before) for axis, (before, _) in enumerate(self.amounts, 1)}
-        return ((along(inputs[0], rules),),)
-
-
-def _axis(value: Any, shape: Shape) -> int:
-    if type(value) is not int or not -len(shape) <= value < len(shape):
-        raise DimensionError(f"no axis {value} in {show(shape)}", field="axis", hint=f"0 to {len(shape) - 1}")
-    return value % len(shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Slice(Layer):
-    """Part of one axis, the channels (0) unless told otherwise; negatives count from the end."""
-
-    start: Dim
-    stop: Dim
-    axis: int
-
-    op: ClassVar[str] = "slice"
-    source: ClassVar[str] = "ONNX Slice"
-    options: ClassVar[tuple[Option, ...]] = (
-        Option("start", "dim", 0, minimum=0),
-        Option("stop", "dim", None, minimum=0),
-        Option("axis", "dim", 0, minimum=0),
-    )
-    positional: ClassVar[tuple[str, ...]] = ("start", "stop")
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Slice:
-        """Make the layer; the range must not be empty."""
-        axis = _axis(values.get("axis", 0), inputs[0])
-        size = inputs[0][axis]
-        start, stop = values.get("start"), values.get("stop")
-        start = 0 if start is None else whole(start, "start", -(10**18))
-        stop = size if stop is None else whole(stop, "stop", -(10**18))
-        given = start
-        start = start + size if type(start) is int and start < 0 else start
-        stop = stop + size if type(stop) is int and stop < 0 else stop
-        if stop is not UNKNOWN and start is not UNKNOWN:
-            require(
-                start >= 0,
-                f"start {given} lies before the axis of {size}",
-                field="start",
-                hint=f"-{size} to {size - 1}",
-            )
-            require(
-                stop <= size,
-                f"stop {stop} lies beyond the axis of {size}",
-                field="stop",
-                hint=f"at most {size}",
-            )
-            require(
-                start < stop, f"nothing between {start} and {stop}", field="stop", hint="start below stop"
-            )
-        return cls(start, stop, axis)
-
-    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``stop - start`` on the axis."""
-        shape = inputs[0]
-        return ((*shape[: self.axis], self.stop - self.start, *shape[self.axis + 1 :]),)
-
-    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself, moved by the start."""
-        from convcalc.layers.reads import Slide, along
-
-        return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -self.start)}),),)
-
-
-@dataclass(frozen=True, slots=True)
-class Split(Layer):
-    """One axis cut into parts, each an output: ``NAME.0``, ``NAME.1``, ..."""
-
-    sizes: tuple[Dim, ...]
-    axis: int
-
-    op: ClassVar[str] = "split"
-    source: ClassVar[str] = "ONNX Split"
-    options: ClassVar[tuple[Option, ...]] = (Option("sizes", "ints"), Option("axis", "dim", 0, minimum=0))
-    positional: ClassVar[tuple[str, ...]] = ("sizes",)
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Split:
-        """Make the layer; the sizes must add up to the axis."""
-        axis = _axis(values.get("axis", 0), inputs[0])
-        size = inputs[0][axis]
-        sizes = values.get("sizes")
-        if sizes is None:
-            raise DimensionError("split needs its sizes", hint="split (32,32)")
-        sizes = tuple(whole(s, "sizes") for s in (sizes if isinstance(sizes, tuple) else (sizes,)))
-        require(
-            equal(total(sizes), size),
-            f"the parts {'+'.join(map(str, sizes))} do not add up to {size}",
-            field="sizes",
-            hint=f"sizes that add up to {size}",
-        )
-        return cls(sizes, axis)
-
-    def output_names(self) -> tuple[str, ...]:
-        """The numbers of the parts."""
-        return tuple(map(str, range(len(self.sizes)))) if len(self.sizes) > 1 else ("",)
-
-    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """One shape a part."""
-        shape = inputs[0]
-        return tuple((*shape[: self.axis], size, *shape[self.axis + 1 :]) for size in self.sizes)
-
-    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Itself, moved by the parts before."""
-        from convcalc.layers.reads import Slide, along
-
-        return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -total(self.sizes[:output]))}),),)
-
-
-LAYERS = (Input, Identity, Flatten, Dropout, Reshape, Pad, Crop, Slice, Split)
+LAYERS = (Input, Identity, Flatten, Dropout, Reshape)

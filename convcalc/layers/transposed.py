@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, floor_div, maximum, prod, require
-from convcalc.layers.base import INFER, Layer, Ops, Option, Padding, fill
+from convcalc.layers.base import INFER, Ops, Option, Padding
 from convcalc.layers.conv import check_groups
-from convcalc.layers.window import effective, valid_pairs
+from convcalc.layers.window import Spreading, effective, valid_pairs
 
 if TYPE_CHECKING:
     from convcalc.layers.reads import Windows
 
 
 @dataclass(frozen=True, slots=True)
-class ConvTranspose(Layer):
+class ConvTranspose(Spreading):
     """Transposed convolution: the backward pass of a convolution with respect to its input.
 
     Every axis: ``o = s*(i - 1) + d*(k - 1) + 1 - before - after + output_padding``. Weights
@@ -53,28 +52,25 @@ class ConvTranspose(Layer):
     positional: ClassVar[tuple[str, ...]] = ("in_channels->out_channels",)
     source: ClassVar[str] = "Dumoulin & Visin 2016, relationship 14"
 
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> ConvTranspose:
-        """Make the layer; see :meth:`Layer.create`."""
-        found = fill(cls, inputs, values)
-        for padding in found["padding"]:
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """No padding of a convolution alone, and no more output padding than a stride leaves room for."""
+        for padding in self.padding:
             if padding in ("full", "causal"):
                 raise DimensionError(
                     f"a transposed convolution has no padding {padding!r}",
                     field="padding",
                     hint="numbers, same, same_lower or valid",
                 )
-        for extra, s, d in zip(found["output_padding"], found["stride"], found["dilation"], strict=True):
+        for extra, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
             require(
                 extra < maximum(s, d),
                 f"output_padding {extra} is not smaller than stride {s} or dilation {d}",
                 field="output_padding",
                 hint=f"at most {maximum(s, d) - 1}",
             )
-        return cls(**found)
 
     def crops(self) -> tuple[tuple[Dim, Dim, Dim], ...]:
-        """Cropped before, cropped after, extension at the end, an axis."""
+        """Cropped before, cropped after, extension at the end, per axis."""
         found = []
         for padding, k, s, d, extra in zip(
             self.padding, self.kernel, self.stride, self.dilation, self.output_padding, strict=True
@@ -144,11 +140,11 @@ class ConvTranspose(Layer):
         return pairs * self._channels()
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition an output for the bias."""
+        """One addition per output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """What lands on an output, along every axis; the channels of the group."""
+        """An output reads the inputs whose window covers it, of the channels of its group."""
         from convcalc.layers.reads import Spread, along, groups
 
         rules = {

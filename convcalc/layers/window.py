@@ -1,18 +1,18 @@
-"""Windows that slide along one axis: padding conventions, output sizes, pairs that count.
+"""Windows: padding conventions, output sizes, pairs that count, and the layers that have them.
 
-Everything here is about one axis: input size ``i``, kernel ``k``, stride ``s``, dilation ``d``,
+The functions are about one axis: input size ``i``, kernel ``k``, stride ``s``, dilation ``d``,
 padding before and after, output size ``o``. Output position ``j`` meets input position
 ``j*s + t*d - before`` with tap ``t``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import (
     UNKNOWN,
     Dim,
-    DimensionError,
+    Shape,
     ceil_div,
     divides,
     exact_div,
@@ -24,6 +24,10 @@ from convcalc.dims import (
     minimum,
     require,
 )
+from convcalc.layers.base import Layer, Padding
+
+if TYPE_CHECKING:
+    from convcalc.layers.reads import Rule
 
 
 def effective(k: Dim, d: Dim) -> Dim:
@@ -255,6 +259,43 @@ def checked_padding(before: Dim, after: Dim, extent: Dim, field: str = "padding"
         )
 
 
-def refuse(message: str, field: str | None = None, hint: str | None = None) -> DimensionError:
-    """A dimension error, to raise."""
-    return DimensionError(message, field=field, hint=hint)
+class Sliding(Layer):
+    """A layer whose window slides over the input: a convolution or a pool.
+
+    Every output position reads a window of the input: a kernel with its stride, dilation and padding.
+    """
+
+    __slots__ = ()
+    kernel: tuple[Dim, ...]
+    stride: tuple[Dim, ...]
+    dilation: tuple[Dim, ...]
+    padding: Padding
+
+    def pads(self, shape: Shape) -> tuple[tuple[Dim, Dim], ...]:
+        """Padding before and after, per axis, for an input of this shape."""
+        return tuple(
+            resolve(*args)
+            for args in zip(self.padding, shape[1:], self.kernel, self.stride, self.dilation, strict=True)
+        )
+
+    def windows(self, shape: Shape, mode: str = "zeros") -> dict[int, Rule]:
+        """By spatial axis, from 1: how an input of this shape is read along it."""
+        from convcalc.layers.reads import Slide
+
+        return {
+            axis: Slide(k, s, d, before, mode)
+            for axis, (k, s, d, (before, _)) in enumerate(
+                zip(self.kernel, self.stride, self.dilation, self.pads(shape), strict=True), 1
+            )
+        }
+
+
+class Spreading(Layer):
+    """A layer that writes a window of the output for every input position.
+
+    It is the transpose of a :class:`Sliding` one: a transposed convolution, or unpooling.
+    """
+
+    __slots__ = ()
+    kernel: tuple[Dim, ...]
+    stride: tuple[Dim, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcalc.dims import UNKNOWN
+from convcalc.records import plain
 from convcalc.render import numbers
 from convcalc.render.table import Table
 
@@ -59,17 +59,6 @@ def to_json(data: Any) -> str:
     return "".join(_pieces(data, 0)) + "\n"
 
 
-def jsonable(value: Any) -> Any:
-    """The value for the ``json`` module: what it does not know is ``null`` or text."""
-    if value is UNKNOWN:
-        return None
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if hasattr(value, "item") and hasattr(value, "shape"):
-        return value.tolist()
-    return str(value)
-
-
 def _pieces(data: Any, level: int) -> list[str]:
     import json
 
@@ -82,6 +71,6 @@ def _pieces(data: Any, level: int) -> list[str]:
             pieces.append(",\n" if number + 1 < len(data) else "\n")
         return [*pieces, outer, "}"]
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], (dict, list, tuple)) and level < 3:
-        rows = [inner + json.dumps(row, ensure_ascii=False, default=jsonable) for row in data]
+        rows = [inner + json.dumps(row, ensure_ascii=False, default=plain) for row in data]
         return ["[\n", ",\n".join(rows), "\n", outer, "]"]
-    return [json.dumps(data, ensure_ascii=False, default=jsonable)]
+    return [json.dumps(data, ensure_ascii=False, default=plain)]

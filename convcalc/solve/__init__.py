@@ -1,1 +1,1 @@
-"""Questions that formula and execution answer together: dilation, transposed convolution, coverage."""
+"""Questions that formulas and execution answer together: each solver here looks at both witnesses."""

@@ -1,9 +1,9 @@
-"""Which pixels of a receptive field really contribute, found by running the network backwards.
+"""Which pixels of a receptive field really contribute: the field by formula, what lies in it by execution.
 
-The calculator gives the box of a field; the executor gives what lies in it: which pixels are read
-at all (dilated convolutions leave holes: the gridding effect of Wang et al. 2018), how many paths
-lead to each, and how much gradient arrives at each (the effective receptive field of Luo et al.
-2016).
+:mod:`convcalc.calculators.receptive_field` gives the box of a field. The executor is the second witness and
+gives, by running the network backwards, what lies in the box: which pixels are read at all (dilated
+convolutions leave holes: the gridding effect of Wang et al. 2018), how many paths lead to each, and how much
+gradient arrives at each (the effective receptive field of Luo et al. 2016).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from convcalc.calculators.receptive_field.walk import find_edge
 from convcalc.dims import Shape, is_known
 from convcalc.executor import ExecutionError, MemoryLimitError, gradient, paths, taint
 from convcalc.executor.arithmetic.arith import Array
-from convcalc.executor.dry import ancestors
 from convcalc.executor.memory import memory_limit
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
+from convcalc.records import Record, record
 from convcalc.solve.sizes import own_inputs, reload
 
 SHARES: Final = (0.5, 0.9, 0.9545, 0.99)
@@ -36,18 +36,20 @@ TRIED: Final = 4096
 
 
 @dataclass(frozen=True)
-class Effective:
+class Effective(Record):
     """The effective receptive field: how the gradient of an output is spread over the input.
 
     Attributes:
-        mass: magnitude of the gradient an input pixel, summed over channels, mean over the samples;
+        mass: magnitude of the gradient per input pixel, summed over channels, mean over the samples;
             its sum is one.
-        center: the mean position of the mass, an axis.
+        center: the mean position of the mass, per axis.
         radii: for each of :data:`SHARES` the smallest distance from the centre, in pixels, within
             which that share of the mass lies.
         samples: random inputs and weights that were averaged.
-        deviation: root mean square distance of the mass from the centre, an axis.
+        deviation: root mean square distance of the mass from the centre, per axis.
     """
+
+    KEYS = "center radii deviation samples"
 
     mass: Array
     center: tuple[float, ...]
@@ -61,21 +63,18 @@ class Effective:
 
     def to_dict(self) -> dict[str, Any]:
         """The spread as JSON holds it, without the map."""
-        return {
-            "center": list(self.center),
-            "radii": [{"share": s, "radius": r} for s, r in zip(SHARES, self.radii, strict=True)],
-            "deviation": list(self.deviation),
-            "samples": self.samples,
-        }
+        return record(
+            self, radii=[{"share": s, "radius": r} for s, r in zip(SHARES, self.radii, strict=True)]
+        )
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(Record):
     """What one output position really reads of an input.
 
     Attributes:
         field: its field, worked out by formula.
-        box: first and last index an axis of the part of the field that lies inside the input, and of
+        box: first and last index per axis of the part of the field that lies inside the input, and of
             what is read beside it.
         reached: booleans over the input: whether the pixel contributes.
         paths: integers over the input: paths from the pixel to the position, one tap of every window
@@ -83,6 +82,8 @@ class Coverage:
         reason: why they cannot.
         effective: the effective field, where it was asked for.
     """
+
+    KEYS = "box box_pixels=pixels reached=count fraction paths effective"
 
     field: PositionField
     box: tuple[tuple[int, int], ...]
@@ -124,15 +125,7 @@ class Coverage:
         if self.paths is not None and self.count:
             seen = [int(n) for n in self.paths[self.reached].flat]
             numbers = {"least": min(seen), "most": max(seen), "unit": self.unit}
-        result = {
-            **self.field.to_dict(),
-            "box": [list(pair) for pair in self.box],
-            "box_pixels": self.pixels,
-            "reached": self.count,
-            "fraction": self.fraction,
-            "paths": numbers,
-            "effective": None if self.effective is None else self.effective.to_dict(),
-        }
+        result = self.field.to_dict() | record(self, paths=numbers)
         if maps:
             shown = self.reached.astype(int) if self.paths is None else self.paths
             result["map"] = self.crop(shown).tolist()
@@ -162,7 +155,7 @@ def coverage(
     Args:
         graph: a graph whose channels are numbers. Where its sizes are not stated, an input is taken
             in which a whole field lies.
-        position: the output position, one index an axis; when not given, that nearest to the middle
+        position: the output position, one index per axis; when not given, that nearest to the middle
             whose field lies inside the input, or the middle.
         layer: the layer asked about; the first output of the graph when not given.
         input: the input asked about; the first that the layer sees when not given.
@@ -193,16 +186,16 @@ def coverage(
     place = _nearest_whole(row, sizes) if position is None else tuple(position)
     check_position(place, sizes)
     field = next(found for found in fields.at(place, layer) if found.input == row.input)
-    asked = row.name if layer is None and edge.output == 0 else layer
-    reached = taint(graph, [place], output=asked, input=row.input)[0]
+    tensor = row.name if layer is None and edge.output == 0 else layer
+    reached = taint(graph, [place], output=tensor, input=row.input)[0]
     counted: Array | None = None
     reason = ""
     try:
-        counted = paths(graph, place, output=asked, input=row.input)
+        counted = paths(graph, place, output=tensor, input=row.input)
     except ExecutionError as error:
         reason = str(error)
     box = tuple(map(_span, field.axes))
-    effective = _effective(graph, field, edge, asked, samples, seed) if samples else None
+    effective = _effective(graph, field, edge, tensor, samples, seed) if samples else None
     return Coverage(field, box, reached, counted, reason, effective)
 
 
@@ -272,18 +265,15 @@ def _cut(graph: Graph, start: str, layer: str | None) -> Graph:
     edge = graph.outputs[0] if layer is None else find_edge(graph, layer)
     if source.output or edge.node <= source.node:
         raise Unreachable(f"{layer or 'the output'} does not come after {start}", expected="an earlier layer")
-    from convcalc.layers import lookup
-
-    shape = graph.shape(source)
     # The new input comes first. Who reads another output of the layer still reads the layer.
-    nodes = [Node(start, lookup("input").create((), {"shape": shape}), (), (shape,))]
+    nodes = [input_node(start, graph.shape(source))]
     for number, node in enumerate(graph.nodes):
         edges = tuple(Edge(0) if edge == source else Edge(edge.node + 1, edge.output) for edge in node.inputs)
         name = f"{start} itself" if number == source.node else node.name
         nodes.append(Node(name, node.layer, edges, node.outputs))
     inputs = (0, *(number + 1 for number in graph.inputs))
-    part = ancestors(Graph(graph.name, nodes, inputs, ()), Edge(edge.node + 1, edge.output))
-    needed = tuple(i for i, node in enumerate(part.nodes) if node.op == "input")
+    part = Graph(graph.name, nodes, inputs, ()).part(Edge(edge.node + 1, edge.output))
+    needed = tuple(i for i, node in enumerate(part.nodes) if node.is_input)
     return Graph(graph.name, part.nodes, needed, part.outputs)
 
 
@@ -359,7 +349,7 @@ def _check_memory(graph: Graph, edge: Edge) -> None:
     Raises:
         MemoryLimitError: that is more than there is.
     """
-    part = ancestors(graph, edge)
+    part = graph.part(edge)
     sizes = [int(np.prod(shape)) * 4 for node in part.nodes for shape in node.outputs]
     needed, allowed = sum(sizes) + 4 * max(sizes), memory_limit()
     if needed > allowed:

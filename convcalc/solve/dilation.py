@@ -1,8 +1,8 @@
-"""Runs of dilated convolutions: the published rules, and what execution says.
+"""Runs of dilated convolutions: what the published rules say, held to what running them shows.
 
-The rules come from :mod:`convcalc.calculators.dilation.criterion`; which pixels a run really sees, and by how
-many paths, comes from running it backwards on marks (:func:`convcalc.executor.taint` and
-:func:`convcalc.executor.paths`).
+The rules and the search for rates are formulas (:mod:`convcalc.calculators.dilation`). The executor is the
+second witness, and decides: which pixels a run really sees, and by how many paths, comes from running it
+backwards on marks (:func:`convcalc.executor.taint`, :func:`convcalc.executor.paths`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from convcalc.calculators.dilation.design import Design, designs
 from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arithmetic.arith import Array
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
+from convcalc.layers.base import show
+from convcalc.records import Record, plain, record
 from convcalc.spec import load
 
 MAX_PIXELS: Final = 1 << 20
@@ -31,7 +33,7 @@ MAX_FIELD: Final = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
-class AxisJudgement:
+class AxisJudgement(Record):
     """One axis.
 
     Attributes:
@@ -40,6 +42,8 @@ class AxisJudgement:
         holes: offsets from the centre of the field (in pixels, halves for an even field) that no
             path leads from.
     """
+
+    KEYS = "paths=counts covered hole_offsets=holes holes agrees disagreement"
 
     rules: Criterion
     counts: tuple[int, ...]
@@ -69,28 +73,27 @@ class AxisJudgement:
 
     def to_dict(self) -> dict[str, Any]:
         """The axis as JSON holds it."""
-        return {
-            **self.rules.to_dict(),
-            "paths": list(self.counts),
-            "covered": len(self.counts) - len(self.holes),
-            "hole_offsets": list(self.holes),
-            "holes": bool(self.holes),
-            "agrees": self.agrees,
-            "disagreement": self.disagreement(),
-        }
+        return self.rules.to_dict() | record(
+            self,
+            covered=len(self.counts) - len(self.holes),
+            holes=bool(self.holes),
+            disagreement=self.disagreement(),
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class DilationJudgement:
+class DilationJudgement(Record):
     """What :func:`judge_dilations` found.
 
     Attributes:
-        kernels, rates: of every layer, one number an axis.
+        kernels, rates: of every layer, one number per axis.
         axes: the judgement of each axis.
         covered, total: pixels of the field that reach the output, and all of them, by execution.
         counts: paths from each pixel of the field, by execution; None where the field is so large
             that each axis was executed by itself.
     """
+
+    KEYS = "rates kernels field covered total coverage holes=has_holes agrees axes"
 
     kernels: tuple[tuple[int, ...], ...]
     rates: tuple[tuple[int, ...], ...]
@@ -106,7 +109,7 @@ class DilationJudgement:
 
     @property
     def field(self) -> tuple[int, ...]:
-        """Receptive field of the run, in pixels, an axis."""
+        """Receptive field of the run, in pixels, per axis."""
         return tuple(axis.rules.field for axis in self.axes)
 
     @property
@@ -117,24 +120,12 @@ class DilationJudgement:
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The judgement as JSON holds it; with ``grid`` the paths of every pixel."""
-        result: dict[str, Any] = {
-            "rates": [list(layer) for layer in self.rates],
-            "kernels": [list(layer) for layer in self.kernels],
-            "field": list(self.field),
-            "covered": self.covered,
-            "total": self.total,
-            "coverage": self.covered / self.total,
-            "holes": self.has_holes,
-            "agrees": self.agrees,
-            "axes": [axis.to_dict() for axis in self.axes],
-        }
-        if grid:
-            result["map"] = None if self.counts is None else self.counts.tolist()
-        return result
+        result = record(self, coverage=self.covered / self.total)
+        return result | ({"map": plain(self.counts)} if grid else {})
 
 
 @dataclass(frozen=True, eq=False)
-class RunJudgement:
+class RunJudgement(Record):
     """One dilated run of a network.
 
     Attributes:
@@ -145,6 +136,8 @@ class RunJudgement:
         mask: which pixels these are; None where it could not be executed.
         reason: why it could not.
     """
+
+    KEYS = "first last layers=run.names holes=has_holes covered total reason? path"
 
     run: DilatedRun
     path: DilationJudgement
@@ -162,20 +155,12 @@ class RunJudgement:
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON holds it."""
-        return {
-            "first": self.run.names[0],
-            "last": self.run.names[-1],
-            "layers": list(self.run.names),
-            "holes": self.has_holes,
-            "covered": self.covered,
-            "total": self.total,
-            "reason": self.reason or None,
-            "path": self.path.to_dict(),
-        }
+        names = self.run.names
+        return record(self, first=names[0], last=names[-1])
 
 
 @dataclass(frozen=True, eq=False)
-class DesignedRun:
+class DesignedRun(Record):
     """One designed sequence with its proof.
 
     Attributes:
@@ -183,30 +168,30 @@ class DesignedRun:
         proof: the judgement by execution; it has no holes.
     """
 
+    KEYS = (
+        "rates=design.rates kernels=design.kernels layers field=design.field params=design.params covered "
+        "proven M2=proof.rules.m2 criterion_no_holes=proof.rules.no_holes"
+    )
+
     design: Design
     proof: AxisJudgement
 
     def to_dict(self) -> dict[str, Any]:
         """The sequence as JSON holds it."""
-        return {
-            "rates": list(self.design.rates),
-            "kernels": list(self.design.kernels),
-            "layers": len(self.design.rates),
-            "field": self.design.field,
-            "params": self.design.params,
-            "covered": len(self.proof.counts) - len(self.proof.holes),
-            "proven": not self.proof.holes,
-            "M2": self.proof.rules.to_dict()["M2"],
-            "criterion_no_holes": self.proof.rules.no_holes,
-        }
+        return record(
+            self,
+            layers=len(self.design.rates),
+            covered=len(self.proof.counts) - len(self.proof.holes),
+            proven=not self.proof.holes,
+        )
 
 
 def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> DilationJudgement:
     """Whether a run of dilated convolutions at stride 1 sees every pixel of its field.
 
     Args:
-        rates: one rate a layer, first layer first: a number, or a tuple with one an axis.
-        kernel: taps: a number, a tuple with one an axis, or a list of these, one a layer.
+        rates: one rate per layer, first layer first: a number, or a tuple with one per axis.
+        kernel: taps: a number, a tuple with one per axis, or a list of these, one per layer.
         rank: number of axes; that of the tuples, or 2.
 
     Returns:
@@ -269,7 +254,7 @@ def judge_network_dilations(graph: Graph) -> list[RunJudgement]:
         graph: what :func:`convcalc.load` gave.
 
     Returns:
-        one judgement a run, in execution order; none for a network without dilation. Coverage is
+        one judgement per run, in execution order; none for a network without dilation. Coverage is
         executed in the network itself, where shortcuts may fill what the convolutions leave out.
     """
     return [_judge_run(graph, run) for run in dilated_runs(graph)]
@@ -287,7 +272,7 @@ def _judge_run(graph: Graph, run: DilatedRun) -> RunJudgement:
     except (ExecutionError, ValueError) as error:
         return RunJudgement(run, path, None, None, None, str(error))
     if inner.shape != path.field:
-        shown = "x".join(map(str, inner.shape))
+        shown = show(inner.shape)
         return RunJudgement(run, path, None, None, None, f"through the network it sees {shown} pixels")
     return RunJudgement(run, path, int(inner.sum()), int(inner.size), inner)
 
@@ -303,16 +288,11 @@ def _seen(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Array:
 
 def _part(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Graph:
     """The run as a graph of its own, reading only its start; other ways in are cut."""
-    from convcalc.layers import lookup
-
     places: dict[Edge, Edge] = {}
     nodes: list[Node] = []
 
     def source(edge: Edge, name: str) -> Edge:
-        channels = graph.shape(edge)[0]
-        shape = (channels, *sizes)
-        layer = lookup("input").create((), {"shape": shape})
-        nodes.append(Node(name, layer, (), (shape,)))
+        nodes.append(input_node(name, (graph.shape(edge)[0], *sizes)))
         return Edge(len(nodes) - 1)
 
     places[run.start] = source(run.start, "start")
@@ -339,7 +319,7 @@ def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:
     shapes: list[tuple[Any, ...]] = []
     for node in part.nodes:
         arriving = tuple(shapes[edge.node][edge.output] for edge in node.inputs)
-        shapes.append(node.outputs if node.op == "input" else node.layer.output_shapes(arriving))
+        shapes.append(node.outputs if node.is_input else node.layer.output_shapes(arriving))
     last = part.outputs[0]
     found: tuple[int, ...] = shapes[last.node][last.output][1:]
     return found

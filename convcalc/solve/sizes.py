@@ -1,4 +1,8 @@
-"""At which input size a graph is run: its own, or a smaller one that keeps its structure."""
+"""At which input size a graph is run: its own, or a smaller one that keeps its structure.
+
+Formulas say what a run would cost and whether a smaller input keeps every layer and map; the executor says
+how much memory it would need.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from convcalc.dims import UNKNOWN, Shape, is_known
 from convcalc.executor import MemoryLimitError, estimate_memory
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Graph
+from convcalc.layers.base import show
+from convcalc.layers.window import Spreading
 from convcalc.spec import SpecError, load
 
 MACS = 200_000_000_000
@@ -161,7 +167,7 @@ def _windows_fit(graph: Graph, small: Graph) -> bool:
     """Whether windows that lay inside the map on some position still do."""
     for node, other in zip(graph.nodes, small.nodes, strict=True):
         kernel = getattr(node.layer, "kernel", None)
-        if kernel is None or node.op in ("convT", "unpool"):
+        if kernel is None or isinstance(node.layer, Spreading):
             continue
         dilation = getattr(node.layer, "dilation", (1,) * len(kernel))
         own, now = graph.input_shapes(node)[0][1:], small.input_shapes(other)[0][1:]
@@ -184,4 +190,4 @@ def _stated(graph: Graph) -> Graph:
 
 def shape_text(shapes: Sequence[Sequence[Any]]) -> str:
     """Shapes as people write them."""
-    return ", ".join("x".join(map(str, shape)) for shape in shapes)
+    return ", ".join(map(show, shapes))

@@ -1,4 +1,9 @@
-"""Transposed convolutions solved, and what was said about them executed."""
+"""Transposed convolutions by formula, held to what running them shows.
+
+Settings, equivalent convolution, costs and overlap come from :mod:`convcalc.calculators.transposed`. The
+executor is the second witness: the layer and its equivalent convolution are run on the same numbers, and
+the overlap is counted by running the layer on ones.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ import numpy as np
 
 from convcalc.calculators.answers import Unreachable, per_axis, whole
 from convcalc.calculators.transposed.costs import Alternative, Costs, alternatives, costs, layer_of
+from convcalc.calculators.transposed.inverse import inverse
 from convcalc.calculators.transposed.settings import (
     MAX_DILATION,
     Fixed,
@@ -19,17 +25,15 @@ from convcalc.calculators.transposed.settings import (
     TransposedAxis,
     check_given,
     describe,
-    size,
     solve_axis,
 )
-from convcalc.dims import UNKNOWN
 from convcalc.executor import execute
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.exporters.text import format_layer
-from convcalc.graph import Graph, Node
-from convcalc.layers.conv import Conv
+from convcalc.graph import Graph
 from convcalc.layers.window import effective
-from convcalc.spec import SpecError, load
+from convcalc.records import Record, plain, record
+from convcalc.spec import load
 
 MAX_PRODUCTS: Final = 1 << 26
 MAX_PHASES: Final = 1 << 16
@@ -40,12 +44,12 @@ MAX_DRAWN: Final = 96
 
 
 @dataclass(frozen=True, eq=False)
-class TransposedSolution:
+class TransposedSolution(Record):
     """What :func:`solve_transposed` found.
 
     Attributes:
         axes: the transposed convolution along each axis.
-        settings: every setting that gives the size, an axis, the conventional one (that of
+        settings: every setting that gives the size, per axis, the conventional one (that of
             ``axes``) first, and whether these are all; one where the parameters were given or follow
             from a layer.
         channels: in and out.
@@ -61,6 +65,11 @@ class TransposedSolution:
         proven: execution gives the same as the equivalent convolution, and the overlap counts; None
             where that would be too large.
     """
+
+    KEYS = (
+        "spec like? channels groups input output solutions complete axes checkerboard costs alternatives "
+        "proven"
+    )
 
     axes: tuple[TransposedAxis, ...]
     settings: tuple[Settings, ...]
@@ -112,34 +121,23 @@ class TransposedSolution:
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The answer as JSON holds it; with ``grid`` the executed overlap of every pixel."""
-        phases = self.phase_map()
-        result: dict[str, Any] = {
-            "spec": self.spec,
-            "like": self.like or None,
-            "channels": list(self.channels),
-            "groups": self.groups,
-            "input": [axis.input for axis in self.axes],
-            "output": [axis.output for axis in self.axes],
-            "solutions": [[one.to_dict() for one in axis.found] for axis in self.settings],
-            "complete": all(axis.complete for axis in self.settings),
-            "axes": [axis.to_dict() for axis in self.axes],
-            "checkerboard": {
+        executed = self.executed
+        result = record(
+            self,
+            input=[axis.input for axis in self.axes],
+            output=[axis.output for axis in self.axes],
+            solutions=[axis.found for axis in self.settings],
+            complete=all(axis.complete for axis in self.settings),
+            checkerboard={
                 "even": self.is_even,
-                "phases": None if phases is None else phases.tolist(),
+                "phases": self.phase_map(),
                 "least": self.least,
                 "most": self.most,
                 "away_from_borders": self.has_inner,
-                "executed": None
-                if self.executed is None
-                else {"least": self.executed[0], "most": self.executed[1]},
+                "executed": None if executed is None else {"least": executed[0], "most": executed[1]},
             },
-            "costs": self.costs.to_dict(),
-            "alternatives": [row.to_dict() for row in self.alternatives],
-            "proven": self.proven,
-        }
-        if grid:
-            result["map"] = None if self.overlap is None else self.overlap.tolist()
-        return result
+        )
+        return result | ({"map": plain(self.overlap)} if grid else {})
 
 
 def solve_transposed(
@@ -159,7 +157,7 @@ def solve_transposed(
 ) -> TransposedSolution:
     """The transposed convolution between two sizes, or the one that inverts a layer.
 
-    Sizes and parameters are one number for all axes, or a tuple with one an axis. With ``output``
+    Sizes and parameters are one number for all axes, or a tuple with one per axis. With ``output``
     every setting that gets there is found; those parameters that are given stay as they are.
     Without it the size follows from the parameters (stride 1, no padding unless given). With
     ``like`` the input is that of the convolution, and what is solved is the transposed convolution
@@ -196,7 +194,7 @@ def solve_transposed(
             raise Unreachable(
                 f"{extra[0].replace('_', ' ')} beside a layer to invert", expected="what the layer says"
             )
-        return _invert(like, input, channels, rank)
+        return _finish(*inverse(like, input, channels, rank))
     if kernel is None:
         raise Unreachable(
             "a transposed convolution needs its kernel", expected="a kernel, best a multiple of the stride",
@@ -233,70 +231,6 @@ def _rank(rank: int | None, *values: Any) -> int | None:
     if rank is not None or any(isinstance(v, (tuple, list)) and len(v) > 1 for v in values):
         return rank
     return 2
-
-
-def _invert(like: str, input: Any, channels: tuple[int, int] | None, rank: int | None) -> TransposedSolution:
-    layer, sizes, outputs = _convolution(like, input, channels, rank)
-    axes = []
-    pads = layer.pads((layer.in_channels, *sizes))
-    for i, o, k, s, d, (before, after) in zip(
-        sizes, outputs, layer.kernel, layer.stride, layer.dilation, pads, strict=True
-    ):
-        # With s added, so that something is left of the output whatever the padding crops.
-        missing = i - (size(o, k, s, before, after, s, d) - s)
-        axes.append(describe(o, k, s, before, after, missing, d))
-    into = layer.out_channels
-    options = tuple(
-        Settings((Setting(axis.stride, axis.before, axis.output_padding, axis.dilation),), True)
-        for axis in axes
-    )
-    text = format_layer(layer)
-    return _finish(tuple(axes), options, (into, layer.in_channels), layer.groups, text)
-
-
-def _convolution(
-    like: str, input: Any, channels: tuple[int, int] | None, rank: int | None
-) -> tuple[Conv, tuple[int, ...], tuple[int, ...]]:
-    """The one convolution of a spec, the sizes it reads and those it writes."""
-    sizes = tuple(input) if isinstance(input, (tuple, list)) else (input,)
-    for n in sizes:
-        whole(n, "input", 1)
-    ranks = (len(sizes),) if len(sizes) > 1 else (rank,) if rank is not None else (2, 3, 1)
-
-    def read(arriving: Any) -> tuple[Graph, Node]:
-        problem = None
-        for count in ranks:
-            try:
-                graph = load(like, input=(arriving, *(sizes * count if len(sizes) == 1 else sizes)))
-            except SpecError as error:
-                problem = problem or error
-                continue
-            nodes = [node for node in graph.nodes if node.op != "input"]
-            if len(nodes) != 1 or not isinstance(nodes[0].layer, Conv):
-                raise Unreachable(
-                    f"{like!r} is not one convolution", expected="one layer, such as 'conv 64 k5 s2 p2'",
-                    field="like",
-                )  # fmt: skip
-            return graph, nodes[0]
-        assert problem is not None
-        raise problem
-
-    graph, node = read(UNKNOWN if channels is None else channels[1])
-    layer = node.layer
-    assert isinstance(layer, Conv)
-    if layer.in_channels is UNKNOWN:  # as few as there can be
-        graph, node = read(layer.groups if layer.groups is not UNKNOWN else whole_or(layer.out_channels, 1))
-    shape = graph.input_shapes(node)[0][1:]
-    layer = node.layer
-    assert isinstance(layer, Conv)
-    if not all(type(n) is int for n in (*layer.kernel, *layer.stride, *layer.dilation, *shape)):
-        raise Unreachable(f"{like!r} has sizes that are no numbers", field="like")
-    return layer, shape, node.outputs[0][1:]
-
-
-def whole_or(value: Any, other: int) -> int:
-    """A number, or the other where it is not one."""
-    return value if type(value) is int else other
 
 
 def _finish(

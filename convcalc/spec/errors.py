@@ -163,3 +163,10 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
 
     found = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return lowered[found[0]] if found else None
+
+
+def fault(
+    text: Text, start: int, end: int, message: str, expected: str | None = None, nearest: str | None = None
+) -> SpecError:
+    """A spec error at characters ``start`` to ``end`` of a text."""
+    return SpecError(Problem.at(text, start, end, message, expected=expected, nearest=nearest))

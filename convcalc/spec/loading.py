@@ -47,16 +47,12 @@ def load(
 
 
 def build(
-    source: Source,
-    *,
-    input: Any = None,
-    set: Mapping[str, Any] | None = None,
-    max_layers: int | None = None,
+    source: Source, *, input: Any = None, set: Mapping[str, Any] | None = None, max_layers: int | None = None
 ) -> Graph:
     """The graph of a source; see :func:`load`."""
-    from convcalc.collector import paused
+    from convcalc.collector import collector_paused
 
-    with paused():
+    with collector_paused():
         reading = read(source, input, set)
         try:
             return reading.builder(max_layers=max_layers).build()
@@ -96,13 +92,11 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
 
     line = not is_document(source.text)
     if line:
+        from convcalc.importers.calls import Pasted
         from convcalc.spec.document.items import Document
-        from convcalc.spec.language.stage import parse_stages
 
         document = Document(source.text)
-        stages = parse_stages(Text.whole(source))
-        document.layers = list(stages)
-        document.reserved = {s.id.parts[0] for s in stages if s.id and isinstance(s.id.parts[0], str)}
+        document.layers = list(Pasted().stages(Text.whole(source)))
         document.name = _title(Text.whole(source))
     else:
         document = compile_document(source)
@@ -117,7 +111,7 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
 
 def _title(text: Text) -> str:
     """What a spec in a line is called: its text, as one line, shortened where it is a whole program."""
-    from convcalc.spec.language.stage import split_stages
+    from convcalc.spec.language.tokens import split_stages
 
     title = text.value
     if "\n" in title or "#" in title:

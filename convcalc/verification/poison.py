@@ -24,17 +24,20 @@ class Poisoned(NamedTuple):
         input: name of the input.
         pixel: spatial indices.
         reached: by tensor (``node`` or ``node.output``), booleans over its spatial positions.
+        undecided: the same for positions that are NaN without it, as sums of infinities are.
     """
 
     input: str
     pixel: tuple[int, ...]
     reached: Mapping[str, Array]
+    undecided: Mapping[str, Array]
 
 
 def poisoned(graph: Graph, seed: int = 0) -> list[Poisoned]:
     """Runs of a small graph with the first, the middle and the last pixel of every input poisoned."""
     weights = init_weights(graph, seed, "float64")
     plain = random_inputs(graph, dtype="float64", seed=seed)
+    undecided = _nan_places(graph, plain, weights)
     found = []
     for name, array in plain.items():
         sizes = array.shape[2:]
@@ -42,11 +45,18 @@ def poisoned(graph: Graph, seed: int = 0) -> list[Poisoned]:
         for pixel in dict.fromkeys(ends):
             inputs = {**plain, name: array.copy()}
             inputs[name][at(0, slice(None), *pixel)] = np.nan
-            reached: dict[str, Array] = {}
-            with np.errstate(all="ignore"):
-                execute(graph, inputs, weights, progress=_Notes(reached))
-            found.append(Poisoned(name, pixel, reached))
+            found.append(Poisoned(name, pixel, _nan_places(graph, inputs, weights), undecided))
     return found
+
+
+def _nan_places(
+    graph: Graph, inputs: Mapping[str, Array], weights: Mapping[str, Array]
+) -> Mapping[str, Array]:
+    """Where NaN stands in any channel, by tensor."""
+    reached: dict[str, Array] = {}
+    with np.errstate(all="ignore"):
+        execute(graph, inputs, weights, progress=_Notes(reached))
+    return reached
 
 
 class _Notes:

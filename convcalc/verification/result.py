@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.count.report import plain
+from convcalc.layers.base import Ops
+from convcalc.records import Record, record
 
 QUANTITIES: Final = (
     "output_shape",
@@ -15,11 +15,7 @@ QUANTITIES: Final = (
     "buffers",
     "macs",
     "valid_macs",
-    "add",
-    "mul",
-    "cmp",
-    "div",
-    "special",
+    *Ops._fields,
     "flops",
     "activations",
     "live_bytes",
@@ -33,11 +29,7 @@ TOTALS: Final = (
     "buffers",
     "macs",
     "valid_macs",
-    "add",
-    "mul",
-    "cmp",
-    "div",
-    "special",
+    *Ops._fields,
     "flops",
     "activations",
     "peak_memory_bytes",
@@ -64,16 +56,6 @@ class Check(NamedTuple):
     ok: bool
     witness: str = "arrays"
 
-    def to_dict(self) -> dict[str, Any]:
-        """The check as JSON holds it."""
-        return {
-            "quantity": self.quantity,
-            "formula": as_json(self.formula),
-            "executed": as_json(self.executed),
-            "ok": self.ok,
-            "witness": self.witness,
-        }
-
 
 def compare(quantity: str, formula: Any, executed: Any, witness: str = "arrays") -> Check:
     """A check that holds where both are equal."""
@@ -81,7 +63,7 @@ def compare(quantity: str, formula: Any, executed: Any, witness: str = "arrays")
 
 
 @dataclass(frozen=True)
-class LayerCheck:
+class LayerCheck(Record):
     """One layer: every quantity twice.
 
     Attributes:
@@ -91,6 +73,8 @@ class LayerCheck:
         checks: all checks made of it.
         executed: whether the layer was reached by the run.
     """
+
+    KEYS = "name op ok formula executed differences"
 
     name: str
     op: str
@@ -118,20 +102,13 @@ class LayerCheck:
         first: dict[str, Check] = {}
         for check in self.checks:
             first.setdefault(check.quantity, check)
-        return {
-            "name": self.name,
-            "op": self.op,
-            "ok": self.ok,
-            "formula": {name: as_json(check.formula) for name, check in first.items()},
-            "executed": {name: as_json(check.executed) for name, check in first.items()}
-            if self.executed
-            else None,
-            "differences": [check.to_dict() for check in self.differences],
-        }
+        executed = {name: check.executed for name, check in first.items()} if self.executed else None
+        formula = {name: check.formula for name, check in first.items()}
+        return record(self, formula=formula, executed=executed)
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Record):
     """A graph, by formula and by execution.
 
     Attributes:
@@ -145,6 +122,8 @@ class Verification:
         fields: number of layers whose receptive field was traced.
         notes: what a reader must know (a reduced size, fields that nothing can show).
     """
+
+    KEYS = "name ok input=inputs own_input=own_inputs reduced checks scalars fields error notes layers totals"
 
     name: str
     inputs: tuple[tuple[int, ...], ...]
@@ -191,24 +170,12 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """The verification as JSON holds it."""
-        return {
-            "name": self.name,
-            "ok": self.ok,
-            "input": [list(shape) for shape in self.inputs],
-            "own_input": [[plain(size) for size in shape] for shape in self.own_inputs],
-            "reduced": self.reduced,
-            "checks": self.checks,
-            "scalars": self.scalars,
-            "fields": self.fields,
-            "error": self.error,
-            "notes": list(self.notes),
-            "layers": [layer.to_dict() for layer in self.layers],
-            "totals": {
-                "formula": {check.quantity: as_json(check.formula) for check in self.sums},
-                "executed": {check.quantity: as_json(check.executed) for check in self.sums},
-                "differences": [check.to_dict() for check in self.totals if not check.ok],
-            },
+        totals = {
+            "formula": {check.quantity: check.formula for check in self.sums},
+            "executed": {check.quantity: check.executed for check in self.sums},
+            "differences": [check for check in self.totals if not check.ok],
         }
+        return record(self, totals=totals)
 
     def __str__(self) -> str:
         state = "agree" if self.ok else "DIFFER"
@@ -243,16 +210,3 @@ def show(value: Any) -> str:
             return "x".join(map(str, value))
         return ", ".join(map(show, value)) or "nothing"
     return str(value)
-
-
-def as_json(value: Any) -> Any:
-    """A quantity as JSON holds it: numbers, lists, fractions as text."""
-    if isinstance(value, (tuple, list)):
-        return [as_json(part) for part in value]
-    if isinstance(value, dict):
-        return {str(key): as_json(part) for key, part in value.items()}
-    if isinstance(value, Fraction):
-        return int(value) if value.denominator == 1 else str(value)
-    if value is None or isinstance(value, (bool, str, float)):
-        return value
-    return plain(value)

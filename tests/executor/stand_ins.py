@@ -42,6 +42,13 @@ DEFAULTS["dwconv"] = DEFAULTS["conv"]
 PER_AXIS = ("kernel", "stride", "dilation", "output_padding", "scale")
 
 
+class StandIn(SimpleNamespace):
+    """Fields of a layer under their names."""
+
+    def output_names(self) -> tuple[str, ...]:
+        return ("", "indices") if self.op == "maxpool" else ("",)
+
+
 def layer(op: str, rank: int = 2, **fields: Any) -> Any:
     """A layer of that name; numbers are repeated over the axes."""
     values = {**DEFAULTS.get(op, {}), **fields}
@@ -55,7 +62,7 @@ def layer(op: str, rank: int = 2, **fields: Any) -> Any:
         if isinstance(pad, int | str):
             pad = (pad,) * rank
         values["padding"] = tuple((p, p) if isinstance(p, int) else p for p in pad)
-    return SimpleNamespace(op=op, **values)
+    return StandIn(op=op, **values)
 
 
 def run(stand_in: Any, *xs: Any, form: str = "fast", t: Any = None, **params: Any) -> Any:
@@ -71,7 +78,7 @@ class Net:
     def __init__(self, *shapes: tuple[int, ...]) -> None:
         self.nodes: list[Node] = []
         for i, shape in enumerate(shapes):
-            stand_in: Any = SimpleNamespace(op="input", shape=shape)
+            stand_in: Any = StandIn(op="input", shape=shape)
             self.nodes.append(Node(f"input{i + 1}" if len(shapes) > 1 else "input", stand_in, (), (shape,)))
         self.inputs = tuple(range(len(shapes)))
 

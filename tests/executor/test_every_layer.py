@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 
 import convcalc
-from convcalc.executor import count, execute, poison, taint
-from convcalc.executor.backward.marks import PULLS
-from convcalc.executor.kernels import FAST
+from convcalc.executor import (
+    count,
+    estimate_memory,
+    execute,
+    gradient,
+    init_weights,
+    poison,
+    taint,
+)
+from convcalc.executor.kernels import OPERATIONS
+from convcalc.executor.operation import elementwise
 from convcalc.graph import Edge, Graph
 from convcalc.layers import names
 from tests.executor.stand_ins import Net, chain, layer
@@ -110,8 +118,8 @@ GRAPHS = [
 ]
 
 
-def test_all_layers_of_the_language_have_a_kernel_and_a_way_back() -> None:
-    assert {*SAMPLES, *JOINS} == set(FAST) == set(PULLS) == {*names()} - {"input"}
+def test_all_layers_of_the_language_have_an_operation() -> None:
+    assert {*SAMPLES, *JOINS, "input"} == set(OPERATIONS) == {*names()}
 
 
 @pytest.mark.parametrize(("op", "graph"), GRAPHS)
@@ -138,6 +146,40 @@ def test_both_forms_of_a_run_agree(op: str, graph: Graph) -> None:
     fast, naive = execute(graph, x, keep=()), execute(graph, x, keep=(), form="naive")
     for name, value in fast.items():
         np.testing.assert_allclose(value, naive[name], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("op", "graph"), GRAPHS)
+def test_gradients_are_those_of_finite_differences(op: str, graph: Graph) -> None:
+    rng = np.random.default_rng(5)
+    x, direction = rng.standard_normal((2, 1, *graph.nodes[0].outputs[0]))
+    weights = init_weights(graph, dtype="float64")
+
+    def middle(at: np.ndarray) -> float:
+        y = execute(graph, at, weights, keep=())[graph.nodes[graph.outputs[0].node].name]
+        return float(y[(slice(None), slice(None), *(n // 2 for n in y.shape[2:]))].sum())
+
+    h = 1e-6
+    slope = (middle(x + h * direction) - middle(x - h * direction)) / (2 * h)
+    (found,) = gradient(graph, x, weights).values()
+    assert float((found * direction).sum()) == pytest.approx(slope, rel=1e-6, abs=1e-7)
+
+
+def test_a_function_and_its_slope_are_a_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPERATIONS, "cube", OPERATIONS["relu"])  # taken out again afterwards
+
+    @elementwise("cube", lambda layer, x: layer.factor * 3.0 * x**2)
+    def cube(call: Any, x: np.ndarray, y: np.ndarray) -> None:
+        np.copyto(y, call.t.multiply(call.t.multiply(call.t.multiply(x, x), x), call.layer.factor))
+
+    graph = chain((2, 3), layer("cube", factor=2.0), layer("relu"))
+    x = np.arange(-2.0, 4.0).reshape(1, 2, 3)
+    np.testing.assert_array_equal(execute(graph, x), np.maximum(2.0 * x**3, 0.0))
+    np.testing.assert_array_equal(
+        gradient(graph, x, position=(2,))["input"][..., 2], 6.0 * np.maximum(x[..., 2], 0) ** 2
+    )
+    assert count(graph, scalar=True).total("mul") == count(graph).total("mul") == 18
+    np.testing.assert_array_equal(taint(graph), np.eye(3, dtype=bool))
+    assert estimate_memory(graph).needed > 0
 
 
 # Parameters and buffers of torchvision's models; MACs of its published figures (GFLOPS there).

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from convcalc.executor import parallel
 from convcalc.executor.call import Call, Params
-from convcalc.executor.kernels import FAST, NAIVE, conv, run_kernel
+from convcalc.executor.kernels import OPERATIONS, conv, run_kernel
 from convcalc.executor.windows import ExecutionError
 from tests.executor.stand_ins import layer
 
@@ -134,6 +134,7 @@ def test_tiles_and_blocks_do_not_change_values(seed: int) -> None:
         patch.setattr(conv, "COLUMN_BYTES", 300)
         patch.setattr(conv, "LEAST_ROWS", 1)
         patch.setattr("convcalc.executor.kernels.transposed.COLUMN_BYTES", 300)
+        patch.setattr("convcalc.executor.kernels.linear.COLUMN_BYTES", 300)
         patch.setattr(parallel, "BLOCK_BYTES", 100)
         patch.setattr("convcalc.executor.kernels.depthwise.BLOCK_BYTES", 100)
         patch.setattr(parallel, "threads", lambda: 3)
@@ -142,7 +143,7 @@ def test_tiles_and_blocks_do_not_change_values(seed: int) -> None:
 
 
 def test_every_windowed_layer_has_two_forms() -> None:
-    both_forms = {op for op in FAST if NAIVE[op] is not FAST[op]}
+    both_forms = {op for op, operation in OPERATIONS.items() if operation.naive}
     assert both_forms == {"conv", "dwconv", "convT", "linear", "maxpool", "avgpool", "lppool"}
 
 
@@ -157,7 +158,7 @@ def test_blocks_are_computed_by_several_threads(monkeypatch: pytest.MonkeyPatch)
         together.wait()
         names.append(threading.current_thread().name)
 
-    with parallel.held():
+    with parallel.single_blas_thread():
         parallel.each(task, range(3))
     assert len(set(names)) == 3
     names.clear()
@@ -166,9 +167,9 @@ def test_blocks_are_computed_by_several_threads(monkeypatch: pytest.MonkeyPatch)
     def alone(number: int) -> None:
         names.append(threading.current_thread().name)
 
-    with parallel.held():
+    with parallel.single_blas_thread():
         parallel.each(alone, range(5), shared=False)
-    parallel.each(alone, range(5))  # not held: BLAS has its threads, so there are no others
+    parallel.each(alone, range(5))  # outside: BLAS has its threads, so there are no others
     assert set(names) == {threading.current_thread().name}
 
 
@@ -183,10 +184,10 @@ def test_an_error_in_a_block_is_raised_and_ends_the_others(monkeypatch: pytest.M
 
     for _ in range(20):
         done.clear()
-        with parallel.held(), pytest.raises(KeyError):
+        with parallel.single_blas_thread(), pytest.raises(KeyError):
             parallel.each(task, range(1000))
         assert len(done) < 1000
-    with parallel.held():
+    with parallel.single_blas_thread():
         parallel.each(done.append, [7])  # and the threads go on
     assert done[-1] == 7
 
@@ -202,7 +203,7 @@ def test_numpy_settings_reach_the_other_threads(monkeypatch: pytest.MonkeyPatch)
         together.wait()
         seen.append(np.geterr()["over"])
 
-    with parallel.held(), np.errstate(over="raise"):
+    with parallel.single_blas_thread(), np.errstate(over="raise"):
         parallel.each(task, range(2))
     assert seen == ["raise", "raise"]
 
@@ -215,7 +216,7 @@ def test_blas_has_its_threads_back_after_a_kernel() -> None:
     try:
         blas.set(2)
         inside: list[int] = []
-        with parallel.held(), parallel.held():
+        with parallel.single_blas_thread(), parallel.single_blas_thread():
             inside.append(blas.get())
         assert inside == [1]
         assert blas.get() == 2

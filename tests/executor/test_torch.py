@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from convcalc.executor.call import Call, Params
-from convcalc.executor.kernels import FAST, NAIVE, run_kernel
+from convcalc.executor.kernels import OPERATIONS, run_kernel
 from tests.executor.stand_ins import layer
 
 pytestmark = pytest.mark.torch
@@ -555,7 +555,7 @@ def test_values_equal_pytorch(draw: Callable[[Rng], Case], many: int) -> None:
         np.testing.assert_allclose(
             own, expected.numpy(), rtol=1e-10, atol=1e-11, err_msg=f"{seed}: {stand_in}"
         )
-        if NAIVE[stand_in.op] is not FAST[stand_in.op] and seed % 10 == 0 and own.size < 3000:
+        if OPERATIONS[stand_in.op].naive and seed % 10 == 0 and own.size < 3000:
             naive = run_kernel(Call(stand_in, xs, Params("layer", params)), form="naive")[0]
             np.testing.assert_allclose(naive, expected.numpy(), rtol=1e-10, atol=1e-11, err_msg=str(stand_in))
 

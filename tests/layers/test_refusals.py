@@ -155,7 +155,10 @@ JOINS = [
     ("6x8x8", "identity id=a | flatten | «concat» with=a", "concat cannot join", "one rank"),
     ("6x8x8", "identity id=a | concat with=a «axis=3»", "no axis 3 in 6x8x8", "0 to 2"),
     ("6x8x8", "«add»", "add reads 2 or more tensors, got 1", "with=b"),
-    ("6x8x8", "«unpool k2»", "unpool reads 2 tensors, got 1", "from=[a,b]"),
+    ("6x8x8", "«unpool k2»", "unpool reads 2 tensors, got 1", "with=NAME.indices"),
+    ("6x8x8", "maxpool k2 | relu | «unpool k2»", "unpool reads 2 tensors, got 1", "with=maxpool1.indices"),
+    ("6x7x8", "maxpool k2 id=p | «unpool k2»", "reads 2 tensors", "with=p.indices, and, since"),
+    ("6x7x8", "maxpool k2 id=p | «unpool k2»", "reads 2 tensors", "size=7x8, or like=NAME"),
     ("6x8x8", "maxpool k2 id=p | unpool k2 «size=20» from=[p,p.indices]", "no pool of 2 steps", "7 to 9"),
     (
         "6x8x8",
@@ -257,7 +260,7 @@ def test_the_command_line_refuses_likewise(cli: Callable[..., Any]) -> None:
     assert done.code == 2
     (problem,) = json.loads(done.out)["errors"]
     assert (problem["line"], problem["column"], problem["length"]) == (1, 14, 2)
-    assert problem["expected"] == "one of 1, 2, 3, 6"
+    assert problem["expected"] == "one of 1, 2, which divide 4 and 6"
 
 
 # Everything that the issue lists, with every option, in each rank it has.

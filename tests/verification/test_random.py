@@ -5,29 +5,34 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
+from random import Random
 from time import perf_counter
 
 import pytest
 
 import convcalc
-from convcalc.layers import OPS
+from convcalc.dims import DimensionError
+from convcalc.layers import OPS, lookup
+from convcalc.layers.base import Layer, Option
 from convcalc.layers.conv import MODES, Conv
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.spec import load
 from convcalc.verification import verify_random
+from convcalc.verification.random import layers as random_layers
+from convcalc.verification.random.layers import propose
 from convcalc.verification.random.run import outcome
 from convcalc.verification.random.shrink import shrink
 from convcalc.verification.random.specs import RandomSpec, Stage, random_spec
 from convcalc.verification.result import Verification
 
 
-def told(run: convcalc.RandomRun) -> str:
+def failures(run: convcalc.RandomRun) -> str:
     return "\n\n".join(f"{one.spec}\n{one.reasons}" for one in run.failures)
 
 
 def test_sixty_random_specs_verify() -> None:
     run = verify_random(60, seed=20261124)
-    assert run.ok, told(run)
+    assert run.ok, failures(run)
     assert run.number == run.scalars == 60
     assert run.fields > 100
     assert len(run.ops) > 25
@@ -37,7 +42,7 @@ def test_sixty_random_specs_verify() -> None:
 def test_a_thousand_random_specs_verify_within_two_minutes() -> None:
     began = perf_counter()
     run = verify_random(1000, seed=1)
-    assert run.ok, told(run)
+    assert run.ok, failures(run)
     assert set(run.ops) == set(OPS) - {"input"}
     # On two idle cores; other work on the machine may double it.
     assert perf_counter() - began < 120
@@ -46,7 +51,7 @@ def test_a_thousand_random_specs_verify_within_two_minutes() -> None:
 def test_the_specs_are_of_every_kind() -> None:
     ops: Counter[str] = Counter()
     seen: Counter[str] = Counter()
-    for index in range(250):
+    for index in range(350):
         graph = random_spec(0, index).load()
         shapes = {len(node.outputs[0]) - 1 for i, node in enumerate(graph.nodes) if i in graph.inputs}
         seen.update(f"rank {rank}" for rank in shapes)
@@ -81,6 +86,63 @@ def test_the_specs_are_of_every_kind() -> None:
     wanted += ["inputs 2", "one layer", "branches", "uneven padding", "groups", "dilation", "output padding"]
     wanted += ["statistics of the batch", "transposed dilation", "ceil", "aligned corners"]
     assert [name for name in wanted if not seen[name]] == []
+
+
+SHAPES = ((6,), (8,), (4, 9), (6, 8), (4, 6, 6), (2, 5, 8), (4, 4, 4, 4), (3, 4, 2, 5))
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if lookup(op).arity[1] != 0])
+def test_every_option_of_every_layer_is_set(op: str) -> None:
+    # Whatever the layer: an option never set, or a choice never taken, would never be verified.
+    cls, rng = lookup(op), Random(op)
+    seen: dict[str, set[object]] = {option.field: set() for option in cls.options}
+    for _ in range(60):
+        for shape in SHAPES:
+            found = propose(rng, op, (shape,) * cls.arity[0])
+            for field, value in found.values.items() if found else ():
+                seen[field].add(value)
+    for option in cls.options:
+        values = seen[option.field] - {None}
+        expected = {"flag": {True, False}, "choice": set(option.choices)}.get(option.kind, values)
+        assert values >= expected and values, option
+
+
+class Stretch(Layer):
+    """A layer that stands nowhere but here, with options of several kinds."""
+
+    op = "stretch"
+    options = (
+        Option("parts", "dim"),
+        Option("way", "choice", "up", choices=("up", "down")),
+        Option("window", "axes", 1, "w"),
+        Option("sides", "padding", 0, "p"),
+        Option("order", "ints"),
+    )
+    positional = ("parts",)
+
+    def __init__(self, **fields: object) -> None:
+        vars(self).update(fields)
+
+    @classmethod
+    def create(cls, inputs, values):
+        layer = super().create(inputs, values)
+        if inputs[0][0] % layer.parts or layer.parts == 1:
+            raise DimensionError("parts must divide", field="parts")
+        if sorted(layer.order) != [*range(len(inputs[0]))]:
+            raise DimensionError("no order", field="order")
+        return layer
+
+
+def test_a_new_layer_is_drawn_with_no_line_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random_layers, "lookup", {"stretch": Stretch}.__getitem__)
+    rng, words = Random(0), Counter()
+    for _ in range(100):
+        found = propose(rng, "stretch", ((6, 5, 5),))
+        assert found is not None and found.outputs == ((6, 5, 5),)
+        assert found.values["parts"] in (2, 3, 6)
+        words.update(word.rstrip("0123456789x:") for word in found.words)
+    assert set(words) > {"stretch", "", "parts=", "w", "p", "p=same", "way=down", "order=(1,0,2,)"}
+    assert propose(rng, "stretch", ((1, 5),)) is None  # nothing divides one channel
 
 
 def test_a_seed_draws_the_same_specs_again() -> None:

@@ -10,9 +10,11 @@ import pytest
 
 import convcalc
 from convcalc.executor import MemoryLimitError
+from convcalc.layers import lookup
 from convcalc.layers.conv import Conv
 from convcalc.layers.pool import AvgPool
 from convcalc.solve.sizes import own_inputs, reduced
+from convcalc.verification.poison import poisoned
 from convcalc.verification.result import QUANTITIES, TOTALS, Verification
 
 LINE = "conv 4 k3 p1 | bn | relu6 | maxpool k2 | flatten | linear 10"
@@ -232,23 +234,17 @@ outputs: [sum, parts.1]
     assert fields == ["3x3 s1 p1", "5x5 s1 p2"]
 
 
-def test_the_module_and_the_function_go_by_one_name() -> None:
-    import convcalc.verification.result
-
-    assert convcalc.verify(convcalc.load("relu", input="1x4")).ok
-
-
 def test_a_batch_that_does_not_run_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcalc.executor.kernels import FAST
+    from convcalc.executor.kernels import OPERATIONS
 
-    right = FAST["relu"]
+    right = OPERATIONS["relu"]
 
     def single(call: Any) -> Any:
         if len(call.x) > 1:
             raise ValueError("one sample at a time")
-        return right(call)
+        return right.fast(call)
 
-    monkeypatch.setitem(FAST, "relu", single)
+    monkeypatch.setitem(OPERATIONS, "relu", right._replace(fast=single))
     found = verified("conv 4 k3 | relu", "3x8x8")
     assert not found.ok
     assert found.error == "a batch of 2: ValueError: one sample at a time"
@@ -259,3 +255,38 @@ def test_a_reshape_that_cuts_axes_is_held_to_what_it_states(line: str) -> None:
     # One input axis becomes several: what is stated is the run that one index of the first of them holds.
     found = verified(line, "2x20")
     assert found.ok, str(found)
+
+
+CORNERS = (
+    # Windows that lie wholly in padding: maxima of minus infinity, whose sums are no numbers.
+    "input 2x1x1 | maxpool k2x1 p=same_upper d2 | convT 1 k1",
+    "input 1x1x1 | maxpool k2 p=same_upper d2 | gn 1 | maxpool k1x1",
+    "input 2x1x1 | maxpool k1x2 p=same d1x2 | conv 1 k1 | hardsigmoid",
+    # Part of the channels that a map was flattened to sees part of the map.
+    "input 1x2x2 | flatten | slice 2",
+    # The larger map on which the field is traced is cropped; the own one is not.
+    "input 1x2 | crop size=2 | conv 1 k2 p=same",
+    # Of two ways, one sees nothing along the first axis from every other position.
+    "input 1x1x1 | convT 1 k1 s2x1 id=a | conv 1 k2 p=same_lower id=b | conv 1 k1x2 p=same from=a id=c"
+    " | concat from=[b,c]",
+)
+
+
+@pytest.mark.parametrize("spec", CORNERS)
+def test_corners_where_the_witnesses_must_not_be_misread(spec: str) -> None:
+    found = convcalc.verify(convcalc.load(spec))
+    assert found.ok, str(found)
+    assert found.scalars and found.fields
+
+
+def test_poison_decides_nothing_where_no_number_stands_without_it() -> None:
+    # Both taps of the only window lie beside the only pixel: the maximum of nothing.
+    (one,) = poisoned(convcalc.load("input 2x1 | maxpool k2 p=same d2 | softmax"))
+    assert not one.undecided["maxpool1"].any() and not one.reached["maxpool1"].any()
+    assert one.undecided["softmax1"].all()
+
+
+def test_the_word_none_is_a_choice_where_it_is_one() -> None:
+    assert convcalc.load("input 1x4 | gelu approximate=none").nodes[1].layer == lookup("gelu")(
+        approximate="none"
+    )

@@ -57,6 +57,12 @@ def test_expanded_text_reads_back_as_the_same_graph(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_layer_has_a_name_of_its_own(name: str) -> None:
+    names = [node.name for node in graph(name).nodes]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_count_is_known(name: str) -> None:
     totals = convcalc.analyze(graph(name)).to_dict()["totals"]
     numbers = json.loads(json.dumps(totals))

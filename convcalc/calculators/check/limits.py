@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.compare.measures import MEASURES, read
+from convcalc.calculators.answers import did_you_mean, tidy
+from convcalc.calculators.compare.measures import MEASURES, Quantity, read
 from convcalc.calculators.count.report import Report
-from convcalc.calculators.receptive_field.output import Field
+from convcalc.calculators.receptive_field.output import OutputField, field_of
 from convcalc.dims import UNKNOWN, Dim
 from convcalc.graph import Graph
 
@@ -30,32 +31,13 @@ class LimitError(ValueError):
         self.hint = hint
 
 
-class Kind(NamedTuple):
-    """What a limit is about.
-
-    Attributes:
-        key: of :data:`~convcalc.calculators.compare.measures.MEASURES`, or ``receptive_field`` or ``layers``.
-        title: its name in tables.
-        unit: ``count``, ``bytes`` or ``pixels``.
-    """
-
-    key: str
-    title: str
-    unit: str
-
-
-KINDS: Final[dict[str, Kind]] = {
-    "params": Kind("params", "parameters", "count"),
-    "buffers": Kind("buffers", "buffers", "count"),
-    "macs": Kind("macs", "MACs", "count"),
-    "valid_macs": Kind("valid_macs", "valid MACs", "count"),
-    "flops": Kind("flops", "FLOPs", "count"),
-    "activations": Kind("activations", "activations", "count"),
-    "param_memory": Kind("param_bytes", "parameter memory", "bytes"),
-    "peak_memory": Kind("peak_memory_bytes", "peak memory", "bytes"),
-    "memory": Kind("memory_bytes", "memory", "bytes"),
-    "rf": Kind("receptive_field", "receptive field", "pixels"),
-    "layers": Kind("layers", "layers", "count"),
+KINDS: Final[dict[str, Quantity]] = {
+    **{key: MEASURES[key] for key in ("params", "buffers", "macs", "valid_macs", "flops", "activations")},
+    "param_memory": MEASURES["param_bytes"],
+    "peak_memory": MEASURES["peak_memory_bytes"],
+    "memory": MEASURES["memory_bytes"],
+    "rf": Quantity("receptive_field", "receptive field", "pixels"),
+    "layers": Quantity("layers", "layers"),
 }
 """What can be limited, by the second half of a limit's name. ``memory`` is parameters, buffers and
 the peak of live activations together; ``rf`` the receptive field (of the features, where a global
@@ -104,7 +86,7 @@ def amount(text: Any, unit: str = "count") -> Dim:
     if match is None or power is None:
         raise LimitError(f"{str(text)!r} is no amount", _accepted(unit))
     value = Fraction(match[1].replace("_", "").replace(",", "")) * 10 ** int(match[2] or 0) * factor**power
-    return value.numerator if value.denominator == 1 else value
+    return tidy(value)
 
 
 def _accepted(unit: str) -> str:
@@ -128,8 +110,8 @@ class Limit(NamedTuple):
     text: str = ""
 
     @property
-    def kind(self) -> Kind:
-        """What it is about."""
+    def kind(self) -> Quantity:
+        """What is limited."""
         return KINDS[self.name[4:]]
 
     @property
@@ -138,7 +120,7 @@ class Limit(NamedTuple):
         return self.name.startswith("max_")
 
     def value(self, counts: Mapping[str, Dim]) -> Dim:
-        """What the limit holds against its bound, from :func:`counted`."""
+        """The value that the bound is for, of those that :func:`counted` found."""
         if self.kind.key == "receptive_field":
             return counts["largest_field" if self.most else "smallest_field"]
         return counts[self.kind.key]
@@ -166,11 +148,8 @@ def limits(given: Mapping[str, Any]) -> tuple[Limit, ...]:
     for name, text in given.items():
         key = name.replace("-", "_")
         if key not in NAMES:
-            from convcalc.spec.errors import nearest_name
-
-            near = nearest_name(key, NAMES)
             raise LimitError(
-                f"no limit {name!r}" + (f"; did you mean {near}?" if near else ""),
+                f"no limit {name!r}{did_you_mean(key, NAMES)}",
                 "max_ or min_ with one of " + ", ".join(KINDS),
             )
         try:
@@ -186,14 +165,11 @@ def counted(graph: Graph, report: Report, chosen: tuple[Limit, ...]) -> dict[str
     counts: dict[str, Dim] = {key: read(report, key) for key in MEASURES}
     counts["layers"] = len(report.layers)
     if any(limit.kind.key == "receptive_field" for limit in chosen):
-        from convcalc.calculators.receptive_field.output import field_of
-
-        sizes = _sizes(field_of(graph))
-        counts["smallest_field"], counts["largest_field"] = sizes
+        counts["smallest_field"], counts["largest_field"] = _sizes(field_of(graph))
     return counts
 
 
-def _sizes(field: Field | None) -> tuple[Dim, Dim]:
+def _sizes(field: OutputField | None) -> tuple[Dim, Dim]:
     """Smallest and largest axis of a field; None for one that is the whole input."""
     if field is None or not field.size:
         return UNKNOWN, UNKNOWN

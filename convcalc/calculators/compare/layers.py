@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
-from convcalc.calculators.count.report import count, plain
+from convcalc.calculators.count.report import count
 from convcalc.dims import Dim
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
+from convcalc.records import Record
 
 MOST_CELLS: Final = 4_000_000
-"""Largest product of two lengths that is aligned by the best score; beyond it, by names."""
+"""Largest product of two numbers of layers that are aligned by the best score, not by names alone."""
 
 
 class Entry(NamedTuple):
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(Record):
     """One difference.
 
     Attributes:
@@ -49,21 +50,9 @@ class Change:
     params: Dim
     macs: Dim
 
-    def to_dict(self) -> dict[str, Any]:
-        """The change as JSON holds it."""
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "before": self.before,
-            "after": self.after,
-            "layers": self.layers,
-            "params": plain(self.params),
-            "macs": plain(self.macs),
-        }
-
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Record):
     """All differences of two versions, in the order of the network.
 
     Attributes:
@@ -78,20 +67,11 @@ class Difference:
     resized: int
     renamed: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """The differences as JSON holds them."""
-        return {
-            "changes": [change.to_dict() for change in self.changes],
-            "same": self.same,
-            "resized": self.resized,
-            "renamed": self.renamed,
-        }
-
 
 def alike(first: Graph, second: Graph) -> bool:
     """Whether more than half of the layers of two graphs, by name and kind, stand in both."""
-    ours = {(node.name, node.op) for node in first.nodes if node.op != "input"}
-    theirs = {(node.name, node.op) for node in second.nodes if node.op != "input"}
+    ours = {(node.name, node.op) for node in first.nodes if not node.is_input}
+    theirs = {(node.name, node.op) for node in second.nodes if not node.is_input}
     return 2 * len(ours & theirs) > max(len(ours), len(theirs))
 
 
@@ -105,13 +85,13 @@ def difference(first: Graph, second: Graph) -> Difference:
     pairs = _align(ours, theirs)
     removed = {ours[i].name for i, j in pairs if i is not None and j is None}
     added = {theirs[j].name for i, j in pairs if i is None and j is not None}
-    whole = (_whole_blocks(ours, removed), _whole_blocks(theirs, added))
+    whole = {"removed": _whole_blocks(ours, removed), "added": _whole_blocks(theirs, added)}
     changes: list[Change] = []
-    seen: dict[tuple[int, str], int] = {}
+    places: dict[tuple[str, str], int] = {}
     same = resized = renamed = 0
     for i, j in pairs:
-        if i is not None and j is not None:
-            a, b = ours[i], theirs[j]
+        a, b = None if i is None else ours[i], None if j is None else theirs[j]
+        if a is not None and b is not None:
             if a.text == b.text:
                 same += 1
                 resized += a.shape != b.shape
@@ -119,30 +99,20 @@ def difference(first: Graph, second: Graph) -> Difference:
                 continue
             name = a.name if a.name == b.name else f"{a.name} -> {b.name}"
             changes.append(Change("changed", name, a.text, b.text, 1, b.params - a.params, b.macs - a.macs))
-            continue
-        side = 0 if j is None else 1
-        entry = ours[i] if i is not None else theirs[j]  # type: ignore[index]
-        sign = 1 if side else -1
-        block = whole[side].get(entry.name)
-        kind = "added" if side else "removed"
-        place = seen.get((side, block)) if block is not None else None
-        if block is None:
-            before, after = (None, entry.text) if side else (entry.text, None)
-            changes.append(Change(kind, entry.name, before, after, 1, sign * entry.params, sign * entry.macs))
-        elif place is None:
-            seen[side, block] = len(changes)
-            changes.append(Change(kind, block, None, None, 1, sign * entry.params, sign * entry.macs))
-        else:
-            old = changes[place]
-            changes[place] = Change(
-                kind,
-                block,
-                None,
-                None,
-                old.layers + 1,
-                old.params + sign * entry.params,
-                old.macs + sign * entry.macs,
+        elif (entry := a or b) is not None:
+            kind, sign = ("removed", -1) if b is None else ("added", 1)
+            block = whole[kind].get(entry.name)
+            before, after = (None if one is None or block else one.text for one in (a, b))
+            change = Change(
+                kind, block or entry.name, before, after, 1, sign * entry.params, sign * entry.macs
             )
+            place = places.setdefault((kind, block), len(changes)) if block else len(changes)
+            if place == len(changes):
+                changes.append(change)
+            else:  # another layer of a block that was added or removed as a whole
+                old = changes[place]
+                params, macs = old.params + change.params, old.macs + change.macs
+                changes[place] = replace(old, layers=old.layers + 1, params=params, macs=macs)
     return Difference(tuple(changes), same, resized, renamed)
 
 

@@ -1,4 +1,4 @@
-"""What networks are compared by and held to: the totals of a report, memory, and what an output sees."""
+"""What networks are compared by and limited in: totals of a report, and their ratios."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from convcalc.calculators.count.report import Report
 from convcalc.dims import UNKNOWN, Dim, is_array, is_symbolic
 
 
-class Measure(NamedTuple):
-    """One thing to measure.
+class Quantity(NamedTuple):
+    """Something to measure, to compare and to limit.
 
     Attributes:
         key: its name in Python and JSON.
         title: its name in tables.
-        unit: ``count`` or ``bytes``.
+        unit: ``count``, ``bytes`` or ``pixels``.
     """
 
     key: str
@@ -23,18 +23,18 @@ class Measure(NamedTuple):
     unit: str = "count"
 
 
-MEASURES: Final[dict[str, Measure]] = {
-    measure.key: measure
-    for measure in (
-        Measure("params", "parameters"),
-        Measure("buffers", "buffers"),
-        Measure("macs", "MACs"),
-        Measure("valid_macs", "valid MACs"),
-        Measure("flops", "FLOPs"),
-        Measure("activations", "activations"),
-        Measure("param_bytes", "parameter memory", "bytes"),
-        Measure("peak_memory_bytes", "peak memory", "bytes"),
-        Measure("memory_bytes", "memory", "bytes"),
+MEASURES: Final[dict[str, Quantity]] = {
+    quantity.key: quantity
+    for quantity in (
+        Quantity("params", "parameters"),
+        Quantity("buffers", "buffers"),
+        Quantity("macs", "MACs"),
+        Quantity("valid_macs", "valid MACs"),
+        Quantity("flops", "FLOPs"),
+        Quantity("activations", "activations"),
+        Quantity("param_bytes", "parameter memory", "bytes"),
+        Quantity("peak_memory_bytes", "peak memory", "bytes"),
+        Quantity("memory_bytes", "memory", "bytes"),
     )
 }
 """``memory_bytes`` is what a device must hold to run the network: parameters, buffers and the peak

@@ -7,29 +7,31 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+from convcalc.calculators.answers import loaded
 from convcalc.calculators.compare.layers import Difference, alike, difference
-from convcalc.calculators.compare.measures import MEASURES, ratio, read
-from convcalc.calculators.count.report import Report, analyze, plain
-from convcalc.calculators.receptive_field.output import Field, field_of, show_field
+from convcalc.calculators.compare.measures import ratio, read
+from convcalc.calculators.count.report import Report, analyze
+from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph
 from convcalc.layers.base import show
+from convcalc.records import Record, plain, record
 
 COMPARED: Final = (
     "params", "macs", "valid_macs", "flops", "activations", "param_bytes", "peak_memory_bytes",
 )  # fmt: skip
-"""Keys of :data:`MEASURES`, in the order of the table."""
+"""Keys of :data:`~convcalc.calculators.compare.measures.MEASURES`, in the order of the table."""
 
 
 @dataclass(frozen=True)
-class Line:
+class Line(Record):
     """One measure of every network.
 
     Attributes:
-        key: of :data:`MEASURES`.
-        values: one a network; ``UNKNOWN`` where it cannot be known.
+        key: of :data:`~convcalc.calculators.compare.measures.MEASURES`.
+        values: one per network; ``UNKNOWN`` where it cannot be known.
         differences: to the baseline.
-        ratios: to the baseline: a Fraction, a SymPy expression, None (of nothing), ``UNKNOWN``.
+        ratios: to the baseline: a Fraction, a closed form, None (to nothing), ``UNKNOWN``.
     """
 
     key: str
@@ -40,32 +42,34 @@ class Line:
     def to_dict(self) -> dict[str, Any]:
         """The line as JSON holds it."""
         return {
-            "values": [plain(v) for v in self.values],
-            "differences": [plain(d) for d in self.differences],
+            "values": plain(self.values),
+            "differences": plain(self.differences),
             "ratios": [ratio_number(r) for r in self.ratios],
             "exact_ratios": [str(r) if isinstance(r, Fraction) else ratio_number(r) for r in self.ratios],
         }
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Record):
     """Networks side by side.
 
     Attributes:
         labels: a short name for each.
         reports: the counts of each.
         baseline: number of the one that the others are compared with.
-        lines: one a measure of :data:`COMPARED`.
+        lines: one per measure of :data:`COMPARED`.
         fields: receptive field of the first output of each; None where there is none to state.
         warnings: why they cannot be compared like for like; empty where they can.
         differences: layer by layer, baseline to each other; empty where it was not asked for.
     """
 
+    KEYS = "networks baseline measures warnings layers=differences"
+
     labels: tuple[str, ...]
     reports: tuple[Report, ...]
     baseline: int
     lines: tuple[Line, ...]
-    fields: tuple[Field | None, ...]
+    fields: tuple[OutputField | None, ...]
     warnings: tuple[str, ...]
     differences: tuple[Difference, ...] = ()
 
@@ -82,25 +86,21 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON holds it."""
-        return {
-            "networks": [
-                {
-                    "label": label,
-                    "name": report.name,
-                    "inputs": [[plain(d) for d in shape] for shape in report.inputs],
-                    "outputs": [[plain(d) for d in shape] for shape in outputs],
-                    "receptive_field": None if field is None else field.to_dict(),
-                    "constraints": [str(condition) for condition in report.graph.constraints],
-                }
-                for label, report, outputs, field in zip(
-                    self.labels, self.reports, self.outputs, self.fields, strict=True
-                )
-            ],
-            "baseline": self.baseline,
-            "measures": {line.key: line.to_dict() for line in self.lines},
-            "warnings": list(self.warnings),
-            "layers": [difference.to_dict() for difference in self.differences],
-        }
+        networks = [
+            {
+                "label": label,
+                "name": report.name,
+                "inputs": report.inputs,
+                "outputs": outputs,
+                "receptive_field": field,
+                "constraints": report.constraints,
+            }
+            for label, report, outputs, field in zip(
+                self.labels, self.reports, self.outputs, self.fields, strict=True
+            )
+        ]
+        measures = {line.key: line for line in self.lines}
+        return record(self, networks=networks, measures=measures)
 
 
 def ratio_number(value: Any) -> Any:
@@ -144,20 +144,20 @@ def compare(
     names = tuple(labels) if labels is not None else tuple(letters(len(graphs)))
     if len(names) != len(graphs):
         raise ValueError(f"{len(names)} labels for {len(graphs)} networks")
-    loaded = tuple(_load(graph, input, set) for graph in graphs)
-    reports = tuple(analyze(graph, batch=batch, dtype=dtype) for graph in loaded)
-    first = loaded[baseline]
-    others = [graph for number, graph in enumerate(loaded) if number != baseline]
+    networks = tuple(loaded(graph, input, set) for graph in graphs)
+    reports = tuple(analyze(graph, batch=batch, dtype=dtype) for graph in networks)
+    first = networks[baseline]
+    others = [graph for number, graph in enumerate(networks) if number != baseline]
     if layers is None:
-        layers = len(loaded) == 2 and _document(first) and _document(others[0]) and alike(first, others[0])
-    fields = tuple(field_of(graph) for graph in loaded)
+        layers = len(networks) == 2 and _document(first) and _document(others[0]) and alike(first, others[0])
+    fields = tuple(field_of(graph) for graph in networks)
     return Comparison(
         names,
         reports,
         baseline,
         tuple(_line(key, reports, baseline) for key in COMPARED),
         fields,
-        tuple(_warnings(names, loaded, fields, baseline)),
+        tuple(_warnings(names, networks, fields, baseline)),
         tuple(difference(first, other) for other in others) if layers else (),
     )
 
@@ -167,14 +167,6 @@ def letters(count: int) -> list[str]:
     return [chr(ord("A") + n % 26) + (str(n // 26 + 1) if n >= 26 else "") for n in range(count)]
 
 
-def _load(graph: Graph | str, input: Any, set: Any) -> Graph:
-    if isinstance(graph, Graph):
-        return graph
-    from convcalc.spec import load
-
-    return load(graph, input=input, set=set)
-
-
 def _document(graph: Graph) -> bool:
     from convcalc.spec.document.reading import is_document
 
@@ -182,7 +174,6 @@ def _document(graph: Graph) -> bool:
 
 
 def _line(key: str, reports: tuple[Report, ...], baseline: int) -> Line:
-    assert key in MEASURES
     values = tuple(read(report, key) for report in reports)
     whole = values[baseline]
     return Line(
@@ -198,7 +189,7 @@ def _outputs(graph: Graph) -> tuple[Shape, ...]:
 
 
 def _warnings(
-    names: tuple[str, ...], graphs: tuple[Graph, ...], fields: tuple[Field | None, ...], baseline: int
+    names: tuple[str, ...], graphs: tuple[Graph, ...], fields: tuple[OutputField | None, ...], baseline: int
 ) -> list[str]:
     """Where the networks differ in what goes in, what comes out, or what an output sees."""
     found = []

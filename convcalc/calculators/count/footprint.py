@@ -35,7 +35,7 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
         rows: what :meth:`Report.fold` gave; the layers of the report by default.
 
     Returns:
-        one footprint a row. The largest ``live_bytes`` is the peak of the report's totals.
+        one footprint per row. The largest ``live_bytes`` is the peak of the report's totals.
     """
     item = itemsize(report.dtype)
     inputs = set(report.graph.inputs)
@@ -61,7 +61,7 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
 
 
 def _row_of(name: str, number: dict[str, int]) -> int:
-    """The row that a layer is, or was folded into; folded to depth 0, everything is the first."""
+    """The number of the row that holds a layer: its own, that of a block, or the only one at depth 0."""
     while name and name not in number:
         name = name.rpartition(".")[0]
     return number.get(name, 0)

@@ -36,7 +36,7 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
         item: bytes of an element; positions are 8-byte integers.
 
     Returns:
-        two lists, an entry a node.
+        two lists with one entry per node.
     """
     nodes = graph.nodes
     read = {(e.node, e.output) for node in nodes for e in node.inputs if e.output}
@@ -58,7 +58,7 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
         first.append(len(sizes))
         new: Dim = 0
         for output, shape in enumerate(node.outputs):
-            positions = output > 0 and node.layer.op == "maxpool"
+            positions = output in node.layer.index_outputs
             unread = positions and (number, output) not in read
             size = 0 if unread else prod(shape) * batch * (INDEX_BYTES if positions else item)
             sizes.append(size)

@@ -6,15 +6,16 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from convcalc.calculators.count.memory import itemsize, peak_memory
-from convcalc.collector import paused
-from convcalc.dims import UNKNOWN, Dim, Shape, is_array, is_symbolic, prod
+from convcalc.collector import collector_paused
+from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import NO_OPS, Ops
+from convcalc.records import Record, record
 
 METRICS: Final = (
     "params", "weights", "biases", "other", "buffers", "macs", "valid_macs", "flops", "activations",
 )  # fmt: skip
-"""Counts that layers have and totals sum."""
+"""What is counted of every layer and summed over a network."""
 
 
 class Counts:
@@ -60,7 +61,7 @@ class Counts:
         self.ops = other.ops
 
     def add(self, other: Counts, times: int = 1) -> None:
-        """Add the counts of another part, as often as it stands there."""
+        """Add the counts of another part, ``times`` over."""
         for metric in METRICS:
             value = getattr(other, metric)
             if type(value) is not int or value:
@@ -69,7 +70,7 @@ class Counts:
             self.ops = self.ops.plus(other.ops if times == 1 else other.ops.times(times))
 
 
-class LayerReport(Counts):
+class LayerReport(Counts, Record):
     """One row: a layer, or a block into which layers were folded.
 
     Attributes:
@@ -82,6 +83,8 @@ class LayerReport(Counts):
     """
 
     __slots__ = ("block", "input_shapes", "layers", "name", "node", "op", "output_shape")
+
+    KEYS = f"name op block input_shapes output_shape {' '.join(METRICS)} ops"
 
     def __init__(
         self,
@@ -101,20 +104,8 @@ class LayerReport(Counts):
         self.node = node
         self.layers = layers
 
-    def to_dict(self) -> dict[str, Any]:
-        """The row as JSON holds it."""
-        return {
-            "name": self.name,
-            "op": self.op,
-            "block": self.block,
-            "input_shapes": [[plain(d) for d in shape] for shape in self.input_shapes],
-            "output_shape": [plain(d) for d in self.output_shape],
-            **{metric: plain(getattr(self, metric)) for metric in METRICS},
-            "ops": {kind: plain(n) for kind, n in self.ops._asdict().items()},
-        }
 
-
-class Totals(Counts):
+class Totals(Counts, Record):
     """Sums over the graph, and memory.
 
     Attributes:
@@ -126,6 +117,8 @@ class Totals(Counts):
 
     __slots__ = ("buffer_bytes", "param_bytes", "peak_memory_at", "peak_memory_bytes")
 
+    KEYS = f"{' '.join(METRICS)} ops param_bytes buffer_bytes peak_memory_bytes peak_memory_at"
+
     def __init__(self) -> None:
         super().__init__()
         self.param_bytes: Dim = 0
@@ -133,19 +126,8 @@ class Totals(Counts):
         self.peak_memory_bytes: Dim = 0
         self.peak_memory_at = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The totals as JSON holds them."""
-        return {
-            **{metric: plain(getattr(self, metric)) for metric in METRICS},
-            "ops": {kind: plain(n) for kind, n in self.ops._asdict().items()},
-            "param_bytes": plain(self.param_bytes),
-            "buffer_bytes": plain(self.buffer_bytes),
-            "peak_memory_bytes": plain(self.peak_memory_bytes),
-            "peak_memory_at": self.peak_memory_at,
-        }
 
-
-class Report:
+class Report(Record):
     """Every count of a graph.
 
     Attributes:
@@ -153,7 +135,7 @@ class Report:
         inputs: shapes of the inputs.
         batch: samples that all counts but parameters and buffers are for.
         dtype: element type of the byte counts.
-        layers: one row a layer, in execution order; inputs are no rows.
+        layers: one row per layer, in execution order; inputs are no rows.
         totals: sums, and memory.
         status: for every metric ``complete``, ``partial`` (some layers could not be counted
             because a size was not stated) or ``unavailable`` (no layer could).
@@ -161,6 +143,8 @@ class Report:
         roundings: channel roundings of symbols that could not be worked out, such as
             ``make_divisible(32*a, 8)``, each with the condition under which it changes nothing.
     """
+
+    KEYS = "name input inputs batch dtype layers totals status constraints roundings"
 
     def __init__(self, graph: Graph, batch: int, dtype: str) -> None:
         self.graph = graph
@@ -175,7 +159,7 @@ class Report:
 
     @property
     def roundings(self) -> list[tuple[Any, Any]]:
-        """Roundings that stay; see the class."""
+        """Channel roundings that could not be worked out, each with where it changes nothing."""
         if not any(is_symbolic(n) for n in (self.totals.params, self.totals.activations, self.totals.flops)):
             return []
         from convcalc.symbols.solve import roundings
@@ -184,7 +168,7 @@ class Report:
         return roundings(sizes)
 
     def fold(self, depth: int) -> list[LayerReport]:
-        """Rows with everything below ``depth`` levels of blocks folded into one row a block.
+        """Rows with everything below ``depth`` levels of blocks folded into one row per block.
 
         A folded row has the input of its first layer and the output of its last.
 
@@ -194,23 +178,18 @@ class Report:
         if depth < 0:
             raise ValueError(f"depth must be 0 or more, got {depth}")
         rows: list[LayerReport] = []
-        folded: dict[str, LayerReport] = {}
+        blocks: dict[str, LayerReport] = {}
         for row in self.layers:
-            parts = row.name.split(".", depth)
-            if depth == 0:
-                name = self.name
-            elif len(parts) <= depth:
+            name = folded(row.name, depth)
+            if name == row.name:
                 rows.append(row)
                 continue
-            else:
-                name = ".".join(parts[:depth])
-            target = folded.get(name)
+            target = blocks.get(name)
             if target is None:
-                target = folded[name] = LayerReport(
-                    name, "block", row.input_shapes[:1], row.output_shape, None, 0
-                )
-                if depth == 0:
-                    target.block = ""
+                shapes = row.input_shapes[:1]
+                target = LayerReport(name or self.name, "block", shapes, row.output_shape, None, 0)
+                target.block = name.rpartition(".")[0]
+                blocks[name] = target
                 rows.append(target)
             target.add(row)
             target.layers += row.layers
@@ -230,46 +209,24 @@ class Report:
         A size or count that is not known is null; a total that is not complete is null too, and
         what could be summed stands under ``partial_totals``. Symbolic values are texts.
         """
-        result: dict[str, Any] = {
-            "name": self.name,
-            "input": [plain(d) for d in self.inputs[0]] if self.inputs else None,
-            "inputs": [[plain(d) for d in shape] for shape in self.inputs],
-            "batch": self.batch,
-            "dtype": self.dtype,
-            "layers": [row.to_dict() for row in self.layers],
-            "totals": self.totals.to_dict(),
-            "status": dict(self.status),
-            "constraints": list(map(str, self.constraints)),
-            "roundings": [
-                {"value": str(value), "exact_where": str(where)} for value, where in self.roundings
-            ],
-        }
-        partial = {m: plain(self._known_sum(m)) for m in METRICS if self.status[m] == "partial"}
-        if partial:
-            result["partial_totals"] = partial
-        return result
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """:meth:`to_dict` as JSON text."""
-        import json
-
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+        rounded = [{"value": str(value), "exact_where": str(where)} for value, where in self.roundings]
+        partial = {m: self._known_sum(m) for m in METRICS if self.status[m] == "partial"}
+        first = self.inputs[0] if self.inputs else None
+        return record(
+            self, input=first, roundings=rounded, **({"partial_totals": partial} if partial else {})
+        )
 
     def _known_sum(self, metric: str) -> Dim:
         return sum(v for row in self.layers if (v := getattr(row, metric)) is not UNKNOWN)
 
 
-def plain(value: Any) -> Any:
-    """A dimension or count as JSON holds it: integer, text of a closed form, list, or None."""
-    if type(value) is int or value is None:
-        return value
-    if value is UNKNOWN:
-        return None
-    if is_symbolic(value):
-        return str(value)
-    if is_array(value):
-        return value.tolist()
-    return int(value) if isinstance(value, int) else str(value)
+def folded(name: str, depth: int) -> str:
+    """The block that a layer belongs to, ``depth`` levels of blocks down; ``""`` is the whole network.
+
+    A layer that stands no deeper belongs to itself.
+    """
+    parts = name.split(".", depth)
+    return name if len(parts) <= depth else ".".join(parts[:depth])
 
 
 def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
@@ -280,7 +237,7 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
     for name, shape in layer.parameters(inputs).items():
         size = prod(shape)
         counts.params = counts.params + size
-        kind = name if name in ("weight", "bias") and layer.op in WEIGHTED else "other"
+        kind = name if name in ("weight", "bias") and layer.has_macs else "other"
         if kind == "weight":
             counts.weights = counts.weights + size
         elif kind == "bias":
@@ -290,7 +247,7 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
     for shape in layer.buffers(inputs).values():
         counts.buffers = counts.buffers + prod(shape)
     ops = layer.ops(inputs, outputs)
-    if layer.op in WEIGHTED:
+    if layer.has_macs:
         counts.macs = layer.macs(inputs, outputs) * batch
         counts.valid_macs = layer.valid_macs(inputs, outputs) * batch
         counts.activations = prod(outputs[0]) * batch
@@ -308,10 +265,6 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
         + counts.ops.special
     )
     return counts
-
-
-WEIGHTED: Final = frozenset({"conv", "dwconv", "convT", "linear"})
-"""Layers that multiply and accumulate, and whose outputs count as activations."""
 
 
 class _Memo:
@@ -356,7 +309,7 @@ class _Memo:
 
 
 def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[Report] = Report) -> Report:
-    """Count everything.
+    """The counts of every layer, of blocks and of the whole graph.
 
     Args:
         graph: what :func:`convcalc.load` returned.
@@ -371,13 +324,13 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[R
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
     report = cls(graph, batch, dtype)
-    with paused(), given(graph.constraints):
+    with collector_paused(), given(graph.constraints):
         _fill(report, item)
     return report
 
 
 def given(constraints: tuple[Any, ...]) -> AbstractContextManager[None]:
-    """Counts under what the symbols of a graph must meet."""
+    """While it lasts, what the symbols of a graph must meet is taken for granted."""
     if not constraints:
         return nullcontext()
     from convcalc.symbols.bounds import assuming

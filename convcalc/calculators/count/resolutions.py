@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.count.memory import itemsize
+from convcalc.calculators.count.report import folded
 from convcalc.dims import prod
 from convcalc.graph import Graph
+from convcalc.records import Record
 
 _OUTSIDE: Final = "*"
-"""Who reads an output of the graph; no layer has this name."""
+"""Stands for whoever reads an output of the graph; no layer has this name."""
 
 
-class Resolution(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Resolution(Record):
     """The largest tensor of one resolution.
 
     Attributes:
@@ -30,10 +34,6 @@ class Resolution(NamedTuple):
     bytes: int
     layer: str
     tensors: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The row as JSON holds it."""
-        return {**self._asdict(), "size": list(self.size)}
 
 
 def resolutions(
@@ -55,7 +55,7 @@ def resolutions(
         dtype: element type of the bytes.
 
     Returns:
-        one row a resolution, in order of first appearance. Tensors without spatial axes are left out.
+        one row per resolution, in order of first appearance. Tensors without spatial axes are left out.
 
     Raises:
         Unreachable: a size is not a number, or ``fused`` names no layer or block.
@@ -68,28 +68,19 @@ def resolutions(
     item = itemsize(dtype)
     inputs = set(graph.inputs)
     places = [
-        node.name if number in inputs else _place(node.name, depth) for number, node in enumerate(graph.nodes)
+        node.name if depth is None or number in inputs else folded(node.name, depth)
+        for number, node in enumerate(graph.nodes)
     ]
     for name in fused:
-        if not any(node.name == name or node.name.startswith(f"{name}.") for node in graph.nodes):
+        if not any(_within(node.name, name) for node in graph.nodes):
             raise Unreachable(f"there is no layer or block {name!r}", expected="a name that summary shows")
-    # A view is the tensor it is a view of: who reads it reads that one.
-    owner: dict[tuple[int, int], tuple[int, int]] = {}
-    read: dict[tuple[int, int], set[str]] = {}
-    for number, (node, place) in enumerate(zip(graph.nodes, places, strict=True)):
-        for edge in node.inputs:
-            read.setdefault(owner.get(edge, edge), set()).add(place)
-        if node.layer.view and node.inputs:
-            owner[number, 0] = owner.get(node.inputs[0], node.inputs[0])
-    for edge in graph.outputs:
-        read.setdefault(owner.get(edge, edge), set()).add(_OUTSIDE)
+    readers = _readers(graph, places)
     found: dict[tuple[int, ...], list[tuple[int, int, str]]] = {}
     for number, (node, place) in enumerate(zip(graph.nodes, places, strict=True)):
+        if node.layer.view or any(_within(node.name, name) for name in fused):
+            continue
         for output, shape in enumerate(node.outputs):
-            readers = read.get((number, output), set())
-            if len(shape) < 2 or not readers - {place} or node.layer.view:
-                continue
-            if any(node.name == name or node.name.startswith(f"{name}.") for name in fused):
+            if len(shape) < 2 or not readers.get((number, output), set()) - {place}:
                 continue
             if not all(type(n) is int for n in shape):
                 raise Unreachable("sizes are not numbers here", expected="the shape of the input")
@@ -101,9 +92,20 @@ def resolutions(
     return rows
 
 
-def _place(name: str, depth: int | None) -> str:
-    """The row that a layer is folded into; the layer itself where nothing is folded."""
-    if depth is None:
-        return name
-    parts = name.split(".", depth)
-    return name if len(parts) <= depth else ".".join(parts[:depth])
+def _readers(graph: Graph, places: Sequence[str]) -> dict[tuple[int, int], set[str]]:
+    """The layers or blocks that read each tensor; who reads a view reads the tensor that it is a view of."""
+    owner: dict[tuple[int, int], tuple[int, int]] = {}
+    found: dict[tuple[int, int], set[str]] = {}
+    for number, (node, place) in enumerate(zip(graph.nodes, places, strict=True)):
+        for edge in node.inputs:
+            found.setdefault(owner.get(edge, edge), set()).add(place)
+        if node.layer.view and node.inputs:
+            owner[number, 0] = owner.get(node.inputs[0], node.inputs[0])
+    for edge in graph.outputs:
+        found.setdefault(owner.get(edge, edge), set()).add(_OUTSIDE)
+    return found
+
+
+def _within(layer: str, name: str) -> bool:
+    """Whether a layer is the one of that name, or stands in the block of that name."""
+    return layer == name or layer.startswith(f"{name}.")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from convcalc.calculators.answers import Unreachable, per_axis, rate, whole
 from convcalc.layers.window import effective
+from convcalc.records import Record
 
 
 class MaximumDistance(NamedTuple):
@@ -31,7 +32,7 @@ class MaximumDistance(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(Record):
     """The rules along one axis.
 
     Attributes:
@@ -44,6 +45,11 @@ class Criterion:
         common_factor: greatest common divisor of the rates of these layers; 0 where there are none.
         no_holes: what the criterion ``M_2 <= K`` says; None where no layer has more than one tap.
     """
+
+    KEYS = (
+        "kernels rates effective_kernels=extents fields field M=distances M2=m2 K=limit "
+        "criterion_no_holes=no_holes common_factor"
+    )
 
     kernels: tuple[int, ...]
     rates: tuple[int, ...]
@@ -59,6 +65,11 @@ class Criterion:
         """Receptive field of the whole run."""
         return self.fields[-1] if self.fields else 1
 
+    @property
+    def m2(self) -> int | None:
+        """``M_2``; None where fewer than two layers have more than one tap."""
+        return self.distances[-1].value if len(self.distances) and self.distances[-1].layer != 1 else None
+
     def sentence(self) -> str:
         """The criterion in one line."""
         if self.no_holes is None:
@@ -68,22 +79,6 @@ class Criterion:
         if last.layer == 1:
             return f"one layer: r = {last.value} {sign} 1, {'no holes' if self.no_holes else 'holes'}"
         return f"M2 = {last.value} {sign} K = {self.limit}: {'no holes' if self.no_holes else 'holes'}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The rules as JSON holds them."""
-        last = self.distances[-1] if len(self.distances) else None
-        return {
-            "kernels": list(self.kernels),
-            "rates": list(self.rates),
-            "effective_kernels": list(self.extents),
-            "fields": list(self.fields),
-            "field": self.field,
-            "M": [step._asdict() for step in self.distances],
-            "M2": last.value if last is not None and last.layer != 1 else None,
-            "K": self.limit,
-            "criterion_no_holes": self.no_holes,
-            "common_factor": self.common_factor,
-        }
 
 
 def criterion(kernels: Sequence[int], rates: Sequence[int]) -> Criterion:
@@ -129,11 +124,11 @@ def _distances(rates: list[int]) -> tuple[MaximumDistance, ...]:
 
 
 def layers_of(rates: Any, kernel: Any, rank: int | None) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Kernel and rate of every layer, one number an axis.
+    """Kernel and rate of every layer, one number per axis.
 
     Args:
-        rates: one entry a layer: a number, or one number an axis.
-        kernel: the same of kernels, or one number for all layers, or a tuple with one an axis for
+        rates: one entry per layer: a number, or one number per axis.
+        kernel: the same of kernels, or one number for all layers, or a tuple with one per axis for
             all layers.
         rank: number of axes; 2 where nothing says it.
 

@@ -12,7 +12,7 @@ sums of distinct numbers, under the name of complete sequences.)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from itertools import combinations_with_replacement, count, islice
 from math import comb, gcd
 from typing import NamedTuple
@@ -22,6 +22,8 @@ from convcalc.calculators.answers import Unreachable, whole
 MAX_LAYERS = 200
 MAX_CHOICES = 5000
 """Most layers of a design, and most sets of kernels that are tried."""
+MAX_FIELDS = 1 << 18
+"""Largest fields of parts of a sequence that a search remembers."""
 
 
 class Design(NamedTuple):
@@ -81,10 +83,7 @@ def designs(
             field="kernel",
         )
     cap = max_rate or reach
-    fewest, field = 0, 1
-    while field < reach:
-        field, fewest = field + (largest - 1) * min(field, cap), fewest + 1
-    fewest = max(fewest, 1)
+    fewest = _fewest(reach, largest, cap)
     if layers is not None and layers < fewest:
         best = _largest(layers, largest, cap)
         limit = f" with rates up to {max_rate}" if max_rate is not None else ""
@@ -95,29 +94,45 @@ def designs(
             nearest=f"layers {fewest}, or reach {best}",
             field="layers",
         )
-    longest = layers or fewest
-    choices = comb(longest + len(set(kernels)) - 1, longest)
-    if longest > MAX_LAYERS or choices > MAX_CHOICES:
-        raise Unreachable(
-            f"it takes {longest} layers" + (f" from {choices} sets of kernels" if choices > 1 else ""),
-            expected=f"at most {MAX_LAYERS} layers and {MAX_CHOICES} sets of kernels to try: a larger rate, "
-            "fewer kernels or a smaller reach",
-            nearest=f"reach {_largest(MAX_LAYERS, largest, cap)}"
-            if longest > MAX_LAYERS and layers is None
-            else None,
-            field="reach",
-        )
+    nearest = f"reach {_largest(MAX_LAYERS, largest, cap)}" if layers is None else None
+    _check_effort(layers or fewest, len(set(kernels)), nearest)
     numbers = count(fewest) if layers is None else (layers,)
     found: list[Design] = []
     for number in numbers:
         found += islice(_of_length(number, reach, tuple(sorted(set(kernels))), cap, rank), top - len(found))
-        # One layer more is never cheaper; a second helping is enough for who asked for many.
+        # A layer more is never cheaper: one round of longer sequences is enough to fill up the list.
         if len(found) >= top or number > fewest:
             break
     return found
 
 
+def _check_effort(layers: int, kernels: int, nearest: str | None) -> None:
+    """Refuse a design of so many layers, or of so many kernels to choose from, that it would take too long.
+
+    Raises:
+        Unreachable: it is one.
+    """
+    choices = comb(layers + kernels - 1, layers)
+    if layers > MAX_LAYERS or choices > MAX_CHOICES:
+        raise Unreachable(
+            f"it takes {layers} layers" + (f" from {choices} sets of kernels" if choices > 1 else ""),
+            expected=f"at most {MAX_LAYERS} layers and {MAX_CHOICES} sets of kernels to try: a larger rate, "
+            "fewer kernels or a smaller reach",
+            nearest=nearest if layers > MAX_LAYERS else None,
+            field="reach",
+        )
+
+
+def _fewest(reach: int, kernel: int, cap: int) -> int:
+    """The fewest layers that reach a field without holes."""
+    layers, field = 0, 1
+    while field < reach:
+        field, layers = field + (kernel - 1) * min(field, cap), layers + 1
+    return max(layers, 1)
+
+
 def _largest(layers: int, kernel: int, cap: int) -> int:
+    """The largest field without holes of so many layers."""
     field = 1
     for _ in range(layers):
         field += (kernel - 1) * min(field, cap)
@@ -154,7 +169,7 @@ class _Search:
         self.step = 0
         for k in multiset:
             self.step = gcd(self.step, k - 1)
-        self.most = cache(self._most)
+        self.most = lru_cache(MAX_FIELDS)(self._most)
         self.highest = self.most(1, multiset, cap)
 
     def _most(self, field: int, left: tuple[int, ...], cap: int) -> int:
@@ -168,7 +183,7 @@ class _Search:
         )
 
     def least_rate(self, field: int) -> int:
-        """Smallest largest rate with which the field is in sight; past the cap where none is."""
+        """The least that the largest rate must be to reach the field; more than the cap where none does."""
         low, high = 1, self.cap + 1
         while low < high:
             middle = (low + high) // 2
@@ -179,7 +194,7 @@ class _Search:
         return low
 
     def may(self, field: int, rate: int) -> bool:
-        """Whether a field is in sight with this largest rate."""
+        """Whether the field may be reached with this largest rate."""
         if self.step == 0:
             return field == 1 and rate == 1
         return (

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from convcalc.graph import Edge, Graph, Node
-
-WINDOWS: Final = frozenset({"conv", "dwconv", "maxpool", "avgpool", "lppool"})
-"""Layers that read a window; at stride 1 they are part of a run."""
-
-POINTWISE: Final = frozenset(
-    {
-        *("bn", "ln", "gn", "instancenorm", "lrn", "scale"),
-        *("relu", "relu6", "leakyrelu", "prelu", "elu", "selu", "gelu", "silu"),
-        *("hardswish", "hardsigmoid", "sigmoid", "tanh", "softmax"),
-        *("dropout", "identity", "shuffle", "concat", "add", "mul", "pad", "crop", "slice", "split"),
-    }
-)
-"""Layers that pass positions on: a run goes through them."""
+from convcalc.layers.window import Sliding
 
 
 class DilatedRun(NamedTuple):
@@ -27,7 +15,7 @@ class DilatedRun(NamedTuple):
         start: the tensor that the run reads.
         nodes: indices of its layers with windows larger than one pixel, in order.
         names: of these layers.
-        kernels, rates: of these layers, one number an axis.
+        kernels, rates: of these layers, one number per axis.
         end: the node whose output the run writes: its last layer, or what joins it with a shortcut.
         inside: indices of all nodes that lie on any way from the start to the end at the same
             resolution (shortcuts included).
@@ -58,9 +46,9 @@ def dilated_runs(graph: Graph) -> list[DilatedRun]:
     for index, node in enumerate(graph.nodes):
         states.append(_state(graph, index, node, states))
     chains = [
-        states[i].chain
-        for i in range(len(states))
-        if states[i].chain[-1:] == (i,) and any(_rate(graph, n) > 1 for n in states[i].chain)
+        chain
+        for i, (_, chain, _) in enumerate(states)
+        if chain[-1:] == (i,) and any(_rate(window) > 1 for window in _windows(graph, chain))
     ]
     # Twins (the gate and the filter of a unit) and beginnings of longer runs are one run.
     inner: set[Any] = set()
@@ -73,26 +61,26 @@ def dilated_runs(graph: Graph) -> list[DilatedRun]:
 
 def _look(graph: Graph, states: list[_State], chain: tuple[int, ...]) -> Any:
     """Where a chain starts, and its kernels and rates."""
-    nodes = [graph.nodes[i] for i in chain]
-    return states[chain[-1]].start, tuple((_kernel(node), _dilation(node)) for node in nodes)
+    return states[chain[-1]].start, tuple((w.kernel, w.dilation) for w in _windows(graph, chain))
 
 
 def _state(graph: Graph, index: int, node: Node, states: list[_State]) -> _State:
     fresh = _State(Edge(index), (), 0)
     if not node.inputs or len(node.outputs[0]) < 2:
         return fresh
-    if node.op in WINDOWS:
-        if any(s != 1 for s in node.layer.stride):  # type: ignore[attr-defined]
+    layer = node.layer
+    if isinstance(layer, Sliding):
+        if any(s != 1 for s in layer.stride):
             return fresh
-        if not all(type(n) is int for n in (*_kernel(node), *_dilation(node))):
+        if not all(type(n) is int for n in (*layer.kernel, *layer.dilation)):
             return fresh
         before = states[node.inputs[0].node]
         start = before.start if before.chain or before.start.node != node.inputs[0].node else node.inputs[0]
-        if all(k == 1 for k in _kernel(node)):
+        if all(k == 1 for k in layer.kernel):
             return _State(start, before.chain, before.reach)
-        grown = max(d * (k - 1) for k, d in zip(_kernel(node), _dilation(node), strict=True))
+        grown = max(d * (k - 1) for k, d in zip(layer.kernel, layer.dilation, strict=True))
         return _State(start, (*before.chain, index), before.reach + grown)
-    if node.op in POINTWISE:
+    if layer.elementwise or layer.keeps_positions:
         arriving = [states[edge.node] for edge in node.inputs]
         best = max(range(len(arriving)), key=lambda i: arriving[i].reach)
         if arriving[best].chain or arriving[best].start.node != node.inputs[best].node:
@@ -114,30 +102,23 @@ def _run(graph: Graph, states: list[_State], chain: tuple[int, ...]) -> DilatedR
             continue
         inside.add(index)
         todo += [edge.node for edge in graph.nodes[index].inputs]
-    nodes = [graph.nodes[i] for i in chain]
+    windows = _windows(graph, chain)
     return DilatedRun(
         start,
         chain,
-        tuple(node.name for node in nodes),
-        tuple(_kernel(node) for node in nodes),
-        tuple(_dilation(node) for node in nodes),
+        tuple(graph.nodes[i].name for i in chain),
+        tuple(window.kernel for window in windows),
+        tuple(window.dilation for window in windows),
         end,
         tuple(sorted(inside)),
     )
 
 
-def _kernel(node: Node) -> tuple[int, ...]:
-    found: tuple[int, ...] = node.layer.kernel  # type: ignore[attr-defined]
-    return found
+def _windows(graph: Graph, chain: tuple[int, ...]) -> list[Sliding]:
+    """The layers of a chain, every one of which has a window."""
+    return [layer for i in chain if isinstance(layer := graph.nodes[i].layer, Sliding)]
 
 
-def _dilation(node: Node) -> tuple[int, ...]:
-    kernel = _kernel(node)
-    found: tuple[int, ...] = getattr(node.layer, "dilation", (1,) * len(kernel))
-    return found
-
-
-def _rate(graph: Graph, index: int) -> int:
-    """The largest rate of an axis on which there is more than one tap."""
-    node = graph.nodes[index]
-    return max((d for k, d in zip(_kernel(node), _dilation(node), strict=True) if k != 1), default=1)
+def _rate(window: Sliding) -> int:
+    """The largest rate among the axes on which there is more than one tap."""
+    return max((d for k, d in zip(window.kernel, window.dilation, strict=True) if k != 1), default=1)

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError, Shape, collecting, equal, is_symbolic, symbol
 from convcalc.exporters.text import is_default
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.layers import lookup
-from convcalc.layers.base import INFER, REQUIRED, Option
+from convcalc.layers.base import INFER, REQUIRED, Layer, Option, axis_names
 
 LETTERS: Final = {
     "in_channels": "M",
@@ -47,7 +47,7 @@ MEANINGS: Final = {
     "R": "factor",
     "O": "output size",
     "L": "input length",
-    "T": "input frames",
+    "T": "input depth",
     "H": "input height",
     "W": "input width",
 }
@@ -60,7 +60,6 @@ _OF_FIELDS: Final = {
 """Meanings of letters that stand for other things in other layers."""
 AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
 """Letters of the sizes that arrive, by the number of spatial axes."""
-AXIS_NAMES: Final = {1: ("length",), 2: ("height", "width"), 3: ("frames", "height", "width")}
 
 
 class Variable(NamedTuple):
@@ -152,22 +151,31 @@ def _lettered(
             continue
         values[option.field] = _letter(option, value, letters, shapes) if of_options else value
     layer: Any = cls.create(arriving, values)
-    nodes = [_input(number, shape) for number, shape in enumerate(arriving)]
-    edges = tuple(Edge(number) for number in range(len(nodes)))
-    nodes.append(Node(op, layer, edges, layer.output_shapes(arriving)))
-    graph = Graph(op, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (op,))
+    graph = alone(op, layer, arriving, layer.output_shapes(arriving))
     return Lettered(graph, tuple(letters.found.values()), ())
 
 
-def _input(number: int, shape: Shape) -> Node:
-    layer: Any = lookup("input").create((), {"shape": shape})
-    return Node(f"input{number + 1}", layer, (), (shape,))
+def alone(name: str, layer: Layer, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Graph:
+    """A layer as a graph of its own."""
+    nodes = [input_node(f"input{number}", shape) for number, shape in enumerate(inputs, 1)]
+    edges = tuple(Edge(number) for number in range(len(nodes)))
+    nodes.append(Node(name, layer, edges, outputs))
+    return Graph(name, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (name,))
+
+
+def channel_letter(cls: type[Layer]) -> str:
+    """The letter of the channels that arrive: M where others leave."""
+    return "M" if {option.field for option in cls.options} & {"in_channels", "in_features"} else "C"
+
+
+def option_letter(option: Option) -> str | None:
+    """The letter of an option; None where it stays what it is."""
+    return LETTERS.get(option.field) if option.kind in ("dim", "axes", "padding") else None
 
 
 def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
     """Letters for what arrives. Sizes that are equal in several inputs have one letter; 1 stays 1."""
-    fields = {option.field for option in cls.options}
-    channel = "M" if fields & {"in_channels", "in_features"} else "C"
+    channel = channel_letter(cls)
     found: list[Shape] = []
     used: dict[tuple[str, Any], Any] = {}
     for shape in shapes:
@@ -177,7 +185,7 @@ def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shap
             if type(size) is int and size == 1 and len(shapes) > 1:
                 sizes.append(1)
                 continue
-            key = (name, _key(size))
+            key = (name, str(size))
             if key not in used:
                 taken = sum(1 for other, _ in used if other == name)
                 many = taken or any(_differs(name, size, names, other) for other in shapes)
@@ -189,10 +197,6 @@ def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shap
     return tuple(found)
 
 
-def _key(size: Any) -> Any:
-    return str(size)
-
-
 def _differs(name: str, size: Any, names: list[str], shape: Shape) -> bool:
     """Whether another input has another size where this letter stands."""
     if len(shape) != len(names):
@@ -202,14 +206,14 @@ def _differs(name: str, size: Any, names: list[str], shape: Shape) -> bool:
 
 
 def _arrives(option: Option, value: Any, shapes: tuple[Shape, ...]) -> bool:
-    """Whether an option says what arrives anyway."""
+    """Whether an option only repeats what the shapes that arrive say."""
     return option.field != "out_channels" or equal(value, shapes[0][0]) is True
 
 
 def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> Any:
     """An option with letters for its numbers; one that is the default stays what it is."""
-    name = LETTERS.get(option.field)
-    if name is None or option.kind not in ("dim", "axes", "padding"):
+    name = option_letter(option)
+    if name is None:
         for part in value if isinstance(value, tuple) else (value,):
             if is_symbolic(part):
                 letters.of("", part)
@@ -220,8 +224,8 @@ def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, 
     if option.kind == "dim" or not isinstance(value, tuple):
         return letters.of(name, value, meaning) if not isinstance(value, str) else value
     rank = len(shapes[0]) - 1
-    marks = [""] * len(value) if len(set(map(_key, value))) == 1 else [f"_{a.lower()}" for a in AXES[rank]]
-    axes = AXIS_NAMES[rank] if marks[0] else ("",) * len(value)
+    marks = [""] * len(value) if len(set(map(str, value))) == 1 else [f"_{a.lower()}" for a in AXES[rank]]
+    axes = axis_names(rank) if marks[0] else ("",) * len(value)
     return tuple(
         _side(name, mark, (meaning, axis), part, letters, option.kind)
         for mark, axis, part in zip(marks, axes, value, strict=True)

@@ -1,16 +1,17 @@
-"""The lines of an explanation: every formula is what a calculator says of letters."""
+"""The lines of an explanation: what the calculators count where letters stand for the numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from convcalc.calculators.count.report import WEIGHTED, analyze
-from convcalc.calculators.explain.letters import AXIS_NAMES, Lettered
+from convcalc.calculators.count.report import analyze
+from convcalc.calculators.explain.letters import AXES, Lettered
 from convcalc.calculators.explain.records import Line
 from convcalc.calculators.receptive_field.graph import receptive_field
-from convcalc.dims import UNKNOWN, is_symbolic, prod, symbol
+from convcalc.dims import UNKNOWN, Shape, is_symbolic, prod, symbol
 from convcalc.graph import Graph, Node
+from convcalc.layers.base import axis_names
 
 KINDS: Final = {
     "add": "additions",
@@ -46,21 +47,25 @@ class Lines:
 def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
     """Lines of the output sizes, and the outputs with a letter where a size is a longer formula."""
     found: list[tuple[Any, ...]] = []
+    single = len(node.outputs) - len(node.layer.index_outputs) == 1
     for number, shape in enumerate(node.outputs):
-        if node.op == "maxpool" and number:
+        if number in node.layer.index_outputs:  # the shape of the values
             found.append(found[0])
             continue
-        part = "" if len(node.outputs) == 1 or node.op == "maxpool" else f" of part {number}"
-        names = ["channels" if len(shape) > 1 else "features", *AXIS_NAMES.get(len(shape) - 1, ())]
+        part = "" if single else f" of part {number}"
+        letters = ["C" if len(shape) > 1 else "F", *AXES.get(len(shape) - 1, ())]
         sizes = []
-        for name, size in zip(names, shape, strict=True):
-            letter = f"{name[0].upper()}_out" if _long(size) and len(node.outputs) == 1 else ""
-            if node.op == "maxpool" and _long(size):
-                letter = f"{name[0].upper()}_out"
+        for name, letter, size in zip(_axes(shape), letters, shape, strict=True):
+            letter = f"{letter}_out" if _long(size) and single else ""
             lines.add("output", name + part, size, letter)
             sizes.append(symbol(letter) if letter else size)
         found.append(tuple(sizes))
     return tuple(found)
+
+
+def _axes(shape: Shape) -> tuple[str, ...]:
+    """What the axes of a shape are called."""
+    return ("channels" if len(shape) > 1 else "features", *axis_names(len(shape) - 1))
 
 
 def _long(size: Any) -> bool:
@@ -81,14 +86,14 @@ def parameters(lines: Lines, made: Lettered) -> None:
 
 
 def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...]) -> None:
-    """Counts in letters, the sizes of the output among them."""
+    """Lines of the operations, in the letters of the layer and of its output sizes."""
     nodes = [*made.graph.nodes[:-1]]
     node = made.node
     nodes.append(Node(node.name, node.layer, node.inputs, outputs))
     graph = Graph(made.graph.name, nodes, made.graph.inputs, made.graph.outputs, made.graph.output_names)
     totals = analyze(graph).totals
     group = "operations"
-    if node.op in WEIGHTED:
+    if node.layer.has_macs:
         lines.add(group, "MACs", totals.macs)
         lines.add(group, "MACs without padding", _valid_macs(lines, made, totals.valid_macs))
     for kind, title in KINDS.items():
@@ -96,12 +101,12 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
         if type(amount) is not int or amount:
             lines.add(group, title, amount)
     lines.add(group, "FLOPs", totals.flops)
-    if node.op in WEIGHTED:
+    if node.layer.has_macs:
         lines.add(group, "activations", totals.activations)
 
 
 def _valid_macs(lines: Lines, made: Lettered, shorter: Any) -> Any:
-    """The count with the letters of the output sizes, where that is shorter and the same count.
+    """The formula of the valid MACs, in letters of the output sizes where that is shorter and as true.
 
     How much of the padding is read depends on the input and the output together: a closed form may
     need to see both.
@@ -120,7 +125,7 @@ def fields(lines: Lines, graph: Graph, numbers: Graph | None = None) -> None:
     for quantity, values in measured.items():
         found = known.get(quantity, [None] * len(values))
         shared = len({str(pair) for pair in zip(values, found, strict=True)}) == 1
-        names = [""] if shared else AXIS_NAMES[len(values)]
+        names = [""] if shared else axis_names(len(values))
         for name, value, number in zip(names, values, found, strict=False):
             text = f"{quantity}, {name}" if name else quantity
             if type(number) is int and not is_symbolic(value) and value != number:
@@ -129,7 +134,7 @@ def fields(lines: Lines, graph: Graph, numbers: Graph | None = None) -> None:
 
 
 def _measured(graph: Graph) -> dict[str, list[Any]]:
-    """What the output of a graph sees, an axis; nothing where it sees no pixel."""
+    """What the output of a graph sees, axis by axis; nothing where it sees no pixel."""
     row = receptive_field(graph).output
     if row is None or not row.axes:
         return {}
@@ -158,8 +163,7 @@ def totals(graph: Graph) -> tuple[Line, ...]:
     for edge, name in zip(graph.outputs, graph.output_names, strict=False):
         title = "output" if len(graph.outputs) == 1 else f"output {name}"
         shape = graph.shape(edge)
-        names = ["channels" if len(shape) > 1 else "features", *AXIS_NAMES.get(len(shape) - 1, ())]
-        for axis, size in zip(names, shape, strict=True):
+        for axis, size in zip(_axes(shape), shape, strict=True):
             lines.add("output", axis if title == "output" else f"{title}, {axis}", size)
     lines.add("parameters", "all parameters", totals.params)
     lines.add("parameters", "buffers, not trained", totals.buffers)

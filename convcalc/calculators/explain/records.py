@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from convcalc.calculators.count.report import plain
 from convcalc.calculators.explain.letters import Variable
 from convcalc.dims import Dim, Shape, is_symbolic
+from convcalc.records import Record, record
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Line(Record):
     """One quantity.
 
     Attributes:
@@ -22,6 +23,8 @@ class Line(NamedTuple):
             where the formula is a number or a text already, or nothing is known.
     """
 
+    KEYS = "group quantity letter? formula latex value"
+
     group: str
     quantity: str
     letter: str
@@ -30,19 +33,12 @@ class Line(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The line as JSON holds it."""
-        formula = self.formula
-        return {
-            "group": self.group,
-            "quantity": self.quantity,
-            "letter": self.letter or None,
-            "formula": formula if isinstance(formula, str) else plain(formula),
-            "latex": formula.write("latex") if is_symbolic(formula) else None,
-            "value": plain(self.value) if self.value is not None else None,
-        }
+        latex = self.formula.write("latex") if is_symbolic(self.formula) else None
+        return record(self, latex=latex)
 
 
 @dataclass(frozen=True)
-class Section:
+class Section(Record):
     """One layer.
 
     Attributes:
@@ -56,6 +52,8 @@ class Section:
         lines: the quantities, in the order in which they are read.
         constraints: what the letters must meet.
     """
+
+    KEYS = "name about source spec inputs given? variables lines constraints"
 
     name: str
     about: str
@@ -76,20 +74,6 @@ class Section:
                 found[line.letter] = value
         return found
 
-    def to_dict(self) -> dict[str, Any]:
-        """The section as JSON holds it."""
-        return {
-            "name": self.name,
-            "about": self.about,
-            "source": self.source,
-            "spec": self.spec,
-            "inputs": [[plain(d) for d in shape] for shape in self.inputs],
-            "given": self.given or None,
-            "variables": [v._asdict() for v in self.variables],
-            "lines": [line.to_dict() for line in self.lines],
-            "constraints": [str(c) for c in self.constraints],
-        }
-
 
 class Part(NamedTuple):
     """One layer of a block: its name, spec, output and costs, in letters or numbers."""
@@ -102,7 +86,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Record):
     """A layer, a block or a line of layers, explained.
 
     Attributes:
@@ -110,42 +94,21 @@ class Explanation:
         about: what a block does; empty for layers, whose sections say it.
         source: where a block was proposed; empty for layers, whose sections say it.
         spec: the block as it is called; empty for layers.
-        sections: one a layer; none for a block that is explained with letters.
+        sections: one per layer; none for a block that is explained with letters.
         parts: the layers of a block or line, with what each costs.
         variables: the letters of a block.
         lines: the totals; empty for one layer.
         constraints: what the letters must meet.
     """
 
-    name: str
-    about: str
-    source: str
-    spec: str
-    sections: tuple[Section, ...]
-    parts: tuple[Part, ...]
-    variables: tuple[Variable, ...]
-    lines: tuple[Line, ...]
-    constraints: tuple[Any, ...]
+    KEYS = "name about? source? spec? variables sections parts lines constraints"
 
-    def to_dict(self) -> dict[str, Any]:
-        """The explanation as JSON holds it."""
-        return {
-            "name": self.name,
-            "about": self.about or None,
-            "source": self.source or None,
-            "spec": self.spec or None,
-            "variables": [v._asdict() for v in self.variables],
-            "sections": [section.to_dict() for section in self.sections],
-            "parts": [
-                {
-                    "name": part.name,
-                    "spec": part.spec,
-                    "output": [plain(d) for d in part.output],
-                    "params": plain(part.params),
-                    "macs": plain(part.macs),
-                }
-                for part in self.parts
-            ],
-            "lines": [line.to_dict() for line in self.lines],
-            "constraints": [str(c) for c in self.constraints],
-        }
+    name: str
+    about: str = ""
+    source: str = ""
+    spec: str = ""
+    sections: tuple[Section, ...] = ()
+    parts: tuple[Part, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    lines: tuple[Line, ...] = ()
+    constraints: tuple[Any, ...] = ()

@@ -5,71 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from convcalc.calculators.explain.letters import MEANINGS, Lettered, Variable, lettered
+from convcalc.calculators.explain.letters import (
+    MEANINGS,
+    Lettered,
+    Variable,
+    channel_letter,
+    lettered,
+    option_letter,
+)
 from convcalc.dims import symbol
 from convcalc.layers import lookup
-
-_MAP: Final = "C H W"
-INPUTS: Final[dict[str, tuple[str, ...]]] = {
-    "conv": ("M H W",),
-    "dwconv": ("M H W",),
-    "convT": ("M H W",),
-    "linear": ("M",),
-    "softmax": ("C",),
-    "concat": ("C_1 H W", "C_2 H W"),
-    "add": (_MAP, _MAP),
-    "mul": (_MAP, _MAP),
-    "unpool": (_MAP, _MAP),
-    "split": ("A+B H W",),
-}
-"""What arrives at a layer; a map of C channels for all that are not named."""
-
-OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "conv": {
-        "out_channels": "N", "kernel": "K", "stride": "S", "padding": "P", "dilation": "D", "groups": "G",
-    },
-    "dwconv": {"multiplier": "Q", "kernel": "K", "stride": "S", "padding": "P", "dilation": "D"},
-    "convT": {
-        "out_channels": "N", "kernel": "K", "stride": "S", "padding": "P", "output_padding": "A",
-        "dilation": "D", "groups": "G",
-    },
-    "linear": {"out_features": "N"},
-    "maxpool": {"kernel": "K", "stride": "S", "padding": "P", "dilation": "D"},
-    "avgpool": {"kernel": "K", "stride": "S", "padding": "P"},
-    "lppool": {"kernel": "K", "stride": "S", "padding": "P"},
-    "unpool": {"kernel": "K", "stride": "S", "padding": "P"},
-    "adaptiveavgpool": {"size": ("O_h", "O_w")},
-    "adaptivemaxpool": {"size": ("O_h", "O_w")},
-    "gn": {"groups": "G"},
-    "lrn": {"size": "L"},
-    "upsample": {"scale": "R", "mode": "bilinear"},
-    "pixelshuffle": {"factor": "R"},
-    "pixelunshuffle": {"factor": "R"},
-    "shift": {"kernel": "K", "dilation": "D"},
-    "shuffle": {"groups": "G"},
-    "permute": {"order": (1, 2, 0)},
-    "reshape": {"shape": ("C", "H*W")},
-    "pad": {"padding": "P"},
-    "crop": {"amounts": "P"},
-    "slice": {"stop": "B"},
-    "split": {"sizes": ("A", "B")},
-    "input": {"shape": ("C", "H", "W")},
-}  # fmt: skip
-"""Options of a layer, in letters."""
-
-_MEANT: Final = {
-    ("split", "A"): "channels of the first part",
-    ("split", "B"): "channels of the second part",
-    ("lrn", "L"): "channels of the window",
-    ("slice", "B"): "channels that are kept",
-    ("crop", "P"): "cropped on each side",
-    ("adaptiveavgpool", "O_h"): "output height",
-    ("adaptiveavgpool", "O_w"): "output width",
-    ("adaptivemaxpool", "O_h"): "output height",
-    ("adaptivemaxpool", "O_w"): "output width",
-    ("concat", "C_1"): "channels of the first input",
-    ("concat", "C_2"): "channels of the second input",
-}
+from convcalc.layers.base import INFER
 
 
 def _value(text: Any) -> Any:
@@ -87,23 +33,21 @@ def _value(text: Any) -> Any:
 
 def template(op: str) -> Lettered:
     """A layer in letters."""
-    if op == "input":
-        shapes: tuple[Any, ...] = ()
-    else:
-        shapes = tuple(tuple(_value(size) for size in shape.split()) for shape in INPUTS.get(op, (_MAP,)))
-    made = lettered(op, {field: _value(value) for field, value in OPTIONS.get(op, {}).items()}, shapes)
-    letters = tuple(Variable(v.name, _meaning(op, v.name), None) for v in made.variables)
-    return made._replace(variables=letters)
+    cls = lookup(op)
+    arrives, stated, meanings = cls.template
+    if arrives is None:
+        arrives = (f"{channel_letter(cls)} H W",) * cls.arity[0]
+    shapes = tuple(tuple(_value(size) for size in shape.split()) for shape in arrives)
+    letters = {
+        o.field: letter for o in cls.options if o.default is not INFER and (letter := option_letter(o))
+    }
+    options = {field: _value(value) for field, value in {**letters, **stated}.items()}
+    made = lettered(op, options, shapes)
+    found = tuple(Variable(v.name, meanings.get(v.name) or _meaning(v.name), None) for v in made.variables)
+    return made._replace(variables=found)
 
 
-def _meaning(op: str, name: str) -> str:
-    found = _MEANT.get((op, name))
-    if found:
-        return found
-    if name == "N" and "out_features" in {option.field for option in lookup(op).options}:
-        return "features that leave"
-    if name == "M" and op == "linear":
-        return "features that arrive"
+def _meaning(name: str) -> str:
     return MEANINGS.get(name, MEANINGS.get(name.partition("_")[0], "given as a symbol"))
 
 

@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
+from convcalc.calculators.answers import did_you_mean, tidy
 from convcalc.calculators.check.limits import LimitError
 
 MOST: Final = 5000
 """Most values of a range with steps; each is a network that is built and counted."""
+RESOLUTION: Final = "resolution"
+"""The variable that stands for the spatial sizes of the input, where the document has no such one."""
+WIDTHS: Final = ("alpha", "width", "width_mult", "multiplier")
+"""Variables that are looked for where none is named."""
 _NUMBER: Final = r"\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*"
 _RANGE: Final = re.compile(rf"{_NUMBER}\.\.{_NUMBER}(?::{_NUMBER})?\Z")
 _NAME: Final = re.compile(r"[A-Za-z_]\w*\Z")
@@ -75,11 +80,6 @@ def read_range(text: Any, step: Any = None) -> Range:
     if by is not None and by <= 0:
         raise LimitError(f"a step of {show(by)}", "a positive step")
     return Range(low, high, by)
-
-
-def number(value: Fraction) -> Any:
-    """The value as a variable takes it: an integer where it is whole."""
-    return value.numerator if value.denominator == 1 else value
 
 
 def show(value: Any) -> str:
@@ -185,3 +185,47 @@ def _assignment(text: str) -> tuple[str, str]:
     if not equals or not expression.strip():
         raise LimitError(f"{text.strip()!r} is no rule", "name=expression, such as alpha=1.2**p")
     return name.strip(), expression.strip()
+
+
+def ranges_of(
+    variables: Mapping[str, Any], vary: Mapping[str, Any] | None, rules: Rules | None
+) -> dict[str, Range]:
+    """The ranges by what is varied; that of the width multiplier where nothing is named.
+
+    Raises:
+        LimitError: no range, no such variable, or nothing to vary.
+    """
+    if not vary:
+        if rules is not None:
+            raise LimitError("a compound rule needs the range of its parameter", "a range such as p=0..7")
+        name = next((n for n in WIDTHS if isinstance(variables.get(n), (int, Fraction))), None)
+        if name is None:
+            numeric = [n for n, v in variables.items() if type(v) is int or isinstance(v, Fraction)]
+            raise LimitError(
+                "nothing to vary is named",
+                "a range of " + ", or of ".join([*numeric, RESOLUTION]) + ", such as resolution=96..224:32",
+            )
+        value = Fraction(variables[name])
+        return {name: Range(value / 16, value * 4, None)}
+    found = {}
+    for name, text in vary.items():
+        try:
+            found[name] = read_range(text)
+        except LimitError as error:
+            raise LimitError(f"{name}: {error}", error.hint) from None
+        if rules is None:
+            _known(name, variables)
+    if rules is not None:
+        for name in rules.rules:
+            _known(name, variables)
+        rules.settings({name: tidy(range_.high) for name, range_ in found.items()})
+    return found
+
+
+def _known(name: str, variables: Mapping[str, Any]) -> None:
+    if name in variables or name == RESOLUTION:
+        return
+    raise LimitError(
+        f"no variable {name!r}{did_you_mean(name, [*variables, RESOLUTION])}",
+        "one of " + ", ".join([*variables, RESOLUTION]),
+    )

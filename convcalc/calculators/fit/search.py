@@ -7,17 +7,20 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.check.limits import Limit, counted
+from convcalc.calculators.answers import tidy
+from convcalc.calculators.check.limits import Limit, LimitError, counted
 from convcalc.calculators.count.report import analyze
 from convcalc.calculators.fit.ranges import Range, decimal, simplest
 from convcalc.dims import Dim
 from convcalc.graph import Graph
+from convcalc.records import Record, record
 
 GRID: Final = 32
 """Values at equal distances over a range, and again between the answer and the next of them."""
 LARGEST: Final = 10**6
 """Largest denominator of a bound that is taken for exact."""
 HALVINGS: Final = 44
+"""How often a bisection halves."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Record):
     """The values of a variable that give one and the same network.
 
     Attributes:
@@ -58,6 +61,11 @@ class Cell:
         trial: the network.
     """
 
+    KEYS = (
+        "value from=low from_included=low_in to=high to_included=high_in exact settings "
+        "counts=trial.counts fits=trial.fits exceeds error=trial.error?"
+    )
+
     value: Fraction
     low: Fraction
     high: Fraction
@@ -66,9 +74,25 @@ class Cell:
     exact: bool
     trial: Trial
 
+    def to_dict(self) -> dict[str, Any]:
+        """The values as JSON holds them: numbers, the ends of the range as exact texts."""
+        trial = self.trial
+        return record(
+            self,
+            **{"value": _number(self.value), "from": str(self.low), "to": str(self.high)},
+            settings={name: _number(value) for name, value in trial.settings.items()},
+            exceeds=[limit.name for limit in trial.exceeds],
+        )
 
-class Edge(NamedTuple):
-    """Where a property ends.
+
+def _number(value: Any) -> Any:
+    """A setting as JSON holds it: a number where it is one."""
+    value = float(value) if isinstance(tidy(value), Fraction) else tidy(value)
+    return value if isinstance(value, (int, float, str)) else str(value)
+
+
+class Bound(NamedTuple):
+    """Where a property of the networks ends, as their variable grows or falls.
 
     Attributes:
         at: the bound.
@@ -84,9 +108,17 @@ class Edge(NamedTuple):
     included: bool
     exact: bool
 
-    def turned(self) -> Edge:
-        """The same bound for what lies on the other side."""
-        return Edge(self.at, self.outside, self.inside, not self.included, self.exact)
+    def turned(self) -> Bound:
+        """The same bound, as the beginning of what lies beyond it."""
+        return Bound(self.at, self.outside, self.inside, not self.included, self.exact)
+
+
+class Cells(NamedTuple):
+    """The largest values that fit and the networks next to them; None where there is none."""
+
+    below: Cell | None
+    best: Cell | None
+    above: Cell | None
 
 
 class Search:
@@ -113,7 +145,11 @@ class Search:
         self.trials: dict[Fraction, Trial] = {}
 
     def at(self, value: Fraction) -> Trial:
-        """The network at a value."""
+        """The network at a value.
+
+        Raises:
+            LimitError: what a limit holds is a closed form there, or cannot be known.
+        """
         trial = self.trials.get(value)
         if trial is None:
             trial = self.trials[value] = self._try(value)
@@ -128,42 +164,52 @@ class Search:
             return Trial({}, {}, (), text, text)
         report = analyze(graph, batch=self.batch, dtype=self.dtype)
         counts = counted(graph, report, self.limits)
+        for limit in self.limits:
+            if limit.holds(counts) is None:  # neither that it fits nor that it does not would be true
+                raise LimitError(
+                    f"{limit.kind.title} cannot be held to a limit: not every size is a number",
+                    "every size and variable as a number, such as --input 3x224x224",
+                )
         exceeds = tuple(limit for limit in self.limits if not limit.holds(counts))
         signature = (tuple(node.outputs for node in graph.nodes), report.totals.params, len(graph.nodes))
         return Trial(settings, counts, exceeds, "", signature)
 
+    def largest(self, range_: Range) -> Cells:
+        """The largest value of a range that fits, and its neighbours."""
+        return self._free(range_) if range_.step is None else self._stepped(range_)
+
     # -- a range with steps -----------------------------------------------------------------
 
-    def stepped(self, range_: Range) -> tuple[Cell | None, Cell | None, Cell | None]:
-        """The largest value that fits, and its neighbours: every value is tried from the top."""
+    def _stepped(self, range_: Range) -> Cells:
+        """Every value is tried, from the largest down."""
         values = range_.values()
         for number in range(len(values) - 1, -1, -1):
             if self.at(values[number]).fits:
                 below = self._single(values[number - 1]) if number else None
                 above = self._single(values[number + 1]) if number + 1 < len(values) else None
-                return below, self._single(values[number]), above
-        return None, None, self._single(values[0])
+                return Cells(below, self._single(values[number]), above)
+        return Cells(None, None, self._single(values[0]))
 
     def _single(self, value: Fraction) -> Cell:
         return Cell(value, value, value, True, True, True, self.at(value))
 
     # -- any number -------------------------------------------------------------------------
 
-    def free(self, range_: Range) -> tuple[Cell | None, Cell | None, Cell | None]:
-        """The largest cell that fits, and its neighbours.
+    def _free(self, range_: Range) -> Cells:
+        """A grid over the range finds the largest of its values that fits.
 
-        A grid over the range finds the largest value of it that fits; bisection then finds where
-        fitting ends, and a second grid looks for something that fits between there and the next
-        value of the first. Where every size grows with the variable, this is exact.
+        Bisection then finds where fitting ends, and a second grid looks for something that fits
+        between there and the next value of the first. Where every size grows with the variable, this
+        is exact.
         """
         low, high = range_.low, range_.high
         grid = [low + (high - low) * n / GRID for n in range(GRID + 1)] if high > low else [low]
         last = next((n for n in range(len(grid) - 1, -1, -1) if self.at(grid[n]).fits), None)
         if last is None:
-            return None, None, self.cell(low, range_)
+            return Cells(None, None, self.cell(low, range_))
         if last == len(grid) - 1:
             best = self.cell(high, range_)
-            return self._below(best, range_), best, None
+            return Cells(self._below(best, range_), best, None)
         good, bad = grid[last], grid[last + 1]
         while True:
             edge = self._edge(good, bad, lambda trial: trial.fits)
@@ -173,17 +219,18 @@ class Search:
                 break
             good = more
         best = self.cell(edge.inside, range_, high=edge)
-        return self._below(best, range_), best, self.cell(edge.outside, range_, low=edge.turned())
+        above = self.cell(edge.outside, range_, low=edge.turned())
+        return Cells(self._below(best, range_), best, above)
 
     def _below(self, cell: Cell, range_: Range) -> Cell | None:
         if cell.low <= range_.low:
             return None
-        edge = Edge(cell.low, cell.low, cell.low, not cell.low_in, cell.exact)
+        edge = Bound(cell.low, cell.low, cell.low, not cell.low_in, cell.exact)
         value = cell.low if not cell.low_in else cell.low - (cell.low - range_.low) / 2**HALVINGS
         return self.cell(value, range_, high=edge)
 
     def cell(
-        self, value: Fraction, range_: Range, *, low: Edge | None = None, high: Edge | None = None
+        self, value: Fraction, range_: Range, *, low: Bound | None = None, high: Bound | None = None
     ) -> Cell:
         """All values around one that give the same network; bounds that are known need no search."""
         signature = self.at(value).signature
@@ -200,11 +247,11 @@ class Search:
             chosen, low.at, high.at, low.included, high.included, low.exact and high.exact, self.at(chosen)
         )
 
-    def _bound(self, start: Fraction, end: Fraction, same: Callable[[Trial], bool], range_: Range) -> Edge:
+    def _bound(self, start: Fraction, end: Fraction, same: Callable[[Trial], bool], range_: Range) -> Bound:
         """Where a property that holds at ``start`` ends towards ``end``."""
         if start == end or same(self.at(end)):
             # Both ends alike: the network does not change between them, where sizes grow.
-            return Edge(end, end, end, True, True)
+            return Bound(end, end, end, True, True)
         step = (range_.high - range_.low) / GRID
         reach = start + (step if end > start else -step) / 64
         inside, outside = start, end
@@ -215,7 +262,7 @@ class Search:
             inside, reach = reach, start + (reach - start) * 2
         return self._edge(inside, outside, same)
 
-    def _edge(self, good: Fraction, bad: Fraction, holds: Callable[[Trial], bool]) -> Edge:
+    def _edge(self, good: Fraction, bad: Fraction, holds: Callable[[Trial], bool]) -> Bound:
         """Where a property ends between a value that has it and one that has not.
 
         Halving closes in on it. The fraction with the smallest denominator in what is left is taken
@@ -232,10 +279,10 @@ class Search:
                     inside = bound if included else bound - tiny
                     outside = bound + tiny if included else bound
                     if holds(self.at(inside)) and not holds(self.at(outside)):
-                        return Edge(bound, inside, outside, included, True)
+                        return Bound(bound, inside, outside, included, True)
             middle = (good + bad) / 2
             if holds(self.at(middle)):
                 good = middle
             else:
                 bad = middle
-        return Edge(good, good, bad, True, False)
+        return Bound(good, good, bad, True, False)

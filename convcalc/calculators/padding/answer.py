@@ -8,10 +8,11 @@ from typing import Any
 from convcalc.calculators.answers import Step
 from convcalc.calculators.padding.check import valid_weights_of
 from convcalc.calculators.padding.conventions import Convention
+from convcalc.records import Record, record
 
 
 @dataclass(frozen=True, slots=True)
-class PaddingCase:
+class PaddingCase(Record):
     """The answer for inputs of one kind.
 
     Attributes:
@@ -21,6 +22,8 @@ class PaddingCase:
         output_text: the size, or how it follows from the input ``i``.
         conventions: what the frameworks do, compared with this answer.
     """
+
+    KEYS = "remainder before after symmetric=is_symmetric output output_text conventions"
 
     remainder: int | None
     before: int
@@ -34,27 +37,15 @@ class PaddingCase:
         """Whether both sides get the same padding."""
         return self.before == self.after
 
-    def to_dict(self) -> dict[str, Any]:
-        """The case as JSON holds it."""
-        return {
-            "remainder": self.remainder,
-            "before": self.before,
-            "after": self.after,
-            "symmetric": self.is_symmetric,
-            "output": self.output,
-            "output_text": self.output_text,
-            "conventions": [row.to_dict() for row in self.conventions],
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class AxisPadding:
+class AxisPadding(Record):
     """The answer for one axis.
 
     Attributes:
         mode: ``same``, ``same_lower``, ``valid``, ``full``, ``causal``, ``size`` (a wanted size) or
             ``given`` (a padding to judge).
-        kernel, dilation, stride: as asked.
+        kernel, dilation, stride: of the window.
         input: size that goes in; None where it is not stated.
         wanted: size that was asked for; None where none was.
         extent: input pixels from the first tap to the last, ``d*(k - 1) + 1``.
@@ -63,6 +54,11 @@ class AxisPadding:
         cases: one, unless the padding depends on ``input % stride`` and no input is stated.
         notes: what else a reader should know.
     """
+
+    KEYS = (
+        "mode kernel dilation stride input wanted effective_kernel=extent padding before after output "
+        "symmetric steps cases notes"
+    )
 
     mode: str
     kernel: int
@@ -97,37 +93,24 @@ class AxisPadding:
         return self.cases[0].output
 
     def to_dict(self) -> dict[str, Any]:
-        """The axis as JSON holds it."""
+        """The axis as JSON holds it; what depends on the input is null."""
         case = self.cases[0]
-        known = self.is_settled
-        return {
-            "mode": self.mode,
-            "kernel": self.kernel,
-            "dilation": self.dilation,
-            "stride": self.stride,
-            "input": self.input,
-            "wanted": self.wanted,
-            "effective_kernel": self.extent,
-            "padding": case.before if known and case.is_symmetric else None,
-            "before": case.before if known else None,
-            "after": case.after if known else None,
-            "output": case.output,
-            "symmetric": list(self.symmetric),
-            "steps": [step.to_dict() for step in self.steps],
-            "cases": [case.to_dict() for case in self.cases],
-            "notes": list(self.notes),
-        }
+        sides = (case.before, case.after) if self.is_settled else (None, None)
+        both = case.before if self.is_settled and case.is_symmetric else None
+        return record(self, padding=both, before=sides[0], after=sides[1])
 
 
 @dataclass(frozen=True, slots=True)
-class PaddingSolution:
-    """What :func:`solve_padding` found, an axis."""
+class PaddingSolution(Record):
+    """What :func:`solve_padding` found, axis by axis."""
+
+    KEYS = "padding output valid_weights axes"
 
     axes: tuple[AxisPadding, ...]
 
     @property
     def padding(self) -> tuple[tuple[int, int], ...]:
-        """(before, after) an axis."""
+        """(before, after) per axis."""
         return tuple((axis.before, axis.after) for axis in self.axes)
 
     @property
@@ -151,12 +134,5 @@ class PaddingSolution:
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON holds it."""
-        weights = self.valid_weights
-        return {
-            "padding": [list(pair) for pair in self.padding]
-            if all(axis.is_settled for axis in self.axes)
-            else None,
-            "output": list(self.output),
-            "valid_weights": None if weights is None else {str(n): weights[n] for n in sorted(weights)},
-            "axes": [axis.to_dict() for axis in self.axes],
-        }
+        settled = all(axis.is_settled for axis in self.axes)
+        return record(self, padding=self.padding if settled else None)

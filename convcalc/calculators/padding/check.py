@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import prod
 from typing import Any, Final, NamedTuple
 
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node
-from convcalc.layers.window import effective, output_size, valid_pairs
+from convcalc.layers.base import axis_names, show
+from convcalc.layers.cut import Pad
+from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.window import Sliding, effective, output_size, valid_pairs
+from convcalc.records import Record, record
 
 KINDS: Final = {
     "border": "loses border pixels",
@@ -20,9 +25,6 @@ KINDS: Final = {
     "degenerate": "so dilated that no position reads all weights",
 }
 """Kinds of findings."""
-
-WINDOWS: Final = frozenset({"conv", "dwconv", "maxpool", "avgpool", "lppool"})
-AXIS_NAMES: Final = {1: ("",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 class Finding(NamedTuple):
@@ -45,21 +47,17 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         return f"{self.layer}: {self.message}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """The finding as JSON holds it."""
-        return {**self._asdict(), "axes": list(self.axes)}
-
 
 @dataclass(slots=True)
-class LayerPadding:
+class LayerPadding(Record):
     """One layer with windows.
 
     Attributes:
         name, op: of the layer.
         node: the node of the graph.
         input, output: spatial sizes; None where they are not numbers.
-        kernel, stride, dilation: an axis.
-        padding: (before, after) an axis; None where it depends on a size that is not a number.
+        kernel, stride, dilation: per axis.
+        padding: (before, after) per axis; None where it depends on a size that is not a number.
             What a ``pad`` layer in front adds is included.
         unread: input rows of each axis that no window reads; None where sizes are not numbers.
         macs, valid_macs: of the layer; zero for pooling, None where not numbers.
@@ -67,6 +65,8 @@ class LayerPadding:
             histogram: weights to positions), for convolutions padded with zeros.
         findings: what to know.
     """
+
+    KEYS = "name op input output kernel stride dilation padding unread macs valid_macs valid_weights findings"
 
     name: str
     op: str
@@ -85,27 +85,11 @@ class LayerPadding:
 
     def to_dict(self) -> dict[str, Any]:
         """The layer as JSON holds it."""
-        return {
-            "name": self.name,
-            "op": self.op,
-            "input": None if self.input is None else list(self.input),
-            "output": None if self.output is None else list(self.output),
-            "kernel": list(self.kernel),
-            "stride": list(self.stride),
-            "dilation": list(self.dilation),
-            "padding": [None if pair is None else list(pair) for pair in self.padding],
-            "unread": None if self.unread is None else list(self.unread),
-            "macs": self.macs,
-            "valid_macs": self.valid_macs,
-            "valid_weights": None
-            if self.valid_weights is None
-            else {str(n): count for n, count in sorted(self.valid_weights.items())},
-            "findings": [finding.kind for finding in self.findings],
-        }
+        return record(self, findings=[finding.kind for finding in self.findings])
 
 
 @dataclass(slots=True)
-class PaddingReport:
+class PaddingReport(Record):
     """What :func:`check_padding` found.
 
     Attributes:
@@ -114,6 +98,8 @@ class PaddingReport:
         macs, valid_macs: over these layers; None where a size is not a number.
         transposed: names of transposed convolutions, whose padding crops and is not checked here.
     """
+
+    KEYS = "name layers findings macs valid_macs transposed"
 
     name: str
     layers: list[LayerPadding]
@@ -125,17 +111,6 @@ class PaddingReport:
     def findings(self) -> list[Finding]:
         """All findings, in execution order."""
         return [finding for layer in self.layers for finding in layer.findings]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON holds it."""
-        return {
-            "name": self.name,
-            "layers": [layer.to_dict() for layer in self.layers],
-            "findings": [finding.to_dict() for finding in self.findings],
-            "macs": self.macs,
-            "valid_macs": self.valid_macs,
-            "transposed": list(self.transposed),
-        }
 
 
 def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
@@ -151,7 +126,9 @@ def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
     if not 0 <= wasted <= 1:
         raise ValueError(f"a share of {wasted}: expected a number from 0 to 1")
     layers = [
-        _Check(graph, node, wasted).layer for node in graph.nodes if node.op in WINDOWS and len(node.outputs)
+        _Check(graph, node, node.layer, wasted).layer
+        for node in graph.nodes
+        if isinstance(node.layer, Sliding)
     ]
     counts = [(layer.macs, layer.valid_macs) for layer in layers]
     known = all(macs is not None and valid is not None for macs, valid in counts)
@@ -160,43 +137,42 @@ def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
         layers,
         sum(macs or 0 for macs, _ in counts) if known else None,
         sum(valid or 0 for _, valid in counts) if known else None,
-        tuple(node.name for node in graph.nodes if node.op == "convT"),
+        tuple(node.name for node in graph.nodes if isinstance(node.layer, ConvTranspose)),
     )
 
 
 class _Check:
     """One layer while it is checked."""
 
-    def __init__(self, graph: Graph, node: Node, wasted: float) -> None:
-        layer: Any = node.layer
+    def __init__(self, graph: Graph, node: Node, layer: Sliding, wasted: float) -> None:
         shapes = graph.input_shapes(node)
         sizes = shapes[0][1:]
         rank = len(sizes)
-        dilation = getattr(layer, "dilation", (1,) * rank)
         pads = tuple(_whole_pair(pair) for pair in layer.pads(shapes[0]))
         before = graph.nodes[node.inputs[0].node]
-        if before.op == "pad":  # what a layer of padding adds is padding too
-            extra = before.layer.padding  # type: ignore[attr-defined]
+        if isinstance(before.layer, Pad):  # what a layer of padding adds is padding too
+            extra = before.layer.padding
             sizes = graph.input_shapes(before)[0][1:]
             pads = tuple(
                 None if p is None else (p[0] + a, p[1] + b) for p, (a, b) in zip(pads, extra, strict=True)
             )
-        self.names = AXIS_NAMES[rank]
+        self.names = axis_names(rank)
+        self.weighted = layer.has_macs
         self.given = layer.padding
         self.layer = LayerPadding(
             node.name, node.op, node, _ints(sizes), _ints(node.outputs[0][1:]), layer.kernel, layer.stride,
-            dilation, pads,
+            layer.dilation, pads,
         )  # fmt: skip
         for axis in range(rank):
             self._axis(axis)
-        self._read(rank)
+        self._read()
         self._count(node, shapes, wasted)
 
     def _find(self, kind: str, axis: int | None, value: Any, message: str) -> None:
         """Add a finding; the same on another axis is said once."""
         findings = self.layer.findings
         axes = tuple(range(len(self.names))) if axis is None else (axis,)
-        if axis is not None and self.names[axis]:
+        if axis is not None and len(self.names) > 1:
             for at, found in enumerate(findings):
                 if found.kind == kind and found.message.endswith(f": {message}"):
                     axes = (*found.axes, axis)
@@ -207,7 +183,7 @@ class _Check:
         findings.append(Finding(kind, self.layer.name, axes, value, message))
 
     def _axis(self, axis: int) -> None:
-        """What the hyper-parameters alone show."""
+        """Findings that need no sizes: sides that differ, dilation that its padding does not fit."""
         row = self.layer
         k, s, d, pair = row.kernel[axis], row.stride[axis], row.dilation[axis], row.padding[axis]
         if pair is None or not all(type(n) is int for n in (k, s, d)):
@@ -223,7 +199,7 @@ class _Check:
                 f"padding {before} before, {after} after; turned around it shifts the output by "
                 f"{abs(after - before)} pixel{'s' * (abs(after - before) != 1)}",
             )
-        if d > 1 and row.op in ("conv", "dwconv") and not causal:
+        if d > 1 and self.weighted and not causal:
             small, large = total // 2, total - total // 2
             if sorted(pair) != [small, large]:
                 wanted = f"{small}" if small == large else f"{small}:{large}"
@@ -234,61 +210,63 @@ class _Check:
                     f"padding {_pair(pair)} at rate {d}, not {d}*({k} - 1)/2 = {wanted}",
                 )
 
-    def _read(self, rank: int) -> None:
-        """What the sizes show: rows nobody reads, borders lost."""
+    def _read(self) -> None:
+        """Findings that need sizes: positions that no window reads, borders that are lost."""
         row = self.layer
         if row.input is None or row.output is None or None in row.padding:
             return
         if not all(type(n) is int for n in (*row.kernel, *row.stride, *row.dilation)):
             return
-        unread = []
-        for axis in range(rank):
-            i, o = row.input[axis], row.output[axis]
-            k, s, d = row.kernel[axis], row.stride[axis], row.dilation[axis]
-            before, after = row.padding[axis] or (0, 0)
-            missed = unread_rows(i, k, s, d, before, o)
-            tail = max(i - ((o - 1) * s + effective(k, d) - before), 0)
-            unread.append(missed)
-            if effective(k, d) < s and missed:
-                self._find(
-                    "dropped",
-                    axis,
-                    missed,
-                    f"stride {s} with a window of {effective(k, d)} reads {i - missed} of {i} input rows",
-                )
-            elif tail:
-                self._find(
-                    "dropped",
-                    axis,
-                    tail,
-                    f"stride {s} drops the last {tail} of {i} input rows" if s > 1
-                    else f"the last {tail} of {i} input rows are read by no window",
-                )  # fmt: skip
-            if missed > tail and effective(k, d) >= s:
-                self._find(
-                    "dropped",
-                    axis,
-                    missed - tail,
-                    f"windows of {k} at stride {s}"
-                    + (f" and rate {d}" if d > 1 else "")
-                    + f" step over {missed - tail} of {i} input rows",
-                )
-            whole_map = o == 1 and effective(k, d) == i and not before + after
-            lost = ceil_div(i, s) - o - (1 if tail else 0)
-            if lost > 0 and not whole_map:
-                self._find(
-                    "border",
-                    axis,
-                    lost,
-                    f"{i} become {o}: {lost} border pixel{'s' * (lost != 1)} lost"
-                    if s == 1
-                    else f"{i} become {o}, not ceil({i}/{s}) = {ceil_div(i, s)}: the border is read less",
-                )
-        row.unread = tuple(unread)
+        sizes = zip(row.input, row.output, strict=True)
+        row.unread = tuple(self._missed(axis, i, o) for axis, (i, o) in enumerate(sizes))
+
+    def _missed(self, axis: int, i: int, o: int) -> int:
+        """How many of ``i`` positions no window reads; findings of these, and of borders that are lost."""
+        row = self.layer
+        k, s, d = row.kernel[axis], row.stride[axis], row.dilation[axis]
+        before, after = row.padding[axis] or (0, 0)
+        missed = unread_rows(i, k, s, d, before, o)
+        tail = max(i - ((o - 1) * s + effective(k, d) - before), 0)
+        if effective(k, d) < s and missed:
+            self._find(
+                "dropped",
+                axis,
+                missed,
+                f"stride {s} with a window of {effective(k, d)} reads {i - missed} of {i} input rows",
+            )
+        elif tail:
+            self._find(
+                "dropped",
+                axis,
+                tail,
+                f"stride {s} drops the last {tail} of {i} input rows" if s > 1
+                else f"the last {tail} of {i} input rows are read by no window",
+            )  # fmt: skip
+        if missed > tail and effective(k, d) >= s:
+            self._find(
+                "dropped",
+                axis,
+                missed - tail,
+                f"windows of {k} at stride {s}"
+                + (f" and rate {d}" if d > 1 else "")
+                + f" step over {missed - tail} of {i} input rows",
+            )
+        whole_map = o == 1 and effective(k, d) == i and not before + after
+        lost = ceil_div(i, s) - o - (1 if tail else 0)
+        if lost > 0 and not whole_map:
+            self._find(
+                "border",
+                axis,
+                lost,
+                f"{i} become {o}: {lost} border pixel{'s' * (lost != 1)} lost"
+                if s == 1
+                else f"{i} become {o}, not ceil({i}/{s}) = {ceil_div(i, s)}: the border is read less",
+            )
+        return missed
 
     def _count(self, node: Node, shapes: Any, wasted: float) -> None:
         row = self.layer
-        if row.op not in ("conv", "dwconv"):
+        if not self.weighted:
             row.macs = row.valid_macs = 0
             return
         macs, valid = node.layer.macs(shapes, node.outputs), node.layer.valid_macs(shapes, node.outputs)
@@ -301,9 +279,7 @@ class _Check:
         row.valid_weights = valid_weights(
             row.input, row.kernel, row.stride, row.dilation, tuple(b for b, _ in pairs), row.output
         )
-        full, positions = 1, sum(row.valid_weights.values())
-        for k in row.kernel:
-            full *= k
+        full, positions = prod(row.kernel), sum(row.valid_weights.values())
         if max(row.dilation) > 1 and full > 1 and not row.valid_weights.get(full):
             shares = ", ".join(
                 f"{n} at {100 * count / positions:.1f}%" for n, count in sorted(row.valid_weights.items())
@@ -312,7 +288,7 @@ class _Check:
                 "degenerate",
                 None,
                 sum(n * count for n, count in row.valid_weights.items()) / positions,
-                f"no position of the {'x'.join(map(str, row.output))} map reads all {full} weights; "
+                f"no position of the {show(row.output)} map reads all {full} weights; "
                 f"valid weights: {shares} of the positions",
             )
         if macs and (macs - valid) / macs >= wasted and macs > valid:
@@ -359,7 +335,7 @@ def valid_weights(
         for taps, positions in _valid_taps(*one):
             for weights, others in found.items():
                 joined[taps * weights] += positions * others
-        found = dict(joined)
+        found = dict(sorted(joined.items()))
     return found
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from convcalc.dims import ceil_div
 from convcalc.layers.pool import MaxPool
 from convcalc.layers.window import effective, needed, output_size, resolve
+from convcalc.records import Record, record
 
 
-class Convention(NamedTuple):
-    """One framework's way.
+@dataclass(frozen=True, slots=True)
+class Convention(Record):
+    """How one framework pads.
 
     Attributes:
         name: the framework and its setting.
@@ -32,9 +35,7 @@ class Convention(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON holds it; the centre is a number with a half at most."""
-        row = self._asdict()
-        row["centre"] = None if self.centre is None else float(self.centre)
-        return row
+        return record(self, centre=None if self.centre is None else float(self.centre))
 
 
 def stand_in(i: int | None, k: int, s: int, d: int, remainder: int | None = None) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from convcalc.calculators.answers import Step, Unreachable, per_axis, rate, whole
 from convcalc.calculators.padding.answer import AxisPadding, PaddingCase, PaddingSolution
 from convcalc.calculators.padding.conventions import conventions, output_text, stand_in
+from convcalc.layers.base import CONVENTIONS
 from convcalc.layers.window import effective, needed, output_size, resolve
 
-MODES: Final = ("same", "same_lower", "valid", "full", "causal")
 SIZE, GIVEN = "size", "given"
 
 _NEGATIVE = "a negative padding would crop the input, and no framework takes one"
@@ -29,8 +29,8 @@ def solve_padding(
 ) -> PaddingSolution:
     """Which padding keeps the size, or gives a wanted one.
 
-    Every argument is one number for all axes, or a tuple with one an axis. With ``output`` the
-    padding for that size is found; with ``padding`` (a number, or one number or pair an axis) it
+    Every argument is one number for all axes, or a tuple with one per axis. With ``output`` the
+    padding for that size is found; with ``padding`` (a number, or one number or pair per axis) it
     is judged; else ``mode`` says what is wanted: ``same`` (``ceil(input / stride)``, the odd pixel
     after, as TensorFlow and ONNX SAME_UPPER), ``same_lower``, ``valid``, ``full`` or ``causal``.
 
@@ -53,11 +53,11 @@ def solve_padding(
 
     Source: Dumoulin & Visin 2016, relationship 6; TensorFlow's and ONNX's definitions of SAME.
     """
-    if mode is not None and mode not in MODES:
-        raise Unreachable(f"no padding mode {mode!r}", expected=", ".join(MODES), field="mode")
-    asked = [name for name, value in (("mode", mode), ("output", output), ("padding", padding)) if value]
+    if mode is not None and mode not in CONVENTIONS:
+        raise Unreachable(f"no padding mode {mode!r}", expected=", ".join(CONVENTIONS), field="mode")
+    stated = [name for name, value in (("mode", mode), ("output", output), ("padding", padding)) if value]
     if (output is not None and mode is not None) or (padding is not None and (mode or output is not None)):
-        raise Unreachable(f"{' and '.join(asked)} cannot go together", expected="one of them")
+        raise Unreachable(f"{' and '.join(stated)} cannot go together", expected="one of them")
     _, found = per_axis(
         {"kernel": kernel, "dilation": dilation, "stride": stride, "input": input, "output": output,
          "padding": _pairs(padding)},
@@ -80,7 +80,7 @@ def solve_padding(
 
 
 def _pairs(padding: Any) -> Any:
-    """Padding as a list with one pair an axis; a bare pair of numbers is one number an axis."""
+    """Padding as a list with one pair per axis; a bare pair of numbers is one number per axis."""
     if padding is None:
         return None
     items = padding if isinstance(padding, (tuple, list)) else (padding,)

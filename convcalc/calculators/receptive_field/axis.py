@@ -3,7 +3,7 @@
 A field says for every output index ``j`` which run of input indices it sees, as if both axes had
 no end. Ordinary networks have one run of fixed size that moves on by a stride (Araujo, Norris &
 Sim 2019): ``j`` sees ``[j*S - P, j*S - P + R - 1]``. After transposed convolutions and resizing,
-the run depends on the phase of ``j``: the field holds one start and one size a phase, and how far
+the run depends on the phase of ``j``: the field holds one start and one size per phase, and how far
 a whole period moves on. Composition takes the runs of exactly those indices that a layer reads,
 so the ends are exact at every phase; fields of one phase are composed in plain arithmetic, which
 works for closed forms too.
@@ -11,58 +11,45 @@ works for closed forms too.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import gcd, lcm
 from typing import Any, Final
 
+from convcalc.calculators.answers import tidy
 from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
 from convcalc.layers.reads import ONE, Axis, Every, Resample, Rule, Slide, Spread, Unstated
 
 LIMIT: Final = 4096
 """Phases that are told apart; beyond, a field is a table of its output's indices."""
 
-
 LONGEST: Final = 1 << 17
 """Longest such table."""
 
 
+@dataclass(slots=True, eq=False)
 class AxisField:
     """What an output index sees along one axis of an input.
 
     Attributes:
         driver: the axis of the output tensor that ``j`` runs along (0 is the channels); None where
             every output sees the same.
-        starts: first input index seen by output indices 0, 1, ..., one a phase; None where a phase
+        starts: first input index seen by output indices 0, 1, ..., one per phase; None where a phase
             sees nothing.
-        sizes: how many indices there are from the first to the last, one a phase.
+        sizes: how many indices there are from the first to the last, one per phase.
         advance: how far the run moves on in one period.
         everything: a path leads through an operation over the whole axis. ``starts`` and ``sizes``
             are then those of the other paths, if there are any.
         periodic: the phases repeat; else they are a table of the indices of this output.
     """
 
-    __slots__ = ("advance", "driver", "everything", "periodic", "sizes", "starts")
-
-    def __init__(
-        self,
-        driver: int | None,
-        starts: tuple[Dim | None, ...],
-        sizes: tuple[Dim, ...],
-        advance: Dim,
-        everything: bool = False,
-        periodic: bool = True,
-    ) -> None:
-        self.driver = driver
-        self.starts = starts
-        self.sizes = sizes
-        self.advance = advance
-        self.everything = everything
-        self.periodic = periodic
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
-        return f"AxisField({values})"
+    driver: int | None
+    starts: tuple[Dim | None, ...]
+    sizes: tuple[Dim, ...]
+    advance: Dim
+    everything: bool = False
+    periodic: bool = True
 
     @property
     def period(self) -> int:
@@ -91,7 +78,7 @@ class AxisField:
 
     @property
     def stride(self) -> Dim | Fraction | None:
-        """Effective stride: input indices an output index, exact; None where it is not constant."""
+        """Effective stride: input indices per output index, exact; None where it is not constant."""
         if not self.local or not self.periodic:
             return None
         if len(self.starts) == 1:
@@ -149,11 +136,6 @@ EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 """Every output sees the whole axis."""
 
 
-def tidy(value: Any) -> Any:
-    """A fraction that is whole, as an integer."""
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
-
-
 def unknown(driver: int | None) -> AxisField:
     """A field that depends on a size nobody stated."""
     return AxisField(driver, (UNKNOWN,), (UNKNOWN,), UNKNOWN)
@@ -170,37 +152,39 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
     """
     driver, rule = axis
     if rule is ONE or rule == ONE:
-        return field if driver == field.driver else _driven(field, driver)
+        return field if driver == field.driver else replace(field, driver=driver)
     if isinstance(rule, Every):
         return _over_all(field, read)
     if isinstance(rule, Spread) and type(rule.stride) is int and rule.stride == 1:
         turned = (rule.count - 1) * rule.dilation - rule.before
         rule = Slide(rule.count, 1, rule.dilation, turned)  # the convolution with the kernel turned round
     if isinstance(rule, Slide) and len(field.starts) == 1:
-        start = field.starts[0]
-        if start is None:
-            return field if field.everything else _driven(field, driver)
-        step = field.advance
-        return AxisField(
-            driver,
-            (start - rule.before * step,),
-            (field.sizes[0] + (rule.count - 1) * rule.dilation * step,),
-            step * rule.stride,
-            field.everything,
-            field.periodic,
-        )
-    if isinstance(rule, Resample) and type(read) is int and type(written) is int:
-        if rule.whole_line(read, written):
-            return EVERYTHING
-    elif isinstance(rule, Resample) and rule.kind == "spline":
-        return unknown(driver)
+        return _slid(field, driver, rule)
+    if isinstance(rule, Resample):
+        if type(read) is int and type(written) is int:
+            if rule.whole_line(read, written):
+                return EVERYTHING
+        elif rule.kind == "spline":
+            return unknown(driver)
     if isinstance(rule, Unstated) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
     return _by_phase(field, driver, rule, written)
 
 
-def _driven(field: AxisField, driver: int | None) -> AxisField:
-    return AxisField(driver, field.starts, field.sizes, field.advance, field.everything, field.periodic)
+def _slid(field: AxisField, driver: int | None, rule: Slide) -> AxisField:
+    """A window over a field of one phase, in plain arithmetic."""
+    start = field.starts[0]
+    if start is None:
+        return field if field.everything else replace(field, driver=driver)
+    step = field.advance
+    return AxisField(
+        driver,
+        (start - rule.before * step,),
+        (field.sizes[0] + (rule.count - 1) * rule.dilation * step,),
+        step * rule.stride,
+        field.everything,
+        field.periodic,
+    )
 
 
 def _over_all(field: AxisField, read: Dim) -> AxisField:
@@ -210,7 +194,7 @@ def _over_all(field: AxisField, read: Dim) -> AxisField:
             return EVERYTHING if field.everything else AxisField(None, (None,), (0,), 0)
         return AxisField(None, (run[0],), (run[1],), 0, field.everything)
     if len(field.starts) == 1 and type(field.advance) is int and field.advance == 0:
-        return _driven(field, None)
+        return replace(field, driver=None)
     return EVERYTHING
 
 
@@ -229,7 +213,7 @@ def _in_numbers(field: AxisField) -> bool:
 
 
 def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) -> AxisField:
-    """Compose phase by phase."""
+    """A field composed phase by phase; index by index where the phases are too many or do not repeat."""
     turn = rule.period()
     count, periodic, advance = 0, False, 0
     if turn is not None and field.periodic:
@@ -305,7 +289,7 @@ def hull(fields: list[AxisField], written: Dim) -> AxisField:
         if field is not found:
             found = _both(found, field, driver, written)
     if found.everything != everything or found.driver != driver:
-        found = AxisField(driver, found.starts, found.sizes, found.advance, everything, found.periodic)
+        found = replace(found, driver=driver, everything=everything)
     return found
 
 

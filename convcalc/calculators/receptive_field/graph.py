@@ -12,26 +12,28 @@ from convcalc.calculators.receptive_field.rows import (
     InputRange,
     LayerField,
     PositionField,
-    plain,
 )
 from convcalc.calculators.receptive_field.walk import Misaligned, Walk, context, find_edge
-from convcalc.collector import paused
+from convcalc.collector import collector_paused
 from convcalc.dims import maximum
 from convcalc.graph import Edge, Graph
 from convcalc.layers.reads import ALL
+from convcalc.records import Record, record
 
 
-class ReceptiveField:
+class ReceptiveField(Record):
     """Receptive fields of all layers of a graph.
 
     Attributes:
         graph: the graph.
         name: what the spec calls the network.
         start: the layer that fields are measured from; empty for the inputs of the graph.
-        layers: one row a layer and input, in execution order; layers that see no pixel are no rows.
+        layers: one row per layer and input, in execution order; layers that see no pixel are no rows.
         misaligned: places where branches with different centres meet.
-        ranges: productive range of sizes, one an input.
+        ranges: productive range of sizes, one per input.
     """
+
+    KEYS = "name from=start? inputs layers misaligned range=ranges"
 
     def __init__(self, graph: Graph, start: str | None = None) -> None:
         self.graph = graph
@@ -94,9 +96,7 @@ class ReceptiveField:
         axes = tuple(
             compose(field, ALL, shape[0], None) if field.driver == 0 else field for field in seen.field
         )
-        return LayerField(
-            name, node.op, shape, self._walk.names[source], self.graph.shape(origin), axes, None
-        )
+        return LayerField(name, node.op, shape, self._walk.names[source], self.graph.shape(origin), axes)
 
     @property
     def output(self) -> LayerField | None:
@@ -105,7 +105,7 @@ class ReceptiveField:
         return rows[0] if rows else None
 
     def of(self, layer: str | None = None) -> list[LayerField]:
-        """What one layer sees, one row an input.
+        """What one layer sees, one row per input.
 
         Args:
             layer: its name, or ``name.output`` for a named output; the first output of the graph
@@ -121,10 +121,10 @@ class ReceptiveField:
         return [row for row in rows if row is not None]
 
     def at(self, position: Sequence[int], layer: str | None = None) -> list[PositionField]:
-        """The exact input region of an output position, one an input that it sees.
+        """The exact input region of an output position, one per input that it sees.
 
         Args:
-            position: one index a spatial axis of the output, from 0.
+            position: one index per spatial axis of the output, from 0.
             layer: as for :meth:`of`.
 
         Raises:
@@ -165,21 +165,8 @@ class ReceptiveField:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON holds it."""
-        return {
-            "name": self.name,
-            "from": self.start or None,
-            "inputs": {name: [plain(d) for d in self.graph.shape(source)]
-                       for name, source in zip(self._walk.names, self._walk.sources, strict=True)},
-            "layers": [row.to_dict() for row in self.layers],
-            "misaligned": [item.to_dict() for item in self.misaligned],
-            "range": [item.to_dict() for item in self.ranges],
-        }  # fmt: skip
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """:meth:`to_dict` as JSON text."""
-        import json
-
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+        shapes = map(self.graph.shape, self._walk.sources)
+        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)))
 
 
 def _extent(field: AxisField, place: Sequence[int], n: int, bits: int) -> Extent:
@@ -217,5 +204,5 @@ def receptive_field(
     Raises:
         Unreachable: there is no layer ``start``.
     """
-    with paused():
+    with collector_paused():
         return cls(graph, start)

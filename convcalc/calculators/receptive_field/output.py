@@ -1,23 +1,23 @@
-"""What an output sees, for calculators that only want the numbers."""
+"""The receptive field of a network's output, in numbers for other calculators."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 from convcalc.calculators.receptive_field.graph import receptive_field
-from convcalc.calculators.receptive_field.rows import LayerField
 from convcalc.dims import Dim, is_symbolic
 from convcalc.graph import Graph
 
 
-class Field(NamedTuple):
+class OutputField(NamedTuple):
     """Receptive field of a network on its first input.
 
     Attributes:
-        size: input positions an axis, the most over the phases of the output: of the output, or,
+        size: input positions per axis, the most over the phases of the output: of the output, or,
             where a global operation makes the output see everything, the largest of a layer before
             it. None on an axis along which no layer sees only a part.
-        stride: effective stride an axis; None where it is not constant.
+        stride: effective stride per axis; None where it is not constant.
         everything: whether the output itself sees the whole input.
     """
 
@@ -25,20 +25,8 @@ class Field(NamedTuple):
     stride: tuple[Any, ...]
     everything: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        """The field as JSON holds it."""
-        return {
-            "size": [_json(n) for n in self.size],
-            "stride": [_json(n) for n in self.stride],
-            "everything": self.everything,
-        }
 
-
-def _json(value: Any) -> Any:
-    return value if type(value) is int or value is None else str(value)
-
-
-def show_field(field: Field) -> str:
+def show_field(field: OutputField) -> str:
     """The field as people write it: ``5x5``; ``all`` where nothing sees only a part."""
     sizes = ["all" if n is None else str(n) for n in field.size]
     if all(size == "all" for size in sizes):
@@ -46,7 +34,7 @@ def show_field(field: Field) -> str:
     return (" x " if any(is_symbolic(n) for n in field.size) else "x").join(sizes)
 
 
-def field_of(graph: Graph) -> Field | None:
+def field_of(graph: Graph) -> OutputField | None:
     """The field of a network; None where its output sees no pixel of the input, or its size is unknown."""
     found = receptive_field(graph)
     output = found.output
@@ -55,19 +43,12 @@ def field_of(graph: Graph) -> Field | None:
     everything = all(axis.everything for axis in output.axes)
     row = output
     if any(n is None for n in output.local):
-        rows = [layer for layer in found.layers if layer.input == output.input and _partial(layer)]
-        row = max(rows, key=lambda layer: _extent(layer.local), default=output)
+        rows = [
+            layer
+            for layer in found.layers
+            if layer.input == output.input and all(type(n) is int for n in layer.local)
+        ]
+        row = max(rows, key=lambda layer: prod(layer.local), default=output)
     if not all(axis.known for axis in row.axes if axis.local):
         return None
-    return Field(row.local, row.stride, everything)
-
-
-def _partial(row: LayerField) -> bool:
-    return all(type(n) is int for n in row.local)
-
-
-def _extent(sizes: tuple[Any, ...]) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product
+    return OutputField(row.local, row.stride, everything)

@@ -1,6 +1,6 @@
 """The exact input region of an output position, by index sets carried backwards through a graph.
 
-A box is one set of indices an axis, the channels included; what a tensor is read for is a list of
+A box is one set of indices per axis, the channels included; what a tensor is read for is a list of
 boxes. Sets are Python integers, bit ``i`` for index ``i``, so that a window over a whole axis is a
 few shifts. Every tensor is cut at its ends, so padding of any layer reads nothing.
 """
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.base import Layer
+from convcalc.layers.base import show
 from convcalc.layers.reads import ONE, Every, Reads, Rule, Slide, Spread
 
 Box: TypeAlias = tuple[int, ...]
@@ -58,11 +58,11 @@ def regions(
     Args:
         graph: the graph; its sizes must be numbers.
         edge: the tensor asked about.
-        position: one index a spatial axis; None for all along that axis.
+        position: one index per spatial axis; None for all along that axis.
         sources: the tensors to which the way back leads.
 
     Returns:
-        One region a source, without boxes where nothing of it is read.
+        One region per source, without boxes where nothing of it is read.
 
     Raises:
         Unreachable: there is no such position, or a size is not a number.
@@ -78,7 +78,7 @@ def regions(
     found: dict[Edge, list[Box]] = {}
     for number in range(edge.node, -1, -1):
         node = graph.nodes[number]
-        plain = type(node.layer).reads is Layer.reads
+        plain = node.layer.elementwise
         for o in range(len(node.outputs)):
             here = Edge(number, o)
             boxes = wanted.pop(here, None)
@@ -99,9 +99,9 @@ def regions(
                 check_numbers(node.name, read)
             windows = node.layer.reads(shapes, node.outputs, o)
             for source, ways, read in zip(node.inputs, windows, shapes, strict=True):
-                pulled = [box for way in ways for part in boxes for box in _pulled(way, part, read, memo)]
-                if pulled:
-                    _add(wanted.setdefault(source, []), pulled)
+                more = [box for way in ways for part in boxes for box in _boxes_read(way, part, read, memo)]
+                if more:
+                    _add(wanted.setdefault(source, []), more)
     return [Region(tuple(found.get(source, ())), exact) for source in sources]
 
 
@@ -112,9 +112,8 @@ def check_numbers(name: str, shape: Shape) -> None:
         Unreachable: there is one.
     """
     if not all(type(n) is int for n in shape):
-        sizes = "x".join(map(str, shape))
         raise Unreachable(
-            f"{name}: not all of {sizes} are numbers", expected="--input CxHxW, --set NAME=VALUE"
+            f"{name}: not all of {show(shape)} are numbers", expected="--input CxHxW, --set NAME=VALUE"
         )
     if max(shape) > LONGEST:
         raise Unreachable(f"{name}: an axis of {max(shape)} indices", expected=f"at most {LONGEST}")
@@ -159,7 +158,7 @@ def _one(at: int | None, n: int) -> int:
     return (1 << n) - 1 if at is None else 1 << at
 
 
-def _pulled(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int], int]) -> list[Box]:
+def _boxes_read(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int], int]) -> list[Box]:
     """The boxes of an input that one box of an output reads."""
     drivers = [axis.output for axis in way if axis.output is not None]
     if len(set(drivers)) < len(drivers):  # two axes follow one: index by index
@@ -169,15 +168,13 @@ def _pulled(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int],
         ]
         boxes: list[Box] = []
         for part in product(*choices):
-            pulled = _product(way, part, read, memo)
-            if pulled is not None:
-                _add(boxes, [pulled])
+            _add(boxes, _box_read(way, part, read, memo))
         return boxes
-    pulled = _product(way, box, read, memo)
-    return [] if pulled is None else [pulled]
+    return _box_read(way, box, read, memo)
 
 
-def _product(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int], int]) -> Box | None:
+def _box_read(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int], int]) -> list[Box]:
+    """The box of an input that one box of an output reads, axis by axis; none where nothing is read."""
     found = []
     for (output, rule), n in zip(way, read, strict=True):
         if isinstance(rule, Every):
@@ -189,14 +186,14 @@ def _product(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int]
         else:
             key = (rule, box[output], n)
             known = memo.get(key)
-            bits = memo[key] = pull(rule, box[output], n) if known is None else known
+            bits = memo[key] = indices_read(rule, box[output], n) if known is None else known
         if not bits:
-            return None
+            return []
         found.append(bits)
-    return tuple(found)
+    return [tuple(found)]
 
 
-def pull(rule: Rule, bits: int, n: int) -> int:
+def indices_read(rule: Rule, bits: int, n: int) -> int:
     """The indices of an input of ``n`` that a set of output indices reads by a rule."""
     if isinstance(rule, Slide) and rule.mode in ("zeros", "constant") and rule.stride > 0:
         reach = _smeared(_spread(bits, rule.stride), rule.count, rule.dilation)
@@ -225,7 +222,7 @@ def _smeared(bits: int, count: int, step: int) -> int:
 
 
 def _moved(bits: int, by: int) -> int:
-    """Index ``i`` becomes ``i + by``; what becomes negative goes."""
+    """Index ``i`` becomes ``i + by``; negative indices are dropped."""
     return bits << by if by >= 0 else bits >> -by
 
 
@@ -237,7 +234,7 @@ def _spread(bits: int, stride: int) -> int:
 
 
 def _thin(bits: int, stride: int) -> int:
-    """Index ``i*stride`` becomes ``i``; the others go."""
+    """Index ``i*stride`` becomes ``i``; the others are dropped."""
     if stride == 1 or not bits:
         return bits
     return int(format(bits, "b")[::-1][::stride][::-1], 2)

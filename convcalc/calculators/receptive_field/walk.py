@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same, tidy
+from convcalc.calculators.answers import Unreachable, tidy
+from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
 from convcalc.dims import Dim, Shape, is_known, is_symbolic
 from convcalc.graph import Edge, Graph, Node
-from convcalc.layers.base import Layer
 from convcalc.layers.reads import Reads, Windows
-from convcalc.layers.window import effective
+from convcalc.layers.window import Sliding, effective
+from convcalc.records import Record
 
 Axes = tuple[AxisField, ...]
 
@@ -30,10 +31,11 @@ class Seen(NamedTuple):
 
 
 State = list["Seen | None"]
-"""One entry a source; None where the source does not reach the tensor."""
+"""One entry per source; None where the source does not reach the tensor."""
 
 
-class Misaligned(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Misaligned(Record):
     """Branches that meet with their fields centred on different input positions.
 
     Attributes:
@@ -44,6 +46,8 @@ class Misaligned(NamedTuple):
         by: distance of the two centres at the first output, in input pixels (over the phases: mean).
         at_end: the same at the last output, where it differs; else None.
     """
+
+    KEYS = "layer branches input axis pixels=by pixels_at_end=at_end"
 
     layer: str
     branches: tuple[str, str]
@@ -57,21 +61,6 @@ class Misaligned(NamedTuple):
         if self.at_end is None:
             return f"{where} by {self.by} pixels on axis {self.axis}"
         return f"{where} by {self.by} pixels at the start of axis {self.axis} and {self.at_end} at its end"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The warning as JSON holds it."""
-        return {
-            "layer": self.layer,
-            "branches": list(self.branches),
-            "input": self.input,
-            "axis": self.axis,
-            "pixels": _number(self.by),
-            "pixels_at_end": _number(self.at_end),
-        }
-
-
-def _number(value: Any) -> Any:
-    return str(value) if isinstance(value, Fraction) else value
 
 
 class Walk:
@@ -105,21 +94,21 @@ class Walk:
             found: State = [None] * many
             for o in outputs:
                 states[Edge(number, o)] = found
-        elif type(node.layer).reads is Layer.reads:
+        elif node.layer.elementwise:
             for o in outputs:
                 states[Edge(number, o)] = inputs[0]
         else:
             shapes = self.graph.input_shapes(node)
             found = []
             for o in outputs:
-                if o == 0 or node.op == "split":
+                if o not in node.layer.index_outputs:  # places are read as the values are
                     windows = self._read(node, shapes, o)
                     found = [
                         self._through(windows, inputs, source, shapes, node.outputs[o])
                         for source in range(many)
                     ]
                 states[Edge(number, o)] = found
-            if len(inputs) > 1 and node.op != "unpool":
+            if len(inputs) - len(node.layer.index_inputs) > 1:
                 self._compare(number, windows, inputs, shapes)
         if any(own):
             for o in outputs:
@@ -176,8 +165,10 @@ class Walk:
         for source, name in enumerate(self.names):
             branches = [
                 (self.graph.nodes[edge.node].name, _composed(ways, seen.field, shape, out))
-                for edge, ways, state, shape in zip(node.inputs, windows, inputs, shapes, strict=True)
-                if (seen := state[source]) is not None
+                for i, (edge, ways, state, shape) in enumerate(
+                    zip(node.inputs, windows, inputs, shapes, strict=True)
+                )
+                if i not in node.layer.index_inputs and (seen := state[source]) is not None
             ]
             if len(branches) < 2:
                 continue
@@ -253,9 +244,6 @@ def _offset(field: AxisField) -> Fraction:
     return sum((_middle(field, p) - p * stride for p in range(field.period)), Fraction(0)) / field.period
 
 
-SLIDING: Final = frozenset({"conv", "dwconv"})
-
-
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:
     """What a convolution works on, along each spatial axis of the source.
 
@@ -264,12 +252,12 @@ def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]
         None where that is everything; whether the kernel reaches beyond one position.
     """
     node = walk.graph.nodes[number]
-    if node.op not in SLIDING:
+    layer = node.layer
+    if not isinstance(layer, Sliding) or not layer.has_macs:
         return []
     seen = walk.states[node.inputs[0]][source]
     if seen is None:
         return []
-    layer: Any = node.layer
     found = []
     for axis, field in enumerate(seen.least):
         driver = field.driver
@@ -288,14 +276,10 @@ def find_edge(graph: Graph, name: str) -> Edge:
     Raises:
         Unreachable: there is none.
     """
-    for index, node in enumerate(graph.nodes):
-        if node.name == name:
-            return Edge(index)
-        if name.startswith(node.name + "."):
-            names = node.layer.output_names()
-            rest = name[len(node.name) + 1 :]
-            if rest in names:
-                return Edge(index, names.index(rest))
+    try:
+        return graph.find(name)
+    except LookupError as error:
+        message = str(error)
     from convcalc.spec.errors import nearest_name
 
     known = [node.name for node in graph.nodes]
@@ -308,7 +292,7 @@ def find_edge(graph: Graph, name: str) -> Edge:
         )
     nearest = nearest_name(name, known) or next((k for k in known if k.endswith("." + name)), None)
     raise Unreachable(
-        f"the graph has no layer {name!r}",
+        message,
         expected="the name of a layer, as 'convcalc rf' lists them",
         nearest=nearest,
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from convcalc.calculators.transposed.costs import Costs, costs
 from convcalc.calculators.transposed.settings import Overlap, TransposedAxis, describe
 from convcalc.graph import Graph, Node
+from convcalc.layers.transposed import ConvTranspose
+from convcalc.records import Record
 
 
 @dataclass(frozen=True, slots=True)
-class TransposedLayer:
+class TransposedLayer(Record):
     """One transposed convolution.
 
     Attributes:
@@ -21,6 +22,8 @@ class TransposedLayer:
             a size is not a number.
         costs: its multiply-accumulates, three ways; None as well.
     """
+
+    KEYS = "name even=is_even axes costs"
 
     name: str
     node: Node
@@ -37,23 +40,13 @@ class TransposedLayer:
         """Whether every output pixel gets as many products, borders aside; None where unknown."""
         return all(one.is_even for one in self.overlaps) if self.axes is not None else None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The layer as JSON holds it."""
-        return {
-            "name": self.name,
-            "even": self.is_even,
-            "axes": None if self.axes is None else [axis.to_dict() for axis in self.axes],
-            "costs": None if self.costs is None else self.costs.to_dict(),
-        }
-
 
 def check_transposed(graph: Graph) -> list[TransposedLayer]:
     """Overlap and costs of every transposed convolution of a network, in execution order."""
-    return [_layer(graph, node) for node in graph.nodes if node.op == "convT"]
+    return [_layer(graph, node, node.layer) for node in graph.nodes if isinstance(node.layer, ConvTranspose)]
 
 
-def _layer(graph: Graph, node: Node) -> TransposedLayer:
-    layer: Any = node.layer
+def _layer(graph: Graph, node: Node, layer: ConvTranspose) -> TransposedLayer:
     sizes = graph.input_shapes(node)[0][1:]
     crops = layer.crops()
     numbers = (*sizes, *layer.kernel, *layer.stride, *layer.dilation, *(n for crop in crops for n in crop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.count.report import analyze
@@ -10,9 +11,11 @@ from convcalc.calculators.transposed.settings import TransposedAxis
 from convcalc.dims import ceil_div
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph
+from convcalc.layers.base import joined, show
 from convcalc.layers.conv import Conv
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import effective
+from convcalc.records import Record, record
 from convcalc.spec import load
 
 COUNTERS: Final = (
@@ -26,7 +29,7 @@ COUNTERS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(Record):
     """Multiply-accumulates of one sample, without bias.
 
     Attributes:
@@ -37,6 +40,8 @@ class Costs:
         needed: without the products with inserted zeros, with padding, and those cropped away.
     """
 
+    KEYS = "params executed_macs=executed naive_macs=naive needed_macs=needed"
+
     params: int
     executed: int
     naive: int
@@ -44,14 +49,8 @@ class Costs:
 
     def to_dict(self) -> dict[str, Any]:
         """The costs as JSON holds them, with who prints which."""
-        return {
-            "params": self.params,
-            "executed_macs": self.executed,
-            "naive_macs": self.naive,
-            "needed_macs": self.needed,
-            "naive_over_executed": self.naive / self.executed,
-            "counters": {name: getattr(self, kind) for name, kind in COUNTERS},
-        }
+        counters = {name: getattr(self, kind) for name, kind in COUNTERS}
+        return record(self, naive_over_executed=self.naive / self.executed, counters=counters)
 
 
 class Alternative(NamedTuple):
@@ -73,10 +72,6 @@ class Alternative(NamedTuple):
     flops: int | None
     overlap: str
     note: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The way as JSON holds it."""
-        return self._asdict()
 
 
 def layer_of(axes: tuple[TransposedAxis, ...], channels: tuple[int, int], groups: int) -> ConvTranspose:
@@ -118,11 +113,8 @@ def costs(axes: tuple[TransposedAxis, ...], channels: tuple[int, int], groups: i
     outputs = layer.output_shapes(inputs)
     stretched = ((channels[0], *(axis.equivalent.stretched for axis in axes)),)
     weight = layer.parameters(inputs)["weight"]
-    params = 1
-    for n in weight:
-        params *= n
     return Costs(
-        params,
+        prod(weight),
         layer.macs(inputs, outputs),
         equivalent_of(axes, channels, groups).macs(stretched, outputs),
         layer.valid_macs(inputs, outputs),
@@ -140,9 +132,9 @@ def alternatives(
     deconvolution layer the same as a convolutional layer?).
     """
     into, out = channels
-    sizes = _joined([axis.output for axis in axes])
-    shape = "x".join(map(str, (into, *(axis.input for axis in axes))))
-    kernel = _joined([axis.kernel for axis in axes])
+    sizes = joined([axis.output for axis in axes])
+    shape = show((into, *(axis.input for axis in axes)))
+    kernel = joined([axis.kernel for axis in axes])
     group = f" g{groups}" if groups > 1 else ""
     conv = f"conv {out} k{kernel} p=same{group} bias=false"
     even = "even" if all(axis.overlap.is_even for axis in axes) else "uneven"
@@ -161,7 +153,7 @@ def alternatives(
         why = "needs the output to be the same multiple of the input on every axis"
         rows.append(Alternative("convolution, then pixel shuffle", "", None, None, None, "", why))
     else:
-        small = _joined([ceil_div(effective(axis.kernel, axis.dilation), factor) for axis in axes])
+        small = joined([ceil_div(effective(axis.kernel, axis.dilation), factor) for axis in axes])
         spec = f"conv {out * factor ** len(axes)} k{small} p=same{group} bias=false | pixelshuffle {factor}"
         same = all(
             axis.kernel % factor == 0 and axis.stride == factor and axis.dilation == 1 for axis in axes
@@ -172,11 +164,6 @@ def alternatives(
         )  # fmt: skip
     rows.append(_unpooled(axes, into, conv, sizes, factor))
     return tuple(rows)
-
-
-def _joined(values: list[int]) -> str:
-    """One number for all axes, or one an axis."""
-    return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
 
 
 def _row(name: str, spec: str, shape: str, overlap: str, note: str) -> Alternative:
@@ -193,7 +180,7 @@ def _unpooled(axes: tuple[TransposedAxis, ...], into: int, conv: str, sizes: str
     if factor < 1:
         why = "needs a pool of the same factor on every axis"
         return Alternative(name, "", None, None, None, "", why)
-    shape = "x".join(map(str, (into, *(axis.input for axis in axes))))
+    shape = show((into, *(axis.input for axis in axes)))
     unpool = f"unpool k{factor} size={sizes}"
     document = "\n".join(
         (

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from convcalc.calculators.answers import MOST, Step, Unreachable, rate, whole
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import effective, output_size
+from convcalc.records import Record, record
 
 MAX_DILATION: Final = 64
 """Largest dilation that is tried, unless another is asked for."""
@@ -30,10 +31,6 @@ class Setting(NamedTuple):
     output_padding: int
     dilation: int
 
-    def to_dict(self) -> dict[str, int]:
-        """The setting as JSON holds it."""
-        return self._asdict()
-
 
 class Fixed(NamedTuple):
     """What of a setting is given; None is free."""
@@ -45,17 +42,19 @@ class Fixed(NamedTuple):
 
 
 FREE: Final = Fixed()
-"""Nothing is given."""
+"""No parameter is given."""
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(Record):
     """How many taps write to each output pixel of one axis, away from the borders.
 
     Attributes:
         counts: one number for each output position modulo the stride.
         kernel, stride: they come from.
     """
+
+    KEYS = "counts even=is_even rule_of_thumb"
 
     counts: tuple[int, ...]
     kernel: int
@@ -72,7 +71,7 @@ class Overlap:
         return self.kernel >= 2 * self.stride
 
     def judged(self) -> str:
-        """The rule of thumb against the counts."""
+        """What the rule of thumb says, and whether the counts bear it out."""
         k, s = self.kernel, self.stride
         counts = " and ".join(map(str, sorted(set(self.counts), reverse=True)))
         if s == 1:
@@ -90,16 +89,11 @@ class Overlap:
 
     def to_dict(self) -> dict[str, Any]:
         """The counts as JSON holds them."""
-        return {
-            "counts": list(self.counts),
-            "even": self.is_even,
-            "rule_of_thumb": self.rule_of_thumb,
-            "judged": self.judged(),
-        }
+        return record(self, judged=self.judged())
 
 
 @dataclass(frozen=True, slots=True)
-class Equivalent:
+class Equivalent(Record):
     """The ordinary convolution that computes the same, along one axis.
 
     Attributes:
@@ -108,24 +102,20 @@ class Equivalent:
         before, after: padding of the convolution (stride 1, kernel rotated); negative crops.
     """
 
+    KEYS = "zeros_between_inputs=zeros stretched_input=stretched padding_before=before padding_after=after"
+
     zeros: int
     stretched: int
     before: int
     after: int
 
-    def to_dict(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, Any]:
         """The convolution as JSON holds it."""
-        return {
-            "zeros_between_inputs": self.zeros,
-            "stretched_input": self.stretched,
-            "padding_before": self.before,
-            "padding_after": self.after,
-            "stride": 1,
-        }
+        return record(self, stride=1)
 
 
 @dataclass(frozen=True, slots=True)
-class TransposedAxis:
+class TransposedAxis(Record):
     """One axis of a transposed convolution.
 
     Attributes:
@@ -135,6 +125,11 @@ class TransposedAxis:
         equivalent: the ordinary convolution.
         steps: the size formula with the numbers put in, and the equivalent's.
     """
+
+    KEYS = (
+        "input output kernel stride padding padding_before=before padding_after=after output_padding "
+        "dilation overlap equivalent steps"
+    )
 
     input: int
     output: int
@@ -157,21 +152,8 @@ class TransposedAxis:
         return range(first, max(last + 1, first))
 
     def to_dict(self) -> dict[str, Any]:
-        """The axis as JSON holds it."""
-        return {
-            "input": self.input,
-            "output": self.output,
-            "kernel": self.kernel,
-            "stride": self.stride,
-            "padding": self.before if self.before == self.after else None,
-            "padding_before": self.before,
-            "padding_after": self.after,
-            "output_padding": self.output_padding,
-            "dilation": self.dilation,
-            "overlap": self.overlap.to_dict(),
-            "equivalent": self.equivalent.to_dict(),
-            "steps": [step.to_dict() for step in self.steps],
-        }
+        """The axis as JSON holds it; one padding where both sides are alike."""
+        return record(self, padding=self.before if self.before == self.after else None)
 
 
 def size(i: int, k: int, s: int, before: int, after: int, extra: int, d: int) -> int:

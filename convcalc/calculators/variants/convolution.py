@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from convcalc.calculators.answers import did_you_mean, loaded
 from convcalc.calculators.compare.measures import MEASURES, ratio, read
-from convcalc.calculators.count.report import Report, analyze, plain
-from convcalc.calculators.receptive_field.output import Field, field_of
-from convcalc.calculators.variants import upsampling as variants_up
+from convcalc.calculators.count.report import Report, analyze
+from convcalc.calculators.receptive_field.output import OutputField, field_of
+from convcalc.calculators.variants import upsampling
 from convcalc.calculators.variants.forms import forms
-from convcalc.calculators.variants.target import Form, Target, joined, sides
+from convcalc.calculators.variants.target import Form, Target, sides
 from convcalc.dims import Shape
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
-from convcalc.layers.base import show
-from convcalc.spec.errors import SpecError, nearest_name
+from convcalc.layers.base import Layer, joined, show
+from convcalc.layers.conv import Conv, DepthwiseConv
+from convcalc.layers.transposed import ConvTranspose
+from convcalc.records import Record, record
+from convcalc.spec.errors import SpecError
 
-REPLACEABLE: Final = {
-    "conv": ("standard", "LeCun et al. 1989"),
-    "dwconv": ("depthwise", "Sifre 2014; Howard et al. 2017, MobileNets"),
-    "convT": ("transposed", "Zeiler et al. 2010; Dumoulin & Visin 2016"),
+REPLACEABLE: Final[dict[type[Layer], tuple[str, str]]] = {
+    Conv: ("standard", "LeCun et al. 1989"),
+    DepthwiseConv: ("depthwise", "Sifre 2014; Howard et al. 2017, MobileNets"),
+    ConvTranspose: ("transposed", "Zeiler et al. 2010; Dumoulin & Visin 2016"),
 }
-"""What can be replaced, its name and where it comes from."""
+"""What can be replaced, what the table calls it and where it comes from."""
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Record):
     """One replacement and its cost.
 
     Attributes:
@@ -45,26 +50,21 @@ class Variant:
     source: str
     note: str
     report: Report
-    field: Field | None
+    field: OutputField | None
     params_ratio: Any
     macs_ratio: Any
 
+    KEYS = f"name spec {' '.join(MEASURES)} params_ratio macs_ratio receptive_field=field source note"
+
     def to_dict(self) -> dict[str, Any]:
         """The variant as JSON holds it."""
-        return {
-            "name": self.name,
-            "spec": self.spec,
-            **{key: plain(read(self.report, key)) for key in MEASURES},
-            "params_ratio": None if self.params_ratio is None else float(self.params_ratio),
-            "macs_ratio": None if self.macs_ratio is None else float(self.macs_ratio),
-            "receptive_field": None if self.field is None else self.field.to_dict(),
-            "source": self.source,
-            "note": self.note,
-        }
+        ratios = (None if ratio is None else float(ratio) for ratio in (self.params_ratio, self.macs_ratio))
+        counts = {key: read(self.report, key) for key in MEASURES}
+        return record(self, **counts, **dict(zip(("params_ratio", "macs_ratio"), ratios, strict=True)))
 
 
 @dataclass(frozen=True)
-class Variants:
+class Variants(Record):
     """Replacements of one layer.
 
     Attributes:
@@ -74,19 +74,12 @@ class Variants:
         rows: the layer itself, then every replacement.
     """
 
+    KEYS = "layer input output variants=rows"
+
     layer: str
     input: Shape
     output: Shape
     rows: tuple[Variant, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The variants as JSON holds them."""
-        return {
-            "layer": self.layer,
-            "input": list(self.input),
-            "output": list(self.output),
-            "variants": [row.to_dict() for row in self.rows],
-        }
 
 
 def variants(
@@ -100,7 +93,7 @@ def variants(
     input: Any = None,
     set: Any = None,
 ) -> Variants:
-    """Replace a convolution in every way the field has.
+    """Every published way to replace a convolution at the same shapes, with what it costs.
 
     Args:
         graph: a graph, or a spec to load with ``input`` and ``set``.
@@ -119,19 +112,16 @@ def variants(
     for name, value in (("expand", expand), ("reduce", reduce)):
         if type(value) is not int or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value}")
-    if not isinstance(graph, Graph):
-        from convcalc.spec import load
-
-        graph = load(graph, input=input, set=set)
+    graph = loaded(graph, input, set)
     node = _node(graph, layer)
     arrives, leaves = graph.input_shapes(node)[0], node.outputs[0]
     target = _target(node, arrives, leaves, expand, reduce)
     given = format_layer(node.layer)
-    own, source = REPLACEABLE[node.op]
-    if node.op == "conv" and target.groups > 1:
+    own, source = REPLACEABLE[type(node.layer)]
+    if type(node.layer) is Conv and target.groups > 1:
         own, source = f"grouped, {target.groups} groups", "Krizhevsky et al. 2012, AlexNet"
     found = [Form(f"{own} (given)", given, source)]
-    found += variants_up.forms(target, _up_options(node)) if node.op == "convT" else forms(target)
+    found += _forms(node.layer, target)
     rows: list[Variant] = []
     first: Report | None = None
     for form in found:
@@ -155,16 +145,19 @@ def variants(
     return Variants(given, arrives, leaves, tuple(rows))
 
 
+def _forms(layer: Layer, target: Target) -> Iterator[Form]:
+    if isinstance(layer, ConvTranspose):
+        return upsampling.forms(target, _up_options(layer))
+    return forms(target)
+
+
 def _node(graph: Graph, name: str | None) -> Node:
-    found = [node for node in graph.nodes if node.op in REPLACEABLE]
+    found = [node for node in graph.nodes if type(node.layer) in REPLACEABLE]
     if name is not None:
         for node in found:
             if node.name == name:
                 return node
-        names = [node.name for node in found]
-        near = nearest_name(name, names) or next((n for n in names if n.endswith(f".{name}")), None)
-        hint = f"; did you mean {near}?" if near else ""
-        raise ValueError(f"no convolution named {name!r}{hint}")
+        raise ValueError(f"no convolution named {name!r}{did_you_mean(name, (node.name for node in found))}")
     if len(found) == 1:
         return found[0]
     if not found:
@@ -182,7 +175,8 @@ def _target(node: Node, arrives: Shape, leaves: Shape, expand: int, reduce: int)
     layer: Any = node.layer
     if not all(type(n) is int for n in (*layer.kernel, *layer.stride, *layer.dilation, layer.groups)):
         raise ValueError("variants need kernel, stride, dilation and groups as numbers")
-    pads = tuple((b, a) for b, a, *_ in layer.crops()) if node.op == "convT" else layer.pads(arrives)
+    crops = isinstance(layer, ConvTranspose)
+    pads = tuple((b, a) for b, a, _ in layer.crops()) if crops else layer.pads(arrives)
     return Target(
         arrives[0],
         leaves[0],
@@ -200,9 +194,8 @@ def _target(node: Node, arrives: Shape, leaves: Shape, expand: int, reduce: int)
     )
 
 
-def _up_options(node: Node) -> str:
+def _up_options(layer: ConvTranspose) -> str:
     """Kernel, stride, crop, output padding and dilation of a transposed convolution, in numbers."""
-    layer: Any = node.layer
     crops = layer.crops()
     words = [f"k{joined(layer.kernel)}", f"s{joined(layer.stride)}"]
     words.append(f"p{sides(tuple((b, a) for b, a, _ in crops))}")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convcalc.calculators.variants.target import Form, Target, group_counts, joined, window
+from convcalc.calculators.variants.target import Form, Target, group_counts, grouped, window
+from convcalc.layers.base import joined
 from convcalc.layers.window import effective
 
 
@@ -19,14 +20,7 @@ def dense(t: Target) -> Iterator[Form]:
     head = f"conv {t.channels}->{t.filters}"
     if t.groups > 1:
         yield Form("standard", f"{head} {t.window()}", "LeCun et al. 1989")
-    for g in group_counts(t):
-        if g != t.groups:
-            yield Form(
-                f"grouped, {g} groups",
-                f"{head} {t.window()} g{g}",
-                "Krizhevsky et al. 2012, AlexNet; Xie et al. 2017, ResNeXt",
-                "groups do not mix",
-            )
+    yield from grouped(t, f"{head} {t.window()}")
     if t.filters % t.channels == 0 and t.channels > 1 and t.groups != t.channels:
         yield Form(
             "depthwise",
@@ -52,7 +46,7 @@ def separable(t: Target) -> Iterator[Form]:
 
 
 def bottlenecks(t: Target) -> Iterator[Form]:
-    """Narrow and wide in the middle; the shortcut of the residual network around them is left out."""
+    """Bottlenecks, narrow or wide in the middle, without the shortcut of the network around them."""
     m, n, tail = t.channels, t.filters, t.tail
     mid = n // t.reduce
     if mid >= 1:
@@ -114,9 +108,7 @@ def shifted(t: Target) -> Iterator[Form]:
     taps = prod(t.kernel)
     if any(k % 2 == 0 for k in t.kernel):
         return
-    ones = (1,) * len(t.kernel)
-    dilated = "" if t.dilation == ones else f" d{joined(t.dilation)}"
-    shift = f"shift k{joined(t.kernel)}{dilated}"
+    shift = _shift(t)
     crop, point = t.sample()
     source = "Wu et al. 2018, Shift"
     if t.channels >= taps:
@@ -130,22 +122,18 @@ def shifted(t: Target) -> Iterator[Form]:
 
 
 def axiswise(t: Target) -> Iterator[Form]:
-    """One axis at a time."""
-    long = tuple(a for a, k in enumerate(t.kernel) if k > 1)
-    if len(long) < 2:
-        return
+    """One convolution per axis; of a volume, one over space and one over time."""
     m, n = t.channels, t.filters
-    parts = _axis_parts(t, long)
-    stages = [f"conv {m}->{n} {t.window(parts[0])}", *(f"conv {n} {t.window(part)}" for part in parts[1:])]
+    if sum(k > 1 for k in t.kernel) < 2:
+        return
     yield Form(
         "spatially separable",
-        " | relu | ".join(stages),
+        " | relu | ".join(_by_axis(t, "conv", n)),
         "Jaderberg et al. 2014; Szegedy et al. 2016, Inception v3, section 3.2",
     )
-    depth = [f"dwconv {m}->{m} {t.window(parts[0])}", *(f"dwconv {m} {t.window(part)}" for part in parts[1:])]
     yield Form(
         "separable, axis by axis",
-        " | ".join([*depth, f"conv {n} k1{t.tail}"]),
+        " | ".join([*_by_axis(t, "dwconv", m), f"conv {n} k1{t.tail}"]),
         "Freeman et al. 2018, EffNet",
     )
     if len(t.kernel) == 3 and t.kernel[0] > 1 and max(t.kernel[1:]) > 1:
@@ -220,29 +208,33 @@ def depthwise(t: Target) -> Iterator[Form]:
     """What replaces a depthwise convolution and keeps its channels apart."""
     yield from stacked(t, "dwconv")
     yield from dilated(t, "dwconv")
-    long = tuple(a for a, k in enumerate(t.kernel) if k > 1)
-    if len(long) > 1:
-        parts = _axis_parts(t, long)
-        stages = [
-            f"dwconv {t.channels}->{t.filters} {t.window(parts[0])}",
-            *(f"dwconv {t.filters} {t.window(part)}" for part in parts[1:]),
-        ]
-        yield Form("depthwise, axis by axis", " | ".join(stages), "Freeman et al. 2018, EffNet")
+    if sum(k > 1 for k in t.kernel) > 1:
+        stages = " | ".join(_by_axis(t, "dwconv", t.filters))
+        yield Form("depthwise, axis by axis", stages, "Freeman et al. 2018, EffNet")
     if (
         t.channels == t.filters >= prod(t.kernel)
         and t.sizes == t.outputs
         and max(t.stride) == 1
         and all(k % 2 for k in t.kernel)
     ):
-        ones = (1,) * len(t.kernel)
-        dilated_by = "" if t.dilation == ones else f" d{joined(t.dilation)}"
-        yield Form("shift", f"shift k{joined(t.kernel)}{dilated_by}", "Wu et al. 2018, Shift")
+        yield Form("shift", _shift(t), "Wu et al. 2018, Shift")
 
 
-def _axis_parts(t: Target, long: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """The axes of each factor; an axis of kernel 1 goes with the first, for its stride and padding."""
-    rest = tuple(a for a in range(len(t.kernel)) if a not in long)
-    return [(long[0], *rest), *((a,) for a in long[1:])]
+def _shift(t: Target) -> str:
+    dilated = "" if set(t.dilation) == {1} else f" d{joined(t.dilation)}"
+    return f"shift k{joined(t.kernel)}{dilated}"
+
+
+def _by_axis(t: Target, op: str, filters: int) -> list[str]:
+    """One convolution per axis whose kernel is longer than 1.
+
+    An axis of kernel 1 goes with the first, for its stride and padding.
+    """
+    long = [a for a, k in enumerate(t.kernel) if k > 1]
+    short = [a for a, k in enumerate(t.kernel) if k == 1]
+    parts = [(long[0], *short), *((a,) for a in long[1:])]
+    heads = [f"{op} {t.channels}->{filters}", *[f"{op} {filters}"] * (len(parts) - 1)]
+    return [f"{head} {t.window(part)}" for head, part in zip(heads, parts, strict=True)]
 
 
 def pointwise(t: Target) -> Iterator[Form]:
@@ -264,7 +256,7 @@ def pointwise(t: Target) -> Iterator[Form]:
 
 
 def strided(t: Target) -> Iterator[Form]:
-    """Other ways to lose the rows that a stride skips."""
+    """Other ways to the smaller output of a stride: pooling, or pixels moved into channels."""
     m, n = t.channels, t.filters
     ones = (1,) * len(t.kernel)
     zeros = tuple((0, 0) for _ in t.kernel)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import gcd
 from typing import NamedTuple
 
+from convcalc.layers.base import joined, show
 from convcalc.layers.window import effective
 
 
 class Form(NamedTuple):
-    """One replacement.
+    """One way to replace the layer.
 
     Attributes:
         name: what it is called.
@@ -30,8 +32,8 @@ class Target(NamedTuple):
     Attributes:
         sizes: what arrives.
         outputs: what leaves.
-        kernel, stride, dilation: one number an axis.
-        pads: (before, after) an axis.
+        kernel, stride, dilation: one number per axis.
+        pads: (before, after) per axis.
         bias: whether there is one; every convolution of a replacement has one then.
         mode: padding mode.
         expand: width of the inverted residual, in multiples of the input.
@@ -54,7 +56,7 @@ class Target(NamedTuple):
 
     @property
     def tail(self) -> str:
-        """What every convolution ends with."""
+        """The last option of every convolution: ``bias=false`` where the layer has no bias."""
         return "" if self.bias else " bias=false"
 
     def window(self, axes: tuple[int, ...] | None = None, **other: tuple[int, ...]) -> str:
@@ -94,15 +96,10 @@ class Target(NamedTuple):
         return crop, window(ones, self.stride, tuple(pads), ones) + self.tail
 
 
-def joined(values: tuple[int, ...]) -> str:
-    """One number, or one an axis."""
-    return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
-
-
 def sides(pads: tuple[tuple[int, int], ...]) -> str:
     """Padding as the language writes it: ``1``, ``0:1``, ``1x0:1``."""
     texts = [str(b) if b == a else f"{b}:{a}" for b, a in pads]
-    return texts[0] if len(set(texts)) == 1 and ":" not in texts[0] else "x".join(texts)
+    return texts[0] if len(set(texts)) == 1 and ":" not in texts[0] else show(texts)
 
 
 def window(
@@ -129,3 +126,21 @@ def group_counts(t: Target) -> list[int]:
     if not found and both > 1:
         found = [g for g in range(2, min(both, 4096) + 1) if both % g == 0 and g < t.channels][:1]
     return sorted(found)
+
+
+def grouped(t: Target, head: str, tail: str = "") -> Iterator[Form]:
+    """The same convolution in other numbers of groups.
+
+    Args:
+        t: the layer.
+        head: the convolution in the spec language, but for its groups.
+        tail: what follows the groups.
+    """
+    for g in group_counts(t):
+        if g != t.groups:
+            yield Form(
+                f"grouped, {g} groups",
+                f"{head} g{g}{tail}",
+                "Krizhevsky et al. 2012, AlexNet; Xie et al. 2017, ResNeXt",
+                "groups do not mix",
+            )

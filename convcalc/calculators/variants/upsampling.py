@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from convcalc.calculators.variants.target import Form, Target, group_counts, joined, window
+from convcalc.calculators.variants.target import Form, Target, grouped, window
+from convcalc.layers.base import joined
 from convcalc.layers.window import effective
 
 
@@ -19,14 +20,7 @@ def forms(t: Target, options: str) -> Iterator[Form]:
     head = f"convT {m}->{n} {options}"
     if t.groups > 1:
         yield Form("transposed", f"{head}{tail}", "Zeiler et al. 2010; Dumoulin & Visin 2016")
-    for g in group_counts(t):
-        if g != t.groups:
-            yield Form(
-                f"grouped, {g} groups",
-                f"{head} g{g}{tail}",
-                "Krizhevsky et al. 2012, AlexNet; Xie et al. 2017, ResNeXt",
-                "groups do not mix",
-            )
+    yield from grouped(t, head, tail)
     if t.groups != m or n != m:
         yield Form(
             "depthwise, then 1x1",

@@ -10,6 +10,7 @@ import typer
 from convcalc.cli.answers import alone, axes, emit_all, tell_plot
 from convcalc.cli.options import FORM, GRAPH, Common, Shared, command, complete_spec
 from convcalc.cli.output import UsageProblem, emit, write
+from convcalc.layers.base import show
 
 if TYPE_CHECKING:
     from convcalc.solve.dilation import DilationJudgement
@@ -110,7 +111,7 @@ def dilation(
 
 
 def _label(rates: list[Any], kernel: str) -> str:
-    joined = " ".join("x".join(map(str, r)) if isinstance(r, tuple) else str(r) for r in rates)
+    joined = " ".join(show(r) if isinstance(r, tuple) else str(r) for r in rates)
     return f"rates {joined}, kernel {kernel}"
 
 

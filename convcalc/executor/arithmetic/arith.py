@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from convcalc.executor.arithmetic.special import erf
+
 Array: TypeAlias = NDArray[Any]
 Axes: TypeAlias = int | tuple[int, ...]
 
@@ -135,8 +137,6 @@ class Arith:
 
     def erf(self, a: Array) -> Array:
         """Error function; a special function."""
-        from convcalc.executor.arithmetic.special import erf
-
         return erf(a)
 
     def power(self, a: Array, exponent: float, out: Array | None = None) -> Array:

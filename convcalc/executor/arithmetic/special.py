@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from convcalc.executor.arithmetic.arith import Array
+Array = NDArray[Any]
 
 # |x| <= 0.46875: erf(x) = x P(x^2) / Q(x^2), coefficients from the highest power down.
 _P0 = (

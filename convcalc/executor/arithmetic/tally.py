@@ -3,32 +3,58 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from convcalc.executor.arithmetic.arith import Arith, Array, Axes
+from convcalc.executor.arithmetic.arith import Arith, Array
 
 
 class Tally:
     """Executed scalar operations. ``macs`` and ``valid`` are products of weights with activations.
 
-    ``accumulations`` are the sums that belong to them: one a product, save that a matrix product
+    ``accumulations`` are the sums that belong to them: one per product, save that a matrix product
     writes its first product instead of adding it to zero.
     """
 
     __slots__ = ("accumulations", "add", "cmp", "div", "macs", "mul", "special", "valid")
 
     def __init__(self) -> None:
-        """Start from zero."""
         self.clear()
 
     def clear(self) -> None:
-        """Start from zero again."""
+        """Set every number to zero."""
         self.macs = self.valid = self.accumulations = 0
         self.add = self.mul = self.cmp = self.div = self.special = 0
+
+
+Method = TypeVar("Method", bound=Callable[..., Array])
+
+
+def _by_result(kind: str, method: Method) -> Method:
+    """The method of plain arithmetic, counted once per element that it computes."""
+
+    @wraps(method)
+    def counted(self: CountingArith, *args: Any, **kwargs: Any) -> Array:
+        result = method(self, *args, **kwargs)
+        setattr(self.tally, kind, getattr(self.tally, kind) + result.size)
+        return result
+
+    return cast(Method, counted)
+
+
+def _by_operand(kind: str, method: Method) -> Method:
+    """The same for a reduction: counted once per element that it reads."""
+
+    @wraps(method)
+    def counted(self: CountingArith, a: Array, *args: Any, **kwargs: Any) -> Array:
+        setattr(self.tally, kind, getattr(self.tally, kind) + a.size)
+        return method(self, a, *args, **kwargs)
+
+    return cast(Method, counted)
 
 
 class CountingArith(Arith):
@@ -38,90 +64,23 @@ class CountingArith(Arith):
     shared = False
 
     def __init__(self) -> None:
-        """Start from zero."""
         self.tally = Tally()
 
-    def add(self, a: Any, b: Any, out: Array | None = None) -> Array:
-        """Sum."""
-        result = super().add(a, b, out)
-        self.tally.add += result.size
-        return result
-
-    def subtract(self, a: Any, b: Any, out: Array | None = None) -> Array:
-        """Difference."""
-        result = super().subtract(a, b, out)
-        self.tally.add += result.size
-        return result
-
-    def multiply(self, a: Any, b: Any, out: Array | None = None) -> Array:
-        """Product."""
-        result = super().multiply(a, b, out)
-        self.tally.mul += result.size
-        return result
-
-    def divide(self, a: Any, b: Any, out: Array | None = None) -> Array:
-        """Quotient."""
-        result = super().divide(a, b, out)
-        self.tally.div += result.size
-        return result
-
-    def maximum(self, a: Any, b: Any, out: Array | None = None) -> Array:
-        """The larger."""
-        result = super().maximum(a, b, out)
-        self.tally.cmp += result.size
-        return result
-
-    def minimum(self, a: Any, b: Any, out: Array | None = None) -> Array:
-        """The smaller."""
-        result = super().minimum(a, b, out)
-        self.tally.cmp += result.size
-        return result
-
-    def greater(self, a: Any, b: Any) -> Array:
-        """Whether ``a > b``."""
-        result = super().greater(a, b)
-        self.tally.cmp += result.size
-        return result
-
-    def absolute(self, a: Array, out: Array | None = None) -> Array:
-        """Absolute value."""
-        self.tally.cmp += a.size
-        return super().absolute(a, out)
-
-    def exp(self, a: Array, out: Array | None = None) -> Array:
-        """Exponential."""
-        self.tally.special += a.size
-        return super().exp(a, out)
-
-    def tanh(self, a: Array, out: Array | None = None) -> Array:
-        """Hyperbolic tangent."""
-        self.tally.special += a.size
-        return super().tanh(a, out)
-
-    def sqrt(self, a: Array, out: Array | None = None) -> Array:
-        """Square root."""
-        self.tally.special += a.size
-        return super().sqrt(a, out)
-
-    def erf(self, a: Array) -> Array:
-        """Error function."""
-        self.tally.special += a.size
-        return super().erf(a)
-
-    def power(self, a: Array, exponent: float, out: Array | None = None) -> Array:
-        """Power."""
-        self.tally.special += a.size
-        return super().power(a, exponent, out)
-
-    def sum(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
-        """Sum over axes."""
-        self.tally.add += a.size
-        return super().sum(a, axis, keepdims)
-
-    def max(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
-        """Maximum over axes."""
-        self.tally.cmp += a.size
-        return super().max(a, axis, keepdims)
+    add = _by_result("add", Arith.add)
+    subtract = _by_result("add", Arith.subtract)
+    multiply = _by_result("mul", Arith.multiply)
+    divide = _by_result("div", Arith.divide)
+    maximum = _by_result("cmp", Arith.maximum)
+    minimum = _by_result("cmp", Arith.minimum)
+    greater = _by_result("cmp", Arith.greater)
+    absolute = _by_result("cmp", Arith.absolute)
+    exp = _by_result("special", Arith.exp)
+    tanh = _by_result("special", Arith.tanh)
+    sqrt = _by_result("special", Arith.sqrt)
+    erf = _by_result("special", Arith.erf)
+    power = _by_result("special", Arith.power)
+    sum = _by_operand("add", Arith.sum)
+    max = _by_operand("cmp", Arith.max)
 
     def matmul(self, a: Array, b: Array, out: Array | None = None, real: Array | None = None) -> Array:
         """Matrix product: every entry of the result takes a product for each column of ``a``."""
@@ -163,7 +122,6 @@ class ScalarArith(Arith):
     shared = False
 
     def __init__(self) -> None:
-        """Start from zero."""
         self.tally = Tally()
         self.inside = False
         self.valid = True
@@ -222,7 +180,6 @@ class CountingScalar:
     __slots__ = ("arith", "padding", "value")
 
     def __init__(self, value: float, arith: ScalarArith, padding: bool = False) -> None:
-        """See the attributes."""
         self.value = value
         self.arith = arith
         self.padding = padding

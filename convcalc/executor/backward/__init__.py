@@ -1,1 +1,1 @@
-"""The kernels run backwards: what is read, and gradients."""
+"""A graph run backwards: which inputs reach an output, and gradients."""

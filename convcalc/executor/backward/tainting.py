@@ -14,18 +14,19 @@ from typing import TypeAlias
 import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
-from convcalc.executor.backward.marks import PULLS, Pull, combine
+from convcalc.executor.arithmetic.dry import DRY
 from convcalc.executor.call import at
-from convcalc.executor.dry import ancestors, input_shape, shapes
-from convcalc.executor.run import Runner, find_edge
-from convcalc.executor.weights import init_weights
+from convcalc.executor.kernels import operation
+from convcalc.executor.marks import Reach, Shape, combine
+from convcalc.executor.run import Runner, find_edge, input_shape
+from convcalc.executor.weights import init_weights, weight_shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Edge, Graph
 
 Positions: TypeAlias = Sequence[Sequence[int]] | Sequence[int]
 
 MARK_BYTES = 64 << 20
-"""Marks are carried for so many questions at once that the largest tensor of them stays below this."""
+"""Marks are carried for so many positions at once that the largest tensor of them stays below this."""
 
 
 def taint(
@@ -50,13 +51,13 @@ def taint(
         graph: the graph.
         positions: output positions, tuples of spatial indices; all of them when not given. With
             ``axis``, indices along that axis.
-        axis: ask by lines instead of positions: a line is everything at one index of that spatial
-            axis, and so is what it is reached from.
-        output: the layer (or ``layer.output``) whose output is asked about; the first output of the
+        axis: trace lines instead of positions: a line is everything at one index of that spatial
+            axis, in the output as in the input.
+        output: the layer (or ``layer.output``) whose output is traced; the first output of the
             graph when not given.
-        input: the input asked about; the first when not given.
+        input: the input that is traced to; the first when not given.
         sizes: spatial sizes of the inputs, where they should differ from those of the graph.
-        channels: output channels asked about; all when not given.
+        channels: output channels that are traced; all when not given.
         reads: count samples that interpolation reads with a weight of zero.
 
     Returns:
@@ -72,7 +73,7 @@ def taint(
     for start in range(0, max(len(chosen), 1), step):
         seed = question.seed(chosen[start : start + step], axis, channels, np.dtype(bool))
         other = () if axis is None else (i + 2 for i in range(len(question.input_sizes)) if i != axis)
-        found.append(np.any(question.pull(seed), axis=(1, *other)))
+        found.append(np.any(question.carry_back(seed), axis=(1, *other)))
     return np.concatenate(found)
 
 
@@ -101,10 +102,32 @@ def paths(
     """
     question = _Question(graph, output, input, sizes, reads=False)
     chosen = question.positions([position], None)
-    mark = question.pull(question.seed(chosen, None, channels, np.dtype(np.int64)))
+    mark = question.carry_back(question.seed(chosen, None, channels, np.dtype(np.int64)))
     many = question.inputs[question.input][0] if mark.shape[1] == 1 else 1
     counts = mark.sum(axis=1)[0] * many
     return np.asarray(counts)
+
+
+def shapes(graph: Graph, sizes: Sequence[int] | None = None) -> list[tuple[Shape, ...]]:
+    """Shape of every output of every node, without the batch, by running the kernels dry.
+
+    Args:
+        graph: the graph.
+        sizes: spatial sizes of the inputs, where they should differ from those of the graph.
+
+    Raises:
+        ExecutionError: a layer does not fit the arrays that arrive.
+    """
+    weights = {name: np.broadcast_to(np.float32(1.0), shape) for name, shape in weight_shapes(graph).items()}
+    inputs = []
+    for index in graph.inputs:
+        shape = input_shape(graph.nodes[index], sizes)
+        inputs.append(np.zeros((1, *shape), np.float32))
+    found = []
+    indices = [Edge(i, 1) for i, node in enumerate(graph.nodes) if operation(node.layer).writes_indices]
+    for step in Runner(graph, weights, DRY, keep=indices, reuse=False).steps(inputs):
+        found.append(tuple(() if array is None else array.shape[1:] for array in step.outputs))
+    return found
 
 
 class _Question:
@@ -113,12 +136,12 @@ class _Question:
     def __init__(
         self, graph: Graph, output: str | None, input: str | None, sizes: Sequence[int] | None, reads: bool
     ) -> None:
-        edge = graph.outputs[0] if output is None else find_edge(graph, output)
+        edge = find_edge(graph, output)
         source = graph.inputs[0] if input is None else find_edge(graph, input).node
         if source not in graph.inputs:
             raise ExecutionError(f"{input!r} is not an input of the graph")
         self.input = graph.inputs.index(source)
-        self.graph = ancestors(graph, edge)
+        self.graph = graph.part(edge)
         self.shapes = shapes(self.graph, sizes)
         self.inputs = [input_shape(self.graph.nodes[i], sizes) for i in self.graph.inputs]
         self.input_sizes = self.inputs[self.input][1:]
@@ -128,7 +151,7 @@ class _Question:
         self.widest = max(prod(shape) for outputs in self.shapes for shape in outputs)
 
     def positions(self, wanted: Positions | None, axis: int | None) -> list[tuple[int, ...]]:
-        """Positions asked about, checked; with ``axis`` one-element tuples."""
+        """Positions to trace, checked; with ``axis`` one-element tuples."""
         sizes = self.out_sizes if axis is None else [self._along(axis)]
         if wanted is None:
             return [tuple(int(i) for i in spot) for spot in np.ndindex(*sizes)]
@@ -142,6 +165,7 @@ class _Question:
         return chosen
 
     def _along(self, axis: int) -> int:
+        """How many lines of the output there are along an axis."""
         if not 0 <= axis < len(self.input_sizes):
             raise ExecutionError(f"the input has no spatial axis {axis}")
         return self.out_sizes[axis] if axis < len(self.out_sizes) else 1
@@ -153,7 +177,7 @@ class _Question:
         channels: Sequence[int] | None,
         dtype: np.dtype[np.generic],
     ) -> Array:
-        """Marks on the output, one a question."""
+        """Marks on the output, one per position."""
         seed = np.zeros((len(positions), 1 if channels is None else self.channels, *self.out_sizes), dtype)
         for i, position in enumerate(positions):
             place: list[int | slice] = list(position)
@@ -164,26 +188,24 @@ class _Question:
                 seed[at(i, channel, *place)] = 1
         return seed
 
-    def pull(self, seed: Array) -> Array:
+    def carry_back(self, seed: Array) -> Array:
         """Carry marks from the output back to the input."""
         marks: dict[Edge, list[Array]] = {self.edge: [seed]}
         for index in range(len(self.graph.nodes) - 1, -1, -1):
             node = self.graph.nodes[index]
-            if node.layer.op == "input":
+            if not node.inputs:
                 continue
             here = [marks.pop(Edge(index, i), None) for i in range(len(self.shapes[index]))]
             if all(mark is None for mark in here):
                 continue
-            rule = PULLS.get(node.layer.op)
-            if rule is None:
-                raise ExecutionError(f"{node.name}: {node.layer.op!r} cannot be traced back")
             arriving = [_safe(combine(mark)) if mark else None for mark in here]
             inputs = [self.shapes[e.node][e.output] for e in node.inputs]
             try:
-                pulled = rule(Pull(node.layer, arriving, inputs, self.shapes[index], self.reads))
+                reach = Reach(node.layer, arriving, inputs, self.shapes[index], self.reads)
+                passed = operation(node.layer).backward(reach)
             except ExecutionError as error:
                 raise ExecutionError(f"{node.name}: {error}") from error
-            for edge, mark in zip(node.inputs, pulled, strict=True):
+            for edge, mark in zip(node.inputs, passed, strict=True):
                 marks.setdefault(edge, []).append(mark)
         shape = self.inputs[self.input]
         found = marks.get(Edge(self.graph.inputs[self.input]))
@@ -208,10 +230,10 @@ def poison(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Array:
-    """Where NaN comes out when it goes in: one forward run an input pixel, or an input line.
+    """Where NaN comes out when it goes in: one forward run per input pixel, or per input line.
 
     Slow and blunt: for small graphs, and to check :func:`taint`. A weight of zero still passes
-    NaN, so compare with ``taint(..., reads=True)``; indices of max-pooling do not pass it.
+    NaN, so compare with ``taint(..., reads=True)``; indices of max-pooling pass none.
 
     Returns:
         Booleans (output positions in order, *input spatial sizes); with ``axis`` (size of the

@@ -1,67 +1,54 @@
-"""Activations, elementwise; softmax over channels. A change of sign is not an operation."""
+"""Activations: functions of one element with their derivatives, and softmax over channels.
+
+A change of sign is not counted as an operation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import pi, sqrt
+from typing import Any
 
 import numpy as np
 
 from convcalc.executor.arithmetic.arith import Arith, Array
+from convcalc.executor.arithmetic.special import erf
 from convcalc.executor.call import Call, per_channel
+from convcalc.executor.marks import Reach, sum_over
+from convcalc.executor.operation import OPERATIONS, Backprop, Operation, elementwise
 from convcalc.executor.parallel import each, row_spans
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-Function = Callable[[Call, Array, Array], None]
-"""Computes a block of the input into a block of the output, which may be the same array."""
-
-
-def _kernel(function: Function) -> Callable[[Call], Array]:
-    """A kernel that applies an elementwise function block by block, in several threads."""
-
-    def kernel(call: Call) -> Array:
-        x = call.x
-        target = call.target()
-        y = np.empty_like(x) if target is None else target
-        if not (x.flags.c_contiguous and y.flags.c_contiguous):
-            function(call, x, y)
-            return y
-        source, result = x.reshape(-1), y.reshape(-1)
-
-        def block(span: slice) -> None:
-            function(call, source[span], result[span])
-
-        each(block, row_spans(source, 0), call.t.shared)
-        return y
-
-    kernel.__doc__ = function.__doc__
-    return kernel
-
-
-@_kernel
+@elementwise("relu", lambda layer, x: (x > 0).astype(x.dtype))
 def relu(call: Call, x: Array, y: Array) -> None:
     """max(x, 0)."""
     call.t.maximum(x, 0.0, out=y)
 
 
-@_kernel
+@elementwise("relu6", lambda layer, x: ((x > 0) & (x < 6)).astype(x.dtype))
 def relu6(call: Call, x: Array, y: Array) -> None:
     """min(max(x, 0), 6)."""
     call.t.maximum(x, 0.0, out=y)
     call.t.minimum(y, 6.0, out=y)
 
 
-@_kernel
+@elementwise("leakyrelu", lambda layer, x: np.where(x > 0, 1.0, layer.slope))
 def leaky_relu(call: Call, x: Array, y: Array) -> None:
     """The input where positive, else slope times x."""
     _leaky(call.t, x, call.layer.slope, y)
 
 
+def _leaky(t: Arith, x: Array, slope: float | Array, y: Array) -> None:
+    scaled = t.multiply(x, slope)
+    positive = t.greater(x, 0.0)
+    np.copyto(y, x)
+    np.copyto(y, scaled, where=~positive)
+
+
 def prelu(call: Call) -> Array:
-    """The input where positive, else a learned slope (one, or one a channel) times x."""
+    """The input where positive, else a learned slope (one, or one per channel) times x."""
     t, x = call.t, call.x
     slopes = per_channel(call.params["weight"], x)
     y = np.empty_like(x)
@@ -73,17 +60,17 @@ def prelu(call: Call) -> Array:
     return y
 
 
-def _leaky(t: Arith, x: Array, slope: float | Array, y: Array) -> None:
-    scaled = t.multiply(x, slope)
-    positive = t.greater(x, 0.0)
-    np.copyto(y, x)
-    np.copyto(y, scaled, where=~positive)
+def _prelu_gradient(b: Backprop) -> list[Array]:
+    return [b.g * np.where(b.x > 0, 1.0, per_channel(b.params["weight"], b.x))]
 
 
-@_kernel
-def elu(call: Call, x: Array, y: Array) -> None:
-    """The input where positive, else alpha (exp(x) - 1)."""
-    np.copyto(y, _elu(call.t, x, call.layer.alpha))
+OPERATIONS["prelu"] = Operation(
+    prelu, gradient=_prelu_gradient, weights=lambda layer: {"weight": (layer.channels,)}
+)
+
+
+def _elu_slope(x: Array, alpha: float) -> Array:
+    return np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
 
 
 def _elu(t: Arith, x: Array, alpha: float) -> Array:
@@ -94,7 +81,13 @@ def _elu(t: Arith, x: Array, alpha: float) -> Array:
     return y
 
 
-@_kernel
+@elementwise("elu", lambda layer, x: _elu_slope(x, layer.alpha))
+def elu(call: Call, x: Array, y: Array) -> None:
+    """The input where positive, else alpha (exp(x) - 1)."""
+    np.copyto(y, _elu(call.t, x, call.layer.alpha))
+
+
+@elementwise("selu", lambda layer, x: SELU_SCALE * _elu_slope(x, SELU_ALPHA))
 def selu(call: Call, x: Array, y: Array) -> None:
     """Scaled ELU of Klambauer et al. 2017."""
     call.t.multiply(_elu(call.t, x, SELU_ALPHA), SELU_SCALE, out=y)
@@ -106,19 +99,24 @@ def _sigmoid(t: Arith, x: Array) -> Array:
     return t.divide(1.0, y, out=y)
 
 
-@_kernel
+def _logistic(x: Array) -> Array:
+    """The sigmoid as derivatives use it: by tanh, which does not overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
+
+
+@elementwise("sigmoid", lambda layer, x: _logistic(x) * (1.0 - _logistic(x)))
 def sigmoid(call: Call, x: Array, y: Array) -> None:
     """1 / (1 + exp(-x))."""
     np.copyto(y, _sigmoid(call.t, x))
 
 
-@_kernel
+@elementwise("silu", lambda layer, x: _logistic(x) * (1.0 + x * (1.0 - _logistic(x))))
 def silu(call: Call, x: Array, y: Array) -> None:
     """Input times its sigmoid."""
     call.t.multiply(_sigmoid(call.t, x), x, out=y)
 
 
-@_kernel
+@elementwise("tanh", lambda layer, x: 1.0 - np.tanh(x) ** 2)
 def tanh(call: Call, x: Array, y: Array) -> None:
     """Hyperbolic tangent."""
     call.t.tanh(x, out=y)
@@ -131,19 +129,31 @@ def _hard_sigmoid(t: Arith, x: Array) -> Array:
     return t.divide(y, 6.0, out=y)
 
 
-@_kernel
+@elementwise("hardsigmoid", lambda layer, x: (np.abs(x) < 3) / 6.0)
 def hard_sigmoid(call: Call, x: Array, y: Array) -> None:
     """relu6(x + 3) / 6."""
     np.copyto(y, _hard_sigmoid(call.t, x))
 
 
-@_kernel
+def _hard_swish_slope(layer: Any, x: Array) -> Array:
+    return np.where(x <= -3, 0.0, np.where(x >= 3, 1.0, (2.0 * x + 3.0) / 6.0))
+
+
+@elementwise("hardswish", _hard_swish_slope)
 def hard_swish(call: Call, x: Array, y: Array) -> None:
     """Input times relu6(x + 3) / 6."""
     call.t.multiply(_hard_sigmoid(call.t, x), x, out=y)
 
 
-@_kernel
+def _gelu_slope(layer: Any, x: Array) -> Array:
+    if layer.approximate == "tanh":
+        c = sqrt(2.0 / pi)
+        t = np.tanh(c * (x + 0.044715 * x**3))
+        return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * c * (1.0 + 3.0 * 0.044715 * x * x)
+    return 0.5 * (1.0 + erf(x * sqrt(0.5))) + x * np.exp(-0.5 * x * x) / sqrt(2.0 * pi)
+
+
+@elementwise("gelu", _gelu_slope, working=24)  # the error function is worked out in float64
 def gelu(call: Call, x: Array, y: Array) -> None:
     """Input times Phi(x): by the error function, or by the published tanh approximation."""
     t = call.t
@@ -162,53 +172,19 @@ def softmax(call: Call) -> Array:
     return t.divide(y, t.sum(y, 1), out=y)
 
 
-def scale(call: Call) -> Array:
-    """Learned factor, and term if there is one, a channel."""
-    bias = call.params["bias"] if call.layer.bias else None
-    return scaled(call, call.params["weight"], bias)
+def _softmax_backward(r: Reach) -> list[Array]:
+    r.refuse_paths()
+    return [sum_over(r.mark, 1)]
 
 
-def scaled(call: Call, factor: Array, term: Array | None) -> Array:
-    """The input times a factor a channel, plus a term a channel."""
-    t, x = call.t, call.x
-    target = call.target()
-    y = np.empty_like(x) if target is None else target
-    factor = per_channel(factor, x)
-    term = None if term is None else per_channel(term, x)
-
-    def block(c: slice) -> None:
-        part = y[:, c]
-        t.multiply(x[:, c], factor[:, c], out=part)
-        if term is not None:
-            t.add(part, term[:, c], out=part)
-
-    each(block, row_spans(x), t.shared)
-    return y
+def _softmax_gradient(b: Backprop) -> list[Array]:
+    y = b.ys[0]
+    return [y * (b.g - (b.g * y).sum(axis=1, keepdims=True))]
 
 
-def add(call: Call) -> Array:
-    """Sum of all inputs, broadcast where a dimension is 1."""
-    return _fold(call, call.t.add)
-
-
-def mul(call: Call) -> Array:
-    """Product of all inputs, broadcast where a dimension is 1."""
-    return _fold(call, call.t.multiply)
-
-
-def _fold(call: Call, operation: Callable[..., Array]) -> Array:
-    shape = np.broadcast_shapes(*(x.shape for x in call.xs))
-    if len(call.xs) == 1:
-        return call.x.copy()
-    target = call.target()
-    if any(np.may_share_memory(call.x, x) for x in call.xs[2:]):
-        target = None  # the first input is read again after the first result was written
-    y = target if target is not None and target.shape == shape else np.empty(shape, call.x.dtype)
-
-    def block(c: slice) -> None:
-        left: Array = np.broadcast_to(call.x, shape)[:, c]
-        for x in call.xs[1:]:
-            left = operation(left, x if x.shape[1] == 1 else x[:, c], out=y[:, c])
-
-    each(block, row_spans(y), call.t.shared)
-    return y
+OPERATIONS["softmax"] = Operation(
+    softmax,
+    backward=_softmax_backward,
+    gradient=_softmax_gradient,
+    working_bytes=lambda s: 4 * s.arriving,
+)

@@ -1,4 +1,4 @@
-"""Depthwise convolution: one product and one sum a tap, no matrix product."""
+"""Depthwise convolution: one product and one sum per tap, no matrix product."""
 
 from __future__ import annotations
 

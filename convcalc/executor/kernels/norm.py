@@ -1,20 +1,158 @@
-"""Normalisation. At inference batch normalisation is one multiply and one add an element."""
+"""Normalisation, and learned factors per channel.
+
+At inference batch normalisation is one multiplication and one addition per element.
+"""
 
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
-from convcalc.executor.call import Call, per_channel
-from convcalc.executor.kernels.activation import scaled
-from convcalc.executor.kernels.conv import check_channels
+from convcalc.executor.call import Call, check_channels, per_channel
+from convcalc.executor.marks import Reach, from_groups, no_marks, sum_over, sum_over_space, to_groups
+from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes
+from convcalc.executor.parallel import each, row_spans
 from convcalc.executor.windows import ExecutionError, pad
 
 
+def scaled(call: Call, factor: Array, term: Array | None) -> Array:
+    """The input times a factor per channel, plus a term per channel."""
+    t, x = call.t, call.x
+    target = call.target()
+    y = np.empty_like(x) if target is None else target
+    factor = per_channel(factor, x)
+    term = None if term is None else per_channel(term, x)
+
+    def block(c: slice) -> None:
+        part = y[:, c]
+        t.multiply(x[:, c], factor[:, c], out=part)
+        if term is not None:
+            t.add(part, term[:, c], out=part)
+
+    each(block, row_spans(x), t.shared)
+    return y
+
+
+def scale(call: Call) -> Array:
+    """Learned factor, and term if there is one, per channel."""
+    bias = call.params["bias"] if call.layer.bias else None
+    return scaled(call, call.params["weight"], bias)
+
+
+def _scale_gradient(b: Backprop) -> list[Array]:
+    return [b.g * per_channel(b.params["weight"], b.x)]
+
+
+def _scale_weights(layer: Any) -> Shapes:
+    return {"weight": (layer.channels,), **({"bias": (layer.channels,)} if layer.bias else {})}
+
+
+OPERATIONS["scale"] = Operation(scale, gradient=_scale_gradient, weights=_scale_weights)
+
+
+# Statistics of groups of channels over all positions: group, instance and batch normalisation
+
+
+def _whole_tensors(s: Sizes) -> int:
+    return 4 * s.arriving
+
+
+def _channel_weights(layer: Any) -> Shapes:
+    one = (layer.channels,)
+    if not layer.affine:
+        return {}
+    return {"weight": one, **({"bias": one} if getattr(layer, "bias", True) else {})}
+
+
+def _normalise(call: Call, x: Array) -> Array:
+    """Each row of ``x (N, G, n)`` less its mean, over the root of its variance plus eps."""
+    t, n = call.t, x.shape[2]
+    mean = t.divide(t.sum(x, 2), n)
+    centred = t.subtract(x, mean)
+    variance = t.divide(t.sum(t.multiply(centred, centred), 2), n)
+    scale = t.divide(1.0, t.sqrt(t.add(variance, call.layer.eps)))
+    return t.multiply(centred, scale, out=centred)
+
+
+def _normalised_gradient(x: Array, g: Array, axes: tuple[int, ...], eps: float) -> Array:
+    """Back through (x - mean) / sqrt(variance + eps) over some axes."""
+    centred = x - x.mean(axis=axes, keepdims=True)
+    scale = 1.0 / np.sqrt((centred * centred).mean(axis=axes, keepdims=True) + eps)
+    unit = centred * scale
+    along = (g * unit).mean(axis=axes, keepdims=True)
+    return np.asarray(scale * (g - g.mean(axis=axes, keepdims=True) - unit * along))
+
+
+def _affine(call: Call, y: Array) -> Array:
+    t = call.t
+    if call.layer.affine:
+        y = t.multiply(y, per_channel(call.params["weight"], y), out=y)
+        if getattr(call.layer, "bias", True):
+            y = t.add(y, per_channel(call.params["bias"], y), out=y)
+    return y
+
+
+def _factor(b: Backprop) -> Any:
+    return per_channel(b.params["weight"], b.x) if b.layer.affine else 1.0
+
+
+def _grouped(call: Call, groups: int) -> Array:
+    x = call.x
+    check_channels(x, call.layer.channels)
+    return _affine(call, _normalise(call, x.reshape(len(x), groups, -1)).reshape(x.shape))
+
+
+def _grouped_backward(r: Reach, groups: int) -> list[Array]:
+    """Every position of a group reads all of them."""
+    r.refuse_paths()
+    channels = r.inputs[0][0]
+    mark = from_groups(to_groups(sum_over_space(r.mark), channels, groups), channels)
+    return [np.broadcast_to(mark, (*mark.shape[:2], *r.inputs[0][1:]))]
+
+
+def _grouped_gradient(b: Backprop, groups: int) -> list[Array]:
+    shape = (len(b.x), groups, -1)
+    g = _normalised_gradient(b.x.reshape(shape), (b.g * _factor(b)).reshape(shape), (2,), b.layer.eps)
+    return [g.reshape(b.x.shape)]
+
+
+def groupnorm(call: Call) -> Array:
+    """Group normalisation: channels of a group and all space share one mean and variance."""
+    return _grouped(call, call.layer.groups)
+
+
+OPERATIONS["gn"] = Operation(
+    groupnorm,
+    backward=lambda r: _grouped_backward(r, r.layer.groups),
+    gradient=lambda b: _grouped_gradient(b, b.layer.groups),
+    weights=_channel_weights,
+    working_bytes=_whole_tensors,
+)
+
+
+def instancenorm(call: Call) -> Array:
+    """Instance normalisation: each channel has its own mean and variance over space."""
+    return _grouped(call, call.layer.channels)
+
+
+def _instancenorm_backward(r: Reach) -> list[Array]:
+    return _grouped_backward(r, r.inputs[0][0])
+
+
+OPERATIONS["instancenorm"] = Operation(
+    instancenorm,
+    backward=_instancenorm_backward,
+    gradient=lambda b: _grouped_gradient(b, b.x.shape[1]),
+    weights=_channel_weights,
+    working_bytes=_whole_tensors,
+)
+
+
 def batchnorm(call: Call) -> Array:
-    """(x - mean) / sqrt(var + eps) * weight + bias, folded into one factor and one term a channel.
+    """(x - mean) / sqrt(var + eps) * weight + bias, folded into one factor and one term per channel.
 
     The folding is over parameters alone and is done once for a whole input, so it is not counted.
     Without running statistics (``track`` off) those of the batch are taken, as PyTorch does.
@@ -37,14 +175,32 @@ def batchnorm(call: Call) -> Array:
     return scaled(call, factor, term)
 
 
-def _normalise(call: Call, x: Array) -> Array:
-    """Each row of ``x (N, G, n)`` less its mean, over the root of its variance plus eps."""
-    t, n = call.t, x.shape[2]
-    mean = t.divide(t.sum(x, 2), n)
-    centred = t.subtract(x, mean)
-    variance = t.divide(t.sum(t.multiply(centred, centred), 2), n)
-    scale = t.divide(1.0, t.sqrt(t.add(variance, call.layer.eps)))
-    return t.multiply(centred, scale, out=centred)
+def _batchnorm_backward(r: Reach) -> list[Array]:
+    return [r.mark] if r.layer.track else _instancenorm_backward(r)
+
+
+def _batchnorm_gradient(b: Backprop) -> list[Array]:
+    if b.layer.track:
+        return [b.g * _factor(b) / np.sqrt(per_channel(b.params["running_var"], b.x) + b.layer.eps)]
+    return [_normalised_gradient(b.x, b.g * _factor(b), (0, *range(2, b.x.ndim)), b.layer.eps)]
+
+
+def _batchnorm_weights(layer: Any) -> Shapes:
+    one = (layer.channels,)
+    running = {"running_mean": one, "running_var": one} if layer.track else {}
+    return {**_channel_weights(layer), **running}
+
+
+OPERATIONS["bn"] = Operation(
+    batchnorm,
+    backward=_batchnorm_backward,
+    gradient=_batchnorm_gradient,
+    weights=_batchnorm_weights,
+    working_bytes=lambda s: s.blocks(2) if s.layer.track else _whole_tensors(s),
+)
+
+
+# Layer normalisation
 
 
 def layernorm(call: Call) -> Array:
@@ -72,30 +228,38 @@ def _shaped(values: Array, like: Array) -> Array:
     return per_channel(values, like)
 
 
-def groupnorm(call: Call) -> Array:
-    """Group normalisation: channels of a group and all space share one mean and variance."""
-    check_channels(call.x, call.layer.channels)
-    return _grouped(call, call.layer.groups)
+def _layernorm_backward(r: Reach) -> list[Array]:
+    r.refuse_paths()
+    total = sum_over(r.mark, 1)
+    if r.layer.over == "channels":
+        return [total]
+    total = sum_over_space(total)
+    return [np.broadcast_to(total, (len(total), 1, *r.inputs[0][1:]))]
 
 
-def instancenorm(call: Call) -> Array:
-    """Instance normalisation: each channel has its own mean and variance over space."""
-    check_channels(call.x, call.layer.channels)
-    return _grouped(call, call.x.shape[1])
+def _layernorm_gradient(b: Backprop) -> list[Array]:
+    weight: Any = _shaped(b.params["weight"], b.x) if b.layer.affine else 1.0
+    axes = (1,) if b.layer.over == "channels" else tuple(range(1, b.x.ndim))
+    return [_normalised_gradient(b.x, b.g * weight, axes, b.layer.eps)]
 
 
-def _grouped(call: Call, groups: int) -> Array:
-    x = call.x
-    return _affine(call, _normalise(call, x.reshape(len(x), groups, -1)).reshape(x.shape))
+def _layernorm_weights(layer: Any) -> Shapes:
+    if not layer.affine:
+        return {}
+    shape = tuple(layer.shape)
+    return {"weight": shape, **({"bias": shape} if layer.bias else {})}
 
 
-def _affine(call: Call, y: Array) -> Array:
-    t = call.t
-    if call.layer.affine:
-        y = t.multiply(y, per_channel(call.params["weight"], y), out=y)
-        if getattr(call.layer, "bias", True):
-            y = t.add(y, per_channel(call.params["bias"], y), out=y)
-    return y
+OPERATIONS["ln"] = Operation(
+    layernorm,
+    backward=_layernorm_backward,
+    gradient=_layernorm_gradient,
+    weights=_layernorm_weights,
+    working_bytes=_whole_tensors,
+)
+
+
+# Local response normalisation
 
 
 def lrn(call: Call) -> Array:
@@ -116,3 +280,33 @@ def lrn(call: Call) -> Array:
     total = t.add(total, layer.k, out=total)
     total = t.power(total, layer.beta, out=total)
     return t.divide(x, total.reshape(x.shape))
+
+
+def _lrn_backward(r: Reach) -> list[Array]:
+    r.refuse_paths()
+    if r.mark.shape[1] == 1:
+        return [r.mark]
+    channels, size = r.inputs[0][0], r.layer.size
+    total = no_marks(r.mark, len(r.mark), channels + size - 1, *r.inputs[0][1:])
+    for j in range(size):
+        np.add(total[:, j : j + channels], r.mark, out=total[:, j : j + channels])
+    return [total[:, size // 2 : size // 2 + channels] + r.mark]
+
+
+def _lrn_gradient(b: Backprop) -> list[Array]:
+    layer, channels = b.layer, b.x.shape[1]
+    before, after = layer.size // 2, layer.size - 1 - layer.size // 2
+
+    def window(values: Array, ahead: int, behind: int) -> Array:
+        width = [(0, 0), (ahead, behind), *((0, 0),) * (values.ndim - 2)]
+        padded = np.pad(values, width)
+        return np.asarray(sum(padded[:, j : j + channels] for j in range(layer.size)))
+
+    base = layer.k + layer.alpha / layer.size * window(b.x * b.x, before, after)
+    inner = window(b.g * b.x * base ** (-layer.beta - 1.0), after, before)
+    return [b.g * base**-layer.beta - 2.0 * layer.alpha * layer.beta / layer.size * b.x * inner]
+
+
+OPERATIONS["lrn"] = Operation(
+    lrn, backward=_lrn_backward, gradient=_lrn_gradient, working_bytes=_whole_tensors
+)

@@ -1,8 +1,8 @@
-"""Pooling: windows tap by tap, each tap one operation over all windows; global and adaptive forms."""
+"""Pooling by windows: tap by tap, each tap one operation over all windows; and back by indices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from itertools import product
 from math import prod
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
+from convcalc.executor.marks import Reach, mark_windows, sum_windows, unpad
+from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Sizes, run_kernel
 from convcalc.executor.parallel import each, row_spans
 from convcalc.executor.windows import (
     ExecutionError,
@@ -18,6 +20,8 @@ from convcalc.executor.windows import (
     extend,
     out_sizes,
     pad,
+    padded_elements,
+    tap_place,
     tap_slices,
     taps,
 )
@@ -97,6 +101,69 @@ def _maxpool_indices(call: Call) -> tuple[Array, Array]:
     return y, indices
 
 
+def naive_maxpool(call: Call) -> tuple[Array, Array | None]:
+    """Maximum over each window, from minus infinity; the index of the first of the largest."""
+    layer, x = call.layer, call.x
+    kernel, stride, dilation = layer.kernel, layer.stride, layer.dilation
+    sizes = x.shape[2:]
+    pads = conv_padding(layer.padding, sizes, kernel, stride, dilation)
+    out = out_sizes(sizes, kernel, stride, dilation, pads, layer.ceil)
+    low = call.t.constant(-np.inf)
+    padded = extend(pad(x, pads, low), out, kernel, stride, dilation, low)
+    y = call.zeros((*x.shape[:2], *out))
+    indices = np.zeros(y.shape, np.int64)
+    for entry in taps(y.shape):
+        i, c, p = entry[0], entry[1], entry[2:]
+        best, where = -np.inf, 0
+        for k in taps(kernel):
+            read = tap_place(p, stride, k, dilation)
+            value = padded[at(i, c, *read)]
+            if value > best or value != value:  # NaN wins, as in PyTorch
+                best = value
+                where = 0
+                for axis, n in enumerate(sizes):
+                    where = where * n + read[axis] - pads[axis][0]
+        y[entry], indices[entry] = best, where
+    return y, indices if 1 in call.wanted else None
+
+
+def _backward(r: Reach) -> list[Array]:
+    layer, sizes = r.layer, r.inputs[0][1:]
+    dilation = getattr(layer, "dilation", (1,) * len(sizes))
+    pads = conv_padding(layer.padding, sizes, layer.kernel, layer.stride, dilation)
+    return [mark_windows(r.mark, sizes, layer.kernel, layer.stride, dilation, pads)]
+
+
+def by_index(b: Backprop, index: Array) -> Array:
+    """Gradients given to the entries of the input whose flat spatial index stands in their place."""
+    flat = np.zeros((prod(b.x.shape[:2]), prod(b.x.shape[2:])), b.g.dtype)
+    rows = np.arange(len(flat))[:, None]
+    np.add.at(flat, (rows, index.reshape(len(flat), -1)), b.g.reshape(len(flat), -1))
+    return flat.reshape(b.x.shape)
+
+
+def _maxpool_gradient(b: Backprop) -> list[Array]:
+    index = run_kernel(Call(b.layer, b.xs, wanted=frozenset((0, 1))))[1]
+    assert index is not None
+    return [by_index(b, index)]
+
+
+def _maxpool_bytes(s: Sizes) -> int:
+    if s.indices:  # all at once, with indices and masks
+        return 3 * padded_elements(s.inputs[0], s.layer) * s.item * s.batch + 3 * s.written
+    return s.planes()
+
+
+OPERATIONS["maxpool"] = Operation(
+    maxpool,
+    naive_maxpool,
+    _backward,
+    _maxpool_gradient,
+    working_bytes=_maxpool_bytes,
+    writes_indices=True,
+)
+
+
 def avgpool(call: Call) -> Array:
     """Sum of each window divided by how many entries it counts."""
     t, view = call.t, _Windows(call, 0)
@@ -125,6 +192,43 @@ def pool_divisor(layer: Any, sizes: tuple[int, ...], out: tuple[int, ...]) -> Ar
     return counts
 
 
+def naive_avgpool(call: Call) -> Array:
+    """Sum over each window, divided by the entries it counts."""
+    layer, x = call.layer, call.x
+    kernel, stride = layer.kernel, layer.stride
+    once = (1,) * len(kernel)
+    sizes = x.shape[2:]
+    pads = conv_padding(layer.padding, sizes, kernel, stride, once)
+    out = out_sizes(sizes, kernel, stride, once, pads, layer.ceil)
+    zero = call.t.constant(0)
+    padded = extend(pad(x, pads, zero), out, kernel, stride, once, zero)
+    y = call.zeros((*x.shape[:2], *out))
+    for entry in taps(y.shape):
+        i, c, p = entry[0], entry[1], entry[2:]
+        total, inside, within = 0, 0, 0
+        for k in taps(kernel):
+            read = tap_place(p, stride, k, once)
+            total = total + padded[at(i, c, *read)]
+            axes = list(zip(read, sizes, pads, strict=True))
+            inside += all(b <= r < b + n for r, n, (b, _) in axes)
+            within += all(r < b + n + a for r, n, (b, a) in axes)  # not in what ceil added
+        y[entry] = total / (layer.divisor or (within if layer.count_include_pad else inside))
+    return y
+
+
+def _avgpool_gradient(b: Backprop) -> list[Array]:
+    return _backward(b.reach(b.g / pool_divisor(b.layer, b.x.shape[2:], b.ys[0].shape[2:])))
+
+
+OPERATIONS["avgpool"] = Operation(
+    avgpool,
+    naive_avgpool,
+    _backward,
+    _avgpool_gradient,
+    working_bytes=lambda s: s.planes() + s.written,
+)
+
+
 def lppool(call: Call) -> Array:
     """p-norm of each window: (sum of |x|^p)^(1/p), as ONNX LpPool."""
     t, p = call.t, call.layer.norm
@@ -144,58 +248,53 @@ def lppool(call: Call) -> Array:
     return t.sqrt(y, out=y) if p == 2 else t.power(y, 1.0 / p, out=y)
 
 
-def _spatial(x: Array) -> tuple[int, ...]:
-    if x.ndim < 3:
-        raise ExecutionError("pooling needs spatial axes; a flat tensor arrived")
-    return tuple(range(2, x.ndim))
-
-
-def global_avgpool(call: Call) -> Array:
-    """Mean over all spatial positions; spatial sizes become 1."""
-    x, t = call.x, call.t
-    total = t.sum(x, _spatial(x))
-    return t.divide(total, prod(x.shape[2:]))
-
-
-def global_maxpool(call: Call) -> Array:
-    """Maximum over all spatial positions; spatial sizes become 1."""
-    return call.t.max(call.x, _spatial(call.x))
-
-
-def adaptive_windows(
-    sizes: Sequence[int], out: Sequence[int]
-) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-    """Output position and the input it pools: from floor(i n / m) to ceil((i + 1) n / m)."""
-    axes = []
-    for n, m in zip(sizes, out, strict=True):
-        edges = [(i * n // m, -((i + 1) * n // -m)) for i in range(m)]
-        axes.append([(i, slice(a, b)) for i, (a, b) in enumerate(edges)])
-    for cell in product(*axes):
-        yield tuple(i for i, _ in cell), tuple(s for _, s in cell)
-
-
-def adaptive_avgpool(call: Call) -> Array:
-    """Mean over windows that divide the input into the wanted number of cells."""
-    x, t, out = call.x, call.t, tuple(call.layer.size)
-    axes = _spatial(x)
-    y = np.empty((*x.shape[:2], *out), x.dtype)
-    lengths = np.empty(out, x.dtype if not x.dtype.hasobject else np.float64)
-    for cell, window in adaptive_windows(x.shape[2:], out):
-        read = x[at(slice(None), slice(None), *window)]
-        y[at(slice(None), slice(None), *cell)] = t.sum(read, axes, keepdims=False)
-        lengths[cell] = prod(read.shape[2:])
-    return t.divide(y, lengths, out=y)
-
-
-def adaptive_maxpool(call: Call) -> Array:
-    """Maximum over windows that divide the input into the wanted number of cells."""
-    x, t, out = call.x, call.t, tuple(call.layer.size)
-    axes = _spatial(x)
-    y = np.empty((*x.shape[:2], *out), x.dtype)
-    for cell, window in adaptive_windows(x.shape[2:], out):
-        read = x[at(slice(None), slice(None), *window)]
-        y[at(slice(None), slice(None), *cell)] = t.max(read, axes, keepdims=False)
+def naive_lppool(call: Call) -> Array:
+    """p-norm over each window."""
+    layer, x, p_norm = call.layer, call.x, call.layer.norm
+    kernel, stride = layer.kernel, layer.stride
+    once = (1,) * len(kernel)
+    sizes = x.shape[2:]
+    pads = conv_padding(layer.padding, sizes, kernel, stride, once)
+    out = out_sizes(sizes, kernel, stride, once, pads, layer.ceil)
+    zero = call.t.constant(0)
+    padded = extend(pad(x, pads, zero), out, kernel, stride, once, zero)
+    y = call.zeros((*x.shape[:2], *out))
+    for entry in taps(y.shape):
+        i, c, p = entry[0], entry[1], entry[2:]
+        total = 0
+        for k in taps(kernel):
+            value = padded[at(i, c, *tap_place(p, stride, k, once))]
+            if p_norm == 2:
+                total = total + value * value
+            elif p_norm == 1:
+                total = total + abs(value)
+            else:
+                total = total + abs(value) ** p_norm
+        if p_norm == 1:
+            y[entry] = total
+        else:
+            y[entry] = np.sqrt(total) if p_norm == 2 else total ** (1.0 / p_norm)
     return y
+
+
+def _lppool_gradient(b: Backprop) -> list[Array]:
+    layer, sizes, p = b.layer, b.x.shape[2:], b.layer.norm
+    once = (1,) * len(sizes)
+    pads = conv_padding(layer.padding, sizes, layer.kernel, layer.stride, once)
+    out = out_sizes(sizes, layer.kernel, layer.stride, once, pads, layer.ceil)
+    padded = extend(pad(b.x, pads), out, layer.kernel, layer.stride, once, 0.0)
+    y = np.where(b.ys[0] == 0, 1.0, b.ys[0])
+    factor = b.g * y ** (1.0 - p)
+    total = np.zeros_like(padded)
+    for tap in taps(layer.kernel):
+        read = at(slice(None), slice(None), *tap_slices(tap, out, layer.stride, once))
+        total[read] += factor * np.sign(padded[read]) * np.abs(padded[read]) ** (p - 1.0)
+    return [unpad(total, sizes, pads, "zeros")]
+
+
+OPERATIONS["lppool"] = Operation(
+    lppool, naive_lppool, _backward, _lppool_gradient, working_bytes=Sizes.planes
+)
 
 
 def unpool(call: Call) -> Array:
@@ -220,3 +319,24 @@ def unpool(call: Call) -> Array:
     y = np.zeros((*x.shape[:2], prod(out)), x.dtype)
     np.put_along_axis(y, flat, x.reshape(flat.shape), axis=2)
     return y.reshape(*x.shape[:2], *out)
+
+
+def _unpool_backward(r: Reach) -> list[Array]:
+    """An index may point anywhere into its window, so a position is read from all windows over it."""
+    layer, sizes = r.layer, r.inputs[0][1:]
+    once = (1,) * len(sizes)
+    pads = conv_padding(layer.padding, sizes, layer.kernel, layer.stride, once)
+    room = pad(r.mark, pads, False if r.mark.dtype == bool else 0)
+    axes = zip(room.shape[2:], sizes, layer.kernel, layer.stride, strict=True)
+    missing = tuple((0, max((m - 1) * s + k - n, 0)) for n, m, k, s in axes)
+    mark = sum_windows(pad(room, missing), sizes, layer.kernel, layer.stride, once)
+    return [mark, mark]
+
+
+def _unpool_gradient(b: Backprop) -> list[Array]:
+    flat = b.g.reshape(*b.g.shape[:2], -1)
+    index = b.xs[1].reshape(*b.x.shape[:2], -1)
+    return [np.take_along_axis(flat, index, axis=2).reshape(b.x.shape), np.zeros(b.x.shape, b.g.dtype)]
+
+
+OPERATIONS["unpool"] = Operation(unpool, backward=_unpool_backward, gradient=_unpool_gradient)

@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.sax.saxutils import escape
 
 from convcalc.calculators.answers import Unreachable
+from convcalc.layers.base import show
 from convcalc.layers.reads import ONE, Slide, Spread
+from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.window import Sliding
+from convcalc.records import Record
 from convcalc.render.numbers import shape as sizes_text
 
 if TYPE_CHECKING:
@@ -42,7 +46,7 @@ STYLE: Final = """
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(Record):
     """A picture and what it shows.
 
     Attributes:
@@ -55,6 +59,8 @@ class Picture:
         output: spatial sizes of the output.
     """
 
+    KEYS = "kind caption position reads input output svg"
+
     kind: str
     svg: str
     caption: str
@@ -62,18 +68,6 @@ class Picture:
     reads: tuple[Place, ...]
     input: Place
     output: Place
-
-    def to_dict(self) -> dict[str, Any]:
-        """The picture as JSON holds it."""
-        return {
-            "kind": self.kind,
-            "caption": self.caption,
-            "position": list(self.position),
-            "reads": [list(place) for place in self.reads],
-            "input": list(self.input),
-            "output": list(self.output),
-            "svg": self.svg,
-        }
 
     def __str__(self) -> str:
         return self.svg
@@ -125,13 +119,13 @@ def draw(graph: Graph, position: Sequence[int] | None = None, *, gridding: bool 
             f"there is no position {where} in an output of {sizes_text(target[1:])}",
             expected=f"one index an axis, up to {','.join(str(n - 1) for n in target[1:])}",
         )
-    windows = [node for node in graph.nodes if node.layer.op != "input" and not _pointwise(graph, node)]
+    windows = [node for node in graph.nodes if not node.is_input and not _pointwise(graph, node)]
     if len(windows) == 1 and not gridding:
         rules = _rules(graph, windows[0])
         plain = all(isinstance(rule, Slide) and rule.mode == "zeros" for rule in rules)
-        if plain and hasattr(windows[0].layer, "pads"):
+        if plain and isinstance(windows[0].layer, Sliding):
             return _sliding(graph, windows[0], rules, place)
-        if all(isinstance(rule, Spread) for rule in rules) and windows[0].op == "convT":
+        if isinstance(windows[0].layer, ConvTranspose):
             return _transposed(graph, windows[0], rules, place)
     return _gridding(graph, place)
 
@@ -152,16 +146,15 @@ def _pointwise(graph: Graph, node: Node) -> bool:
     """Whether every output position reads the one input position it stands at."""
     if len(node.inputs) != 1 or node.outputs[0][1:] != graph.input_shapes(node)[0][1:]:
         return False
-    return node.layer.op != "shift" and all(
-        rule == ONE or rule == Slide(1, 1) for rule in _rules(graph, node)
-    )
+    if hasattr(node.layer, "kernel") and not isinstance(node.layer, Sliding):
+        return False  # a shift is a window even where it has too few channels to move any
+    return all(rule == ONE for rule in _rules(graph, node))
 
 
 def _rules(graph: Graph, node: Node) -> list[Any]:
     """How a layer reads each spatial axis of its input."""
     reads = node.layer.reads(graph.input_shapes(node), node.outputs)
-    window = reads[0][0]
-    return [rule for _, rule in window[1:]]
+    return [rule for _, rule in reads[0][0][1:]]
 
 
 def _sliding(graph: Graph, node: Node, rules: Sequence[Slide], place: Place) -> Picture:
@@ -194,7 +187,7 @@ def _transposed(graph: Graph, node: Node, rules: Sequence[Spread], place: Place)
         taps = [j + t * rule.dilation for t in range(rule.count)]
         axes.append(_Axis(cells, held, j, taps, extent))
     strides = [rule.stride for rule in rules]
-    zeros = "x".join(str(s - 1) for s in dict.fromkeys(strides))
+    zeros = show(s - 1 for s in dict.fromkeys(strides))
     noun = "zero" if zeros == "1" else "zeros"
     words = f"{_said(node)}: {sizes_text(inner)} to {sizes_text(outer)}, {zeros} {noun} between"
     return _window_picture("transposed", words, axes, inner, outer, place)
@@ -265,7 +258,7 @@ def _gridding(graph: Graph, place: Place) -> Picture:
     if box:
         (top, bottom), (left, right) = box if len(inner) == 2 else ((0, 0), box[0])
         canvas.window(top, left, bottom - top + 1, right - left + 1)
-    size = "x".join(str(high - low + 1) for low, high in box) or "nothing"
+    size = show(high - low + 1 for low, high in box) or "nothing"
     where = ",".join(map(str, place))
     caption = f"what output {where} of {sizes_text(outer)} sees of {sizes_text(inner)}: {size}, "
     caption += f"{_many(len(found), 'pixel')}, {_many(holes, 'hole')}"

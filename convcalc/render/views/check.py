@@ -12,7 +12,7 @@ from convcalc.render.table import Column, Table
 from convcalc.render.views.compare import Written, signed, written
 
 if TYPE_CHECKING:
-    from convcalc.calculators.check.check import Check, Held
+    from convcalc.calculators.check.verdict import Check, Verdict
 
 
 def form_of(unit: str, exact: bool) -> Callable[[Any], str]:
@@ -43,7 +43,7 @@ def table(check: Check, *, exact: bool = False) -> Table:
     )
 
 
-def _row(row: Held, exact: bool) -> list[Any]:
+def _row(row: Verdict, exact: bool) -> list[Any]:
     form = form_of(row.limit.kind.unit, exact)
     value: Any = Written(row.value, form)
     if row.value is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from convcalc.layers.base import show
 from convcalc.render import numbers
 from convcalc.render.table import Table
 from convcalc.render.views.receptive_field import regions_table
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from convcalc.solve.coverage import Coverage
 
 WIDEST: Final = 64
-"""Pixels an axis that a text map shows one by one; more are taken together in blocks."""
+"""Pixels per axis that a text map shows one by one; more are taken together in blocks."""
 
 UNREAD: Final = "."
 
@@ -101,7 +102,7 @@ def _map(found: Coverage, values: Any, fixed: str, legend: str) -> str:
             else:
                 line.append(_ninth(sum(block.flat), block.size, top))
         lines.append(blank.join(line))
-    area = "x".join(f"{first}..{last}" for first, last in found.box)
+    area = show(f"{first}..{last}" for first, last in found.box)
     return "\n".join([*lines, "", f"pixels {area}{where}; {UNREAD} is never read; {legend}", ""])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from convcalc.layers.base import axis_names, joined, show
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 
@@ -20,15 +21,10 @@ def _verdict(holes: bool) -> str:
     return "holes" if holes else "no holes"
 
 
-def _each(values: Sequence[Any]) -> str:
-    """One value an axis, once where all agree."""
-    return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
-
-
 def judgement_tables(judged: DilationJudgement) -> Iterator[Table]:
     """Layer by layer, the rules, and the executed coverage that decides."""
     done: list[tuple[Any, ...]] = []
-    names = {1: ("",), 2: ("height", "width"), 3: ("depth", "height", "width")}[len(judged.axes)]
+    names = axis_names(len(judged.axes))
     same = len({(axis.rules.kernels, axis.rules.rates) for axis in judged.axes}) == 1
     for name, axis in zip(names, judged.axes, strict=True):
         look = (axis.rules.kernels, axis.rules.rates)
@@ -39,7 +35,7 @@ def judgement_tables(judged: DilationJudgement) -> Iterator[Table]:
         yield _layers(axis, title if same else f"{name}: {title}")
         yield _rules(axis)
     facts = [
-        ("field", "x".join(map(str, judged.field))),
+        ("field", show(judged.field)),
         ("coverage", _coverage(judged.covered, judged.total)),
         ("verdict", _verdict(judged.has_holes)),
     ]
@@ -96,7 +92,7 @@ def _rules(axis: AxisJudgement) -> Table:
 
 
 def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
-    """One line a run, and below it where rule and execution disagree."""
+    """One line per run, and below it where rule and execution disagree."""
     columns = (
         Column("first", "first layer", numbers.label, "left", 20, 14, True),
         Column("last", "last layer", numbers.label, "left", 0, 14, True),
@@ -114,11 +110,11 @@ def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
             (
                 one.run.names[0],
                 one.run.names[-1],
-                _join(map(_each, one.run.rates)),
-                _each([_each(k) for k in one.run.kernels]) if len(set(one.run.kernels)) == 1
-                else _join(map(_each, one.run.kernels)),
-                _each(one.path.field),
-                _each([axis.rules.sentence() for axis in one.path.axes]),
+                _join(map(joined, one.run.rates)),
+                joined([joined(k) for k in one.run.kernels]) if len(set(one.run.kernels)) == 1
+                else _join(map(joined, one.run.kernels)),
+                joined(one.path.field),
+                joined([axis.rules.sentence() for axis in one.path.axes]),
                 numbers.Share(one.path.covered, one.path.total),
                 numbers.Share(one.covered, one.total),
                 _verdict(one.has_holes),

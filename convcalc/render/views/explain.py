@@ -13,7 +13,7 @@ from convcalc.render.table import Column, Table
 from convcalc.render.text import render
 
 if TYPE_CHECKING:
-    from convcalc.calculators.explain.explain import Explanation, Line, Section
+    from convcalc.calculators.explain.sections import Explanation, Line, Section
 
 LONGEST: Final = 240
 """Characters of a formula that is still worth reading; a longer one is in the JSON."""

@@ -13,7 +13,7 @@ from convcalc.render.views.check import form_of, percent
 from convcalc.render.views.compare import Written, written
 
 if TYPE_CHECKING:
-    from convcalc.calculators.fit.fit import Fit
+    from convcalc.calculators.fit.answer import Fit
     from convcalc.calculators.fit.search import Cell
 
 

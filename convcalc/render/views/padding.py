@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from convcalc.layers.base import axis_names, joined
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from convcalc.calculators.answers import Step
     from convcalc.calculators.padding.answer import AxisPadding, PaddingSolution
     from convcalc.calculators.padding.check import PaddingReport
-
-_NAMES: Final = {1: ("the axis",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 def steps_table(steps: tuple[Step, ...], title: str, notes: Any = ()) -> Table:
@@ -40,7 +39,7 @@ def weights_text(histogram: dict[int, int]) -> str:
 
 def solution_tables(solution: PaddingSolution) -> Iterator[Table]:
     """The answer: for each distinct axis its formula, and what the frameworks do beside it."""
-    names = _NAMES[len(solution.axes)]
+    names = axis_names(len(solution.axes))
     done: list[AxisPadding] = []
     for axis in solution.axes:
         if axis in done:
@@ -184,7 +183,7 @@ def _wasted(macs: Any, valid: Any) -> numbers.Share:
 
 def _pads(pairs: Any) -> str:
     texts = ["?" if p is None else str(p[0]) if p[0] == p[1] else f"{p[0]}:{p[1]}" for p in pairs]
-    return texts[0] if len(set(texts)) == 1 else "x".join(texts)
+    return joined(texts)
 
 
 def _grouped(report: PaddingReport) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ def number(value: Any) -> str:
 
 
 def each(values: Sequence[Any]) -> str:
-    """One value an axis: once where all axes agree, else joined by ``x``."""
+    """One value per axis: once where all axes agree, else joined by ``x``."""
     texts = [number(value) for value in values]
     if not texts:
         return "-"
@@ -37,7 +37,7 @@ def each(values: Sequence[Any]) -> str:
 
 
 def size(row: LayerField) -> tuple[str, ...]:
-    """Sizes of a field an axis: ``427``, ``5..7`` where it depends on the phase, ``all``."""
+    """Sizes of a field per axis: ``427``, ``5..7`` where it depends on the phase, ``all``."""
     return tuple(
         number(large) if large == small else f"{number(small)}..{number(large)}"
         for small, large in zip(row.smallest, row.size, strict=True)
@@ -53,7 +53,7 @@ def _text(value: Any) -> str:
 
 
 def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = None) -> Table:
-    """One line a layer (and input, where there are several)."""
+    """One line per layer (and input, where there are several)."""
     chosen = fields.layers if rows is None else rows
     several = len({row.input for row in chosen}) > 1
     varies = any(period not in (None, 1) for row in chosen for period in row.period)
@@ -150,7 +150,7 @@ def _range(item: InputRange, several: bool) -> list[tuple[str, str]]:
 
 
 def regions_table(found: Sequence[PositionField]) -> Table:
-    """One line an axis of every input that a position sees."""
+    """One line per axis of every input that a position sees."""
     columns = (
         Column("input", "input", numbers.label, "left", 50),
         Column("axis", "axis"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.calculators.transposed.costs import COUNTERS
 from convcalc.calculators.transposed.settings import phases
+from convcalc.layers.base import axis_names, show
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 from convcalc.render.views.padding import steps_table
@@ -22,22 +23,19 @@ MAX_LISTED: Final = 16
 SHOWN: Final = 12
 """Settings that a reader sees unless all are asked for."""
 
-_NAMES: Final = {1: ("",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-
 
 def solution_tables(
     solution: TransposedSolution, *, every: bool = False, exact: bool = False
 ) -> Iterator[Table]:
     """The answer, part by part."""
-    sizes = [
-        "x".join(str(n) for n in side)
-        for side in zip(*((axis.input, axis.output) for axis in solution.axes), strict=True)
-    ]
+    sizes = [show(side) for side in zip(*((axis.input, axis.output) for axis in solution.axes), strict=True)]
     title = f"{solution.spec}: {sizes[0]} -> {sizes[1]}"
     if solution.like:
         title += f", the inverse of the shape of {solution.like}"
     done: list[TransposedAxis] = []
-    for name, axis, options in zip(_NAMES[len(solution.axes)], solution.axes, solution.settings, strict=True):
+    for name, axis, options in zip(
+        axis_names(len(solution.axes)), solution.axes, solution.settings, strict=True
+    ):
         if axis in done:
             continue
         done.append(axis)
@@ -105,7 +103,7 @@ def _checkerboard(solution: TransposedSolution) -> Table:
     least, most = solution.least, solution.most
     facts = []
     seen = set()
-    for name, axis in zip(_NAMES[len(solution.axes)], solution.axes, strict=True):
+    for name, axis in zip(axis_names(len(solution.axes)), solution.axes, strict=True):
         if axis.overlap in seen:
             continue
         seen.add(axis.overlap)

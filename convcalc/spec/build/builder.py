@@ -34,8 +34,7 @@ class Builder(Structures):
         return graph
 
     def _graph(self) -> Graph:
-        root = Scope(None, "")
-        root.blocks = self.document.blocks
+        root = Scope(None, "", self.document, (self.document.layers,))
         self._variables()
         edge = self._inputs(root)
         self._stop_if_problems(len(self.problems) > 0)
@@ -72,7 +71,7 @@ class Builder(Structures):
                 )
         if self.line:
             self.env.update(self.overrides)
-        for name, value, node in self.document.vars:
+        for name, value, _ in self.document.vars:
             try:
                 if name in self.overrides:
                     self.env[name] = self.overrides[name]
@@ -81,7 +80,6 @@ class Builder(Structures):
             except SpecError as error:
                 self.problems.extend(error.problems)
                 self.env[name] = UNKNOWN
-            del node
 
     def _inputs(self, root: Scope) -> Flow:
         known = [name for name, _, _ in self.document.inputs]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
+from convcalc.layers.base import show
+from convcalc.layers.shape import Input
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
 from convcalc.spec.build.wiring import Wiring
 from convcalc.spec.errors import SpecError
-from convcalc.spec.language.arguments import check_shape, dimension_fault, show_shape, values_of
-from convcalc.spec.language.stage import Stage, fault, option_kinds
-
-ALSO_FLAT: Final = frozenset({"BatchNorm1d"})
-"""Classes of frameworks whose name has a rank and which take vectors all the same."""
+from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
+from convcalc.spec.language.stage import Stage, option_kinds
 
 
 class Placing(Wiring):
@@ -40,21 +39,17 @@ class Placing(Wiring):
         name = self._name(stage.id, stage.text, env) if stage.id else "input"
         args = stage.args
         if len(args) != 1 or args[0].pair is not None:
-            raise fault(stage.text, stage.start, stage.end, "an input has one shape", "input 3x224x224")
+            raise stage.fault("an input has one shape", "input 3x224x224")
         if name in scope.ids:
             given = name == "input" and name in self.inputs and not self.document.inputs
             if given and len(self.nodes) == 1:
                 return scope.ids[name]
-            raise fault(
-                stage.text, stage.start, stage.end, f"the input {name!r} is stated twice", "one of them"
-            )
+            raise stage.fault(f"the input {name!r} is stated twice", "one of them")
         values = values_of(stage, env)
         try:
             shape = self.inputs.get(name) or check_shape(values["shape"])
         except ValueError as error:
-            raise fault(
-                stage.text, args[0].start, args[0].end, str(error), "a shape such as 3x224x224"
-            ) from None
+            raise stage.fault(str(error), "a shape such as 3x224x224", at=args[0]) from None
         return self._input(name, shape, scope)
 
     def _implied_input(self, stage: Stage, env: Env, scope: Scope) -> Flow:
@@ -106,7 +101,8 @@ class Placing(Wiring):
             name = self._auto(scope, layer.op)
         else:
             given = self._name(stage.id, stage.text, env)
-            name = self._claim(given, scope, stage, stage.text, stage.id)
+            self._once(given, scope, stage, stage.id)
+            name = self._numbered(given, scope, self.used.__contains__)
         edge: Flow = self._add(layer, tuple(edges), outputs, name, scope)  # type: ignore[arg-type]
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             assert isinstance(edge, Edge)
@@ -123,18 +119,14 @@ class Placing(Wiring):
         low, high = cls.arity
         if len(shapes) < low or (high is not None and len(shapes) > high):
             wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
-            raise fault(
-                stage.text, stage.start, stage.end,
+            raise stage.fault(
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
-                "from=[a,b], or with=b beside the tensor that arrives" if low > 1 else "one tensor",
-            )  # fmt: skip
+                self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor",
+            )
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
-        if wrong and not (stage.origin in ALSO_FLAT and len(shapes[0]) == 1):
-            raise fault(
-                stage.text,
-                stage.start,
-                stage.end,
-                f"{stage.origin} needs {stage.rank} spatial axes, got {show_shape(shapes[0])}",
+        if wrong and not (stage.flat_too and len(shapes[0]) == 1):
+            raise stage.fault(
+                f"{stage.origin} needs {stage.rank} spatial axes, got {show(shapes[0])}",
                 f"an input of channels and {stage.rank} sizes",
             )
         values = values_of(stage, env)
@@ -143,13 +135,7 @@ class Placing(Wiring):
             if isinstance(found, Poison):
                 raise SpecError([])
             if "size" not in option_kinds(stage.name):
-                raise fault(
-                    stage.text,
-                    stage.like.start,
-                    stage.like.end,
-                    f"{stage.origin} has no size to take",
-                    "upsample or crop",
-                )
+                raise stage.fault(f"{stage.origin} has no size to take", "upsample or crop", at=stage.like)
             values["size"] = self.nodes[found.node].outputs[found.output][1:]
         try:
             layer = cls.create(shapes, values)
@@ -162,11 +148,30 @@ class Placing(Wiring):
         except DimensionError as error:
             raise dimension_fault(stage, error) from None
         except RecursionError:
-            raise fault(stage.text, stage.start, stage.end, "the sizes are too involved to compute") from None
+            raise stage.fault("the sizes are too involved to compute") from None
+
+    def _lacking(self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]) -> str:
+        """How a layer gets the inputs that it lacks: of one that reads indices, those of the last pool."""
+        cls = layers.lookup(stage.name)
+        if cls.index_inputs and len(shapes) == 1:
+            for node in reversed(self.nodes):
+                if not node.layer.index_outputs or node.outputs[0] != shapes[0]:
+                    continue
+                name = f"{node.name.removeprefix(scope.prefix)}.{node.layer.output_names()[1]}"
+                before = self.nodes[node.inputs[0].node].outputs[node.inputs[0].output]
+                try:
+                    after = cls.create(shapes * 2, values_of(stage, env)).output_shapes(shapes * 2)[0]
+                except DimensionError:
+                    return f"with={name}"
+                if after == before or not all(type(size) is int for size in before):
+                    return f"with={name}"
+                size = f"size={show(before[1:])}, or like=NAME of what was pooled"
+                return f"with={name}, and, since the pool left rows over, {size}"
+            return "with=NAME.indices, of the pool that it undoes"
+        return "from=[a,b], or with=b beside the tensor that arrives"
 
     def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
-        layer = layers.lookup("input").create((), {"shape": shape})
-        edge = self._add(layer, (), (shape,), name, scope)
+        edge = self._add(Input(tuple(shape)), (), (shape,), name, scope)
         self.input_nodes.append(edge.node)
         scope.ids[name] = edge
         return edge

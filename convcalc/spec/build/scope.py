@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, Final
 
 from convcalc.graph import Edge
-from convcalc.spec.document.items import Block
+from convcalc.spec.document.items import Body, Document
 from convcalc.spec.errors import SpecError
 
 
@@ -36,17 +36,31 @@ class LimitError(SpecError):
 
 
 class Scope:
-    """Names of one level: a group, a block call, a branch, or the whole document."""
+    """The names of one level: a group, a block call, a branch, or the whole document.
 
-    __slots__ = ("blocks", "calls", "children", "counters", "ids", "makers", "parent", "prefix", "via")
+    Args:
+        parent: the level around it, None for the whole document.
+        label: its name there.
+        document: where the blocks that it may call are defined.
+        bodies: what runs in it.
+    """
 
-    def __init__(self, parent: Scope | None, prefix: str) -> None:
+    __slots__ = (
+        *("bodies", "calls", "children", "counters", "document", "ids"),
+        *("label", "makers", "parent", "prefix", "via"),
+    )
+
+    def __init__(
+        self, parent: Scope | None, label: str, document: Document, bodies: tuple[Body, ...]
+    ) -> None:
         self.parent = parent
-        self.prefix = prefix
+        self.label = label
+        self.prefix: str = f"{parent.prefix}{label}." if parent else ""
+        self.document = document
+        self.bodies = bodies
         self.ids: dict[str, Flow] = {}
         self.makers: dict[str, object] = {}
         self.children: dict[str, Scope] = {}
         self.counters: dict[str, int] = {}
         self.calls: int = parent.calls if parent else 0
-        self.blocks: Mapping[str, Block] = parent.blocks if parent else {}
         self.via: str = parent.via if parent else ""

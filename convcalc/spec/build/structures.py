@@ -6,15 +6,16 @@ from typing import Final
 
 from convcalc.dims import UNKNOWN, Shape, equal, is_array, is_symbolic, known_apart, require, same
 from convcalc.graph import Edge
+from convcalc.importers.calls import Pasted
+from convcalc.layers.base import show
 from convcalc.spec.build.placing import Placing
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Scope, Step
 from convcalc.spec.document.items import Block, Body, Formula, Item
 from convcalc.spec.document.reading import block as library_block
-from convcalc.spec.errors import Problem, SpecError, nearest_name
-from convcalc.spec.language.arguments import show_shape
+from convcalc.spec.errors import Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate, truth
 from convcalc.spec.language.expression import ExpressionError
-from convcalc.spec.language.stage import Stage, expression_fault, fault, parse_stages
+from convcalc.spec.language.stage import Stage, expression_fault
 from convcalc.spec.source import Source, Text
 
 MAX_CALLS: Final = 200
@@ -61,16 +62,16 @@ class Structures(Placing):
                 except SpecError as error:
                     self._problem(self._traced(error, scope))
                     edge = POISON
-            inner = scope
-            label = ""
-            if item.id is not None:
+            run = getattr(self, f"_{item.kind}")
+            template = item.label or item.id
+            if template is not None:
                 assert item.text is not None
-                label = self._name(item.id, item.text, env)
-                inner = self._child(scope, label)
-            edge = yield getattr(self, f"_{item.kind}")(item, env, inner, edge)
-            if label:
-                scope.ids[label] = edge
-            elif edge is POISON:
+                name = self._name(template, item.text, env)
+                child = self._child(scope, name, scope.document, item.body, item.other)
+                edge = scope.ids[name] = scope.ids[child.label] = yield run(item, env, child, edge)
+                continue
+            edge = yield run(item, env, scope, edge)
+            if edge is POISON:
                 self._poison_inside(item, scope)
         return edge
 
@@ -120,29 +121,23 @@ class Structures(Placing):
 
     def _when(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         assert item.condition is not None
-        text = item.condition.text
         try:
             value = truth(self._formula(item.condition, self._with_in(env, edge)))
         except UndecidedError as error:
             if edge is POISON:
                 return POISON
-            raise fault(text, 0, len(text.value), str(error), "numbers that decide it") from None
+            raise item.condition.fault(str(error), "numbers that decide it") from None
         except TypeError as error:
-            raise fault(text, 0, len(text.value), str(error), "a condition such as i > 0") from None
+            raise item.condition.fault(str(error), "a condition such as i > 0") from None
         return (yield self._body(item.body if value else item.other, env, scope, edge))
 
     def _group(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
-        assert item.label is not None and item.text is not None
-        label = self._name(item.label, item.text, env)
-        inner = self._child(scope, label)
-        edge = yield self._body(item.body, env, inner, edge)
-        scope.ids[label] = edge
-        return edge
+        return (yield self._body(item.body, env, scope, edge))
 
     def _branches(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         ends: list[Flow] = []
         for label, body in item.parts:
-            ends.append((yield self._body(body, env, self._child(scope, label), edge)))
+            ends.append((yield self._body(body, env, self._child(scope, label, scope.document, body), edge)))
         return self._merge(item, ends, env, scope)
 
     def _merge(self, item: Item, ends: list[Flow], env: Env, scope: Scope) -> Flow:
@@ -150,7 +145,7 @@ class Structures(Placing):
         edges = []
         for end in ends:
             if end is None or isinstance(end, Choice):
-                raise item.node.fault("a branch has no single tensor to merge", "one output a branch")
+                raise item.node.fault("a branch has no single tensor to merge", "one output per branch")
             edges.append(end)
         return self._apply(item.merge, edges, env, scope)
 
@@ -166,7 +161,8 @@ class Structures(Placing):
         same = self._fits(item, ours, theirs, end == edge)
         short: Flow = edge
         if item.mode == "always" or (item.mode == "project" and not same):
-            short = yield self._body(item.shortcut, env, self._child(scope, "shortcut"), edge)
+            child = self._child(scope, "shortcut", scope.document, item.shortcut)
+            short = yield self._body(item.shortcut, env, child, edge)
         elif item.mode == "auto" and not same:
             return end
         assert item.merge is not None
@@ -174,15 +170,16 @@ class Structures(Placing):
             theirs = self.nodes[short.node].outputs[short.output]
             if known_apart(ours, theirs):
                 raise item.node.fault(
-                    f"the residual adds {show_shape(ours)} and {show_shape(theirs)}",
+                    f"the residual adds {show(ours)} and {show(theirs)}",
                     "equal shapes; 'residual: auto' drops the shortcut, 'residual: project' projects it",
                 )
         return self._merge(item, [end, short], env, scope)
 
     def _fits(self, item: Item, ours: Shape, theirs: Shape, one: bool) -> bool:
-        """Whether the shortcut has the shape of the body; of symbols that are undecided, that it has not.
+        """Whether the shortcut has the shape of the body.
 
-        The symbols must then meet the condition that the shapes differ.
+        Where symbols leave that open and the residual chooses by it, the shortcut is taken not to fit,
+        and that the shapes differ becomes a condition on the symbols.
         """
         if one:
             return True
@@ -200,7 +197,10 @@ class Structures(Placing):
             return found is not False
         if is_array(found):
             if not found.all() and chooses:
-                raise item.node.fault("the shortcut fits for some of the sizes only", "sizes alike in this")
+                raise item.node.fault(
+                    "the shortcut fits for some of the sizes only",
+                    "sizes for which it fits, or sizes for which it does not",
+                )
             return bool(found.all())
         if chooses:
             for a, b in zip(ours, theirs, strict=True):
@@ -214,31 +214,18 @@ class Structures(Placing):
         value = env.get(name)
         if not isinstance(value, str):
             if name in env:
-                raise fault(
-                    stage.text,
-                    stage.start,
-                    stage.end,
-                    f"${name} is {describe(value)}",
-                    "a text variable such as 'relu'",
-                )
-            raise fault(
-                stage.text,
-                stage.start,
-                stage.end,
-                f"unknown name {name!r}",
-                "a text variable",
-                nearest_name(name, env),
-            )
-        body = self.texts.get(value)
+                raise stage.fault(f"${name} is {describe(value)}", "a text variable such as 'relu'")
+            raise stage.fault(f"unknown name {name!r}", "a text variable", nearest_name(name, env))
+        body = self.texts.get((value, scope.document))
         if body is None:
             text = Text.whole(Source(f"${name}", value))
-            body = list(parse_stages(text, known=frozenset(scope.blocks)))
-            self.texts[value] = body
+            body = list(Pasted(frozenset(scope.document.blocks)).stages(text))
+            self.texts[value, scope.document] = body
         self._charge(1, stage.text, stage.start, stage.end)
         return self._body(body, env, scope, edge)
 
     def _call(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Step:
-        block = scope.blocks.get(stage.name) or library_block(stage.name)
+        block = scope.document.blocks.get(stage.name) or library_block(stage.name)
         self._charge(stage.cost, stage.text, stage.start, stage.end)
         if scope.calls >= MAX_CALLS:
             raise LimitError(
@@ -248,8 +235,23 @@ class Structures(Placing):
                 )
             )  # fmt: skip
         edge = self._start(stage, env, scope, edge)
+        inner_env = self._arguments(stage, block, env, edge)
+        if stage.id is None:
+            name = self._auto(scope, stage.name)
+        else:
+            name = self._name(stage.id, stage.text, env)
+            self._once(name, scope, stage, stage.id)
+        child = self._child(scope, name, block.document, block.body)
+        child.calls = scope.calls + 1
+        line = stage.text.source.position(stage.text.locate(stage.start))[0] if scope.calls == 0 else 0
+        child.via = (
+            scope.via or f" (in block {stage.name!r}, called in line {line} of {stage.text.source.name})"
+        )
+        return self._run_block(block, inner_env, child, edge, scope, name)
+
+    def _arguments(self, stage: Stage, block: Block, env: Env, edge: Flow) -> Env:
+        """The variables that a block sees: those of its document, ``in``, and its parameters."""
         outer = self._with_in(env, edge)
-        inner_env: Env = dict(self.env) if block.document is self.document else {}
         names = [name for name, _ in block.parameters]
         signature = block.signature()
         given: Env = {}
@@ -258,15 +260,9 @@ class Structures(Placing):
             key = arg.key
             if key is None:
                 if arg.pair is not None:
-                    raise fault(stage.text, arg.start, arg.end, "a block takes no in->out", signature)
+                    raise stage.fault("a block takes no in->out", signature, at=arg)
                 if position >= len(names):
-                    raise fault(
-                        stage.text,
-                        arg.start,
-                        arg.end,
-                        f"{block.name} takes {len(names)} arguments",
-                        signature,
-                    )
+                    raise stage.fault(f"{block.name} takes {len(names)} arguments", signature, at=arg)
                 key = names[position]
                 position += 1
             if key not in names:
@@ -279,50 +275,29 @@ class Structures(Placing):
                     nearest_name(key, names),
                 )
             if key in given:
-                raise fault(stage.text, arg.start, arg.end, f"{key} is given twice", signature)
+                raise stage.fault(f"{key} is given twice", signature, at=arg)
             try:
                 given[key] = evaluate(arg.expr, outer)
             except ExpressionError as error:
                 raise expression_fault(stage.text, error) from None
-        inner_env = self._with_in(inner_env, edge)
-        inner_env = dict(inner_env)
+        inner = dict(self._with_in(self.env if block.document is self.document else {}, edge))
         for name, default in block.parameters:
             if name in given:
-                inner_env[name] = given[name]
+                inner[name] = given[name]
             elif default is not None:
-                inner_env[name] = self._formula(default, inner_env)
+                inner[name] = self._formula(default, inner)
             else:
-                raise fault(stage.text, stage.start, stage.end, f"{block.name} needs {name}", signature)
-        label = self._label(stage, env, scope, stage.name)
-        child = self._child(scope, label)
-        child.calls = scope.calls + 1
-        child.blocks = block.document.blocks if block.document else {}
-        line = stage.text.source.position(stage.text.locate(stage.start))[0] if scope.calls == 0 else 0
-        child.via = (
-            scope.via or f" (in block {stage.name!r}, called in line {line} of {stage.text.source.name})"
-        )
-        return self._run_block(block, inner_env, child, edge, scope, label)
+                raise stage.fault(f"{block.name} needs {name}", signature)
+        return inner
 
-    def _run_block(self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, label: str) -> Step:
+    def _run_block(self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, name: str) -> Step:
         end = yield self._body(block.body, env, child, edge)
-        scope.ids[label] = end
-        base = label.rpartition("_")[0]
-        if base and scope.children.get(base) is child:
-            scope.ids[base] = end
+        scope.ids[name] = scope.ids[child.label] = end
         return end
 
     def _start(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
         if stage.withs or (stage.refs is not None and len(stage.refs) != 1):
-            raise fault(
-                stage.text, stage.start, stage.end, f"block {stage.name!r} reads one tensor", "from=name"
-            )
+            raise stage.fault(f"block {stage.name!r} reads one tensor", "from=name")
         if stage.refs is None:
             return edge
         return self._edge(self._reference(stage.refs[0], stage.text, env, scope), stage.text, stage.refs[0])
-
-    def _label(self, stage: Stage, env: Env, scope: Scope, base: str) -> str:
-        if stage.id is None:
-            return self._auto(scope, base)
-        name = self._name(stage.id, stage.text, env)
-        label = self._claim(name, scope, stage, stage.text, stage.id)
-        return label

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
@@ -10,18 +10,18 @@ from convcalc.dims import UNKNOWN, Shape
 from convcalc.graph import Edge, Node
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
-from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
+from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import describe, evaluate
 from convcalc.spec.language.expression import ExpressionError
-from convcalc.spec.language.stage import Stage, Template, expression_fault, fault
+from convcalc.spec.language.stage import Stage, Template, expression_fault
 from convcalc.spec.source import Text
 
 MAX_LAYERS: Final = 100_000
-"""Most layers a document may expand to, plus one for each 8 characters it is long."""
+"""Most layers a document may expand to, plus one per 8 characters of its text."""
 STEPS: Final = 4
-"""Most steps of evaluation, for each layer allowed: a layer made anew costs about 10, a repeated one 1."""
+"""Steps of evaluation allowed per layer allowed: a layer made anew takes about 10, a repeated one 1."""
 STEPS_A_CHARACTER: Final = 2
-"""Steps allowed besides for each character, so that what is written out is always read."""
+"""Steps allowed besides per character, so that what is written out is always read."""
 
 
 class Wiring:
@@ -52,7 +52,10 @@ class Wiring:
         self.max_work = STEPS * self.max_layers + STEPS_A_CHARACTER * len(document.text)
         self.work = 0
         self.memo: dict[Any, tuple[Any, tuple[Shape, ...]]] = {}
-        self.texts: dict[str, Body] = {}
+        self.texts: dict[tuple[str, Document], Body] = {}
+        self.paths: set[str] = set()
+        self.given: dict[tuple[int, ...], set[str]] = {}
+        self.walked: set[int] = set()
         self.poisoned: set[int] = set()
         self.env: Env = {}
         self.line = False
@@ -126,23 +129,14 @@ class Wiring:
     def _count(self, item: Item, env: Env) -> Any:
         assert isinstance(item.value, Formula)
         count = self._formula(item.value, env)
-        text = item.value.text
         if count is UNKNOWN:
             return None
         if type(count) is not int or count < 0:
-            raise fault(
-                text, 0, len(text.value), f"repeat takes a whole number, got {describe(count)}", "0 or more"
-            )
+            raise item.value.fault(f"repeat takes a whole number, got {describe(count)}", "0 or more")
         if count > self.max_layers:
-            raise LimitError(
-                Problem.at(
-                    text,
-                    0,
-                    len(text.value),
-                    f"repeat {count if count < 10**30 else 'count'} is beyond the limit",
-                    expected=f"at most {self.max_layers:,}",
-                )
-            )
+            shown = count if count < 10**30 else "count"
+            error = item.value.fault(f"repeat {shown} is beyond the limit", f"at most {self.max_layers:,}")
+            raise LimitError(error.problems)
         return count
 
     def _name(self, template: Template, text: Text, env: Env) -> str:
@@ -168,49 +162,89 @@ class Wiring:
     # -- names ------------------------------------------------------------------------------
 
     def _auto(self, scope: Scope, base: str) -> str:
+        """The name of what was given none: its kind and a number, counted in each scope anew."""
+        given = self._given(scope)
+        stem = f"{base}_" if base[-1].isdigit() else base
         count = scope.counters.get(base, 0) + 1
-        reserved = self.document.reserved
-        while True:
-            name = f"{base}{count}"
-            if name not in reserved and scope.prefix + name not in self.used:
-                scope.counters[base] = count
-                return name
+        while (name := f"{stem}{count}") in given or self._taken(scope.prefix + name):
             count += 1
+        scope.counters[base] = count
+        return name
 
-    def _claim(self, name: str, scope: Scope, maker: object, text: Text, template: Template) -> str:
-        """A given name, numbered where a repeat gives it again."""
-        if scope.makers.setdefault(name, maker) is not maker or (
-            name in scope.ids and name not in scope.makers
-        ):
-            raise fault(text, template.start, template.end, f"the name {name!r} is given twice", "another id")
-        return self._numbered(name, scope)
+    def _given(self, scope: Scope) -> set[str]:
+        """The names that the text of a scope gives, which automatic ones leave alone.
 
-    def _numbered(self, base: str, scope: Scope) -> str:
-        """The label itself, or numbered where it is taken: ``x``, ``x_2``, ``x_3``."""
-        label = base
-        while scope.prefix + label in self.used:
+        A structure or block of a name of its own is a scope of its own: what it gives inside counts there.
+        """
+        key = tuple(map(id, scope.bodies))
+        names = self.given.get(key)
+        if names is not None:
+            return names
+        names = self.given[key] = set()
+        todo = list(scope.bodies)
+        seen: set[int] = set()
+        while todo:
+            body = todo.pop()
+            if id(body) in seen:
+                continue
+            seen.add(id(body))
+            if id(body) in self.walked:  # an alias of YAML: what is written once is read without charge
+                self.work += len(body)
+            self.walked.add(id(body))
+            for inner in body:
+                template = inner.id
+                if isinstance(inner, Item):
+                    template = inner.label or inner.id
+                    if template is None:
+                        todo += (inner.body, inner.other)
+                if template is not None and template.literal is not None:
+                    names.add(template.literal)
+        return names
+
+    def _use(self, name: str, scope: Scope) -> str:
+        """Note a name of a layer or a level as taken, and give it in full."""
+        full = scope.prefix + name
+        self.used.add(full)
+        at = name.find(".")
+        while at >= 0:
+            self.paths.add(scope.prefix + name[:at])
+            at = name.find(".", at + 1)
+        return full
+
+    def _taken(self, name: str) -> bool:
+        """Whether a full name is that of a layer, or the beginning of an id with dots in it."""
+        return name in self.used or name in self.paths
+
+    def _once(self, name: str, scope: Scope, maker: Stage, template: Template) -> None:
+        """Refuse an id that two stages give; one stage in a repeat may give it again.
+
+        Raises:
+            SpecError: another stage of the scope gave it.
+        """
+        if scope.makers.setdefault(name, maker) is not maker:
+            raise maker.fault(f"the name {name!r} is given twice", "another id", at=template)
+
+    def _numbered(self, base: str, scope: Scope, taken: Callable[[str], bool]) -> str:
+        """The name itself, or numbered where it is taken: ``x``, ``x_2``, ``x_3``."""
+        name = base
+        while taken(scope.prefix + name):
             count = scope.counters.get("." + base, 1) + 1
             scope.counters["." + base] = count
-            label = f"{base}_{count}"
-        return label
+            name = f"{base}_{count}"
+        return name
 
-    def _child(self, scope: Scope, label: str) -> Scope:
-        """A scope below, of a label that is numbered where it is taken."""
-        base = label
-        label = self._numbered(base, scope)
-        self.used.add(scope.prefix + label)
-        child = Scope(scope, f"{scope.prefix}{label}.")
-        scope.children[label] = child
-        if base != label:
-            scope.children[base] = child
+    def _child(self, scope: Scope, name: str, document: Document, *bodies: Body) -> Scope:
+        """A scope below, its name numbered where it is taken."""
+        label = self._numbered(name, scope, self._taken)
+        self._use(label, scope)
+        child = Scope(scope, label, document, bodies)
+        scope.children[label] = scope.children[name] = child
         return child
 
     def _add(
         self, layer: Any, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...], name: str, scope: Scope
     ) -> Edge:
-        full = scope.prefix + name
-        self.used.add(full)
-        self.nodes.append(Node(full, layer, inputs, outputs))
+        self.nodes.append(Node(self._use(name, scope), layer, inputs, outputs))
         return Edge(len(self.nodes) - 1)
 
     def _find(self, scope: Scope | None, name: str) -> Flow | str:
@@ -280,14 +314,14 @@ class Wiring:
         return flow
 
     def _poison_stage(self, stage: Stage, env: Env, scope: Scope) -> None:
-        """Let the name a stage would have stand for its fault, so that who reads it is not at fault too."""
+        """Let the name of a refused stage stand for its fault: what reads it is not refused again."""
         if stage.id is not None:
             self._poison(stage.id, stage.text, env, scope)
         elif stage.kind == "layer":
             scope.ids[self._auto(scope, stage.name)] = POISON
 
     def _poison_inside(self, item: Item, scope: Scope) -> None:
-        """Let the names that a structure at fault would have given stand for its fault."""
+        """The same for the names that a structure at fault would have given."""
         if id(item) in self.poisoned:
             return
         self.poisoned.add(id(item))

@@ -5,22 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from convcalc.spec.document.yamlnodes import Node, Scalar
+from convcalc.spec.errors import SpecError, fault
 from convcalc.spec.language.expression import Expr
 from convcalc.spec.language.stage import Stage, Template
 from convcalc.spec.source import Text
 
 
 class Formula:
-    """An expression with its text and the variables it reads; ``word`` if it may be a bare word."""
+    """An expression with its text and what it costs to evaluate; ``word`` if it may be a bare word."""
 
-    __slots__ = ("cost", "expr", "names", "text", "word")
+    __slots__ = ("cost", "expr", "text", "word")
 
     def __init__(self, expr: Expr, text: Text, word: str | None = None) -> None:
         self.expr = expr
         self.text = text
-        self.names = frozenset(expr.names())
         self.cost = expr.size() // 2
         self.word = word
+
+    def fault(self, message: str, expected: str | None = None) -> SpecError:
+        """A spec error at the expression."""
+        return fault(self.text, 0, len(self.text.value), message, expected)
 
 
 class Item:
@@ -60,13 +64,15 @@ class Block:
 
     __slots__ = ("body", "doc", "document", "name", "node", "parameters")
 
-    def __init__(self, name: str, parameters: list[tuple[str, Formula | None]], node: Node) -> None:
+    def __init__(
+        self, name: str, parameters: list[tuple[str, Formula | None]], node: Node, document: Document
+    ) -> None:
         self.name = name
         self.parameters = parameters
         self.node = node
+        self.document = document
         self.body: Body = []
         self.doc = ""
-        self.document: Document | None = None
 
     def signature(self) -> str:
         """How it is called: ``unit(out, stride=1)``."""
@@ -93,4 +99,3 @@ class Document:
         self.layers: Body = []
         self.outputs: list[tuple[str, Template, Text]] = []
         self.budget: dict[str, str] = {}
-        self.reserved: set[str] = set()

@@ -71,7 +71,6 @@ def _extend(document: Document, extended: tuple[str, ...]) -> None:
     document.inputs = document.inputs or base.inputs
     document.outputs = document.outputs or base.outputs
     document.layers = document.layers or base.layers
-    document.reserved |= base.reserved
     for key, block in base.blocks.items():
         block.document = document
         document.blocks.setdefault(key, block)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcalc.spec.document.compiler import BLOCK_KEYS, ITEMS, MERGES, REQUIRED, RESIDUALS, TOP_KEYS
+from convcalc.spec.document.keys import BLOCK_KEYS, ITEMS, REQUIRED, RESIDUALS, TOP_KEYS, merges
 
 _VALUE = {"$ref": "#/$defs/value"}
 _BODY = {"$ref": "#/$defs/body"}
@@ -53,7 +53,7 @@ def _property(key: str) -> dict[str, Any]:
         "when": {"type": ["string", "boolean", "number"]},
         "of": _VALUE,
         "each": {"anyOf": [_WORD, {"type": "array", "items": _WORD}]},
-        "merge": {"enum": list(MERGES)},
+        "merge": {"enum": list(merges())},
         "residual": {"anyOf": [{"enum": list(RESIDUALS)}, {"type": "array"}]},
         "let": {"type": "object", "additionalProperties": _VALUE},
         "vars": {"type": "object", "additionalProperties": _VALUE},

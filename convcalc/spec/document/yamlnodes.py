@@ -7,6 +7,8 @@ nothing grows; whoever copies a node's content counts what it copies.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from convcalc.spec.errors import Problem, SpecError
@@ -120,85 +122,105 @@ def compose(source: Source) -> Node | None:
         raise SpecError(Problem.in_source(source, bad, 1, "no valid text: a lone surrogate")) from None
 
 
-def _compose(source: Source, events: Any, yaml: Any) -> Node | None:
-    root: Node | None = None
-    stack: list[Sequence | Mapping] = []
-    keys: list[Scalar | None] = []
-    flow = 0
-    anchors: dict[str, Node] = {}
-    opened: list[str | None] = []
-    documents = 0
+class _Composer:
+    """Puts events together to nodes, one event at a time."""
 
-    def place(node: Node) -> None:
-        nonlocal root
-        if not stack:
-            root = node
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.root: Node | None = None
+        self.open: list[tuple[Sequence | Mapping, str | None]] = []  # with the anchor of each
+        self.keys: list[Scalar | None] = []  # of each open mapping, the key that waits for its value
+        self.flow = 0
+        self.anchors: dict[str, Node] = {}
+        self.documents = 0
+
+    def scalar(self, event: Any) -> None:
+        """A value or a key."""
+        text = Text(event.value, self.source, event.start_mark.index, event.end_mark.index)
+        scalar = Scalar(text, not event.style, self.flow > 0)
+        _check_tag(event, scalar)
+        if event.anchor:
+            self.anchors[event.anchor] = scalar
+        self._place(scalar)
+
+    def start(self, event: Any, cls: type[Sequence | Mapping]) -> None:
+        """The beginning of a list or a mapping."""
+        node = cls(self.source, event.start_mark.index, event.end_mark.index)
+        _check_tag(event, node)
+        if len(self.open) >= MAX_DEPTH:
+            raise node.fault(f"nested deeper than {MAX_DEPTH} levels")
+        self._place(node)
+        self.open.append((node, event.anchor))
+        self.keys.append(None)
+        self.flow += bool(event.flow_style)
+
+    def end(self, event: Any) -> None:
+        """The end of a list or a mapping."""
+        node, anchor = self.open.pop()
+        self.keys.pop()
+        if self.source.text[node.start : node.start + 1] in ("[", "{"):
+            self.flow -= self.flow > 0
+            node.end = event.end_mark.index
+        if anchor:
+            self.anchors[anchor] = node
+
+    def alias(self, event: Any) -> None:
+        """A node once more."""
+        if event.anchor not in self.anchors:
+            place = Node(self.source, event.start_mark.index, event.end_mark.index)
+            raise place.fault(f"unknown alias, or an alias into itself: {event.anchor!r}")
+        self._place(self.anchors[event.anchor])
+
+    def document_start(self, event: Any) -> None:
+        """The beginning of a document."""
+        self.documents += 1
+        if self.documents > 1:
+            place = Node(self.source, event.start_mark.index, event.start_mark.index + 3)
+            raise place.fault("a second document in one file", "one document")
+
+    def _place(self, node: Node) -> None:
+        """Put a node where the text has come to: into a list, as a key, or as a key's value."""
+        if not self.open:
+            self.root = node
             return
-        top = stack[-1]
+        top = self.open[-1][0]
         if isinstance(top, Sequence):
             top.items.append(node)
             return
-        key = keys[-1]
-        if key is None:
-            if not isinstance(node, Scalar):
-                raise node.fault(f"a key cannot be {node.kind}", "a name")
-            name = node.text.value
-            if name == "<<" and node.plain:
-                raise node.fault("YAML's merge key '<<' is not read", "the keys themselves, or 'let:'")
-            if name in top.entries:
-                line = source.position(top.entries[name][0].start)[0]
-                raise node.fault(f"key {name!r} is given twice (first in line {line})")
-            keys[-1] = node
-        else:
+        key = self.keys[-1]
+        if key is not None:
             top.entries[key.text.value] = (key, node)
-            keys[-1] = None
+            self.keys[-1] = None
+            return
+        if not isinstance(node, Scalar):
+            raise node.fault(f"a key cannot be {node.kind}", "a name")
+        name = node.text.value
+        if name == "<<" and node.plain:
+            raise node.fault("YAML's merge key '<<' is not read", "the keys themselves, or 'let:'")
+        if name in top.entries:
+            line = self.source.position(top.entries[name][0].start)[0]
+            raise node.fault(f"key {name!r} is given twice (first in line {line})")
+        self.keys[-1] = node
 
-    def mark(event: Any, node: Node) -> None:
-        tag = getattr(event, "tag", None)
-        if tag is not None and tag != "!" and tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
-            raise node.fault(f"tag {tag!r} is not allowed", "plain YAML without tags")
 
+def _check_tag(event: Any, node: Node) -> None:
+    if event.tag not in (None, "!") and event.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
+        raise node.fault(f"tag {event.tag!r} is not allowed", "plain YAML without tags")
+
+
+def _compose(source: Source, events: Any, yaml: Any) -> Node | None:
+    composer = _Composer(source)
+    take: dict[Any, Callable[[Any], None]] = {
+        yaml.ScalarEvent: composer.scalar,
+        yaml.SequenceStartEvent: partial(composer.start, cls=Sequence),
+        yaml.MappingStartEvent: partial(composer.start, cls=Mapping),
+        yaml.SequenceEndEvent: composer.end,
+        yaml.MappingEndEvent: composer.end,
+        yaml.AliasEvent: composer.alias,
+        yaml.DocumentStartEvent: composer.document_start,
+    }
     for event in events:
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
-            text = Text(event.value, source, event.start_mark.index, event.end_mark.index)
-            scalar = Scalar(text, not event.style, flow > 0)
-            mark(event, scalar)
-            if event.anchor:
-                anchors[event.anchor] = scalar
-            place(scalar)
-        elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-            node: Sequence | Mapping
-            cls = Sequence if kind is yaml.SequenceStartEvent else Mapping
-            node = cls(source, event.start_mark.index, event.end_mark.index)
-            mark(event, node)
-            if len(stack) >= MAX_DEPTH:
-                raise node.fault(f"nested deeper than {MAX_DEPTH} levels")
-            place(node)
-            stack.append(node)
-            keys.append(None)
-            opened.append(event.anchor)
-            flow += bool(event.flow_style)
-        elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
-            node = stack.pop()
-            keys.pop()
-            anchor = opened.pop()
-            if source.text[node.start : node.start + 1] in ("[", "{"):
-                flow -= flow > 0
-                node.end = event.end_mark.index
-            if anchor:
-                anchors[anchor] = node
-        elif kind is yaml.AliasEvent:
-            place_at = Node(source, event.start_mark.index, event.end_mark.index)
-            if event.anchor not in anchors:
-                raise place_at.fault(f"unknown alias, or an alias into itself: {event.anchor!r}")
-            place(anchors[event.anchor])
-        elif kind is yaml.DocumentStartEvent:
-            documents += 1
-            if documents > 1:
-                raise Node(source, event.start_mark.index, event.start_mark.index + 3).fault(
-                    "a second document in one file", "one document"
-                )
-    if isinstance(root, Scalar) and root.empty:
-        return None
-    return root
+        if (step := take.get(type(event))) is not None:
+            step(event)
+    root = composer.root
+    return None if isinstance(root, Scalar) and root.empty else root

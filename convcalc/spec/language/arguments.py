@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
-from convcalc.spec.errors import SpecError, nearest_name
+from convcalc.layers.base import CONVENTION_WORDS
+from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
-from convcalc.spec.language.stage import Arg, Stage, expression_fault, fault, option_kinds, option_names
+from convcalc.spec.language.stage import Arg, Stage, expression_fault, option_kinds, option_names
 
 
 def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
     """What a layer refused, at the argument that sets the option at fault."""
     for arg, field in zip(stage.args, fields_of(stage), strict=True):
         if error.field is not None and error.field in field:
-            return fault(stage.text, arg.start, arg.end, error.message, error.hint)
+            return stage.fault(error.message, error.hint, at=arg)
     end = min(stage.end, max(stage.start + 1, stage.start + len(stage.origin)))
     return fault(stage.text, stage.start, end, error.message, error.hint)
 
@@ -36,28 +37,24 @@ def fields_of(stage: Stage) -> list[tuple[str, ...]]:
             token = stage.text.value[arg.start : arg.end]
             if (letter := token.rstrip("0123456789")) != token and letter.isalpha() and letter.islower():
                 shorts = " ".join(option_names(stage.name)[1])
-                raise fault(
-                    stage.text,
-                    arg.start,
-                    arg.end,
+                raise stage.fault(
                     f"{stage.origin} has no option {letter!r}",
                     f"one of {shorts}, or key=value" if shorts else "key=value",
+                    at=arg,
                 )
             names = ", ".join(positional) or "none"
             many = "s" * (len(positional) != 1)
             keys = ", ".join(f"{o}=" for o in [*option_kinds(stage.name)][:4])
-            raise fault(
-                stage.text,
-                arg.start,
-                arg.end,
+            raise stage.fault(
                 f"{stage.origin} takes {len(positional)} positional argument{many} ({names})",
                 f"key=value, such as {keys}" if keys else "no arguments",
                 meant(stage, token),
+                at=arg,
             )
         parts = tuple(positional[position].split("->"))
         position += 1
         if arg.pair is not None and len(parts) != 2:
-            raise fault(stage.text, arg.start, arg.end, f"{stage.origin} takes no in->out here", parts[0])
+            raise stage.fault(f"{stage.origin} takes no in->out here", parts[0], at=arg)
         fields.append(parts if arg.pair is not None else parts[-1:])
     return fields
 
@@ -71,14 +68,14 @@ def values_of(stage: Stage, env: Mapping[str, Any]) -> dict[str, Any]:
             fields, (arg.expr, arg.pair) if arg.pair is not None else (arg.expr,), strict=True
         ):
             if field in values:
-                raise fault(stage.text, arg.start, arg.end, f"{field} is given twice")
+                raise stage.fault(f"{field} is given twice", at=arg)
             values[field] = value_of(stage, options[field], arg, expr, env)
     return values
 
 
 def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, Any]) -> Any:
     """The value of one option."""
-    words = PADDINGS if option.kind == "padding" else option.choices
+    words = CONVENTION_WORDS if option.kind == "padding" else option.choices
     try:
         value = evaluate(expr, env, words)
     except ExpressionError as error:
@@ -92,14 +89,16 @@ def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, 
             error.expected = f"{error.expected}, or one of the options {shorts}" if shorts else error.expected
         raise expression_fault(stage.text, error) from None
     except UndecidedError as error:
-        raise fault(stage.text, arg.start, arg.end, str(error), "numbers that decide it") from None
+        raise stage.fault(str(error), "numbers that decide it", at=arg) from None
     except RecursionError:
-        raise fault(stage.text, arg.start, arg.end, "the value is too involved to compute") from None
+        raise stage.fault("the value is too involved to compute", at=arg) from None
+    if value is None and "none" in words:
+        value = "none"
     problem = check_kind(option, value, words)
     if problem is not None:
         message, expected = problem
         nearest = nearest_name(value, words) if isinstance(value, str) else None
-        raise fault(stage.text, arg.start, arg.end, f"{option.field}: {message}", expected, nearest)
+        raise stage.fault(f"{option.field}: {message}", expected, nearest, at=arg)
     if option.kind == "number" and isinstance(value, Fraction):
         return float(value)
     return value
@@ -112,9 +111,6 @@ def meant(stage: Stage, token: str) -> str | None:
         if token[: len(short)].lower() == short and rest.isdigit():
             return f"{short}{rest}"
     return None
-
-
-PADDINGS: Final = ("same", "same_upper", "same_lower", "valid", "full", "causal")
 
 
 def _dimension(value: Any) -> bool:
@@ -136,20 +132,25 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         return f"{describe(value)} stands for many numbers", "one number"
     if kind in ("dim", "number"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
-    items = value if isinstance(value, tuple) else (value,)
+    items = _items(value)
     if kind == "padding":
-        for item in items:
-            sides = item if isinstance(item, tuple) else (item,)
-            if not all(_dimension(s) or s in words for s in sides) or len(sides) > 2:
-                return (
-                    f"{describe(item)} is no padding",
-                    "a number, before:after, one a axis, or one of " + ", ".join(words),
-                )
-        return None
-    nested = [s for item in items for s in (item if isinstance(item, tuple) else (item,))]
+        wrong = [item for item in items if not _is_padding(item, words)]
+        expected = "a number, before:after, one per axis, or one of " + ", ".join(words)
+        return (f"{describe(wrong[0])} is no padding", expected) if wrong else None
+    nested = [side for item in items for side in _items(item)]
     if not nested or not all(_dimension(s) or (s is None and option.default is None) for s in nested):
-        return (f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)")
+        return f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)"
     return None
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _is_padding(item: Any, words: tuple[str, ...]) -> bool:
+    """Whether a value pads one axis: a number or a word, or two of them, before and after."""
+    sides = _items(item)
+    return len(sides) <= 2 and all(_dimension(side) or side in words for side in sides)
 
 
 def check_shape(value: Any) -> Shape:
@@ -167,8 +168,3 @@ def check_shape(value: Any) -> Shape:
         if type(size) is int and size < 1:
             raise ValueError(f"a size of {size}")
     return sizes
-
-
-def show_shape(shape: Shape) -> str:
-    """A shape as people write it: ``64x28x28``."""
-    return "x".join(map(str, shape))

@@ -59,13 +59,7 @@ class ExpressionError(ValueError):
     """A fault in an expression, by offsets into its text."""
 
     def __init__(
-        self,
-        message: str,
-        start: int,
-        end: int,
-        *,
-        expected: str | None = None,
-        nearest: str | None = None,
+        self, message: str, start: int, end: int, *, expected: str | None = None, nearest: str | None = None
     ) -> None:
         super().__init__(message)
         self.message = message

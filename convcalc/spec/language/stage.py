@@ -1,6 +1,5 @@
-"""One stage of a spec: ``conv 64 k3 p1``, ``bottleneck(64, stride=2)``, ``Conv2d(3, 64, 3)``.
+"""One stage of a spec, parsed but not evaluated: a layer or a block, its arguments, its names.
 
-The line form is read here; the call form of frameworks is translated in :mod:`convcalc.importers.calls`.
 A stage knows the options of a layer by the layer's registered name and nothing about how the
 layer counts.
 """
@@ -8,25 +7,15 @@ layer counts.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
 from convcalc import layers
-from convcalc.spec import library
-from convcalc.spec.errors import Problem, SpecError, nearest_name
-from convcalc.spec.language.expression import Expr, ExpressionError, constant, parse
+from convcalc.spec.errors import SpecError, fault, nearest_name
+from convcalc.spec.language.expression import Expr, ExpressionError, parse
 from convcalc.spec.source import Text
 
-MAX_STAGE: Final = 20_000
-"""Longest stage, in characters."""
-
-_HEAD: Final = re.compile(r"\$?[A-Za-z_][\w.]*")
-_KEY: Final = re.compile(r"([A-Za-z_]\w*)=(?!=)")
-_SIZE: Final = r"(?:\d+(?:\.\d+)?|[A-Z]\d*(?:_[A-Za-z0-9]+)?)"
-_SIZES: Final = re.compile(rf"{_SIZE}(?::{_SIZE})?(?:x{_SIZE}(?::{_SIZE})?)*\Z")
 _REFERENCE: Final = re.compile(r"(?:[\w.\-]|\{[^{}]*\})+\Z")
-_OPEN: Final = {"(": ")", "[": "]", "{": "}"}
 NODE_KEYS: Final = ("id", "from", "with", "like")
 """Keys every stage takes beside the options of its layer."""
 
@@ -40,6 +29,12 @@ class Template:
         self.parts = parts
         self.start = start
         self.end = end
+
+    @property
+    def literal(self) -> str | None:
+        """The name where it has no expression."""
+        first = self.parts[0] if len(self.parts) == 1 else None
+        return first if isinstance(first, str) else None
 
     def exprs(self) -> list[Expr]:
         """The expressions in it."""
@@ -66,10 +61,11 @@ class Stage:
         kind: ``layer``, ``block`` or ``text``.
         name: registered name of the layer, name of the block, or the variable of ``$name``.
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
+        flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
     """
 
     __slots__ = (
-        *("args", "cost", "end", "id", "kind", "like", "name", "names"),
+        *("args", "cost", "end", "flat_too", "id", "kind", "like", "name", "names"),
         *("origin", "rank", "refs", "start", "text", "withs"),
     )
 
@@ -86,8 +82,20 @@ class Stage:
         self.withs: list[Template] = []
         self.like: Template | None = None
         self.rank: int | None = None
+        self.flat_too = False
         self.names: tuple[str, ...] = ()
         self.cost = 10
+
+    def fault(
+        self,
+        message: str,
+        expected: str | None = None,
+        nearest: str | None = None,
+        at: Arg | Template | None = None,
+    ) -> SpecError:
+        """A spec error at the stage, or at an argument or a name in it."""
+        place = at or self
+        return fault(self.text, place.start, place.end, message, expected, nearest)
 
     def finish(self) -> Stage:
         """Collect the variables the arguments read, and what it costs to evaluate them."""
@@ -101,18 +109,6 @@ class Stage:
         self.cost = 10 + nodes // 2
         self.names = tuple(sorted(found))
         return self
-
-
-def fault(
-    text: Text,
-    start: int,
-    end: int,
-    message: str,
-    expected: str | None = None,
-    nearest: str | None = None,
-) -> SpecError:
-    """A spec error at characters ``start`` to ``end`` of a text."""
-    return SpecError(Problem.at(text, start, end, message, expected=expected, nearest=nearest))
 
 
 def expression_fault(text: Text, error: ExpressionError) -> SpecError:
@@ -157,159 +153,6 @@ def parse_references(text: Text, start: int, end: int) -> list[Template]:
             at += len(piece) + 1
         return found
     return [parse_template(text, start, end)]
-
-
-def split_stages(text: Text, start: int, end: int, separators: str = "|;\n") -> list[tuple[int, int]]:
-    """Ranges of the stages in ``text[start:end]``; comments are passed over.
-
-    Separators inside brackets or quotes do not split.
-    """
-    value = text.value
-    ranges: list[tuple[int, int]] = []
-    stack: list[tuple[str, int]] = []
-    begin = i = start
-    comment = False
-    while i < end:
-        char = value[i]
-        if char == "#" and (i == start or value[i - 1] in " \t\n|;"):
-            stop = value.find("\n", i, end)
-            stop = end if stop < 0 else stop
-            if not stack:
-                ranges.append((begin, i))
-                begin = stop + 1
-                comment = True
-            i = stop if stack else stop + 1
-            continue
-        if char in "'\"":
-            close = value.find(char, i + 1, end)
-            line = value.find("\n", i + 1, end)
-            if close < 0 or (0 <= line < close and not stack):
-                raise fault(text, i, i + 1, "unclosed quote", f"a closing {char}")
-            i = close
-        elif char in _OPEN:
-            stack.append((_OPEN[char], i))
-        elif char in ")]}":
-            if not stack or stack[-1][0] != char:
-                expected = repr(stack[-1][0]) if stack else None
-                raise fault(text, i, i + 1, f"unexpected {char!r}", expected)
-            stack.pop()
-        elif char in separators and not stack:
-            ranges.append((begin, i))
-            begin = i + 1
-        i += 1
-    if stack:
-        expected, at = stack[-1]
-        raise fault(text, at, at + 1, f"{value[at]!r} is never closed", repr(expected))
-    if begin < end or not comment:
-        ranges.append((begin, min(end, len(value))))
-    trimmed = []
-    for left, right in ranges:
-        piece = value[left:right]
-        stripped = piece.strip()
-        if stripped:
-            at = left + piece.index(stripped)
-            trimmed.append((at, at + len(stripped)))
-    return trimmed
-
-
-def parse_stages(
-    text: Text, start: int = 0, end: int | None = None, known: frozenset[str] = frozenset()
-) -> list[Stage]:
-    """All stages of a text in line or call form.
-
-    ``known`` are the names of blocks that the document and the library define.
-
-    Raises:
-        SpecError: with every stage that cannot be read.
-    """
-    from convcalc.importers import calls
-
-    end = len(text.value) if end is None else end
-    stages: list[Stage] = []
-    problems: list[Problem] = []
-    for left, right in split_stages(text, start, end):
-        if right - left > MAX_STAGE:
-            problems.append(Problem.at(text, left, left + 20, f"stage longer than {MAX_STAGE} characters"))
-            continue
-        try:
-            if "(" in text.value[left:right]:
-                left, right = calls.unwrapped(text, left, right, not stages and not problems)
-            head = _HEAD.match(text.value, left, right)
-            if head is None:
-                if text.value[left] == "(" and (labelled := calls.labelled(text, left, right)):
-                    stages.extend(calls.parse_call(text, *labelled, known))
-                    continue
-                raise fault(
-                    text,
-                    left,
-                    left + 1,
-                    f"unexpected {text.value[left]!r}",
-                    "a layer or block, such as 'conv 64 k3'",
-                )
-            name = head.group()
-            if name.startswith("$"):
-                if head.end() != right:
-                    raise fault(text, head.end(), right, f"nothing may follow {name}")
-                stage = Stage("text", name[1:], text, left, right)
-                stage.names = (name[1:],)
-                stages.append(stage)
-            elif head.end() < right and text.value[head.end()] == "(":
-                stages.extend(calls.parse_call(text, left, right, known))
-            elif head.end() == right and calls.is_class(name):
-                raise fault(text, left, right, f"{name} is a call", f"{name}(...)")
-            else:
-                stages.append(_parse_line(text, left, head.end(), right, known))
-        except SpecError as error:
-            problems.extend(error.problems)
-        except ExpressionError as error:
-            problems.extend(expression_fault(text, error).problems)
-    if problems:
-        raise SpecError(problems)
-    return stages
-
-
-def new_stage(name: str, text: Text, start: int, end: int, name_end: int, known: frozenset[str]) -> Stage:
-    """A stage by its layer's or block's name.
-
-    Raises:
-        SpecError: there is neither. The document's blocks win over layers, layers over the library's.
-    """
-    if name in known:
-        return Stage("block", name, text, start, end)
-    op = layers.ALIASES.get(name, name)
-    if op in layers.OPS:
-        stage = Stage("layer", op, text, start, end)
-        stage.origin = name
-        return stage
-    if library.has_block(name):
-        return Stage("block", name, text, start, end)
-    from convcalc.importers.frameworks import CLASSES
-
-    nearest = nearest_name(name, [*layers.OPS, *layers.ALIASES, *known, *library.block_names(), *CLASSES])
-    raise fault(
-        text,
-        start,
-        name_end,
-        f"unknown layer or block {name!r}",
-        "a layer or block (see 'convcalc list')",
-        nearest,
-    )
-
-
-def _parse_line(text: Text, start: int, name_end: int, end: int, known: frozenset[str]) -> Stage:
-    name = text.value[start:name_end]
-    stage = new_stage(name, text, start, end, name_end, known)
-    if name_end < end and not text.value[name_end].isspace():
-        raise fault(
-            text,
-            name_end,
-            name_end + 1,
-            f"unexpected {text.value[name_end]!r} after {name}",
-            "a space or '('",
-        )
-    for left, right in split_stages(text, name_end, end, " \t\r\n\f\v"):
-        _add_token(stage, text, left, right)
-    return stage.finish()
 
 
 @lru_cache(maxsize=256)
@@ -364,88 +207,3 @@ def add_keyed(stage: Stage, key: str, expr: Expr, start: int, end: int) -> None:
     if any(arg.key == key for arg in stage.args):
         raise fault(stage.text, start, end, f"{key} is given twice")
     stage.args.append(Arg(key, expr, start, end))
-
-
-def _add_token(stage: Stage, text: Text, start: int, end: int) -> None:
-    value = text.value
-    match = _KEY.match(value, start, end)
-    if match is not None:
-        key, at = match.group(1), match.end()
-        if key in NODE_KEYS:
-            set_node_key(stage, key, text, at, end)
-            return
-        if at >= end:
-            raise fault(text, start, end, f"{key}= needs a value", "a value without spaces around '='")
-        add_keyed(stage, key, parse_value(text, at, end), start, end)
-        return
-    if value[start] == "=":
-        raise fault(text, start, start + 1, "unexpected '='", "key=value without spaces")
-    if (reading := _short_literal(stage, value[start:end])) is not None:
-        key, _ = reading
-        add_keyed(stage, key, parse_sizes(value, start + len(key), end), start, end)
-        return
-    arrow = _find_arrow(value, start, end)
-    if arrow >= 0:
-        if arrow == start or arrow + 2 >= end:
-            raise fault(text, start, end, "'->' needs a value on both sides", "in->out, such as 64->128")
-        left, right = parse(value, start, arrow), parse(value, arrow + 2, end)
-        stage.args.append(Arg(None, left, start, end, right))
-        return
-    stage.args.append(Arg(None, parse_value(text, start, end), start, end))
-
-
-def _short_literal(stage: Stage, token: str) -> tuple[str, str] | None:
-    """Short letter and literal of a token such as ``k3x5``, where the layer has the letter."""
-    if stage.kind != "layer":
-        return None
-    for short in option_names(stage.name)[1]:
-        if token.startswith(short) and _SIZES.match(token, len(short)):
-            return short, token[len(short) :]
-    return None
-
-
-def _find_arrow(value: str, start: int, end: int) -> int:
-    depth = 0
-    for i in range(start, end - 1):
-        char = value[i]
-        if char in "([":
-            depth += 1
-        elif char in ")]":
-            depth -= 1
-        elif char == "-" and value[i + 1] == ">" and depth == 0:
-            return i
-    return -1
-
-
-def parse_value(text: Text, start: int, end: int) -> Expr:
-    """A value: sizes such as ``7x7`` or ``0:1x2:3``, or an expression."""
-    if _SIZES.match(text.value[start:end]) and re.search("[x:]", text.value[start:end]):
-        return parse_sizes(text.value, start, end)
-    return parse(text.value, start, end)
-
-
-def parse_sizes(value: str, start: int, end: int) -> Expr:
-    """``3``, ``3x5``, ``0:1``, ``0:1x2:3`` or the same with symbols, as an expression.
-
-    One ``before:after`` pair stands for all axes and becomes ``((before, after),)``.
-    """
-    axes = []
-    at = start
-    for piece in value[start:end].split("x"):
-        sides = []
-        position = at
-        for side in piece.split(":"):
-            stop = position + len(side)
-            if len(side) > 400:
-                raise ExpressionError("number with more than 400 digits", position, stop)
-            sides.append(
-                constant(Fraction(side) if "." in side else int(side), position, stop)
-                if side[0].isdigit()
-                else Expr("name", side, (), position, stop)
-            )
-            position = stop + 1
-        axes.append(sides[0] if len(sides) == 1 else Expr("tuple", None, tuple(sides), at, at + len(piece)))
-        at += len(piece) + 1
-    if len(axes) == 1 and axes[0].kind != "tuple":
-        return axes[0]
-    return Expr("tuple", None, tuple(axes), start, end)

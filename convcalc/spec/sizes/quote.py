@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import Shape
+from convcalc.layers.base import axis_names
 from convcalc.spec.sizes.quasi import Untraceable
 from convcalc.spec.sizes.rows import Answer, Row, fits, own_size, places_of, rows_of
 from convcalc.spec.sizes.sets import SizeSet
@@ -24,9 +25,6 @@ STEPS: Final = 4_000_000
 """Values that may be computed for it."""
 
 WINDOWS: Final = (512, 2048)
-
-NAMES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-"""Names of the spatial axes, by how many there are."""
 
 
 def quote(reading: Reading) -> dict[str, Any] | None:
@@ -115,8 +113,7 @@ def axes_text(row: Row, shapes: Mapping[str, Shape]) -> str:
 def place_name(place: Place, shapes: Mapping[str, Shape]) -> str:
     """The name of an axis: ``height``, or ``height of mask`` where there are several inputs."""
     name, axis = place
-    names = NAMES.get(len(shapes[name]) - 1)
-    text = names[axis - 1] if names else f"axis {axis}"
+    text = axis_names(len(shapes[name]) - 1)[axis - 1]
     return text if len(shapes) == 1 else f"{text} of {name}"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from convcalc.records import Record, record
 from convcalc.verification.laws.base import Finding, Law, Trial, finite
 
 _MODULES: Final = {
@@ -21,13 +22,13 @@ _MODULES: Final = {
     "transposition": (10, 11, 12, 13),
     "moving": (14, 15),
     "upsampling": (16, 17),
-    "fields": (18, 19),
+    "receptive_field": (18, 19),
 }
 NUMBERS: Final = tuple(number for numbers in _MODULES.values() for number in numbers)
 
 
 @dataclass(frozen=True)
-class LawResult:
+class LawResult(Record):
     """How a law came out.
 
     Attributes:
@@ -43,6 +44,10 @@ class LawResult:
             law lists.
         seconds: how long it took.
     """
+
+    KEYS = (
+        "number statement cases worst_error holds counterexample counterexample_fails passed details seconds"
+    )
 
     number: int
     statement: str
@@ -61,18 +66,7 @@ class LawResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON holds it."""
-        return {
-            "number": self.number,
-            "statement": self.statement,
-            "cases": self.cases,
-            "worst_error": finite(self.worst_error),
-            "holds": self.holds,
-            "counterexample": self.counterexample,
-            "counterexample_fails": self.counterexample_fails,
-            "passed": self.passed,
-            "details": self.details,
-            "seconds": round(self.seconds, 3),
-        }
+        return record(self, worst_error=finite(self.worst_error), seconds=round(self.seconds, 3))
 
 
 def laws(only: Sequence[int] | None = None) -> list[Law]:
@@ -97,7 +91,7 @@ def run_laws(
         progress: called with laws done, laws in all and the name of the next.
 
     Returns:
-        One result a law, in order. A law that raises an error does not hold; a counterexample
+        One result per law, in order. A law that raises an error does not hold; a counterexample
         that raises one did not fail as it should.
 
     Raises:

@@ -18,6 +18,7 @@ from convcalc.calculators.count.report import analyze
 from convcalc.executor import execute, taint
 from convcalc.executor.weights import weight_shapes
 from convcalc.graph import Graph
+from convcalc.records import Record, record
 from convcalc.spec import load
 
 Array: TypeAlias = Any
@@ -27,7 +28,8 @@ TOLERANCE = 1e-9
 """Largest error of a comparison that holds: double precision, with room for long sums."""
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True)
+class Finding(Record):
     """One comparison of a check, over all the cases it was made in.
 
     Attributes:
@@ -37,6 +39,8 @@ class Finding(NamedTuple):
         least_error: the smallest; a broken condition must be noticed in every case.
         tolerance: the largest that is still agreement.
     """
+
+    KEYS = "check cases worst_error tolerance holds"
 
     check: str
     cases: int
@@ -56,13 +60,7 @@ class Finding(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON holds it."""
-        return {
-            "check": self.check,
-            "cases": self.cases,
-            "worst_error": finite(self.worst_error),
-            "tolerance": self.tolerance,
-            "holds": self.holds,
-        }
+        return record(self, worst_error=finite(self.worst_error))
 
 
 def finite(error: float) -> float | str:
@@ -82,7 +80,7 @@ class Case(NamedTuple):
         return int(self.rng.integers(low, high + 1))
 
     def each(self, low: int, high: int) -> tuple[int, ...]:
-        """One random whole number a spatial axis."""
+        """One random whole number per spatial axis."""
         return tuple(self.whole(low, high) for _ in range(self.rank))
 
     def normal(self, *shape: int) -> Array:
@@ -94,7 +92,7 @@ class Trial:
     """What a check writes down.
 
     Attributes:
-        cases: random cases drawn.
+        cases: random cases made so far.
         ranks: their numbers of spatial axes.
         extra: what a reader may want besides the findings, such as every disagreement.
     """
@@ -107,7 +105,7 @@ class Trial:
         self.extra: dict[str, Any] = {}
         self._found: dict[str, tuple[int, float, float, float]] = {}
 
-    def draw(self, each: int = 8, ranks: Sequence[int] = (1, 2, 3)) -> Iterator[Case]:
+    def random_cases(self, each: int = 8, ranks: Sequence[int] = (1, 2, 3)) -> Iterator[Case]:
         """Random cases, ``each`` of every rank; equal seeds give equal cases."""
         for rank in ranks:
             for _ in range(each):
@@ -159,7 +157,7 @@ class Trial:
 
     @property
     def findings(self) -> list[Finding]:
-        """One entry a comparison."""
+        """One entry per comparison."""
         return [Finding(check, *found) for check, found in self._found.items()]
 
     @property
@@ -252,7 +250,7 @@ def named(graph: Graph, weights: Sequence[Array]) -> dict[str, Array]:
     return dict(zip(wanted, weights, strict=True))
 
 
-def drawn(graph: Graph, rng: np.random.Generator) -> dict[str, Array]:
+def random_weights(graph: Graph, rng: np.random.Generator) -> dict[str, Array]:
     """Normal random arrays for every weight of a graph."""
     return {name: rng.standard_normal(shape) for name, shape in weight_shapes(graph).items()}
 
@@ -268,7 +266,7 @@ def macs(spec: str | Graph, *shape: int) -> Any:
 
 
 def seen(spec: str | Graph, *shape: int, output: str | None = None) -> list[int]:
-    """How many input positions the central output is reached from, an axis, by tainting."""
+    """How many input positions the central output is reached from, per axis, by tainting."""
     graph = built(spec, *shape) if isinstance(spec, str) else spec
     found = []
     sizes = [n for n in graph.nodes[graph.inputs[0]].outputs[0][1:]]
@@ -287,7 +285,7 @@ def compose(outer: Array, inner: Array) -> Array:
         inner: weights of the first, (M, I, *kernel).
 
     Returns:
-        (O, I, *kernel) with ``k1 + k2 - 1`` taps an axis: ``sum over m and t of outer[o, m, t]
+        (O, I, *kernel) with ``k1 + k2 - 1`` taps per axis: ``sum over m and t of outer[o, m, t]
         inner[m, i, u - t]``, the full convolution of the kernels.
     """
     sizes = [a + b - 1 for a, b in zip(outer.shape[2:], inner.shape[2:], strict=True)]

@@ -12,7 +12,7 @@ from convcalc.calculators.dilation.criterion import criterion
 from convcalc.dims import symbol
 from convcalc.executor import count, taint
 from convcalc.spec import load
-from convcalc.verification.laws.base import Case, Trial, built, drawn, law, run, seen, shared, spread
+from convcalc.verification.laws.base import Case, Trial, built, law, random_weights, run, seen, shared, spread
 
 LARGEST = 12
 """Rates of law 8 go from 1 to here."""
@@ -29,7 +29,7 @@ def _dilated(t: Trial, case: Case, zeros: int) -> None:
         2, c, *(case.whole(0, 4) + (ki - 1) * (di + zeros) + 1 for ki, di in zip(k, d, strict=True))
     )
     dilated = built(f"conv {n} k={_list(k)} d={_list(d)}", *x.shape[1:])
-    weight, bias = drawn(dilated, case.rng).values()
+    weight, bias = random_weights(dilated, case.rng).values()
     holed = spread(weight, [di + zeros for di in d])
     full = run(f"conv {n} k={_list(holed.shape[2:])}", x, holed, bias)
     y = run(dilated, x, weight, bias)
@@ -44,8 +44,7 @@ def _dilated(t: Trial, case: Case, zeros: int) -> None:
     "same-size padding r(k-1)/2, so r for k = 3.",
 )
 def dilated(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _dilated(t, case, zeros=0)
         k, r = case.whole(1, 4), case.whole(1, 5)
         extent = k + (k - 1) * (r - 1)
@@ -54,7 +53,7 @@ def dilated(t: Trial) -> None:
         k = 2 * case.whole(0, 2) + 1
         x = case.normal(1, 2, *case.each(1, 9))
         padded = f"conv 2 k{k} d{r} p={r * (k - 1) // 2}"
-        y = run(padded, x, *(weights := drawn(built(padded, *x.shape[1:]), case.rng).values()))
+        y = run(padded, x, *(weights := random_weights(built(padded, *x.shape[1:]), case.rng).values()))
         t.count("padding r(k-1)/2 keeps the size", y.shape, x.shape)
         t.equal("and is the padding that p=same finds", run(f"conv 2 k{k} d{r} p=same", x, *weights), y)
     h, k, r, j = map(symbol, "HKRJ")
@@ -69,16 +68,16 @@ def dilated(t: Trial) -> None:
 
 @dilated.broken("r zeros between the taps instead of r - 1")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _dilated(t, case, zeros=1)
 
 
 @dilated.broken("padding r(k-1)/2 of an even kernel")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         x = case.normal(1, 1, *case.each(7, 9))
         spec = f"conv 1 k4 d3 p={3 * 3 // 2}"
-        y = run(spec, x, *drawn(built(spec, *x.shape[1:]), case.rng).values())
+        y = run(spec, x, *random_weights(built(spec, *x.shape[1:]), case.rng).values())
         t.count("padding r(k-1)/2 keeps the size", y.shape, x.shape)
 
 
@@ -117,7 +116,6 @@ def _criterion(t: Trial, rates: Sequence[int], rank: int = 1) -> None:
     "M2 <= K leave none; over all triples up to 12 the criterion alone differs from executed coverage.",
 )
 def hybrid(t: Trial) -> None:
-    """See the statement; every disagreement is listed in the details."""
     for known, published in (((1, 2, 5), 2), ((1, 2, 9), 5)):
         found = criterion((3, 3, 3), known).distances[-1].value
         t.count("M2 of the published [1, 2, 5] and [1, 2, 9]", found, published)
@@ -136,17 +134,17 @@ def hybrid(t: Trial) -> None:
             passes.append([*rates])
         elif not met and not left:
             refuses.append([*rates])
-    for case in t.draw(4, ranks=(2, 3)):
+    for case in t.random_cases(4, ranks=(2, 3)):
         factor = case.whole(2, 3)
         _common_factor(t, [factor * case.whole(1, 2) for _ in range(3)], case.rank)
         _criterion(t, [(1, 2, 3), (1, 1, 4), (1, 2, 5), (1, 2, 2)][case.number % 4], case.rank)
-    for case in t.draw(4, ranks=(1, 2)):
+    for case in t.random_cases(4, ranks=(1, 2)):
         # Coverage by values: where an impulse of positive weights arrives, tainting says it does.
         chosen = [case.whole(1, 4) for _ in range(3)]
         extent = 1 + 2 * sum(chosen)
         x = np.eye(extent**case.rank).reshape(-1, 1, *(extent,) * case.rank)
         spec = built(" | ".join(f"conv 1 k3 d{r} bias=false" for r in chosen), *x.shape[1:])
-        y = run(spec, x, *(np.abs(w) + 0.1 for w in drawn(spec, case.rng).values()))
+        y = run(spec, x, *(np.abs(w) + 0.1 for w in random_weights(spec, case.rng).values()))
         t.count("impulses that do not arrive", int(np.count_nonzero(y == 0)), holes(chosen, case.rank))
     t.extra["triples"] = LARGEST**3
     t.extra["disagreements"] = {
@@ -184,7 +182,7 @@ def _degenerate(t: Trial, case: Case, short: int) -> None:
     x = case.normal(2, c, *case.each(3, 6))
     rate = max(x.shape[2:]) - short
     atrous = built(f"conv {n} k3 d{rate} p{rate}", *x.shape[1:])
-    weight, bias = drawn(atrous, case.rng).values()
+    weight, bias = random_weights(atrous, case.rng).values()
     centre = weight[(slice(None), slice(None), *(slice(1, 2),) * case.rank)]
     t.equal("at the size of the map it is the 1x1 of its centre", run(atrous, x, weight, bias),
             run(f"conv {n} k1", x, centre, bias))  # fmt: skip
@@ -195,8 +193,7 @@ def _degenerate(t: Trial, case: Case, short: int) -> None:
     "An atrous 3x3 filter with rate at the map size acts as 1x1: only its centre weight is ever valid.",
 )
 def degenerate(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _degenerate(t, case, short=0)
         sizes, rate = case.each(3, 6), case.whole(1, 7)
         graph = built(f"conv 1 k3 d{rate} p{rate} bias=false", 1, *sizes)
@@ -215,7 +212,7 @@ def degenerate(t: Trial) -> None:
 
 @degenerate.broken("a rate one below the map size")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _degenerate(t, case, short=1)
 
 

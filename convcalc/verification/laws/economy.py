@@ -9,7 +9,18 @@ import numpy as np
 from convcalc.dims import symbol
 from convcalc.executor import count
 from convcalc.spec import load
-from convcalc.verification.laws.base import Array, Case, Trial, built, compose, drawn, law, params, run, seen
+from convcalc.verification.laws.base import (
+    Array,
+    Case,
+    Trial,
+    built,
+    compose,
+    law,
+    params,
+    random_weights,
+    run,
+    seen,
+)
 
 # A bottleneck of three convolutions and the expansion that reads it (Sandler et al. 2018, Figure 3).
 LINEAR = "conv {mid} k1 bias=false | dwconv k{k} bias=false | conv {out} k1 bias=false"
@@ -33,7 +44,7 @@ def _bottleneck(t: Trial, case: Case, activation: str) -> None:
     x = case.normal(2, c, *case.each(5, 8))
     spec = LINEAR.format(mid=mid, out=out, k=k) + f"{activation} | conv {mid} k1 bias=false"
     chain = built(spec, *x.shape[1:])
-    weights = list(drawn(chain, case.rng).values())
+    weights = list(random_weights(chain, case.rng).values())
     kernel = _one_map(weights, c)
     one = run(f"conv {mid} k{k} bias=false", x, kernel)
     t.equal("bottleneck and next expansion are one convolution", run(chain, x, *weights), one)
@@ -45,8 +56,7 @@ def _bottleneck(t: Trial, case: Case, activation: str) -> None:
     "and classic residual blocks have their parameters in closed form.",
 )
 def bottleneck(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _bottleneck(t, case, "")
         c, expand, n, stride = case.whole(2, 9), case.whole(2, 6), case.whole(2, 9), case.whole(1, 2)
         size = case.each(4, 6)
@@ -72,13 +82,13 @@ def bottleneck(t: Trial) -> None:
 
 @bottleneck.broken("a ReLU after the projection")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _bottleneck(t, case, " | relu")
 
 
 @bottleneck.broken("expand=1, where the block leaves its expansion out")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         c = case.whole(2, 9)
         block = built(f"inverted_residual({c}, expand=1)", c, *case.each(4, 6))
         by_hand = 2 * c * c + 3**case.rank * c + 2 * (2 * c + c)
@@ -96,7 +106,7 @@ def _expand(t: Trial, case: Case, second_tap: bool) -> None:
     c = case.whole(2, 4)
     x = case.normal(2, c, *case.each(4, 7))
     fire = built(f"fire({s}, {e1}, {e3})", *x.shape[1:])
-    weights = list(drawn(fire, case.rng).values())
+    weights = list(random_weights(fire, case.rng).values())
     if second_tap:  # everything positive: no rectifier hides the tap
         x, weights = np.abs(x), [np.abs(weight) for weight in weights]
     squeeze, bias, w1, b1, w3, b3 = weights
@@ -119,8 +129,7 @@ def _expand(t: Trial, case: Case, second_tap: bool) -> None:
     "Fire has s(c+1) + e1(s+1) + e3(9s+1) parameters and squeeze ratio s = SR (e1 + e3).",
 )
 def fire(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         c, s, e1, e3 = case.whole(2, 9), case.whole(1, 4), case.whole(1, 6), case.whole(1, 6)
         size = case.each(4, 6)
         module = built(f"fire({s}, {e1}, {e3})", c, *size)
@@ -141,7 +150,7 @@ def fire(t: Trial) -> None:
 
 @fire.broken("a squeeze ratio of the 3x3 filters alone")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         e1, e3 = 8 * case.whole(1, 3), 8 * case.whole(1, 3)
         module = built(f"fire(e1x1={e1}, e3x3={e3}, sr=1/8)", 4, *case.each(4, 6))
         t.count(
@@ -151,7 +160,7 @@ def _(t: Trial) -> None:
 
 @fire.broken("a 1x1 filter with a second tap")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _expand(t, case, second_tap=True)
 
 
@@ -161,7 +170,7 @@ def _stack(t: Trial, case: Case, between: str, padded: bool = False) -> None:
     p = " p1" if padded else ""
     stages = f" {between}| ".join(f"conv {c} k3{p} bias=false" for _ in range(3))
     small = built(stages, *x.shape[1:])
-    weights = list(drawn(small, case.rng).values())
+    weights = list(random_weights(small, case.rng).values())
     kernel = compose(weights[2], compose(weights[1], weights[0]))
     large = run(f"conv {c} k7{' p3' if padded else ''} bias=false", x, kernel)
     t.equal("three 3x3 are one 7x7 of the composed kernel", run(small, x, *weights), large)
@@ -173,8 +182,7 @@ def _stack(t: Trial, case: Case, between: str, padded: bool = False) -> None:
     "weights against 49 C^2.",
 )
 def stack(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _stack(t, case, "")
         c, size = case.whole(1, 4), case.each(9, 12)
         small, large = " | ".join([f"conv {c} k3 bias=false"] * 3), f"conv {c} k7 bias=false"
@@ -194,13 +202,13 @@ def stack(t: Trial) -> None:
 
 @stack.broken("a ReLU between the layers")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _stack(t, case, "| relu ")
 
 
 @stack.broken("zero padding: p1 three times is not p3 once at the border")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _stack(t, case, "", padded=True)
 
 

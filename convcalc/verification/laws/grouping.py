@@ -7,14 +7,25 @@ import numpy as np
 from convcalc.dims import symbol
 from convcalc.executor import count, taint
 from convcalc.spec import load
-from convcalc.verification.laws.base import Array, Case, Trial, built, by, drawn, law, macs, params, run
+from convcalc.verification.laws.base import (
+    Array,
+    Case,
+    Trial,
+    built,
+    by,
+    law,
+    macs,
+    params,
+    random_weights,
+    run,
+)
 
 # Grouped layers of AlexNet (Krizhevsky et al. 2012, Figure 2): channels in, out, kernel, padding, map.
 ALEXNET = {"conv2": (96, 256, 5, 2, 27), "conv4": (384, 384, 3, 1, 13), "conv5": (384, 256, 3, 1, 13)}
 
 
 def _window(case: Case) -> str:
-    """A random window: kernel, stride, padding and dilation an axis."""
+    """A random window: kernel, stride, padding and dilation per axis."""
     return (
         f"k={_list(case.each(1, 3))} s={_list(case.each(1, 2))} "
         f"p={_list(case.each(0, 2))} d={_list(case.each(1, 2))}"
@@ -41,7 +52,7 @@ def _grouped(t: Trial, case: Case, stray: float) -> None:
     x = case.normal(2, g * a, *case.each(6, 9))
     split = built(f"conv {g * b} g{g} {window}", *x.shape[1:])
     full = built(f"conv {g * b} {window}", *x.shape[1:])
-    weights = drawn(split, case.rng)
+    weights = random_weights(split, case.rng)
     dense = block_diagonal(weights["conv1.weight"], g)
     if stray:
         dense[0, -1] += stray
@@ -86,11 +97,10 @@ def _halves(t: Trial, case: Case, layer: str, size: int, crossed: bool) -> None:
     "AlexNet's two groups are two half convolutions concatenated.",
 )
 def grouped(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _grouped(t, case, stray=0.0)
     for layer in ALEXNET:
-        for case in t.draw(1, ranks=(2,)):
+        for case in t.random_cases(1, ranks=(2,)):
             _halves(t, case, layer, 9, crossed=False)
     for layer, (i, o, k, p, n) in ALEXNET.items():
         one, two = (built(f"conv {o} k{k} p{p} g{g} bias=false", i, n, n) for g in (1, 2))
@@ -103,13 +113,13 @@ def grouped(t: Trial) -> None:
 
 @grouped.broken("one weight stands outside the diagonal blocks")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _grouped(t, case, stray=1.0)
 
 
 @grouped.broken("the two halves see the channels in another order")
 def _(t: Trial) -> None:
-    for case in t.draw(1, ranks=(2,)):
+    for case in t.random_cases(1, ranks=(2,)):
         _halves(t, case, "conv4", 7, crossed=True)
 
 
@@ -118,7 +128,7 @@ def _separable(t: Trial, case: Case, between: str) -> None:
     window = _window(case)
     x = case.normal(2, c, *case.each(6, 9))
     depth = built(f"dwconv {window} bias=false {between} | conv {n} k1 bias=false", *x.shape[1:])
-    weights = drawn(depth, case.rng)
+    weights = random_weights(depth, case.rng)
     d, p = weights.values()
     kernel = p.reshape(n, c, *(1,) * case.rank) * d[:, 0]
     full = run(f"conv {n} {window} bias=false", x, kernel)
@@ -131,13 +141,12 @@ def _separable(t: Trial, case: Case, between: str) -> None:
     "W[o,c] = P[o,c] D[c]; 108 against 39 weights; the ratio is 1/N + 1/K^2.",
 )
 def separable(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         c, m = case.whole(2, 5), case.whole(1, 3)
         window = _window(case)
         x = case.normal(2, c, *case.each(6, 9))
         depth = built(f"dwconv {window} multiplier={m}", *x.shape[1:])
-        weights = drawn(depth, case.rng)
+        weights = random_weights(depth, case.rng)
         same = run(f"conv {c * m} {window} g={c}", x, *weights.values())
         y = run(depth, x, *weights.values())
         t.equal("depthwise is grouped, one channel a group", y, same)
@@ -168,13 +177,13 @@ def separable(t: Trial) -> None:
 
 @separable.broken("a ReLU stands between the two halves")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _separable(t, case, "| relu")
 
 
 @separable.broken("the kernel of a channel is not the same for all outputs")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         c, n = case.whole(2, 4), case.whole(2, 4)
         kernel = case.normal(n, c, *(3,) * case.rank)
         x = case.normal(1, c, *case.each(6, 8))
@@ -222,8 +231,7 @@ def reached(groups: int, width: int, size: tuple[int, ...], shuffle: bool) -> Ar
     "never mix groups, with it they do.",
 )
 def shuffled(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         g, width = case.whole(2, 4), case.whole(2, 4)
         c = g * width
         x = case.normal(2, c, *case.each(2, 5))
@@ -243,7 +251,7 @@ def shuffled(t: Trial) -> None:
                 reached(g, width, size, shuffle=True), np.ones((g, g)))  # fmt: skip
         # And by values: new numbers in the first group, the same outputs of the others.
         spec = built(f"conv {g * width} k3 p1 g={g} | relu | conv {g * width} k3 p1 g={g}", g * width, *size)
-        weights = list(drawn(spec, case.rng).values())
+        weights = list(random_weights(spec, case.rng).values())
         x = case.normal(1, g * width, *size)
         other = x.copy()
         other[:, :width] = case.normal(1, width, *size)
@@ -261,7 +269,7 @@ def shuffled(t: Trial) -> None:
 
 @shuffled.broken("shuffle(g) twice, though C is not g^2")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         x = case.normal(1, 6, *case.each(2, 4))
         t.equal("shuffle(g), then shuffle(C/g), is the identity",
                 run("shuffle groups=2 | shuffle groups=2", x), x)  # fmt: skip
@@ -269,7 +277,7 @@ def _(t: Trial) -> None:
 
 @shuffled.broken("a group has fewer channels than there are groups")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         t.equal("with it every group reaches all (tainting)",
                 reached(4, 2, case.each(2, 3), shuffle=True), np.ones((4, 4)))  # fmt: skip
 

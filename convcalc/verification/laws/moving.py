@@ -54,8 +54,7 @@ def _shift(t: Trial, case: Case) -> None:
     "convolution with one tap a channel.",
 )
 def shift(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _shift(t, case)
         graph = built("shift k3", case.whole(1, 30), *case.each(2, 5))
         formula, executed = analyze(graph).totals, count(graph)
@@ -78,7 +77,7 @@ def shift(t: Trial) -> None:
 
 @shift.broken("a kernel with two taps")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         c = 3**case.rank + 1
         x = case.normal(1, c, *case.each(3, 5))
         weight = one_hot(c, (3,) * case.rank)
@@ -89,7 +88,7 @@ def _(t: Trial) -> None:
 
 @shift.broken("a full 3x3 kernel instead of one tap a channel")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         c, n = 3**case.rank, 2
         x, kernel = case.normal(1, c, *case.each(3, 5)), case.normal(n, c, *(3,) * case.rank)
         # The best one tap of each channel is kept.
@@ -141,8 +140,7 @@ def _unpool(t: Trial, case: Case, sign: float, overlap: bool = False) -> None:
     "differs from transposed convolution, which has.",
 )
 def unpool(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _unpool(t, case, 1.0)
         c, k, size = case.whole(1, 4), case.whole(2, 3), case.each(1, 3)
         pair = f"maxpool k{k} s{k} id=pool | unpool k{k} s{k} with=pool.indices"
@@ -173,13 +171,13 @@ def unpool(t: Trial) -> None:
 
 @unpool.broken("values below zero: the zeros around them win")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _unpool(t, case, -1.0)
 
 
 @unpool.broken("windows that overlap")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _unpool(t, case, 1.0, overlap=True)
 
 

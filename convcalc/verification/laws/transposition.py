@@ -17,9 +17,9 @@ from convcalc.verification.laws.base import (
     Trial,
     built,
     by,
-    drawn,
     law,
     params,
+    random_weights,
     run,
     shared,
     turned,
@@ -36,7 +36,7 @@ def _list(sizes: Sequence[int]) -> str:
 
 
 class Window(NamedTuple):
-    """A convolution's hyper-parameters, an axis each."""
+    """A convolution's hyper-parameters, per axis."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
@@ -74,7 +74,7 @@ def matrix(graph: Graph, *weights: Array) -> Array:
 
 
 def sparse(weight: Array, window: Window, sizes: Sequence[int], out: Sequence[int]) -> Array:
-    """The matrix C of a convolution from its definition: an entry a tap that meets the input.
+    """The matrix C of a convolution from its definition: one entry per tap that meets the input.
 
     Row (o, position) and column (i, position * s + tap * d - p) hold ``weight[o, i, tap]``.
     """
@@ -133,8 +133,7 @@ def _transposed(window: Window, channels: int, sizes: Sequence[int], out: Sequen
     "convolution's forward is C^T and its backward is C.",
 )
 def adjoint(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         i, o, window = case.whole(1, 2), case.whole(1, 3), _window(case)
         x = case.normal(1, i, *_sizes(case, window))
         conv = built(f"conv {o} {window} bias=false", *x.shape[1:])
@@ -162,13 +161,13 @@ def adjoint(t: Trial) -> None:
 
 @adjoint.broken("a ReLU after the convolution")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _backward(t, case, " | relu")
 
 
 @adjoint.broken("the transposed convolution has weights of its own")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         window = Window((3,) * case.rank, (2,) * case.rank, (1,) * case.rank, (1,) * case.rank)
         sizes = (5,) * case.rank
         conv = built(f"conv 1 {window} bias=false", 1, *sizes)
@@ -222,8 +221,7 @@ def _returns(t: Trial, case: Case) -> tuple[Array, Array]:
     "is no inverse (C^T C is not the identity), though shapes invert.",
 )
 def insertion(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _inserted(t, case, rotate=True)
         back, x = _returns(t, case)
         t.count("the shape comes back", back.shape, x.shape)
@@ -238,13 +236,13 @@ def insertion(t: Trial) -> None:
 
 @insertion.broken("the kernel is not rotated")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _inserted(t, case, rotate=False)
 
 
 @insertion.broken("taken for an inverse: C^T C for the identity")
 def _(t: Trial) -> None:
-    for case in t.draw(2):
+    for case in t.random_cases(2):
         t.equal("a transposed convolution undoes a convolution", *_returns(t, case))
 
 
@@ -268,10 +266,9 @@ def _ordinary(t: Trial, case: Case, stride: int) -> None:
     "rotated kernel.",
 )
 def ordinary(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _ordinary(t, case, stride=1)
-    for case in t.draw(2):
+    for case in t.random_cases(2):
         x, weight, bias = (
             case.normal(2, 2, *case.each(2, 5)),
             case.normal(2, 3, *(3,) * case.rank),
@@ -288,7 +285,7 @@ def ordinary(t: Trial) -> None:
 
 @ordinary.broken("stride 2")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _ordinary(t, case, stride=2)
 
 
@@ -310,10 +307,9 @@ def _project(t: Trial, case: Case, own_bias: bool) -> None:
     "bias repeated over the positions.",
 )
 def project(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _project(t, case, own_bias=False)
-    for case in t.draw(3, ranks=(2,)):
+    for case in t.random_cases(3, ranks=(2,)):
         # The library's block, in both of its implementations.
         n, o, size = case.whole(2, 6), case.whole(1, 4), case.whole(2, 4)
         x = case.normal(2, n, 1, 1)
@@ -321,7 +317,7 @@ def project(t: Trial) -> None:
             f"project_and_reshape({o}, size={size}, how='{how}', bias=false)"
             for how in ("linear", "transposed")
         ]
-        weight = next(iter(drawn(built(forms[1], n, 1, 1), case.rng).values()))
+        weight = next(iter(random_weights(built(forms[1], n, 1, 1), case.rng).values()))
         t.equal("both implementations of project_and_reshape agree",
                 run(forms[0], x, weight.reshape(n, -1).T), run(forms[1], x, weight))  # fmt: skip
     n, m, k = map(symbol, "NMK")
@@ -332,7 +328,7 @@ def project(t: Trial) -> None:
 
 @project.broken("a bias for every position")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _project(t, case, own_bias=True)
 
 

@@ -26,7 +26,7 @@ def triangle(scale: int) -> list[float]:
 
 
 def outer(taps: list[float], channels: int, rank: int) -> Array:
-    """The separable depthwise kernel (C, 1, *kernel) of taps an axis."""
+    """The separable depthwise kernel (C, 1, *kernel) of taps per axis."""
     kernel = np.array(1.0)
     for _ in range(rank):
         kernel = np.multiply.outer(kernel, taps)
@@ -61,8 +61,7 @@ def _nearest(t: Trial, case: Case, taps: int) -> None:
     "from the border; nearest equals one with ones everywhere.",
 )
 def fixed(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         _bilinear(t, case, border=False)
         _nearest(t, case, 0)
     for s in range(2, 9):
@@ -84,18 +83,18 @@ def fixed(t: Trial) -> None:
 
 @fixed.broken("the border included")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _bilinear(t, case, border=True)
 
 
 @fixed.broken("two ones more than the factor")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _nearest(t, case, 2)
 
 
 def _polynomial(case: Case, degree: int) -> Callable[..., Array]:
-    """A random polynomial of that degree in every axis, as a function of one array an axis."""
+    """A random polynomial of that degree in every axis, as a function of one array per axis."""
     coefficients = case.normal(*(degree + 1,) * case.rank)
     coefficients[(-1,) * case.rank] += 3.0  # the highest term is there
 
@@ -111,10 +110,10 @@ def _polynomial(case: Case, degree: int) -> Callable[..., Array]:
 
 def _sampled(case: Case, scale: int, n: int, corners: bool) -> tuple[Array, Array]:
     """Sample positions of a line and the positions that upsampling asks for."""
-    asked = np.arange(n * scale)
+    places = np.arange(n * scale)
     if corners:
-        return np.arange(n), asked * (n - 1) / (n * scale - 1)
-    return np.arange(n), (asked + 0.5) / scale - 0.5
+        return np.arange(n), places * (n - 1) / (n * scale - 1)
+    return np.arange(n), (places + 0.5) / scale - 0.5
 
 
 def _reproduces(
@@ -129,10 +128,10 @@ def _reproduces(
     spec = f"upsample scale={scale} mode={mode} align_corners={str(corners).lower()}"
     y = run(f"{spec} a={a}" if a else spec, x)[0, 0]
     inner = [
-        np.flatnonzero((asked >= margin) & (asked <= size - 1 - margin))
-        for (_, asked), size in zip(grids, sizes, strict=True)
+        np.flatnonzero((places >= margin) & (places <= size - 1 - margin))
+        for (_, places), size in zip(grids, sizes, strict=True)
     ]
-    wanted = polynomial(*(asked[keep] for (_, asked), keep in zip(grids, inner, strict=True)))
+    wanted = polynomial(*(places[keep] for (_, places), keep in zip(grids, inner, strict=True)))
     found = y[np.ix_(*inner)]
     words = f"{mode} a={a}" if a else mode
     t.equal(f"{words} interpolation reproduces degree {degree}", found, wanted)
@@ -159,22 +158,21 @@ def natural(knots: int, kink: int) -> Callable[[Array], Array]:
     "a = -1/2 (0 with a = -3/4); 3 away from the border, and every natural spline up to it.",
 )
 def reproduction(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw(3):
+    for case in t.random_cases(3):
         for degree in (0, 1):
             _reproduces(t, case, "linear", degree, margin=0)
         for degree in (0, 1, 2):
             _reproduces(t, case, "cubic", degree, a="-1/2")
         _reproduces(t, case, "cubic", 0, margin=0)
         _reproduces(t, case, "spline", 1, margin=0)
-    for case in t.draw(4, ranks=(1,)):
+    for case in t.random_cases(4, ranks=(1,)):
         # Disturbances at the ends, where a cubic bends on and the natural spline does not, die out.
         _reproduces(t, case, "spline", 3, n=51, margin=SPLINE_MARGIN)
         knots, scale = case.whole(6, 9), case.whole(2, 4)
-        samples, asked = _sampled(case, scale, knots, corners=True)
+        samples, places = _sampled(case, scale, knots, corners=True)
         spline = natural(knots, case.whole(0, knots - 3))
         y = run(f"upsample scale={scale} mode=spline align_corners=true", spline(samples)[None, None])
-        t.equal("spline interpolation reproduces natural splines, up to the ends", y[0, 0], spline(asked))
+        t.equal("spline interpolation reproduces natural splines, up to the ends", y[0, 0], spline(places))
     _moments(t)
 
 
@@ -201,31 +199,31 @@ def _moments(t: Trial) -> None:
 
 @reproduction.broken("linear, degree 2")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _reproduces(t, case, "linear", 2)
 
 
 @reproduction.broken("bicubic with a = -1/2, degree 3")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _reproduces(t, case, "cubic", 3, a="-1/2")
 
 
 @reproduction.broken("bicubic with a = -3/4, degree 1")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _reproduces(t, case, "cubic", 1, a="-3/4")
 
 
 @reproduction.broken("spline, degree 4")
 def _(t: Trial) -> None:
-    for case in t.draw(2, ranks=(1,)):
+    for case in t.random_cases(2, ranks=(1,)):
         _reproduces(t, case, "spline", 4, n=51, margin=SPLINE_MARGIN)
 
 
 @reproduction.broken("spline, degree 3 up to the border")
 def _(t: Trial) -> None:
-    for case in t.draw(2, ranks=(1,)):
+    for case in t.random_cases(2, ranks=(1,)):
         _reproduces(t, case, "spline", 3, margin=0)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from convcalc.records import Record, record
 from convcalc.verification.random.shrink import shrink
 from convcalc.verification.random.specs import RandomSpec, random_spec
 from convcalc.verification.result import Verification, describe
@@ -14,7 +15,7 @@ from convcalc.verification.run import verify
 
 
 @dataclass(frozen=True)
-class Failure:
+class Failure(Record):
     """A random spec on which formula and execution differ.
 
     Attributes:
@@ -29,18 +30,9 @@ class Failure:
     spec: str
     reasons: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The failure as JSON holds it."""
-        return {
-            "index": self.index,
-            "original": self.original,
-            "spec": self.spec,
-            "reasons": list(self.reasons),
-        }
-
 
 @dataclass(frozen=True)
-class RandomRun:
+class RandomRun(Record):
     """What verifying random specs found.
 
     Attributes:
@@ -54,6 +46,8 @@ class RandomRun:
         seconds: what it took.
         failures: specs on which formula and execution differ.
     """
+
+    KEYS = "ok number seed layers checks scalars fields seconds ops failures"
 
     number: int
     seed: int
@@ -72,18 +66,7 @@ class RandomRun:
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON holds it."""
-        return {
-            "ok": self.ok,
-            "number": self.number,
-            "seed": self.seed,
-            "layers": self.layers,
-            "checks": self.checks,
-            "scalars": self.scalars,
-            "fields": self.fields,
-            "seconds": round(self.seconds, 3),
-            "ops": dict(sorted(self.ops.items())),
-            "failures": [failure.to_dict() for failure in self.failures],
-        }
+        return record(self, seconds=round(self.seconds, 3), ops=dict(sorted(self.ops.items())))
 
 
 def verify_random(

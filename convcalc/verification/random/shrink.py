@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from convcalc.layers import lookup
 from convcalc.spec import SpecError
 from convcalc.verification.random.specs import RandomSpec, Stage
 
@@ -44,12 +45,16 @@ def shrink(spec: RandomSpec, fails: Callable[[RandomSpec], bool], tries: int = 4
 
 
 def _sensible(spec: RandomSpec) -> bool:
-    """Unpooling must still read the indices of a pool: any other numbers are no places."""
-    return all(
-        len(stage.reads) == 2 and stage.reads[1].endswith(".indices")
-        for stage in spec.stages
-        if stage.words[0] == "unpool"
-    )
+    """Whether layers that read places in a map still read those of a pool: other numbers are no places."""
+    layers = {stage.name: lookup(stage.words[0]) for stage in spec.stages}
+    for stage in spec.stages:
+        for number in layers[stage.name].index_inputs:
+            if number >= len(stage.reads):
+                return False
+            name, _, part = stage.reads[number].partition(".")
+            if not part or name not in layers or not layers[name].index_outputs:
+                return False
+    return True
 
 
 def _smaller(spec: RandomSpec) -> Iterator[RandomSpec]:
@@ -73,7 +78,7 @@ def _smaller(spec: RandomSpec) -> Iterator[RandomSpec]:
 
 def _smaller_numbers(spec: RandomSpec) -> Iterator[RandomSpec]:
     for name, shape in spec.inputs.items():
-        if len(shape) > 2:  # an axis less
+        if len(shape) > 2:  # one axis less
             yield replace(spec, inputs={**spec.inputs, name: shape[:-1]})
         for axis, size in enumerate(shape):
             for less in _less(size):

@@ -14,9 +14,8 @@ from typing import Final
 
 from convcalc.calculators.count.report import analyze
 from convcalc.graph import Graph
-from convcalc.layers import OPS
 from convcalc.spec import SpecError, load
-from convcalc.verification.random.layers import Draw, Drawn
+from convcalc.verification.random.steps import DRAWN, Added, Steps
 
 WORK: Final = 15_000
 """Operations and moves that a random spec may take; a scalar run of it takes some hundredths of a second."""
@@ -62,8 +61,7 @@ class RandomSpec:
             flows = len(stage.reads) == 1 and stage.reads[0] == before
             reads.append(() if flows else stage.reads)
             needed.update(name.partition(".")[0] for name in reads[-1])
-            # A layer of several named outputs cannot be read without saying which.
-            before = stage.name if stage.words[0] != "split" else None
+            before = stage.name
         lines = []
         for stage, sources in zip(self.stages, reads, strict=True):
             words = list(stage.words)
@@ -97,8 +95,7 @@ def random_spec(seed: int, index: int, longest: int = 7) -> RandomSpec:
     rng = Random(f"{seed}:{index}")
     steps = 1 if index % 3 == 0 else rng.randint(2, longest)
     # Every layer of the language comes first of all in its turn.
-    ops = [op for op in OPS if op != "input"]
-    first = ops[index % len(ops)] if rng.random() < 0.7 else None
+    first = DRAWN[index % len(DRAWN)] if rng.random() < 0.7 else None
     return _Growth(rng).grown(steps, first)
 
 
@@ -107,53 +104,50 @@ class _Growth:
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
-        self.draw = Draw(rng)
+        self.steps = Steps(rng)
         self.spec = RandomSpec()
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.broken = False
 
     def grown(self, steps: int, first: str | None) -> RandomSpec:
         """The whole spec."""
-        while not self._begin():
-            pass
-        wanted = first
-        for _ in range(12 * steps):
+        self._begin()
+        tries = 24 * steps
+        for left in range(tries, 0, -1):
             if steps == 0 or self.broken:
                 break
-            source = self._source()
-            if self._keep(self.draw.step(source, self.shapes, wanted)):
-                wanted, steps = None, steps - 1
+            # What goes on no shape that was drawn is given up in the end.
+            wanted = first if not self.spec.stages and left > tries // 2 else None
+            if self._keep(self.steps.step(self._source(), self.shapes, wanted)):
+                steps -= 1
             elif not self.spec.stages and self.rng.random() < 0.3:
-                # What was wanted may need other shapes than those that were drawn.
                 self._begin()
-        if not self.spec.stages:
-            self._keep((Drawn(("relu",), (next(iter(self.shapes)),)),))
         return self.spec
 
-    def _begin(self) -> bool:
+    def _begin(self) -> None:
+        """Inputs of some shape, nothing else."""
         rng = self.rng
-        rank = rng.choice((1, 2, 2, 2, 3))
-        most = {1: 14, 2: 9, 3: 5}[rank]
+        rank = rng.choice((0, *(1, 2, 2, 2, 3) * 3))
+        most = (0, 14, 9, 5)[rank]
         many = 2 if rng.random() < 0.08 else 1
-        channels = rng.choice((1, 2, 3, 4, 4, 6, 8))
+        channels = rng.choice((1, 2, 3, 4, 4, 6, 8, 12))
         sizes = tuple(rng.randint(2, most) for _ in range(rank))
         names = ("input",) if many == 1 else ("left", "right")
         self.spec = RandomSpec({name: (channels, *sizes) for name in names})
         self.shapes = dict(self.spec.inputs)
-        return True
 
     def _source(self) -> str:
         """Mostly the last tensor, else any."""
         names = list(self.shapes)
         return names[-1] if self.rng.random() < 0.75 else self.rng.choice(names)
 
-    def _keep(self, drawn: Sequence[Drawn]) -> bool:
+    def _keep(self, added: Sequence[Added]) -> bool:
         """Add the stages if the parser takes them and they are small; whether it did."""
         number = len(self.spec.stages)
-        names = [f"n{number + i + 1}" for i in range(len(drawn))]
+        names = [f"n{number + i + 1}" for i in range(len(added))]
         new = tuple(
             Stage(one.words, name, tuple(_resolved(read, names) for read in one.reads))
-            for one, name in zip(drawn, names, strict=True)
+            for one, name in zip(added, names, strict=True)
         )
         if not new:
             return False

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convcalc
-from convcalc.calculators.explain.explain import Explanation, Section
+from convcalc.calculators.explain.sections import Explanation, Section
 from convcalc.dims import is_symbolic
 from convcalc.layers import ALIASES, lookup, names
 from convcalc.render.views import explain as render

@@ -10,7 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import Any, NamedTuple
+
+from convcalc.executor.kernels import OPERATIONS
 
 Make = Callable[[Any], Any]
 
@@ -18,7 +21,7 @@ Make = Callable[[Any], Any]
 class Mutant(NamedTuple):
     """A mistake: what it does, the function it is in, how it is made, and the layers it is about.
 
-    ``target`` is ``module:function``, ``module:Class.method`` or ``module:TABLE[key]``.
+    ``target`` is ``module:function``, ``module:Class.method`` or ``OPERATIONS[op].part``.
     """
 
     name: str
@@ -40,15 +43,12 @@ def mutant(name: str, target: str, ops: str, make: Make) -> None:
 
 @contextmanager
 def planted(one: Mutant) -> Iterator[None]:
-    """The mistake in place wherever the right function is known by name."""
-    from importlib import import_module
-
+    """The mistake in place wherever the right function is known by name, or part of an operation."""
     module, _, path = one.target.partition(":")
-    holder = import_module(module)
-    if path.endswith("]"):  # a kernel, by its place in the table of kernels
-        table, _, op = path[:-1].partition("[")
-        holder, name = getattr(holder, table), op
-        right = holder[name]
+    holder: Any = import_module(module)
+    if path.startswith("OPERATIONS["):
+        op, _, name = path.removeprefix("OPERATIONS[").partition("].")
+        right = getattr(OPERATIONS[op], name)
     else:
         *owners, name = path.split(".")
         for owner in owners:
@@ -57,27 +57,25 @@ def planted(one: Mutant) -> Iterator[None]:
     wrong = one.make(right)
     undo: list[Callable[[], None]] = []
 
-    def put(where: Any, key: Any, as_item: bool) -> None:
-        if as_item:
-            where[key] = wrong
-            undo.append(lambda: where.__setitem__(key, right))
-        else:
-            setattr(where, key, wrong)
-            undo.append(lambda: setattr(where, key, right))
+    def put(where: Any, key: str) -> None:
+        setattr(where, key, wrong)
+        undo.append(lambda: setattr(where, key, right))
 
-    put(holder, name, isinstance(holder, dict))
-    for other in [m for n, m in sys.modules.items() if n.startswith("convcalc.") and m is not holder]:
+    if isinstance(holder, type):
+        put(holder, name)
+    for other in [m for n, m in sys.modules.items() if n.startswith("convcalc.")]:
         for key, value in list(vars(other).items()):
             if value is right:
-                put(other, key, False)
-    for other in [m for n, m in sys.modules.items() if n.startswith("convcalc.")]:
-        for table in [t for t in vars(other).values() if isinstance(t, dict)]:
-            for key, value in list(table.items()):
-                if value is right and table is not vars(other):
-                    put(table, key, True)
+                put(other, key)
+    whole = dict(OPERATIONS)
+    for op, operation in whole.items():
+        parts = {part: wrong for part, value in operation._asdict().items() if value is right}
+        if parts:
+            OPERATIONS[op] = operation._replace(**parts)
     try:
         yield
     finally:
+        OPERATIONS.update(whole)
         for step in reversed(undo):
             step()
 

@@ -71,33 +71,65 @@ def mirrored(layer: Any) -> Any:
     return tuple(p if isinstance(p, str) else p[::-1] for p in layer.padding)
 
 
+RECORDS = "executor.operation:OPERATIONS"
 for form in ("fast", "naive"):
-    home = f"executor.kernels:{form.upper()}"
-    mutant(f"{form} conv kernel without dilation", f"{home}[conv]", CONVS, kernel(dilation=ones))
-    mutant(f"{form} conv kernel without stride", f"{home}[conv]", CONVS, kernel(stride=ones))
-    mutant(f"{form} conv kernel pads on the wrong side", f"{home}[conv]", CONVS, kernel(padding=mirrored))
-    mutant(f"{form} conv kernel without bias", f"{home}[conv]", CONVS, kernel(bias=False))
-    mutant(f"{form} conv kernel rotated", f"{home}[conv]", CONVS, weights(flipped))
-    mutant(f"{form} conv kernel pads zeros always", f"{home}[conv]", CONVS, kernel(padding_mode="zeros"))
-    mutant(f"{form} conv kernel mixes up its filters", f"{home}[conv]", CONVS, weights(lambda w: w[::-1]))
-    mutant(f"{form} transposed kernel rotated", f"{home}[convT]", "convT", weights(flipped))
-    mutant(f"{form} transposed kernel without stride", f"{home}[convT]", "convT", kernel(stride=ones))
-    mutant(f"{form} transposed kernel without dilation", f"{home}[convT]", "convT", kernel(dilation=ones))
+    mutant(f"{form} conv kernel without dilation", f"{RECORDS}[conv].{form}", CONVS, kernel(dilation=ones))
+    mutant(f"{form} conv kernel without stride", f"{RECORDS}[conv].{form}", CONVS, kernel(stride=ones))
     mutant(
-        f"{form} transposed kernel crops the wrong side", f"{home}[convT]", "convT", kernel(padding=mirrored)
+        f"{form} conv kernel pads on the wrong side",
+        f"{RECORDS}[conv].{form}",
+        CONVS,
+        kernel(padding=mirrored),
     )
-    mutant(f"{form} linear kernel without bias", f"{home}[linear]", "linear", kernel(bias=False))
+    mutant(f"{form} conv kernel without bias", f"{RECORDS}[conv].{form}", CONVS, kernel(bias=False))
+    mutant(f"{form} conv kernel rotated", f"{RECORDS}[conv].{form}", CONVS, weights(flipped))
+    mutant(
+        f"{form} conv kernel pads zeros always",
+        f"{RECORDS}[conv].{form}",
+        CONVS,
+        kernel(padding_mode="zeros"),
+    )
+    mutant(
+        f"{form} conv kernel mixes up its filters",
+        f"{RECORDS}[conv].{form}",
+        CONVS,
+        weights(lambda w: w[::-1]),
+    )
+    mutant(f"{form} transposed kernel rotated", f"{RECORDS}[convT].{form}", "convT", weights(flipped))
+    mutant(
+        f"{form} transposed kernel without stride", f"{RECORDS}[convT].{form}", "convT", kernel(stride=ones)
+    )
+    mutant(
+        f"{form} transposed kernel without dilation",
+        f"{RECORDS}[convT].{form}",
+        "convT",
+        kernel(dilation=ones),
+    )
+    mutant(
+        f"{form} transposed kernel crops the wrong side",
+        f"{RECORDS}[convT].{form}",
+        "convT",
+        kernel(padding=mirrored),
+    )
+    mutant(f"{form} linear kernel without bias", f"{RECORDS}[linear].{form}", "linear", kernel(bias=False))
     # Pools
-    mutant(f"{form} max-pool rounds down", f"{home}[maxpool]", "maxpool", kernel(ceil=False))
-    mutant(f"{form} max-pool without dilation", f"{home}[maxpool]", "maxpool", kernel(dilation=ones))
+    mutant(f"{form} max-pool rounds down", f"{RECORDS}[maxpool].{form}", "maxpool", kernel(ceil=False))
+    mutant(
+        f"{form} max-pool without dilation", f"{RECORDS}[maxpool].{form}", "maxpool", kernel(dilation=ones)
+    )
     mutant(
         f"{form} average pool counts padding always",
-        f"{home}[avgpool]",
+        f"{RECORDS}[avgpool].{form}",
         "avgpool",
         kernel(count_include_pad=True),
     )
-    mutant(f"{form} average pool ignores its divisor", f"{home}[avgpool]", "avgpool", kernel(divisor=None))
-    mutant(f"{form} power pool is always the second", f"{home}[lppool]", "lppool", kernel(norm=2))
+    mutant(
+        f"{form} average pool ignores its divisor",
+        f"{RECORDS}[avgpool].{form}",
+        "avgpool",
+        kernel(divisor=None),
+    )
+    mutant(f"{form} power pool is always the second", f"{RECORDS}[lppool].{form}", "lppool", kernel(norm=2))
 
 # What both forms and the tracing share: only the formulas can tell
 mutant(
@@ -117,32 +149,32 @@ mutant(
 )
 mutant(
     "rearranging kernels: shift runs the other way",
-    "executor.kernels.move:shift",
+    "executor.kernels.rearrange:shift",
     "shift",
     lambda f: lambda call: np.flip(f(_seen_backwards(call)), tuple(range(2, call.x.ndim))).copy(),
 )
 mutant(
     "crop kernel cuts the wrong side",
-    "executor.kernels.move:crop",
+    "executor.kernels.shape:crop",
     "crop",
     kernel(amounts=lambda s: tuple(p[::-1] for p in s.amounts)),
 )
-mutant("pad kernel pads the wrong side", "executor.kernels.move:pad", "pad", kernel(padding=mirrored))
+mutant("pad kernel pads the wrong side", "executor.kernels.shape:pad", "pad", kernel(padding=mirrored))
 mutant(
     "slice kernel starts late",
-    "executor.kernels.move:slice_",
+    "executor.kernels.shape:slice_",
     "slice",
     kernel(start=lambda s: max(0, s.start - 1), stop=lambda s: s.stop - (s.start > 0)),
 )
 mutant(
     "permute kernel the other way round",
-    "executor.kernels.move:permute",
+    "executor.kernels.rearrange:permute",
     "permute",
     kernel(order=lambda s: tuple(s.order.index(a) for a in range(len(s.order)))),
 )
 mutant(
     "interpolation kernel aligns no corners",
-    "executor.kernels.interp:resample",
+    "executor.kernels.resize:resample",
     "upsample",
     lambda f: (
         lambda t, x, axis, out, ratio, mode, corners, *more: f(t, x, axis, out, ratio, mode, False, *more)
@@ -150,7 +182,7 @@ mutant(
 )
 mutant(
     "interpolation kernel is always nearest",
-    "executor.kernels.interp:resample",
+    "executor.kernels.resize:resample",
     "upsample",
     lambda f: (
         lambda t, x, axis, out, ratio, mode, corners, *more: f(
@@ -160,7 +192,7 @@ mutant(
 )
 mutant(
     "adaptive windows end early",
-    "executor.kernels.pool:adaptive_windows",
+    "executor.kernels.adaptive:adaptive_windows",
     "adaptiveavgpool adaptivemaxpool",
     lambda f: (
         lambda n, m: ((i, tuple(slice(w.start, max(w.start + 1, w.stop - 1)) for w in s)) for i, s in f(n, m))
@@ -174,12 +206,11 @@ def _seen_backwards(call: Any) -> Any:
 
 
 # Parameters that a kernel does not read
-NORMS = "executor.kernels:FAST"
-mutant("batch norm kernel without weights", f"{NORMS}[bn]", "bn", kernel(affine=False))
-mutant("layer norm kernel without weights", f"{NORMS}[ln]", "ln", kernel(affine=False))
-mutant("layer norm kernel over everything", f"{NORMS}[ln]", "ln", kernel(over="all"))
-mutant("group norm kernel of one group", f"{NORMS}[gn]", "gn", kernel(groups=1))
-mutant("scale kernel without offset", f"{NORMS}[scale]", "scale", kernel(bias=False))
+mutant("batch norm kernel without weights", f"{RECORDS}[bn].fast", "bn", kernel(affine=False))
+mutant("layer norm kernel without weights", f"{RECORDS}[ln].fast", "ln", kernel(affine=False))
+mutant("layer norm kernel over everything", f"{RECORDS}[ln].fast", "ln", kernel(over="all"))
+mutant("group norm kernel of one group", f"{RECORDS}[gn].fast", "gn", kernel(groups=1))
+mutant("scale kernel without offset", f"{RECORDS}[scale].fast", "scale", kernel(bias=False))
 
 # Counting
 TALLY = "executor.arithmetic.tally:CountingArith"

@@ -92,20 +92,20 @@ mutant(
 )
 mutant(
     "pad forgets the far side",
-    "layers.shape:Pad.output_shapes",
+    "layers.cut:Pad.output_shapes",
     "pad",
     lambda f: lambda s, i: f(replace(s, padding=tuple((b, 0) for b, _ in s.padding)), i),
 )
-mutant("crop off by one", "layers.shape:Crop.output_shapes", "crop", sizes(lambda n: n + 1))
+mutant("crop off by one", "layers.cut:Crop.output_shapes", "crop", sizes(lambda n: n + 1))
 mutant(
     "slice keeps its end",
-    "layers.shape:Slice.output_shapes",
+    "layers.cut:Slice.output_shapes",
     "slice",
     after(lambda f, s, *_: ((*f[0][: s.axis], f[0][s.axis] + 1, *f[0][s.axis + 1 :]),)),
 )
 mutant(
     "split gives equal parts",
-    "layers.shape:Split.output_shapes",
+    "layers.cut:Split.output_shapes",
     "split",
     after(lambda f, *_: (f[0],) * len(f)),
 )

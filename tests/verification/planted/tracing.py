@@ -8,7 +8,7 @@ from typing import Any
 
 from convcalc.layers import activation
 from tests.verification.planted.base import CONV, CONVS, Make, after, ignoring, mutant, ones, ops
-from tests.verification.planted.kernels import kernel, mirrored
+from tests.verification.planted.kernels import RECORDS, kernel, mirrored
 
 
 def inverse(layer: Any) -> tuple[int, ...]:
@@ -22,8 +22,8 @@ for name, op, owner, fields in (
     ("convolutions pad on the wrong side", CONVS, CONV, {"padding": mirrored}),
     ("transposed convolutions ignore groups", "convT", "layers.transposed:ConvTranspose", {"groups": 1}),
     ("transposed convolutions ignore stride", "convT", "layers.transposed:ConvTranspose", {"stride": ones}),
-    ("unpooling ignores stride", "unpool", "layers.pool:MaxUnpool", {"stride": ones}),
-    ("unpooling ignores the kernel", "unpool", "layers.pool:MaxUnpool", {"kernel": ones}),
+    ("unpooling ignores stride", "unpool", "layers.unpool:MaxUnpool", {"stride": ones}),
+    ("unpooling ignores the kernel", "unpool", "layers.unpool:MaxUnpool", {"kernel": ones}),
     ("shift ignores dilation", "shift", "layers.rearrange:Shift", {"dilation": ones}),
     ("channel shuffle moves nothing", "shuffle", "layers.rearrange:ChannelShuffle", {"groups": 1}),
     ("permute run the other way round", "permute", "layers.rearrange:Permute", {"order": inverse}),
@@ -39,9 +39,9 @@ for name, op, owner, fields in (
         "layers.rearrange:PixelUnshuffle",
         {"mode": "crd"},
     ),
-    ("pads are of zeros always", "pad", "layers.shape:Pad", {"mode": "zeros"}),
-    ("pads are on the wrong side", "pad", "layers.shape:Pad", {"padding": mirrored}),
-    ("slices start at once", "slice", "layers.shape:Slice", {"start": 0}),
+    ("pads are of zeros always", "pad", "layers.cut:Pad", {"mode": "zeros"}),
+    ("pads are on the wrong side", "pad", "layers.cut:Pad", {"padding": mirrored}),
+    ("slices start at once", "slice", "layers.cut:Slice", {"start": 0}),
     ("interpolation are those of nearest", "upsample", "layers.resize:Upsample", {"mode": "nearest"}),
     ("layer norm see everything", "ln", "layers.norm:LayerNorm", {"over": "all"}),
     ("layer norm see channels only", "ln", "layers.norm:LayerNorm", {"over": "channels"}),
@@ -90,14 +90,14 @@ mutant(
 # Tracing back through a kernel
 
 
-def pull(**fields: Any) -> Make:
+def backward(**fields: Any) -> Make:
     """A kernel run backwards that misreads hyper-parameters of its layer."""
 
     def make(right: Any) -> Any:
-        def wrong(p: Any) -> Any:
-            call = SimpleNamespace(layer=p.layer)
+        def wrong(r: Any) -> Any:
+            call = SimpleNamespace(layer=r.layer)
             kernel(**fields)(lambda misread: misread)(call)
-            return right(p._replace(layer=call.layer))
+            return right(r._replace(layer=call.layer))
 
         return wrong
 
@@ -125,24 +125,24 @@ for op, name, fields in (
     ("gn", "of one group", {"groups": 1}),
     ("shift", "without dilation", {"dilation": ones}),
 ):
-    mutant(f"tracing {op} {name}", f"executor.backward.marks:PULLS[{op}]", op, pull(**fields))
+    mutant(f"tracing {op} {name}", f"{RECORDS}[{op}].backward", op, backward(**fields))
 mutant(
     "tracing softmax itself",
-    "executor.backward.marks:PULLS[softmax]",
+    f"{RECORDS}[softmax].backward",
     "softmax",
-    lambda f: lambda p: [p.mark],
+    lambda f: lambda r: [r.mark],
 )
 mutant(
     "tracing add to its first input",
-    "executor.backward.marks:PULLS[add]",
+    f"{RECORDS}[add].backward",
     "add",
-    lambda f: lambda p: [f(p)[0], *(mark & False for mark in f(p)[1:])],
+    lambda f: lambda r: [f(r)[0], *(mark & False for mark in f(r)[1:])],
 )
 
 
 # Kernels whose two forms are one: only what layers say they read can tell
 def both(name: str, op: str, make: Make) -> None:
-    mutant(name, f"executor.kernels:FAST[{op}]", op, make)
+    mutant(name, f"{RECORDS}[{op}].fast", op, make)
 
 
 def _backwards(right: Any) -> Callable[[Any], Any]:
@@ -195,7 +195,7 @@ for one in vars(activation).values():
 mutant("batch norm always tracks", "layers.norm:BatchNorm.buffers", "bn", ignoring(track=True))
 mutant("batch norm computes no statistics", "layers.norm:BatchNorm.ops", "bn", ignoring(track=True))
 mutant("layer norm always adds an offset", "layers.norm:LayerNorm.ops", "ln", ignoring(bias=True))
-mutant("unpool ignores its size", "layers.pool:MaxUnpool.output_shapes", "unpool", ignoring(size=None))
+mutant("unpool ignores its size", "layers.unpool:MaxUnpool.output_shapes", "unpool", ignoring(size=None))
 mutant("concat is of channels always", "layers.merge:Concat.output_shapes", "concat", ignoring(axis=0))
-mutant("global max is free", "layers.pool:GlobalMaxPool.ops", "globalmaxpool", ops(cmp=lambda n: 0))
+mutant("global max is free", "layers.adaptive:GlobalMaxPool.ops", "globalmaxpool", ops(cmp=lambda n: 0))
 mutant("lrn divides nothing", "layers.norm:LocalResponseNorm.ops", "lrn", ops(div=lambda n: 0))

@@ -257,25 +257,25 @@ mutant(
 mutant("power pool takes no root", "layers.pool:LPPool.ops", "lppool", ops(special=lambda n: 0))
 mutant(
     "global pool divides every input",
-    "layers.pool:GlobalAvgPool.ops",
+    "layers.adaptive:GlobalAvgPool.ops",
     "globalavgpool",
     after(lambda f, *_: f._replace(div=f.add)),
 )
 mutant(
     "global pool leaves one axis",
-    "layers.pool:_Global.output_shapes",
+    "layers.adaptive:_Global.output_shapes",
     "globalavgpool globalmaxpool",
     lambda f: lambda s, i: ((*f(s, i)[0][:-1], i[0][-1]),),
 )
 mutant(
     "adaptive windows never overlap",
-    "layers.pool:adaptive_taps",
+    "layers.adaptive:adaptive_taps",
     "adaptiveavgpool adaptivemaxpool",
     lambda f: lambda i, o: max(i, o),
 )
 mutant(
     "unpool forgets the kernel",
-    "layers.pool:MaxUnpool.output_shapes",
+    "layers.unpool:MaxUnpool.output_shapes",
     "unpool",
     after(
         lambda f, s, i: (

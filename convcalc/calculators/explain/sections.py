@@ -5,16 +5,18 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.count.report import analyze
-from convcalc.calculators.explain.letters import Lettered, lettered
+from convcalc.calculators.explain.letters import Lettered, alone, lettered
 from convcalc.calculators.explain.lines import Lines, fields, operations, outputs, parameters, totals
 from convcalc.calculators.explain.records import Explanation, Line, Part, Section
 from convcalc.calculators.explain.templates import block_call, block_letters, block_source, template
-from convcalc.dims import Shape, is_symbolic
+from convcalc.dims import is_symbolic
 from convcalc.exporters.text import format_layer
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Graph
 from convcalc.layers import ALIASES, OPS, lookup
 from convcalc.spec import library
 from convcalc.spec.document.reading import block
@@ -44,7 +46,7 @@ def explain(
         op = ALIASES.get(name, name)
         if op in OPS and input is None:
             section = _section(op, template(op), {})
-            return Explanation(op, "", "", "", (section,), (), (), (), ())
+            return Explanation(op, sections=(section,))
         if library.has_block(name):
             return _block(name, input, set)
         from convcalc.spec import load
@@ -54,16 +56,13 @@ def explain(
 
 
 def _graph(graph: Graph, layer: str | None) -> Explanation:
-    """Every layer of a graph, one section a layer; equal layers share one."""
+    """Every layer of a graph, one section per layer; equal layers share one."""
     nodes = [node for number, node in enumerate(graph.nodes) if number not in graph.inputs]
     if layer is not None:
         nodes = [node for node in nodes if node.name == layer]
         if not nodes:
-            from convcalc.spec.errors import nearest_name
-
-            names = [node.name for node in graph.nodes]
-            near = nearest_name(layer, names) or next((n for n in names if n.endswith(f".{layer}")), None)
-            raise ValueError(f"no layer {layer!r}" + (f"; did you mean {near}?" if near else ""))
+            hint = did_you_mean(layer, (node.name for node in graph.nodes))
+            raise ValueError(f"no layer {layer!r}{hint}")
     sections: dict[Any, Section] = {}
     for node in nodes:
         shapes = graph.input_shapes(node)
@@ -72,16 +71,20 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
         if key not in sections:
             options = {o.field: getattr(node.layer, o.field, None) for o in node.layer.options}
             texts = {"given": given, "name": node.name}
-            sections[key] = _section(node.op, lettered(node.op, options, shapes), texts, _alone(node, shapes))
+            sections[key] = _section(
+                node.op,
+                lettered(node.op, options, shapes),
+                texts,
+                alone(node.name, node.layer, shapes, node.outputs),
+            )
+    found = Explanation(graph.name, sections=tuple(sections.values()))
     if len(nodes) == 1:
-        return Explanation(graph.name, "", "", "", tuple(sections.values()), (), (), (), ())
-    return Explanation(
-        graph.name, "", "", "", tuple(sections.values()), _parts(graph), (), totals(graph), graph.constraints
-    )
+        return found
+    return replace(found, parts=_parts(graph), lines=totals(graph), constraints=graph.constraints)
 
 
 def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
-    """A block in letters."""
+    """A block with letters for its arguments and for the sizes of its input."""
     from convcalc.spec import load
 
     call, shape = block_call(name)
@@ -92,12 +95,19 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
             for letter in size.free_symbols}  # fmt: skip
     letters = block_letters(name, sorted(used, key=_reading))
     return Explanation(
-        name, doc, block_source(name, doc), call, (), _parts(graph), letters, totals(graph), graph.constraints
+        name,
+        doc,
+        block_source(name, doc),
+        call,
+        parts=_parts(graph),
+        variables=letters,
+        lines=totals(graph),
+        constraints=graph.constraints,
     )
 
 
 def _reading(letter: str) -> tuple[int, str]:
-    """Channels and sizes first, then the rest by name."""
+    """Where a letter is listed: channels and sizes first, then the rest by name."""
     order = "MTHWLN"
     return (order.index(letter) if letter in order else len(order), letter)
 
@@ -109,17 +119,6 @@ def _parts(graph: Graph) -> tuple[Part, ...]:
         for row in report.layers
         if row.node is not None
     )
-
-
-def _alone(node: Node, shapes: tuple[Shape, ...]) -> Graph:
-    """A layer with its numbers as a graph of its own."""
-    nodes = [
-        Node(f"input{number + 1}", lookup("input").create((), {"shape": shape}), (), (shape,))
-        for number, shape in enumerate(shapes)
-    ]
-    edges = tuple(Edge(number) for number in range(len(nodes)))
-    nodes.append(Node(node.name, node.layer, edges, node.outputs))
-    return Graph(node.name, nodes, tuple(range(len(edges))), (Edge(len(edges)),), (node.name,))
 
 
 def _section(op: str, made: Lettered, texts: Mapping[str, str], numbers: Graph | None = None) -> Section:

@@ -15,6 +15,7 @@ from convcalc.calculators.receptive_field.rows import LayerField
 from convcalc.executor import taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.graph import Graph
+from convcalc.layers.base import joined
 from convcalc.solve.sizes import own_inputs, reload
 
 LONGEST: Final = 12
@@ -74,11 +75,11 @@ class Larger:
 
 
 def describe(row: LayerField) -> str:
-    """Size, stride and padding an axis: ``7x7 s2 p3``."""
+    """Size, stride and padding per axis: ``7x7 s2 p3``."""
     return text([stated(axis) for axis in row.axes])
 
 
-class Measure(NamedTuple):
+class FieldAxis(NamedTuple):
     """A field along one axis; ``size`` is None where it is everything."""
 
     sizes: tuple[int, ...] | None
@@ -86,20 +87,16 @@ class Measure(NamedTuple):
     padding: Any
 
 
-def stated(axis: AxisField) -> Measure:
+def stated(axis: AxisField) -> FieldAxis:
     """What the formula says of one axis."""
     if axis.everything or not axis.local:
-        return Measure(None, None, None)
+        return FieldAxis(None, None, None)
     sizes = tuple(sorted(set(axis.sizes), key=str))
-    return Measure(sizes if axis.periodic else sizes[-1:], axis.stride, axis.padding)
+    return FieldAxis(sizes if axis.periodic else sizes[-1:], axis.stride, axis.padding)
 
 
-def text(axes: Sequence[Measure]) -> str:
+def text(axes: Sequence[FieldAxis]) -> str:
     """One number where all axes have the same."""
-
-    def joined(values: Sequence[Any]) -> str:
-        return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
-
     sizes = ["all" if axis.sizes is None else "/".join(map(str, axis.sizes)) for axis in axes]
     if all(size == "all" for size in sizes):
         return "all"
@@ -107,10 +104,20 @@ def text(axes: Sequence[Measure]) -> str:
     return f"{'x'.join(sizes)} s{joined([a.stride for a in moves])} p{joined([a.padding for a in moves])}"
 
 
-def measure(graph: Graph, target: Target, row: LayerField) -> tuple[list[Measure] | None, bool]:
+def traced_field(
+    graph: Graph, target: Target, row: LayerField, lines: bool = False
+) -> tuple[list[FieldAxis] | None, bool]:
     """The field as tracing shows it, and whether every run traced lies in the one that is stated.
 
-    None where every position is cut by an end of the input.
+    Args:
+        graph: a graph whose sizes are numbers.
+        target: the tensor whose positions are traced.
+        row: its field, by formula.
+        lines: whether to trace whole lines of positions, one index along one axis and all along the
+            others, even where single positions seem enough.
+
+    Returns:
+        one entry per axis; None where every position is cut by an end of the input.
     """
     firsts: dict[int, int] = {}
     for number, (axis, n) in enumerate(zip(row.axes, row.input_shape[1:], strict=True)):
@@ -125,10 +132,10 @@ def measure(graph: Graph, target: Target, row: LayerField) -> tuple[list[Measure
     if not firsts:
         return None, True
     found, inside = [], True
-    runs = _runs(graph, target, row, firsts)
+    runs = _runs(graph, target, row, firsts, lines)
     for number, axis in enumerate(row.axes):
         if number not in firsts:
-            found.append(Measure(None, None, None))
+            found.append(FieldAxis(None, None, None))
             continue
         ends, first = runs[number], firsts[number]
         if not any(ends):  # along another axis nothing is seen, and so nothing at all
@@ -142,11 +149,11 @@ def measure(graph: Graph, target: Target, row: LayerField) -> tuple[list[Measure
 
 
 def _runs(
-    graph: Graph, target: Target, row: LayerField, firsts: dict[int, int]
+    graph: Graph, target: Target, row: LayerField, firsts: dict[int, int], lines: bool
 ) -> dict[int, list[tuple[int, int] | None]]:
     """First and last index that two periods of outputs read along each axis."""
     counts = {number: 2 * row.axes[number].period for number in firsts}
-    if any(size == 0 for number in firsts for size in row.axes[number].sizes):
+    if lines or any(size == 0 for number in firsts for size in row.axes[number].sizes):
         # A position that sees nothing along one axis sees nothing at all: ask for whole lines.
         return {
             number: [
@@ -184,15 +191,15 @@ def _interior(axis: AxisField, n: int, outputs: int) -> int | None:
     return None
 
 
-def _read_off(ends: Sequence[tuple[int, int] | None], first: int, period: int) -> Measure:
+def _read_off(ends: Sequence[tuple[int, int] | None], first: int, period: int) -> FieldAxis:
     """Size, stride and padding of the runs of two periods of outputs."""
     counts = [0 if run is None else run[1] - run[0] + 1 for run in ends]
     sizes = tuple(sorted(set(counts), key=str))
     pairs = [(a, b) for a, b in zip(ends, ends[period:], strict=False) if a is not None and b is not None]
     if not pairs or counts[:period] != counts[period:]:
-        return Measure(sizes, None, None)
+        return FieldAxis(sizes, None, None)
     one, two = pairs[0]
     advance = two[0] - one[0]
     stride = Fraction(advance, period)
     padding = None if ends[0] is None else first // period * advance - ends[0][0]
-    return Measure(sizes, stride.numerator if stride.denominator == 1 else stride, padding)
+    return FieldAxis(sizes, stride.numerator if stride.denominator == 1 else stride, padding)

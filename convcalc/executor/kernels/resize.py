@@ -1,4 +1,4 @@
-"""Interpolation by an axis at a time, from the first spatial axis to the last.
+"""Interpolation, one axis after the other, from the first spatial axis to the last.
 
 Coordinates are PyTorch's: with ``scale`` the scale itself relates the two grids, with ``size``
 the ratio of the sizes. They are worked out as exact fractions.
@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.executor.arithmetic.arith import Arith, Array
+from convcalc.executor.arithmetic.arith import PLAIN, Arith, Array
 from convcalc.executor.call import Call
+from convcalc.executor.marks import Reach
+from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Sizes
 from convcalc.executor.windows import ExecutionError
 
 MODES = {
@@ -31,15 +33,18 @@ MODES = {
 
 def upsample(call: Call) -> Array:
     """Resample ``x (N, C, *spatial)`` to ``scale`` times its size or to ``size``."""
-    layer, t, y = call.layer, call.t, call.x
-    mode = MODES[layer.mode]
-    for axis, (out, ratio) in enumerate(grids(layer, call.x.shape[2:])):
-        y = resample(t, y, axis + 2, out, ratio, mode, bool(layer.align_corners), float(layer.a))
+    y = call.x
+    for axis, (out, ratio) in enumerate(grids(call.layer, call.x.shape[2:])):
+        y = _pass(call.layer, call.t, y, axis + 2, out, ratio)
     return y
 
 
+def _pass(layer: Any, t: Arith, x: Array, axis: int, out: int, ratio: Fraction) -> Array:
+    return resample(t, x, axis, out, ratio, MODES[layer.mode], bool(layer.align_corners), float(layer.a))
+
+
 def grids(layer: Any, sizes: Sequence[int]) -> list[tuple[int, Fraction]]:
-    """Output size and input positions an output position, for each axis."""
+    """Output size, and how many input positions one output position is wide, for each axis."""
     if layer.size is not None:
         return [(m, Fraction(n, m)) for n, m in zip(sizes, layer.size, strict=True)]
     if layer.scale is None:
@@ -144,3 +149,45 @@ def _spline(t: Arith, x: Array, axis: int, places: list[Fraction]) -> Array:
     for source, weight in zip((y[index], y[index + 1], m[index], m[index + 1]), weights, strict=True):
         t.add(result, t.multiply(source, _along(weight, result, 0)), out=result)
     return np.ascontiguousarray(np.moveaxis(result, 0, axis))
+
+
+def _passes_of_impulses(layer: Any, sizes: Sequence[int], one: float) -> list[Array]:
+    """For each axis what every output reads of every input: (out, n), zero where it reads nothing.
+
+    Each pass is run on unit impulses, or on impulses of another size.
+    """
+    found = []
+    for n, (out, ratio) in zip(sizes, grids(layer, sizes), strict=True):
+        impulses = np.where(np.eye(n, dtype=bool), one, 0.0)[:, None]
+        found.append(_pass(layer, PLAIN, impulses, 2, out, ratio)[:, 0].T)
+    return found
+
+
+def _upsample_backward(r: Reach) -> list[Array]:
+    """Back through each pass; a sample whose weight is zero counts only where reads do."""
+    mark = r.mark
+    for axis, matrix in enumerate(_passes_of_impulses(r.layer, r.inputs[0][1:], np.nan if r.reads else 1.0)):
+        pattern = np.isnan(matrix) if r.reads else matrix != 0
+        moved = np.moveaxis(mark, axis + 2, -1)
+        if mark.dtype == bool:
+            moved = np.matmul(moved.astype(np.float32), pattern.astype(np.float32)) > 0
+        else:
+            moved = np.matmul(moved, pattern.astype(mark.dtype))
+        mark = np.moveaxis(moved, -1, axis + 2)
+    return [mark]
+
+
+def _upsample_gradient(b: Backprop) -> list[Array]:
+    g = b.g
+    for axis, matrix in enumerate(_passes_of_impulses(b.layer, b.x.shape[2:], 1.0)):
+        g = np.moveaxis(np.matmul(np.moveaxis(g, axis + 2, -1), matrix), -1, axis + 2)
+    return [g]
+
+
+def _working_bytes(s: Sizes) -> int:
+    return (8 if s.layer.mode == "spline" else 4) * max(s.arriving, s.written)
+
+
+OPERATIONS["upsample"] = Operation(
+    upsample, backward=_upsample_backward, gradient=_upsample_gradient, working_bytes=_working_bytes
+)

@@ -11,7 +11,7 @@ from convcalc.calculators.receptive_field.graph import receptive_field
 from convcalc.executor import taint
 from convcalc.graph import Graph
 from convcalc.spec import load
-from convcalc.verification.laws.base import Array, Case, Trial, built, by, drawn, law, run, seen
+from convcalc.verification.laws.base import Array, Case, Trial, built, by, law, random_weights, run, seen
 
 SIZES = {1: 120, 2: 40, 3: 18}
 """Sides of the inputs of law 18, by rank: room for positions whose field no end cuts."""
@@ -76,13 +76,12 @@ def _agree(t: Trial, case: Case, claimed: Graph, executed: Graph) -> None:
     "convolution, interpolation and branches.",
 )
 def recursion(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw(16, ranks=(1,)):
+    for case in t.random_cases(16, ranks=(1,)):
         stages = [_stage(case) for _ in range(case.whole(2, 4))]
         stages.insert(case.whole(0, len(stages)), _branches(case))
         graph = _network(case, stages)
         _agree(t, case, graph, graph)
-    for case in t.draw(4, ranks=(2, 3)):
+    for case in t.random_cases(4, ranks=(2, 3)):
         graph = _network(case, [_stage(case), _branches(case, 1), _stage(case)])
         _agree(t, case, graph, graph)
     stages, fields = [], []
@@ -98,24 +97,24 @@ def recursion(t: Trial) -> None:
 
 @recursion.broken("the recursion is told another dilation")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
-        told, real = (_network(case, [f"conv 1 k3 d{d} p={d}", "conv 1 k3 s2 p1"]) for d in (1, 2))
-        _agree(t, case, told, real)
+    for case in t.random_cases(1):
+        claimed, real = (_network(case, [f"conv 1 k3 d{d} p={d}", "conv 1 k3 s2 p1"]) for d in (1, 2))
+        _agree(t, case, claimed, real)
 
 
 @recursion.broken("the recursion is told one branch of two")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
-        told = _network(case, ["conv 1 k1", "maxpool k2 s2"])
+    for case in t.random_cases(1):
+        claimed = _network(case, ["conv 1 k1", "maxpool k2 s2"])
         real = _network(case, [_branches(case), "maxpool k2 s2"])
-        _agree(t, case, told, real)
+        _agree(t, case, claimed, real)
 
 
 @recursion.broken("a transposed convolution is taken for a convolution of the same kernel and padding")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
-        told, real = (_network(case, [f"{op} 1 k4 p1", "maxpool k2 s2"]) for op in ("conv", "convT"))
-        _agree(t, case, told, real)
+    for case in t.random_cases(1):
+        claimed, real = (_network(case, [f"{op} 1 k4 p1", "maxpool k2 s2"]) for op in ("conv", "convT"))
+        _agree(t, case, claimed, real)
 
 
 def reads(graph: Graph, axis: int, margin: int) -> Array:
@@ -165,7 +164,7 @@ def _vanishes(t: Trial, case: Case, covers: bool) -> None:
     one, other = x.copy(), x.copy()
     one[place] = -1.0 - case.rng.random(sides)
     other[place] = -1.0 - case.rng.random(sides)
-    weights = list(drawn(pooled, case.rng).values())
+    weights = list(random_weights(pooled, case.rng).values())
     t.equal("an object smaller than the stride vanishes from the pooled map",
             run(pooled, one, *weights), run(pooled, other, *weights), 0.0)  # fmt: skip
     if covers:
@@ -173,7 +172,7 @@ def _vanishes(t: Trial, case: Case, covers: bool) -> None:
     for graph in (pooled, dilated):
         t.count("both stacks have the same field (tainting)",
                 seen(graph, *(1, *(2 * field,) * case.rank)), [field] * case.rank)  # fmt: skip
-    weights = list(drawn(dilated, case.rng).values())
+    weights = list(random_weights(dilated, case.rng).values())
     difference = np.abs(run(dilated, one, *weights) - run(dilated, other, *weights)).max()
     t.true("the dilated stack keeps it", difference > 1e-6)
     traces = _traces(dilated, x, corner, sides, weights)
@@ -200,8 +199,7 @@ def _traces(
     "of the same field keeps it.",
 )
 def vanishing(t: Trial) -> None:
-    """See the statement."""
-    for case in t.draw():
+    for case in t.random_cases():
         s = case.whole(2, 4)
         _sees_more(t, case, case.whole(2 * s + 1, 3 * s + 1), s)
         _vanishes(t, case, covers=False)
@@ -209,14 +207,14 @@ def vanishing(t: Trial) -> None:
 
 @vanishing.broken("k <= 2s")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         s = case.whole(2, 4)
         _sees_more(t, case, case.whole(s, 2 * s), s)
 
 
 @vanishing.broken("an object as large as the stride")
 def _(t: Trial) -> None:
-    for case in t.draw(1):
+    for case in t.random_cases(1):
         _vanishes(t, case, covers=True)
 
 

@@ -6,22 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convcalc.calculators.answers import loaded
 from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
-from convcalc.calculators.count.report import analyze, plain
+from convcalc.calculators.count.report import analyze
 from convcalc.dims import Dim
 from convcalc.graph import Graph
+from convcalc.records import Record
 
 
 @dataclass(frozen=True)
-class Held:
-    """One limit and what the network has.
+class Verdict(Record):
+    """Whether a network holds one limit.
 
     Attributes:
         limit: its name and bound.
-        value: what the network has; None where that is the whole input, ``UNKNOWN`` where it cannot
-            be known.
+        value: what the network has; None for a receptive field that is the whole input, ``UNKNOWN``
+            where it cannot be known.
         ok: whether the limit holds; None where it cannot be told.
     """
+
+    KEYS = "limit=limit.name bound=limit.bound value margin ok"
 
     limit: Limit
     value: Dim
@@ -29,34 +33,26 @@ class Held:
 
     @property
     def margin(self) -> Dim:
-        """How far the value may still go; negative: how far it is beyond. None where not a number."""
+        """How much further the value may go, negative where it went too far; None for what is no number."""
         if type(self.value) is not int:
             return None
         room = self.limit.bound - self.value
         return room if self.limit.most else -room
 
-    def to_dict(self) -> dict[str, Any]:
-        """The limit as JSON holds it."""
-        return {
-            "limit": self.limit.name,
-            "bound": plain(self.limit.bound),
-            "value": plain(self.value),
-            "margin": plain(self.margin),
-            "ok": self.ok,
-        }
-
 
 @dataclass(frozen=True)
-class Check:
+class Check(Record):
     """A network held to its limits.
 
     Attributes:
         name: of the network.
-        rows: one a limit, those of the document first.
+        rows: one per limit, those of the document first.
     """
 
+    KEYS = "name ok limits=rows"
+
     name: str
-    rows: tuple[Held, ...]
+    rows: tuple[Verdict, ...]
 
     @property
     def ok(self) -> bool:
@@ -65,10 +61,6 @@ class Check:
 
     def __bool__(self) -> bool:
         return self.ok
-
-    def to_dict(self) -> dict[str, Any]:
-        """The check as JSON holds it."""
-        return {"name": self.name, "ok": self.ok, "limits": [row.to_dict() for row in self.rows]}
 
 
 def check(
@@ -97,10 +89,7 @@ def check(
         LimitError: a limit that does not exist or has no amount, or no limit at all.
         SpecError: the spec cannot be read.
     """
-    if not isinstance(graph, Graph):
-        from convcalc.spec import load
-
-        graph = load(graph, input=input, set=set)
+    graph = loaded(graph, input, set)
     chosen = merged(graph.budget, budget or {}, given)
     if not chosen:
         raise LimitError(
@@ -108,7 +97,9 @@ def check(
             "a limit such as max_params=5M, or 'budget: {max_params: 5M}' in the document",
         )
     counts = counted(graph, analyze(graph, batch=batch, dtype=dtype), chosen)
-    return Check(graph.name, tuple(Held(limit, limit.value(counts), limit.holds(counts)) for limit in chosen))
+    return Check(
+        graph.name, tuple(Verdict(limit, limit.value(counts), limit.holds(counts)) for limit in chosen)
+    )
 
 
 def merged(*sources: Mapping[str, Any]) -> tuple[Limit, ...]:

@@ -15,22 +15,22 @@ from typing import Any, Final
 from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
 from convcalc.calculators.receptive_field.rows import LayerField
 from convcalc.executor import taint
-from convcalc.graph import Graph, Node
-from convcalc.layers.reads import Every, Slide
+from convcalc.graph import Graph
 from convcalc.solve.sizes import own_inputs
-from convcalc.verification.measure import (
+from convcalc.verification.overstated import field_is_smaller, reads_less, reads_nothing_between
+from convcalc.verification.poison import Poisoned, poisoned
+from convcalc.verification.result import Check
+from convcalc.verification.traced_field import (
+    FieldAxis,
     Larger,
-    Measure,
     Target,
     describe,
     elements,
     extent,
-    measure,
     stated,
     text,
+    traced_field,
 )
-from convcalc.verification.poison import Poisoned, poisoned
-from convcalc.verification.result import Check
 
 SAMPLED: Final = 4
 """Layers traced in a large graph: its outputs, and others evenly spread over its depth."""
@@ -90,7 +90,7 @@ def targets(graph: Graph, every: bool) -> list[Target]:
             continue
         names = node.layer.output_names()
         for output, shape in enumerate(node.outputs):
-            if names[output] != "indices":
+            if output not in node.layer.index_outputs:
                 part = names[output] if len(node.outputs) > 1 and names[0] else ""
                 found.append(Target(node.name, f"{node.name}.{part}" if part else node.name, shape))
     sampled = SAMPLED if every or elements(graph) < LARGE else SAMPLED // 2
@@ -118,7 +118,7 @@ def _region_check(
     """
     positions = _positions(target.shape[1:], few=len(graph) > MANY)
     traced = taint(graph, positions, output=target.tensor, input=row.input)
-    loose = any(_mixes(graph, graph.nodes[number]) for number in ancestors(graph, target.layer))
+    loose = reads_less(graph, graph.ancestors(target.layer))
     formula: list[Any] = []
     executed: list[Any] = []
     ok = covered = True
@@ -153,12 +153,15 @@ def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row:
     positions = _positions(target.shape[1:])
     traced = taint(graph, positions, output=target.tensor, input=row.input, reads=True)
     # A value may be unpooled to one place of its window only, and is traced to all of them.
-    some = any(graph.nodes[number].op == "unpool" for number in ancestors(graph, target.layer))
+    some = any(graph.nodes[number].layer.index_inputs for number in graph.ancestors(target.layer))
     for one in poison:
         if one.input != row.input or target.tensor not in one.reached:
             continue
-        came = [bool(one.reached[target.tensor][position]) for position in positions]
-        due = [bool(mark[one.pixel]) for mark in traced]
+        decided = [not one.undecided[target.tensor][position] for position in positions]
+        came = [
+            yes and bool(one.reached[target.tensor][p]) for yes, p in zip(decided, positions, strict=True)
+        ]
+        due = [yes and bool(mark[one.pixel]) for yes, mark in zip(decided, traced, strict=True)]
         if any(a > b if some else a != b for a, b in zip(came, due, strict=True)):
             where = f"pixel {','.join(map(str, one.pixel))} of {one.input}"
             back, forth = (
@@ -173,18 +176,6 @@ def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row:
                 "poison",
             )
     return Check("influence", "as traced", "as traced", True, "poison")
-
-
-def _mixes(graph: Graph, node: Node) -> bool:
-    """Whether a layer is a reshape whose outputs are stated to read more than they do.
-
-    Of several axes made into several, all is said to be read; of one that is cut, a run.
-    """
-    if node.op != "reshape":
-        return False
-    ways = node.layer.reads(graph.input_shapes(node), node.outputs)
-    rules = [axis.rule for way in ways for reads in way for axis in reads]
-    return any(isinstance(rule, Every) or (isinstance(rule, Slide) and rule.stride > 1) for rule in rules)
 
 
 def _inside(seen: Sequence[Any], due: Sequence[Any]) -> bool:
@@ -207,76 +198,61 @@ def _words(position: tuple[int, ...], region: Sequence[tuple[tuple[int, int] | N
 
 def _field_check(graph: Graph, larger: Larger, target: Target, row: LayerField, regions: bool) -> Check:
     """Size, stride and padding, read off traced regions that no end of the input cuts."""
+
+    def check(row: LayerField, executed: str, ok: bool) -> Check:
+        return Check("receptive_field", describe(row), executed, ok, "taint")
+
+    agreement = "the region agrees" if regions else "the region differs"
     if not all(axis.known for axis in row.axes) or not any(axis.local for axis in row.axes):
-        words = "all" if all(axis.everything for axis in row.axes) else "the region agrees"
-        words = words if regions else "the region differs"
-        return Check("receptive_field", describe(row), words, regions, "taint")
-    seen, inside = measure(graph, target, row)
-    if seen is None or seen != [stated(axis) for axis in row.axes]:
-        # An end of some tensor on the way may have cut it: not so in the middle of a larger input.
-        moving = [axis for axis in row.axes if axis.local and not axis.everything]
-        wide = max((axis.size + (2 * axis.advance if axis.period > 1 else 0) for axis in moving), default=0)
-        again = larger.at_least(wide) if type(wide) is int else None
-        if again is not None:
-            bigger, fields = again
-            shape = next(one.shape for one in targets(bigger, True) if one.tensor == target.tensor)
-            for other in (one for one in fields.of(target.tensor) if one.input == row.input):
-                found, within = measure(bigger, target._replace(shape=shape), other)
-                if found is not None:
-                    row, seen, inside = other, found, within
+        whole = regions and all(axis.everything for axis in row.axes)
+        return check(row, "all" if whole else agreement, regions)
+    graph, row, seen, inside = _traced(graph, larger, target, row)
     if seen is None:
         cut = "" if any(axis.everything for axis in row.axes) else "larger than the input; "
-        note = f"{cut}the region agrees" if regions else "the region differs"
-        return Check("receptive_field", describe(row), note, regions, "taint")
-    due: list[Measure] = [stated(axis) for axis in row.axes]
-    if due != seen and (inside or _copies(graph, target)) and _partial(graph, target):
-        return Check("receptive_field", describe(row), f"{text(seen)}, a part", regions, "taint")
-    return Check("receptive_field", describe(row), text(seen), due == seen, "taint")
+        return check(row, f"{cut}{agreement}" if regions else agreement, regions)
+    if seen == [stated(axis) for axis in row.axes]:
+        return check(row, text(seen), True)
+    numbers = graph.ancestors(target.layer)
+    if (inside or _copies(graph, target)) and field_is_smaller(graph, numbers):
+        return check(row, f"{text(seen)}, a part", regions)
+    return check(row, text(seen), False)
+
+
+def _traced(
+    graph: Graph, larger: Larger, target: Target, row: LayerField
+) -> tuple[Graph, LayerField, list[FieldAxis] | None, bool]:
+    """The graph in which a field was traced, its row there, and what :func:`traced_field` found.
+
+    Where that is not what is stated, an end of some tensor on the way may have cut it: not so in the
+    middle of a larger input, which is tried then.
+    """
+    gaps = reads_nothing_between(graph, graph.ancestors(target.layer))
+
+    def traced(graph: Graph, target: Target, row: LayerField) -> tuple[list[FieldAxis] | None, bool]:
+        found = traced_field(graph, target, row)
+        if gaps and found[0] is not None and found[0] != [stated(axis) for axis in row.axes]:
+            # Of two ways here, one may see nothing along another axis from some positions.
+            return traced_field(graph, target, row, lines=True)
+        return found
+
+    best = (graph, row, *traced(graph, target, row))
+    if best[2] == [stated(axis) for axis in row.axes]:
+        return best
+    moving = [axis for axis in row.axes if axis.local and not axis.everything]
+    wide = max((axis.size + (2 * axis.advance if axis.period > 1 else 0) for axis in moving), default=0)
+    again = larger.at_least(wide) if type(wide) is int else None
+    if again is not None:
+        bigger, fields = again
+        shape = next(one.shape for one in targets(bigger, True) if one.tensor == target.tensor)
+        for other in (one for one in fields.of(target.tensor) if one.input == row.input):
+            seen, inside = traced(bigger, target._replace(shape=shape), other)
+            if seen is not None:
+                best = (bigger, other, seen, inside)
+    return best
 
 
 def _copies(graph: Graph, target: Target) -> bool:
     """Whether some padding on the way is a copy of pixels from elsewhere."""
-    layers = [graph.nodes[number].layer for number in ancestors(graph, target.layer)]
+    layers = [graph.nodes[number].layer for number in graph.ancestors(target.layer)]
     modes = {getattr(layer, "padding_mode", getattr(layer, "mode", "zeros")) for layer in layers}
     return bool(modes & {"reflect", "replicate", "circular"})
-
-
-def _partial(graph: Graph, target: Target) -> bool:
-    """Whether the field that is stated may be larger than what is read, though no end of the input cuts it.
-
-    It is that of all channels of a tensor together, as if the tensor had no end: smaller where a
-    layer takes apart channels that see different pixels, where a map was cropped and then padded, and
-    after a reshape that cuts axes.
-    """
-    differ = False
-    for number in ancestors(graph, target.layer):
-        node = graph.nodes[number]
-        if _mixes(graph, node):
-            return True
-        groups = getattr(node.layer, "groups", 1)
-        if differ and (node.op in _SEPARATE or (type(groups) is int and groups > 1)):
-            return True
-        if node.op == "crop" or (node.op in ("slice", "split") and getattr(node.layer, "axis", 0) > 0):
-            return True
-        if node.op == "convT" and node.name != target.layer and _crops(node.layer):
-            return True
-        differ = differ or node.op in _DIFFER
-    return False
-
-
-def _crops(layer: Any) -> bool:
-    return any(before or after for before, after, _ in layer.crops())
-
-
-_DIFFER: Final = frozenset(("shift", "concat", "pixelunshuffle", "permute"))
-_SEPARATE: Final = frozenset(("shift", "slice", "split", "pixelshuffle", "permute", "lrn"))
-
-
-def ancestors(graph: Graph, name: str) -> list[int]:
-    """Numbers of the nodes that a layer depends on, itself among them, in order."""
-    last = next(number for number, node in enumerate(graph.nodes) if node.name == name)
-    needed = {last}
-    for number in range(last, -1, -1):
-        if number in needed:
-            needed.update(edge.node for edge in graph.nodes[number].inputs)
-    return sorted(needed)

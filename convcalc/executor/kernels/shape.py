@@ -1,0 +1,91 @@
+"""Layers that only move data: nothing here is counted.
+
+Results never share storage with the input, save for the views, so that memory is what it is said
+to be.
+"""
+
+from __future__ import annotations
+
+from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.call import Call, at
+from convcalc.executor.marks import Reach, unpad
+from convcalc.executor.operation import OPERATIONS, Operation, channels_together, through_indices
+from convcalc.executor.windows import ExecutionError
+from convcalc.executor.windows import pad as pad_array
+
+
+def identity(call: Call) -> Array:
+    """The input itself (dropout at inference too)."""
+    return call.x
+
+
+def flatten(call: Call) -> Array:
+    """(N, C, *spatial) to (N, everything)."""
+    return call.x.reshape(len(call.x), -1)
+
+
+def reshape(call: Call) -> Array:
+    """Same elements in the same order under another shape."""
+    return call.x.reshape(len(call.x), *call.layer.shape)
+
+
+OPERATIONS["input"] = Operation(identity, working_bytes=lambda s: 0)  # its kernel is given what arrives
+OPERATIONS["identity"] = OPERATIONS["dropout"] = Operation(identity, is_view=True)
+OPERATIONS["flatten"] = Operation(flatten, backward=through_indices, is_view=True)
+OPERATIONS["reshape"] = Operation(reshape, backward=through_indices, is_view=True)
+
+
+def pad(call: Call) -> Array:
+    """Pad by zeros, a value, reflection, replication or wrapping around."""
+    layer = call.layer
+    value = layer.value if layer.mode == "constant" else 0.0
+    y = pad_array(call.x, tuple(layer.padding), value, layer.mode)
+    return y if y is not call.x else y.copy()
+
+
+def _pad_backward(r: Reach) -> list[Array]:
+    return [unpad(r.mark, r.inputs[0][1:], tuple(r.layer.padding), r.layer.mode)]
+
+
+OPERATIONS["pad"] = Operation(pad, backward=_pad_backward)
+
+
+def _copy(view: Array) -> Array:
+    if view.size == 0:
+        raise ExecutionError("nothing is left of the input")
+    return view.copy()
+
+
+def crop(call: Call) -> Array:
+    """Cut so many positions off both ends of each spatial axis."""
+    sizes = call.x.shape[2:]
+    inner = tuple(slice(b, n - a) for n, (b, a) in zip(sizes, call.layer.amounts, strict=True))
+    return _copy(call.x[at(slice(None), slice(None), *inner)])
+
+
+def slice_(call: Call) -> Array:
+    """A range along one axis (0 is channels)."""
+    layer = call.layer
+    before = (slice(None),) * (layer.axis + 1)
+    return _copy(call.x[at(*before, slice(layer.start, layer.stop))])
+
+
+def split(call: Call) -> tuple[Array, ...]:
+    """Consecutive ranges along one axis (0 is channels)."""
+    layer, parts, start = call.layer, [], 0
+    axis = layer.axis + 1
+    if sum(layer.sizes) != call.x.shape[axis]:
+        raise ExecutionError(f"sizes add up to {sum(layer.sizes)}, the axis has {call.x.shape[axis]}")
+    for size in layer.sizes:
+        parts.append(_copy(call.x[at(*(slice(None),) * axis, slice(start, start + size))]))
+        start += size
+    return tuple(parts)
+
+
+def _part_backward(r: Reach) -> list[Array]:
+    return channels_together(r) if r.layer.axis > 0 else through_indices(r)
+
+
+OPERATIONS["crop"] = Operation(crop, backward=channels_together)
+OPERATIONS["slice"] = Operation(slice_, backward=_part_backward)
+OPERATIONS["split"] = Operation(split, backward=_part_backward)

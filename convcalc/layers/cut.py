@@ -1,0 +1,239 @@
+"""Layers that cut or extend axes: padding, cropping, slices and splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, require, total
+from convcalc.layers.base import Layer, Option, Padding, Template, axes, pads, show, spatial, whole
+from convcalc.layers.conv import check_mode
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from convcalc.layers.reads import Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Pad(Layer):
+    """Padding as a layer of its own: a constant, or taken from the input."""
+
+    padding: Padding
+    mode: str
+    value: float
+
+    op: ClassVar[str] = "pad"
+    keeps_positions: ClassVar[bool] = True
+    source: ClassVar[str] = "ONNX Pad, PyTorch pad"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("padding", "padding", short="p"),
+        Option("mode", "choice", "zeros", choices=("zeros", "constant", "reflect", "replicate", "circular")),
+        Option("value", "number", 0),
+    )
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; a flat input is refused first of all."""
+        spatial(cls.op, inputs[0])
+        return super(Pad, cls).create(inputs, values)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Padding by convention needs a kernel, which there is not; only constant padding has a value."""
+        if any(isinstance(p, str) for p in self.padding):
+            raise DimensionError("a pad layer has no kernel to follow", field="padding", hint="numbers")
+        if self.value and self.mode not in ("constant", "zeros"):
+            raise DimensionError(f"mode {self.mode} pads no value", field="value", hint="mode=constant")
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``before + i + after`` per axis."""
+        channels, *sizes = inputs[0]
+        for (before, after), i in zip(self.padding, sizes, strict=True):
+            check_mode(self.mode, before, after, i)
+        return ((channels, *(b + i + a for (b, a), i in zip(self.padding, sizes, strict=True))),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """An output reads its own place, moved by the padding before."""
+        from convcalc.layers.reads import Slide, along
+
+        rules = {axis: Slide(1, 1, 1, before, self.mode) for axis, (before, _) in enumerate(self.padding, 1)}
+        return ((along(inputs[0], rules),),)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop(Layer):
+    """Sizes cut before and after, per axis; from a wanted size, the centre (the odd one cut after)."""
+
+    amounts: Padding
+
+    op: ClassVar[str] = "crop"
+    keeps_positions: ClassVar[bool] = True
+    source: ClassVar[str] = "Ronneberger et al. 2015, U-Net (crop and copy)"
+    template: ClassVar[Template] = Template(options={"size": None}, meanings={"P": "cropped on each side"})
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("amounts", "padding", None),
+        Option("size", "axes", None),
+    )
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; exactly one of amounts and size."""
+        sizes = spatial(cls.op, inputs[0])
+        amounts, size = values.get("amounts"), values.get("size")
+        if amounts is not None and size is not None:
+            raise DimensionError("crop takes amounts or size, not both", field="size", hint="one of them")
+        if amounts is None and size is None:
+            raise DimensionError(
+                "crop needs one of amounts and size", hint="amounts=2, size=56x56 or like=NAME"
+            )
+        if size is not None:
+            found = []
+            for i, wanted in zip(sizes, axes(size, "size", len(sizes)), strict=True):
+                require(wanted <= i, f"cannot crop {i} to {wanted}", field="size", hint=f"at most {i}")
+                before = floor_div(i - wanted, 2)
+                found.append((before, i - wanted - before))
+            return cls(tuple(found))
+        layer = cls(pads(amounts, "amounts", len(sizes)))
+        if any(isinstance(p, str) for p in layer.amounts):
+            raise DimensionError("a crop has no kernel to follow", field="amounts", hint="numbers")
+        return layer
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``i - before - after`` per axis."""
+        channels, *sizes = inputs[0]
+        found = []
+        for (before, after), i in zip(self.amounts, sizes, strict=True):
+            require(
+                i - before - after >= 1, f"cropping {before}:{after} leaves nothing of {i}", field="amounts",
+                hint=f"less than {i} in all",
+            )  # fmt: skip
+            found.append(i - before - after)
+        return ((channels, *found),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """An output reads its own place, moved by what is cut before."""
+        from convcalc.layers.reads import Slide, along
+
+        rules = {axis: Slide(1, 1, 1, -before) for axis, (before, _) in enumerate(self.amounts, 1)}
+        return ((along(inputs[0], rules),),)
+
+
+def _axis(value: Any, shape: Shape) -> int:
+    if type(value) is not int or not -len(shape) <= value < len(shape):
+        raise DimensionError(f"no axis {value} in {show(shape)}", field="axis", hint=f"0 to {len(shape) - 1}")
+    return value % len(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Layer):
+    """Part of one axis, the channels (0) unless told otherwise; negatives count from the end."""
+
+    start: Dim
+    stop: Dim
+    axis: int
+
+    op: ClassVar[str] = "slice"
+    keeps_positions: ClassVar[bool] = True
+    source: ClassVar[str] = "ONNX Slice"
+    template: ClassVar[Template] = Template(options={"start": None}, meanings={"B": "channels that are kept"})
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("start", "dim", 0, minimum=0),
+        Option("stop", "dim", None, minimum=0),
+        Option("axis", "dim", 0, minimum=0),
+    )
+    positional: ClassVar[tuple[str, ...]] = ("start", "stop")
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; the range must not be empty."""
+        axis = _axis(values.get("axis", 0), inputs[0])
+        size = inputs[0][axis]
+        start, stop = values.get("start"), values.get("stop")
+        start = 0 if start is None else whole(start, "start", -(10**18))
+        stop = size if stop is None else whole(stop, "stop", -(10**18))
+        given = start
+        start = start + size if type(start) is int and start < 0 else start
+        stop = stop + size if type(stop) is int and stop < 0 else stop
+        if stop is not UNKNOWN and start is not UNKNOWN:
+            require(
+                start >= 0,
+                f"start {given} lies before the axis of {size}",
+                field="start",
+                hint=f"-{size} to {size - 1}",
+            )
+            require(
+                stop <= size,
+                f"stop {stop} lies beyond the axis of {size}",
+                field="stop",
+                hint=f"at most {size}",
+            )
+            require(
+                start < stop, f"nothing between {start} and {stop}", field="stop", hint="start below stop"
+            )
+        return cls(start, stop, axis)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """``stop - start`` along the axis."""
+        shape = inputs[0]
+        return ((*shape[: self.axis], self.stop - self.start, *shape[self.axis + 1 :]),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """An output reads its own place, moved by the start."""
+        from convcalc.layers.reads import Slide, along
+
+        return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -self.start)}),),)
+
+
+@dataclass(frozen=True, slots=True)
+class Split(Layer):
+    """One axis cut into parts, each an output: ``NAME.0``, ``NAME.1``, ..."""
+
+    sizes: tuple[Dim, ...]
+    axis: int
+
+    op: ClassVar[str] = "split"
+    keeps_positions: ClassVar[bool] = True
+    source: ClassVar[str] = "ONNX Split"
+    template: ClassVar[Template] = Template(
+        ("A+B H W",),
+        {"sizes": ("A", "B")},
+        {"A": "channels of the first part", "B": "channels of the second part"},
+    )
+    options: ClassVar[tuple[Option, ...]] = (Option("sizes", "ints"), Option("axis", "dim", 0, minimum=0))
+    positional: ClassVar[tuple[str, ...]] = ("sizes",)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; the sizes must add up to the axis."""
+        axis = _axis(values.get("axis", 0), inputs[0])
+        size = inputs[0][axis]
+        sizes = values.get("sizes")
+        if sizes is None:
+            raise DimensionError("split needs its sizes", hint="split (32,32)")
+        sizes = tuple(whole(s, "sizes") for s in (sizes if isinstance(sizes, tuple) else (sizes,)))
+        require(
+            equal(total(sizes), size),
+            f"the parts {'+'.join(map(str, sizes))} do not add up to {size}",
+            field="sizes",
+            hint=f"sizes that add up to {size}",
+        )
+        return cls(sizes, axis)
+
+    def output_names(self) -> tuple[str, ...]:
+        """The numbers of the parts, where there are several."""
+        return tuple(map(str, range(len(self.sizes)))) if len(self.sizes) > 1 else ("",)
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """One shape per part."""
+        shape = inputs[0]
+        return tuple((*shape[: self.axis], size, *shape[self.axis + 1 :]) for size in self.sizes)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """An output reads its own place, moved by the sizes of the parts before."""
+        from convcalc.layers.reads import Slide, along
+
+        return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -total(self.sizes[:output]))}),),)
+
+
+LAYERS = (Pad, Crop, Slice, Split)

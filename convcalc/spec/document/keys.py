@@ -1,0 +1,42 @@
+"""The keys of a document: of its top, of its blocks, of its structures."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from convcalc import layers
+
+TOP_KEYS: Final = (
+    "name", "source", "notes", "extends", "vars", "input", "inputs", "blocks", "layers", "outputs", "budget",
+)  # fmt: skip
+BLOCK_KEYS: Final = ("doc", "source", "let", "residual", "shortcut", "merge", "body")
+ITEMS: Final[dict[str, tuple[str, ...]]] = {
+    "repeat": ("repeat", "each", "body", "id", "from"),
+    "each": ("each", "of", "body", "id", "from"),
+    "when": ("when", "do", "else", "id", "from"),
+    "branches": ("branches", "merge", "id", "from"),
+    "residual": ("residual", "shortcut", "merge", "body", "id", "from"),
+    "group": ("group", "body", "from"),
+    "let": ("let", "body", "id", "from"),
+}
+"""Structures by the key that names them, and the keys each may have."""
+REQUIRED: Final[dict[str, tuple[str, ...]]] = {
+    "repeat": ("body",), "each": ("of", "body"), "when": ("do",), "branches": (), "residual": ("body",),
+    "group": ("body",), "let": (),
+}  # fmt: skip
+RESIDUALS: Final = ("auto", "identity", "project", "none")
+"""When a residual adds its shortcut; a body in place of the word is always the shortcut."""
+RESERVED: Final = frozenset(
+    {"in", "if", "else", "and", "or", "not", "true", "false", "none", "True", "False", "None"}
+)
+"""Words of the language, which name no variable, parameter or block."""
+
+
+def merges() -> tuple[str, ...]:
+    """Layers that join any number of tensors, which are those that ``merge`` may name."""
+    return tuple(sorted(op for op in layers.OPS if is_merge(op)))
+
+
+def is_merge(name: str) -> bool:
+    """Whether a name is that of a layer that joins any number of tensors."""
+    return name in layers.OPS and layers.lookup(name).arity[1] is None

@@ -1,0 +1,117 @@
+"""Layers after which more is stated to be read than is read, though no end of the input cuts it.
+
+The formulas follow one field for all channels of a tensor together. That is more than what is read where
+channels that see different pixels are taken apart again, where a map was cropped and then padded, and after
+a reshape that cuts axes. All of it is derived from the index windows that the layers state
+(:meth:`convcalc.layers.base.Layer.reads`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from convcalc.dims import Shape
+from convcalc.graph import Graph, Node
+from convcalc.layers.reads import Every, Reads, Slide, Spread
+
+
+def reads_less(graph: Graph, numbers: Sequence[int]) -> bool:
+    """Whether positions of the last of these nodes may read less than the indices that are stated.
+
+    Args:
+        graph: the graph.
+        numbers: the nodes that a node depends on, itself the last, in order.
+    """
+    flat = False
+    for node in (graph.nodes[number] for number in numbers):
+        cuts = _cuts_axes(graph, node)
+        if (cuts and len(node.outputs[0]) > 1) or (flat and _takes_channels_apart(graph, node)):
+            return True
+        flat = flat or cuts
+    return False
+
+
+def field_is_smaller(graph: Graph, numbers: Sequence[int]) -> bool:
+    """Whether the field of the last of these nodes may be smaller than the one that is stated."""
+    if reads_less(graph, numbers):
+        return True
+    differ = False
+    for number in numbers:
+        node = graph.nodes[number]
+        if differ and _takes_channels_apart(graph, node):
+            return True
+        if _crops_map(graph, node) or (number != numbers[-1] and _crops_result(node)):
+            return True
+        differ = differ or _channels_differ(graph, node)
+    return False
+
+
+def reads_nothing_between(graph: Graph, numbers: Sequence[int]) -> bool:
+    """Whether one of these nodes spreads what it reads so far apart that positions between read nothing."""
+    return any(
+        isinstance(axis.rule, Spread) and not all(axis.rule.taps(j) for j in range(axis.rule.stride))
+        for number in numbers
+        for window, _, _ in _windows(graph, graph.nodes[number])
+        for axis in window[1:]
+    )
+
+
+def _windows(graph: Graph, node: Node) -> Iterator[tuple[Reads, Shape, Shape]]:
+    """Every window of a layer, with the shape that it reads and the shape that it writes."""
+    inputs = graph.input_shapes(node)
+    for output, written in enumerate(node.outputs):
+        for shape, ways in zip(inputs, node.layer.reads(inputs, node.outputs, output), strict=True):
+            for window in ways:
+                yield window, shape, written
+
+
+def _cuts_axes(graph: Graph, node: Node) -> bool:
+    """Whether a layer moves no value and is yet stated to read several, or all, along an axis."""
+    return node.layer.view and any(
+        isinstance(axis.rule, Every) or (isinstance(axis.rule, Slide) and axis.rule.stride > 1)
+        for window, _, _ in _windows(graph, node)
+        for axis in window
+    )
+
+
+def _channels_differ(graph: Graph, node: Node) -> bool:
+    """Whether channels that a layer writes see different positions or inputs.
+
+    Some window writes part of the channels only, or the channels run along an axis of the map.
+    """
+    return any(
+        any(axis.output == 0 for axis in window[1:])
+        or (window[0].output == 0 and any(not window[0].rule.of(j, read[0]) for j in range(written[0])))
+        for window, read, written in _windows(graph, node)
+    )
+
+
+def _takes_channels_apart(graph: Graph, node: Node) -> bool:
+    """Whether some window of a layer reads part of the channels only, or reads them along the map."""
+    for window, read, written in _windows(graph, node):
+        axis = window[0]
+        if axis.output:
+            return True
+        seen = {i for j in range(written[0] if axis.output == 0 else 1) for i in axis.rule.of(j, read[0])}
+        if len(seen) < read[0]:
+            return True
+    return False
+
+
+def _crops_map(graph: Graph, node: Node) -> bool:
+    """Whether a layer moves positions index for index along an axis of the map and leaves some out."""
+    return any(
+        bool(axis.output)
+        and isinstance(axis.rule, Slide)
+        and (axis.rule.count, axis.rule.stride, axis.rule.dilation) == (1, 1, 1)
+        and written[axis.output] < size
+        for window, read, written in _windows(graph, node)
+        for axis, size in zip(window[1:], read[1:], strict=True)
+        if axis.output is not None
+    )
+
+
+def _crops_result(node: Node) -> bool:
+    """Whether a transposed convolution crops what it writes."""
+    crops = getattr(node.layer, "crops", None)
+    return crops is not None and any(before or after for before, after, _ in crops())
