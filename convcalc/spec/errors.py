@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from convcalc.spec.source import Source, Text, cells
@@ -119,11 +119,11 @@ class SpecError(ValueError):
 
     Attributes:
         problems: the faults, in the order of the text.
-        reading: what was built when they arose; the sizes that would work are found out when the faults
-            are told (:meth:`told`), since who only tries a spec does not ask for them.
+        search: what finds the sizes that would work, where there may be such. It is called when the
+            faults are told (:meth:`told`), since who only tries a spec does not ask for them.
     """
 
-    reading: Any = None
+    search: Callable[[], Any] | None = None
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
         self.problems: list[Problem] = [problems] if isinstance(problems, Problem) else list(problems)
@@ -137,11 +137,9 @@ class SpecError(ValueError):
 
     def told(self) -> list[Problem]:
         """The faults, the first with the sizes of the input that would work, where there are such."""
-        if self.reading is not None:
-            from convcalc.spec.sizes.quote import quote
-
-            reading, self.reading = self.reading, None
-            self.problems[0].sizes = quote(reading)
+        if self.search is not None:
+            search, self.search = self.search, None
+            self.problems[0].sizes = search()
         return self.problems
 
     def to_dict(self) -> dict[str, Any]:

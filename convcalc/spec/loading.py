@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
+from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.lookup import find
 from convcalc.spec.source import Source, Text
 
 if TYPE_CHECKING:
-    from convcalc.dims import Shape
     from convcalc.graph import Graph
-    from convcalc.spec.build.builder import Builder
     from convcalc.spec.document.items import Document
 
 MAX_TITLE: Final = 300
@@ -57,32 +57,14 @@ def build(
         try:
             return reading.builder(max_layers=max_layers).build()
         except SpecError as error:
-            error.reading = reading
+            error.search = partial(_sizes, reading)
             raise
 
 
-class Reading(NamedTuple):
-    """A spec that was read and is not built yet.
+def _sizes(reading: Reading) -> Any:
+    from convcalc.spec.sizes.quote import quote
 
-    Attributes:
-        document: what its text says.
-        inputs: the shapes given from outside, by name of the input.
-        variables: the values given from outside.
-        line: whether it is a line of the language.
-    """
-
-    document: Document
-    inputs: Mapping[str, Shape]
-    variables: Mapping[str, Any]
-    line: bool
-
-    def builder(self, cls: type[Builder] | None = None, *, max_layers: int | None = None) -> Builder:
-        """What builds its graph; of another class where one is given."""
-        from convcalc.spec.build.builder import Builder
-
-        builder = (cls or Builder)(self.document, self.inputs, self.variables, max_layers)
-        builder.line = self.line
-        return builder
+    return quote(reading)
 
 
 def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None) -> Reading:

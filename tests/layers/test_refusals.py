@@ -31,11 +31,11 @@ WINDOWS = [
     ("3x8x8", "shift «k2»", "must be odd, got 2", "1 or 3"),
 ]
 CHANNELS = [
-    ("6x8x8", "conv 6->4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, 3, 6"),
-    ("6x8x8", "conv 6->4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, 4"),
+    ("6x8x8", "conv 6->4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, which divide 4 and 6"),
+    ("6x8x8", "conv 6->4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, which"),
     ("6x8x8", "conv «3->4» k3", "in_channels is 3, but 6 arrive", "6"),
-    ("6x8x8", "convT 4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, 3, 6"),
-    ("6x8x8", "convT 4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, 4"),
+    ("6x8x8", "convT 4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, which divide 4 and 6"),
+    ("6x8x8", "convT 4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, which"),
     ("6x8x8", "dwconv «6->9» k3", "6 channels cannot give 9", "multiple of 6"),
     ("6x8x8", "dwconv 6->12 k3 «multiplier=3»", "gives 18 channels, not 12", "one of"),
     ("48", "linear «3->10»", "in_features is 3, but 48 arrive", "48"),

@@ -10,8 +10,9 @@ from typing import Any
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import DimensionError, Shape
 from convcalc.graph import Graph
+from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import SpecError
-from convcalc.spec.loading import Reading, read
+from convcalc.spec.loading import read
 from convcalc.spec.lookup import find
 from convcalc.spec.sizes.quote import axes_text, nearest, place_name, row_dict, written
 from convcalc.spec.sizes.rows import Row, own_size, places_of, rows_of

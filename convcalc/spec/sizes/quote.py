@@ -13,7 +13,7 @@ from convcalc.spec.sizes.sets import SizeSet
 from convcalc.spec.sizes.trace import Network, Place, Spec
 
 if TYPE_CHECKING:
-    from convcalc.spec.loading import Reading
+    from convcalc.spec.build.reading import Reading
 
 LAYERS: Final = 4000
 """Layers up to which an error is answered with sizes: a fraction of a second."""

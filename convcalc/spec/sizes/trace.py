@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from convcalc.dims import UNKNOWN, DimensionError, Shape
 from convcalc.graph import Edge, Graph
 from convcalc.spec.build.builder import Builder
+from convcalc.spec.build.reading import Reading
 from convcalc.spec.build.scope import Scope
 from convcalc.spec.errors import SpecError
-from convcalc.spec.loading import Reading
 from convcalc.spec.sizes.quasi import Entangled, Split, Truth, Untraceable, Window, everywhere
 
 Place = tuple[str, int]
@@ -87,8 +87,8 @@ class Walk:
     def build(self, shape: Callable[[str, Shape], Shape]) -> None:
         """See :meth:`Network.build`."""
         outputs: list[tuple[Shape, ...]] = []
-        for node in self.graph.nodes:
-            if node.op == "input":
+        for index, node in enumerate(self.graph.nodes):
+            if index in self.graph.inputs:
                 outputs.append((shape(node.name, node.outputs[0]),))
             else:
                 outputs.append(node.layer.output_shapes(tuple(outputs[n][o] for n, o in node.inputs)))
