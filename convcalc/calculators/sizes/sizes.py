@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import DimensionError, Shape
@@ -14,11 +15,15 @@ from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import SpecError
 from convcalc.spec.loading import read
 from convcalc.spec.lookup import find
+from convcalc.spec.sizes.quasi import Untraceable
 from convcalc.spec.sizes.quote import axes_text, nearest, place_name, row_dict, written
 from convcalc.spec.sizes.rows import Row, own_size, places_of, rows_of
 from convcalc.spec.sizes.sets import SizeSet
-from convcalc.spec.sizes.trace import Network, Spec, Walk
+from convcalc.spec.sizes.trace import Network, Spec, Walk, shapes_of
 from convcalc.spec.source import Source
+
+WORK: Final = 400_000
+"""Steps of building for one answer: what a single spec may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,14 +161,15 @@ def sizes(
 
 def sizes_of(reading: Reading, near: int | tuple[int, ...] | None = None) -> Sizes:
     """The same for a spec that was read; see :func:`sizes`."""
-    return _answer(Spec(reading), reading.document.name, near)
+    return _answer(Spec(reading, work=WORK), reading.document.name, near)
 
 
 def _of_graph(graph: Graph, input: Any, set: Mapping[str, Any] | None) -> Network:
     if not graph.text:
         return Walk(graph)
     shapes = {graph.nodes[i].name: graph.nodes[i].outputs[0] for i in graph.inputs}
-    return Spec(read(Source("<spec>", graph.text), input or shapes, {**graph.variables, **(set or {})}))
+    reading = read(Source("<spec>", graph.text), input or shapes, {**graph.variables, **(set or {})})
+    return Spec(reading, work=WORK)
 
 
 class _Near:
@@ -194,13 +200,21 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
         if any(type(n) is not int or n < 1 for n in (near if isinstance(near, tuple) else (near,))):
             raise Unreachable(f"near {near!r} is no size", expected="a whole number, 1 or more")
         network = _Near(network, near)
-    found = rows_of(network)
-    shapes = found.shapes
-    sizes = {place: own_size(shapes, place) for place in places_of(shapes)}
     works, reason = None, None
-    if None not in sizes.values():
-        reason = _refused(network)
-        works = reason is None
+    near_by: tuple[Mapping[str, Shape], ...] = ()
+    try:
+        shapes = shapes_of(network)
+        sizes = {place: own_size(shapes, place) for place in places_of(shapes)}
+        if None not in sizes.values():
+            reason = _refused(network)
+            works = reason is None
+        found = rows_of(network)
+    except Untraceable as error:
+        raise Unreachable(
+            f"which sizes work cannot be found: {error}", expected="a smaller network"
+        ) from None
+    with suppress(Untraceable):  # what is left of the work may not suffice
+        near_by = tuple(nearest(network, found)) if works is False else ()
     axes = tuple(
         AxisSizes(
             axes_text(row, shapes),
@@ -211,15 +225,7 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
         )
         for row in found.rows
     )
-    return Sizes(
-        name,
-        shapes,
-        works,
-        reason,
-        tuple(nearest(network, found)) if works is False else (),
-        axes,
-        found.rows,
-    )
+    return Sizes(name, shapes, works, reason, near_by, axes, found.rows)
 
 
 def _refused(network: Network) -> str | None:

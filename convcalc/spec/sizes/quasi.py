@@ -19,6 +19,12 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.dims import UNKNOWN, DimensionError
 
+DEGREE: Final = 12
+"""Highest degree of what is computed from sizes."""
+
+BITS: Final = 4096
+"""Longest of its values."""
+
 _ZERO_ONE: Final = bytes.maketrans(b"\x00\x01", b"01")
 
 
@@ -139,8 +145,9 @@ class Condition:
         window = self.window
         window.joint.update(self.joint)
         for letter, truth in self.parts.items():
-            window.left[letter] = window.left[letter] & truth
-            if not window.left[letter]:
+            left = window.left[letter] = window.left[letter] & truth
+            if not left:
+                window.unsettled |= left.period is None
                 raise DimensionError(message, field=field, hint=hint)
 
     def all(self) -> bool:
@@ -221,6 +228,8 @@ class Window:
     Attributes:
         left: for each letter the sizes that meet every condition so far.
         joint: the sets of letters that a condition joins.
+        unsettled: whether a condition left no size within the window, and it is not certain that none
+            beyond it meets it.
     """
 
     def __init__(self, size: int, steps: int) -> None:
@@ -228,6 +237,7 @@ class Window:
         self.steps = steps
         self.left: dict[str, Truth] = {}
         self.joint: set[frozenset[str]] = set()
+        self.unsettled = False
         self._known: dict[Any, Quasi] = {}
         self._done: dict[Any, Any] = {}
 
@@ -235,6 +245,7 @@ class Window:
         """Begin anew with these sizes of each letter."""
         self.left = dict(left)
         self.joint = set()
+        self.unsettled = False
 
     def letter(self, name: str) -> Quasi:
         """The size that is called ``name``."""
@@ -305,6 +316,8 @@ class Window:
     ) -> Any:
         """What has these values; the number itself where it is the same for every size."""
         (letter,) = letters
+        if degree > DEGREE or (type(values[-1]) is int and values[-1].bit_length() > BITS):
+            raise Untraceable("the numbers grow too large")
         if period is not None and start + (degree + 1) * period > self.size:
             period = None
         if period is not None and values[0] == values[-1] and values.count(values[0]) == len(values):

@@ -65,6 +65,10 @@ class Spec:
         builder.shaped = shape
         try:
             return builder.build()
+        except SpecError as error:
+            if builder.work > builder.max_work or len(builder.nodes) > builder.max_layers:
+                raise Untraceable(error.problems[-1].message) from None
+            raise
         finally:
             self.work -= builder.work
 
@@ -163,7 +167,9 @@ def trace(network: Network, letters: Mapping[Place, str | int], *, steps: int, w
             joint.add(found.letters)
             joint |= arithmetic.joint
         except (SpecError, DimensionError):
-            pass
+            if arithmetic.unsettled:  # no size in the window works; larger ones may
+                boxes.append(dict.fromkeys(names, Truth(0, window, 0, None)))
+            joint |= arithmetic.joint
         except (TypeError, ValueError, ArithmeticError, AttributeError, KeyError, IndexError) as error:
             raise Untraceable(f"{type(error).__name__}: {error}") from None
         else:

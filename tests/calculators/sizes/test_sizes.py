@@ -216,6 +216,26 @@ def test_a_network_that_cannot_be_followed_is_built_size_by_size() -> None:
     assert list(islice(convcalc.sizes(odd, input="4x9")["length"].sizes, 3)) == [3, 4, 5]
 
 
+def test_nothing_is_said_of_sizes_beyond_what_was_looked_at() -> None:
+    # 300 kernels that each take 2 rows: from 601 on, beyond the first window
+    deep = "input: 3x100\nlayers: [{repeat: 300, body: [conv 4 k3]}]"
+    assert str(convcalc.sizes(deep)["length"].sizes) == "any from 601"
+    # 5,000 of them: from 10,001 on, beyond every window, so that nothing is certain
+    deeper = deep.replace("300", "5000")
+    length = convcalc.sizes(deeper)["length"]
+    assert not length.sizes
+    assert length.sizes.limit is not None
+    with pytest.raises(convcalc.SpecError) as error:
+        convcalc.load(deeper)
+    assert "sizes that work" not in str(error.value)
+
+
+def test_what_takes_too_much_work_is_refused() -> None:
+    huge = "input: 3x20001x100\nlayers: [{repeat: 90000, body: [conv 8 k3 p1, relu]}]"
+    with pytest.raises(convcalc.Unreachable, match="more than 100"):
+        convcalc.sizes(huge)
+
+
 def test_where_the_structure_depends_on_the_size() -> None:
     # a residual that is dropped where it does not fit: fits always works, both ways are built
     text = "input: 4x9\nlayers: [{residual: auto, body: [conv 4 k3 s2 p1]}, conv 4 k2]"
