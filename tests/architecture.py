@@ -17,7 +17,7 @@ PACKAGE = "convcalc"
 # The rooms from the lowest to the highest: each may import those of the lines above its own.
 # "root" is convcalc/__init__.py and __main__.py.
 ORDER = (
-    "blocks zoo collector lazy",
+    "blocks zoo collector files lazy",
     "symbols",
     "dims",
     "layers",
@@ -33,7 +33,7 @@ ORDER = (
     "cli",
 )
 # Arrows that the order allows and the design does not, or the other way round.
-LESS = {"executor": frozenset({"graph", "lazy"})}
+LESS = {"executor": frozenset({"graph", "files", "lazy"})}
 MORE = {
     "symbols": frozenset({"dims"}),
     "spec": frozenset({"importers"}),

@@ -221,6 +221,7 @@ def _condition(condition: Any, notation: str) -> str:
 # -- Markdown --------------------------------------------------------------------------------
 
 
+@numbers.written_in("plain")
 def to_markdown_text(explanation: Explanation) -> str:
     """The explanation as Markdown with formulas between dollar signs."""
     lines: list[str] = []
