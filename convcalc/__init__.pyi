@@ -1,13 +1,12 @@
 """Public names and where they are defined; :mod:`convcalc.lazy` reads this when one is first used."""
 
-from convcalc.api import Report as Report
-from convcalc.api import analyze as analyze
-from convcalc.api import receptive_field as receptive_field
 from convcalc.calculators.answers import Unreachable as Unreachable
 from convcalc.calculators.check.check import Check as Check
 from convcalc.calculators.check.check import check as check
 from convcalc.calculators.compare.networks import Comparison as Comparison
 from convcalc.calculators.compare.networks import compare as compare
+from convcalc.calculators.count.report import Report as Report
+from convcalc.calculators.count.report import analyze as analyze
 from convcalc.calculators.count.resolutions import Resolution as Resolution
 from convcalc.calculators.count.resolutions import resolutions as resolutions
 from convcalc.calculators.explain.explain import Explanation as Explanation
@@ -19,6 +18,7 @@ from convcalc.calculators.padding.check import PaddingReport as PaddingReport
 from convcalc.calculators.padding.check import check_padding as check_padding
 from convcalc.calculators.padding.solve import solve_padding as solve_padding
 from convcalc.calculators.receptive_field.graph import ReceptiveField as ReceptiveField
+from convcalc.calculators.receptive_field.graph import receptive_field as receptive_field
 from convcalc.calculators.transposed.check import check_transposed as check_transposed
 from convcalc.calculators.variants.convolution import Variants as Variants
 from convcalc.calculators.variants.convolution import variants as variants

@@ -1,6 +1,6 @@
 """Reads the imports of a source tree, wherever they stand, and says which break the design.
 
-DESIGN: arrows run downwards only, cli -> api -> render -> verify -> (calculators | executor) ->
+DESIGN: arrows run downwards only, cli -> render -> verify -> (calculators | executor) ->
 layers -> dims; the executor knows nothing of formulas; the numeric path loads neither NumPy nor
 SymPy.
 """
@@ -17,7 +17,7 @@ PACKAGE = "convcalc"
 # The rooms from the lowest to the highest: each may import those of the lines above its own.
 # "root" is convcalc/__init__.py and __main__.py.
 ORDER = (
-    "blocks zoo collector files lazy",
+    "blocks zoo collector files lazy shown",
     "symbols",
     "dims",
     "layers",
@@ -28,7 +28,6 @@ ORDER = (
     "solve",
     "verification",
     "render",
-    "api",
     "root",
     "cli",
 )
@@ -52,9 +51,9 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 FORMULAS = frozenset({"layers", "calculators"})
 
-# Rooms that may see formulas and execution side by side: verify compares them, api and root only
-# hand on what both offer, and cli calls api.
-MAY_MEET = frozenset({"verification", "solve", "api", "root", "cli", "render"})
+# Rooms that may see formulas and execution side by side: verification and solve compare them, render
+# shows them, root only hands on what both offer, and cli calls it.
+MAY_MEET = frozenset({"verification", "solve", "root", "cli", "render"})
 
 # Rooms whose modules may import NumPy or SymPy at their top: the numeric path never loads them.
 HEAVY = frozenset({"numpy", "sympy", "scipy", "matplotlib"})

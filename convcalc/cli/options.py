@@ -22,7 +22,7 @@ import typer
 from convcalc.cli.output import UsageProblem, errors, show
 
 if TYPE_CHECKING:
-    from convcalc.api import Report
+    from convcalc.calculators.count.report import Report
     from convcalc.graph import Graph
     from convcalc.render.answer import Answer, Form
     from convcalc.render.table import Table
@@ -210,7 +210,7 @@ class Common:
 
     def analyze(self, spec: str | None = None) -> Report:
         """The counts of a spec (of the command's own by default)."""
-        from convcalc.api import analyze
+        from convcalc.calculators.count.report import analyze
 
         return analyze(self.load(spec), batch=self.batch, dtype=self.dtype)
 

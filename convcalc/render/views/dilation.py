@@ -21,7 +21,7 @@ def _verdict(holes: bool) -> str:
 
 
 def _each(values: Sequence[Any]) -> str:
-    """One value an axis, once where all agree."""
+    """One value per axis, once where all agree."""
     return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
 
 

@@ -174,7 +174,7 @@ def shortened(text: str, length: int = 80) -> str:
 
 def table(
     report: Report,
-    view: str,
+    view: str = "summary",
     *,
     exact: bool = False,
     rows: Sequence[LayerReport] | None = None,
