@@ -1,8 +1,7 @@
 """Reads the imports of a source tree, wherever they stand, and says which break the design.
 
-DESIGN: arrows run downwards only, cli -> render -> verify -> (calculators | executor) ->
-layers -> dims; the executor knows nothing of formulas; the numeric path loads neither NumPy nor
-SymPy.
+Arrows run downwards only (``ORDER``); the executor knows nothing of formulas; the numeric path loads
+neither NumPy nor SymPy.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ ROWS: Final = (DEPTH, SORT, TOP)
 """Which rows of a table are shown."""
 
 FORM: Final = (JSON, CSV, MARKDOWN)
-"""The form of the result."""
+"""The form in which the answer is written."""
 
 
 class Common:
@@ -177,7 +177,7 @@ class Common:
 
     @property
     def form(self) -> Form:
-        """The form of the result."""
+        """The form in which the answer is written."""
         return "json" if self.json else "csv" if self.csv else "markdown" if self.markdown else "table"
 
     def assignments(self) -> dict[str, str]:

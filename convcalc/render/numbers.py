@@ -122,7 +122,7 @@ def _size(dim: Any) -> str:
 
 
 def shapes(many: Any) -> str:
-    """Several shapes, separated by commas."""
+    """Several shapes, separated by commas; ``-`` where there are none."""
     return ", ".join(map(shape, many)) or "-"
 
 

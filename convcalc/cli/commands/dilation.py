@@ -43,7 +43,7 @@ def dilation(
             "--kernel",
             "-k",
             metavar="K",
-            help="Taps: 3, 3x5, or one a layer: 3,3,1. With --reach: the kernels to choose from.",
+            help="Taps: 3, 3x5, or one per layer: 3,3,1. With --reach: the kernels to choose from.",
         ),
     ] = "3",
     rank: Annotated[int | None, typer.Option("--rank", metavar="N", help="Number of axes; 2.")] = None,
@@ -70,7 +70,7 @@ def dilation(
     given = list(common.specs or ())
     kernels = [axes(part, "--kernel") for part in kernel.split(",") if part]
     if not kernels:
-        raise UsageProblem(f"--kernel {kernel!r} is no kernel", expected="3, 3x5, or one a layer: 3,3,1")
+        raise UsageProblem(f"--kernel {kernel!r} is no kernel", expected="3, 3x5, or one per layer: 3,3,1")
     if reach is not None:
         if given:
             raise UsageProblem("--reach designs rates, so none are given", expected="--reach N alone")

@@ -53,7 +53,7 @@ def rf(
 ) -> Answer:
     """What a pixel sees: receptive field, stride, padding, centre.
 
-    One row a layer: size of the field, effective stride and padding in input pixels, and the centre
+    One row per layer: size of the field, effective stride and padding in input pixels, and the centre
     of the first output. Output i sees as many pixels as the field has, from i*stride - padding on.
     """
     place = position(at)

@@ -20,7 +20,7 @@ def variants(
         typer.Option("--layer", metavar="NAME", help="The convolution to replace, where there are several."),
     ] = None,
     specs: Annotated[
-        bool, typer.Option("--specs", help="Print the specs only, one a line, to paste or to pipe.")
+        bool, typer.Option("--specs", help="Print the specs only, one per line, to paste or to pipe.")
     ] = False,
     expand: Annotated[int, typer.Option("--expand", metavar="N", help="Width of the inverted residual.")] = 6,
     reduce: Annotated[

@@ -310,7 +310,7 @@ class _Canvas:
         self.parts.append(f'<rect class="in hit" {box} fill-opacity="{opacity}" data-at="{at}"/>')
 
     def window(self, row: int, column: int, height: int, width: int) -> None:
-        """The outline of a window."""
+        """The outline of a window whose first cell is given."""
         self.parts.append(f'<rect class="window" {self._box(row, column, height, width)}/>')
 
     def beside(self, height: int, width: int, outer: Sequence[int]) -> None:
@@ -325,7 +325,7 @@ class _Canvas:
         self.height = max(self.height, MARGIN + height * CELL)
 
     def svg(self, caption: str) -> str:
-        """The whole picture."""
+        """The picture as SVG, with what it shows as title and below it."""
         words = escape(caption)
         width = max(self.width + MARGIN, MARGIN * 2 + int(6.6 * len(caption)))
         height = self.height + LINE + MARGIN

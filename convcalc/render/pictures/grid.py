@@ -65,7 +65,7 @@ def drawn(grid: Any, heading: str, title: str, label: str, as_text: bool, path: 
 
 
 def text_map(grid: Any) -> tuple[list[str], str]:
-    """Lines of a map, one character a cell, and its legend.
+    """Lines of a map, one character per cell, and its legend.
 
     Args:
         grid: counts, an array of one to three axes; of three the middle plane is shown.

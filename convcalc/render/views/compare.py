@@ -37,7 +37,7 @@ class Written:
 
 
 def written(cell: Any) -> str:
-    """A cell for a reader."""
+    """The text of a cell: a value in its own form, or a name."""
     return cell.form(cell.value) if isinstance(cell, Written) else numbers.label(cell)
 
 

@@ -60,7 +60,7 @@ def large(value: int) -> str:
 
 
 def text_maps(found: Coverage) -> list[Text]:
-    """The part of the field inside the input, a character a pixel (or a block of pixels), with a legend."""
+    """The part of the field inside the input, a character per pixel (or block of pixels), with a legend."""
     if found.paths is None:
         parts = _map(found, found.reached.astype(int), "9", "# contributes")
     else:

@@ -96,7 +96,7 @@ def _rules(axis: AxisJudgement) -> Table:
 
 
 def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
-    """One line a run, and below it where rule and execution disagree."""
+    """One line per run, and below it where rule and execution disagree."""
     columns = (
         Column("first", "first layer", numbers.label, "left", 20, 14, True),
         Column("last", "last layer", numbers.label, "left", 0, 14, True),
@@ -141,7 +141,7 @@ def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
 
 
 def designs_table(found: Sequence[DesignedRun], reach: int, rank: int) -> Table:
-    """One line a sequence, cheapest first."""
+    """Hole-free sequences of rates with their cost and executed coverage, cheapest first."""
     columns = (
         Column("rates", "rates", _join, "left"),
         Column("kernels", "kernels", _join, "left"),

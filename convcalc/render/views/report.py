@@ -168,7 +168,7 @@ def heading(report: Report) -> str:
 
 
 def shortened(text: str, length: int = 80) -> str:
-    """A name that fits a heading."""
+    """A name of at most so many characters, for a heading; what is longer ends in dots."""
     return text if len(text) <= length else text[: length - 3] + "..."
 
 

@@ -28,7 +28,7 @@ _NAMES: Final = {1: ("",), 2: ("height", "width"), 3: ("depth", "height", "width
 def solution_tables(
     solution: TransposedSolution, *, every: bool = False, exact: bool = False
 ) -> Iterator[Table]:
-    """The answer, part by part."""
+    """Settings and the equivalent convolution of each axis, then overlap, costs and alternatives."""
     sizes = [
         "x".join(str(n) for n in side)
         for side in zip(*((axis.input, axis.output) for axis in solution.axes), strict=True)
