@@ -1,7 +1,7 @@
 """Reads the imports of a source tree, wherever they stand, and says which break the design.
 
 DESIGN: arrows run downwards only, cli -> api -> render -> verify -> (calculators | executor) ->
-layers -> dims; the executor knows nothing of formulas; the numeric path loads neither NumPy nor
+layers -> dims -> symbols; the executor knows nothing of formulas; the numeric path loads neither NumPy nor
 SymPy.
 """
 
@@ -17,7 +17,7 @@ PACKAGE = "convcalc"
 # The rooms from the lowest to the highest: each may import those of the lines above its own.
 # "root" is convcalc/__init__.py and __main__.py.
 ORDER = (
-    "blocks zoo collector",
+    "blocks zoo carriers collector",
     "symbols",
     "dims",
     "layers",
@@ -35,7 +35,6 @@ ORDER = (
 # Arrows that the order allows and the design does not, or the other way round.
 LESS = {"executor": frozenset({"graph"})}
 MORE = {
-    "symbols": frozenset({"dims"}),
     "spec": frozenset({"importers"}),
     "importers": frozenset({"spec"}),
     "exporters": frozenset({"spec"}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
@@ -82,18 +83,18 @@ def shape(dims: Any) -> str:
     texts = [_size(dim) if hasattr(dim, "write") else other(dim) for dim in dims]
     if not texts:
         return "scalar"
-    if _notation == "latex" and any(hasattr(dim, "write") for dim in dims):
+    if _NOTATION.get() == "latex" and any(hasattr(dim, "write") for dim in dims):
         return "$" + r" \times ".join(texts) + "$"
     plain = all(text == "?" or text.isalnum() for text in texts)
-    sign = "×" if _notation == "unicode" and not plain else "x"
+    sign = "×" if _NOTATION.get() == "unicode" and not plain else "x"
     return (sign if plain else f" {sign} ").join(texts)
 
 
 def _size(dim: Any) -> str:
-    text = closed(dim, _notation)
+    text = closed(dim, _NOTATION.get())
     if not dim.is_sum:
         return text
-    return rf"\left({text}\right)" if _notation == "latex" else f"({text})"
+    return rf"\left({text}\right)" if _NOTATION.get() == "latex" else f"({text})"
 
 
 def shapes(many: Any) -> str:
@@ -110,8 +111,8 @@ def other(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if hasattr(value, "write"):
-        text = closed(value, _notation)
-        return f"${text}$" if _notation == "latex" else text
+        text = closed(value, _NOTATION.get())
+        return f"${text}$" if _NOTATION.get() == "latex" else text
     if hasattr(value, "dtype"):
         return f"{value.min():,} .. {value.max():,}" if value.size else "-"
     return str(value)
@@ -124,7 +125,7 @@ def closed(value: Any, notation: str) -> str:
 
 NOTATIONS: Final = ("plain", "unicode", "latex")
 
-_notation = "plain"
+_NOTATION: Final = ContextVar("notation", default="plain")
 
 
 @contextmanager
@@ -134,14 +135,13 @@ def written_in(notation: str) -> Iterator[None]:
     Raises:
         ValueError: there is no such notation.
     """
-    global _notation
     if notation not in NOTATIONS:
         raise ValueError(f"unknown notation {notation!r}: expected one of {', '.join(NOTATIONS)}")
-    before, _notation = _notation, notation
+    token = _NOTATION.set(notation)
     try:
         yield
     finally:
-        _notation = before
+        _NOTATION.reset(token)
 
 
 def part(value: Share) -> float | None:

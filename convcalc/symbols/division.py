@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import reduce
 from math import gcd, lcm
 from typing import Any, Final
 
-from convcalc.carriers import DimensionError
 from convcalc.symbols.atoms import Atom, Monomial, Number, atom, monomial, times
 from convcalc.symbols.form import MAX_TERMS, Form, made, normal
 
 _MOST_TO_CANCEL: Final = 60
-_MOST_POWERS: Final = 30
+_MOST_BITS: Final = 50_000
 
 
 def order(monomial: Monomial) -> tuple[Any, ...]:
@@ -114,14 +112,16 @@ def _inverse(value: Any) -> Any:
 
 def _common(one: Form, other: Form) -> Any:
     """The greatest common divisor of two polynomials, or 1 where looking for it would take long."""
-    forms = (one, other)
-    if max(len(f.terms) for f in forms) > _MOST_TO_CANCEL:
+    if max(len(one.terms), len(other.terms)) > _MOST_TO_CANCEL:
         return 1
-    if any(e < 0 or e > _MOST_POWERS for f in forms for m in f.terms for _, e in m):
-        return 1
-    try:
-        found = greatest_divisor(one, other)
-    except DimensionError:  # a remainder of too many terms
+    bits = max(abs(c) for f in (one, other) for c in f.terms.values()).bit_length()
+    for a in {a for f in (one, other) for m in f.terms for a, _ in m}:
+        powers = [dict(m).get(a, 0) for f in (one, other) for m in f.terms]
+        bits *= 1 + max(powers)
+        if min(powers) < 0 or bits > _MOST_BITS:
+            return 1
+    found = greatest_divisor(one, other)
+    if found is None:
         return 1
     return -found if type(found) is Form and found.terms[leading(found)] < 0 else found
 
@@ -129,48 +129,52 @@ def _common(one: Form, other: Form) -> Any:
 def greatest_divisor(one: Any, other: Any) -> Any:
     """The greatest common divisor of two polynomials with whole coefficients, up to its sign.
 
-    Euclid's algorithm in one atom after another (Knuth, The Art of Computer Programming, 4.6.1,
-    algorithm E): of two polynomials in ``x``, whose coefficients are polynomials in the other atoms,
-    what the coefficients have in common comes out first, by the same rule; of what is left the last
-    remainder that is not zero, without what its own coefficients have in common, is the divisor
-    (Gauss's lemma). An atom that only one of the two has is in no common divisor.
+    Char, Geddes & Gonnet 1989 (GCDHEU): with a large number in place of an atom there is one atom
+    less; the divisor of what is then left, written to the base of that number with digits around
+    zero, has the coefficients of the divisor that was sought. If it divides both, it is the greatest
+    one, for every number that is not below ``2*c + 2``, where no coefficient of one of the two is
+    above ``c``; if not, a larger number is tried.
+
+    Returns:
+        The divisor, or None if six numbers have not shown it.
     """
+    if one == 0:
+        return other
+    if other == 0:
+        return one
+    scale, others = (gcd(*(f.terms.values() if type(f) is Form else (f,))) for f in (one, other))
     if type(one) is not Form or type(other) is not Form:
-        return gcd(*(c for v in (one, other) for c in (v.terms.values() if type(v) is Form else (v,))))
-    atoms, others = ({a for m in f.terms for a, _ in m} for f in (one, other))
-    if atoms != others:
-        x = min(atoms ^ others, key=lambda a: a.key)
-        has, lacks = (one, other) if x in atoms else (other, one)
-        return reduce(greatest_divisor, _coefficients(has, x).values(), lacks)
-    x = min(atoms, key=lambda a: (max(dict(m).get(a, 0) for f in (one, other) for m in f.terms), a.key))
-    (first, a), (second, b) = _primitive(one, x), _primitive(other, x)
-    while True:
-        rest = _remainder(a, b, x)
-        if rest == 0:
-            return greatest_divisor(first, second) * b
-        if type(rest) is not Form or max(_coefficients(rest, x)) == 0:
-            return greatest_divisor(first, second)
-        a, (_, b) = b, _primitive(rest, x)
+        return gcd(scale, others)
+    one, other, scale = one / scale, other / others, gcd(scale, others)
+    x = min((a for f in (one, other) for m in f.terms for a, _ in m), key=lambda a: a.key)
+    number = 2 * min(max(map(abs, f.terms.values())) for f in (one, other)) + 29
+    for _ in range(6):
+        left = greatest_divisor(_at(one, x, number), _at(other, x, number))
+        if left is not None:
+            found = _digits(left, x, number)
+            if type(found) is not Form:
+                return scale
+            found = found / gcd(*found.terms.values())
+            if all(exact(f, found, MAX_TERMS) is not None for f in (one, other)):
+                return scale * found
+        number = number * 73794 // 27011
+    return None
 
 
-def _coefficients(form: Form, x: Atom) -> dict[int, Any]:
-    """What stands with each power of an atom."""
-    found: dict[int, dict[Monomial, Number]] = {}
-    for m, c in form.terms.items():
-        found.setdefault(dict(m).get(x, 0), {})[tuple(p for p in m if p[0] is not x)] = c
-    return {power: made(terms) for power, terms in found.items()}
+def _at(form: Form, x: Atom, number: int) -> Any:
+    """A polynomial with a number in place of an atom."""
+    values = {m: number ** dict(m).get(x, 0) for m in form.terms}
+    return sum(made({tuple(p for p in m if p[0] is not x): c * values[m]}) for m, c in form.terms.items())
 
 
-def _primitive(form: Form, x: Atom) -> tuple[Any, Form]:
-    """The common divisor of the coefficients of a polynomial in ``x``, and the polynomial without it."""
-    common = reduce(greatest_divisor, _coefficients(form, x).values())
-    return common, exact(form, common, MAX_TERMS) if type(common) is Form else form / common
-
-
-def _remainder(a: Any, b: Form, x: Atom) -> Any:
-    """Of ``a`` times a power of the leading coefficient of ``b``, divided by ``b``."""
-    below = _coefficients(b, x)
-    degree = max(below)
-    while type(a) is Form and (top := max(above := _coefficients(a, x))) >= degree:
-        a = a * below[degree] - b * above[top] * made({monomial({x: top - degree}): 1})
-    return a
+def _digits(value: Any, x: Atom, number: int) -> Any:
+    """What ``number`` was put for ``x`` in, with coefficients around zero."""
+    terms: dict[Monomial, int] = {}
+    rest = dict(value.terms) if type(value) is Form else {(): value}
+    power = 0
+    while rest:
+        digits = {m: (c + number // 2) % number - number // 2 for m, c in rest.items()}
+        terms.update({times(m, ((x, power),) if power else ()): d for m, d in digits.items() if d})
+        rest = {m: r for m, c in rest.items() if (r := (c - digits[m]) // number)}
+        power += 1
+    return made(terms)
