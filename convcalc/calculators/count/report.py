@@ -164,7 +164,7 @@ class Report(Record, Shown):
         """Channel roundings that could not be worked out, each with where it changes nothing."""
         if not any(is_symbolic(n) for n in (self.totals.params, self.totals.activations, self.totals.flops)):
             return []
-        from convcalc.symbols.solve import roundings
+        from convcalc.symbols.conditions import roundings
 
         sizes = (size for node in self.graph.nodes for shape in node.outputs for size in shape)
         return roundings(sizes)
@@ -356,7 +356,7 @@ def given(constraints: tuple[Any, ...]) -> AbstractContextManager[None]:
     if not constraints:
         return nullcontext()
     from convcalc.symbols.bounds import assuming
-    from convcalc.symbols.solve import least_values, shifts
+    from convcalc.symbols.conditions import least_values, shifts
 
     return assuming(least_values(constraints), shifts(constraints))
 

@@ -346,7 +346,7 @@ def _fact(report: Report, name: str, exact: bool) -> tuple[str, str]:
 
 def _closed_fact(value: Any, form: Format) -> str:
     """A total of symbols; where that is shorter, as it is from some size on."""
-    from convcalc.symbols.solve import settled
+    from convcalc.symbols.conditions import settled
 
     unit = " B" if form is numbers.human_bytes else ""
     text = form(value) + unit
