@@ -76,6 +76,7 @@ _ACTIVATIONS: Final = {
     "hard_sigmoid": "hardsigmoid",
     "hard_swish": "hardswish",
     "leaky_relu": "leakyrelu",
+    "mish": "mish",
     "linear": "identity",
 }
 

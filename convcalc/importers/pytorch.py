@@ -50,6 +50,7 @@ ELU|elu|alpha inplace-
 SELU|selu|inplace-
 GELU|gelu|approximate
 SiLU|silu|inplace-
+Mish|mish|inplace-
 Hardswish|hardswish|inplace-
 Hardsigmoid|hardsigmoid|inplace-
 Sigmoid|sigmoid|

@@ -134,6 +134,15 @@ class SiLU(Activation):
     cost: ClassVar[Ops] = Ops(special=1, add=1, div=1, mul=1)
 
 
+class Mish(Activation):
+    """``x * tanh(log(1 + exp(x)))`` (Misra 2020)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "mish"
+    source: ClassVar[str] = "Misra 2020, Mish: a self regularized non-monotonic activation function"
+    cost: ClassVar[Ops] = Ops(special=3, add=1, mul=1)
+
+
 class Hardswish(Activation):
     """``x * relu6(x + 3) / 6`` (Howard et al. 2019)."""
 
@@ -188,5 +197,5 @@ class Softmax(Activation):
 
 
 LAYERS = (
-    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Hardswish, Hardsigmoid, Sigmoid, Tanh, Softmax,
+    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Mish, Hardswish, Hardsigmoid, Sigmoid, Tanh, Softmax,
 )  # fmt: skip

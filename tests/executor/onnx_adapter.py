@@ -394,6 +394,7 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Tanh": plain("tanh"),
     "HardSigmoid": hard_sigmoid,
     "HardSwish": plain("hardswish"),
+    "Mish": plain("mish"),
     "Gelu": gelu,
     "Swish": swish,
     "Softmax": softmax,

@@ -19,6 +19,7 @@ ELEMENTWISE = (
     "relu6",
     "silu",
     "hardswish",
+    "mish",
     "hardsigmoid",
     "sigmoid",
     "tanh",

@@ -81,6 +81,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
             "relu6",
             "selu",
             "silu",
+            "mish",
             "sigmoid",
             "tanh",
             "hardsigmoid",

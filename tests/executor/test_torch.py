@@ -402,6 +402,7 @@ def activation(rng: Rng) -> Case:
         "relu": lambda: (layer("relu"), (x,), {}, f.relu(t)),
         "relu6": lambda: (layer("relu6"), (x,), {}, f.relu6(t)),
         "silu": lambda: (layer("silu"), (x,), {}, f.silu(t)),
+        "mish": lambda: (layer("mish"), (x,), {}, f.mish(t)),
         "hardswish": lambda: (layer("hardswish"), (x,), {}, f.hardswish(t)),
         "hardsigmoid": lambda: (layer("hardsigmoid"), (x,), {}, f.hardsigmoid(t)),
         "sigmoid": lambda: (layer("sigmoid"), (x,), {}, t.sigmoid()),

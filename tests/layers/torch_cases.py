@@ -450,6 +450,7 @@ ACTIVATIONS = {
     "selu": "SELU()",
     "gelu": "GELU('tanh')",
     "silu": "SiLU()",
+    "mish": "Mish()",
     "hardswish": "Hardswish()",
     "hardsigmoid": "Hardsigmoid()",
     "sigmoid": "Sigmoid()",

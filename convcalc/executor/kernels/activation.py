@@ -116,6 +116,18 @@ def silu(call: Call, x: Array, y: Array) -> None:
     call.t.multiply(_sigmoid(call.t, x), x, out=y)
 
 
+def _mish_slope(layer: Any, x: Array) -> Array:
+    t = np.tanh(np.logaddexp(0.0, x))
+    return np.asarray(t + x * _logistic(x) * (1.0 - t * t))
+
+
+@elementwise("mish", _mish_slope)
+def mish(call: Call, x: Array, y: Array) -> None:
+    """Input times tanh(log(1 + exp(x)))."""
+    t = call.t
+    t.multiply(t.tanh(t.log1p(t.exp(x))), x, out=y)
+
+
 @elementwise("tanh", lambda layer, x: 1.0 - np.tanh(x) ** 2)
 def tanh(call: Call, x: Array, y: Array) -> None:
     """Hyperbolic tangent."""
