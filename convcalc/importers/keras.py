@@ -77,6 +77,7 @@ _ACTIVATIONS: Final = {
     "hard_swish": "hardswish",
     "leaky_relu": "leakyrelu",
     "mish": "mish",
+    "softplus": "softplus",
     "linear": "identity",
 }
 

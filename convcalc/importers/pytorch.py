@@ -51,6 +51,7 @@ SELU|selu|inplace-
 GELU|gelu|approximate
 SiLU|silu|inplace-
 Mish|mish|inplace-
+Softplus|softplus|beta threshold
 Hardswish|hardswish|inplace-
 Hardsigmoid|hardsigmoid|inplace-
 Sigmoid|sigmoid|

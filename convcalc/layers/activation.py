@@ -143,6 +143,26 @@ class Mish(Activation):
     cost: ClassVar[Ops] = Ops(special=3, add=1, mul=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Softplus(Activation):
+    """``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x`` is above the threshold."""
+
+    beta: float
+    threshold: float
+
+    op: ClassVar[str] = "softplus"
+    source: ClassVar[str] = "Glorot et al. 2011, Deep sparse rectifier neural networks; PyTorch's threshold"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("beta", "number", 1.0),
+        Option("threshold", "number", 20.0),
+    )
+    cost: ClassVar[Ops] = Ops(mul=1, cmp=1, special=2, add=1, div=1)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Beta divides, so it is not 0."""
+        require(self.beta != 0, "softplus divides by beta", field="beta", hint="a number other than 0")
+
+
 class Hardswish(Activation):
     """``x * relu6(x + 3) / 6`` (Howard et al. 2019)."""
 
@@ -197,5 +217,5 @@ class Softmax(Activation):
 
 
 LAYERS = (
-    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Mish, Hardswish, Hardsigmoid, Sigmoid, Tanh, Softmax,
+    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid, Sigmoid, Tanh, Softmax,
 )  # fmt: skip

@@ -395,6 +395,7 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "HardSigmoid": hard_sigmoid,
     "HardSwish": plain("hardswish"),
     "Mish": plain("mish"),
+    "Softplus": plain("softplus"),
     "Gelu": gelu,
     "Swish": swish,
     "Softmax": softmax,

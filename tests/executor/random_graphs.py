@@ -20,6 +20,7 @@ ELEMENTWISE = (
     "silu",
     "hardswish",
     "mish",
+    "softplus",
     "hardsigmoid",
     "sigmoid",
     "tanh",

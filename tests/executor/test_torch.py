@@ -403,6 +403,12 @@ def activation(rng: Rng) -> Case:
         "relu6": lambda: (layer("relu6"), (x,), {}, f.relu6(t)),
         "silu": lambda: (layer("silu"), (x,), {}, f.silu(t)),
         "mish": lambda: (layer("mish"), (x,), {}, f.mish(t)),
+        "softplus": lambda: (
+            layer("softplus", beta=alpha, threshold=slope),
+            (x,),
+            {},
+            f.softplus(t, alpha, slope),
+        ),
         "hardswish": lambda: (layer("hardswish"), (x,), {}, f.hardswish(t)),
         "hardsigmoid": lambda: (layer("hardsigmoid"), (x,), {}, f.hardsigmoid(t)),
         "sigmoid": lambda: (layer("sigmoid"), (x,), {}, t.sigmoid()),

@@ -451,6 +451,7 @@ ACTIVATIONS = {
     "gelu": "GELU('tanh')",
     "silu": "SiLU()",
     "mish": "Mish()",
+    "softplus": "Softplus(2.0)",
     "hardswish": "Hardswish()",
     "hardsigmoid": "Hardsigmoid()",
     "sigmoid": "Sigmoid()",

@@ -128,6 +128,21 @@ def mish(call: Call, x: Array, y: Array) -> None:
     t.multiply(t.tanh(t.log1p(t.exp(x))), x, out=y)
 
 
+def _softplus_slope(layer: Any, x: Array) -> Array:
+    scaled = layer.beta * x
+    return np.where(scaled > layer.threshold, 1.0, _logistic(scaled))
+
+
+@elementwise("softplus", _softplus_slope)
+def softplus(call: Call, x: Array, y: Array) -> None:
+    """log(1 + exp(beta x)) / beta, and the input itself above the threshold, where it is nearly that."""
+    t, beta = call.t, call.layer.beta
+    scaled = t.multiply(x, beta)
+    above = t.greater(scaled, call.layer.threshold)
+    soft = t.divide(t.log1p(t.exp(np.where(above, t.constant(0.0), scaled))), beta)
+    np.copyto(y, np.where(above, x, soft))
+
+
 @elementwise("tanh", lambda layer, x: 1.0 - np.tanh(x) ** 2)
 def tanh(call: Call, x: Array, y: Array) -> None:
     """Hyperbolic tangent."""
