@@ -78,6 +78,7 @@ _ACTIVATIONS: Final = {
     "leaky_relu": "leakyrelu",
     "mish": "mish",
     "softplus": "softplus",
+    "hard_tanh": "hardtanh",
     "linear": "identity",
 }
 

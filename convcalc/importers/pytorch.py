@@ -54,6 +54,7 @@ Mish|mish|inplace-
 Softplus|softplus|beta threshold
 Hardswish|hardswish|inplace-
 Hardsigmoid|hardsigmoid|inplace-
+Hardtanh|hardtanh|min_val>low max_val>high inplace-
 Sigmoid|sigmoid|
 Tanh|tanh|
 Softmax|softmax|dim*

@@ -181,6 +181,32 @@ class Hardsigmoid(Activation):
     cost: ClassVar[Ops] = Ops(add=1, cmp=2, div=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Hardtanh(Activation):
+    """``min(max(x, low), high)`` (Collobert 2004)."""
+
+    low: float
+    high: float
+
+    op: ClassVar[str] = "hardtanh"
+    source: ClassVar[str] = "Collobert 2004, Large scale machine learning, section 5.3"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("low", "number", -1.0),
+        Option("high", "number", 1.0),
+    )
+    positional: ClassVar[tuple[str, ...]] = ("low", "high")
+    cost: ClassVar[Ops] = Ops(cmp=2)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """The lower bound is below the upper one."""
+        require(
+            self.low < self.high,
+            f"hardtanh from {self.low} to {self.high} leaves nothing between",
+            field="high",
+            hint=f"more than {self.low}",
+        )
+
+
 class Sigmoid(Activation):
     """``1 / (1 + exp(-x))``."""
 
@@ -217,5 +243,5 @@ class Softmax(Activation):
 
 
 LAYERS = (
-    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid, Sigmoid, Tanh, Softmax,
+    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid, Hardtanh, Sigmoid, Tanh, Softmax,
 )  # fmt: skip

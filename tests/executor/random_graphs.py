@@ -21,6 +21,7 @@ ELEMENTWISE = (
     "hardswish",
     "mish",
     "softplus",
+    "hardtanh",
     "hardsigmoid",
     "sigmoid",
     "tanh",

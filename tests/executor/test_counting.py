@@ -76,6 +76,7 @@ BY_HAND: list[tuple[Any, tuple[int, ...], dict[str, int]]] = [
     (layer("silu"), (2, 3), {"special": 6, "add": 6, "div": 6, "mul": 6}),
     (layer("mish"), (2, 3), {"special": 18, "add": 6, "mul": 6}),
     (layer("softplus"), (2, 3), {"mul": 6, "cmp": 6, "special": 12, "add": 6, "div": 6}),
+    (layer("hardtanh"), (2, 3), {"cmp": 12}),
     (layer("hardswish"), (2, 3), {"add": 6, "cmp": 12, "div": 6, "mul": 6}),
     (layer("gelu"), (2, 3), {"mul": 18, "add": 6, "special": 6}),
     (layer("gelu", approximate="tanh"), (2, 3), {"mul": 36, "add": 12, "special": 6}),

@@ -66,6 +66,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "leakyrelu": [(layer("leakyrelu", slope=0.2), (2, 3))],
     "prelu": [(layer("prelu", channels=2), (2, 3)), (layer("prelu", channels=1), (2, 3))],
     "softplus": [(layer("softplus", beta=2.0, threshold=0.5), (2, 3))],
+    "hardtanh": [(layer("hardtanh", low=-0.5, high=0.7), (2, 3))],
     "elu": [(layer("elu", alpha=0.5), (2, 3))],
     "gelu": [(layer("gelu"), (2, 3)), (layer("gelu", approximate="tanh"), (2, 3))],
     "reshape": [(layer("reshape", shape=(6, 2)), (2, 3, 2))],

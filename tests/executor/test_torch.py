@@ -409,6 +409,12 @@ def activation(rng: Rng) -> Case:
             {},
             f.softplus(t, alpha, slope),
         ),
+        "hardtanh": lambda: (
+            layer("hardtanh", low=-slope, high=alpha),
+            (x,),
+            {},
+            f.hardtanh(t, -slope, alpha),
+        ),
         "hardswish": lambda: (layer("hardswish"), (x,), {}, f.hardswish(t)),
         "hardsigmoid": lambda: (layer("hardsigmoid"), (x,), {}, f.hardsigmoid(t)),
         "sigmoid": lambda: (layer("sigmoid"), (x,), {}, t.sigmoid()),

@@ -452,6 +452,7 @@ ACTIVATIONS = {
     "silu": "SiLU()",
     "mish": "Mish()",
     "softplus": "Softplus(2.0)",
+    "hardtanh": "Hardtanh()",
     "hardswish": "Hardswish()",
     "hardsigmoid": "Hardsigmoid()",
     "sigmoid": "Sigmoid()",

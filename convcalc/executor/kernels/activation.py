@@ -143,6 +143,13 @@ def softplus(call: Call, x: Array, y: Array) -> None:
     np.copyto(y, np.where(above, x, soft))
 
 
+@elementwise("hardtanh", lambda layer, x: ((x > layer.low) & (x < layer.high)).astype(x.dtype))
+def hard_tanh(call: Call, x: Array, y: Array) -> None:
+    """min(max(x, low), high)."""
+    call.t.maximum(x, call.layer.low, out=y)
+    call.t.minimum(y, call.layer.high, out=y)
+
+
 @elementwise("tanh", lambda layer, x: 1.0 - np.tanh(x) ** 2)
 def tanh(call: Call, x: Array, y: Array) -> None:
     """Hyperbolic tangent."""
