@@ -8,13 +8,20 @@ The same text then works on four carriers:
 * NumPy integer arrays: a whole table of cases at once;
 * :data:`UNKNOWN`: a size nobody stated (``convcalc params "conv 3->4 k3"`` knows no height).
   Whatever is computed from it is unknown too, and is reported as unavailable, never as a number.
+
+What is tried for all sizes at once (:mod:`convcalc.spec.sizes`) brings its own arithmetic: such a size has
+a ``carrier`` that knows maxima, minima and choices, and a condition on it a method ``demand``.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, TypeAlias
+
+from convcalc.carriers import DimensionError as DimensionError
+from convcalc.carriers import Symbolic, is_sympy
 
 Dim: TypeAlias = Any
 """``int``, closed form, NumPy integer array or :data:`UNKNOWN`."""
@@ -55,20 +62,6 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
-class DimensionError(ValueError):
-    """A hyper-parameter or shape breaks a rule of its layer.
-
-    ``field`` names the hyper-parameter at fault (the spec parser puts its caret there),
-    ``hint`` says what would be accepted.
-    """
-
-    def __init__(self, message: str, *, field: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.field = field
-        self.hint = hint
-
-
 def is_known(*dims: Dim) -> bool:
     """Whether none of the given dimensions is :data:`UNKNOWN`."""
     return not any(d is UNKNOWN for d in dims)
@@ -76,17 +69,12 @@ def is_known(*dims: Dim) -> bool:
 
 def is_symbolic(dim: Dim) -> bool:
     """Whether the dimension is a closed form or a condition on one (without importing any)."""
-    symbols = sys.modules.get("convcalc.symbols")
-    if symbols is not None and isinstance(dim, (symbols.Form, symbols.Condition)):
-        return True
-    sympy = sys.modules.get("sympy")
-    return sympy is not None and isinstance(dim, sympy.Basic)
+    return isinstance(dim, Symbolic) or is_sympy(dim)
 
 
 def is_condition(value: Any) -> bool:
     """Whether a value is a condition on symbols, which is no dimension."""
-    symbols = sys.modules.get("convcalc.symbols")
-    return symbols is not None and isinstance(value, symbols.Condition)
+    return isinstance(value, Symbolic) and value.is_condition
 
 
 def is_array(dim: Dim) -> bool:
@@ -100,8 +88,7 @@ MAX_SIZE: Final = 200
 
 def is_involved(dim: Dim) -> bool:
     """Whether a closed form is longer than :data:`MAX_SIZE`; nobody could read it."""
-    symbols = sys.modules.get("convcalc.symbols")
-    return symbols is not None and isinstance(dim, symbols.Form) and dim.size > MAX_SIZE
+    return isinstance(dim, Symbolic) and dim.size > MAX_SIZE
 
 
 def symbol(name: str, *, whole: bool = True) -> Dim:
@@ -162,18 +149,15 @@ def rounded(value: Any) -> Dim:
     if value is UNKNOWN:
         return UNKNOWN
     if is_symbolic(value):
-        from convcalc.symbols.form import atom, is_whole, lift, of_atom
+        from convcalc.symbols.form import call, is_whole, lift
 
         value = lift(value)
-        return value if is_whole(value) else of_atom(atom("call", (value,), True, rounded))
+        return value if is_whole(value) else call("round", rounded, value)
     if is_array(value) and not hasattr(value, "carrier"):
         import numpy as np
 
         return np.frompyfunc(round, 1, 1)(value)
     return round(value)
-
-
-rounded.label = "round"  # type: ignore[attr-defined]
 
 
 def _carrier(a: Dim, b: Dim) -> Any:
@@ -188,9 +172,9 @@ def maximum(a: Dim, b: Dim) -> Dim:
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if is_symbolic(a) or is_symbolic(b):
-        from convcalc.symbols import extremes
+        from convcalc.symbols import rounding
 
-        return extremes.maximum(a, b)
+        return rounding.maximum(a, b)
     if carrier := _carrier(a, b):
         return carrier.maximum(a, b)
     if is_array(a) or is_array(b):
@@ -208,10 +192,10 @@ def maximum_of(dims: Iterable[Dim]) -> Dim:
     if any(value is UNKNOWN for value in values):
         return UNKNOWN
     if any(map(is_symbolic, values)):
-        from convcalc.symbols import extremes
+        from convcalc.symbols import rounding
 
         try:
-            return extremes.maximum(*dict.fromkeys(values))
+            return rounding.maximum(*dict.fromkeys(values))
         except DimensionError:
             return UNKNOWN
     result = values[0]
@@ -227,9 +211,9 @@ def minimum(a: Dim, b: Dim) -> Dim:
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if is_symbolic(a) or is_symbolic(b):
-        from convcalc.symbols import extremes
+        from convcalc.symbols import rounding
 
-        return extremes.minimum(a, b)
+        return rounding.minimum(a, b)
     if carrier := _carrier(a, b):
         return carrier.minimum(a, b)
     if is_array(a) or is_array(b):
@@ -269,7 +253,7 @@ def require(condition: Any, message: str, *, field: str | None = None, hint: str
     """Raise :class:`DimensionError` unless the condition holds.
 
     Unknown conditions pass. A condition on symbols that is not certain passes too and is collected
-    as a constraint of the spec (see :class:`collecting`); arrays must hold everywhere.
+    as a constraint of the spec (see :func:`collecting`); arrays must hold everywhere.
     """
     if condition is True:
         return
@@ -278,8 +262,8 @@ def require(condition: Any, message: str, *, field: str | None = None, hint: str
     if condition is UNKNOWN:
         return
     if is_symbolic(condition):
-        if _collected is not None:
-            _collected[condition] = None
+        if (found := _COLLECTED.get()) is not None:
+            found[condition] = None
         return
     if hasattr(condition, "demand"):
         condition.demand(message, field, hint)
@@ -290,27 +274,24 @@ def require(condition: Any, message: str, *, field: str | None = None, hint: str
         raise DimensionError(message, field=field, hint=hint)
 
 
-_collected: dict[Any, None] | None = None
+_COLLECTED: Final = ContextVar[dict[Any, None] | None]("collected", default=None)
 
 
-class collecting:
-    """Collects the conditions on symbols that :func:`require` met: ``with collecting() as found``.
+@contextmanager
+def collecting() -> Iterator[dict[Any, None]]:
+    """Collect the conditions on symbols that :func:`require` meets.
 
-    ``found`` is a mapping whose keys are the conditions, in the order in which they were met.
+    Yields:
+        A mapping whose keys are the conditions, in the order in which they were met.
     """
-
-    def __enter__(self) -> dict[Any, None]:
-        global _collected
-        self.outer = _collected
-        self.found: dict[Any, None] = {}
-        _collected = self.found
-        return self.found
-
-    def __exit__(self, *_: object) -> None:
-        global _collected
-        _collected = self.outer
-        if self.outer is not None:
-            self.outer.update(self.found)
+    outer, found = _COLLECTED.get(), dict[Any, None]()
+    token = _COLLECTED.set(found)
+    try:
+        yield found
+    finally:
+        _COLLECTED.reset(token)
+        if outer is not None:
+            outer.update(found)
 
 
 def is_whole(dim: Dim) -> Any:
@@ -410,14 +391,11 @@ def make_divisible(value: Dim, divisor: Dim = 8, least: Dim | None = None) -> Di
     return np.where(lost, nearest + divisor, nearest)
 
 
-make_divisible.least = 1  # type: ignore[attr-defined]  # for bounds of what stays unevaluated
-
-
 def _make_divisible_of_symbols(value: Dim, divisor: Dim, least: Dim | None) -> Dim:
-    from convcalc.symbols.form import atom, is_whole, lift, of_atom
+    from convcalc.symbols.form import call, is_whole, lift
 
     value, divisor, least = lift(value), lift(divisor), None if least is None else lift(least)
     if is_whole(value / divisor):
         return maximum(divisor if least is None else least, value)
     args = (value, divisor) if least is None else (value, divisor, least)
-    return of_atom(atom("call", args, True, make_divisible))
+    return call("make_divisible", make_divisible, *args, least=1)

@@ -1,8 +1,7 @@
 """Reads the imports of a source tree, wherever they stand, and says which break the design.
 
-DESIGN: arrows run downwards only, cli -> api -> render -> verify -> (calculators | executor) ->
-layers -> dims; the executor knows nothing of formulas; the numeric path loads neither NumPy nor
-SymPy.
+Arrows run downwards only (``ORDER``); the executor knows nothing of formulas; the numeric path loads
+neither NumPy nor SymPy.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ PACKAGE = "convcalc"
 # inside a room has its dotted path, and the outer name stands for the modules that no inner room holds.
 # "root" is convcalc/__init__.py and __main__.py.
 ORDER = (
-    "blocks zoo collector",
+    "blocks zoo carriers collector files lazy shown",
     "symbols",
     "dims",
     "records",
@@ -37,17 +36,12 @@ ORDER = (
     "solve",
     "verification",
     "render",
-    "api",
     "root",
     "cli",
 )
-# Circles of modules that are known and still to be cut, each by where its modules lie.
-PENDING = (("convcalc.dims", "convcalc.symbols"), ("convcalc.executor.arithmetic",))
-
 # Arrows that the order allows and the design does not, or the other way round.
-LESS = {"executor": frozenset({"graph"})}
+LESS = {"executor": frozenset({"graph", "files", "lazy"})}
 MORE = {
-    "symbols": frozenset({"dims"}),
     "root": frozenset({"cli"}),
 }
 _BELOW = {
@@ -61,9 +55,9 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 FORMULAS = frozenset({"layers", "calculators"})
 
-# Rooms that may see formulas and execution side by side: verify compares them, api and root only
-# hand on what both offer, and cli calls api.
-MAY_MEET = frozenset({"verification", "solve", "api", "root", "cli", "render"})
+# Rooms that may see formulas and execution side by side: verification and solve compare them, render
+# shows them, root only hands on what both offer, and cli calls it.
+MAY_MEET = frozenset({"verification", "solve", "root", "cli", "render"})
 
 # Rooms whose modules may import NumPy or SymPy at their top: the numeric path never loads them.
 HEAVY = frozenset({"numpy", "sympy", "scipy", "matplotlib"})
@@ -192,11 +186,7 @@ def circles(found: list[Import]) -> list[str]:
         for module, there in reached.items()
         if module in there
     }
-    return sorted(
-        " <-> ".join(sorted(circle))
-        for circle in found_circles
-        if not any(all(module.startswith(home) for module in circle) for home in PENDING)
-    )
+    return sorted(" <-> ".join(sorted(circle)) for circle in found_circles)
 
 
 def _reached(module: str, arrows: dict[str, set[str]]) -> set[str]:

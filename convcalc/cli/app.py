@@ -9,21 +9,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from convcalc.cli.coerce import coerced
+from convcalc.cli.coerce import LightCommand
 from convcalc.cli.output import INTERRUPTED, WRONG_USE, UsageProblem, fail
 from convcalc.cli.registry import COMMANDS
-
-# Typer keeps the exceptions of its parser in modules that moved between its versions; their
-# common base is reached from the one that is public.
-UsageError: Any = typer.BadParameter.__mro__[1]
-
-
-class LightCommand(TyperCommand):
-    """A command whose plain parameters need no validation library."""
-
-    def get_params(self, ctx: Any) -> Any:
-        """The parameters, ``--help`` included."""
-        return coerced(super().get_params(ctx))
 
 
 class LazyGroup(TyperGroup):
@@ -50,9 +38,12 @@ class LazyGroup(TyperGroup):
         )
         return typer.main.get_command(single)
 
-    def get_params(self, ctx: Any) -> Any:
-        """The options, without the validation library that Typer loads for them."""
-        return coerced(super().get_params(ctx))
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what stands before the command; where there is nothing at all, show the help."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help(), err=True)
+            raise typer.Exit(WRONG_USE)
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """List the commands without importing them."""
@@ -63,36 +54,6 @@ class LazyGroup(TyperGroup):
         """Complete the commands without importing them."""
         self._listing = True
         return super().shell_complete(ctx, incomplete)
-
-    def main(
-        self,
-        args: Any = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        windows_expand_args: bool = True,
-        **extra: Any,
-    ) -> Any:
-        """Run; usage errors are told in one line, or as JSON under ``--json``."""
-        arguments = list(sys.argv[1:] if args is None else args)
-
-        parent = super().main
-
-        def call() -> Any:
-            return parent(arguments, prog_name, complete_var, False, windows_expand_args, **extra)
-
-        if not standalone_mode:
-            return call()
-        try:
-            code = call()
-        except UsageError as error:
-            if type(error).__name__ == "NoArgsIsHelpError":
-                error.show()
-                sys.exit(WRONG_USE)
-            code = fail([_usage_problem(error)], "--json" in arguments)
-        except typer.Abort:
-            code = INTERRUPTED
-        sys.exit(code if isinstance(code, int) else 0)
 
 
 def _usage_problem(error: Any) -> UsageProblem:
@@ -126,19 +87,27 @@ def _root(
     """
 
 
-app = typer.Typer(
-    name="convcalc",
-    cls=LazyGroup,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.callback()(_root)
-
-
 def run(arguments: list[str] | None = None, program: str = "convcalc") -> NoReturn:
     """Run the command line and leave the process with its exit code."""
     if sys.stdout is None or sys.stderr is None:  # closed by who called: there is nobody to tell
         nobody = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         sys.stdout, sys.stderr = sys.stdout or nobody, sys.stderr or nobody
-    typer.main.get_command(app).main(arguments, prog_name=program)
-    sys.exit(0)
+    given = sys.argv[1:] if arguments is None else arguments
+    # Typer reads the options before a command with a heavy library. Where the command stands first, there
+    # are none to read.
+    options = not given or given[0] not in COMMANDS
+    app = typer.Typer(
+        name="convcalc",
+        cls=LazyGroup,
+        add_completion=options,
+        add_help_option=options,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    try:
+        code = typer.main.get_command(app).main(given, prog_name=program, standalone_mode=False)
+    except typer.TyperException as error:
+        code = fail([_usage_problem(error)], "--json" in given)
+    except typer.Abort:
+        code = INTERRUPTED
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,15 +1,18 @@
-"""Plain parameters without a validation library.
+"""Parameters of plain types without a validation library.
 
 Typer turns the text of every parameter into its type with Pydantic, whose import takes longer than
-reading and counting a network. Texts and whole numbers need none of it.
+reading and counting a network. Texts, numbers and flags need none of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
+from types import NoneType
 from typing import Any, Final, get_args, get_origin
 
 import typer
+from typer.core import TyperCommand
 
 
 def _whole(text: str) -> int:
@@ -18,59 +21,40 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("not a number") from None
+KINDS: Final[dict[Any, Callable[[Any], Any]]] = {str: str, int: _whole, bool: bool}
 
 
-def _flag(text: str) -> bool:
-    found = {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
-    if found is None:
-        raise ValueError("neither true nor false")
-    return found
+class LightCommand(TyperCommand):
+    """A command whose parameters are texts, whole numbers, flags and lists of them."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the values of the parameters; help, and what is missing or too much, is left to Typer."""
+        given, rest, order = self.make_parser(ctx).parse_args(args=list(args))
+        if "help" in given or ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        param: Any
+        for param in dict.fromkeys([*order, *self.params]):
+            value = given.get(param.name)
+            if value is None or value == () or value == []:
+                if param.required:
+                    return super().parse_args(ctx, args)
+                ctx.params[param.name] = param.get_default(ctx)
+            else:
+                ctx.params[param.name] = self._read(value, ctx, param)
+        return super().parse_args(ctx, args) if rest else rest
 
-KINDS: Final[dict[Any, Callable[[str], Any]]] = {str: str, bool: _flag, int: _whole, float: _number}
-
-
-class Plain:
-    """Takes the place of Typer's coercion for one parameter."""
-
-    def __init__(self, kind: Callable[[str], Any], many: bool) -> None:
-        self.kind = kind
-        self.many = many
-
-    def itself(self) -> Plain:
-        """What a parameter asks for its coercion."""
-        return self
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The value of a parameter from what stood on the command line, or from its default."""
-        if value is None:
-            return () if self.many else None
-        if self.many:
-            return tuple(self._one(text, param, ctx) for text in value)
-        return self._one(value, param, ctx)
-
-    def _one(self, text: Any, param: Any, ctx: Any) -> Any:
-        if not isinstance(text, str):
-            return text
+    def _read(self, value: Any, ctx: Any, param: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [self._read(one, ctx, param) for one in value]
+        assert self.callback is not None
         try:
-            return self.kind(text)
+            return KINDS[_kind(signature(self.callback).parameters[param.name].annotation)](value)
         except ValueError as error:
-            raise typer.BadParameter(f"{text!r} is {error}", ctx=ctx, param=param) from None
+            raise typer.BadParameter(f"{value!r} is {error}", ctx=ctx, param=param) from None
 
 
-def coerced(params: list[Any]) -> list[Any]:
-    """Give parameters of texts or numbers the light coercion, where this Typer has the heavy one."""
-    for param in params:
-        if not hasattr(param, "get_runtime_param"):
-            continue
-        annotation = param.type_descriptor.annotation
-        many = get_origin(annotation) is list
-        kind = KINDS.get(get_args(annotation)[0] if many else annotation)
-        if kind is not None:
-            param.get_runtime_param = Plain(kind, many).itself
-    return params
+def _kind(annotation: Any) -> Any:
+    """``int`` for ``Annotated[list[int] | None, ...]``."""
+    while get_origin(annotation) is not None:
+        annotation = next(part for part in get_args(annotation) if part is not NoneType)
+    return annotation

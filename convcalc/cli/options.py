@@ -3,8 +3,10 @@
 A command states which of them it takes and gets their values in one :class:`Common`::
 
     @command(SPEC, *GRAPH, *COUNT, *ROWS, *FORM)
-    def params(common: Common) -> None:
+    def params(common: Common) -> Answer:
         ...
+
+What it returns is shown in the form that was asked for.
 
 Options of its own are ordinary Typer parameters after ``common``.
 """
@@ -17,11 +19,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from convcalc.cli.output import Form, UsageProblem, errors
+from convcalc.cli.output import UsageProblem, errors, show
 
 if TYPE_CHECKING:
-    from convcalc.api import Report
+    from convcalc.calculators.count.report import Report
     from convcalc.graph import Graph
+    from convcalc.render.answer import Answer, Form
     from convcalc.render.table import Table
     from convcalc.spec.source import Source
 
@@ -42,17 +45,15 @@ def complete_spec(incomplete: str) -> list[str]:
     return [name for name in (*zoo_names(), *names()) if name.startswith(incomplete)]
 
 
-def complete_network(incomplete: str) -> list[str]:
-    """Names of networks that start like what was typed."""
-    from convcalc.spec.library import zoo_names
-
-    return [name for name in zoo_names() if name.startswith(incomplete)]
-
-
 _SPEC_HELP = "A line of the spec language, a file, - for standard input, or the name of a network."
 
 SPEC: Final = Shared(
     "spec", Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=complete_spec)]
+)
+MAYBE_SPEC: Final = Shared(
+    "spec",
+    Annotated[str | None, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=complete_spec)],
+    None,
 )
 SPECS: Final = Shared(
     "specs",
@@ -133,7 +134,7 @@ ROWS: Final = (DEPTH, SORT, TOP)
 """Which rows of a table are shown."""
 
 FORM: Final = (JSON, CSV, MARKDOWN)
-"""The form of the result."""
+"""The form in which the answer is written."""
 
 
 class Common:
@@ -176,7 +177,7 @@ class Common:
 
     @property
     def form(self) -> Form:
-        """The form of the result."""
+        """The form in which the answer is written."""
         return "json" if self.json else "csv" if self.csv else "markdown" if self.markdown else "table"
 
     def assignments(self) -> dict[str, str]:
@@ -209,7 +210,7 @@ class Common:
 
     def analyze(self, spec: str | None = None) -> Report:
         """The counts of a spec (of the command's own by default)."""
-        from convcalc.api import analyze
+        from convcalc.calculators.count.report import analyze
 
         return analyze(self.load(spec), batch=self.batch, dtype=self.dtype)
 
@@ -278,10 +279,10 @@ def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:
     return pairs
 
 
-def command(*shared: Shared) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a command of a function whose first parameter is :class:`Common`."""
+def command(*shared: Shared) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """Make a command of a function whose first parameter is :class:`Common` and that returns an answer."""
 
-    def wrap(function: Callable[..., None]) -> Callable[..., None]:
+    def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
@@ -303,7 +304,13 @@ def command(*shared: Shared) -> Callable[[Callable[..., None]], Callable[..., No
             common = Common({option.name: values.pop(option.name) for option in shared})
             with errors(common.json):
                 common.check()
-                function(common, **values)
+                from convcalc.render.numbers import written_in
+
+                with written_in(common.notation):
+                    answer = function(common, **values)
+                    show(answer, common.form)
+            if answer.code:
+                raise typer.Exit(answer.code)
 
         run.__name__ = function.__name__
         run.__doc__ = function.__doc__

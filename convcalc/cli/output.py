@@ -1,4 +1,4 @@
-"""Where results and errors go: a terminal, a pipe, or JSON."""
+"""Where answers and errors go: a terminal, or a pipe or file; this is the only place that writes there."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
-    from convcalc.render.table import Table
-
-Form = Literal["table", "json", "csv", "markdown"]
+    from convcalc.render.answer import Answer, Form
 
 WRONG_USE = 2
 """Exit code where the spec or an option is wrong."""
@@ -73,45 +71,19 @@ def hang_up() -> NoReturn:
     raise typer.Exit(BROKEN_PIPE) from None
 
 
-def emit(table: Table, form: Form = "table", data: Any = None) -> None:
-    """Show a result.
+def show(answer: Answer, form: Form) -> None:
+    """Show an answer: fitted to the width of a terminal, in full anywhere else."""
+    if form == "table" and sys.stdout.isatty():
+        from rich.console import Console
 
-    Args:
-        table: what a reader sees.
-        form: the form that was asked for.
-        data: what JSON holds, if it is more than the rows of the table.
-    """
-    if form == "json":
-        from convcalc.render.data import to_json
+        from convcalc.render.terminal import Fitted
 
-        write(to_json(table.records() if data is None else data))
-    elif form == "csv":
-        from convcalc.render.data import to_csv
-
-        write(to_csv(table))
-    elif form == "markdown":
-        from convcalc.render.data import to_markdown
-
-        write(to_markdown(table))
-    elif sys.stdout.isatty():
-        _show(table)
-    else:
-        from convcalc.render import text
-
-        write(text.render(table))
-
-
-def _show(table: Table) -> None:
-    """Show in a terminal, fitted to its width."""
-    from rich.console import Console
-
-    from convcalc.render.terminal import Fitted
-
-    try:
         # A number that is wider than the terminal goes on in the next line instead of being cut.
-        Console(highlight=False).print(Fitted(table), crop=False, soft_wrap=True)
-    except BrokenPipeError:
-        hang_up()
+        Console(highlight=False).print(Fitted(*answer.parts), crop=False, soft_wrap=True)
+    else:
+        from convcalc.render.answer import written
+
+        write(written(answer, form))
 
 
 @contextmanager

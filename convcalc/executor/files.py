@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.windows import ExecutionError
+from convcalc.files import write_whole
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -100,10 +100,6 @@ def _natural_mode(image: Any) -> str:
     return "RGBA" if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info else "RGB"
 
 
-class _Writer(Protocol):
-    def __call__(self, file: IO[bytes]) -> None: ...
-
-
 def check_output(path: str | os.PathLike[str], many: int) -> None:
     """Raise, before anything is computed, where so many outputs cannot be written to the file.
 
@@ -135,23 +131,7 @@ def write_outputs(path: str | os.PathLike[str], outputs: Mapping[str, Array]) ->
     check_output(path, len(outputs))
     if Path(path).suffix.lower() == ".npy":
         (array,) = outputs.values()
-        _atomically(path, lambda file: np.save(file, array, allow_pickle=False))
+        write_whole(path, lambda file: np.save(file, array, allow_pickle=False))
     else:
         arrays: dict[str, Any] = dict(outputs)
-        _atomically(path, lambda file: np.savez(file, **arrays))
-
-
-def _atomically(path: str | os.PathLike[str], write: _Writer) -> None:
-    """Write beside the file and put it in place when it is complete."""
-    target = os.path.realpath(path)
-    handle, beside = tempfile.mkstemp(dir=os.path.dirname(target), suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(beside, 0o666 & ~mask)
-        os.replace(beside, target)
-    except BaseException:
-        os.unlink(beside)
-        raise
+        write_whole(path, lambda file: np.savez(file, **arrays))

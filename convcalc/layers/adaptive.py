@@ -90,12 +90,9 @@ def _gcd(i: Dim, o: Dim) -> Dim:
         return o
     if divides(i, o) is True:
         return i
-    from convcalc.symbols.form import atom, lift, of_atom
+    from convcalc.symbols.form import call
 
-    return of_atom(atom("call", (lift(i), lift(o)), True, _gcd))
-
-
-_gcd.label, _gcd.least = "gcd", 1  # type: ignore[attr-defined]
+    return call("gcd", _gcd, i, o, least=1)
 
 
 @dataclass(frozen=True, slots=True)

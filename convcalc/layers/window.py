@@ -124,13 +124,12 @@ def valid_pairs(i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, o: Dim) -> Dim:
     far = (o - 1) * s + (k - 1) * d + 1 - i - before
     pairs = k * o - _missed(before, k, s, d, o) - _missed(far, k, s, d, o)
     if is_symbolic(pairs) and pairs.size > _MOST_TO_READ:
-        from convcalc.symbols.form import atom, lift, of_atom
+        from convcalc.symbols.form import call
 
-        return of_atom(atom("call", tuple(map(lift, (i, k, s, d, before, o))), True, valid_pairs))
+        return call("pairs", valid_pairs, i, k, s, d, before, o)
     return pairs
 
 
-valid_pairs.label = "pairs"  # type: ignore[attr-defined]
 _MOST_TO_READ: Final = 60
 
 
@@ -203,12 +202,11 @@ def _missed_symbolic(overhang: Dim, k: Dim, s: Dim, d: Dim, o: Dim) -> Dim:
         steps = exact_div(s, d)
         first = ceil_div(overhang, d)
         return _series(first, steps, o) - _series(first - k, steps, o)
-    from convcalc.symbols.form import atom, lift, of_atom
+    from convcalc.symbols.form import call
 
-    return of_atom(atom("call", tuple(map(lift, (overhang, k, s, d, o))), True, _missed))
+    return call("missed", _missed, overhang, k, s, d, o)
 
 
-_missed.label = "missed"  # type: ignore[attr-defined]
 _MOST_WRITTEN: Final = 4096
 _MOST_TERMS: Final = 12
 

@@ -9,6 +9,7 @@ from convcalc.render import numbers
 from convcalc.render.table import Table
 
 
+@numbers.written_in("plain")
 def to_csv(table: Table) -> str:
     """Comma-separated values under the columns' keys: exact integers, nothing where unknown."""
     import csv
@@ -17,8 +18,7 @@ def to_csv(table: Table) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([column.key for column in table.columns])
-    for row in table.rows:
-        writer.writerow([numbers.plain(value) for value in row])
+    writer.writerows([numbers.plain(value) for value in row] for row in table.rows)
     return buffer.getvalue()
 
 

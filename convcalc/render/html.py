@@ -1,14 +1,20 @@
-"""A table in a notebook."""
+"""Tables and texts in a notebook."""
 
 from __future__ import annotations
 
 from html import escape
 
-from convcalc.render.table import Table
+from convcalc.render.table import Table, Text
 
 
-def render(table: Table) -> str:
-    """The table as one HTML element, styled inline because notebooks drop style sheets."""
+def render(*parts: Table | Text) -> str:
+    """Tables and texts, each as one HTML element, styled inline because notebooks drop style sheets."""
+    return "".join(
+        _table(part) if isinstance(part, Table) else f"<pre>{escape(part.text)}</pre>" for part in parts
+    )
+
+
+def _table(table: Table) -> str:
     cells = table.cells()
     aligned = [f' style="text-align:{column.align}"' for column in cells.columns]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,30 @@ from convcalc.dims import UNKNOWN
 
 UNIT_NAMES: Final = ("", "K", "M", "G", "T", "P", "E", "Z", "Y")
 BYTE_UNIT_NAMES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+NOTATIONS: Final = ("plain", "unicode", "latex")
+
+_NOTATION: Final = ContextVar("notation", default="plain")
+
+
+def notation() -> str:
+    """How closed forms are written here: ``plain``, ``unicode`` or ``latex``."""
+    return _NOTATION.get()
+
+
+@contextmanager
+def written_in(notation: str) -> Iterator[None]:
+    """Writes closed forms in ``plain``, ``unicode`` or ``latex`` notation.
+
+    Raises:
+        ValueError: there is no such notation.
+    """
+    if notation not in NOTATIONS:
+        raise ValueError(f"unknown notation {notation!r}: expected one of {', '.join(NOTATIONS)}")
+    token = _NOTATION.set(notation)
+    try:
+        yield
+    finally:
+        _NOTATION.reset(token)
 
 
 def exact(value: Any) -> str:
@@ -82,22 +107,22 @@ def shape(dims: Any) -> str:
     texts = [_size(dim) if hasattr(dim, "write") else other(dim) for dim in dims]
     if not texts:
         return "scalar"
-    if _notation == "latex" and any(hasattr(dim, "write") for dim in dims):
+    if notation() == "latex" and any(hasattr(dim, "write") for dim in dims):
         return "$" + r" \times ".join(texts) + "$"
     plain = all(text == "?" or text.isalnum() for text in texts)
-    sign = "×" if _notation == "unicode" and not plain else "x"
+    sign = "×" if notation() == "unicode" and not plain else "x"
     return (sign if plain else f" {sign} ").join(texts)
 
 
 def _size(dim: Any) -> str:
-    text = closed(dim, _notation)
+    text = closed(dim)
     if not dim.is_sum:
         return text
-    return rf"\left({text}\right)" if _notation == "latex" else f"({text})"
+    return rf"\left({text}\right)" if notation() == "latex" else f"({text})"
 
 
 def shapes(many: Any) -> str:
-    """Several shapes, separated by commas."""
+    """Several shapes, separated by commas; ``-`` where there are none."""
     return ", ".join(map(shape, many)) or "-"
 
 
@@ -110,38 +135,15 @@ def other(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if hasattr(value, "write"):
-        text = closed(value, _notation)
-        return f"${text}$" if _notation == "latex" else text
+        return f"${closed(value)}$" if notation() == "latex" else closed(value)
     if hasattr(value, "dtype"):
         return f"{value.min():,} .. {value.max():,}" if value.size else "-"
     return str(value)
 
 
-def closed(value: Any, notation: str) -> str:
-    """A closed form or a condition as text."""
-    return str(value) if notation == "plain" else str(value.write(notation))
-
-
-NOTATIONS: Final = ("plain", "unicode", "latex")
-
-_notation = "plain"
-
-
-@contextmanager
-def written_in(notation: str) -> Iterator[None]:
-    """Writes closed forms in ``plain``, ``unicode`` or ``latex`` notation.
-
-    Raises:
-        ValueError: there is no such notation.
-    """
-    global _notation
-    if notation not in NOTATIONS:
-        raise ValueError(f"unknown notation {notation!r}: expected one of {', '.join(NOTATIONS)}")
-    before, _notation = _notation, notation
-    try:
-        yield
-    finally:
-        _notation = before
+def closed(value: Any) -> str:
+    """A closed form or a condition in the notation of this place, without dollar signs."""
+    return str(value) if notation() == "plain" else str(value.write(notation()))
 
 
 def part(value: Share) -> float | None:

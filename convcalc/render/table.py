@@ -1,8 +1,9 @@
-"""The table that every renderer shows: columns with a title and a formatter, rows of raw values."""
+"""What an answer is made of: tables (columns with a title and a formatter, rows of raw values) and texts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 from convcalc.render import numbers
@@ -35,8 +36,22 @@ class Column(NamedTuple):
     cut_start: bool = False
 
 
+class Text(NamedTuple):
+    """Lines that are no table.
+
+    Attributes:
+        text: the lines.
+        drawn: whether they are a drawing, which Markdown puts between fences.
+    """
+
+    text: str
+    drawn: bool = False
+
+
 class Table:
     """Rows under columns, with an optional line of totals, a title above and notes below.
+
+    Its closed forms are written in the notation in which the table was made.
 
     Attributes:
         columns: the columns, in order.
@@ -45,9 +60,10 @@ class Table:
         title: lines above the table.
         facts: named results below it, already written for a reader.
         notes: what a reader must know about it (what is missing, what was left out).
+        notation: how its closed forms are written.
     """
 
-    __slots__ = ("columns", "facts", "footer", "notes", "rows", "title")
+    __slots__ = ("columns", "facts", "footer", "notation", "notes", "rows", "title")
 
     def __init__(
         self,
@@ -65,10 +81,12 @@ class Table:
         self.title = title
         self.facts = tuple(facts)
         self.notes = tuple(notes)
+        self.notation = numbers.notation()
 
     def cells(self) -> Cells:
         """Every value as text, column by column."""
-        return Cells(self)
+        with numbers.written_in(self.notation):
+            return Cells(self)
 
     def order(self, key: str) -> list[int]:
         """Numbers of the rows, ordered by a column: numbers from the largest, text from A.
@@ -92,17 +110,12 @@ class Table:
 
     def rows_at(self, order: Sequence[int]) -> Table:
         """The table with only these rows, in this order; a note says what was left out."""
-        notes = list(self.notes)
+        shown = copy(self)
+        shown.rows = [self.rows[i] for i in order]
         if len(order) < len(self.rows):
-            notes.insert(0, f"{len(order)} of {len(self.rows)} rows are shown; totals are of all.")
-        return Table(
-            self.columns,
-            [self.rows[i] for i in order],
-            footer=self.footer,
-            title=self.title,
-            facts=self.facts,
-            notes=notes,
-        )
+            told = f"{len(order)} of {len(self.rows)} rows are shown; totals are of all."
+            shown.notes = (told, *self.notes)
+        return shown
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as mappings from column key to raw value."""

@@ -1,11 +1,14 @@
-"""Plain text: what is written into a pipe or a file. No colour, no wrapping, every column."""
+"""Lines of text, for a pipe or a file in full and without colour, for a terminal fitted to its width.
+
+Every line that a reader sees as text comes from :func:`lines`, wherever it goes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from convcalc.render.table import Table
+from convcalc.render.table import Cells, Table, Text
 from convcalc.spec.source import cells as cells_of
 
 GAP: Final = "  "
@@ -14,59 +17,61 @@ GAP: Final = "  "
 TITLE, HEAD, RULE, ROW, TOTAL, FACT, NOTE = "title", "head", "rule", "row", "total", "fact", "note"
 
 
-def render(table: Table, width: int | None = None) -> str:
-    """The table as text.
+def render(*parts: Table | Text, width: int | None = None) -> str:
+    """Tables and texts below each other.
 
     Args:
-        table: what to show.
+        parts: what to show.
         width: columns to fit into; ``None`` shows everything in full.
     """
-    return "".join(f"{line}\n" for _, line in lines(table, width))
+    return "".join(f"{line}\n" for _, line in lines(parts, width))
 
 
-def lines(table: Table, width: int | None = None, rule: str = "-") -> Iterator[tuple[str, str]]:
-    """The lines of a table, each with what it is.
+def lines(
+    parts: Iterable[Table | Text], width: int | None = None, rule: str = "-"
+) -> Iterator[tuple[str, str]]:
+    """The lines of tables and texts with a blank one between them, each with what it is.
 
     Args:
-        table: what to show.
+        parts: what to show.
         width: columns to fit into; ``None`` shows everything in full.
         rule: the character that rules are made of.
     """
+    for number, part in enumerate(parts):
+        if number:
+            yield ROW, ""
+        if isinstance(part, Table):
+            yield from _table(part, width, rule)
+        else:
+            yield from ((ROW, line) for line in part.text.removesuffix("\n").split("\n"))
+
+
+def _table(table: Table, width: int | None, rule: str) -> Iterator[tuple[str, str]]:
+    cells = table.cells()
+    kept, widths = list(range(len(cells.columns))), cells.widths
+    if width is not None:
+        kept, widths = cells.fit(width, len(GAP))
     if table.title:
         yield from _wrapped(TITLE, table.title, width)
         yield TITLE, ""
     if table.columns:
-        yield from _grid(table, width, rule)
+        yield from _grid(cells, kept, widths, rule)
     if table.facts:
         if table.columns:
             yield FACT, ""
         longest = max(len(name) for name, _ in table.facts)
         for name, value in table.facts:
             yield FACT, f"{name:<{longest}}{GAP}{value}".rstrip()
-    notes = [*table.notes, *_dropped(table, width)]
+    gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
+    titles = dict.fromkeys(title for title in gone if title)
+    notes = [*table.notes, *([f"Not shown at this width: {', '.join(titles)}."] if titles else [])]
     if notes and (table.columns or table.facts):
         yield NOTE, ""
     for note in notes:
         yield from _wrapped(NOTE, note, width)
 
 
-def _dropped(table: Table, width: int | None) -> Iterator[str]:
-    """What a reader at this width does not see."""
-    if width is None or not table.columns:
-        return
-    kept, _ = table.cells().fit(width, len(GAP))
-    gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
-    titles = dict.fromkeys(title for title in gone if title)
-    if titles:
-        yield f"Not shown at this width: {', '.join(titles)}."
-
-
-def _grid(table: Table, width: int | None, rule: str) -> Iterator[tuple[str, str]]:
-    cells = table.cells()
-    if width is None:
-        kept, widths = list(range(len(cells.columns))), cells.widths
-    else:
-        kept, widths = cells.fit(width, len(GAP))
+def _grid(cells: Cells, kept: list[int], widths: list[int], rule: str) -> Iterator[tuple[str, str]]:
     right = [cells.columns[i].align == "right" for i in kept]
     template = GAP.join(
         f"{{:{'>' if to_right else '<'}{size}}}" for to_right, size in zip(right, widths, strict=True)

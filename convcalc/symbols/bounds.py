@@ -1,57 +1,73 @@
 """What is certain about a closed form for all values of its symbols.
 
 A symbol is at least 1 unless more is assumed (:func:`assuming`). Bounds are safe, not always
-tight: None means that none was found.
+tight: None means that none was found. They depend on the form and on what is assumed alone, not on
+what was asked before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, lcm
 from typing import Any, Final
 
-from convcalc.symbols.form import Atom, Form, Monomial, atom, is_whole, made, of_atom
-from convcalc.symbols.values import replace
+from convcalc.symbols.atoms import Atom, Monomial, Power, atom, monomial_key
+from convcalc.symbols.form import Form, is_whole, made, of_atom, replace
 
 _CACHE_SIZE: Final = 50_000
 _DEPTH: Final = 12
 _MOST_POWERS: Final = 30
-_ABOVE: Final = "above_"
 
-_least: dict[str, int] = {}
-_shifts: dict[str, Form] = {}
-_assumed: frozenset[tuple[str, Any]] = frozenset()
-_cache: dict[Form, Any] = {}
+
+class Assumptions:
+    """What is assumed of symbols, with the bounds that were found under it.
+
+    Attributes:
+        least: numbers by name that a symbol is not below.
+        shifts: forms by name that a symbol is not below, of symbols that are no keys themselves.
+        key: both, hashable.
+        found: bounds by form and depth; each is the same whoever works it out.
+    """
+
+    __slots__ = ("found", "key", "least", "shifts")
+
+    def __init__(self, least: Mapping[str, int], shifts: Mapping[str, Form]) -> None:
+        self.least, self.shifts = least, shifts
+        self.key = frozenset((*least.items(), *shifts.items()))
+        self.found: dict[tuple[Form, int], Any] = {}
+
+
+_NOTHING: Final = Assumptions({}, {})
+_ASSUMED: Final = ContextVar("assumed", default=_NOTHING)
 
 
 @contextmanager
 def assuming(least: Mapping[str, int], shifts: Mapping[str, Form] | None = None) -> Iterator[None]:
-    """Count with symbols that are not below these values.
+    """Count with symbols that are not below these values, on top of what is assumed already.
 
     Args:
         least: numbers by name.
         shifts: forms by name, of symbols that are no keys themselves.
     """
-    global _least, _shifts, _cache, _assumed
-    kept = _least, _shifts, _cache, _assumed
-    _least, _shifts, _cache = {**_least, **least}, {**_shifts, **(shifts or {})}, {}
-    _assumed = frozenset((*_least.items(), *_shifts.items()))
+    now = _ASSUMED.get()
+    token = _ASSUMED.set(Assumptions({**now.least, **least}, {**now.shifts, **(shifts or {})}))
     try:
         yield
     finally:
-        _least, _shifts, _cache, _assumed = kept
+        _ASSUMED.reset(token)
 
 
 def assumed() -> frozenset[tuple[str, Any]]:
-    """What is assumed at the moment: least values by name."""
-    return _assumed
+    """What is assumed at the moment: numbers and forms by name."""
+    return _ASSUMED.get().key
 
 
 def assumed_least(name: str) -> int:
     """The least value that a symbol is assumed to have."""
-    return _least.get(name, 1)
+    return _ASSUMED.get().least.get(name, 1)
 
 
 def lower(value: Any) -> Any:
@@ -68,34 +84,33 @@ def upper(value: Any) -> Any:
 def _lower(value: Any, depth: int) -> Any:
     if type(value) is not Form:
         return value
-    if value in _cache:
-        return _cache[value]
+    now = _ASSUMED.get()
+    found = now.found.get((value, depth), now)
+    if found is not now:
+        return found
     found = _search(value, depth) if depth else None
-    if depth == _DEPTH and _shifts and not value.names.isdisjoint(_shifts):
-        other = _lower(_moved(value), depth - 1)
+    if depth == _DEPTH and not value.names.isdisjoint(now.shifts):
+        other = _lower(_moved(value, now.shifts), depth - 1)
         found = other if found is None else found if other is None else max(found, other)
     if found is not None and is_whole(value):
         found = ceil(found)
-    if len(_cache) > _CACHE_SIZE:
-        _cache.clear()
-    if depth > 4:
-        _cache[value] = found
+    if len(now.found) > _CACHE_SIZE:
+        now.found.clear()
+    now.found[value, depth] = found
     return found
 
 
-def _moved(value: Form) -> Any:
+def _moved(value: Form, shifts: Mapping[str, Form]) -> Any:
     """With ``H`` not below ``K``, the form of ``K`` and of how far ``H`` is above it."""
-    return value.subs({name: form + _above(name) for name, form in _shifts.items()})
-
-
-def _above(name: str) -> Form:
-    return of_atom(atom("symbol", (_ABOVE + name,)))
+    excess = {name: of_atom(atom("excess", (f"{name}'",))) for name in shifts}  # no symbol is called so
+    return value.subs({name: form + excess[name] for name, form in shifts.items()})
 
 
 def _search(value: Form, depth: int) -> Any:
     base: Any = 0
     rest: Any = value
     floors = [(m[0][0], c) for m, c in value.terms.items() if len(m) == 1 and _is_floor(m[0])]
+    floors.sort(key=lambda item: item[0].key)
     if len(floors) > 1:
         base, rest = _paired(rest, floors, depth)
     extreme = _first(rest, ("max", "min"))
@@ -113,7 +128,7 @@ def _sum(a: Any, b: Any) -> Any:
     return None if b is None else a + b
 
 
-def _is_floor(power: tuple[Atom, int]) -> bool:
+def _is_floor(power: Power) -> bool:
     return power[0].kind == "floor" and power[1] == 1
 
 
@@ -137,7 +152,8 @@ def _paired(rest: Any, floors: list[tuple[Atom, Any]], depth: int) -> tuple[Any,
 def _first(value: Any, kinds: tuple[str, ...]) -> Atom | None:
     if type(value) is not Form:
         return None
-    return next((a for m in value.terms for a, _ in m if a.kind in kinds), None)
+    found = (a for m in value.terms for a, _ in m if a.kind in kinds)
+    return min(found, key=lambda a: a.key, default=None)
 
 
 def _of_extreme(value: Form, extreme: Atom, depth: int) -> Any:
@@ -160,13 +176,13 @@ def _linear(value: Any, depth: int, constant: bool = False) -> Any:
     for _ in range(24):
         if type(value) is not Form:
             return value
-        found = next(((m, a) for m in value.terms for a, e in m if a.kind == "floor" and e > 0), None)
-        if found is None:
+        floors = [(m, a) for m in value.terms for a, e in m if a.kind == "floor" and e > 0]
+        if not floors:
             return _polynomial(value)
-        monomial, target = found
+        monomial, target = min(floors, key=lambda item: (monomial_key(item[0]), item[1].key))
         c = value.terms[monomial]
         others = _without(monomial, target)
-        if not all(_is_nonnegative(a, depth) for a, _ in others):
+        if not all(is_nonnegative(a, depth) for a, _ in others):
             return None
         inside = target.args[0]
         least = _lower(inside, depth - 1) if constant and c > 0 else None
@@ -189,20 +205,19 @@ def _without(monomial: Monomial, target: Atom) -> Monomial:
 
 def _slack(inside: Form) -> Any:
     """How far rounding may go down: ``(q - 1)/q`` where the values are fractions over ``q``, else 1."""
-    from math import lcm
-
     if all(a.whole and e > 0 for m in inside.terms for a, e in m):
         q = lcm(*(c.denominator for c in inside.terms.values()))
         return Fraction(q - 1, q)
     return 1
 
 
-def _is_nonnegative(a: Atom, depth: int) -> bool:
-    if a.kind in ("symbol", "call", "sum"):
-        return a.kind != "sum" or ((low := _lower(a.args[0], depth - 1)) is not None and low > 0)
-    if a.kind == "floor":
+def is_nonnegative(a: Atom, depth: int = _DEPTH) -> bool:
+    """Whether an atom is certain not to be below zero."""
+    if a.kind in ("symbol", "excess", "call"):
+        return True
+    if a.kind in ("sum", "floor"):
         low = _lower(a.args[0], depth - 1)
-        return low is not None and low >= 0
+        return low is not None and (low > 0 or (low == 0 and a.kind == "floor"))
     bounds = [_lower(arg, depth - 1) for arg in a.args]
     known = [b for b in bounds if b is not None]
     if a.kind == "max":
@@ -212,13 +227,9 @@ def _is_nonnegative(a: Atom, depth: int) -> bool:
 
 def least_of(a: Atom) -> Any:
     """The least value of an atom that is taken as it is."""
-    if a.kind == "symbol" and a.args[0].startswith(_ABOVE):
-        return 0
     if a.kind == "symbol":
-        return _least.get(a.args[0], 1 if a.whole else 0)
-    if a.kind == "call" and a.function is not None:
-        return getattr(a.function, "least", 0)
-    return 0
+        return _ASSUMED.get().least.get(a.args[0], 1 if a.whole else 0)
+    return a.function.least if a.function else 0
 
 
 def _polynomial(value: Form) -> Any:

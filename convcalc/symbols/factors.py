@@ -7,8 +7,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from convcalc.symbols.atoms import Atom, Monomial, Number, times
 from convcalc.symbols.division import content, exact
-from convcalc.symbols.form import Atom, Form, Monomial, Number, made, normal, of_atom, times
+from convcalc.symbols.form import Form, made, normal, of_atom
 
 _PARTS: Final = re.compile(r"(\d+)")
 _MOST_TO_FACTOR: Final = 40

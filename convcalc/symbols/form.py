@@ -1,36 +1,19 @@
-"""Atoms, and the polynomials over them."""
+"""Polynomials over atoms, with the operators that the formulas of convcalc are written in."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from convcalc.symbols.atoms import Atom as Atom
-from convcalc.symbols.atoms import atom as atom
+from convcalc.carriers import DimensionError, Symbolic, is_sympy
+from convcalc.symbols.atoms import Atom, Function, Monomial, Number, atom, monomial_key, times
 
 MAX_TERMS: Final = 3000
 """Most terms of a closed form."""
 
-Number: TypeAlias = Any
-"""``int`` where whole, else ``Fraction``."""
 
-Monomial: TypeAlias = tuple[tuple[Atom, int], ...]
-
-
-def symbol(name: str, whole: bool = True) -> Form:
-    """A symbol that stands for a positive whole number (or for any positive one).
-
-    Raises:
-        ValueError: the name is no identifier.
-    """
-    if not name.isidentifier():
-        raise ValueError(f"{name!r} is no name for a symbol")
-    return Form({((atom("symbol", (name,), whole), 1),): 1})
-
-
-class Form:
+class Form(Symbolic):
     """A closed form that is no number: a sum of terms, each a coefficient times powers of atoms.
 
     ``+ - * / // % **`` with forms and numbers give forms, or a number where everything cancels.
@@ -42,7 +25,7 @@ class Form:
         terms: coefficient by monomial; a monomial is a sorted tuple of atoms with exponents.
     """
 
-    __slots__ = ("_hash", "_names", "_size", "_text", "terms")
+    __slots__ = ("_hash", "_key", "_names", "_size", "_text", "terms")
 
     def __init__(self, terms: dict[Monomial, Number]) -> None:
         self.terms = terms
@@ -50,9 +33,10 @@ class Form:
         self._text = ""
         self._size = 0
         self._names: frozenset[str] | None = None
+        self._key: tuple[Any, ...] | None = None
 
     def __reduce__(self) -> Any:
-        return rebuilt, (list(self.terms.items()),)
+        return Form, (self.terms,)
 
     def __hash__(self) -> int:
         if not self._hash:
@@ -66,6 +50,13 @@ class Form:
             other = lift(other)
             return type(other) is Form and self.terms == other.terms
         return False
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Its terms in an order that does not depend on how it was computed."""
+        if self._key is None:
+            self._key = tuple(sorted((monomial_key(m), c) for m, c in self.terms.items()))
+        return self._key
 
     @property
     def names(self) -> frozenset[str]:
@@ -86,13 +77,7 @@ class Form:
     @property
     def free_symbols(self) -> set[Form]:
         """The symbols in it."""
-        from convcalc.symbols.values import atoms_within
-
-        found: dict[str, Form] = {}
-        for a in atoms_within(self):
-            if a.kind == "symbol":
-                found[a.text] = Form({((a, 1),): 1})
-        return set(found.values())
+        return {of_atom(a) for a in atoms_within(self) if a.kind == "symbol"}
 
     @property
     def size(self) -> int:
@@ -108,10 +93,7 @@ class Form:
 
     def __add__(self, other: Any) -> Any:
         if type(other) is int:
-            if not other:
-                return self
-            terms = dict(self.terms)
-            return made(_plus(terms, (), other))
+            return made(_plus(dict(self.terms), (), other)) if other else self
         other = lift(other)
         if other is NotImplemented:
             return other
@@ -133,9 +115,7 @@ class Form:
 
     def __sub__(self, other: Any) -> Any:
         if type(other) is Form:
-            if other is self:
-                return 0
-            return self + -other
+            return 0 if other is self else self + -other
         other = lift(other)
         return other if other is NotImplemented else self + -other
 
@@ -194,33 +174,21 @@ class Form:
             if other == 0:
                 raise ZeroDivisionError("division by zero")
             return self * (1 / Fraction(other))
-        if len(other.terms) == 1:
-            return self * other**-1
-        from convcalc.symbols.division import quotient
-
-        return quotient(self, other)
+        return self * other**-1 if len(other.terms) == 1 else Atom.rules.quotient(self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
         other = lift(other)
         if other is NotImplemented or other == 0:
             return other
-        if len(self.terms) == 1:
-            return self**-1 * other
-        from convcalc.symbols.division import quotient
-
-        return quotient(other, self)
+        return self**-1 * other if len(self.terms) == 1 else Atom.rules.quotient(other, self)
 
     def __floordiv__(self, other: Any) -> Any:
-        from convcalc.symbols.rounding import floor
-
         value = self / other
-        return value if value is NotImplemented else floor(value)
+        return value if value is NotImplemented else Atom.rules.floor(value)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        from convcalc.symbols.rounding import floor
-
         value = self.__rtruediv__(other)
-        return value if value is NotImplemented else floor(value)
+        return value if value is NotImplemented else Atom.rules.floor(value)
 
     def __mod__(self, other: Any) -> Any:
         value = self // other
@@ -231,49 +199,34 @@ class Form:
         return value if value is NotImplemented else other - value * self
 
     def __abs__(self) -> Any:
-        from convcalc.symbols.extremes import maximum
-
-        return maximum(self, -self)
+        return Atom.rules.maximum(self, -self)
 
     # -- comparisons ------------------------------------------------------------------------
 
     def __ge__(self, other: Any) -> Any:
-        from convcalc.symbols.conditions import at_least
-
-        return at_least(self, other)
+        return Atom.rules.at_least(self, other)
 
     def __le__(self, other: Any) -> Any:
-        from convcalc.symbols.conditions import at_least
-
-        return at_least(other, self)
+        return Atom.rules.at_least(other, self)
 
     def __gt__(self, other: Any) -> Any:
-        from convcalc.symbols.conditions import above
-
-        return above(self, other)
+        return Atom.rules.above(self, other)
 
     def __lt__(self, other: Any) -> Any:
-        from convcalc.symbols.conditions import above
-
-        return above(other, self)
+        return Atom.rules.above(other, self)
 
     def __bool__(self) -> bool:
-        from convcalc.symbols.bounds import lower, upper
-
-        low, high = lower(self), upper(self)
-        if (low is not None and low > 0) or (high is not None and high < 0):
+        if self.is_positive or (-self).is_positive:
             return True
         raise TypeError(f"whether {self} is zero depends on its symbols")
 
     @property
     def is_positive(self) -> bool:
         """Whether it is certainly above zero."""
-        from convcalc.symbols.bounds import lower
-
-        low = lower(self)
+        low = Atom.rules.lower(self)
         return low is not None and low > 0
 
-    # -- values -----------------------------------------------------------------------------
+    # -- values and text --------------------------------------------------------------------
 
     def subs(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> Any:
         """The form with symbols replaced: a number where none is left.
@@ -283,77 +236,55 @@ class Form:
             named: the same by keyword.
         """
         found = {str(key): value for key, value in {**(values or {}), **named}.items()}
-        from convcalc.symbols.values import substitute
-
-        return substitute(self, found, {})
+        return Atom.rules.substitute(self, found)
 
     __call__ = subs
 
     def __str__(self) -> str:
         if not self._text:
-            from convcalc.symbols import notation
-
-            self._text = notation.write(self)
+            self._text = Atom.rules.write(self, "plain")
         return self._text
 
     __repr__ = __str__
 
     def write(self, notation: str = "plain") -> str:
         """The form as text: ``plain`` (which the spec language reads), ``unicode`` or ``latex``."""
-        from convcalc.symbols.notation import write
-
-        return write(self, notation)
+        return Atom.rules.write(self, notation)
 
     @property
     def is_sum(self) -> bool:
         """Whether it is written as a sum, which needs brackets beside another sign."""
-        from convcalc.symbols.factors import is_product
-
-        return len(self.terms) > 1 and not is_product(self)
+        return len(self.terms) > 1 and not Atom.rules.is_product(self)
 
     def _repr_latex_(self) -> str:
         return f"${self.write('latex')}$"
 
     def _sympy_(self) -> Any:
-        from convcalc.symbols.convert import to_sympy
-
-        return to_sympy(self)
+        return Atom.rules.to_sympy(self)
 
 
-def rebuilt(terms: list[tuple[Monomial, Number]]) -> Form:
-    """A form that was stored: in each process atoms have an order of their own."""
-    return Form({tuple(sorted(monomial, key=_by_serial)): c for monomial, c in terms})
+# -- making forms and numbers ---------------------------------------------------------------
 
 
-def involved() -> Exception:
-    """The error of a form that grew beyond what anybody could read."""
-    from convcalc.dims import DimensionError
+def symbol(name: str, whole: bool = True) -> Form:
+    """A symbol that stands for a positive whole number (or for any positive one).
 
-    return DimensionError(
-        f"a closed form of more than {MAX_TERMS} terms", hint="numbers in place of some symbols"
-    )
-
-
-def normal(value: Number) -> Number:
-    """A number as an ``int`` where it is whole."""
-    return value if type(value) is int else value.numerator if value.denominator == 1 else value
+    Raises:
+        ValueError: the name is no identifier.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is no name for a symbol")
+    return of_atom(atom("symbol", (name,), whole))
 
 
-def _bits(value: Number) -> int:
-    return int(value.numerator.bit_length() + value.denominator.bit_length() - 1)
+def call(name: str, compute: Callable[..., Any], *args: Any, least: int = 0) -> Form:
+    """A function of forms that stays as it stands; see :class:`Function`. Its values are whole."""
+    return of_atom(atom("call", tuple(map(lift, args)), True, Function(name, compute, least)))
 
 
-def _plus(terms: dict[Monomial, Number], monomial: Monomial, value: Number) -> dict[Monomial, Number]:
-    found = terms.get(monomial)
-    if found is None:
-        terms[monomial] = normal(value)
-        return terms
-    value = normal(found + value)
-    if value == 0:
-        del terms[monomial]
-    else:
-        terms[monomial] = value
-    return terms
+def of_atom(a: Atom) -> Form:
+    """The form that is one atom."""
+    return Form({((a, 1),): 1})
 
 
 def made(terms: dict[Monomial, Number]) -> Any:
@@ -368,52 +299,44 @@ def made(terms: dict[Monomial, Number]) -> Any:
     return Form(terms)
 
 
-def times(one: Monomial, other: Monomial) -> Monomial:
-    """Product of two monomials."""
-    if not one:
-        return other
-    if not other:
-        return one
-    powers = dict(one)
-    for a, e in other:
-        found = powers.get(a, 0) + e
-        if found:
-            powers[a] = found
-        else:
-            del powers[a]
-    return tuple(sorted(powers.items(), key=_by_serial))
+def involved() -> DimensionError:
+    """The error of a form that grew beyond what anybody could read."""
+    return DimensionError(
+        f"a closed form of more than {MAX_TERMS} terms", hint="numbers in place of some symbols"
+    )
 
 
-def _by_serial(item: tuple[Atom, int]) -> int:
-    return item[0].serial
-
-
-def is_sympy(value: Any) -> bool:
-    """Whether a value is an expression of SymPy (without importing it)."""
-    sympy = sys.modules.get("sympy")
-    return sympy is not None and isinstance(value, sympy.Basic)
+def normal(value: Number) -> Number:
+    """A number as an ``int`` where it is whole."""
+    return value if type(value) is int else value.numerator if value.denominator == 1 else value
 
 
 def lift(value: Any) -> Any:
     """A number or form from what stands beside an operator; NotImplemented for what is neither."""
     if type(value) in (int, Form, Fraction):
         return value
-    if isinstance(value, (bool, int)):
+    if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return normal(Fraction(repr(value)))
     if is_sympy(value):
-        from convcalc.symbols.convert import from_sympy
-
-        return from_sympy(value)
+        return Atom.rules.from_sympy(value)
     if hasattr(value, "__index__") and not hasattr(value, "__len__"):
         return int(value)
     return NotImplemented
 
 
-def of_atom(a: Atom) -> Form:
-    """The form that is one atom."""
-    return Form({((a, 1),): 1})
+def _bits(value: Number) -> int:
+    return int(value.numerator.bit_length() + value.denominator.bit_length() - 1)
+
+
+def _plus(terms: dict[Monomial, Number], monomial: Monomial, value: Number) -> dict[Monomial, Number]:
+    value = normal(terms[monomial] + value if monomial in terms else value)
+    if value:
+        terms[monomial] = value
+    else:
+        terms.pop(monomial, None)
+    return terms
 
 
 def is_whole(value: Any) -> bool:
@@ -421,3 +344,31 @@ def is_whole(value: Any) -> bool:
     if type(value) is not Form:
         return type(value) is int or value == int(value)
     return all(type(c) is int and all(e > 0 and a.whole for a, e in m) for m, c in value.terms.items())
+
+
+def atoms_within(*values: Any) -> Iterable[Atom]:
+    """Every atom of these forms, those inside others too, each once."""
+    seen: dict[Atom, None] = {}
+    todo = [v for v in values if type(v) is Form]
+    while todo:
+        for m in todo.pop().terms:
+            for a, _ in m:
+                if a not in seen:
+                    seen[a] = None
+                    todo.extend(v for v in a.args if type(v) is Form)
+    return seen
+
+
+def replace(form: Form, target: Atom, value: Any) -> Any:
+    """The form with one atom of its own monomials replaced."""
+    kept: dict[Monomial, Number] = {}
+    result: Any = 0
+    for m, c in form.terms.items():
+        exponent = next((e for a, e in m if a is target), 0)
+        if exponent:
+            part = value**exponent if type(value) is Form or exponent > 0 else Fraction(value) ** exponent
+            others = tuple(p for p in m if p[0] is not target)
+            result = result + part * (Form({others: c}) if others else c)
+        else:
+            kept[m] = c
+    return made(kept) + result if kept else result

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from math import lcm
 from typing import Any, Final
 
 from convcalc.symbols import factors
-from convcalc.symbols.form import Atom, Form, Monomial, is_whole
+from convcalc.symbols.atoms import Atom, Monomial
+from convcalc.symbols.division import denominator
+from convcalc.symbols.form import Form, is_whole
 
 NOTATIONS: Final = ("plain", "unicode", "latex")
 _SUPERSCRIPTS: Final = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -32,29 +33,24 @@ def write(value: Any, notation: str = "plain") -> str:
     return _product(factors.factored(value), notation)
 
 
-def of_atom(a: Atom, notation: str = "plain") -> str:
-    """An atom as text; plain text is kept with the atom, and made anew with no notation."""
-    if notation == "plain":
-        return a.text
-    notation = notation or "plain"
+def atom_text(a: Atom) -> str:
+    """An atom in plain notation, for :attr:`Atom.text`, which keeps it."""
+    return _atom(a, "plain")
+
+
+def _atom(a: Atom, notation: str) -> str:
     if a.kind == "symbol":
         return _name(a.args[0], notation)
     if a.kind == "floor":
         return _rounded(a.args[0], notation)
-    if a.kind == "sum":
-        text = write(a.args[0], notation)
-        return rf"\left({text}\right)" if notation == "latex" else f"({text})"
     args = ", ".join(write(v, notation) for v in a.args)
-    name = a.args[0] if a.kind == "symbol" else a.kind
-    if a.kind == "call":
-        assert a.function is not None
-        name = getattr(a.function, "label", a.function.__name__)
-        if notation == "latex":
-            escaped = name.replace("_", r"\_")
-            return rf"\operatorname{{{escaped}}}\left({args}\right)"
+    if a.kind == "sum":
+        return _bracketed(args, notation)
+    name = a.function.name if a.function else a.kind
     if notation == "latex":
-        return rf"\{name}\left({args}\right)"
-    return f"{name}({args})"
+        escaped = name.replace("_", r"\_")
+        name = rf"\operatorname{{{escaped}}}" if a.function else rf"\{name}"
+    return name + _bracketed(args, notation)
 
 
 def _name(name: str, notation: str) -> str:
@@ -76,15 +72,8 @@ def _name(name: str, notation: str) -> str:
 def _rounded(inside: Form, notation: str) -> str:
     """``floor(x)`` or ``ceil(y)``, whichever has the smaller number in it."""
     kind = "floor"
-    below = lcm(*(c.denominator for c in inside.terms.values()))
-    divisor: Any = below
-    powers: dict[Atom, int] = {}
-    for monomial in inside.terms:
-        for a, e in monomial:
-            if e < 0:
-                powers[a] = max(powers.get(a, 0), -e)
-    if powers:
-        divisor = Form({tuple(sorted(powers.items(), key=lambda p: p[0].serial)): below})
+    number, symbols = denominator(inside)
+    divisor = symbols * number
     top = inside * divisor
     if is_whole(top) and is_whole(divisor):
         raised = top - (divisor - 1)
@@ -134,40 +123,29 @@ def _number(value: Any, notation: str) -> str:
 
 def _product(found: factors.Factored, notation: str) -> str:
     """``coefficient * powers * (sum) * (sum) / divisor``."""
-    above: list[str] = []
-    below: list[str] = []
-    number = found.number
-    sign = "-" if number < 0 else ""
-    number = abs(number)
-    sums = [(_sum(f, notation), e) for f, e in found.sums]
-    parts = [*((of_atom(a, notation), e, False) for a, e in found.powers), *((t, e, True) for t, e in sums)]
-    for text, e, is_sum in parts:
-        wrapped = text
-        if is_sum and (len(parts) > 1 or number != 1 or e != 1 or sign):
-            wrapped = rf"\left({text}\right)" if notation == "latex" else f"({text})"
-        (above if e > 0 else below).append(_power(wrapped, abs(e), notation))
-    numerator, denominator = Fraction(number).numerator, Fraction(number).denominator
-    if numerator != 1 or not above:
-        above.insert(0, str(numerator))
-    if denominator != 1:
-        below.insert(0, str(denominator))
-    times = {"plain": "*", "unicode": "·", "latex": " "}[notation]
+    number = Fraction(found.number)
+    sign, number = ("-" if number < 0 else ""), abs(number)
+    alone = not sign and number == 1 and len(found.powers) + len(found.sums) == 1
+    above = [] if number.numerator == 1 else [str(number.numerator)]
+    below = [] if number.denominator == 1 else [str(number.denominator)]
+    for a, e in found.powers:
+        text = a.text if notation == "plain" else _atom(a, notation)
+        (above if e > 0 else below).append(_power(text, abs(e), notation))
+    for form, e in found.sums:
+        text = _sum(form, notation) if alone and e == 1 else _bracketed(_sum(form, notation), notation)
+        (above if e > 0 else below).append(_power(text, abs(e), notation))
+    above = above or ["1"]
     if notation == "latex":
         top = _latex_times(above)
         return sign + (rf"\frac{{{top}}}{{{_latex_times(below)}}}" if below else top)
-    text = times.join(above)
-    if below:
-        joined = times.join(below)
-        if (
-            len(parts) == 1
-            and parts[0][2]
-            and not above[0].startswith("(")
-            and len(above) == 1
-            and parts[0][1] > 0
-        ):
-            text = f"({text})"
-        text += f"/({joined})" if len(below) > 1 else f"/{joined}"
-    return sign + text
+    times = "*" if notation == "plain" else "·"
+    divisor = times.join(below)
+    divisor = f"/({divisor})" if len(below) > 1 else f"/{divisor}" if below else ""
+    return sign + times.join(above) + divisor
+
+
+def _bracketed(text: str, notation: str) -> str:
+    return rf"\left({text}\right)" if notation == "latex" else f"({text})"
 
 
 def _latex_times(parts: list[str]) -> str:

@@ -1,19 +1,23 @@
-"""Rounded quotients in one normal form."""
+"""Rounded quotients in one normal form, and the largest and smallest of several forms."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
 from math import floor as _floor
-from math import gcd, lcm
+from math import gcd
 from typing import Any, Final
 
-from convcalc.symbols.bounds import assumed
-from convcalc.symbols.division import is_negative
-from convcalc.symbols.form import Atom, Form, Monomial, atom, involved, is_whole, made, of_atom
+from convcalc.symbols.atoms import Atom, Monomial, atom, monomial
+from convcalc.symbols.bounds import assumed, lower
+from convcalc.symbols.division import denominator, is_negative
+from convcalc.symbols.form import Form, involved, is_whole, lift, made, of_atom
 
 MAX_SIZE: Final = 1000
 """Largest form that is rounded."""
+
+MAX_ARGS: Final = 24
+"""Most forms none of which is certain to be below another."""
 
 
 def floor(value: Any) -> Any:
@@ -59,7 +63,7 @@ def _rounded(value: Form, assumed: frozenset[tuple[str, Any]]) -> Any:
     del assumed
     if is_whole(value):
         return value
-    below, symbols = _denominator(value)
+    below, symbols = denominator(value)
     if below.bit_length() > 512:
         raise involved()
     top = value * below * symbols
@@ -83,25 +87,13 @@ def _rounded(value: Form, assumed: frozenset[tuple[str, Any]]) -> Any:
     return _over_number(top, below)
 
 
-def _denominator(value: Form) -> tuple[int, Any]:
-    """The common denominator: a number, and powers of atoms."""
-    powers: dict[Atom, int] = {}
-    for monomial in value.terms:
-        for a, e in monomial:
-            if e < 0:
-                powers[a] = max(powers.get(a, 0), -e)
-    number = lcm(*(c.denominator for c in value.terms.values()))
-    monomial = tuple(sorted(powers.items(), key=lambda p: p[0].serial))
-    return number, made({monomial: 1})
-
-
 def _only(form: Form, kinds: tuple[str, ...], coefficient: int | None = None) -> Atom | None:
     """The atom of a kind that alone stands by itself (times 1 or -1), if there is exactly one."""
     found: Atom | None = None
-    for monomial, c in form.terms.items():
-        for a, e in monomial:
+    for m, c in form.terms.items():
+        for a, e in m:
             if a.kind in kinds:
-                alone = len(monomial) == 1 and e == 1
+                alone = len(m) == 1 and e == 1
                 if coefficient is None and (not alone or found is not None):
                     return None
                 if coefficient is not None and (not alone or abs(c) != coefficient):
@@ -113,8 +105,6 @@ def _only(form: Form, kinds: tuple[str, ...], coefficient: int | None = None) ->
 
 
 def _split(top: Form, extreme: Atom, below: Any) -> Any:
-    from convcalc.symbols.extremes import maximum, minimum
-
     key: Monomial = ((extreme, 1),)
     c = top.terms[key]
     rest = top - of_atom(extreme) * c
@@ -127,26 +117,22 @@ def _split(top: Form, extreme: Atom, below: Any) -> Any:
 def _over_number(top: Form, below: int) -> Any:
     out: dict[Monomial, Any] = {}
     terms: dict[Monomial, Any] = {}
-    for monomial, c in top.terms.items():
+    for m, c in top.terms.items():
         rest = c % below
         # of two residues equally near to zero the one of the same sign reads better
-        if monomial and (2 * rest > below or (2 * rest == below and c < 0)):
+        if m and (2 * rest > below or (2 * rest == below and c < 0)):
             rest -= below
         if rest:
-            terms[monomial] = rest
+            terms[m] = rest
         if c != rest:
-            out[monomial] = (c - rest) // below
+            out[m] = (c - rest) // below
     constant = terms.pop((), 0)
     outside = made(out) if out else 0
     if not terms:
         return outside
     factor = gcd(below, *terms.values())
     if factor > 1:
-        inner = (
-            made({**{m: c // factor for m, c in terms.items()}, (): constant // factor})
-            if constant // factor
-            else made({m: c // factor for m, c in terms.items()})
-        )
+        inner = made({m: c // factor for m, c in terms.items()}) + constant // factor
         return outside + floor(inner * Fraction(factor, below))
     form = Form(terms)
     if is_negative(form):
@@ -158,14 +144,14 @@ def _over_number(top: Form, below: int) -> Any:
 def _over_symbols(value: Form, top: Form, below: Form) -> Any:
     out: dict[Monomial, Any] = {}
     kept: dict[Monomial, Any] = {}
-    for monomial, c in value.terms.items():
-        if all(e > 0 for _, e in monomial):
+    for m, c in value.terms.items():
+        if all(e > 0 for _, e in m):
             whole = _floor(c)
             if whole:
-                out[monomial] = whole
+                out[m] = whole
             c = c - whole
         if c:
-            kept[monomial] = c
+            kept[m] = c
     outside = made(out) if out else 0
     rest = made(kept)
     if type(rest) is not Form:
@@ -182,3 +168,88 @@ def _over_symbols(value: Form, top: Form, below: Form) -> Any:
     if top.terms.get((), 0) == -1:
         return outside - 1 + of_atom(atom("floor", ((top + below) / below,)))
     return outside + of_atom(atom("floor", (rest,)))
+
+
+def maximum(*values: Any) -> Any:
+    """The largest of numbers and forms; those that another is certain not to be below are left out.
+
+    Raises:
+        DimensionError: more than :data:`MAX_ARGS` stay.
+    """
+    return _extreme("max", [lift(v) for v in values])
+
+
+def minimum(*values: Any) -> Any:
+    """The smallest of numbers and forms; see :func:`maximum`."""
+    return _extreme("min", [lift(v) for v in values])
+
+
+def _extreme(kind: str, values: list[Any]) -> Any:
+    flat: list[Any] = []
+    for value in values:
+        inner = _alone(value, kind)
+        flat.extend(inner if inner is not None else [value])
+    unique = list(dict.fromkeys(flat))
+    sign = 1 if kind == "max" else -1
+    unique.sort(key=lambda v: -sign * _sample(v))
+    kept: list[Any] = []
+    for value in unique:
+        if not any(_not_below((best - value) * sign) for best in kept):
+            kept = [other for other in kept if not _not_below((value - other) * sign)]
+            kept.append(value)
+            if len(kept) > MAX_ARGS:
+                raise involved()
+    if len(kept) == 1:
+        return kept[0]
+    common, kept = _shared(kept)
+    factor, kept = _factor(kept)
+    kept.sort(key=lambda v: (type(v) is not Form, str(v)))
+    return common + of_atom(atom(kind, tuple(kept))) * factor
+
+
+def _alone(value: Any, kind: str) -> tuple[Any, ...] | None:
+    """The arguments of a form that is such an extreme and nothing else."""
+    if type(value) is Form and len(value.terms) == 1:
+        ((m, c),) = value.terms.items()
+        if c == 1 and len(m) == 1 and m[0][1] == 1 and m[0][0].kind == kind:
+            return m[0][0].args
+    return None
+
+
+def _not_below(difference: Any) -> bool:
+    low = lower(difference)
+    return low is not None and low >= 0
+
+
+def _sample(value: Any) -> Any:
+    """A value at large symbols, by which what is likely to win comes first."""
+    if type(value) is not Form:
+        return value
+    try:
+        return value.subs({name: 997 + number for number, name in enumerate(sorted(value.names))})
+    except ArithmeticError:
+        return 0
+
+
+def _shared(values: list[Any]) -> tuple[Any, list[Any]]:
+    """Terms that all have: ``max(a + t, b + t) = t + max(a, b)``."""
+    forms = [v for v in values if type(v) is Form]
+    if len(forms) < len(values):
+        return 0, values
+    first = forms[0].terms
+    common = {m: c for m, c in first.items() if all(f.terms.get(m) == c for f in forms[1:])}
+    if not common:
+        return 0, values
+    shared: Any = Form(common)
+    return shared, [v - shared for v in values]
+
+
+def _factor(values: list[Any]) -> tuple[Any, list[Any]]:
+    """A positive factor that all have: ``max(g*a, g*b) = g*max(a, b)``."""
+    terms = [t for v in values for t in (v.terms if type(v) is Form else {(): v} if v else {}).items()]
+    if any(type(c) is not int for _, c in terms):
+        return 1, values
+    powers = [{a: e for a, e in m if a.kind == "symbol" and e > 0} for m, _ in terms]
+    common = monomial({a: min(p.get(a, 0) for p in powers) for a in powers[0]})
+    factor = made({common: gcd(*(c for _, c in terms))})
+    return factor, [v / factor if type(v) is Form else v // factor for v in values]

@@ -226,14 +226,14 @@ def _traced(
     Where that is not what is stated, an end of some tensor on the way may have cut it: not so in the
     middle of a larger input, which is tried then.
     """
-    gaps = reads_nothing_between(graph, graph.ancestors(target.layer))
 
     def traced(graph: Graph, target: Target, row: LayerField) -> tuple[list[FieldAxis] | None, bool]:
         found = traced_field(graph, target, row)
-        if gaps and found[0] is not None and found[0] != [stated(axis) for axis in row.axes]:
-            # Of two ways here, one may see nothing along another axis from some positions.
-            return traced_field(graph, target, row, lines=True)
-        return found
+        if found[0] is None or found[0] == [stated(axis) for axis in row.axes]:
+            return found
+        # Of two ways here, one may see nothing along another axis from some positions.
+        gaps = reads_nothing_between(graph, graph.ancestors(target.layer))
+        return traced_field(graph, target, row, lines=True) if gaps else found
 
     best = (graph, row, *traced(graph, target, row))
     if best[2] == [stated(axis) for axis in row.axes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-HEAVY = ("numpy", "sympy", "scipy", "matplotlib", "torch")
+HEAVY = ("numpy", "sympy", "scipy", "matplotlib", "torch", "pydantic")
 
 CODE = """
 import sys

@@ -5,16 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-SHORT = {
-    "kernel": "k",
-    "stride": "s",
-    "padding": "p",
-    "dilation": "d",
-    "groups": "g",
-    "output_padding": "op",
-}
-PAIRS = {"conv": ("in_channels", "out_channels"), "convT": ("in_channels", "out_channels")}
-PAIRS["linear"] = ("in_features", "out_features")
+from convcalc.layers import lookup, names
+
+SHORT = {option.field: option.short for op in names() for option in lookup(op).options if option.short}
+PAIRS = {op: pair[0].split("->") for op in names() if "->" in (pair := lookup(op).positional or ("",))[0]}
 
 
 def spell(rng: Random, op: str, values: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 import convcalc
 from convcalc.spec.errors import SpecError
+from tests.layers.registry import ELEMENTWISE
 
 WINDOWS = [
     ("3x8x8", "conv 4 «k9»", "kernel 9 is larger than the input 8 on axis 0", "at most 8"),
@@ -317,9 +318,8 @@ REACHABLE = {
     **{
         name: (0, 1, 2, 3)
         for name in (
-            "relu", "relu6", "leakyrelu 0.2", "prelu", "prelu 4", "elu 0.5", "selu", "gelu",
-            "gelu approximate=tanh", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "softmax",
-            "dropout 0.2", "identity", "flatten",
+            *ELEMENTWISE, "leakyrelu 0.2", "prelu 4", "elu 0.5", "gelu approximate=tanh", "softmax",
+            "dropout 0.2", "flatten",
         )
     },
     "reshape 2x128": (2,),

@@ -91,7 +91,7 @@ def test_names_are_cut_at_their_start_and_specs_at_their_end() -> None:
 
 
 def test_numbers_that_do_not_fit_are_not_cut() -> None:
-    assert "2,049,000" in text.render(table(), 5)
+    assert "2,049,000" in text.render(table(), width=5)
     assert "2,049,000" in shown(5)
 
 
@@ -106,7 +106,7 @@ def test_no_number_is_ever_cut(number: int, width: int) -> None:
 
 
 def test_fitted_plain_text_is_like_the_terminal() -> None:
-    lines = text.render(table(), 60).splitlines()
+    lines = text.render(table(), width=60).splitlines()
     assert max(map(len, lines)) <= 60
     assert lines[0].split() == ["name", "output", "params", "MACs"]
 
@@ -142,7 +142,7 @@ def test_markdown_escapes_bars() -> None:
 @pytest.mark.parametrize("width", [None, 200, 60, 40])
 def test_columns_that_are_not_shown_are_named(width: int | None) -> None:
     """Nothing goes without a word: the header and the note name every column, each once."""
-    lines = text.render(Table(COLUMNS, ROWS), width).splitlines()
+    lines = text.render(Table(COLUMNS, ROWS), width=width).splitlines()
     notes = [line for line in lines if line.startswith("Not shown at this width: ")]
     assert len(notes) == (0 if width in (None, 200) else 1)
     hidden = notes[0].partition(": ")[2].rstrip(".").split(", ") if notes else []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.layers.registry import ELEMENTWISE
+
 LINES: dict[str, tuple[str, ...]] = {
     "MxHxW": (
         "conv M->N kK bias=false",
@@ -42,8 +44,8 @@ LINES: dict[str, tuple[str, ...]] = {
         "adaptiveavgpool size=7",
         "adaptivemaxpool size=(K,L)",
         "bn | relu | gn G | instancenorm | ln | lrn 5 | scale",
-        "relu6 | leakyrelu | prelu | elu | selu | gelu | silu | hardswish | hardsigmoid | sigmoid | tanh",
-        "softmax | dropout 0.1 | identity",
+        " | ".join(ELEMENTWISE),
+        "softmax",
         "upsample scale=2 mode=linear | upsample scale=K",
         "upsample scale=K/L | conv N k1",
         "upsample scale=1.5 | upsample size=(K,L) mode=cubic",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from convcalc import dims
 from convcalc.symbols import Form, bounds, symbol
-from convcalc.symbols.convert import from_sympy
+from convcalc.symbols.operators import from_sympy
 from convcalc.symbols.rounding import ceil, floor
 
 NAMES = ("H", "W", "K")

@@ -11,7 +11,7 @@ import pytest
 import convcalc
 from convcalc.dims import UNKNOWN
 from convcalc.spec.library import zoo_names
-from convcalc.symbols.solve import least_values
+from convcalc.symbols.conditions import least_values
 from tests.symbols.lines import value_of
 from tests.symbols.test_layers import counts
 

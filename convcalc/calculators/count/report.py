@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import NO_OPS, Ops
 from convcalc.records import Record, record
+from convcalc.shown import Shown, table
 
 METRICS: Final = (
     "params", "weights", "biases", "other", "buffers", "macs", "valid_macs", "flops", "activations",
@@ -127,7 +129,7 @@ class Totals(Counts, Record):
         self.peak_memory_at = ""
 
 
-class Report(Record):
+class Report(Record, Shown):
     """Every count of a graph.
 
     Attributes:
@@ -162,10 +164,31 @@ class Report(Record):
         """Channel roundings that could not be worked out, each with where it changes nothing."""
         if not any(is_symbolic(n) for n in (self.totals.params, self.totals.activations, self.totals.flops)):
             return []
-        from convcalc.symbols.solve import roundings
+        from convcalc.symbols.conditions import roundings
 
         sizes = (size for node in self.graph.nodes for shape in node.outputs for size in shape)
         return roundings(sizes)
+
+    def table(
+        self,
+        view: str = "summary",
+        *,
+        exact: bool = False,
+        rows: Sequence[LayerReport] | None = None,
+        notation: str = "plain",
+    ) -> Any:
+        """One of the tables that the command line prints.
+
+        Args:
+            view: ``summary``, ``params``, ``flops``, ``shapes`` or ``memory``.
+            exact: every digit instead of human units.
+            rows: what :meth:`fold` gave; every layer by default.
+            notation: how closed forms are written: ``plain``, ``unicode`` or ``latex``.
+
+        Raises:
+            ValueError: there is no such view, or no such notation.
+        """
+        return table(self, view, exact=exact, rows=rows, notation=notation)
 
     def fold(self, depth: int) -> list[LayerReport]:
         """Rows with everything below ``depth`` levels of blocks folded into one row per block.
@@ -308,14 +331,13 @@ class _Memo:
         return entry
 
 
-def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[Report] = Report) -> Report:
-    """The counts of every layer, of blocks and of the whole graph.
+def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32") -> Report:
+    """Count parameters, buffers, MACs, operations, FLOPs, activations and memory of every layer.
 
     Args:
         graph: what :func:`convcalc.load` returned.
         batch: samples in one pass; all counts but parameters and buffers scale with it.
         dtype: element type for the byte counts.
-        cls: the class of the report.
 
     Raises:
         ValueError: the batch is not positive, or the dtype is unknown.
@@ -323,7 +345,7 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32", cls: type[R
     if type(batch) is not int or batch < 1:
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
-    report = cls(graph, batch, dtype)
+    report = Report(graph, batch, dtype)
     with collector_paused(), given(graph.constraints):
         _fill(report, item)
     return report
@@ -334,7 +356,7 @@ def given(constraints: tuple[Any, ...]) -> AbstractContextManager[None]:
     if not constraints:
         return nullcontext()
     from convcalc.symbols.bounds import assuming
-    from convcalc.symbols.solve import least_values, shifts
+    from convcalc.symbols.conditions import least_values, shifts
 
     return assuming(least_values(constraints), shifts(constraints))
 

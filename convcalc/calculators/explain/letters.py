@@ -104,8 +104,7 @@ class _Letters:
     def of(self, name: str, value: Any, meaning: str | None = None) -> Any:
         """The letter for a value; the value itself where it is a letter already."""
         if is_symbolic(value):
-            for part in value.free_symbols:
-                text = str(part)
+            for text in sorted(value.names):
                 about = meaning or MEANINGS.get(text.partition("_")[0], "given as a symbol")
                 self.found.setdefault(text, Variable(text, about, None))
             return value

@@ -91,8 +91,8 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
     graph = load(call, input=shape if input is None else input, set=set)
     doc = " ".join(block(name).doc.split())
     sizes = [size for node in graph.nodes for shape in node.outputs for size in shape if is_symbolic(size)]
-    used = {str(letter) for size in (*sizes, analyze(graph).totals.params) if is_symbolic(size)
-            for letter in size.free_symbols}  # fmt: skip
+    counted = (*sizes, analyze(graph).totals.params)
+    used = {letter for size in counted if is_symbolic(size) for letter in size.names}
     letters = block_letters(name, sorted(used, key=_reading))
     return Explanation(
         name,

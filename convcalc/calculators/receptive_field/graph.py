@@ -19,9 +19,10 @@ from convcalc.dims import maximum
 from convcalc.graph import Edge, Graph
 from convcalc.layers.reads import ALL
 from convcalc.records import Record, record
+from convcalc.shown import Shown, table
 
 
-class ReceptiveField(Record):
+class ReceptiveField(Record, Shown):
     """Receptive fields of all layers of a graph.
 
     Attributes:
@@ -60,6 +61,10 @@ class ReceptiveField(Record):
             self.ranges.append(
                 InputRange(name, tuple(low.get(a) for a in axes), tuple(high.get(a) for a in axes), sizes)
             )
+
+    def table(self, rows: Sequence[LayerField] | None = None) -> Any:
+        """The table that the command line prints: of every layer, or of some of the rows."""
+        return table(self, rows)
 
     def _add(self, number: int, source: int, smallest: dict[int, Any], largest: dict[int, Any]) -> None:
         walk = self._walk
@@ -184,9 +189,7 @@ def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
     table[axis] = maximum(table[axis], value) if axis in table else value
 
 
-def receptive_field(
-    graph: Graph, *, start: str | None = None, cls: type[ReceptiveField] = ReceptiveField
-) -> ReceptiveField:
+def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField:
     """What every layer of a graph sees: size, effective stride, effective padding, centre.
 
     In the convention of Araujo, Norris & Sim 2019 (Computing receptive fields of convolutional
@@ -199,10 +202,9 @@ def receptive_field(
         graph: what :func:`convcalc.load` gave. Sizes may be unknown or symbols; what depends on
             them is unknown then, or a closed form.
         start: layer whose output counts as the input; the inputs of the graph when not given.
-        cls: the class of the result.
 
     Raises:
         Unreachable: there is no layer ``start``.
     """
     with collector_paused():
-        return cls(graph, start)
+        return ReceptiveField(graph, start)

@@ -11,13 +11,15 @@ from typing import Any, Final
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import DimensionError, Shape
 from convcalc.graph import Graph
+from convcalc.records import Record
+from convcalc.shown import Shown
 from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import SpecError
 from convcalc.spec.loading import read
 from convcalc.spec.lookup import find
 from convcalc.spec.sizes.quasi import Untraceable
-from convcalc.spec.sizes.quote import axes_text, nearest, place_name, row_dict, written
-from convcalc.spec.sizes.rows import Row, own_size, places_of, rows_of
+from convcalc.spec.sizes.quote import axes_text, nearest, place_name
+from convcalc.spec.sizes.rows import own_size, places_of, rows_of
 from convcalc.spec.sizes.sets import SizeSet
 from convcalc.spec.sizes.trace import Network, Spec, Walk, shapes_of
 from convcalc.spec.source import Source
@@ -27,7 +29,7 @@ WORK: Final = 400_000
 
 
 @dataclass(frozen=True, eq=False)
-class AxisSizes:
+class AxisSizes(Record):
     """The sizes that work along one axis, or along several of one size.
 
     Attributes:
@@ -38,6 +40,8 @@ class AxisSizes:
         size: the size that was asked about; None where none was stated.
         sizes: every size that works; ``700 in axis.sizes`` says whether one does.
     """
+
+    KEYS = "name axes held size works below above sizes"
 
     name: str
     axes: tuple[tuple[str, int], ...]
@@ -67,7 +71,7 @@ class AxisSizes:
 
 
 @dataclass(frozen=True, eq=False)
-class Sizes:
+class Sizes(Record, Shown):
     """The sizes of its input that a network works at.
 
     Attributes:
@@ -80,13 +84,14 @@ class Sizes:
             those of each while the others keep their size.
     """
 
+    KEYS = "name inputs works reason nearest axes"
+
     name: str
     inputs: Mapping[str, Shape]
     works: bool | None
     reason: str | None
     nearest: tuple[Mapping[str, Shape], ...]
     axes: tuple[AxisSizes, ...]
-    rows: tuple[Row, ...]
 
     def __getitem__(self, name: str) -> AxisSizes:
         """The axis of a name, such as ``height``; see :attr:`AxisSizes.name`.
@@ -99,35 +104,9 @@ class Sizes:
                 return axis
         raise KeyError(f"{name!r} is none of {', '.join(axis.name for axis in self.axes) or 'no axes'}")
 
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as JSON holds it."""
-        return {
-            "name": self.name,
-            "inputs": {name: list(shape) for name, shape in self.inputs.items()},
-            "works": self.works,
-            "reason": self.reason,
-            "nearest": [written(shapes) for shapes in self.nearest],
-            "axes": [
-                {
-                    **row_dict(row, self.inputs),
-                    "size": axis.size,
-                    "works": axis.works,
-                    "below": axis.below,
-                    "above": axis.above,
-                }
-                for row, axis in zip(self.rows, self.axes, strict=True)
-            ],
-        }
-
-    def __str__(self) -> str:
-        lines = [f"{axis.name}: {axis.sizes}" for axis in self.axes] or ["the input has no spatial axes"]
-        if self.works is False:
-            near = " and ".join(map(written, self.nearest)) or "none"
-            lines.append(f"{written(self.inputs)} does not work; nearest: {near}")
-        return "\n".join(lines)
-
     def __repr__(self) -> str:
-        return f"<Sizes of {self.name}: {'; '.join(str(self).splitlines())}>"
+        axes = "; ".join(f"{axis.name}: {axis.sizes}" for axis in self.axes)
+        return f"<Sizes of {self.name}: {axes or 'no spatial axes'}>"
 
 
 def sizes(
@@ -183,13 +162,7 @@ class _Near:
         """See :meth:`convcalc.spec.sizes.trace.Network.build`."""
 
         def near(name: str, own: Shape) -> Shape:
-            rank = len(own) - 1
-            sizes = self.sizes if isinstance(self.sizes, tuple) else (self.sizes,) * rank
-            if len(sizes) != rank:
-                raise Unreachable(
-                    f"near has {len(sizes)} sizes, the input has {rank} axes",
-                    expected="one size, or one per axis",
-                )
+            sizes = self.sizes if isinstance(self.sizes, tuple) else (self.sizes,) * (len(own) - 1)
             return shape(name, (own[0], *sizes))
 
         return self.network.build(near)
@@ -199,6 +172,12 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
     if near is not None:
         if any(type(n) is not int or n < 1 for n in (near if isinstance(near, tuple) else (near,))):
             raise Unreachable(f"near {near!r} is no size", expected="a whole number, 1 or more")
+        for own in shapes_of(network).values():
+            if isinstance(near, tuple) and len(near) != len(own) - 1:
+                raise Unreachable(
+                    f"near has {len(near)} sizes, the input has {len(own) - 1} axes",
+                    expected="one size, or one per axis",
+                )
         network = _Near(network, near)
     works, reason = None, None
     near_by: tuple[Mapping[str, Shape], ...] = ()
@@ -225,7 +204,7 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
         )
         for row in found.rows
     )
-    return Sizes(name, shapes, works, reason, near_by, axes, found.rows)
+    return Sizes(name, shapes, works, reason, near_by, axes)
 
 
 def _refused(network: Network) -> str | None:

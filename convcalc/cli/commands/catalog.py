@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from convcalc.cli.options import FORM, GRAPH, JSON, SPEC, Common, command
-from convcalc.cli.output import UsageProblem, emit, write
+from convcalc.cli.output import UsageProblem
+from convcalc.render.answer import Answer
+from convcalc.render.table import Column, Table, Text
 
 KINDS = ("networks", "layers", "blocks")
 
@@ -24,10 +26,9 @@ def list_names(
             autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
         ),
     ] = None,
-) -> None:
+) -> Answer:
     """Networks, layers and blocks that convcalc knows."""
     from convcalc.render import numbers
-    from convcalc.render.table import Column, Table
 
     if kind is not None and kind not in KINDS:
         from convcalc.spec.errors import nearest_name
@@ -47,7 +48,7 @@ def list_names(
         Column("name", "name", numbers.label, "left"),
         Column("about", "about", numbers.label, "left", 0, 20),
     )
-    emit(Table(columns, rows), common.form)
+    return Answer([Table(columns, rows)])
 
 
 def _networks() -> list[tuple[str, str, str]]:
@@ -111,15 +112,10 @@ def show(
         bool,
         typer.Option("--expand", "-x", help="Every layer in one line, with blocks and loops written out."),
     ] = False,
-) -> None:
+) -> Answer:
     """The source text of a network or block."""
     text = _expanded(common) if expand else _text(common)
-    if common.json:
-        from convcalc.render.data import to_json
-
-        write(to_json({"name": common.spec, "text": text}))
-    else:
-        write(text if text.endswith("\n") else text + "\n")
+    return Answer([Text(text)], lambda: {"name": common.spec, "text": text})
 
 
 def _expanded(common: Common) -> str:
@@ -148,10 +144,10 @@ def _text(common: Common) -> str:
 
 
 @command(JSON)
-def schema(common: Common) -> None:
+def schema(common: Common) -> Answer:
     """JSON Schema of the document form, for editors."""
     import json
 
     from convcalc.spec.document.schema import json_schema
 
-    write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+    return Answer([Text(json.dumps(json_schema(), indent=2, ensure_ascii=False))])

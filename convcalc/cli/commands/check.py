@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SPEC, Common, command
-from convcalc.cli.output import UsageProblem, emit
+from convcalc.cli.output import UsageProblem
+from convcalc.render.answer import Answer
 
 FAILED = 1
 """Exit code where a limit does not hold."""
@@ -63,7 +64,7 @@ def check(
     max_memory: MaxMemory = None,
     min_rf: MinField = None,
     limit: Limits = None,
-) -> None:
+) -> Answer:
     """Hold a network to limits; exit 1 where one fails.
 
     Limits are given here, or as `budget:` in the document.
@@ -84,6 +85,4 @@ def check(
         batch=common.batch,
         dtype=common.dtype,
     )
-    emit(table(result, exact=common.exact), common.form, result.to_dict())
-    if not result.ok:
-        raise typer.Exit(FAILED)
+    return Answer([table(result, exact=common.exact)], result.to_dict, 0 if result.ok else FAILED)

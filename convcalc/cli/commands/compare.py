@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, SPECS, Common, command
-from convcalc.cli.output import UsageProblem, emit, write
+from convcalc.cli.output import UsageProblem
+from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -29,14 +30,13 @@ def compare(
             help="Layer by layer: added, removed, changed. On for two versions of one document.",
         ),
     ] = None,
-) -> None:
+) -> Answer:
     """Networks side by side: costs, differences, ratios.
 
     --set 2:NAME=VALUE and --input 2:CxHxW are for the second of them only.
     """
     import convcalc
-    from convcalc.render.numbers import written_in
-    from convcalc.render.views.compare import layers_table, table
+    from convcalc.render.views.compare import tables
 
     if len(common.specs) < 2:
         raise UsageProblem("a comparison needs two specs or more", expected="convcalc compare A B")
@@ -49,12 +49,7 @@ def compare(
         batch=common.batch,
         dtype=common.dtype,
     )
-    with written_in(common.notation):
-        emit(table(result, exact=common.exact), common.form, result.to_dict())
-        if common.form in ("table", "markdown"):
-            for one in result.differences:
-                write("\n")
-                emit(layers_table(one, exact=common.exact), common.form)
+    return Answer(tables(result, exact=common.exact), result.to_dict)
 
 
 def _labels(specs: list[str]) -> list[str] | None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli.answers import alone, axes, emit_all, tell_plot
+import convcalc
 from convcalc.cli.options import FORM, GRAPH, Common, Shared, command, complete_spec
-from convcalc.cli.output import UsageProblem, emit, write
+from convcalc.cli.output import UsageProblem
+from convcalc.cli.values import alone, axes
 from convcalc.layers.base import show
+from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
+    from convcalc.graph import Graph
+    from convcalc.render.table import Text
     from convcalc.solve.dilation import DilationJudgement
 
 WHAT = Shared(
@@ -39,7 +44,7 @@ def dilation(
             "--kernel",
             "-k",
             metavar="K",
-            help="Taps: 3, 3x5, or one a layer: 3,3,1. With --reach: the kernels to choose from.",
+            help="Taps: 3, 3x5, or one per layer: 3,3,1. With --reach: the kernels to choose from.",
         ),
     ] = "3",
     rank: Annotated[int | None, typer.Option("--rank", metavar="N", help="Number of axes; 2.")] = None,
@@ -57,57 +62,75 @@ def dilation(
         int | None, typer.Option("--max-rate", metavar="R", help="Design: the largest rate allowed.")
     ] = None,
     top: Annotated[int, typer.Option("--top", metavar="N", help="Design: how many sequences.")] = 10,
-) -> None:
+) -> Answer:
     """Whether dilated layers leave holes, and rates that leave none.
 
     With rates: the field, Wang et al.'s criterion step by step, and the coverage by execution.
     With SPEC: the same of every dilated run of a network. With --reach: the cheapest rates.
     """  # fmt: skip
-    import convcalc
-    from convcalc.render.pictures.grid import check
-    from convcalc.render.views import dilation as render
-
     given = list(common.specs or ())
     kernels = [axes(part, "--kernel") for part in kernel.split(",") if part]
     if not kernels:
-        raise UsageProblem(f"--kernel {kernel!r} is no kernel", expected="3, 3x5, or one a layer: 3,3,1")
+        raise UsageProblem(f"--kernel {kernel!r} is no kernel", expected="3, 3x5, or one per layer: 3,3,1")
     if reach is not None:
         if given:
             raise UsageProblem("--reach designs rates, so none are given", expected="--reach N alone")
-        if any(isinstance(k, tuple) for k in kernels):
-            raise UsageProblem("--reach designs along every axis alike", expected="--kernel 3 or 3,5")
-        found = convcalc.design_dilations(
-            reach, kernel=kernels, layers=layers, max_rate=max_rate, rank=rank or 2, top=top
-        )
-        data = {"reach": reach, "designs": [one.to_dict() for one in found]}
-        emit(render.designs_table(found, reach, rank or 2), common.form, data)
-        return
+        return _designs(reach, kernels, layers, max_rate, rank or 2, top)
     if layers is not None or max_rate is not None:
         raise UsageProblem("--layers and --max-rate design rates", expected="--reach N beside them")
     if not given:
         raise UsageProblem("nothing to judge", expected="rates such as 1 2 5, a SPEC, or --reach N")
-    if all(_RATES.fullmatch(text) for text in given):
+    odd = next((text for text in given if not _RATES.fullmatch(text)), None)
+    if odd is None:
         rates = [axes(part, "RATE") for text in given for part in text.split(",") if part]
         judged = convcalc.judge_dilations(rates, kernels if len(kernels) > 1 else kernels[0], rank=rank)
-        check(judged.counts, map, plot)
-        emit_all(render.judgement_tables(judged), common, {**judged.to_dict(grid=map), "plot": plot})
-        _grid(judged, common, map, plot, _label(rates, kernel))
-        return
+        return _judgement(judged, _label(rates, kernel), map, plot)
     if len(given) > 1:
-        odd = next(text for text in given if not _RATES.fullmatch(text))
         raise UsageProblem(f"{odd!r} is no rate", expected="whole numbers, or one SPEC (in quotes)")
     alone({"--kernel": kernel != "3", "--rank": rank})
-    graph = common.load(given[0])
+    return _runs(common.load(odd), map, plot)
+
+
+def _designs(
+    reach: int, kernels: list[Any], layers: int | None, max_rate: int | None, rank: int, top: int
+) -> Answer:
+    """The cheapest rates that reach so far without holes."""
+    from convcalc.render.views.dilation import designs_table
+
+    if any(isinstance(k, tuple) for k in kernels):
+        raise UsageProblem("--reach designs along every axis alike", expected="--kernel 3 or 3,5")
+    found = convcalc.design_dilations(
+        reach, kernel=kernels, layers=layers, max_rate=max_rate, rank=rank, top=top
+    )
+    return Answer(
+        [designs_table(found, reach, rank)],
+        lambda: {"reach": reach, "designs": [one.to_dict() for one in found]},
+    )
+
+
+def _judgement(judged: DilationJudgement, label: str, map: bool, plot: str | None) -> Answer:
+    """Rates step by step, and the paths that lead from each pixel."""
+    from convcalc.render.views.dilation import judgement_tables
+
+    grid = _grid(judged, label, map, plot)
+    return Answer(chain(judgement_tables(judged), grid), lambda: {**judged.to_dict(grid=map), "plot": plot})
+
+
+def _runs(graph: Graph, map: bool, plot: str | None) -> Answer:
+    """Every dilated run of a network, and the paths of the worst."""
+    from convcalc.render.views.dilation import runs_table
+
     runs = convcalc.judge_network_dilations(graph)
     worst = min(runs, key=lambda one: (not one.has_holes, -one.path.total), default=None)
-    if map or plot:
-        if worst is None:
-            raise UsageProblem("no layer is dilated: there is no run to draw")
-        check(worst.path.counts, map, plot)
-    data = {"name": graph.name, "runs": [one.to_dict() for one in runs], "plot": plot}
-    emit(render.runs_table(runs, graph.name), common.form, data)
+    grid: list[Text] = []
     if worst is not None:
-        _grid(worst.path, common, map, plot, f"{worst.run.names[0]} to {worst.run.names[-1]}")
+        grid = _grid(worst.path, f"{worst.run.names[0]} to {worst.run.names[-1]}", map, plot)
+    elif map or plot:
+        raise UsageProblem("no layer is dilated: there is no run to draw")
+    return Answer(
+        [runs_table(runs, graph.name), *grid],
+        lambda: {"name": graph.name, "runs": [one.to_dict() for one in runs], "plot": plot},
+    )
 
 
 def _label(rates: list[Any], kernel: str) -> str:
@@ -115,16 +138,8 @@ def _label(rates: list[Any], kernel: str) -> str:
     return f"rates {joined}, kernel {kernel}"
 
 
-def _grid(judged: DilationJudgement, common: Common, map: bool, plot: str | None, title: str) -> None:
-    """The map below a judgement, and the plot beside it."""
-    from convcalc.render.pictures.grid import plot_map, text_map
+def _grid(judged: DilationJudgement, title: str, map: bool, plot: str | None) -> list[Text]:
+    """The paths from each pixel, drawn in text and into a file."""
+    from convcalc.render.pictures.grid import drawn
 
-    if not map and plot is None:
-        return
-    if map and common.form in ("table", "markdown"):
-        lines, legend = text_map(judged.counts)
-        fence = "```\n" if common.markdown else ""
-        write(f"\npaths from each pixel ({title}): {legend}\n\n{fence}" + "\n".join(lines) + f"\n{fence}")
-    if plot is not None:
-        plot_map(judged.counts, plot, title, "paths to the output")
-        tell_plot(common, plot)
+    return drawn(judged.counts, f"paths from each pixel ({title})", title, "paths to the output", map, plot)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from convcalc.cli.options import GRAPH, JSON, SPEC, Common, command
-from convcalc.cli.output import UsageProblem, write
+from convcalc.cli.values import position
+from convcalc.files import write_whole
+from convcalc.render.answer import Answer
+from convcalc.render.table import Text
 
 
 @command(SPEC, *GRAPH, JSON)
@@ -21,29 +23,13 @@ def draw(
         bool, typer.Option("--gridding", help="The gridding map of the input, of a single layer too.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the SVG here.")
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the SVG here.")
     ] = None,
-) -> None:
+) -> Answer:
     """A convolution at work, as SVG: window, inserted zeros, dilation, gridding."""
     from convcalc.render.pictures.convolution import draw as drawn
 
-    picture = drawn(common.load(), _position(at), gridding=gridding)
+    picture = drawn(common.load(), position(at), gridding=gridding)
     if output is not None:
-        output.write_text(picture.svg, encoding="utf-8")
-    if common.json:
-        from convcalc.render.data import to_json
-
-        write(to_json(picture.to_dict()))
-    else:
-        write(picture.svg if output is None else f"{output}: {picture.caption}\n")
-
-
-def _position(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.replace("x", ",").split(","))
-    except ValueError:
-        raise UsageProblem(
-            f"--at {text!r} is no position", expected="one index an axis, such as 1,1"
-        ) from None
+        write_whole(output, picture.svg.encode())
+    return Answer([Text(picture.svg if output is None else f"{output}: {picture.caption}")], picture.to_dict)

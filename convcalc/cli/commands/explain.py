@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcalc.cli.options import GRAPH, JSON, MARKDOWN, NOTATION, SPEC, Common, command
-from convcalc.cli.output import UsageProblem, write
+from convcalc.cli.output import UsageProblem
+from convcalc.render.answer import Answer
+from convcalc.render.table import Text
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -20,7 +22,7 @@ def explain(
         str | None, typer.Option("--layer", metavar="NAME", help="Only this layer of the spec.")
     ] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX, for amsmath.")] = False,
-) -> None:
+) -> Answer:
     """What a layer, block or spec does, with its formulas.
 
     SPEC may be the name of a layer or block, for the formulas in letters. The formulas come out of the
@@ -33,15 +35,10 @@ def explain(
         raise UsageProblem("--latex cannot go together with another form", expected="one of them")
     found = convcalc.explain(_target(common), layer=layer, input=common.shapes(), set=common.assignments())
     if common.json:
-        from convcalc.render.data import to_json
-
-        write(to_json(found.to_dict()))
-    elif common.markdown:
-        write(render.to_markdown_text(found))
-    elif latex:
-        write(render.to_latex(found))
-    else:
-        write(render.to_text(found, common.notation))
+        return Answer([], found.to_dict)
+    if common.markdown:
+        return Answer([Text(render.to_markdown_text(found))])
+    return Answer([Text(render.to_latex(found) if latex else render.to_text(found, common.notation))])
 
 
 def _target(common: Common) -> str | Graph:

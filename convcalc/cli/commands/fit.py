@@ -17,7 +17,8 @@ from convcalc.cli.commands.check import (
     given,
 )
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SPEC, Common, command
-from convcalc.cli.output import UsageProblem, emit
+from convcalc.cli.output import UsageProblem
+from convcalc.render.answer import Answer
 
 
 @command(SPEC, *GRAPH, *COUNT, EXACT, *FORM)
@@ -52,7 +53,7 @@ def fit(
     max_memory: MaxMemory = None,
     min_rf: MinField = None,
     limit: Limits = None,
-) -> None:
+) -> Answer:
     """The largest width or resolution within limits.
 
     The answer stands between the next smaller and the next larger network. The exit code is 1 where
@@ -78,9 +79,7 @@ def fit(
         input=common.shapes(),
         set=common.assignments(),
     )
-    emit(table(result, exact=common.exact), common.form, result.to_dict())
-    if not result:
-        raise typer.Exit(FAILED)
+    return Answer([table(result, exact=common.exact)], result.to_dict, 0 if result else FAILED)
 
 
 def _vary(texts: list[str] | None, resolution: str | None, step: str | None) -> dict[str, Any] | None:

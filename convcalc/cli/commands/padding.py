@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from convcalc.cli.answers import MAYBE_SPEC, alone, axes, emit_all, pairs, sizes
-from convcalc.cli.options import FORM, GRAPH, Common, command
-from convcalc.cli.output import UsageProblem, emit
+from convcalc.cli.options import FORM, GRAPH, MAYBE_SPEC, Common, command
+from convcalc.cli.output import UsageProblem
+from convcalc.cli.values import alone, axes, pairs, sizes
+from convcalc.render.answer import Answer
 
 FOUND = 1
 """Exit code of ``--strict`` where something was found."""
@@ -37,13 +38,14 @@ def padding(
     strict: Annotated[
         bool, typer.Option("--strict", help="With SPEC: exit code 1 where something was found.")
     ] = False,
-) -> None:
+) -> Answer:
     """The padding for a wanted size, or the check of a SPEC.
 
     With --kernel: which padding keeps the size (or gives --out), with the formula, and what the
     frameworks do. With SPEC: layers that lose borders, drop rows, multiply padding.
     """
     import convcalc
+    from convcalc.render.views.padding import report_table, solution_tables
 
     if common.spec is not None:
         alone(
@@ -53,19 +55,12 @@ def padding(
                 "--rank": rank,
             }
         )  # fmt: skip
-        from convcalc.render.views.padding import report_table
-
         report = convcalc.check_padding(common.load())
-        emit(report_table(report), common.form, report.to_dict())
-        if strict and report.findings:
-            raise typer.Exit(FOUND)
-        return
+        return Answer([report_table(report)], report.to_dict, FOUND if strict and report.findings else 0)
     if kernel is None:
         raise UsageProblem(
             "nothing to solve", expected="--kernel K, such as --kernel 3 --dilation 16, or a SPEC to check"
         )
-    from convcalc.render.views.padding import solution_tables
-
     solution = convcalc.solve_padding(
         axes(kernel, "--kernel"),
         dilation=axes(dilation, "--dilation"),
@@ -77,4 +72,4 @@ def padding(
         symmetric=symmetric,
         rank=rank,
     )
-    emit_all(solution_tables(solution), common, solution.to_dict())
+    return Answer(solution_tables(solution), solution.to_dict)

@@ -2,52 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, ROWS, SPEC, Common, command
-from convcalc.cli.output import UsageProblem, emit
+from convcalc.cli.output import UsageProblem
+from convcalc.render.answer import Answer
 from convcalc.render.views.report import VIEWS, with_shown
 
 SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, NOTATION, *FORM)
 
 
-def _show(common: Common, view: str) -> None:
+def _report(common: Common, view: str) -> Answer:
     report = common.analyze()
     rows = report.layers if common.depth is None else report.fold(common.depth)
     table = report.table(view, exact=common.exact, rows=rows, notation=common.notation)
     order = common.choose(table, VIEWS[view].main)
-    data = None
-    if common.json:
-        data = report.to_dict()
+
+    def data() -> dict[str, Any]:
         shown = table.records()
-        data["layers"] = [with_shown(rows[i].to_dict(), shown[i]) for i in order]
-    emit(table.rows_at(order), common.form, data)
+        return {**report.to_dict(), "layers": [with_shown(rows[i].to_dict(), shown[i]) for i in order]}
+
+    return Answer([table.rows_at(order)], data)
 
 
 @command(*SHARED)
-def summary(common: Common) -> None:
+def summary(common: Common) -> Answer:
     """Shapes, parameters, MACs and FLOPs of each layer."""
-    _show(common, "summary")
+    return _report(common, "summary")
 
 
 @command(*SHARED)
-def params(common: Common) -> None:
+def params(common: Common) -> Answer:
     """Parameters of each layer: weights, biases, buffers."""
-    _show(common, "params")
+    return _report(common, "params")
 
 
 @command(*SHARED)
-def flops(common: Common) -> None:
+def flops(common: Common) -> Answer:
     """MACs, FLOPs and operations by kind of each layer."""
-    _show(common, "flops")
+    return _report(common, "flops")
 
 
 @command(*SHARED)
-def shapes(common: Common) -> None:
+def shapes(common: Common) -> Answer:
     """What goes into each layer and what comes out."""
-    _show(common, "shapes")
+    return _report(common, "shapes")
 
 
 @command(*SHARED)
@@ -60,13 +61,12 @@ def memory(
         list[str] | None,
         typer.Option("--fused", metavar="NAME", help="With it: output of this layer or block is not held."),
     ] = None,
-) -> None:
+) -> Answer:
     """Bytes of parameters and of live activations."""
     if not by_resolution:
         if fused:
             raise UsageProblem("--fused goes with --by-resolution")
-        _show(common, "memory")
-        return
+        return _report(common, "memory")
     from convcalc.calculators.count.resolutions import resolutions
     from convcalc.render.views.resolutions import table
 
@@ -74,4 +74,4 @@ def memory(
         common.load(), depth=common.depth, fused=fused or (), batch=common.batch, dtype=common.dtype
     )
     shown = table(found, exact=common.exact)
-    emit(shown.rows_at(common.choose(shown, "bytes")), common.form)
+    return Answer([shown.rows_at(common.choose(shown, "bytes"))])

@@ -12,8 +12,9 @@ import typer
 
 import convcalc
 from convcalc.cli.options import BATCH, FORM, GRAPH, SORT, SPEC, TOP, Common, command
-from convcalc.cli.output import UsageProblem, emit
+from convcalc.cli.output import UsageProblem
 from convcalc.render import numbers
+from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -56,7 +57,7 @@ def run(
             help="Bytes the run may need, such as 4GiB; half of the machine's by default.",
         ),
     ] = None,
-) -> None:
+) -> Answer:
     """Run a network on an input: shape and statistics of every tensor."""
     from convcalc.executor.files import check_output, write_outputs
 
@@ -92,13 +93,14 @@ def run(
 
     shown = table(done)
     order = common.choose(shown, "max")
-    data = None
-    if common.json:
-        data = done.to_dict()
-        data["layers"] = [data["layers"][i] for i in order]
     if output is not None:
         write_outputs(output, done.outputs)
-    emit(shown.rows_at(order), common.form, data)
+
+    def data() -> dict[str, Any]:
+        whole = done.to_dict()
+        return {**whole, "layers": [whole["layers"][i] for i in order]}
+
+    return Answer([shown.rows_at(order)], data)
 
 
 def _check_numbers(graph: Graph) -> None:

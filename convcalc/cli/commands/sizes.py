@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from convcalc.cli.answers import axes
 from convcalc.cli.options import FORM, GRAPH, SPEC, Common, command
-from convcalc.cli.output import emit
+from convcalc.cli.values import axes
+from convcalc.render.answer import Answer
 
 Near = Annotated[
     str | None,
@@ -17,11 +17,11 @@ Near = Annotated[
 
 
 @command(SPEC, *GRAPH, *FORM)
-def sizes(common: Common, near: Near = None) -> None:
+def sizes(common: Common, near: Near = None) -> Answer:
     """Which sizes of the input work: the smallest, the multiple, the nearest."""
     from convcalc.calculators.sizes.sizes import sizes_of
     from convcalc.render.views.sizes import table
     from convcalc.spec.loading import read
 
     found = sizes_of(read(common.source(), common.shapes(), common.assignments()), axes(near, "--near"))
-    emit(table(found), common.form, found.to_dict() if common.json else None)
+    return Answer([table(found)], found.to_dict)

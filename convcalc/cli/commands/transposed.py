@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from itertools import chain
+from typing import Annotated
 
 import typer
 
-from convcalc.cli.answers import MAYBE_SPEC, alone, axes, emit_all, sizes, tell_plot
-from convcalc.cli.options import EXACT, FORM, GRAPH, Common, command
-from convcalc.cli.output import UsageProblem, emit, write
-
-if TYPE_CHECKING:
-    from convcalc.solve.transposed import TransposedSolution
+import convcalc
+from convcalc.cli.options import EXACT, FORM, GRAPH, MAYBE_SPEC, Common, command
+from convcalc.cli.output import UsageProblem
+from convcalc.cli.values import alone, axes, sizes
+from convcalc.render.answer import Answer
+from convcalc.render.table import Text
 
 
 @command(MAYBE_SPEC, *GRAPH, EXACT, *FORM)
@@ -46,14 +47,13 @@ def transposed(
     plot: Annotated[
         str | None, typer.Option("--plot", metavar="FILE", help="Draw the same as PNG or SVG.")
     ] = None,
-) -> None:
+) -> Answer:
     """Transposed convolutions between two sizes, their overlap and costs.
 
     With --in and --out: every stride, padding, output padding and dilation that gets there.
     With --like: the one that inverts a layer's shape. With SPEC: those of a network.
     """
-    import convcalc
-    from convcalc.render.pictures.grid import check
+    from convcalc.render.pictures.grid import drawn
     from convcalc.render.views import transposed as render
 
     if common.spec is not None:
@@ -67,9 +67,10 @@ def transposed(
         )  # fmt: skip
         graph = common.load()
         layers = convcalc.check_transposed(graph)
-        data = {"name": graph.name, "layers": [layer.to_dict() for layer in layers]}
-        emit(render.layers_table(layers, graph.name), common.form, data)
-        return
+        return Answer(
+            [render.layers_table(layers, graph.name)],
+            lambda: {"name": graph.name, "layers": [layer.to_dict() for layer in layers]},
+        )
     given = sizes(common, size)
     if given is None:
         raise UsageProblem(
@@ -90,10 +91,13 @@ def transposed(
         rank=rank,
         **({} if max_dilation is None else {"max_dilation": max_dilation}),
     )
-    check(solution.overlap, map, plot)
+    heading, label = "the same executed, with borders", "products per output pixel"
+    grid = drawn(solution.overlap, heading, solution.spec, label, map, plot)
+    if map:
+        phases = Text("\n".join(render.phase_lines(solution)), drawn=True)
+        grid[:0] = [Text("products per output pixel, one period of phases"), phases]
     tables = render.solution_tables(solution, every=every, exact=common.exact)
-    emit_all(tables, common, {**solution.to_dict(grid=map), "plot": plot})
-    _grid(solution, common, map, plot)
+    return Answer(chain(tables, grid), lambda: {**solution.to_dict(grid=map), "plot": plot})
 
 
 def _channels(text: str | None, common: Common, like: bool) -> tuple[int, int] | None:
@@ -112,23 +116,3 @@ def _channels(text: str | None, common: Common, like: bool) -> tuple[int, int] |
         first = int(axes(common.input[0], "--input")[0])
         return (1, first) if like else (first, first)
     return None
-
-
-def _grid(solution: TransposedSolution, common: Common, map: bool, plot: str | None) -> None:
-    """The overlap map below the answer, and the plot beside it."""
-    from convcalc.render.pictures.grid import plot_map, text_map
-    from convcalc.render.views.transposed import phase_lines
-
-    if map and common.form in ("table", "markdown"):
-        lines, legend = text_map(solution.overlap)
-        fence = "```\n" if common.markdown else ""
-        write(
-            f"\nproducts per output pixel, one period of phases\n\n{fence}"
-            + "\n".join(phase_lines(solution))
-            + f"\n{fence}\nthe same executed, with borders: {legend}\n\n{fence}"
-            + "\n".join(lines)
-            + f"\n{fence}"
-        )
-    if plot is not None:
-        plot_map(solution.overlap, plot, solution.spec, "products per output pixel")
-        tell_plot(common, plot)

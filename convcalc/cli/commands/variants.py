@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SORT, SPEC, TOP, Common, command
-from convcalc.cli.output import emit, write
+from convcalc.render.answer import Answer
+from convcalc.render.table import Text
 
 
 @command(SPEC, *GRAPH, *COUNT, SORT, TOP, EXACT, *FORM)
@@ -19,13 +20,13 @@ def variants(
         typer.Option("--layer", metavar="NAME", help="The convolution to replace, where there are several."),
     ] = None,
     specs: Annotated[
-        bool, typer.Option("--specs", help="Print the specs only, one a line, to paste or to pipe.")
+        bool, typer.Option("--specs", help="Print the specs only, one per line, to paste or to pipe.")
     ] = False,
     expand: Annotated[int, typer.Option("--expand", metavar="N", help="Width of the inverted residual.")] = 6,
     reduce: Annotated[
         int, typer.Option("--reduce", metavar="N", help="What a bottleneck divides the channels by.")
     ] = 4,
-) -> None:
+) -> Answer:
     """Every way to replace a convolution at the same shapes.
 
     Each row is a spec with its cost, its ratio to the layer given, what an output sees, and where it
@@ -39,14 +40,12 @@ def variants(
     )
     table = render.table(found, exact=common.exact, character=_character())
     order = common.choose(table, "macs")
-    if common.form == "json":
-        data = found.to_dict()
-        data["variants"] = [data["variants"][i] for i in order]
-        emit(table, "json", data)
-    elif specs:
-        write(render.specs(found, order))
-    else:
-        emit(table.rows_at(order), common.form)
+
+    def data() -> dict[str, Any]:
+        whole = found.to_dict()
+        return {**whole, "variants": [whole["variants"][i] for i in order]}
+
+    return Answer([Text(render.specs(found, order)) if specs else table.rows_at(order)], data)
 
 
 def _character() -> str:

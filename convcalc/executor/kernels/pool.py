@@ -36,7 +36,7 @@ class _Windows:
     Where rows are short, a block is laid out with channels innermost, for longer inner loops.
     """
 
-    def __init__(self, call: Call, value: float) -> None:
+    def __init__(self, call: Call, value: Any) -> None:
         layer, x = call.layer, call.x
         self.call, self.value = call, value
         self.dilation = getattr(layer, "dilation", (1,) * len(layer.kernel))
@@ -50,6 +50,11 @@ class _Windows:
         layer = self.call.layer
         room = pad(x, self.pads, self.value)
         return extend(room, self.out, layer.kernel, layer.stride, self.dilation, self.value)
+
+    def places(self, window: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The padded positions that one window reads, tap by tap."""
+        layer = self.call.layer
+        return [tap_place(window, layer.stride, tap, self.dilation) for tap in taps(layer.kernel)]
 
     def reduce(self, start: float, step: Callable[[Array, Array], object]) -> Array:
         """Fold ``step(accumulator, what a tap reads)`` over the taps of all windows."""
@@ -103,26 +108,19 @@ def _maxpool_indices(call: Call) -> tuple[Array, Array]:
 
 def naive_maxpool(call: Call) -> tuple[Array, Array | None]:
     """Maximum over each window, from minus infinity; the index of the first of the largest."""
-    layer, x = call.layer, call.x
-    kernel, stride, dilation = layer.kernel, layer.stride, layer.dilation
-    sizes = x.shape[2:]
-    pads = conv_padding(layer.padding, sizes, kernel, stride, dilation)
-    out = out_sizes(sizes, kernel, stride, dilation, pads, layer.ceil)
-    low = call.t.constant(-np.inf)
-    padded = extend(pad(x, pads, low), out, kernel, stride, dilation, low)
-    y = call.zeros((*x.shape[:2], *out))
+    view, sizes = _Windows(call, call.t.constant(-np.inf)), call.x.shape[2:]
+    padded = view.padded(call.x)
+    y = call.zeros((*call.x.shape[:2], *view.out))
     indices = np.zeros(y.shape, np.int64)
     for entry in taps(y.shape):
-        i, c, p = entry[0], entry[1], entry[2:]
         best, where = -np.inf, 0
-        for k in taps(kernel):
-            read = tap_place(p, stride, k, dilation)
-            value = padded[at(i, c, *read)]
+        for read in view.places(entry[2:]):
+            value = padded[at(*entry[:2], *read)]
             if value > best or value != value:  # NaN wins, as in PyTorch
                 best = value
                 where = 0
                 for axis, n in enumerate(sizes):
-                    where = where * n + read[axis] - pads[axis][0]
+                    where = where * n + read[axis] - view.pads[axis][0]
         y[entry], indices[entry] = best, where
     return y, indices if 1 in call.wanted else None
 
@@ -194,22 +192,14 @@ def pool_divisor(layer: Any, sizes: tuple[int, ...], out: tuple[int, ...]) -> Ar
 
 def naive_avgpool(call: Call) -> Array:
     """Sum over each window, divided by the entries it counts."""
-    layer, x = call.layer, call.x
-    kernel, stride = layer.kernel, layer.stride
-    once = (1,) * len(kernel)
-    sizes = x.shape[2:]
-    pads = conv_padding(layer.padding, sizes, kernel, stride, once)
-    out = out_sizes(sizes, kernel, stride, once, pads, layer.ceil)
-    zero = call.t.constant(0)
-    padded = extend(pad(x, pads, zero), out, kernel, stride, once, zero)
-    y = call.zeros((*x.shape[:2], *out))
+    layer, view = call.layer, _Windows(call, call.t.constant(0))
+    padded = view.padded(call.x)
+    y = call.zeros((*call.x.shape[:2], *view.out))
     for entry in taps(y.shape):
-        i, c, p = entry[0], entry[1], entry[2:]
         total, inside, within = 0, 0, 0
-        for k in taps(kernel):
-            read = tap_place(p, stride, k, once)
-            total = total + padded[at(i, c, *read)]
-            axes = list(zip(read, sizes, pads, strict=True))
+        for read in view.places(entry[2:]):
+            total = total + padded[at(*entry[:2], *read)]
+            axes = list(zip(read, call.x.shape[2:], view.pads, strict=True))
             inside += all(b <= r < b + n for r, n, (b, _) in axes)
             within += all(r < b + n + a for r, n, (b, a) in axes)  # not in what ceil added
         y[entry] = total / (layer.divisor or (within if layer.count_include_pad else inside))
@@ -250,20 +240,13 @@ def lppool(call: Call) -> Array:
 
 def naive_lppool(call: Call) -> Array:
     """p-norm over each window."""
-    layer, x, p_norm = call.layer, call.x, call.layer.norm
-    kernel, stride = layer.kernel, layer.stride
-    once = (1,) * len(kernel)
-    sizes = x.shape[2:]
-    pads = conv_padding(layer.padding, sizes, kernel, stride, once)
-    out = out_sizes(sizes, kernel, stride, once, pads, layer.ceil)
-    zero = call.t.constant(0)
-    padded = extend(pad(x, pads, zero), out, kernel, stride, once, zero)
-    y = call.zeros((*x.shape[:2], *out))
+    view, p_norm = _Windows(call, call.t.constant(0)), call.layer.norm
+    padded = view.padded(call.x)
+    y = call.zeros((*call.x.shape[:2], *view.out))
     for entry in taps(y.shape):
-        i, c, p = entry[0], entry[1], entry[2:]
         total = 0
-        for k in taps(kernel):
-            value = padded[at(i, c, *tap_place(p, stride, k, once))]
+        for read in view.places(entry[2:]):
+            value = padded[at(*entry[:2], *read)]
             if p_norm == 2:
                 total = total + value * value
             elif p_norm == 1:
@@ -278,18 +261,15 @@ def naive_lppool(call: Call) -> Array:
 
 
 def _lppool_gradient(b: Backprop) -> list[Array]:
-    layer, sizes, p = b.layer, b.x.shape[2:], b.layer.norm
-    once = (1,) * len(sizes)
-    pads = conv_padding(layer.padding, sizes, layer.kernel, layer.stride, once)
-    out = out_sizes(sizes, layer.kernel, layer.stride, once, pads, layer.ceil)
-    padded = extend(pad(b.x, pads), out, layer.kernel, layer.stride, once, 0.0)
+    view, p = _Windows(Call(b.layer, b.xs), 0.0), b.layer.norm
+    padded = view.padded(b.x)
     y = np.where(b.ys[0] == 0, 1.0, b.ys[0])
     factor = b.g * y ** (1.0 - p)
     total = np.zeros_like(padded)
-    for tap in taps(layer.kernel):
-        read = at(slice(None), slice(None), *tap_slices(tap, out, layer.stride, once))
+    for tap in taps(b.layer.kernel):
+        read = at(slice(None), slice(None), *tap_slices(tap, view.out, b.layer.stride, view.dilation))
         total[read] += factor * np.sign(padded[read]) * np.abs(padded[read]) ** (p - 1.0)
-    return [unpad(total, sizes, pads, "zeros")]
+    return [unpad(total, b.x.shape[2:], view.pads, "zeros")]
 
 
 OPERATIONS["lppool"] = Operation(

@@ -80,7 +80,7 @@ class _Axis(NamedTuple):
     """The map that a window slides over, along one axis.
 
     Attributes:
-            cells: what each cell is: ``in``, ``pad`` or ``zero``.
+        cells: what each cell is: ``in``, ``pad`` or ``zero``.
         source: for each cell the input index it holds, or None.
         start: first cell of the window of the highlighted output.
         taps: cells of that window that are read.
@@ -92,6 +92,10 @@ class _Axis(NamedTuple):
     start: int
     taps: list[int]
     extent: int
+
+
+_ONE_ROW: Final = _Axis(["in"], [0], 0, [0], 1)
+"""The vertical axis of a map that has none."""
 
 
 def draw(graph: Graph, position: Sequence[int] | None = None, *, gridding: bool = False) -> Picture:
@@ -112,13 +116,7 @@ def draw(graph: Graph, position: Sequence[int] | None = None, *, gridding: bool 
         _check(shape)
     if len(graph.inputs) != 1:
         raise Unreachable(f"the graph has {len(graph.inputs)} inputs", expected="one input")
-    place = tuple(n // 2 for n in target[1:]) if position is None else tuple(position)
-    if len(place) != len(target) - 1 or not all(0 <= p < n for p, n in zip(place, target[1:], strict=True)):
-        where = ",".join(map(str, place))
-        raise Unreachable(
-            f"there is no position {where} in an output of {sizes_text(target[1:])}",
-            expected=f"one index an axis, up to {','.join(str(n - 1) for n in target[1:])}",
-        )
+    place = _place(position, target[1:])
     windows = [node for node in graph.nodes if not node.is_input and not _pointwise(graph, node)]
     if len(windows) == 1 and not gridding:
         rules = _rules(graph, windows[0])
@@ -128,6 +126,18 @@ def draw(graph: Graph, position: Sequence[int] | None = None, *, gridding: bool 
         if isinstance(windows[0].layer, ConvTranspose):
             return _transposed(graph, windows[0], rules, place)
     return _gridding(graph, place)
+
+
+def _place(position: Sequence[int] | None, sizes: Place) -> Place:
+    """The position to highlight; the middle one when none was given."""
+    place = tuple(n // 2 for n in sizes) if position is None else tuple(position)
+    if len(place) != len(sizes) or not all(0 <= p < n for p, n in zip(place, sizes, strict=True)):
+        where = ",".join(map(str, place))
+        raise Unreachable(
+            f"there is no position {where} in an output of {sizes_text(sizes)}",
+            expected=f"one index per axis, up to {','.join(str(n - 1) for n in sizes)}",
+        )
+    return place
 
 
 def _check(shape: Sequence[Any]) -> None:
@@ -203,24 +213,21 @@ def _window_picture(
     kind: str, words: str, axes: Sequence[_Axis], inner: Place, outer: Place, place: Place
 ) -> Picture:
     """The map with its window on the left, the output on the right."""
-    rows, columns = (axes[0], axes[1]) if len(axes) == 2 else (None, axes[0])
+    rows, columns = (_ONE_ROW, *axes)[-2:]
     canvas = _Canvas()
     reads = []
-    height = len(rows.cells) if rows else 1
-    for r, c in product(range(height), range(len(columns.cells))):
-        kinds = {rows.cells[r] if rows else "in", columns.cells[c]}
+    for r, c in product(range(len(rows.cells)), range(len(columns.cells))):
+        kinds = (rows.cells[r], columns.cells[c])
         what = "pad" if "pad" in kinds else "zero" if "zero" in kinds else "in"
-        hit = c in columns.taps and (rows is None or r in rows.taps)
-        held = (rows.source[r] if rows else 0, columns.source[c])
+        hit = r in rows.taps and c in columns.taps
+        held = (rows.source[r], columns.source[c])[-len(axes) :]
         if hit and None not in held:
-            reads.append(held if rows else held[1:])
-        at = ",".join(map(str, held if rows else held[1:])) if what == "in" else ""
-        canvas.cell(r, c, what, hit, at)
-    top = rows.start if rows else 0
-    canvas.window(top, columns.start, rows.extent if rows else 1, columns.extent)
-    canvas.beside(height, len(columns.cells), outer)
+            reads.append(held)
+        canvas.cell(r, c, what, hit, ",".join(map(str, held)) if what == "in" else "")
+    canvas.window(rows.start, columns.start, rows.extent, columns.extent)
+    canvas.beside(len(rows.cells), len(columns.cells), outer)
     for spot in product(*map(range, outer)):
-        r, c = spot if rows else (0, spot[0])
+        r, c = (0, *spot)[-2:]
         canvas.cell(r, c, "out", spot == place, ",".join(map(str, spot)))
     where = ",".join(map(str, place))
     caption = f"{words}; output {where} reads {_many(len(reads), 'position')}"
@@ -247,7 +254,7 @@ def _gridding(graph: Graph, place: Place) -> Picture:
     canvas = _Canvas()
     holes = 0
     for spot in product(*map(range, inner)):
-        r, c = spot if len(inner) == 2 else (0, spot[0])
+        r, c = (0, *spot)[-2:]
         inside = bool(box) and all(low <= i <= high for i, (low, high) in zip(spot, box, strict=True))
         at = ",".join(map(str, spot))
         if reached[spot]:
@@ -256,7 +263,7 @@ def _gridding(graph: Graph, place: Place) -> Picture:
             holes += inside
             canvas.cell(r, c, "hole" if inside else "zero", False, at)
     if box:
-        (top, bottom), (left, right) = box if len(inner) == 2 else ((0, 0), box[0])
+        (top, bottom), (left, right) = ((0, 0), *box)[-2:]
         canvas.window(top, left, bottom - top + 1, right - left + 1)
     size = show(high - low + 1 for low, high in box) or "nothing"
     where = ",".join(map(str, place))
@@ -296,7 +303,7 @@ class _Canvas:
         self.parts.append(f'<rect class="in hit" {box} fill-opacity="{opacity}" data-at="{at}"/>')
 
     def window(self, row: int, column: int, height: int, width: int) -> None:
-        """The outline of a window."""
+        """The outline of a window whose first cell is given."""
         self.parts.append(f'<rect class="window" {self._box(row, column, height, width)}/>')
 
     def beside(self, height: int, width: int, outer: Sequence[int]) -> None:
@@ -311,7 +318,7 @@ class _Canvas:
         self.height = max(self.height, MARGIN + height * CELL)
 
     def svg(self, caption: str) -> str:
-        """The whole picture."""
+        """The picture as SVG, with what it shows as title and below it."""
         words = escape(caption)
         width = max(self.width + MARGIN, MARGIN * 2 + int(6.6 * len(caption)))
         height = self.height + LINE + MARGIN

@@ -1,4 +1,4 @@
-"""A grid of counts as text, and as a heat map in a PNG or SVG file (Matplotlib, the ``plot`` extra)."""
+"""A grid of counts, drawn in text."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ from math import log
 from typing import Any, Final
 
 from convcalc.render.pictures import heatmap
+from convcalc.render.pictures.heatmap import plane
+from convcalc.render.table import Text
 
 HOLE: Final = "."
 RAMP: Final = ":-=+*%#@"
 MAX_WIDTH: Final = 160
 """Widest grid that is written as text."""
-
-
-def plane(grid: Any) -> tuple[Any, str]:
-    """The plane of a grid that can be drawn, and what was left out of a third axis."""
-    if grid.ndim == 1:
-        return grid[None, :], ""
-    if grid.ndim == 2:
-        return grid, ""
-    middle = grid.shape[0] // 2
-    return grid[middle], f"slice {middle} of {grid.shape[0]} along the first axis"
 
 
 def check(grid: Any, text: bool, path: str | None) -> None:
@@ -43,8 +35,37 @@ def check(grid: Any, text: bool, path: str | None) -> None:
         heatmap.check(path)
 
 
+def drawn(grid: Any, heading: str, title: str, label: str, as_text: bool, path: str | None) -> list[Text]:
+    """A grid as text and as a heat map in a file, as they are asked for.
+
+    Args:
+        grid: counts, an array of one to three axes; of three the middle plane is drawn. None where there are
+            too many.
+        heading: above the text.
+        title: above the heat map.
+        label: what the numbers of the heat map are.
+        as_text: draw it in text.
+        path: the file of a heat map.
+
+    Returns:
+        the text, and where the heat map went.
+
+    Raises:
+        ValueError, OSError: as :func:`check` and :func:`convcalc.render.pictures.heatmap.draw_grid`.
+    """
+    check(grid, as_text, path)
+    parts = []
+    if as_text:
+        lines, legend = text_map(grid)
+        parts += [Text(f"{heading}: {legend}"), Text("\n".join(lines), drawn=True)]
+    if path is not None:
+        heatmap.draw_grid(grid, path, title, label)
+        parts.append(Text(f"plot  {path}"))
+    return parts
+
+
 def text_map(grid: Any) -> tuple[list[str], str]:
-    """Lines of a map, one character a cell, and its legend.
+    """Lines of a map, one character per cell, and its legend.
 
     Args:
         grid: counts, an array of one to three axes; of three the middle plane is shown.
@@ -71,43 +92,3 @@ def _cell(count: int, largest: int) -> str:
     if largest <= 9:
         return str(count)
     return RAMP[min(int(log(count) / log(largest) * len(RAMP)), len(RAMP) - 1)]
-
-
-def plot_map(grid: Any, path: str, title: str, label: str) -> None:
-    """Write a heat map; cells of zero stay white. The file appears whole or not at all.
-
-    Args:
-        grid: counts, an array of one to three axes; of three the middle plane is drawn.
-        path: the file, ``.png`` or ``.svg``; it is replaced if it exists.
-        title: above the map.
-        label: what the numbers are.
-
-    Raises:
-        Unreachable: as :func:`convcalc.render.pictures.heatmap.check`.
-        OSError: the file cannot be written.
-    """
-    kind = heatmap.check(path)
-    import matplotlib
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import LogNorm, Normalize
-    from matplotlib.figure import Figure
-
-    cells, left_out = plane(grid)
-    shown = np.ma.masked_equal(np.asarray(cells, dtype=float), 0)
-    line = cells.shape[0] == 1
-    # The same picture gives the same bytes: no random ids, no date.
-    with matplotlib.rc_context({"svg.hashsalt": "convcalc"}):
-        figure = Figure(figsize=(8, 1.8) if line else (6, 5), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        largest = float(cells.max())
-        norm = LogNorm(1, largest) if largest > 100 else Normalize(0, max(largest, 1))
-        image = axes.imshow(
-            shown, norm=norm, cmap="viridis", interpolation="nearest", aspect="auto" if line else "equal"
-        )
-        axes.set_title(f"{title}\n{left_out}" if left_out else title, fontsize=10)
-        if line:
-            axes.set_yticks([])
-        figure.colorbar(image, label=label)
-        heatmap.save(figure, path, kind)

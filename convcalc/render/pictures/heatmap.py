@@ -1,12 +1,15 @@
-"""Heat maps of a receptive field as PNG or SVG, drawn by Matplotlib (the ``plot`` extra)."""
+"""Heat maps as PNG or SVG, drawn by Matplotlib (the ``plot`` extra)."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.calculators.answers import Unreachable
+from convcalc.files import write_whole
 
 if TYPE_CHECKING:
     from convcalc.solve.coverage import Coverage
@@ -37,6 +40,71 @@ def check(path: str) -> str:
     return kind
 
 
+def plane(grid: Any) -> tuple[Any, str]:
+    """The plane of a grid that can be drawn, and what was left out of a third axis."""
+    if grid.ndim == 1:
+        return grid[None, :], ""
+    if grid.ndim == 2:
+        return grid, ""
+    middle = grid.shape[0] // 2
+    return grid[middle], f"slice {middle} of {grid.shape[0]} along the first axis"
+
+
+@contextmanager
+def _figure(path: str, size: tuple[float, float], **settings: Any) -> Iterator[Any]:
+    """A figure that is written to a file at the end, whole or not at all.
+
+    The same picture gives the same bytes: no random ids, no date.
+    """
+    kind = check(path)
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    same: Any = {"svg.hashsalt": "convcalc"}
+    with matplotlib.rc_context(same | settings):
+        figure = Figure(figsize=size, dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        metadata: Any = {"Date": None} if kind == "svg" else {"Software": "convcalc"}
+        write_whole(path, partial(figure.savefig, format=kind, metadata=metadata))
+
+
+def draw_grid(grid: Any, path: str, title: str, label: str) -> None:
+    """Write a heat map of a grid; cells of zero stay white. The file appears whole or not at all.
+
+    Args:
+        grid: counts, an array of one to three axes; of three the middle plane is drawn.
+        path: the file, ``.png`` or ``.svg``; it is replaced if it exists.
+        title: above the map.
+        label: what the numbers are.
+
+    Raises:
+        Unreachable: as :func:`check`.
+        OSError: the file cannot be written.
+    """
+    import numpy as np
+
+    cells, left_out = plane(grid)
+    line = cells.shape[0] == 1
+    with _figure(path, (8, 1.8) if line else (6, 5)) as figure:
+        from matplotlib.colors import LogNorm, Normalize
+
+        axes = figure.add_subplot()
+        largest = float(cells.max())
+        image = axes.imshow(
+            np.ma.masked_equal(np.asarray(cells, dtype=float), 0),
+            norm=LogNorm(1, largest) if largest > 100 else Normalize(0, max(largest, 1)),
+            cmap="viridis",
+            interpolation="nearest",
+            aspect="auto" if line else "equal",
+        )
+        axes.set_title(f"{title}\n{left_out}" if left_out else title, fontsize=10)
+        if line:
+            axes.set_yticks([])
+        figure.colorbar(image, label=label)
+
+
 def draw(found: Coverage, path: str, *, title: str = "") -> None:
     """Write a heat map of the field: paths to each pixel, and beside it the gradient, if computed.
 
@@ -51,41 +119,17 @@ def draw(found: Coverage, path: str, *, title: str = "") -> None:
         Unreachable: as :func:`check`.
         OSError: the file cannot be written.
     """
-    kind = check(path)
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = [("paths", _relative(found))]
     if found.effective is not None:
         mass = found.effective.mass
         panels.append(("gradient", mass / mass.max() if mass.max() > 0 else mass))
-    # The same picture gives the same bytes: no random ids, no date.
-    with matplotlib.rc_context({"svg.hashsalt": "convcalc", "font.size": 9}):
-        figure = Figure(figsize=(4.6 * len(panels), 4.4), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
+    with _figure(path, (4.6 * len(panels), 4.4), **{"font.size": 9}) as figure:
         for number, (name, values) in enumerate(panels):
             axes = figure.add_subplot(1, len(panels), number + 1)
             _panel(axes, figure, found, name, values)
         figure.suptitle(title or f"{found.field.layer} at {','.join(map(str, found.field.position))}")
         circle = "; dashed: 95.45% of the gradient" if found.effective is not None else ""
         figure.supxlabel(f"red: the theoretical field{circle}; grey: never read", fontsize=8)
-        save(figure, path, kind)
-
-
-def save(figure: Any, path: str, kind: str) -> None:
-    """Write a figure: the same bytes for the same picture, whole or not at all.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    part = Path(f"{path}.{os.getpid()}.part")
-    try:
-        metadata: Any = {"Date": None} if kind == "svg" else {"Software": "convcalc"}
-        figure.savefig(part, format=kind, metadata=metadata)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _relative(found: Coverage) -> Any:

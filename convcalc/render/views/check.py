@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def form_of(unit: str, exact: bool) -> Callable[[Any], str]:
-    """How a value of a unit is written."""
+    """The format of values of a unit: in human units, or every digit; pixels always in full."""
     whole = numbers.exact if exact or unit == "pixels" else numbers.human
     if unit == "bytes" and not exact:
         whole = numbers.human_bytes
@@ -28,7 +28,7 @@ def form_of(unit: str, exact: bool) -> Callable[[Any], str]:
 
 
 def table(check: Check, *, exact: bool = False) -> Table:
-    """A row a limit; ``exceeded`` where it does not hold."""
+    """A row per limit; ``exceeded`` where it does not hold."""
     columns = (
         Column("limit", "limit", numbers.label, "left"),
         Column("bound", "allowed", written),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,8 +37,15 @@ class Written:
 
 
 def written(cell: Any) -> str:
-    """A cell for a reader."""
+    """The text of a cell: a value in its own form, or a name."""
     return cell.form(cell.value) if isinstance(cell, Written) else numbers.label(cell)
+
+
+def tables(comparison: Comparison, *, exact: bool = False) -> Iterator[Table]:
+    """Measures side by side, then what changed layer by layer, where that was asked for."""
+    yield table(comparison, exact=exact)
+    for difference in comparison.differences:
+        yield layers_table(difference, exact=exact)
 
 
 def table(comparison: Comparison, *, exact: bool = False) -> Table:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.layers.base import show
 from convcalc.render import numbers
-from convcalc.render.table import Table
+from convcalc.render.table import Table, Text
 from convcalc.render.views.receptive_field import regions_table
 
 if TYPE_CHECKING:
@@ -60,20 +60,18 @@ def large(value: int) -> str:
     )
 
 
-def text_maps(found: Coverage) -> str:
-    """The part of the field inside the input, a character a pixel (or a block of pixels), with a legend."""
-    parts = []
+def text_maps(found: Coverage) -> list[Text]:
+    """The part of the field inside the input, a character per pixel (or block of pixels), with a legend."""
     if found.paths is None:
-        parts.append(_map(found, found.reached.astype(int), "9", "# contributes"))
+        parts = _map(found, found.reached.astype(int), "9", "# contributes")
     else:
-        exact = found.paths // found.unit
-        parts.append(_map(found, exact, "", "1 to 9: paths, in ninths of the most"))
+        parts = _map(found, found.paths // found.unit, "", "1 to 9: paths, in ninths of the most")
     if found.effective is not None:
-        parts.append(_map(found, found.effective.mass, "", "1 to 9: gradient, in ninths of the largest"))
-    return "\n".join(parts)
+        parts += _map(found, found.effective.mass, "", "1 to 9: gradient, in ninths of the largest")
+    return parts
 
 
-def _map(found: Coverage, values: Any, fixed: str, legend: str) -> str:
+def _map(found: Coverage, values: Any, fixed: str, legend: str) -> list[Text]:
     import numpy as np
 
     read = found.crop(found.reached)
@@ -103,7 +101,8 @@ def _map(found: Coverage, values: Any, fixed: str, legend: str) -> str:
                 line.append(_ninth(sum(block.flat), block.size, top))
         lines.append(blank.join(line))
     area = show(f"{first}..{last}" for first, last in found.box)
-    return "\n".join([*lines, "", f"pixels {area}{where}; {UNREAD} is never read; {legend}", ""])
+    told = f"pixels {area}{where}; {UNREAD} is never read; {legend}"
+    return [Text("\n".join(lines), drawn=True), Text(told)]
 
 
 def _ninth(total: Any, count: int, top: Any) -> str:

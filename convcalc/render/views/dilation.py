@@ -137,7 +137,7 @@ def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
 
 
 def designs_table(found: Sequence[DesignedRun], reach: int, rank: int) -> Table:
-    """One line a sequence, cheapest first."""
+    """Hole-free sequences of rates with their cost and executed coverage, cheapest first."""
     columns = (
         Column("rates", "rates", _join, "left"),
         Column("kernels", "kernels", _join, "left"),

@@ -41,7 +41,7 @@ class Chain(NamedTuple):
 
 
 def written(value: Any, notation: str) -> str:
-    """A number, closed form or text."""
+    """The text of a number (in groups of three), of a closed form in a notation, or of a word."""
     if is_symbolic(value):
         return str(value.write(notation))
     return f"{value:,}" if type(value) is int and notation != "latex" else str(value)
@@ -221,6 +221,7 @@ def _condition(condition: Any, notation: str) -> str:
 # -- Markdown --------------------------------------------------------------------------------
 
 
+@numbers.written_in("plain")
 def to_markdown_text(explanation: Explanation) -> str:
     """The explanation as Markdown with formulas between dollar signs."""
     lines: list[str] = []
@@ -351,6 +352,6 @@ def _latex_name(name: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text for LaTeX."""
+    """Text in which LaTeX finds no commands."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return "".join(special.get(c, "\\" + c if c in "&%$#_{}" else c) for c in text)

@@ -1,4 +1,4 @@
-"""Tables of laws: one row a law, or one law with all its comparisons."""
+"""Tables of laws: one row per law, or one law with all its comparisons."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _verdict(good: bool) -> str:
 
 
 def table(results: Sequence[LawResult]) -> Table:
-    """One row a law: cases, worst error, whether it holds and whether its counterexamples fail."""
+    """One row per law: cases, worst error, whether it holds and whether its counterexamples fail."""
     columns = (
         Column("number", "law", numbers.exact),
         Column("holds", "holds", _verdict, "left"),

@@ -1,8 +1,8 @@
-"""What ``convcalc rf`` shows: fields a layer, the region of a position, coverage."""
+"""What ``convcalc rf`` shows: the field of every layer, the region of a position."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def number(value: Any) -> str:
-    """A number of a field: ``11``, ``1/2``, ``-0.5`` for a centre is written ``-1/2``, ``all``, ``?``."""
+    """A number of a field: ``11``, ``-1/2``, ``all``; ``?`` if it is not known, ``-`` if there is none."""
     if value is UNKNOWN:
         return "?"
     if is_symbolic(value):
@@ -44,81 +44,85 @@ def size(row: LayerField) -> tuple[str, ...]:
     )
 
 
-def _sizes(values: Sequence[str]) -> str:
-    return each(values)
+def _new_context(adds: bool | None) -> str:
+    return "no new context" if adds is False else ""
 
 
-def _text(value: Any) -> str:
-    return each(value)
+_COLUMNS: Final[tuple[tuple[Column, Callable[[LayerField], Any]], ...]] = (
+    (Column("name", "name", numbers.label, "left", 0, 12, True), lambda row: row.name),
+    (Column("op", "layer", numbers.label, "left", 60), lambda row: row.op),
+    (Column("output_shape", "output", numbers.shape, "right", 40), lambda row: row.output_shape),
+    (Column("input", "input", numbers.label, "left", 5), lambda row: row.input),
+    (Column("size", "field", each), size),
+    (Column("local_size", "without global", each, "right", 35), lambda row: row.local),
+    (Column("stride", "stride", each, "right", 10), lambda row: row.stride),
+    (Column("padding", "padding", each, "right", 20), lambda row: row.padding),
+    (Column("center", "centre", each, "right", 30), lambda row: row.center),
+    (Column("period", "period", each, "right", 25), lambda row: row.period),
+    (Column("adds_context", "", _new_context, "left", 15), lambda row: row.adds_context),
+)
+"""Every column with the value that a row has in it."""
 
 
 def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = None) -> Table:
     """One line per layer (and input, where there are several)."""
     chosen = fields.layers if rows is None else rows
-    several = len({row.input for row in chosen}) > 1
-    varies = any(period not in (None, 1) for row in chosen for period in row.period)
-    inner = any("all" in row.size and any(n is not None for n in row.local) for row in chosen)
-    columns = [
-        Column("name", "name", numbers.label, "left", 0, 12, True),
-        Column("op", "layer", numbers.label, "left", 60),
-        Column("output_shape", "output", numbers.shape, "right", 40),
-        Column("size", "field", _sizes),
-        Column("stride", "stride", _text, "right", 10),
-        Column("padding", "padding", _text, "right", 20),
-        Column("center", "centre", _text, "right", 30),
-    ]
-    if several:
-        columns.insert(3, Column("input", "input", numbers.label, "left", 5))
-    if inner:
-        columns.insert(4 + several, Column("local_size", "without global", _text, "right", 35))
-    if varies:
-        columns.append(Column("period", "period", _text, "right", 25))
-    columns.append(
-        Column("adds_context", "", lambda value: "no new context" if value is False else "", "left", 15)
-    )
-    lines = []
-    for row in chosen:
-        line: list[Any] = [row.name, row.op, row.output_shape, size(row), row.stride, row.padding, row.center]
-        if several:
-            line.insert(3, row.input)
-        if inner:
-            line.insert(4 + several, row.local)
-        if varies:
-            line.append(row.period)
-        lines.append((*line, row.adds_context))
-    tired = any(line[-1] is False for line in lines)
-    if not tired:
-        columns.pop()
-        lines = [line[:-1] for line in lines]
+    # Columns that would say the same in every line are left out.
+    shown = {
+        "input": len({row.input for row in chosen}) > 1,
+        "local_size": any("all" in row.size and any(n is not None for n in row.local) for row in chosen),
+        "period": any(period not in (None, 1) for row in chosen for period in row.period),
+        "adds_context": any(row.adds_context is False for row in chosen),
+    }
+    columns = [(column, value) for column, value in _COLUMNS if shown.get(column.key, True)]
+    lines = [tuple(value(row) for _, value in columns) for row in chosen]
     whole = rows is None or len(rows) == len(fields.layers)
     named = len(fields.ranges) > 1 or bool(fields.start)
     facts = [fact for item in fields.ranges for fact in _range(item, named)] if whole else []
     notes = misaligned_notes(fields, None if whole or not chosen else chosen[0].name)
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
-    if tired:
-        notes.append(
-            "No new context: what arrives sees more than the whole input already (Richter et al. 2021)."
-        )
-    if any(row.smallest != row.size for row in chosen):
-        notes.append("A field a..b depends on the phase of the output: the smallest and the largest.")
-    if varies:
-        notes.append(
-            "With a period of n, every n-th output is at i*stride - padding; between, --at shows a position."
-        )
-    if any(axis.known and axis.local and axis.padding is UNKNOWN for row in chosen for axis in row.axes):
-        notes.append(
-            "Padding depends on the size of the input, which is not stated (--input); "
-            "branches are taken as aligned."
-        )
-    if any(not axis.known and axis.local for row in chosen for axis in row.axes):
-        notes.append(
-            "A field ? depends on a size that is not stated, on several axes of the output at once, "
-            "or has more phases than are told apart."
-        )
-    if not lines:
-        notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
-    return Table(columns, lines, facts=facts, notes=notes)
+    notes += [note for note, applies in _NOTES if applies(chosen, shown)]
+    return Table([column for column, _ in columns], lines, facts=facts, notes=notes)
+
+
+def _padding_unknown(row: LayerField) -> bool:
+    return any(axis.known and axis.local and axis.padding is UNKNOWN for axis in row.axes)
+
+
+def _field_unknown(row: LayerField) -> bool:
+    return any(not axis.known and axis.local for axis in row.axes)
+
+
+_NOTES: Final[tuple[tuple[str, Callable[[Sequence[LayerField], Mapping[str, bool]], bool]], ...]] = (
+    (
+        "No new context: what arrives sees more than the whole input already (Richter et al. 2021).",
+        lambda rows, shown: shown["adds_context"],
+    ),
+    (
+        "A field a..b depends on the phase of the output: the smallest and the largest.",
+        lambda rows, shown: any(row.smallest != row.size for row in rows),
+    ),
+    (
+        "With a period of n, every n-th output is at i*stride - padding; between, --at shows a position.",
+        lambda rows, shown: shown["period"],
+    ),
+    (
+        "Padding depends on the size of the input, which is not stated (--input); "
+        "branches are taken as aligned.",
+        lambda rows, shown: any(map(_padding_unknown, rows)),
+    ),
+    (
+        "A field ? depends on a size that is not stated, on several axes of the output at once, "
+        "or has more phases than are told apart.",
+        lambda rows, shown: any(map(_field_unknown, rows)),
+    ),
+    (
+        "No layer sees a pixel: the input has no spatial axes, or nothing reads it.",
+        lambda rows, shown: not rows,
+    ),
+)
+"""What a reader may have to know, and of which rows."""
 
 
 SHOWN: Final = 6

@@ -168,13 +168,13 @@ def heading(report: Report) -> str:
 
 
 def shortened(text: str, length: int = 80) -> str:
-    """A name that fits a heading."""
+    """A name of at most so many characters, for a heading; what is longer ends in dots."""
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def table(
     report: Report,
-    view: str,
+    view: str = "summary",
     *,
     exact: bool = False,
     rows: Sequence[LayerReport] | None = None,
@@ -193,19 +193,16 @@ def table(
         the table, with every row in order.
 
     Raises:
-        ValueError: there is no such notation.
+        ValueError: there is no such view, or no such notation.
     """
+    if view not in VIEWS:
+        raise ValueError(f"no view {view!r}: expected one of {', '.join(VIEWS)}")
     with numbers.written_in(notation):
-        return _table(report, view, exact, rows, notation)
+        return _table(report, VIEWS[view], exact, report.layers if rows is None else rows)
 
 
-def _table(
-    report: Report, view: str, exact: bool, rows: Sequence[LayerReport] | None, notation: str
-) -> Table:
-    chosen = VIEWS[view]
+def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport]) -> Table:
     exact = exact or chosen.always_exact
-    if rows is None:
-        rows = report.layers
     prints: list[Footprint] = []
     if any(field.key in _FOOTPRINT for field in chosen.fields):
         from convcalc.calculators.count.footprint import footprints
@@ -215,7 +212,7 @@ def _table(
     values: list[list[Any]] = []
     footer: list[Any] = []
     for field in chosen.fields:
-        columns.append(_column(field, exact, notation))
+        columns.append(_column(field, exact))
         values.append(_values(report, rows, prints, field.key))
         if field.key == "name":
             footer.append("total")
@@ -286,24 +283,14 @@ def _met(report: Report) -> str:
 _FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "output_bytes", "live_bytes")
 
 
-def _column(field: Field, exact: bool, notation: str) -> Column:
+def _column(field: Field, exact: bool) -> Column:
     form = field.exact if exact else field.human
     if field.key.endswith("%"):
         return Column(f"{field.key[:-1]}_share", field.title, numbers.share, priority=field.priority)
     if form is numbers.label:
         name = field.key == "name"
         return Column(field.key, field.title, form, "left", field.priority, 14 if name else 18, name)
-    if notation != "plain":
-        form = _in_notation(form, notation)
     return Column(field.key.rpartition(".")[2], field.title, form, priority=field.priority)
-
-
-def _in_notation(form: Format, notation: str) -> Format:
-    def write(value: Any) -> str:
-        with numbers.written_in(notation):
-            return form(value)
-
-    return write
 
 
 def _values(report: Report, rows: Sequence[LayerReport], prints: Sequence[Footprint], key: str) -> list[Any]:
@@ -370,7 +357,7 @@ def _fact(report: Report, name: str, exact: bool) -> tuple[str, str]:
 
 def _closed_fact(value: Any, form: Format) -> str:
     """A total of symbols; where that is shorter, as it is from some size on."""
-    from convcalc.symbols.solve import settled
+    from convcalc.symbols.conditions import settled
 
     unit = " B" if form is numbers.human_bytes else ""
     text = form(value) + unit

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def table(rows: Sequence[Resolution], *, exact: bool = False) -> Table:
-    """One row a resolution.
+    """One row per resolution.
 
     Args:
         rows: what :func:`convcalc.resolutions` gave.

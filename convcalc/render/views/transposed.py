@@ -27,7 +27,7 @@ SHOWN: Final = 12
 def solution_tables(
     solution: TransposedSolution, *, every: bool = False, exact: bool = False
 ) -> Iterator[Table]:
-    """The answer, part by part."""
+    """Settings and the equivalent convolution of each axis, then overlap, costs and alternatives."""
     sizes = [show(side) for side in zip(*((axis.input, axis.output) for axis in solution.axes), strict=True)]
     title = f"{solution.spec}: {sizes[0]} -> {sizes[1]}"
     if solution.like:
@@ -100,8 +100,8 @@ def _equivalent(axis: TransposedAxis) -> str:
 
 
 def _checkerboard(solution: TransposedSolution) -> Table:
-    least, most = solution.least, solution.most
-    facts = []
+    """Whether every output pixel gets the same number of products, and what each phase gets."""
+    facts = [("checkerboard", _evenness(solution) + (", executed" if solution.proven else ""))]
     seen = set()
     for name, axis in zip(axis_names(len(solution.axes)), solution.axes, strict=True):
         if axis.overlap in seen:
@@ -112,6 +112,16 @@ def _checkerboard(solution: TransposedSolution) -> Table:
         where = "" if same or not name else f", {name}"
         facts.append((f"taps per phase{where}", phase))
         facts.append((f"rule of thumb{where}", axis.overlap.judged()))
+    if not solution.is_even and solution.phase_map() is not None:
+        lines = phase_lines(solution)
+        if len(lines) * len(lines[0]) <= 80:
+            facts.append(("products per phase", " / ".join(lines)))
+    return Table((), (), facts=facts)
+
+
+def _evenness(solution: TransposedSolution) -> str:
+    """How many products output pixels get, in the inner part and at the borders."""
+    least, most = solution.least, solution.most
     if not solution.has_inner and solution.executed is not None:
         fewest, largest = solution.executed
         many = f"{fewest}" if fewest == largest else f"from {fewest or 'none'} to {largest}"
@@ -127,14 +137,9 @@ def _checkerboard(solution: TransposedSolution) -> Table:
         verdict = (
             f"uneven: output pixels get from {least} to {most} products a channel ({most / least:.3g} times)"
         )
-    if not solution.is_even and solution.phase_map() is not None:
-        lines = phase_lines(solution)
-        if len(lines) * len(lines[0]) <= 80:
-            facts.append(("products per phase", " / ".join(lines)))
     if solution.has_inner and solution.executed is not None and solution.executed[0] < least:
         verdict += f", down to {solution.executed[0] or 'none'} at the borders"
-    facts.insert(0, ("checkerboard", verdict + (", executed" if solution.proven else "")))
-    return Table((), (), facts=facts)
+    return verdict
 
 
 def phase_lines(solution: TransposedSolution) -> list[str]:

@@ -24,7 +24,7 @@ def bar(value: Any, largest: Any, character: str) -> str:
 
 
 def table(variants: Variants, *, exact: bool = False, character: str = "#") -> Table:
-    """A row a replacement.
+    """A row per replacement.
 
     Args:
         variants: what to show.
@@ -78,7 +78,7 @@ def _row(row: Variant, most: dict[str, Any], character: str, fields: bool) -> li
 
 
 def specs(variants: Variants, order: list[int]) -> str:
-    """One spec a line, its name behind it as a comment of the language."""
+    """One spec per line, its name behind it as a comment of the language."""
     rows = [variants.rows[i] for i in order]
     widest = max((len(row.spec) for row in rows if len(row.spec) <= 80), default=0)
     return "".join(f"{row.spec:<{widest}}  # {row.name}\n" for row in rows)

@@ -135,7 +135,7 @@ def _difference_lines(found: Verification) -> list[str]:
 
 
 def zoo_table(run: ZooRun, *, exact: bool = False) -> Table:
-    """One row a network."""
+    """The zoo: one row per network with its totals, and below it what was compared and what differs."""
     form = numbers.exact if exact else numbers.human
     columns = (
         Column("network", "network", numbers.label, "left", 0, 12),

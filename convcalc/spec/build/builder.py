@@ -28,7 +28,7 @@ class Builder(Structures):
         with collecting() as conditions:
             graph = self._graph()
         if conditions:
-            from convcalc.symbols.solve import simplified
+            from convcalc.symbols.conditions import simplified
 
             graph.constraints = simplified(conditions)
         return graph

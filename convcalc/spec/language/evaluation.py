@@ -255,7 +255,7 @@ def truth(value: Any) -> bool:
             return True
         if value == False:  # noqa: E712
             return False
-        if not getattr(value, "is_Relational", False) and getattr(value, "is_positive", None):
+        if getattr(value, "is_positive", None):
             return True
         raise UndecidedError(f"the condition {value} cannot be decided for symbols: set them to numbers")
     if dims.is_array(value):

@@ -33,7 +33,7 @@ def meeting(conditions: Iterable[Any]) -> dict[str, SizeSet]:
 
 def _is_of_sizes(condition: Any) -> bool:
     """Whether its symbol stands for whole numbers."""
-    from convcalc.symbols.values import atoms_within
+    from convcalc.symbols.form import atoms_within
 
     return all(a.whole for a in atoms_within(condition.left, condition.right) if a.kind == "symbol")
 

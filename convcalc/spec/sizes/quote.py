@@ -43,7 +43,7 @@ def quote(reading: Reading) -> dict[str, Any] | None:
         return None
     return {
         "text": f"{_text(rows, answer.shapes)}; nearest {_joined(near, rows, answer.shapes)}",
-        "nearest": [written(shapes) for shapes in near],
+        "nearest": [{name: list(shape) for name, shape in shapes.items()} for shapes in near],
         "axes": [row_dict(row, answer.shapes) for row in rows],
     }
 
@@ -120,10 +120,8 @@ def place_name(place: Place, shapes: Mapping[str, Shape]) -> str:
 def row_dict(row: Row, shapes: Mapping[str, Shape]) -> dict[str, Any]:
     """A row as JSON holds it."""
     return {
-        "axes": [
-            {"input": name, "axis": axis, "name": place_name((name, axis), shapes)}
-            for name, axis in row.places
-        ],
+        "name": axes_text(row, shapes),
+        "axes": [list(place) for place in row.places],
         "held": {place_name(place, shapes): size for place, size in row.held.items()},
-        **row.sizes.to_dict(),
+        "sizes": row.sizes.to_dict(),
     }

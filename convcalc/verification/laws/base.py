@@ -143,13 +143,8 @@ class Trial:
         self._note(check, 0.0 if bool(condition) else 1.0, 0.0)
 
     def symbolic(self, check: str, left: Any, right: Any) -> None:
-        """The two closed forms must be one: their difference simplifies to zero."""
-        difference = left - right
-        if difference != 0:
-            import sympy
-
-            difference = sympy.simplify(sympy.sympify(difference))
-        self._note(f"{check} (in closed form)", 0.0 if difference == 0 else float("inf"), 0.0)
+        """The two closed forms must be one: nothing is left of their difference in normal form."""
+        self._note(f"{check} (in closed form)", 0.0 if left - right == 0 else float("inf"), 0.0)
 
     def _note(self, check: str, error: float, tolerance: float) -> None:
         cases, worst, least, _ = self._found.get(check, (0, 0.0, float("inf"), tolerance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -178,21 +179,17 @@ def reproduction(t: Trial) -> None:
 
 def _moments(t: Trial) -> None:
     """Degrees of the cubic kernel in closed form: its weights have the moments of a shifted delta."""
-    import sympy
-
-    w, a = sympy.symbols("w a")
+    w, a = symbol("w", whole=False), symbol("a", whole=False)
 
     def kernel(v: Any, far: bool) -> Any:
-        v = sympy.sympify(v)
         return a * v**3 - 5 * a * v**2 + 8 * a * v - 4 * a if far else (a + 2) * v**3 - (a + 3) * v**2 + 1
 
     weights = {-1: kernel(1 + w, True), 0: kernel(w, False), 1: kernel(1 - w, False), 2: kernel(2 - w, True)}
     for degree in range(3):
         moment = sum(weight * (j - w) ** degree for j, weight in weights.items())
         wanted = 1 if degree == 0 else 0
-        t.symbolic(
-            f"moment {degree} of Keys's kernel at a = -1/2", moment.subs(a, sympy.Rational(-1, 2)), wanted
-        )
+        here = moment.subs(a=Fraction(-1, 2)) if degree else moment
+        t.symbolic(f"moment {degree} of Keys's kernel at a = -1/2", here, wanted)
         if degree == 0:
             t.symbolic("moment 0 of Keys's kernel at every a", moment, wanted)
 

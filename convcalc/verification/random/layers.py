@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError
 from convcalc.layers import lookup
-from convcalc.layers.base import CONVENTIONS, INFER, REQUIRED, Layer, Option
+from convcalc.layers.base import CONVENTION_WORDS, INFER, REQUIRED, Layer, Option
 
 Shape = tuple[int, ...]
 
@@ -101,13 +101,13 @@ def _padding(rng: Random, option: Option, shape: Shape) -> Any:
     """A convention or one per axis, a number or one per axis, or a pair per axis."""
     most, kind = rng.randint(1, 3), rng.random()
     if kind < 0.35:
-        return rng.choice(CONVENTIONS)
+        return rng.choice(CONVENTION_WORDS)
     if kind < 0.45:
         return rng.randint(0, most)
     if kind < 0.6:
         return tuple(rng.randint(0, most) for _ in shape[1:])
     if kind < 0.7:
-        return tuple(rng.choice((*CONVENTIONS, 0, 1)) for _ in shape[1:])
+        return tuple(rng.choice((*CONVENTION_WORDS, 0, 1)) for _ in shape[1:])
     return tuple((rng.randint(0, most), rng.randint(0, most)) for _ in shape[1:])
 
 

@@ -19,11 +19,17 @@ def test_the_table_names_the_nearest(cli: Callable[..., Any]) -> None:
 
 def test_json_holds_what_the_table_shows(cli: Callable[..., Any]) -> None:
     found = cli("sizes", HALVED, "--near", "31x40", "--json").json()
-    assert (found["works"], found["nearest"]) == (False, ["4x30x40", "4x32x40"])
+    assert (found["works"], found["nearest"]) == (False, [{"input": [4, 30, 40]}, {"input": [4, 32, 40]}])
     height, width = found["axes"]
-    assert (height["multiple"], height["remainders"], height["smallest"]) == (2, [0], 2)
+    sizes = height["sizes"]
+    assert (sizes["multiple"], sizes["remainders"], sizes["smallest"]) == (2, [0], 2)
     assert (height["below"], height["above"], height["works"]) == (30, 32, False)
-    assert (width["axes"][0]["name"], width["works"], width["held"]) == ("width", True, {})
+    assert (width["name"], width["axes"], width["works"], width["held"]) == (
+        "width",
+        [["input", 2]],
+        True,
+        {},
+    )
 
 
 def test_near_takes_sizes(cli: Callable[..., Any]) -> None:
@@ -39,7 +45,7 @@ def test_every_command_says_which_sizes_work(cli: Callable[..., Any]) -> None:
         assert done.code == 2
         assert "sizes that work: multiples of 2; nearest 4x8x12 and 4x10x12" in done.err
         (problem,) = cli(command, HALVED, "--json").json()["errors"]
-        assert problem["sizes"]["nearest"] == ["4x8x12", "4x10x12"]
+        assert problem["sizes"]["nearest"] == [{"input": [4, 8, 12]}, {"input": [4, 10, 12]}]
 
 
 def test_conditions_on_letters_say_which_sizes_meet_them(cli: Callable[..., Any]) -> None:

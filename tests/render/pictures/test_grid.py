@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convcalc.render.pictures.grid import plane, text_map
+from convcalc.render.pictures.grid import text_map
+from convcalc.render.pictures.heatmap import plane
 
 
 def test_small_numbers_are_shown_as_they_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,10 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
     path = tmp_path / "map.png"
     path.write_bytes(b"old")
 
-    def fail(self: Path, target: object) -> None:
-        raise OSError(28, "No space left on device", str(target))
+    def fail(beside: str, target: str) -> None:
+        raise OSError(28, "No space left on device", target)
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="No space"):
         heatmap.draw(found, str(path))
     assert path.read_bytes() == b"old"

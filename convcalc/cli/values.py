@@ -1,30 +1,11 @@
-"""What the commands that answer questions share: values per axis, an optional SPEC, several tables."""
+"""What the texts of options mean: numbers per axis, pairs, positions, sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Any
 
-import typer
-
-from convcalc.cli.options import Common, Shared, complete_spec
-from convcalc.cli.output import UsageProblem, emit, write
-
-if TYPE_CHECKING:
-    from convcalc.render.table import Table
-
-MAYBE_SPEC: Final = Shared(
-    "spec",
-    Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SPEC",
-            help="A line of the spec language, a file, - for standard input, or the name of a network.",
-            autocompletion=complete_spec,
-        ),
-    ],
-    None,
-)
+from convcalc.cli.options import Common
+from convcalc.cli.output import UsageProblem
 
 
 def axes(text: str | None, option: str) -> Any:
@@ -56,11 +37,29 @@ def pairs(text: str | None, option: str) -> Any:
     return found
 
 
+def position(text: str | None, option: str = "--at") -> tuple[int, ...] | None:
+    """``3,5`` or ``3x5`` as an index per axis, nothing as the position of an output without axes.
+
+    Raises:
+        UsageProblem: it is something else.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.replace("x", ",").split(",")] if text.strip() else []
+    if not all(map(_is_whole, parts)):
+        raise UsageProblem(f"{option} {text!r} is no position", expected="one index per axis, such as 3,5")
+    return tuple(map(int, parts))
+
+
 def _number(part: str, text: str, option: str) -> int:
-    digits = part.strip()
-    if not digits.lstrip("+-").isascii() or not digits.lstrip("+-").isdigit() or len(digits) > 18:
-        raise UsageProblem(f"{option} {text!r} is no whole number an axis", expected=f"{option} 3 or 3x5")
-    return int(digits)
+    if not _is_whole(part.strip()):
+        raise UsageProblem(f"{option} {text!r} is no whole number per axis", expected=f"{option} 3 or 3x5")
+    return int(part)
+
+
+def _is_whole(text: str) -> bool:
+    digits = text.lstrip("+-")
+    return digits.isascii() and digits.isdigit() and len(text) - len(digits) < 2 and len(text) <= 18
 
 
 def sizes(common: Common, given: str | None, option: str = "--in") -> Any:
@@ -96,24 +95,3 @@ def alone(options: dict[str, Any]) -> None:
             if heard[0] == "--in"
             else "one of them",
         )
-
-
-def tell_plot(common: Common, path: str) -> None:
-    """Say below the tables where the picture went."""
-    if common.form in ("table", "markdown"):
-        write(f"\nplot  {path}\n")
-
-
-def emit_all(tables: Iterable[Table], common: Common, data: Any) -> None:
-    """Show several tables below each other; JSON holds the data, CSV the first table."""
-    if common.json:
-        from convcalc.render.data import to_json
-
-        write(to_json(data))
-        return
-    for number, table in enumerate(tables):
-        if number and common.csv:
-            return
-        if number:
-            write("\n")
-        emit(table, common.form)

@@ -1,0 +1,98 @@
+"""A call of a framework's class: what its table says of it, and its arguments by the layer's fields."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from convcalc.spec.errors import SpecError, fault
+from convcalc.spec.language.evaluation import evaluate
+from convcalc.spec.language.expression import ExpressionError, constant
+from convcalc.spec.language.stage import Arg, Stage
+from convcalc.spec.source import Text
+
+_BARE: Final = (
+    "same",
+    "valid",
+    "causal",
+    "full",
+    "zeros",
+    "reflect",
+    "replicate",
+    "circular",
+    "relu",
+    "linear",
+)
+
+
+class Row(NamedTuple):
+    """What a framework's class is: layer, spatial rank, arguments, constants, Keras or not."""
+
+    op: str
+    rank: int | None
+    arguments: tuple[str, ...]
+    defaults: dict[str, Any]
+    keras: bool
+
+
+class Call:
+    """Arguments of a framework's class by the layer's field; ``*name`` for those to be translated."""
+
+    def __init__(self, name: str, row: Row, text: Text, start: int, end: int) -> None:
+        self.name = name
+        self.row = row
+        self.text = text
+        self.start = start
+        self.end = end
+        self.values: dict[str, Arg] = {}
+
+    def set(self, field: str, value: Any) -> None:
+        """Set a field to a constant."""
+        self.values[field] = Arg(field, constant(value, self.start, self.end), self.start, self.end)
+
+    def default(self, field: str, value: Any) -> None:
+        """Set a field unless it was given."""
+        if field not in self.values:
+            self.set(field, value)
+
+    def take(self, key: str, otherwise: Any = None) -> Any:
+        """Remove an argument and give its value, which must be a literal."""
+        arg = self.values.pop(key, None)
+        return otherwise if arg is None else self.literal(arg)
+
+    def literal(self, arg: Arg) -> Any:
+        """Value of an argument that cannot be a formula here."""
+        try:
+            return evaluate(arg.expr, {}, _BARE)
+        except ExpressionError as error:
+            raise fault(self.text, arg.start, arg.end, error.message, "a literal", error.nearest) from None
+
+    def fault(self, key: str, message: str, expected: str | None = None) -> SpecError:
+        """A spec error at an argument."""
+        arg = self.values.get(key)
+        return fault(self.text, *((arg.start, arg.end) if arg else (self.start, self.end)), message, expected)
+
+    def stage(self, op: str, values: dict[str, Arg] | None = None) -> Stage:
+        """A stage of this call's place."""
+        stage = Stage("layer", op, self.text, self.start, self.end)
+        stage.origin = self.name
+        stage.rank = self.row.rank
+        for field, arg in (self.values if values is None else values).items():
+            if arg.expr.kind == "const" and arg.expr.value is None:
+                continue
+            stage.args.append(Arg(field, arg.expr, arg.start, arg.end))
+        return stage.finish()
+
+
+def table(text: str, keras: bool) -> dict[str, Row]:
+    """Rows by class from a table: ``class|layer|arguments|constants``, ``#`` for the ranks 1 to 3."""
+    rows: dict[str, Row] = {}
+    for line in text.strip().splitlines():
+        name, op, arguments, *rest = line.split("|")
+        defaults: dict[str, Any] = {}
+        for item in rest[0].split() if rest else ():
+            key, _, value = item.partition("=")
+            defaults[key] = value
+        for rank in (1, 2, 3) if "#" in name else (None,):
+            full = name.replace("#", str(rank))
+            rows[full] = Row(op, rank, tuple(arguments.split()), defaults, keras)
+    return rows

@@ -1,0 +1,96 @@
+"""Closed forms in several threads at once: the same text, byte for byte, as in one."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from convcalc.collector import paused
+
+# In a process of its own, so that every cache is empty and every module still to be loaded.
+CODE = """
+import sys, threading
+import convcalc
+import convcalc.calculators.explain
+SPECS = [
+    ("conv M k=K s2 | maxpool k3 s2 ceil=true", "3xHxW"),
+    ("conv N k3 s2 p1 | maxpool k2 | conv N k3 sS p=same", "MxHxW"),
+    ("upsample scale=1.5 | pad p=P:Q | conv N k3 | crop size=(K,L)", "MxHxW"),
+    ("conv out=make_divisible(M*3,8) k1 | conv out=round(M/3)+W k1", "MxWxH"),
+]
+
+def text(spec, shape):
+    graph = convcalc.load(spec, input=shape)
+    report = convcalc.analyze(graph)
+    rows = [(r.output_shape, r.params, r.macs, r.valid_macs, r.ops) for r in report.layers]
+    parts = [graph.constraints, rows, report, convcalc.receptive_field(graph)]
+    return "\\n".join(map(str, [*parts, convcalc.explain(spec, input=shape)]))
+
+found = [{} for _ in range(8)]
+start = threading.Barrier(8)
+
+def work(number):
+    start.wait()
+    for turn in range(len(SPECS)):
+        place = (number + turn) % len(SPECS)
+        try:
+            found[number][place] = text(*SPECS[place])
+        except Exception as error:
+            found[number][place] = repr(error)
+
+sys.setswitchinterval(1e-4)
+threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+for place, spec in enumerate(SPECS):
+    alone = text(*spec)
+    for number in range(8):
+        if found[number][place] != alone:
+            print(number, spec, found[number][place], alone, sep="\\n")
+"""
+
+
+def test_eight_threads_give_what_one_gives(process) -> None:
+    done = process(code=CODE)
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_the_collector_of_cycles_is_started_again_whoever_paused_it() -> None:
+    def pause(_: int) -> None:
+        for _ in range(300):
+            with paused(), paused():
+                pass
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(pause, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert gc.isenabled()
+
+
+def test_what_one_thread_assumes_no_other_does() -> None:
+    from convcalc.symbols import symbol
+    from convcalc.symbols.bounds import assuming
+
+    H = symbol("H")
+    assumed, asked = threading.Event(), threading.Event()
+
+    def assume() -> None:
+        with assuming({"H": 7}):
+            assumed.set()
+            asked.wait(10)
+
+    thread = threading.Thread(target=assume)
+    thread.start()
+    assumed.wait(10)
+    here = H >= 7
+    asked.set()
+    thread.join()
+    assert str(here) == "H >= 7"
