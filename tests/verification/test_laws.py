@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -24,25 +24,20 @@ from convcalc.verification.laws import base
 NUMBERS = range(1, 20)
 
 
-@cache
-def result_of(number: int) -> laws.LawResult:
-    (result,) = convcalc.run_laws(0, [number])
-    return result
+@lru_cache(maxsize=1)
+def results() -> dict[int, laws.LawResult]:
+    return {result.number: result for result in convcalc.run_laws(0)}
 
 
 def test_there_are_nineteen() -> None:
     assert list(laws.NUMBERS) == [*NUMBERS]
     assert [law.number for law in laws.laws()] == [*NUMBERS]
-
-
-@pytest.mark.slow
-def test_all_are_checked_at_once() -> None:
-    assert [result.number for result in convcalc.run_laws(0)] == [*NUMBERS]
+    assert [*results()] == [*NUMBERS]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_holds_and_fails_when_broken(number: int) -> None:
-    result = result_of(number)
+    result = results()[number]
     assert result.holds, result.details
     assert result.counterexample_fails, result.details["counterexamples"]
     assert result.passed
@@ -78,17 +73,17 @@ def test_law_8_lists_every_disagreement() -> None:
             passed.append([a, b, c])
         if not met and covers((a, b, c)):
             refused.append([a, b, c])
-    details = result_of(8).details
+    details = results()[8].details
     assert details["triples"] == 1728
     assert list(details["disagreements"].values()) == [passed, refused]
     assert len(passed) + len(refused) > 0
-    shown = text.render(render.detail_table(result_of(8)))
+    shown = text.render(render.detail_table(results()[8]))
     assert all("-".join(map(str, triple)) in shown for triple in passed + refused)
 
 
 def test_law_9_counts_valid_weights() -> None:
     # Chen et al. 2017, Figure 4: a 3x3 filter on a 65x65 map has 9 valid weights at small rates and 1 at 65.
-    shares = result_of(9).details["valid weights a position, 3x3 on 65x65, by rate"]
+    shares = results()[9].details["valid weights a position, 3x3 on 65x65, by rate"]
     assert shares["65"] == 1
     assert 8.5 < shares["1"] < 9
     assert sorted(shares.values(), reverse=True) == list(shares.values())
@@ -316,14 +311,11 @@ def test_command(cli: Any) -> None:
 
 
 def test_command_of_all_laws(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    every = [
-        dataclasses.replace(result_of(12), number=law.number, statement=law.statement) for law in laws.laws()
-    ]
-    monkeypatch.setattr(laws, "run_laws", lambda *args, **kwargs: every)
+    monkeypatch.setattr(laws, "run_laws", lambda *args, **kwargs: [*results().values()])
     outcome = cli("verify", "--laws")
     assert outcome.code == 0
     assert "19 of 19" in outcome.out
-    assert all(result.statement in outcome.out for result in every)
+    assert all(result.statement in outcome.out for result in results().values())
 
 
 def test_command_fails_with_a_law(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
