@@ -29,7 +29,7 @@ class Line:
         key: of :data:`MEASURES`.
         values: one a network; ``UNKNOWN`` where it cannot be known.
         differences: to the baseline.
-        ratios: to the baseline: a Fraction, a SymPy expression, None (of nothing), ``UNKNOWN``.
+        ratios: to the baseline: a Fraction, a closed form, None (of nothing), ``UNKNOWN``.
     """
 
     key: str
