@@ -152,7 +152,7 @@ def rounded(value: Any) -> Dim:
         from convcalc.symbols.form import call, is_whole, lift
 
         value = lift(value)
-        return value if is_whole(value) else call("round", rounded, value)
+        return value if is_whole(value) else call("round", rounded, value, grows=True)
     if is_array(value) and not hasattr(value, "carrier"):
         import numpy as np
 
@@ -398,4 +398,4 @@ def _make_divisible_of_symbols(value: Dim, divisor: Dim, least: Dim | None) -> D
     if is_whole(value / divisor):
         return maximum(divisor if least is None else least, value)
     args = (value, divisor) if least is None else (value, divisor, least)
-    return call("make_divisible", make_divisible, *args, least=1)
+    return call("make_divisible", make_divisible, *args, least=1, grows=True)

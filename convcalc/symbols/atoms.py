@@ -19,11 +19,13 @@ class Function:
         name: how it is written.
         compute: its value, on every carrier of :mod:`convcalc.dims`.
         least: a number that no value is below.
+        grows: no value falls as the first argument grows and the others stay.
     """
 
     name: str
     compute: Callable[..., Any]
     least: int = 0
+    grows: bool = False
 
 
 class Rules(Protocol):

@@ -277,9 +277,9 @@ def symbol(name: str, whole: bool = True) -> Form:
     return of_atom(atom("symbol", (name,), whole))
 
 
-def call(name: str, compute: Callable[..., Any], *args: Any, least: int = 0) -> Form:
+def call(name: str, compute: Callable[..., Any], *args: Any, least: int = 0, grows: bool = False) -> Form:
     """A function of forms that stays as it stands; see :class:`Function`. Its values are whole."""
-    return of_atom(atom("call", tuple(map(lift, args)), True, Function(name, compute, least)))
+    return of_atom(atom("call", tuple(map(lift, args)), True, Function(name, compute, least, grows)))
 
 
 def of_atom(a: Atom) -> Form:

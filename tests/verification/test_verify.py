@@ -266,6 +266,8 @@ CORNERS = (
     "input 1x2x2 | flatten | slice 2",
     # The larger map on which the field is traced is cropped; the own one is not.
     "input 1x2 | crop size=2 | conv 1 k2 p=same",
+    # All rows of it are the only one there is; the padding beside them reads nothing.
+    "input 1x1x1 | upsample size=1x2 mode=linear align_corners=true | pad p1x0",
     # Of two ways, one sees nothing along the first axis from every other position.
     "input 1x1x1 | convT 1 k1 s2x1 id=a | conv 1 k2 p=same_lower id=b | conv 1 k1x2 p=same from=a id=c"
     " | concat from=[b,c]",
