@@ -2,8 +2,8 @@
 
 The formulas follow one field for all channels of a tensor together. That is more than what is read where
 channels that see different pixels are taken apart again, where a map was cropped, or made of one pixel, and
-then padded, and after a reshape that cuts axes. All of it is derived from the index windows that the layers state
-(:meth:`convcalc.layers.base.Layer.reads`).
+then padded, and after a reshape that cuts axes. All of it is derived from the index windows that the layers
+state (:meth:`convcalc.layers.base.Layer.reads`).
 """
 
 from __future__ import annotations
