@@ -55,7 +55,9 @@ class Form(Symbolic):
     def key(self) -> tuple[Any, ...]:
         """Its terms in an order that does not depend on how it was computed."""
         if self._key is None:
-            self._key = tuple(sorted((monomial_key(m), c) for m, c in self.terms.items()))
+            self._key = tuple(
+                sorted((monomial_key(m), c.numerator, c.denominator) for m, c in self.terms.items())
+            )
         return self._key
 
     @property
