@@ -35,7 +35,7 @@ class Line(Record):
         key: of :data:`~convcalc.calculators.compare.measures.MEASURES`.
         values: one per network; ``UNKNOWN`` where it cannot be known.
         differences: to the baseline.
-        ratios: to the baseline: a Fraction, a closed form, None (to nothing), ``UNKNOWN``.
+        ratios: to the baseline: a Fraction, a closed form, None (of nothing), ``UNKNOWN``.
     """
 
     key: str

@@ -273,13 +273,24 @@ def closed_form_notes(report: Report) -> list[str]:
     """What symbols must meet, and which roundings stay."""
     notes = []
     if report.constraints:
-        notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}.")
+        notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}{_met(report)}.")
     roundings = [
         f"{numbers.other(value)} (exact where {numbers.other(where)})" for value, where in report.roundings
     ]
     if roundings:
         notes.append(f"Symbols do not decide, and leave as it is: {', '.join(roundings)}.")
     return notes
+
+
+def _met(report: Report) -> str:
+    """Which sizes meet the conditions on one symbol: ``; that is, H and W: multiples of 16``."""
+    from convcalc.spec.sizes.meeting import meeting
+
+    names: dict[str, list[str]] = {}
+    for name, sizes in meeting(report.constraints).items():
+        names.setdefault(sizes.text(), []).append(name)
+    met = [f"{' and '.join(mine)}: {text}" for text, mine in names.items()]
+    return f"; that is, {', '.join(met)}" if met else ""
 
 
 _FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "output_bytes", "live_bytes")

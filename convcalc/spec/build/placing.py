@@ -124,7 +124,7 @@ class Placing(Wiring):
             wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
             raise stage.fault(
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
-                "from=[a,b], or with=b beside the tensor that arrives" if low > 1 else "one tensor",
+                self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor",
             )
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
         if wrong and not (stage.flat_too and len(shapes[0]) == 1):
@@ -152,6 +152,26 @@ class Placing(Wiring):
             raise dimension_fault(stage, error) from None
         except RecursionError:
             raise stage.fault("the sizes are too involved to compute") from None
+
+    def _lacking(self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]) -> str:
+        """How a layer gets the inputs that it lacks: of one that reads indices, those of the last pool."""
+        cls = layers.lookup(stage.name)
+        if cls.index_inputs and len(shapes) == 1:
+            for node in reversed(self.nodes):
+                if not node.layer.index_outputs or node.outputs[0] != shapes[0]:
+                    continue
+                name = f"{node.name.removeprefix(scope.prefix)}.{node.layer.output_names()[1]}"
+                before = self.nodes[node.inputs[0].node].outputs[node.inputs[0].output]
+                try:
+                    after = cls.create(shapes * 2, values_of(stage, env)).output_shapes(shapes * 2)[0]
+                except DimensionError:
+                    return f"with={name}"
+                if after == before or not all(type(size) is int for size in before):
+                    return f"with={name}"
+                size = f"size={show(before[1:])}, or like=NAME of what was pooled"
+                return f"with={name}, and, since the pool left rows over, {size}"
+            return "with=NAME.indices, of the pool that it undoes"
+        return "from=[a,b], or with=b beside the tensor that arrives"
 
     def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
         edge = self._add(Input(tuple(shape)), (), (shape,), name, scope)
