@@ -117,6 +117,8 @@ def _read_in_line(variables: dict[str, Any], document: Document, given: Any) -> 
         for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like):
             for expr in template.exprs() if template else ():
                 read.update(dict.fromkeys(sorted(expr.names())))
+        if stage.frozen is not None:
+            read.update(dict.fromkeys(sorted(stage.frozen.names())))
     shape = dict.fromkeys(re.findall(r"[A-Z]\w*?(?=x|\W|\Z)", str(given or "")))
     problems = [
         Problem(

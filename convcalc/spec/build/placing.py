@@ -38,6 +38,8 @@ class Placing(Wiring):
     def _input_stage(self, stage: Stage, env: Env, scope: Scope) -> Flow:
         name = self._name(stage.id, stage.text, env) if stage.id else "input"
         args = stage.args
+        if stage.frozen is not None:
+            raise stage.fault("an input has no parameters that could be frozen")
         if len(args) != 1 or args[0].pair is not None:
             raise stage.fault("an input has one shape", "input 3x224x224")
         if name in scope.ids:
@@ -97,13 +99,14 @@ class Placing(Wiring):
         else:
             self._charge(1, stage.text, stage.start, stage.end)
         layer, outputs = made
+        frozen = self._frozen(stage.frozen, stage.text, env, scope) and bool(layer.parameters(shapes))
         if stage.id is None:
             name = self._auto(scope, layer.op)
         else:
             given = self._name(stage.id, stage.text, env)
             self._once(given, scope, stage, stage.id)
             name = self._numbered(given, scope, self.used.__contains__)
-        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope)  # type: ignore[arg-type]
+        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen)  # type: ignore[arg-type]
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             assert isinstance(edge, Edge)
             edge = Choice(edge.node, names, name)
