@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, require, total
-from convcalc.layers.base import Layer, Option, Padding, Template, axes, pads, show, spatial, whole
+from convcalc.layers.base import Layer, Option, Padding, Template, axes, pads, spatial, whole
 from convcalc.layers.conv import check_mode
 from convcalc.layers.shape import axis_of
 

@@ -170,7 +170,8 @@ class Upsample(Layer):
         sizes = list(zip(inputs[0][1:], outputs[0][1:], strict=True))
         if self.mode == "area":
             bins = {
-                axis: EVERY if type(o) is int and o == 1 else Bins(i, o) for axis, (i, o) in enumerate(sizes, 1)
+                axis: EVERY if type(o) is int and o == 1 else Bins(i, o)
+                for axis, (i, o) in enumerate(sizes, 1)
             }
             return ((along(inputs[0], bins),),)
         scale = self.scale if self.scale is not None and not self.recompute else (None,) * len(sizes)
@@ -182,10 +183,10 @@ class Upsample(Layer):
 
     def _ratio(self, i: Dim, o: Dim, factor: Any) -> Any:
         """The factor by which the places of both grids are related; None for that of the sizes."""
-        if self.mode == "nearest" and self.scale is not None and len(self.scale) == 2:
+        plane = self.mode == "nearest" and self.scale is not None and len(self.scale) == 2
+        if plane and type(i) is int and type(o) is int and o in (i, 2 * i):
             # As PyTorch, for maps of two axes alone: a size that stays or doubles counts as scale 1 or 2.
-            if type(i) is int and type(o) is int and o in (i, 2 * i):
-                return None
+            return None
         if self.rounding == "double" and isinstance(factor, Fraction):
             return factor.limit_denominator(MOST)
         return factor

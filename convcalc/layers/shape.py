@@ -59,9 +59,8 @@ def axis_of(value: Any, shape: Shape, field: str = "axis") -> int:
         DimensionError: the shape has no such axis.
     """
     if type(value) is not int or not -len(shape) <= value < len(shape):
-        raise DimensionError(
-            f"no axis {value} in {show(shape)}", field=field, hint=f"0 to {len(shape) - 1}, or -1 for the last"
-        )
+        last = len(shape) - 1
+        raise DimensionError(f"no axis {value} in {show(shape)}", field=field, hint=f"0 to {last}, or -1")
     return value % len(shape)
 
 
@@ -92,9 +91,8 @@ class Flatten(Layer):
         start = axis_of(0 if given[0] is None else given[0], shape, "start")
         end = axis_of(-1 if given[1] is None else given[1], shape, "end")
         if end < start:
-            raise DimensionError(
-                f"the axes from {start} to {end} of {show(shape)} are none", field="end", hint="start up to end"
-            )
+            message = f"the axes from {start} to {end} of {show(shape)} are none"
+            raise DimensionError(message, field="end", hint="start up to end")
         return cls(start, -1 if end == len(shape) - 1 else end)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:

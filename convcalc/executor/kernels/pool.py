@@ -271,7 +271,8 @@ def naive_lppool(call: Call) -> Array:
     padded = view.padded(call.x)
     y = call.zeros((*call.x.shape[:2], *view.out))
     for entry in taps(y.shape):
-        total, inside = 0, 0
+        total: Any = 0
+        inside = 0
         for read in view.places(entry[2:]):
             value = padded[at(*entry[:2], *read)]
             inside += all(r < n for r, n in zip(read, call.x.shape[2:], strict=True))
