@@ -126,7 +126,8 @@ def table(text: str, keras: bool) -> dict[str, Row]:
         for item in rest[0].split() if rest else ():
             key, _, value = item.partition("=")
             defaults[key] = value
-        for rank in (1, 2, 3) if "#" in name else (None,):
+        own = re.search(r"(\d)[dD]\Z", name)
+        for rank in (1, 2, 3) if "#" in name else (int(own.group(1)) if own else None,):
             full = name.replace("#", str(rank))
             rows[full] = Row(op, rank, _arguments(arguments), defaults, keras)
     return rows

@@ -103,7 +103,7 @@ HARMLESS: Final = {
     "momentum": "it is how training updates the stored statistics; at inference nothing reads it",
     "process_group": "it is whose batches training shares; at inference nothing reads it",
     "init": "it is where training starts from; the slopes are weights",
-    "return_indices": "the indices are there anyhow, as NAME.indices; where nothing reads them they cost nothing",
+    "return_indices": "the indices are there anyhow, as NAME.indices, and cost nothing where not read",
     "inplace": "at inference dropout gives back what it reads",
     "p": "at inference every path is kept",
     "mode": "at inference every path is kept",
@@ -233,6 +233,8 @@ def _check_word(call: Call, word: str, stride: Arg | None) -> None:
 
 def _pool(call: Call) -> list[Stage]:
     _checked_axes(call, "kernel", "stride", "padding", "dilation")
+    if call.name == "LPPool1d" and call.values["kernel"].expr.kind == "tuple":
+        raise call.fault("kernel", "LPPool1d takes its kernel as a number", "kernel_size=2")
     for field in ("kernel", "stride", "padding", "dilation"):
         arg = call.values.get(field)
         if arg is not None and arg.expr.kind == "const" and isinstance(arg.expr.value, str):
@@ -245,7 +247,7 @@ def _adaptive(call: Call) -> list[Stage]:
     if _fixed(arg.expr):
         value, rank = call.literal(arg), call.row.rank or 1
         items = value if isinstance(value, tuple) else (value,) * rank
-        if value is None or len(items) != rank:
+        if value is None or len(items) != rank or (rank == 1 and items == (None,)):
             raise call.fault("size", f"{call.name} takes a size, or {rank} of them", "a number")
     return [call.stage(call.row.op)]
 
@@ -386,8 +388,6 @@ def _upsample(call: Call) -> list[Stage]:
         call.values["scale"] = scale
         if not all(_short(expr) for expr in _items(scale.expr)):
             call.set("rounding", "double")
-    if call.name.endswith("2d"):
-        call.row = call.row._replace(rank=2)
     return upsample(call)
 
 
@@ -450,7 +450,7 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **dict.fromkeys(("MaxPool#d", "AvgPool#d", "LPPool#d", "MaxUnpool#d"), _pool),
     **dict.fromkeys(("AdaptiveAvgPool#d", "AdaptiveMaxPool#d"), _adaptive),
     **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
-    **dict.fromkeys(("LayerNorm2d", "PixelShuffle", "PixelUnshuffle", "Softmax2d"), _map),
+    **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
     "Softmax": _softmax,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
