@@ -175,7 +175,8 @@ class _Witness:
         def note(node: Node, outputs: tuple[Array | None, ...]) -> None:
             reached.add(node.name)
             if self.dtype == "float64":
-                self.values[node.name] = outputs
+                # a copy: what runs in place writes over it
+                self.values[node.name] = tuple(None if a is None else a.copy() for a in outputs)
             if progress is not None:
                 progress(len(reached), len(graph), node.name)
 

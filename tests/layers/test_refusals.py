@@ -134,7 +134,7 @@ OPTIONS = [
     ("6x8x8", "«crop»", "one of amounts and size", "amounts=2"),
     ("6x8x8", "crop amounts=1 «size=4»", "amounts or size, not both", "one of them"),
     ("6x8x8", "conv 4 k3 «dialtion»=2", "no option 'dialtion'", "dilation"),
-    ("6x8x8", "relu «inplace»=true", "no option 'inplace'", "id"),
+    ("6x8x8", "relu «slope»=0.1", "no option 'slope'", "inplace"),
     ("6x8x8", "conv 4 k3 «bias=3»", "3 is no switch", "true or false"),
     ("6x8x8", "conv 4 k3 bias=«maybe»", "'maybe'", "true or false"),
     ("6x8x8", "conv 4 k3 «k5»", "kernel is given twice", None),

@@ -6,6 +6,8 @@ to be.
 
 from __future__ import annotations
 
+from math import prod
+
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
 from convcalc.executor.marks import Reach, unpad
@@ -20,8 +22,11 @@ def identity(call: Call) -> Array:
 
 
 def flatten(call: Call) -> Array:
-    """(N, C, *spatial) to (N, everything)."""
-    return call.x.reshape(len(call.x), -1)
+    """(N, C, *spatial) to (N, everything), or a run of axes to one."""
+    shape, layer = call.x.shape[1:], call.layer
+    start, end = getattr(layer, "start", 0), getattr(layer, "end", -1) % len(shape)
+    joined = prod(shape[start : end + 1])
+    return call.x.reshape(len(call.x), *shape[:start], joined, *shape[end + 1 :])
 
 
 def reshape(call: Call) -> Array:

@@ -7,10 +7,12 @@ layer counts.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 from convcalc import layers
+from convcalc.dims import Shape
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.expression import Expr, ExpressionError, parse
 from convcalc.spec.source import Text
@@ -63,11 +65,12 @@ class Stage:
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
         frozen: whether its parameters are held fixed in training; None where it does not say.
+        refuses: why a framework does not take the layer on the shapes that arrive, None where it does.
     """
 
     __slots__ = (
         *("args", "cost", "end", "flat_too", "frozen", "id", "kind", "like", "name", "names"),
-        *("origin", "rank", "refs", "start", "text", "withs"),
+        *("origin", "rank", "refs", "refuses", "start", "text", "withs"),
     )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
@@ -85,6 +88,7 @@ class Stage:
         self.rank: int | None = None
         self.flat_too = False
         self.frozen: Expr | None = None
+        self.refuses: Callable[[Any, tuple[Shape, ...]], str | None] | None = None
         self.names: tuple[str, ...] = ()
         self.cost = 10
 
