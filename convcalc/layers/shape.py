@@ -51,13 +51,43 @@ class Identity(Layer):
     source: ClassVar[str] = "the function f(x) = x"
 
 
-class Flatten(Layer):
-    """All axes in one, channels first."""
+_ORDER = Option("order", "choice", "first", choices=("first", "last"))
+"""Where the channels stand when the elements are counted off: first, or last as in Keras."""
 
-    __slots__ = ()
-    view: ClassVar[bool] = True
+
+def _reshaped(shape: Shape, out: Shape, order: str) -> Windows:
+    """How elements are read that are counted off in an order of the axes."""
+    from convcalc.layers.reads import Axis, reshaped
+
+    if order == "first":
+        return ((reshaped(shape, out),),)
+    rank = len(out)
+    *inner, channels = reshaped((*shape[1:], shape[0]), (*out[1:], out[0]))
+    axes = (
+        axis if axis.output is None else Axis((axis.output + 1) % rank, axis.rule)
+        for axis in (channels, *inner)
+    )
+    return ((tuple(axes),),)
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten(Layer):
+    """All axes in one, from the first axis to the last; with ``order=last`` the channels run fastest.
+
+    The latter is what ``Flatten`` of Keras makes of a map whose channels are its last axis.
+    """
+
+    order: str
+
     op: ClassVar[str] = "flatten"
+    regroups: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = (_ORDER,)
     source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
+
+    @property
+    def view(self) -> bool:  # type: ignore[override]
+        """Another order of the elements is a tensor of its own."""
+        return self.order == "first"
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``(C * i...,)``."""
@@ -65,9 +95,7 @@ class Flatten(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the whole map, unless that is one pixel."""
-        from convcalc.layers.reads import reshaped
-
-        return ((reshaped(inputs[0], outputs[0]),),)
+        return _reshaped(inputs[0], outputs[0], self.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +118,22 @@ class Dropout(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Reshape(Layer):
-    """The same elements in another shape."""
+    """The same elements in another shape; with ``order=last`` counted off with the channels last."""
 
     shape: tuple[Dim, ...]
+    order: str
 
     op: ClassVar[str] = "reshape"
+    regroups: ClassVar[bool] = True
     source: ClassVar[str] = "NumPy reshape, ONNX Reshape"
     template: ClassVar[Template] = Template(options={"shape": ("C", "H*W")})
-    options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
+    options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"), _ORDER)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
-    view: ClassVar[bool] = True
+
+    @property
+    def view(self) -> bool:  # type: ignore[override]
+        """Another order of the elements is a tensor of its own."""
+        return self.order == "first"
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
@@ -120,7 +154,7 @@ class Reshape(Layer):
             field="shape",
             hint=f"a shape of {have} elements",
         )
-        return cls(shape)
+        return cls(shape, values.get("order", "first"))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shape that was given."""
@@ -128,9 +162,7 @@ class Reshape(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Axes stay, are joined or are cut; see :func:`convcalc.layers.reads.reshaped`."""
-        from convcalc.layers.reads import reshaped
-
-        return ((reshaped(inputs[0], self.shape),),)
+        return _reshaped(inputs[0], self.shape, self.order)
 
 
 LAYERS = (Input, Identity, Flatten, Dropout, Reshape)

@@ -7,10 +7,12 @@ layer counts.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 from convcalc import layers
+from convcalc.dims import Shape
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.expression import Expr, ExpressionError, parse
 from convcalc.spec.source import Text
@@ -62,10 +64,12 @@ class Stage:
         name: registered name of the layer, name of the block, or the variable of ``$name``.
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
+        adapt: completes the options by the shapes that arrive, where a framework's arguments mean
+            something else for every number of axes; None where they stand for themselves.
     """
 
     __slots__ = (
-        *("args", "cost", "end", "flat_too", "id", "kind", "like", "name", "names"),
+        *("adapt", "args", "cost", "end", "flat_too", "id", "kind", "like", "name", "names"),
         *("origin", "rank", "refs", "start", "text", "withs"),
     )
 
@@ -83,6 +87,7 @@ class Stage:
         self.like: Template | None = None
         self.rank: int | None = None
         self.flat_too = False
+        self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
         self.names: tuple[str, ...] = ()
         self.cost = 10
 
