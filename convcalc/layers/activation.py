@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convcalc.dims import Dim, Shape, equal, prod, require
-from convcalc.layers.base import Layer, Ops, Option, Template
+from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
+from convcalc.layers.base import Layer, Ops, Option, Template, show, whole
 from convcalc.layers.shape import axis_of
 
 if TYPE_CHECKING:
@@ -84,19 +84,26 @@ class LeakyReLU(Activation):
 
 @dataclass(frozen=True, slots=True)
 class PReLU(Activation):
-    """Leaky ReLU with a learned slope, one for all or one per channel (He et al. 2015)."""
+    """Leaky ReLU with learned slopes (He et al. 2015).
+
+    There is one for all, one per channel or, with a ``shape``, one for every entry of that shape, which
+    is repeated along the axes where it is 1.
+    """
 
     channels: Dim
+    shape: tuple[Dim, ...] | None
 
     op: ClassVar[str] = "prelu"
     source: ClassVar[str] = "He et al. 2015, Delving deep into rectifiers"
-    options: ClassVar[tuple[Option, ...]] = (Option("channels", "dim", 1),)
+    options: ClassVar[tuple[Option, ...]] = (Option("channels", "dim", 1), Option("shape", "shape", None))
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """There is one slope, or as many as channels arrive."""
-        if not (type(self.channels) is int and self.channels == 1):
+        """There is one slope, or as many as channels arrive, or a shape that repeats to what arrives."""
+        if self.shape is not None:
+            self._check_shape(inputs[0])
+        elif not (type(self.channels) is int and self.channels == 1):
             require(
                 equal(self.channels, inputs[0][0]),
                 f"prelu has {self.channels} slopes, but {inputs[0][0]} channels arrive",
@@ -104,9 +111,20 @@ class PReLU(Activation):
                 hint=f"1 or {inputs[0][0]}",
             )
 
+    def _check_shape(self, arriving: Shape) -> None:
+        assert self.shape is not None
+        fits = len(self.shape) == len(arriving) and self.channels == 1
+        wanted = f"a shape of {len(arriving)} sizes, each 1 or that of {show(arriving)}"
+        message = f"slopes of {show(self.shape)} do not repeat to {show(arriving)}"
+        if not fits:
+            raise DimensionError(message, field="shape", hint=wanted)
+        for size, there in zip(self.shape, arriving, strict=True):
+            if not (type(size) is int and size == 1):
+                require(equal(whole(size, "shape"), there), message, field="shape", hint=wanted)
+
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight (channels,)``: the slopes."""
-        return {"weight": (self.channels,)}
+        """``weight``, of ``(channels,)`` or of the shape: the slopes."""
+        return {"weight": (self.channels,) if self.shape is None else self.shape}
 
 
 @dataclass(frozen=True, slots=True)

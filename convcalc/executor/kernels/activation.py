@@ -48,26 +48,36 @@ def _leaky(t: Arith, x: Array, slope: float | Array, y: Array) -> None:
     np.copyto(y, scaled, where=~positive)
 
 
+def _shape(layer: Any) -> Any:
+    return getattr(layer, "shape", None)
+
+
+def _slopes(layer: Any, weight: Array, x: Array) -> Array:
+    return per_channel(weight, x) if _shape(layer) is None else np.reshape(weight, (1, *layer.shape))
+
+
 def prelu(call: Call) -> Array:
-    """The input where positive, else a learned slope (one, or one per channel) times x."""
+    """The input where positive, else a learned slope (one, one per channel or of a shape) times x."""
     t, x = call.t, call.x
-    slopes = per_channel(call.params["weight"], x)
+    slopes = _slopes(call.layer, call.params["weight"], x)
     target = call.target()
     y = np.empty_like(x) if target is None else target
 
     def block(c: slice) -> None:
-        _leaky(t, x[:, c], slopes if slopes.size == 1 else slopes[:, c], y[:, c])
+        _leaky(t, x[:, c], slopes if slopes.shape[1] == 1 else slopes[:, c], y[:, c])
 
     each(block, row_spans(x), t.shared)
     return y
 
 
 def _prelu_gradient(b: Backprop) -> list[Array]:
-    return [b.g * np.where(b.x > 0, 1.0, per_channel(b.params["weight"], b.x))]
+    return [b.g * np.where(b.x > 0, 1.0, _slopes(b.layer, b.params["weight"], b.x))]
 
 
 OPERATIONS["prelu"] = Operation(
-    prelu, gradient=_prelu_gradient, weights=lambda layer: {"weight": (layer.channels,)}
+    prelu,
+    gradient=_prelu_gradient,
+    weights=lambda layer: {"weight": tuple(_shape(layer) or (layer.channels,))},
 )
 
 
