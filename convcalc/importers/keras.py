@@ -79,6 +79,14 @@ _ACTIVATIONS: Final = {
     "mish": "mish",
     "softplus": "softplus",
     "hard_tanh": "hardtanh",
+    "celu": "celu",
+    "softsign": "softsign",
+    "log_sigmoid": "logsigmoid",
+    "tanh_shrink": "tanhshrink",
+    "soft_shrink": "softshrink",
+    "hard_shrink": "hardshrink",
+    "log_softmax": "logsoftmax",
+    "glu": "glu",
     "linear": "identity",
 }
 

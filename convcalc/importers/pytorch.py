@@ -7,6 +7,7 @@ renames, ``name-`` is accepted and ignored, ``name*`` is translated by a functio
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Final
 
 from convcalc.importers.call import Call, Row, table
@@ -77,6 +78,17 @@ ConstantPad#d|pad|padding value|mode=constant
 ReflectionPad#d|pad|padding|mode=reflect
 ReplicationPad#d|pad|padding|mode=replicate
 CircularPad#d|pad|padding|mode=circular
+CELU|celu|alpha inplace-
+Softsign|softsign|
+LogSigmoid|logsigmoid|
+Threshold|threshold|threshold value inplace-
+Tanhshrink|tanhshrink|
+Softshrink|softshrink|lambd
+Hardshrink|hardshrink|lambd
+RReLU|leakyrelu|lower* upper* inplace-
+LogSoftmax|logsoftmax|dim*
+Softmin|softmin|dim*
+GLU|glu|dim*
 """
 ROWS: Final[dict[str, Row]] = table(_TORCH, False)
 
@@ -170,6 +182,23 @@ def upsample(call: Call) -> list[Stage]:
     return [call.stage("upsample")]
 
 
+def _along(call: Call) -> list[Stage]:
+    """A layer that works along one axis: PyTorch counts the batch among them."""
+    dim = call.take("*dim", -1 if call.row.op == "glu" else None)
+    if type(dim) is not int or dim == 0:
+        what = "dim=0 is the batch" if dim == 0 else "without a dim, PyTorch chooses by the number of axes"
+        raise call.fault("", f"{call.name}: {what}", "dim=1 for the channels, dim=-1 for the last axis")
+    call.set("axis", dim - 1 if dim > 0 else dim)
+    return [call.stage(call.row.op)]
+
+
+def _mean_slope(call: Call) -> list[Stage]:
+    """A slope that is drawn when training; at inference it is the mean of the bounds."""
+    lower, upper = call.take("*lower", 1 / 8), call.take("*upper", 1 / 3)
+    call.set("slope", Fraction((float(lower) + float(upper)) / 2))
+    return [call.stage("leakyrelu")]
+
+
 SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "BatchNorm1d": _vectors_too,
     "Conv#d": _torch_conv,
@@ -188,4 +217,8 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "ReflectionPad#d": _torch_pad,
     "ReplicationPad#d": _torch_pad,
     "CircularPad#d": _torch_pad,
+    "LogSoftmax": _along,
+    "Softmin": _along,
+    "GLU": _along,
+    "RReLU": _mean_slope,
 }

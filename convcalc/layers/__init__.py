@@ -17,8 +17,9 @@ _FAMILIES: Final = {
     "unpool": "unpool",
     "norm": "bn ln gn instancenorm lrn scale",
     "activation": (
-        "relu relu6 leakyrelu prelu elu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
-        "sigmoid tanh softmax"
+        "relu relu6 leakyrelu prelu elu celu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
+        "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh softmax softmin "
+        "logsoftmax glu"
     ),
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",

@@ -6,13 +6,16 @@ one addition, one division.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, Shape, equal, prod, require
-from convcalc.layers.base import Layer, Ops, Option, Template
+from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
+from convcalc.layers.base import Layer, Ops, Option, Template, axis_of, fill, show, whole
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 
@@ -60,15 +63,44 @@ class LeakyReLU(Activation):
 
 @dataclass(frozen=True, slots=True)
 class PReLU(Activation):
-    """Leaky ReLU with a learned slope, one for all or one per channel (He et al. 2015)."""
+    """Leaky ReLU with a learned slope, one for all or one per channel (He et al. 2015).
+
+    With ``shape`` the slopes are an array that is repeated along its axes of 1: the whole shape that
+    arrives for a slope of every entry (Keras), ``32x1x1`` for one of each of 32 channels.
+    """
 
     channels: Dim
+    shape: tuple[Dim, ...] | None
 
     op: ClassVar[str] = "prelu"
     source: ClassVar[str] = "He et al. 2015, Delving deep into rectifiers"
-    options: ClassVar[tuple[Option, ...]] = (Option("channels", "dim", 1),)
+    options: ClassVar[tuple[Option, ...]] = (Option("channels", "dim", 1), Option("shape", "shape", None))
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; slopes of a shape fit what arrives, axis by axis."""
+        found = fill(cls, inputs, values)
+        shape = found["shape"]
+        if shape is not None:
+            shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
+            stated = values.get("channels")
+            if stated is not None and not (type(stated) is int and stated == 1):
+                raise DimensionError("prelu takes channels or a shape", field="channels", hint="one of them")
+            arriving, hint = (
+                inputs[0],
+                f"{show(inputs[0])}, with 1 for each axis along which slopes are shared",
+            )
+            message = f"slopes of the shape {show(shape)} do not fit {show(arriving)}"
+            if len(shape) != len(arriving):
+                raise DimensionError(message, field="shape", hint=hint)
+            for own, size in zip(shape, arriving, strict=True):
+                if not (type(own) is int and own == 1):
+                    require(equal(own, size), message, field="shape", hint=hint)
+        layer = cls(found["channels"], shape)
+        layer.check(inputs)
+        return layer
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """There is one slope, or as many as channels arrive."""
@@ -81,8 +113,8 @@ class PReLU(Activation):
             )
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight (channels,)``: the slopes."""
-        return {"weight": (self.channels,)}
+        """``weight (channels,)``, or of the shape given: the slopes."""
+        return {"weight": (self.channels,) if self.shape is None else self.shape}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +128,23 @@ class ELU(Activation):
     options: ClassVar[tuple[Option, ...]] = (Option("alpha", "number", 1.0),)
     positional: ClassVar[tuple[str, ...]] = ("alpha",)
     cost: ClassVar[Ops] = Ops(cmp=1, special=1, add=1, mul=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CELU(Activation):
+    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017)."""
+
+    alpha: float
+
+    op: ClassVar[str] = "celu"
+    source: ClassVar[str] = "Barron 2017, Continuously differentiable exponential linear units"
+    options: ClassVar[tuple[Option, ...]] = (Option("alpha", "number", 1.0),)
+    positional: ClassVar[tuple[str, ...]] = ("alpha",)
+    cost: ClassVar[Ops] = Ops(cmp=1, div=1, special=1, add=1, mul=1)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Alpha divides, so it is not 0."""
+        require(self.alpha != 0, "celu divides by alpha", field="alpha", hint="a number other than 0")
 
 
 class SELU(Activation):
@@ -207,6 +256,80 @@ class Hardtanh(Activation):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Threshold(Activation):
+    """``x`` above a threshold, elsewhere a value of its own."""
+
+    threshold: float
+    value: float
+
+    op: ClassVar[str] = "threshold"
+    source: ClassVar[str] = "PyTorch Threshold; ONNX ThresholdedRelu where the value is 0"
+    options: ClassVar[tuple[Option, ...]] = (Option("threshold", "number"), Option("value", "number"))
+    positional: ClassVar[tuple[str, ...]] = ("threshold", "value")
+    template: ClassVar[Template] = Template(options={"threshold": 1, "value": 0})
+    cost: ClassVar[Ops] = Ops(cmp=1)
+
+
+class Softsign(Activation):
+    """``x / (1 + |x|)`` (Turian et al. 2009)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "softsign"
+    source: ClassVar[str] = "Turian et al. 2009, Quadratic features and deep architectures for chunking"
+    cost: ClassVar[Ops] = Ops(cmp=1, add=1, div=1)
+
+
+class LogSigmoid(Activation):
+    """``log(1 / (1 + exp(-x)))``, computed as ``min(x, 0) - log(1 + exp(-|x|))``, which never overflows."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "logsigmoid"
+    source: ClassVar[str] = "the logarithm of the logistic function"
+    cost: ClassVar[Ops] = Ops(cmp=2, special=2, add=2)
+
+
+class Tanhshrink(Activation):
+    """``x - tanh(x)``."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "tanhshrink"
+    source: ClassVar[str] = "PyTorch Tanhshrink"
+    cost: ClassVar[Ops] = Ops(special=1, add=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shrink(Activation):
+    """What lies around 0 becomes 0."""
+
+    lambd: float
+
+    options: ClassVar[tuple[Option, ...]] = (Option("lambd", "number", 0.5),)
+    positional: ClassVar[tuple[str, ...]] = ("lambd",)
+
+
+class Softshrink(_Shrink):
+    """``x`` moved towards 0 by lambda, 0 where that would pass it: ``x - min(max(x, -lambda), lambda)``."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "softshrink"
+    source: ClassVar[str] = "Donoho 1995, De-noising by soft-thresholding"
+    cost: ClassVar[Ops] = Ops(cmp=2, add=1)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Lambda is a distance."""
+        require(self.lambd >= 0, f"softshrink by {self.lambd}", field="lambd", hint="0 or more")
+
+
+class Hardshrink(_Shrink):
+    """``x`` where ``|x|`` is above lambda, else 0."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "hardshrink"
+    source: ClassVar[str] = "Donoho & Johnstone 1994, Ideal spatial adaptation by wavelet shrinkage"
+    cost: ClassVar[Ops] = Ops(cmp=2)
+
+
 class Sigmoid(Activation):
     """``1 / (1 + exp(-x))``."""
 
@@ -225,24 +348,93 @@ class Tanh(Activation):
     cost: ClassVar[Ops] = Ops(special=1)
 
 
+@dataclass(frozen=True, slots=True)
 class Softmax(Activation):
-    """``exp(x - max) / sum(exp(x - max))`` over the channels, at every position."""
+    """``exp(x - max) / sum(exp(x - max))`` over one axis: the channels (0) unless told otherwise."""
 
-    __slots__ = ()
+    axis: int
+
     op: ClassVar[str] = "softmax"
     source: ClassVar[str] = "Bridle 1990, Probabilistic interpretation of classification network outputs"
     keeps_positions: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
     template: ClassVar[Template] = Template(("C",))
     cost: ClassVar[Ops] = Ops(cmp=1, add=2, special=1, div=1)
 
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; the axis is one that arrives."""
+        return cls(axis_of(values.get("axis", 0), inputs[0]))
+
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Every output reads all channels at its position."""
+        """Every output reads the whole axis at its position."""
         from convcalc.layers.reads import EVERY, along
 
-        return ((along(inputs[0], {0: EVERY}),),)
+        return ((along(inputs[0], {self.axis: EVERY}),),)
+
+
+class Softmin(Softmax):
+    """The softmax of ``-x``: the smallest entry has the largest share."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "softmin"
+    source: ClassVar[str] = "PyTorch Softmin"
+
+
+class LogSoftmax(Softmax):
+    """``x - max - log(sum(exp(x - max)))`` over one axis: the channels (0) unless told otherwise."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "logsoftmax"
+    source: ClassVar[str] = "the logarithm of softmax (Bridle 1990)"
+    cost: ClassVar[Ops] = Ops(cmp=1, add=3, special=1)
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """The cost per element, and a logarithm for each of the sums."""
+        shape = outputs[0]
+        sums = prod((*shape[: self.axis], *shape[self.axis + 1 :]))
+        return self.cost.times(prod(shape)).plus(Ops(special=sums))
+
+
+@dataclass(frozen=True, slots=True)
+class GLU(Activation):
+    """``a * sigmoid(b)`` of the two halves of one axis: the channels (0) unless told otherwise."""
+
+    axis: int
+
+    op: ClassVar[str] = "glu"
+    source: ClassVar[str] = "Dauphin et al. 2017, Language modeling with gated convolutional networks"
+    keeps_positions: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
+    cost: ClassVar[Ops] = Ops(special=1, add=1, div=1, mul=1)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; the axis is one that arrives."""
+        return cls(axis_of(values.get("axis", 0), inputs[0]))
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Half of the axis, all else as it arrives."""
+        shape = inputs[0]
+        size = shape[self.axis]
+        require(
+            divides(2, size),
+            f"glu halves axis {self.axis}, which has {size}",
+            field="axis",
+            hint="an axis of even size",
+        )
+        return ((*shape[: self.axis], exact_div(size, 2), *shape[self.axis + 1 :]),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """An output reads its own place in both halves."""
+        from convcalc.layers.reads import Slide, along
+
+        half = outputs[0][self.axis]
+        return ((along(inputs[0], {}), along(inputs[0], {self.axis: Slide(1, 1, 1, -half)})),)
 
 
 LAYERS = (
-    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid, Hardtanh,
-    Sigmoid, Tanh, Softmax,
+    ReLU, ReLU6, LeakyReLU, PReLU, ELU, CELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid, Hardtanh,
+    Threshold, Softsign, LogSigmoid, Tanhshrink, Softshrink, Hardshrink, Sigmoid, Tanh, Softmax, Softmin,
+    LogSoftmax, GLU,
 )  # fmt: skip

@@ -382,6 +382,17 @@ def spatial(layer: str, shape: Shape) -> tuple[Dim, ...]:
     return shape[1:]
 
 
+def axis_of(value: Any, shape: Shape) -> int:
+    """An axis of a shape, from 0; negative ones count from the end.
+
+    Raises:
+        DimensionError: there is no such axis.
+    """
+    if type(value) is not int or not -len(shape) <= value < len(shape):
+        raise DimensionError(f"no axis {value} in {show(shape)}", field="axis", hint=f"0 to {len(shape) - 1}")
+    return value % len(shape)
+
+
 def show(shape: Iterable[object]) -> str:
     """A shape as people write it: ``64x28x28``."""
     return "x".join(map(str, shape))
