@@ -89,6 +89,9 @@ RReLU|leakyrelu|lower* upper* inplace-
 LogSoftmax|logsoftmax|dim*
 Softmin|softmin|dim*
 GLU|glu|dim*
+RMSNorm|rmsnorm|normalized_shape>shape eps elementwise_affine>affine device- dtype-
+Unfold|unfold|kernel_size>kernel dilation padding stride
+Fold|fold|output_size>size kernel_size>kernel dilation padding stride
 """
 ROWS: Final[dict[str, Row]] = table(_TORCH, False)
 

@@ -15,7 +15,8 @@ _FAMILIES: Final = {
     "pool": "maxpool avgpool lppool",
     "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
     "unpool": "unpool",
-    "norm": "bn ln gn instancenorm lrn scale",
+    "unfold": "unfold fold",
+    "norm": "bn ln rmsnorm gn instancenorm lrn scale",
     "activation": (
         "relu relu6 leakyrelu prelu elu celu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
         "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh softmax softmin "

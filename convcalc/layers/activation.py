@@ -434,7 +434,7 @@ class GLU(Activation):
 
 
 LAYERS = (
-    ReLU, ReLU6, LeakyReLU, PReLU, ELU, CELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid, Hardtanh,
-    Threshold, Softsign, LogSigmoid, Tanhshrink, Softshrink, Hardshrink, Sigmoid, Tanh, Softmax, Softmin,
-    LogSoftmax, GLU,
+    ReLU, ReLU6, LeakyReLU, PReLU, ELU, CELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid,
+    Hardtanh, Threshold, Softsign, LogSigmoid, Tanhshrink, Softshrink, Hardshrink, Sigmoid, Tanh, Softmax,
+    Softmin, LogSoftmax, GLU,
 )  # fmt: skip

@@ -130,6 +130,9 @@ class Layer:
         view: the output shares the storage of the input (it has no memory of its own).
         keeps_positions: a position of the output stands for one of the input and neighbours stay
             neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
+        cuts_axes: it makes several axes of one and is stated to read along the first of them only, so that
+            its windows may hold more than it reads.
+        undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
         index_outputs: numbers of the outputs that do.
         template: how it is explained in letters.
@@ -144,6 +147,8 @@ class Layer:
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     view: ClassVar[bool] = False
     keeps_positions: ClassVar[bool] = False
+    cuts_axes: ClassVar[bool] = False
+    undoes: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
     template: ClassVar[Template] = Template()

@@ -199,9 +199,8 @@ def _over_all(field: AxisField, read: Dim) -> AxisField:
 
 
 def _numeric(rule: Rule) -> bool:
-    return all(
-        isinstance(getattr(rule, name), int | str | Fraction) for name in getattr(rule, "__slots__", ())
-    )
+    values = [getattr(rule, name) for name in getattr(rule, "__slots__", ())]
+    return all(_numeric(v) if isinstance(v, Rule) else isinstance(v, int | str | Fraction) for v in values)
 
 
 def _in_numbers(field: AxisField) -> bool:

@@ -15,6 +15,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     resize,
     shape,
     transposed,
+    unfold,
 )
 from convcalc.executor.operation import OPERATIONS, operation, run_kernel
 
