@@ -92,6 +92,7 @@ GLU|glu|dim*
 RMSNorm|rmsnorm|normalized_shape>shape eps elementwise_affine>affine device- dtype-
 Unfold|unfold|kernel_size>kernel dilation padding stride
 Fold|fold|output_size>size kernel_size>kernel dilation padding stride
+DeformConv2d|deformconv|in_channels out_channels kernel_size>kernel stride padding dilation groups bias
 """
 ROWS: Final[dict[str, Row]] = table(_TORCH, False)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _FAMILIES: Final = {
     "conv": "conv dwconv",
+    "deformable": "deformconv",
     "transposed": "convT",
     "linear": "linear",
     "pool": "maxpool avgpool lppool",

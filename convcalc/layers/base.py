@@ -133,6 +133,8 @@ class Layer:
         cuts_axes: it makes several axes of one and is stated to read along the first of them only, so that
             its windows may hold more than it reads.
         undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
+        decided_by: what decides, when it runs, which places of its first input are read; empty where the
+            shapes do, as they do nearly everywhere.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
         index_outputs: numbers of the outputs that do.
         template: how it is explained in letters.
@@ -149,6 +151,7 @@ class Layer:
     keeps_positions: ClassVar[bool] = False
     cuts_axes: ClassVar[bool] = False
     undoes: ClassVar[str] = ""
+    decided_by: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
     template: ClassVar[Template] = Template()
@@ -178,6 +181,11 @@ class Layer:
         layer = cls(**fill(cls, inputs, values))
         layer.check(inputs)
         return layer
+
+    @classmethod
+    def beside(cls, rank: int, kernel: tuple[int, ...]) -> tuple[int, ...]:
+        """Channels of the maps that :attr:`decided_by` speaks of, for one group, at a rank and kernel."""
+        return ()
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Refuse options that do not go together, or that the inputs do not allow.

@@ -282,6 +282,16 @@ class Unstated(Rule):
     __slots__ = ()
 
 
+class Decided(Rule):
+    """An input decides, when the layer runs, which indices are read: any of them may be."""
+
+    __slots__ = ()
+
+    def of(self, j: int, n: int) -> Sequence[int]:
+        """All ``n`` that may be read."""
+        return range(n)
+
+
 class Axis(NamedTuple):
     """How one axis of an input is read: along which axis of the output, by which rule.
 
@@ -303,6 +313,7 @@ ONE: Final = Slide(1, 1)
 
 EVERY: Final = Every()
 UNSTATED: Final = Unstated()
+DECIDED: Final = Decided()
 ALL: Final = Axis(None, EVERY)
 """The whole axis."""
 

@@ -7,6 +7,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     activation,
     adaptive,
     conv,
+    deformable,
     linear,
     merge,
     norm,

@@ -281,7 +281,7 @@ def _rms_weight(layer: Any, weight: Array, x: Array) -> Array:
 
 
 def rmsnorm(call: Call) -> Array:
-    """x over the root of the mean of its squares plus eps, times a weight."""
+    """The input over the root of the mean of its squares plus eps, times a weight."""
     layer, t, x = call.layer, call.t, call.x
     axes = _rms_axes(layer, x)
     mean = t.divide(t.sum(t.multiply(x, x), axes), prod(x.shape[axis] for axis in axes))
