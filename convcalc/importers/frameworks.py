@@ -37,7 +37,15 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
             call.values[field] = Arg(field, _default(literal, at), start, head_end)
     shape = call.values.pop("*input_shape", None)
     special = _SPECIAL.get(name) or _SPECIAL.get(re.sub(r"\d(?=[dD])", "#", name))
-    stages = special(call) if special else [call.stage(row.op)]
+    try:
+        stages = special(call) if special else [call.stage(row.op)]
+    except (
+        TypeError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+    ):
+        raise fault(text, start, end, f"{name} does not take arguments of these kinds") from None
     if "*activation" in call.values:
         raise call.fault("*activation", "the activation is not supported here")
     if shape is not None:

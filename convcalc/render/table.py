@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
+from convcalc.printable import one_line
 from convcalc.render import numbers
 from convcalc.spec.source import cells as cells_of
 
@@ -143,11 +144,13 @@ class Cells:
 
     def __init__(self, table: Table) -> None:
         self.columns = table.columns
-        by_column = [[column.format(row[i]) for row in table.rows] for i, column in enumerate(table.columns)]
+        by_column = [
+            [one_line(column.format(row[i])) for row in table.rows] for i, column in enumerate(table.columns)
+        ]
         self.footer: list[str] | None = None
         if table.footer is not None:
             self.footer = [
-                "" if value is None else column.format(value)
+                "" if value is None else one_line(column.format(value))
                 for column, value in zip(table.columns, table.footer, strict=True)
             ]
         self.widths = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convcalc.budget import apart
 from convcalc.calculators.count.footprint import footprints
 from convcalc.calculators.count.report import LayerReport, Report, analyze
 from convcalc.dims import is_known
@@ -40,6 +41,7 @@ Progress = Callable[[int, int, str], None]
 _COUNTS = ("params", "buffers", "macs", "valid_macs")
 
 
+@apart
 def verify(
     graph: Graph,
     *,

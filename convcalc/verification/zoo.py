@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from convcalc.budget import apart
 from convcalc.spec import load
 from convcalc.spec.library import zoo_names
 from convcalc.verification.result import Verification
@@ -52,6 +53,7 @@ class ZooRun:
         return {"ok": self.ok, "seconds": round(sum(self.seconds.values()), 3), "networks": rows}
 
 
+@apart
 def verify_zoo(
     names: Sequence[str] | None = None,
     *,

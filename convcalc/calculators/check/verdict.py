@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convcalc.budget import question
 from convcalc.calculators.answers import loaded
 from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
 from convcalc.calculators.count.report import analyze
@@ -63,6 +64,7 @@ class Check(Record):
         return self.ok
 
 
+@question
 def check(
     graph: Graph | str,
     budget: Mapping[str, Any] | None = None,

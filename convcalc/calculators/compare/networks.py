@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+from convcalc.budget import question
 from convcalc.calculators.answers import loaded
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import ratio, read
@@ -110,6 +111,7 @@ def ratio_number(value: Any) -> Any:
     return str(value) if is_symbolic(value) else None
 
 
+@question
 def compare(
     *graphs: Graph | str,
     baseline: int = 0,

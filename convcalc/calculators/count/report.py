@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
+from convcalc.budget import question, spend
 from convcalc.calculators.count.memory import itemsize, peak_memory
 from convcalc.collector import collector_paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
@@ -248,7 +249,7 @@ def folded(name: str, depth: int) -> str:
 
     A layer that stands no deeper belongs to itself.
     """
-    parts = name.split(".", depth)
+    parts = name.split(".", min(depth, len(name)))
     return name if len(parts) <= depth else ".".join(parts[:depth])
 
 
@@ -331,6 +332,7 @@ class _Memo:
         return entry
 
 
+@question
 def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32") -> Report:
     """Count parameters, buffers, MACs, operations, FLOPs, activations and memory of every layer.
 
@@ -368,6 +370,7 @@ def _fill(report: Report, item: int) -> None:
     for number, node in enumerate(graph.nodes):
         if number in inputs:
             continue
+        spend(20)
         shapes = graph.input_shapes(node)
         row = LayerReport(node.name, node.layer.op, shapes, node.outputs[0], node)
         row.take(memo.counts(node, shapes))

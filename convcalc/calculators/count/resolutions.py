@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.count.memory import itemsize
 from convcalc.calculators.count.report import folded
@@ -36,6 +37,7 @@ class Resolution(Record):
     tensors: int
 
 
+@question
 def resolutions(
     graph: Graph,
     *,

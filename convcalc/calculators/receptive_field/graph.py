@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from convcalc.budget import question
 from convcalc.calculators.receptive_field.axis import AxisField, compose
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
 from convcalc.calculators.receptive_field.rows import (
@@ -189,6 +190,7 @@ def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
     table[axis] = maximum(table[axis], value) if axis in table else value
 
 
+@question
 def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField:
     """What every layer of a graph sees: size, effective stride, effective padding, centre.
 

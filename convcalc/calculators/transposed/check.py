@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from convcalc.budget import question
 from convcalc.calculators.transposed.costs import Costs, costs
 from convcalc.calculators.transposed.settings import Overlap, TransposedAxis, describe
 from convcalc.graph import Graph, Node
@@ -41,6 +42,7 @@ class TransposedLayer(Record):
         return all(one.is_even for one in self.overlaps) if self.axes is not None else None
 
 
+@question
 def check_transposed(graph: Graph) -> list[TransposedLayer]:
     """Overlap and costs of every transposed convolution of a network, in execution order."""
     return [_layer(graph, node, node.layer) for node in graph.nodes if isinstance(node.layer, ConvTranspose)]
