@@ -15,10 +15,12 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
-STEPS: Final = 500_000
+STEPS: Final = 700_000
 """Steps that a question may take."""
 STEPS_A_CHARACTER: Final = 25
 """Steps besides per character of its text: what is written out is always read."""
+STEPS_A_NODE: Final = 30
+"""Steps besides per node of a graph that exists already."""
 VARIABLE: Final = "CONVCALC_STEPS"
 """Environment variable with another number of steps."""
 
@@ -120,10 +122,8 @@ def apart(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def steps_for(given: Any) -> int:
-    """Steps besides for a graph that exists: by its text, or by its nodes where it has none."""
+    """Steps besides for a graph that exists: for its text, and for each of its nodes."""
     text, nodes = getattr(given, "text", None), getattr(given, "nodes", None)
     if nodes is None:
         return 0
-    if not text or len(nodes) * 4 > len(text) > 100_000 or len(nodes) > 100_000:
-        return 200 * len(nodes)
-    return STEPS_A_CHARACTER * len(text)
+    return STEPS_A_CHARACTER * len(text or "") + STEPS_A_NODE * len(nodes)

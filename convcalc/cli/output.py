@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from convcalc.printable import one_line, visible
-
 if TYPE_CHECKING:
     from convcalc.render.answer import Answer, Form
 
@@ -49,8 +47,15 @@ class UsageProblem(ValueError):
         if self.expected:
             lines.append(f"  expected {visible(self.expected)}")
         if self.nearest:
-            lines.append(f"  did you mean {one_line(self.nearest)}?")
+            lines.append(f"  did you mean {visible(self.nearest)}?")
         return "\n".join(lines)
+
+
+def visible(text: str) -> str:
+    """Text with its control characters written out; see :mod:`convcalc.printable`."""
+    from convcalc import printable
+
+    return printable.visible(text)
 
 
 def write(text: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
 from math import sqrt
 from typing import Any
 
@@ -49,9 +48,9 @@ def weight_shapes(graph: Graph) -> Shapes:
     """
     shapes: Shapes = {}
     for node in graph.nodes:
-        for option in fields(node.layer):
-            if _has_symbols(value := getattr(node.layer, option.name)):
-                raise ExecutionError(f"{node.name}: {option.name} is {value}, which is not numeric")
+        for option in getattr(node.layer, "__dataclass_fields__", ()):
+            if _has_symbols(value := getattr(node.layer, option)):
+                raise ExecutionError(f"{node.name}: {option} is {value}, which is not numeric")
         for name, shape in operation(node.layer).weights(node.layer).items():
             if not all(isinstance(n, int) for n in shape):
                 raise ExecutionError(f"{node.name}: {name} has the shape {shape}, which is not numeric")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
+from convcalc.budget import spend
 from convcalc.printable import one_line
 from convcalc.render import numbers
 from convcalc.spec.source import cells as cells_of
@@ -144,6 +145,7 @@ class Cells:
 
     def __init__(self, table: Table) -> None:
         self.columns = table.columns
+        spend(2 * len(table.rows))
         by_column = [
             [one_line(column.format(row[i])) for row in table.rows] for i, column in enumerate(table.columns)
         ]

@@ -89,7 +89,7 @@ def _lower(value: Any, depth: int) -> Any:
     found = now.found.get((value, depth), now)
     if found is not now:
         return found
-    spend(5 + len(value.terms))
+    spend(10 + 2 * len(value.terms))
     found = _search(value, depth) if depth else None
     if depth == _DEPTH and not value.names.isdisjoint(now.shifts):
         other = _lower(_moved(value, now.shifts), depth - 1)

@@ -101,7 +101,7 @@ class Form(Symbolic):
         if type(other) is not Form:
             return made(_plus(dict(self.terms), (), other))
         large, small = (self, other) if len(self.terms) >= len(other.terms) else (other, self)
-        spend(1 + len(small.terms) + (len(large.terms) >> 3))
+        spend(2 + 2 * len(small.terms) + (len(large.terms) >> 3))
         terms = dict(large.terms)
         for monomial, value in small.terms.items():
             _plus(terms, monomial, value)
@@ -138,7 +138,7 @@ class Form(Symbolic):
         terms: dict[Monomial, Number] = {}
         if len(self.terms) * len(other.terms) > 20 * MAX_TERMS:
             raise involved()
-        spend(2 * len(self.terms) * len(other.terms))
+        spend(3 * len(self.terms) * len(other.terms))
         for m1, c1 in self.terms.items():
             for m2, c2 in other.terms.items():
                 _plus(terms, times(m1, m2), c1 * c2)

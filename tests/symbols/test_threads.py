@@ -7,7 +7,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from convcalc.collector import paused
+from convcalc.collector import collector_paused as paused
 
 # In a process of its own, so that every cache is empty and every module still to be loaded.
 CODE = """

@@ -370,7 +370,7 @@ def _fill(report: Report, item: int) -> None:
     for number, node in enumerate(graph.nodes):
         if number in inputs:
             continue
-        spend(20)
+        spend(3)
         shapes = graph.input_shapes(node)
         row = LayerReport(node.name, node.layer.op, shapes, node.outputs[0], node)
         row.take(memo.counts(node, shapes))

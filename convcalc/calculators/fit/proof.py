@@ -43,7 +43,7 @@ def _atom_grows(atom: Any, name: str) -> bool:
         return bool(atom.args[0] == name)
     if atom.kind in ("floor", "max", "min"):
         return all(grows(arg, name, nonnegative=True) for arg in atom.args)
-    if atom.kind == "call" and getattr(atom.function, "label", atom.function.__name__) in GROWING:
+    if atom.kind == "call" and atom.function.name in GROWING:
         first, *rest = atom.args
         return grows(first, name, nonnegative=True) and not any(map(is_symbolic, rest))
     return False

@@ -19,7 +19,7 @@ from convcalc.spec.source import Text
 
 MAX_LAYERS: Final = 100_000
 """Most layers a document may expand to, plus one per 8 characters of its text."""
-STEP: Final = 8
+STEP: Final = 5
 """Steps of the budget for one of the builder: a layer made anew takes about 10, a repeated one 1."""
 STEPS_A_LAYER: Final = 100
 """Steps of the budget besides for each layer that is allowed by ``max_layers``."""
@@ -251,6 +251,7 @@ class Wiring:
 
     def _child(self, scope: Scope, name: str, document: Document, *bodies: Body) -> Scope:
         """A scope below, its name numbered where it is taken."""
+        spend(2 * STEP)
         label = self._numbered(name, scope, self._taken)
         self._use(label, scope)
         child = Scope(scope, label, document, bodies)
