@@ -106,7 +106,10 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
             at = constant(None, start, head_end)
             call.values[field] = Arg(field, _default(literal, at), start, head_end)
     special = pytorch.SPECIAL.get(name) or pytorch.SPECIAL.get(_pattern(name))
-    stages = special(call) if special else [call.stage(row.op)]
+    try:
+        stages = special(call) if special else [call.stage(row.op)]
+    except (TypeError, ArithmeticError, LookupError, AttributeError):
+        raise fault(text, start, end, f"{name} does not take arguments of these kinds") from None
     if stages and stages[0].refuses is None:
         stages[0].refuses = pytorch.refusal(name)
     for key, value, _, _ in arguments:

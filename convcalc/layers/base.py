@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
+from convcalc.carriers import decimal
 from convcalc.dims import (
     UNKNOWN,
     Dim,
@@ -265,7 +266,7 @@ def whole(value: Any, field: str, minimum: int = 1) -> Dim:
         if value == int(value):
             return whole(int(value), field, minimum)
         raise DimensionError(
-            f"{field} must be a whole number, got {float(value):g}", field=field, hint=_ROUNDED
+            f"{field} must be a whole number, got {decimal(value)}", field=field, hint=_ROUNDED
         )
     if value is UNKNOWN or is_symbolic(value) or is_array(value):
         value = carried(value)

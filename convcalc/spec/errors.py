@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from convcalc.printable import one_line, visible
 from convcalc.spec.source import Source, Text, cells
 
 MAX_PROBLEMS: Final = 20
@@ -85,8 +86,7 @@ class Problem:
         return {name: _printable(getattr(self, name)) for name in self.__slots__}
 
     def __str__(self) -> str:
-        message = _printable(self.message)
-        lines = [f"{_printable(self.file)}:{self.line}:{self.column}: {message}"]
+        lines = [f"{one_line(self.file)}:{self.line}:{self.column}: {visible(self.message)}"]
         if self.text.strip():
             text, column, length = self.text.replace("\t", " "), self.column, self.length
             if len(text) > _SHOWN:
@@ -99,16 +99,16 @@ class Problem:
             gap = cells(before) + max(0, column - 1 - len(before))
             lines += [f"    {shown}", "    " + " " * gap + "^" * max(length - len(token) + cells(token), 1)]
         if self.expected:
-            lines.append(f"  expected {_printable(self.expected)}")
+            lines.append(f"  expected {visible(self.expected)}")
         if self.nearest:
-            lines.append(f"  did you mean {_printable(self.nearest)}?")
+            lines.append(f"  did you mean {one_line(self.nearest)}?")
         if self.sizes:
-            lines.append(f"  sizes that work: {_printable(self.sizes['text'])}")
+            lines.append(f"  sizes that work: {visible(self.sizes['text'])}")
         return "\n".join(lines)
 
 
 def _printable(value: Any) -> Any:
-    """Replace what no terminal or JSON file can hold (lone surrogates)."""
+    """Replace what no file can hold (lone surrogates)."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     return value

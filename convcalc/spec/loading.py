@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from convcalc.budget import STEPS_A_CHARACTER, allow, question
 from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.lookup import find
@@ -46,12 +47,14 @@ def load(
     return build(find(spec), input=input, set=set, max_layers=max_layers)
 
 
+@question
 def build(
     source: Source, *, input: Any = None, set: Mapping[str, Any] | None = None, max_layers: int | None = None
 ) -> Graph:
     """The graph of a source; see :func:`load`."""
     from convcalc.collector import collector_paused
 
+    allow(STEPS_A_CHARACTER * len(source.text))
     with collector_paused():
         reading = read(source, input, set)
         try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
+from convcalc.budget import question, spend
 from convcalc.calculators.count.memory import itemsize, peak_memory
 from convcalc.collector import collector_paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
@@ -257,7 +258,7 @@ def folded(name: str, depth: int) -> str:
 
     A layer that stands no deeper belongs to itself.
     """
-    parts = name.split(".", depth)
+    parts = name.split(".", min(depth, len(name)))
     return name if len(parts) <= depth else ".".join(parts[:depth])
 
 
@@ -344,6 +345,7 @@ class _Memo:
         return entry
 
 
+@question
 def analyze(
     graph: Spec,
     *,
@@ -392,6 +394,7 @@ def _fill(report: Report, item: int) -> None:
     for number, node in enumerate(graph.nodes):
         if number in inputs:
             continue
+        spend(3)
         shapes = graph.input_shapes(node)
         row = LayerReport(node.name, node.layer.op, shapes, node.outputs[0], node)
         row.take(memo.counts(node, shapes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from convcalc.budget import question, spend
 from convcalc.calculators.receptive_field.axis import AxisField, compose
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
 from convcalc.calculators.receptive_field.rows import (
@@ -56,6 +57,7 @@ class ReceptiveField(Record, Shown):
         smallest: list[dict[int, Any]] = [{} for _ in sources]
         largest: list[dict[int, Any]] = [{} for _ in sources]
         for number in range(len(graph.nodes)):
+            spend(3 * len(sources))
             for source in range(len(sources)):
                 self._add(number, source, smallest[source], largest[source])
         for name, edge, low, high in zip(names, sources, smallest, largest, strict=True):
@@ -200,6 +202,7 @@ def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
     table[axis] = maximum(table[axis], value) if axis in table else value
 
 
+@question
 def receptive_field(
     graph: Spec,
     *,

@@ -7,6 +7,7 @@ again (in a repeat) share the layer that was made the first time.
 
 from __future__ import annotations
 
+from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, collecting
 from convcalc.graph import Edge, Graph
 from convcalc.spec.build.scope import POISON, Choice, Flow, LimitError, Scope, Step
@@ -25,12 +26,17 @@ class Builder(Structures):
         Raises:
             SpecError: with every independent fault found.
         """
-        with collecting() as conditions:
-            graph = self._graph()
-        if conditions:
-            from convcalc.symbols.conditions import simplified
+        try:
+            with collecting() as conditions:
+                graph = self._graph()
+            if conditions:
+                from convcalc.symbols.conditions import simplified
 
-            graph.constraints = simplified(conditions)
+                graph.constraints = simplified(conditions)
+        except OverBudgetError as error:
+            file, text = self.document.file, self.document.text.split("\n", 1)[0][:80]
+            problem = Problem(error.message, file=file, text=text, expected=error.hint)
+            raise SpecError([*self.problems[: MAX_PROBLEMS - 1], problem]) from None
         return graph
 
     def _graph(self) -> Graph:
@@ -151,6 +157,7 @@ class Builder(Structures):
                 stack.pop()
                 value = stop.value
             except LimitError as error:
+                self.stopped = True
                 raise SpecError([*self.problems[: MAX_PROBLEMS - 1], *error.problems]) from None
             except SpecError as error:
                 self._problem(error)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convcalc import layers
+from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.layers.base import show
@@ -155,6 +156,8 @@ class Placing(Wiring):
             return layer, outputs
         except DimensionError as error:
             raise dimension_fault(stage, error) from None
+        except OverBudgetError as error:
+            raise self._limit(error, stage.fault("").problems[0]) from None
         except RecursionError:
             raise stage.fault("the sizes are too involved to compute") from None
 
