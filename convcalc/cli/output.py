@@ -65,6 +65,11 @@ def write(text: str) -> None:
         hang_up()
 
 
+def note(text: str) -> None:
+    """Tell on standard error how something was read that may have been meant otherwise."""
+    sys.stderr.write(f"note: {text}\n")
+
+
 def hang_up() -> NoReturn:
     """Leave after the reader of standard output left, without a message at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -57,11 +57,18 @@ def build(
         try:
             return reading.builder(max_layers=max_layers).build()
         except SpecError as error:
-            error.search = partial(_sizes, reading)
+            error.search = partial(_helped, reading, error.problems[0])
             raise
 
 
-def _sizes(reading: Reading) -> Any:
+def _helped(reading: Reading, problem: Problem) -> Any:
+    """Say which input was probably meant; where none was, give the sizes that would work."""
+    from convcalc.spec.build.meant import suggestion
+
+    found = suggestion(reading)
+    if found is not None:
+        problem.nearest = found
+        return None
     from convcalc.spec.sizes.quote import quote
 
     return quote(reading)

@@ -149,11 +149,12 @@ class Report(Record, Shown):
         status: for every metric ``complete``, ``partial`` (some layers could not be counted
             because a size was not stated) or ``unavailable`` (no layer could).
         constraints: what the symbols must meet for the spec to be valid, and the counts with it.
+        notes: how the spec was read, where others may mean it otherwise.
         roundings: channel roundings of symbols that could not be worked out, such as
             ``make_divisible(32*a, 8)``, each with the condition under which it changes nothing.
     """
 
-    KEYS = "name input inputs batch dtype layers totals status constraints roundings"
+    KEYS = "name input inputs batch dtype layers totals status constraints roundings notes"
 
     def __init__(self, graph: Graph, batch: int, dtype: str) -> None:
         self.graph = graph
@@ -165,6 +166,7 @@ class Report(Record, Shown):
         self.totals = Totals()
         self.status: dict[str, str] = {}
         self.constraints: tuple[Any, ...] = graph.constraints
+        self.notes: tuple[str, ...] = graph.notes
 
     @property
     def roundings(self) -> list[tuple[Any, Any]]:

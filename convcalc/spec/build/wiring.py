@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from convcalc.dims import UNKNOWN, Shape
 from convcalc.graph import Edge, Node
+from convcalc.spec.build.given import Stated
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
@@ -59,6 +60,7 @@ class Wiring:
         self.poisoned: set[int] = set()
         self.env: Env = {}
         self.line = False
+        self.statements: dict[str, Stated] = {}
 
     # -- faults and bounds ------------------------------------------------------------------
 

@@ -100,3 +100,5 @@ class Document:
         self.layers: Body = []
         self.outputs: list[tuple[str, Template, Text]] = []
         self.budget: dict[str, str] = {}
+        self.ranks: tuple[int, ...] = ()
+        self.notes: list[str] = []
