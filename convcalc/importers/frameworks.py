@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from convcalc.importers import keras, pytorch
@@ -21,8 +22,12 @@ _IGNORED: Final = re.compile(
 )
 
 
-def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
+def stages_of(
+    name: str, text: Text, start: int, head_end: int, end: int, values: Mapping[str, Any], read: set[str]
+) -> list[Stage]:
     """The stages of a call of a framework's class, whose bracket opens at ``head_end``.
+
+    Variables of the program around it, ``values``, are put in; ``read`` collects which.
 
     Raises:
         SpecError: an argument is not known, given twice or not supported.
@@ -30,6 +35,10 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
     row = CLASSES[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
+    if values:
+        from convcalc.importers.programs import bound
+
+        arguments = [(key, bound(value, values, read), *place) for key, value, *place in arguments]
     _take(call, [argument for argument in arguments if argument[0] not in NODE_KEYS])
     for field, literal in row.defaults.items():
         if field not in call.values:

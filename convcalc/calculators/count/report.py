@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
-from convcalc.calculators.count.memory import itemsize, peak_memory
+from convcalc.calculators.count.memory import canonical, itemsize, peak_memory
 from convcalc.collector import collector_paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
 from convcalc.graph import Graph, Node
@@ -358,7 +358,7 @@ def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32") -> Report:
     if type(batch) is not int or batch < 1:
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
-    report = Report(graph, batch, dtype)
+    report = Report(graph, batch, canonical(dtype))
     with collector_paused(), given(graph.constraints):
         _fill(report, item)
     return report

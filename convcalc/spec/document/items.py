@@ -94,7 +94,7 @@ class Document:
         self.name = ""
         self.source = ""
         self.extends: Scalar | None = None
-        self.vars: list[tuple[str, Value, Node]] = []
+        self.vars: list[tuple[str, Value, Node | None]] = []
         self.inputs: list[tuple[str, Value, Node]] = []
         self.blocks: dict[str, Block] = {}
         self.layers: Body = []
