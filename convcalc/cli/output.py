@@ -92,6 +92,11 @@ def hang_up(code: int = BROKEN_PIPE) -> NoReturn:
     raise typer.Exit(code) from None
 
 
+def note(text: str) -> None:
+    """Tell on standard error how something was read that may have been meant otherwise."""
+    tell(f"note: {text}\n")
+
+
 def show(answer: Answer, form: Form) -> None:
     """Show an answer: fitted to the width of a terminal, in full anywhere else."""
     if form == "table" and sys.stdout.isatty():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -70,6 +71,11 @@ _DIFFERENT: Final = {
 }
 
 
+def of_keras_alone(name: str) -> bool:
+    """Whether Keras has a class of this name, and PyTorch has none."""
+    return name in _KERAS and name not in pytorch.ROWS
+
+
 def _keywords(text: Text, start: int, end: int) -> set[str]:
     return set(re.findall(r"[(,]\s*([A-Za-z_]\w*)\s*=(?!=)", text.value[start:end]))
 
@@ -82,8 +88,12 @@ def channels_last(source: str) -> bool:
     return bool(found) and all(found) and not layout(source)[0]
 
 
-def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
+def stages_of(
+    name: str, text: Text, start: int, head_end: int, end: int, values: Mapping[str, Any], read: set[str]
+) -> list[Stage]:
     """The stages of a call of a framework's class, whose bracket opens at ``head_end``.
+
+    Variables of the program around it, ``values``, are put in; ``read`` collects which.
 
     Raises:
         SpecError: an argument is not known, given twice, missing or not supported; or the class is not
@@ -99,6 +109,10 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
     row = pytorch.ROWS[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
+    if values:
+        from convcalc.importers.programs import bound
+
+        arguments = [(key, bound(value, values, read), *place) for key, value, *place in arguments]
     given = [argument for argument in arguments if argument[0] not in NODE_KEYS]
     _take(call, given)
     for field, literal in row.defaults.items():

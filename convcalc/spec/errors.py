@@ -159,8 +159,30 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
         return None
     from difflib import get_close_matches
 
-    found = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return lowered[found[0]] if found else None
+    found = get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.6)
+    near = [candidate for candidate in found if _near(name.lower(), candidate)]
+    return lowered[near[0]] if near else None
+
+
+def _near(name: str, known: str) -> bool:
+    """Whether a name may be a misspelling of another: few letters differ, for its length."""
+    if name.startswith(known) or known.startswith(name):
+        return True
+    return _edits(name, known) <= max(1, len(name) // 3)
+
+
+def _edits(a: str, b: str) -> int:
+    """Letters to insert, leave out, replace or swap with the next, to make one word of the other."""
+    rows = [list(range(len(b) + 1))]
+    for i, left in enumerate(a, 1):
+        row = [i]
+        for j, right in enumerate(b, 1):
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (left != right))
+            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def fault(

@@ -60,9 +60,11 @@ def run(
     ] = None,
 ) -> Answer:
     """Run a network on an input: shape and statistics of every tensor."""
+    from convcalc.calculators.count.memory import canonical
     from convcalc.executor.files import check_output, write_outputs
 
     limit = None if max_memory is None else size(max_memory)
+    dtype = None if dtype is None else canonical(dtype)
     if dtype not in (None, "float32", "float64"):
         from convcalc.spec.errors import nearest_name
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from convcalc.budget import OverBudgetError, allow, spend
 from convcalc.dims import UNKNOWN, Shape
 from convcalc.graph import Edge, Node
+from convcalc.spec.build.given import Stated
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
@@ -61,6 +62,7 @@ class Wiring:
         self.env: Env = {}
         self.line = False
         self.stopped = False  # by a limit, so that nothing is known of what follows
+        self.statements: dict[str, Stated] = {}
 
     # -- faults and bounds ------------------------------------------------------------------
 

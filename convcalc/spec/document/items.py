@@ -93,9 +93,11 @@ class Document:
         self.name = ""
         self.source = ""
         self.extends: Scalar | None = None
-        self.vars: list[tuple[str, Value, Node]] = []
+        self.vars: list[tuple[str, Value, Node | None]] = []
         self.inputs: list[tuple[str, Value, Node]] = []
         self.blocks: dict[str, Block] = {}
         self.layers: Body = []
         self.outputs: list[tuple[str, Template, Text]] = []
         self.budget: dict[str, str] = {}
+        self.ranks: tuple[int, ...] = ()
+        self.notes: list[str] = []

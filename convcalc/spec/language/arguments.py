@@ -16,6 +16,8 @@ from convcalc.spec.language.stage import Arg, Stage, expression_fault, option_ki
 
 MOST_NUMBER: Final = 10**300
 """Largest value of an option that is a number of its own, such as eps."""
+MOST: Final = 4
+"""Most numbers of a shape: channels and three sizes."""
 
 
 def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
@@ -158,14 +160,14 @@ def _is_padding(item: Any, words: tuple[str, ...]) -> bool:
     return len(sides) <= 2 and all(_dimension(side) or side in words for side in sides)
 
 
-def check_shape(value: Any) -> Shape:
+def check_shape(value: Any, most: int = MOST) -> Shape:
     """A shape from what was given.
 
     Raises:
         ValueError: it is none.
     """
     sizes = value if isinstance(value, tuple) else (value,)
-    if not 1 <= len(sizes) <= 4:
+    if not 1 <= len(sizes) <= most:
         raise ValueError(f"a shape of {len(sizes)} sizes")
     for size in sizes:
         if isinstance(size, bool) or not _dimension(size) or type(size) is Fraction:

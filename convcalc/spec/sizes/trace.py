@@ -64,7 +64,7 @@ class Spec:
         try:
             with drawing_on(self.steps):
                 return builder.build()
-        except SpecError as error:
+        except SpecError:
             if builder.stopped:
                 raise Untraceable("too much work") from None
             raise
