@@ -99,6 +99,13 @@ class Pasted(Lines):
 
         return KNOWN
 
+    @property
+    def suggested(self) -> Collection[str]:
+        """The classes that have a translation."""
+        from convcalc.importers.frameworks import TRANSLATED
+
+        return TRANSLATED
+
     def unwrapped(self, text: Text, start: int, end: int, first: bool) -> tuple[int, int]:
         """The call in a line of a program or of a printed module.
 

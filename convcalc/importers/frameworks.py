@@ -20,6 +20,8 @@ from convcalc.spec.source import Text
 _KERAS: Final = frozenset((*keras.CLASSES, *keras.UNMODELLED))
 KNOWN: Final = frozenset(pytorch.ROWS) | frozenset(pytorch.NOT_MODELLED) | _KERAS
 """The classes that have an answer: a translation, or the reason why there is none."""
+TRANSLATED: Final = frozenset((*pytorch.ROWS, *keras.CLASSES))
+"""Those that have a translation."""
 _CALLED: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Z]\w*(?=\s*\()")
 _TORCH_PREFIX: Final = frozenset({"nn", "torch"})
 _KERAS_PREFIX: Final = frozenset({"keras", "layers", "tf", "tensorflow"})
@@ -71,11 +73,6 @@ _DIFFERENT: Final = {
 }
 
 
-def of_keras_alone(name: str) -> bool:
-    """Whether Keras has a class of this name, and PyTorch has none."""
-    return name in _KERAS and name not in pytorch.ROWS
-
-
 def _keywords(text: Text, start: int, end: int) -> set[str]:
     return set(re.findall(r"[(,]\s*([A-Za-z_]\w*)\s*=(?!=)", text.value[start:end]))
 
@@ -102,7 +99,7 @@ def stages_of(
     if is_keras(name, text, start, head_end, end):
         from convcalc.importers.keras.reading import stages_of as keras_stages_of
 
-        return keras_stages_of(name, text, start, head_end, end)
+        return keras_stages_of(name, text, start, head_end, end, values, read)
     if name in pytorch.NOT_MODELLED:
         reason, instead = pytorch.NOT_MODELLED[name]
         raise fault(text, start, head_end, f"{name}: {reason}", instead)
@@ -110,9 +107,9 @@ def stages_of(
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
     if values:
-        from convcalc.importers.programs import bound
+        from convcalc.importers.programs import filled
 
-        arguments = [(key, bound(value, values, read), *place) for key, value, *place in arguments]
+        arguments = [(key, filled(value, values, read), *place) for key, value, *place in arguments]
     given = [argument for argument in arguments if argument[0] not in NODE_KEYS]
     _take(call, given)
     for field, literal in row.defaults.items():

@@ -185,17 +185,17 @@ class Program:
     def _idle(self, name: str) -> bool:
         """Whether a call of this name makes no layer."""
         *modules, last = name.split(".")
-        if {"init", "utils"} & set(modules):
+        if {"init", "utils"} & set(modules) or _TOOLS.match(last):
             return True
         if {"models", "applications", "hub"} & set(modules) and last not in ("load_model", "Model"):
             return False
         if modules and (last in _METHODS) and not {"nn", "layers", "F"} & set(modules):
             return True
         if {"nn", "layers"} & set(modules) or last in self.classes:
-            return bool(_TOOLS.match(last)) and last not in self.classes
+            return False
         if modules and modules[0] in _MODULES:
             return True
-        return (not modules and last in _FUNCTIONS) or last in self.models or bool(_TOOLS.match(last))
+        return (not modules and last in _FUNCTIONS) or last in self.models
 
     def _unread(self, text: Text, start: int, end: int) -> None:
         """Refuse what reads the tensor that flows and is no layer: it may change it."""
@@ -351,14 +351,21 @@ def _close(text: Text, start: int, end: int) -> int:
     raise fault(text, start, start + 1, "'(' is never closed", "')'")
 
 
-def bound(expr: Any, values: Mapping[str, Any], read: set[str]) -> Any:
+def _written(value: Any, start: int, end: int) -> Expr:
+    """A value as if it were written out: a list with its parts."""
+    if not isinstance(value, tuple):
+        return constant(value, start, end)
+    return Expr("tuple", None, tuple(_written(part, start, end) for part in value), start, end)
+
+
+def filled(expr: Any, values: Mapping[str, Any], read: set[str]) -> Any:
     """An expression with the variables of a program put in; ``read`` collects which."""
     if not isinstance(expr, Expr):
         return expr
     if expr.kind == "name" and expr.value in values:
         read.add(str(expr.value))
-        return constant(values[str(expr.value)], expr.start, expr.end)
+        return _written(values[str(expr.value)], expr.start, expr.end)
     if not expr.args:
         return expr
-    args = tuple(bound(arg, values, read) for arg in expr.args)
+    args = tuple(filled(arg, values, read) for arg in expr.args)
     return Expr(expr.kind, expr.value, args, expr.start, expr.end)

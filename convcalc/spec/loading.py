@@ -111,11 +111,14 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
     return Reading(document, inputs, variables, line)
 
 
+_NUMBERS: Final = ("a number", "a literal", "a value")
+
+
 def settable(error: SpecError) -> SpecError:
     """Say of names that a line does not know how they are given a value."""
     for problem in error.problems:
-        unknown = re.match(r"unknown name '([a-z_]\w*)'", problem.message)
-        if unknown and (problem.expected or "").startswith(("a number", "a literal")) and not problem.nearest:
+        unknown = re.search(r"unknown name '([a-z_]\w*)'", problem.message)
+        if unknown and (problem.expected or "").startswith(_NUMBERS) and not problem.nearest:
             problem.expected = f"{problem.expected}, or a value for it: --set {unknown.group(1)}=N"
     return error
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import Shape
 from convcalc.importers.keras.table import CLASSES, OLDER, UNMODELLED, Argument, Class, reason
+from convcalc.importers.programs import filled
 from convcalc.layers.base import Layer
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.calls import read_tail
@@ -47,10 +48,16 @@ class Keras:
         name: the class as it was written.
         entry: what the table says of it.
         first: whether the program has its channels first.
+        values: the variables of the program around it, which are put in.
+        read: collects which of them were.
     """
 
-    def __init__(self, name: str, text: Text, start: int, end: int) -> None:
+    def __init__(
+        self, name: str, text: Text, start: int, end: int, values: Mapping[str, Any], read: set[str]
+    ) -> None:
         self.name = name
+        self.values = values
+        self.read = read
         self.entry: Class = CLASSES[name]
         self.text = text
         self.start = start
@@ -70,7 +77,8 @@ class Keras:
     def expr(self, start: int, end: int) -> Expr:
         """What is written there, as an expression."""
         try:
-            return parse_value(self.text, start, end)
+            found: Expr = filled(parse_value(self.text, start, end), self.values, self.read)
+            return found
         except ExpressionError as error:
             raise expression_fault(self.text, error) from None
 
@@ -212,7 +220,9 @@ def _check_fate(call: Keras, argument: Argument) -> None:
         )
 
 
-def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
+def stages_of(
+    name: str, text: Text, start: int, head_end: int, end: int, values: Mapping[str, Any], read: set[str]
+) -> list[Stage]:
     """The stages of a call of a class of Keras, whose bracket opens at ``head_end``.
 
     Raises:
@@ -222,7 +232,7 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
 
     if name in UNMODELLED:
         raise fault(text, start, head_end, f"{name}: {UNMODELLED[name]}")
-    call = Keras(name, text, start, end)
+    call = Keras(name, text, start, end, values, read)
     nodes, close = bound(call, head_end, end)
     _check_type(call)
     _check_layout(call)

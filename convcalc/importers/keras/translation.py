@@ -54,7 +54,7 @@ def activation(call: Keras, start: int, end: int) -> list[Stage]:
     if head is not None:
         name = head.group(1).rpartition(".")[2]
         if name in CLASSES and CLASSES[name].special in ACTIVATION_LAYERS:
-            return stages_of(name, call.text, start, head.end() - 1, end)
+            return stages_of(name, call.text, start, head.end() - 1, end, call.values, call.read)
         raise fault(
             call.text, start, end, f"{name}(...) is no activation that is read here", "a name, such as 'relu'"
         )

@@ -100,7 +100,7 @@ def by_first(stage: Stage | None) -> Stated:
     if stage is None:
         return Stated()
     rank = first_rank(stage)
-    return Stated(None, () if rank is None else (rank,), _is_keras(stage.origin), _arriving(stage))
+    return Stated(None, () if rank is None else (rank,), _is_keras(stage), _arriving(stage))
 
 
 def _arriving(stage: Stage) -> int | None:
@@ -111,12 +111,12 @@ def _arriving(stage: Stage) -> int | None:
     return None
 
 
-def _is_keras(name: str) -> bool:
-    if not name[:1].isupper():
+def _is_keras(stage: Stage) -> bool:
+    if not stage.origin[:1].isupper():
         return False
-    from convcalc.importers.frameworks import of_keras_alone
+    from convcalc.importers.frameworks import channels_last as stated_last
 
-    return of_keras_alone(name)
+    return stated_last(stage.text.source.text)
 
 
 def small(size: object) -> bool:
