@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+from convcalc.calculators.dilation.holes import Holes, holes
 from convcalc.calculators.receptive_field.axis import AxisField, compose
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
 from convcalc.calculators.receptive_field.rows import (
@@ -32,9 +34,10 @@ class ReceptiveField(Record, Shown):
         layers: one row per layer and input, in execution order; layers that see no pixel are no rows.
         misaligned: places where branches with different centres meet.
         ranges: productive range of sizes, one per input.
+        unseeing: layers that read nothing of any input: all of it is padding or was cut off.
     """
 
-    KEYS = "name from=start? inputs layers misaligned range=ranges"
+    KEYS = "name from=start? inputs layers misaligned range=ranges sees_nothing=unseeing holes"
 
     def __init__(self, graph: Graph, start: str | None = None) -> None:
         self.graph = graph
@@ -47,6 +50,7 @@ class ReceptiveField(Record, Shown):
             sources, names = [find_edge(graph, start)], [start]
         self._walk = Walk(graph, sources, names)
         self.misaligned: list[Misaligned] = self._walk.misaligned
+        self.unseeing: list[str] = self._walk.unseeing
         self.layers: list[LayerField] = []
         self._by_name: dict[str, list[LayerField]] = {}
         self.ranges: list[InputRange] = []
@@ -102,6 +106,11 @@ class ReceptiveField(Record, Shown):
             compose(field, ALL, shape[0], None) if field.driver == 0 else field for field in seen.field
         )
         return LayerField(name, node.op, shape, self._walk.names[source], self.graph.shape(origin), axes)
+
+    @cached_property
+    def holes(self) -> list[Holes]:
+        """Dilated runs of the network that step over positions of what they read, by formula."""
+        return holes(self.graph)
 
     @property
     def output(self) -> LayerField | None:
