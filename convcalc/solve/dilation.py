@@ -62,11 +62,7 @@ class AxisJudgement(Record):
             return None
         if self.holes:
             factor = self.rules.common_factor
-            why = (
-                ""
-                if factor <= 1
-                else f": it holds only where the rates share no factor, and these share {factor}"
-            )
+            why = f": the rates share the factor {factor}" if factor > 1 else ""
             return (
                 f"{self.rules.inequality()} is met and not enough{why}; "
                 f"execution finds {len(self.holes)} holes, at offsets {_offsets(self.holes)}"
@@ -135,7 +131,7 @@ class DilationJudgement(Record):
             rates = list(zip(*(one.rates for one in axes), strict=True))
             kernels = list(zip(*(one.kernels for one in axes), strict=True))
             if prod(one.field for one in axes) <= MAX_PIXELS:
-                judged = judge_dilations(rates, kernels)
+                judged = judge_dilations(rates, kernels, rank=len(self.axes))
                 if judged.has_holes:
                     raise AssertionError(f"execution contradicts the rates {rates} of kernels {kernels}")
                 found.append(judged)
