@@ -34,15 +34,24 @@ class Node:
         layer: the layer; that of a graph input is :class:`convcalc.layers.shape.Input`.
         inputs: the edges it reads, in order.
         outputs: the shapes it writes, one an output (channels, then spatial sizes).
+        frozen: whether its parameters are held fixed while the rest is trained.
     """
 
-    __slots__ = ("inputs", "layer", "name", "outputs")
+    __slots__ = ("frozen", "inputs", "layer", "name", "outputs")
 
-    def __init__(self, name: str, layer: Layer, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        layer: Layer,
+        inputs: tuple[Edge, ...],
+        outputs: tuple[Shape, ...],
+        frozen: bool = False,
+    ) -> None:
         self.name = name
         self.layer = layer
         self.inputs = inputs
         self.outputs = outputs
+        self.frozen = frozen
 
     @property
     def op(self) -> str:
@@ -65,11 +74,12 @@ class Node:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Node):
             return NotImplemented
-        return (self.name, self.layer, self.inputs, self.outputs) == (
+        return (self.name, self.layer, self.inputs, self.outputs, self.frozen) == (
             other.name,
             other.layer,
             other.inputs,
             other.outputs,
+            other.frozen,
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -161,7 +171,7 @@ class Graph:
         for old in needed:
             node = self.nodes[old]
             inputs = tuple(Edge(number[e.node], e.output) for e in node.inputs)
-            nodes.append(Node(node.name, node.layer, inputs, node.outputs))
+            nodes.append(Node(node.name, node.layer, inputs, node.outputs, node.frozen))
         kept = tuple(number[i] for i in self.inputs)
         return Graph(self.name, nodes, kept, (Edge(number[edge.node], edge.output),))
 

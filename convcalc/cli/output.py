@@ -106,7 +106,7 @@ def errors(as_json: bool) -> Iterator[None]:
 
 def problems_of(error: Exception) -> Sequence[Any]:
     """The problems an exception carries; each prints itself and has ``to_dict``."""
-    problems = getattr(error, "problems", None)
+    problems = error.told() if hasattr(error, "told") else getattr(error, "problems", None)
     if problems:
         return list(problems)
     if isinstance(error, UsageProblem):

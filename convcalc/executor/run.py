@@ -80,8 +80,12 @@ class Runner:
     def steps(self, inputs: list[Array]) -> Iterator[Step]:
         """Run all nodes; yields after each, before anything it read is freed."""
         arriving = dict(zip(self.graph.inputs, inputs, strict=True))
+        overwrites = any(_in_place(node) for node in self.graph.nodes)
         for index, array in arriving.items():
-            self.foreign.add(id(_owner(array)))
+            if overwrites:  # whoever gave the array keeps it as it is
+                array = arriving[index] = array.copy()
+            else:
+                self.foreign.add(id(_owner(array)))
             if self.reads.get(Edge(index)):
                 self._hold(Edge(index), array)
         for index, node in enumerate(self.graph.nodes):
@@ -100,7 +104,7 @@ class Runner:
     def _execute(self, node: Node, index: int, params: Params) -> Outputs:
         xs = tuple(self._tensor(edge, node) for edge in node.inputs)
         spare = False
-        if self.reuse and xs:
+        if xs and (self.reuse or _in_place(node)):
             owner = self.owners[node.inputs[0]]
             here = sum(self.owners[edge] == owner for edge in node.inputs)
             spare = here == self.readers[owner] and owner not in self.foreign
@@ -140,6 +144,10 @@ class Runner:
         if self.readers[key] == 0:
             del self.readers[key], self.sizes[key]
             self.foreign.discard(key)
+
+
+def _in_place(node: Node) -> bool:
+    return bool(getattr(node.layer, "inplace", False))
 
 
 def _owner(array: Array) -> Array:

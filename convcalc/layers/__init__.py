@@ -15,7 +15,7 @@ _FAMILIES: Final = {
     "pool": "maxpool avgpool lppool",
     "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
     "unpool": "unpool",
-    "norm": "bn ln gn instancenorm lrn scale",
+    "norm": "bn ln gn instancenorm lrn scale rescale",
     "activation": (
         "relu relu6 leakyrelu prelu elu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
         "sigmoid tanh softmax"

@@ -128,6 +128,7 @@ class Layer:
             ``in->out`` is written as the two fields joined by ``->``.
         arity: smallest and largest number of inputs (``None``: any number).
         view: the output shares the storage of the input (it has no memory of its own).
+        regroups: it joins and cuts axes, so that places along them are no places of the input.
         keeps_positions: a position of the output stands for one of the input and neighbours stay
             neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
@@ -143,6 +144,7 @@ class Layer:
     positional: ClassVar[tuple[str, ...]] = ()
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     view: ClassVar[bool] = False
+    regroups: ClassVar[bool] = False
     keeps_positions: ClassVar[bool] = False
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
@@ -153,6 +155,11 @@ class Layer:
     def elementwise(self) -> bool:
         """Whether every entry of the output is made from the entry at its own index alone."""
         return type(self).reads is Layer.reads
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether it runs in place: it writes over what it reads, where nothing reads that afterwards."""
+        return False
 
     @property
     def has_macs(self) -> bool:

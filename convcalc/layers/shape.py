@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
+from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, Template, show, whole
+from convcalc.layers.conv import divisors
 
 if TYPE_CHECKING:
     from typing import Self
@@ -51,23 +52,88 @@ class Identity(Layer):
     source: ClassVar[str] = "the function f(x) = x"
 
 
-class Flatten(Layer):
-    """All axes in one, channels first."""
+def axis_of(value: Any, shape: Shape, field: str = "axis") -> int:
+    """An axis from 0, from one that may be counted from the end by negatives.
 
-    __slots__ = ()
-    view: ClassVar[bool] = True
+    Raises:
+        DimensionError: the shape has no such axis.
+    """
+    if type(value) is not int or not -len(shape) <= value < len(shape):
+        last = len(shape) - 1
+        raise DimensionError(f"no axis {value} in {show(shape)}", field=field, hint=f"0 to {last}, or -1")
+    return value % len(shape)
+
+
+_ORDER = Option("order", "choice", "first", choices=("first", "last"))
+"""Where the channels stand when the elements are counted off: first, or last as in Keras."""
+
+
+def _reshaped(shape: Shape, out: Shape, order: str) -> Windows:
+    """How elements are read that are counted off in an order of the axes."""
+    from convcalc.layers.reads import Axis, reshaped
+
+    if order == "first":
+        return ((reshaped(shape, out),),)
+    rank = len(out)
+    *inner, channels = reshaped((*shape[1:], shape[0]), (*out[1:], out[0]))
+    axes = (
+        axis if axis.output is None else Axis((axis.output + 1) % rank, axis.rule)
+        for axis in (channels, *inner)
+    )
+    return ((tuple(axes),),)
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten(Layer):
+    """The axes from ``start`` to ``end`` in one: all of them, channels first, unless told otherwise.
+
+    Axis 0 is the channels; negatives count from the end. With ``order=last`` the channels run fastest:
+    what ``Flatten`` of Keras makes of a map whose channels are its last axis.
+    """
+
+    start: int
+    end: int
+    order: str
+
     op: ClassVar[str] = "flatten"
+    regroups: ClassVar[bool] = True
     source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
+    template: ClassVar[Template] = Template(options={"start": None, "end": None})
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("start", "dim", 0, minimum=0),
+        Option("end", "dim", -1, minimum=0),
+        _ORDER,
+    )
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; the last axis is kept as -1."""
+        shape = inputs[0]
+        given = (values.get("start"), values.get("end"))
+        start = axis_of(0 if given[0] is None else given[0], shape, "start")
+        end = axis_of(-1 if given[1] is None else given[1], shape, "end")
+        if end < start:
+            message = f"the axes from {start} to {end} of {show(shape)} are none"
+            raise DimensionError(message, field="end", hint="start up to end")
+        order = values.get("order") or "first"
+        if order == "last" and (start, end) != (0, len(shape) - 1):
+            raise DimensionError("order=last counts off all axes", field="order", hint="no start and no end")
+        return cls(start, -1 if end == len(shape) - 1 else end, order)
+
+    @property
+    def view(self) -> bool:  # type: ignore[override]
+        """Another order of the elements is a tensor of its own."""
+        return self.order == "first"
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``(C * i...,)``."""
-        return ((prod(inputs[0]),),)
+        """``(C * i...,)``, or the product in place of the axes that are joined."""
+        shape = inputs[0]
+        after = self.end % len(shape) + 1
+        return ((*shape[: self.start], prod(shape[self.start : after]), *shape[after:]),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the whole map, unless that is one pixel."""
-        from convcalc.layers.reads import reshaped
-
-        return ((reshaped(inputs[0], outputs[0]),),)
+        return _reshaped(inputs[0], outputs[0], self.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +156,30 @@ class Dropout(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Reshape(Layer):
-    """The same elements in another shape."""
+    """The same elements in another shape; with ``axis`` the shape is what that axis is cut into.
+
+    One size may be -1: it is what the others leave. With ``order=last`` the elements are counted off with
+    the channels last.
+    """
 
     shape: tuple[Dim, ...]
+    order: str
 
     op: ClassVar[str] = "reshape"
+    regroups: ClassVar[bool] = True
     source: ClassVar[str] = "NumPy reshape, ONNX Reshape"
-    template: ClassVar[Template] = Template(options={"shape": ("C", "H*W")})
-    options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
+    template: ClassVar[Template] = Template(options={"shape": ("C", "H*W"), "axis": None})
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("shape", "shape"),
+        Option("axis", "dim", None, minimum=0),
+        _ORDER,
+    )
     positional: ClassVar[tuple[str, ...]] = ("shape",)
-    view: ClassVar[bool] = True
+
+    @property
+    def view(self) -> bool:  # type: ignore[override]
+        """Another order of the elements is a tensor of its own."""
+        return self.order == "first"
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
@@ -108,11 +188,27 @@ class Reshape(Layer):
         if shape is None:
             raise DimensionError("reshape needs its shape", hint="reshape 64x7x7")
         shape = shape if isinstance(shape, tuple) else (shape,)
-        if len(shape) > 4:
+        axis = values.get("axis")
+        before = after = ()
+        if axis is not None:
+            number = axis_of(axis, inputs[0])
+            before, after = inputs[0][:number], inputs[0][number + 1 :]
+        if len(before) + len(shape) + len(after) > 4:
             raise DimensionError(
-                f"a shape of {len(shape)} sizes", field="shape", hint="channels and up to three sizes"
+                f"a shape of {len(before) + len(shape) + len(after)} sizes",
+                field="shape",
+                hint="channels and up to three sizes",
             )
-        shape = tuple(whole(size, "shape") for size in shape)
+        open_ = [place for place, size in enumerate(shape) if type(size) is int and size == -1]
+        if len(open_) == 1:
+            have = prod(inputs[0]) if axis is None else inputs[0][len(before)]
+            rest = prod(whole(size, "shape") for size in shape if not (type(size) is int and size == -1))
+            require(
+                divides(rest, have), f"{have} elements do not divide by {rest}", field="shape",
+                hint=divisors(have) if type(have) is int else f"a divisor of {have}",
+            )  # fmt: skip
+            shape = tuple(exact_div(have, rest) if i in open_ else size for i, size in enumerate(shape))
+        shape = (*before, *(whole(size, "shape") for size in shape), *after)
         have, want = prod(inputs[0]), prod(shape)
         require(
             equal(have, want),
@@ -120,7 +216,7 @@ class Reshape(Layer):
             field="shape",
             hint=f"a shape of {have} elements",
         )
-        return cls(shape)
+        return cls(shape, values.get("order") or "first")
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shape that was given."""
@@ -128,9 +224,7 @@ class Reshape(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Axes stay, are joined or are cut; see :func:`convcalc.layers.reads.reshaped`."""
-        from convcalc.layers.reads import reshaped
-
-        return ((reshaped(inputs[0], self.shape),),)
+        return _reshaped(inputs[0], self.shape, self.order)
 
 
 LAYERS = (Input, Identity, Flatten, Dropout, Reshape)

@@ -69,7 +69,7 @@ def _windows(graph: Graph, node: Node) -> Iterator[tuple[Reads, Shape, Shape]]:
 
 def _cuts_axes(graph: Graph, node: Node) -> bool:
     """Whether a layer moves no value and is yet stated to read several, or all, along an axis."""
-    return node.layer.view and any(
+    return node.layer.regroups and any(
         isinstance(axis.rule, Every) or (isinstance(axis.rule, Slide) and axis.rule.stride > 1)
         for window, _, _ in _windows(graph, node)
         for axis in window

@@ -76,6 +76,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "slice": [(layer("slice", axis=1, start=1, stop=3), (2, 4, 3))],
     "split": [(layer("split", axis=0, sizes=(1, 2)), (3, 3))],
     "scale": [(layer("scale", channels=2, bias=True), (2, 3))],
+    "rescale": [(layer("rescale", scale=0.5, offset=-1.0), (2, 3))],
     **{
         op: [(layer(op), (2, 3, 3))]
         for op in [

@@ -32,11 +32,11 @@ WINDOWS = [
     ("3x8x8", "shift «k2»", "must be odd, got 2", "1 or 3"),
 ]
 CHANNELS = [
-    ("6x8x8", "conv 6->4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, 3, 6"),
-    ("6x8x8", "conv 6->4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, 4"),
+    ("6x8x8", "conv 6->4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, which divide 4 and 6"),
+    ("6x8x8", "conv 6->4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, which"),
     ("6x8x8", "conv «3->4» k3", "in_channels is 3, but 6 arrive", "6"),
-    ("6x8x8", "convT 4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, 3, 6"),
-    ("6x8x8", "convT 4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, 4"),
+    ("6x8x8", "convT 4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, which divide 4 and 6"),
+    ("6x8x8", "convT 4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, which"),
     ("6x8x8", "dwconv «6->9» k3", "6 channels cannot give 9", "multiple of 6"),
     ("6x8x8", "dwconv 6->12 k3 «multiplier=3»", "gives 18 channels, not 12", "one of"),
     ("48", "linear «3->10»", "in_features is 3, but 48 arrive", "48"),
@@ -134,12 +134,12 @@ OPTIONS = [
     ("6x8x8", "«crop»", "one of amounts and size", "amounts=2"),
     ("6x8x8", "crop amounts=1 «size=4»", "amounts or size, not both", "one of them"),
     ("6x8x8", "conv 4 k3 «dialtion»=2", "no option 'dialtion'", "dilation"),
-    ("6x8x8", "relu «inplace»=true", "no option 'inplace'", "id"),
+    ("6x8x8", "relu «slope»=0.1", "no option 'slope'", "inplace"),
     ("6x8x8", "conv 4 k3 «bias=3»", "3 is no switch", "true or false"),
     ("6x8x8", "conv 4 k3 bias=«maybe»", "'maybe'", "true or false"),
     ("6x8x8", "conv 4 k3 «k5»", "kernel is given twice", None),
     ("6x8x8", "conv 4 k3 «5»", "1 positional argument", "key=value"),
-    ("6x8x8", "softmax «3»", "0 positional arguments", "no arguments"),
+    ("6x8x8", "globalavgpool «3»", "0 positional arguments", "no arguments"),
     ("6x8x8", "conv 4 k3 p=«sam»", "'sam'", "same"),
     ("6x8x8", "upsample scale=2 mode=«lanczos»", "'lanczos'", "nearest"),
     ("6x8x8", "upsample scale=2 «align_corners=true»", "nearest interpolation has no align_corners", "false"),
@@ -156,7 +156,10 @@ JOINS = [
     ("6x8x8", "identity id=a | flatten | «concat» with=a", "concat cannot join", "one rank"),
     ("6x8x8", "identity id=a | concat with=a «axis=3»", "no axis 3 in 6x8x8", "0 to 2"),
     ("6x8x8", "«add»", "add reads 2 or more tensors, got 1", "with=b"),
-    ("6x8x8", "«unpool k2»", "unpool reads 2 tensors, got 1", "from=[a,b]"),
+    ("6x8x8", "«unpool k2»", "unpool reads 2 tensors, got 1", "with=NAME.indices"),
+    ("6x8x8", "maxpool k2 | relu | «unpool k2»", "unpool reads 2 tensors, got 1", "with=maxpool1.indices"),
+    ("6x7x8", "maxpool k2 id=p | «unpool k2»", "reads 2 tensors", "with=p.indices, and, since"),
+    ("6x7x8", "maxpool k2 id=p | «unpool k2»", "reads 2 tensors", "size=7x8, or like=NAME"),
     ("6x8x8", "maxpool k2 id=p | unpool k2 «size=20» from=[p,p.indices]", "no pool of 2 steps", "7 to 9"),
     (
         "6x8x8",
@@ -258,7 +261,7 @@ def test_the_command_line_refuses_likewise(cli: Callable[..., Any]) -> None:
     assert done.code == 2
     (problem,) = json.loads(done.out)["errors"]
     assert (problem["line"], problem["column"], problem["length"]) == (1, 14, 2)
-    assert problem["expected"] == "one of 1, 2, 3, 6"
+    assert problem["expected"] == "one of 1, 2, which divide 4 and 6"
 
 
 # Everything that the issue lists, with every option, in each rank it has.

@@ -16,6 +16,7 @@ from convcalc.layers.pool import AvgPool
 from convcalc.solve.sizes import own_inputs, reduced
 from convcalc.verification.poison import poisoned
 from convcalc.verification.result import QUANTITIES, TOTALS, Verification
+from convcalc.verification.traced_field import Larger
 
 LINE = "conv 4 k3 p1 | bn | relu6 | maxpool k2 | flatten | linear 10"
 
@@ -268,6 +269,9 @@ CORNERS = (
     "input 1x2 | crop size=2 | conv 1 k2 p=same",
     # All rows of it are the only one there is; the padding beside them reads nothing.
     "input 1x1x1 | upsample size=1x2 mode=linear align_corners=true | pad p1x0",
+    # A copy of the last pixel stands where no value was put back.
+    "input 3x6x8 | maxpool k2x1 s4x1 id=a | unpool k2x1 s4x1 size=6x8 from=[a,a.indices]"
+    " | dwconv 3 k2x3 s2x3 p2x0 d1x2 bias=false padding_mode=replicate",
     # Of two ways, one sees nothing along the first axis from every other position.
     "input 1x1x1 | convT 1 k1 s2x1 id=a | conv 1 k2 p=same_lower id=b | conv 1 k1x2 p=same from=a id=c"
     " | concat from=[b,c]",
@@ -279,6 +283,14 @@ def test_corners_where_the_witnesses_must_not_be_misread(spec: str) -> None:
     found = convcalc.verify(convcalc.load(spec))
     assert found.ok, str(found)
     assert found.scalars and found.fields
+
+
+def test_the_larger_input_leaves_no_indices_beside_the_map() -> None:
+    # Of 19 columns, the first size that is large enough, windows of 3 leave one out; of 21 none.
+    graph = convcalc.load("input 1x3x3 | maxpool k1x3 id=a | unpool k1x3 from=[a,a.indices]")
+    found = Larger(graph).at_least(5)
+    assert found is not None
+    assert found[0].nodes[0].outputs[0] == found[0].nodes[2].outputs[0] == (1, 21, 21)
 
 
 def test_poison_decides_nothing_where_no_number_stands_without_it() -> None:

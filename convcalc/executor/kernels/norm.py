@@ -13,7 +13,7 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, check_channels, per_channel
 from convcalc.executor.marks import Reach, from_groups, no_marks, sum_over, sum_over_space, to_groups
-from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes
+from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes, elementwise
 from convcalc.executor.parallel import each, row_spans
 from convcalc.executor.windows import ExecutionError, pad
 
@@ -53,6 +53,13 @@ def _scale_weights(layer: Any) -> Shapes:
 OPERATIONS["scale"] = Operation(scale, gradient=_scale_gradient, weights=_scale_weights)
 
 
+@elementwise("rescale", lambda layer, x: np.full(x.shape, float(layer.scale)))
+def rescale(call: Call, x: Array, y: Array) -> None:
+    """The input times a number, plus a number."""
+    call.t.multiply(x, float(call.layer.scale), out=y)
+    call.t.add(y, float(call.layer.offset), out=y)
+
+
 # Statistics of groups of channels over all positions: group, instance and batch normalisation
 
 
@@ -60,11 +67,13 @@ def _whole_tensors(s: Sizes) -> int:
     return 4 * s.arriving
 
 
+def _learned(layer: Any, shape: tuple[int, ...]) -> Shapes:
+    """The factor and the term of a normalisation, of those that it has."""
+    return {name: shape for name in ("weight", "bias") if layer.affine and getattr(layer, name, True)}
+
+
 def _channel_weights(layer: Any) -> Shapes:
-    one = (layer.channels,)
-    if not layer.affine:
-        return {}
-    return {"weight": one, **({"bias": one} if getattr(layer, "bias", True) else {})}
+    return _learned(layer, (layer.channels,))
 
 
 def _normalise(call: Call, x: Array) -> Array:
@@ -87,16 +96,16 @@ def _normalised_gradient(x: Array, g: Array, axes: tuple[int, ...], eps: float) 
 
 
 def _affine(call: Call, y: Array) -> Array:
-    t = call.t
-    if call.layer.affine:
+    t, learned = call.t, _channel_weights(call.layer)
+    if "weight" in learned:
         y = t.multiply(y, per_channel(call.params["weight"], y), out=y)
-        if getattr(call.layer, "bias", True):
-            y = t.add(y, per_channel(call.params["bias"], y), out=y)
+    if "bias" in learned:
+        y = t.add(y, per_channel(call.params["bias"], y), out=y)
     return y
 
 
 def _factor(b: Backprop) -> Any:
-    return per_channel(b.params["weight"], b.x) if b.layer.affine else 1.0
+    return per_channel(b.params["weight"], b.x) if "weight" in _channel_weights(b.layer) else 1.0
 
 
 def _grouped(call: Call, groups: int) -> Array:
@@ -165,11 +174,12 @@ def batchnorm(call: Call) -> Array:
         return _affine(call, np.ascontiguousarray(np.moveaxis(moved, 0, 1)))
     factor = 1.0 / np.sqrt(call.params["running_var"].astype(np.float64) + layer.eps)
     term = -call.params["running_mean"] * factor
-    if layer.affine:
+    learned = _channel_weights(layer)
+    if "weight" in learned:
         weight = call.params["weight"]
         factor, term = factor * weight, term * weight
-        if getattr(layer, "bias", True):
-            term = term + call.params["bias"]
+    if "bias" in learned:
+        term = term + call.params["bias"]
     if not x.dtype.hasobject:
         factor, term = factor.astype(x.dtype), term.astype(x.dtype)
     return scaled(call, factor, term)
@@ -213,10 +223,11 @@ def layernorm(call: Call) -> Array:
         )
     else:
         y = _normalise(call, x.reshape(len(x), 1, -1)).reshape(x.shape)
-    if layer.affine:
+    learned = _layernorm_weights(layer)
+    if "weight" in learned:
         y = t.multiply(y, _shaped(call.params["weight"], y), out=y)
-        if layer.bias:
-            y = t.add(y, _shaped(call.params["bias"], y), out=y)
+    if "bias" in learned:
+        y = t.add(y, _shaped(call.params["bias"], y), out=y)
     return y
 
 
@@ -238,16 +249,13 @@ def _layernorm_backward(r: Reach) -> list[Array]:
 
 
 def _layernorm_gradient(b: Backprop) -> list[Array]:
-    weight: Any = _shaped(b.params["weight"], b.x) if b.layer.affine else 1.0
+    weight: Any = _shaped(b.params["weight"], b.x) if "weight" in _layernorm_weights(b.layer) else 1.0
     axes = (1,) if b.layer.over == "channels" else tuple(range(1, b.x.ndim))
     return [_normalised_gradient(b.x, b.g * weight, axes, b.layer.eps)]
 
 
 def _layernorm_weights(layer: Any) -> Shapes:
-    if not layer.affine:
-        return {}
-    shape = tuple(layer.shape)
-    return {"weight": shape, **({"bias": shape} if layer.bias else {})}
+    return _learned(layer, tuple(layer.shape))
 
 
 OPERATIONS["ln"] = Operation(

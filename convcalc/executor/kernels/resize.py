@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convcalc.executor.arithmetic.arith import PLAIN, Arith, Array
 from convcalc.executor.call import Call
+from convcalc.executor.kernels.adaptive import adaptive_avgpool
 from convcalc.executor.marks import Reach
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Sizes
 from convcalc.executor.windows import ExecutionError
@@ -34,24 +35,50 @@ MODES = {
 def upsample(call: Call) -> Array:
     """Resample ``x (N, C, *spatial)`` to ``scale`` times its size or to ``size``."""
     y = call.x
+    if call.layer.mode == "area":
+        return adaptive_avgpool(Call(_area(call.layer, y.shape[2:]), call.xs, t=call.t))
     for axis, (out, ratio) in enumerate(grids(call.layer, call.x.shape[2:])):
         y = _pass(call.layer, call.t, y, axis + 2, out, ratio)
     return y
 
 
 def _pass(layer: Any, t: Arith, x: Array, axis: int, out: int, ratio: Fraction) -> Array:
-    return resample(t, x, axis, out, ratio, MODES[layer.mode], bool(layer.align_corners), float(layer.a))
+    mode = "cubic_inside" if getattr(layer, "exclude_outside", False) else MODES[layer.mode]
+    return resample(t, x, axis, out, ratio, mode, bool(layer.align_corners), float(layer.a))
+
+
+class _Cells(NamedTuple):
+    """A map cut into so many cells along every axis."""
+
+    size: tuple[int, ...]
+
+
+def _area(layer: Any, sizes: Sequence[int]) -> _Cells:
+    return _Cells(tuple(out for out, _ in grids(layer, sizes)))
 
 
 def grids(layer: Any, sizes: Sequence[int]) -> list[tuple[int, Fraction]]:
-    """Output size, and how many input positions one output position is wide, for each axis."""
+    """Output size, and how many input positions one output position is wide, for each axis.
+
+    With ``rounding`` to double precision the size is that of PyTorch's arithmetic, and a factor is
+    the short fraction that it was written for. With ``recompute`` the two sizes say how wide.
+    """
     if layer.size is not None:
         return [(m, Fraction(n, m)) for n, m in zip(sizes, layer.size, strict=True)]
     if layer.scale is None:
         raise ExecutionError("upsample has neither a scale nor a size")
     exact = [Fraction(s) for s in layer.scale]
-    found = [(floor(n * s), 1 / s) for n, s in zip(sizes, exact, strict=True)]
-    if layer.mode.startswith("nearest") and len(sizes) == 2:
+    if getattr(layer, "rounding", "exact") == "double":
+        wide = [int(np.floor(np.float64(n) * np.float64(s))) for n, s in zip(sizes, exact, strict=True)]
+        exact = [s.limit_denominator(10**6) for s in exact]
+    else:
+        wide = [floor(n * s) for n, s in zip(sizes, exact, strict=True)]
+    if min(wide) < 1:
+        raise ExecutionError("nothing is left of the input")
+    if getattr(layer, "recompute", False):
+        return [(m, Fraction(n, m)) for n, m in zip(sizes, wide, strict=True)]
+    found = [(m, 1 / s) for m, s in zip(wide, exact, strict=True)]
+    if layer.mode == "nearest" and len(sizes) == 2:
         # As PyTorch, for maps of two axes alone: a size that stays or doubles counts as scale 1 or 2.
         axes = zip(found, sizes, strict=True)
         return [(m, Fraction(n, m) if m in (n, 2 * n) else ratio) for (m, ratio), n in axes]
@@ -75,8 +102,8 @@ def resample(
         places = [o * step for o in range(out)]
     else:
         places = [(o + Fraction(1, 2)) * ratio - Fraction(1, 2) for o in range(out)]
-    if mode == "cubic":
-        return _weighted(t, x, axis, *_cubic(places, n, a))
+    if mode.startswith("cubic"):
+        return _weighted(t, x, axis, *_cubic(places, n, a, mode == "cubic_inside"))
     places = [min(max(p, Fraction(0)), Fraction(n - 1)) for p in places]
     if mode == "linear":
         low = [floor(p) for p in places]
@@ -86,7 +113,8 @@ def resample(
     return _spline(t, x, axis, places)
 
 
-def _cubic(places: list[Fraction], n: int, a: float) -> tuple[Array, Array]:
+def _cubic(places: list[Fraction], n: int, a: float, inside: bool) -> tuple[Array, Array]:
+    """Places and weights of the taps; ``inside``: those outside weigh nothing, the others more for it."""
     indices, weights = [], []
     for p in places:
         i = floor(p)
@@ -94,7 +122,11 @@ def _cubic(places: list[Fraction], n: int, a: float) -> tuple[Array, Array]:
         indices.append([min(max(i + j, 0), n - 1) for j in (-1, 0, 1, 2)])
         near = [((a + 2.0) * v - (a + 3.0)) * v * v + 1.0 for v in (w, 1.0 - w)]
         far = [((a * v - 5.0 * a) * v + 8.0 * a) * v - 4.0 * a for v in (w + 1.0, 2.0 - w)]
-        weights.append([far[0], near[0], near[1], far[1]])
+        taps = [far[0], near[0], near[1], far[1]]
+        if inside:
+            taps = [v if 0 <= i + j < n else 0.0 for j, v in zip((-1, 0, 1, 2), taps, strict=True)]
+            taps = [v / sum(taps) for v in taps]
+        weights.append(taps)
     return np.array(indices).T, np.array(weights).T
 
 
@@ -166,6 +198,8 @@ def _passes_of_impulses(layer: Any, sizes: Sequence[int], one: float) -> list[Ar
 def _upsample_backward(r: Reach) -> list[Array]:
     """Back through each pass; a sample whose weight is zero counts only where reads do."""
     mark = r.mark
+    if r.layer.mode == "area":
+        return OPERATIONS["adaptiveavgpool"].backward(r._replace(layer=_area(r.layer, r.inputs[0][1:])))
     for axis, matrix in enumerate(_passes_of_impulses(r.layer, r.inputs[0][1:], np.nan if r.reads else 1.0)):
         pattern = np.isnan(matrix) if r.reads else matrix != 0
         moved = np.moveaxis(mark, axis + 2, -1)
@@ -179,6 +213,10 @@ def _upsample_backward(r: Reach) -> list[Array]:
 
 def _upsample_gradient(b: Backprop) -> list[Array]:
     g = b.g
+    if b.layer.mode == "area":
+        gradient = OPERATIONS["adaptiveavgpool"].gradient
+        assert gradient is not None
+        return gradient(b._replace(layer=_area(b.layer, b.x.shape[2:])))
     for axis, matrix in enumerate(_passes_of_impulses(b.layer, b.x.shape[2:], 1.0)):
         g = np.moveaxis(np.matmul(np.moveaxis(g, axis + 2, -1), matrix), -1, axis + 2)
     return [g]

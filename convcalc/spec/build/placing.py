@@ -38,6 +38,8 @@ class Placing(Wiring):
     def _input_stage(self, stage: Stage, env: Env, scope: Scope) -> Flow:
         name = self._name(stage.id, stage.text, env) if stage.id else "input"
         args = stage.args
+        if stage.frozen is not None:
+            raise stage.fault("an input has no parameters that could be frozen")
         if len(args) != 1 or args[0].pair is not None:
             raise stage.fault("an input has one shape", "input 3x224x224")
         if name in scope.ids:
@@ -97,13 +99,14 @@ class Placing(Wiring):
         else:
             self._charge(1, stage.text, stage.start, stage.end)
         layer, outputs = made
+        frozen = self._frozen(stage.frozen, stage.text, env, scope) and bool(layer.parameters(shapes))
         if stage.id is None:
             name = self._auto(scope, layer.op)
         else:
             given = self._name(stage.id, stage.text, env)
             self._once(given, scope, stage, stage.id)
             name = self._numbered(given, scope, self.used.__contains__)
-        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope)  # type: ignore[arg-type]
+        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen)  # type: ignore[arg-type]
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             assert isinstance(edge, Edge)
             edge = Choice(edge.node, names, name)
@@ -121,7 +124,7 @@ class Placing(Wiring):
             wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
             raise stage.fault(
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
-                "from=[a,b], or with=b beside the tensor that arrives" if low > 1 else "one tensor",
+                self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor",
             )
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
         if wrong and not (stage.flat_too and len(shapes[0]) == 1):
@@ -138,17 +141,42 @@ class Placing(Wiring):
                 raise stage.fault(f"{stage.origin} has no size to take", "upsample or crop", at=stage.like)
             values["size"] = self.nodes[found.node].outputs[found.output][1:]
         try:
+            if stage.adapt is not None:
+                values = stage.adapt(shapes, values)
             layer = cls.create(shapes, values)
             outputs = layer.output_shapes(shapes)
             if any(is_involved(size) for shape in outputs for size in shape):
                 raise DimensionError(
                     "a closed form too long to read", hint="numbers in place of some symbols"
                 )
+            refused = stage.refuses(layer, shapes) if stage.refuses is not None else None
+            if refused is not None:
+                raise stage.fault(refused)
             return layer, outputs
         except DimensionError as error:
             raise dimension_fault(stage, error) from None
         except RecursionError:
             raise stage.fault("the sizes are too involved to compute") from None
+
+    def _lacking(self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]) -> str:
+        """How a layer gets the inputs that it lacks: of one that reads indices, those of the last pool."""
+        cls = layers.lookup(stage.name)
+        if cls.index_inputs and len(shapes) == 1:
+            for node in reversed(self.nodes):
+                if not node.layer.index_outputs or node.outputs[0] != shapes[0]:
+                    continue
+                name = f"{node.name.removeprefix(scope.prefix)}.{node.layer.output_names()[1]}"
+                before = self.nodes[node.inputs[0].node].outputs[node.inputs[0].output]
+                try:
+                    after = cls.create(shapes * 2, values_of(stage, env)).output_shapes(shapes * 2)[0]
+                except DimensionError:
+                    return f"with={name}"
+                if after == before or not all(type(size) is int for size in before):
+                    return f"with={name}"
+                size = f"size={show(before[1:])}, or like=NAME of what was pooled"
+                return f"with={name}, and, since the pool left rows over, {size}"
+            return "with=NAME.indices, of the pool that it undoes"
+        return "from=[a,b], or with=b beside the tensor that arrives"
 
     def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
         edge = self._add(Input(tuple(shape)), (), (shape,), name, scope)

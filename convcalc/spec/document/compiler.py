@@ -16,7 +16,7 @@ from convcalc.spec.document.values import NAME
 from convcalc.spec.document.yamlnodes import Mapping, Node, Scalar, Sequence
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError
 from convcalc.spec.language.expression import ExpressionError, parse
-from convcalc.spec.language.stage import expression_fault, parse_references, parse_template
+from convcalc.spec.language.stage import NODE_KEYS, expression_fault, parse_references, parse_template
 from convcalc.spec.language.tokens import split_stages
 
 _SIGNATURE: Final = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*\Z", re.DOTALL)
@@ -133,6 +133,13 @@ class Compiler(Bodies):
         for left, right in split_stages(text, *inner, ","):
             name, equals, _ = text.value[left:right].partition("=")
             stripped = name.strip()
+            if stripped in NODE_KEYS:
+                raise SpecError(
+                    Problem.at(
+                        text, left, left + len(stripped), f"{stripped!r} is what every call takes besides",
+                        expected="another name for the parameter",
+                    )
+                )  # fmt: skip
             if not NAME.match(stripped) or stripped in RESERVED or any(stripped == p for p, _ in parameters):
                 problem = Problem.at(
                     text,

@@ -16,7 +16,7 @@ ITEMS: Final[dict[str, tuple[str, ...]]] = {
     "when": ("when", "do", "else", "id", "from"),
     "branches": ("branches", "merge", "id", "from"),
     "residual": ("residual", "shortcut", "merge", "body", "id", "from"),
-    "group": ("group", "body", "from"),
+    "group": ("group", "body", "from", "frozen"),
     "let": ("let", "body", "id", "from"),
 }
 """Structures by the key that names them, and the keys each may have."""

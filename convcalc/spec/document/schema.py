@@ -30,6 +30,7 @@ _DESCRIPTIONS = {
     "branches": "Run every branch on the same tensor and merge the results.",
     "residual": "Run the body and add the shortcut.",
     "group": "Give the body a name; from=NAME reads its result.",
+    "frozen": "Whether the parameters inside are held fixed in training.",
     "let": "Variables for what follows, or for the body where one is given.",
 }
 
@@ -44,6 +45,7 @@ def _property(key: str) -> dict[str, Any]:
         "id": _NAME,
         "from": _NAME,
         "group": _NAME,
+        "frozen": {"type": ["boolean", "string"]},
         "name": _TEXT,
         "source": _TEXT,
         "notes": _TEXT,

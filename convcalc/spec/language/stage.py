@@ -7,16 +7,18 @@ layer counts.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 from convcalc import layers
+from convcalc.dims import Shape
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.expression import Expr, ExpressionError, parse
 from convcalc.spec.source import Text
 
 _REFERENCE: Final = re.compile(r"(?:[\w.\-]|\{[^{}]*\})+\Z")
-NODE_KEYS: Final = ("id", "from", "with", "like")
+NODE_KEYS: Final = ("id", "from", "with", "like", "frozen")
 """Keys every stage takes beside the options of its layer."""
 
 
@@ -62,11 +64,15 @@ class Stage:
         name: registered name of the layer, name of the block, or the variable of ``$name``.
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
+        frozen: whether its parameters are held fixed in training; None where it does not say.
+        refuses: why a framework does not take the layer on the shapes that arrive, None where it does.
+        adapt: completes the options by the shapes that arrive, where a framework's arguments mean
+            something else for every number of axes; None where they stand for themselves.
     """
 
     __slots__ = (
-        *("args", "cost", "end", "flat_too", "id", "kind", "like", "name", "names"),
-        *("origin", "rank", "refs", "start", "text", "withs"),
+        *("adapt", "args", "cost", "end", "flat_too", "frozen", "id", "kind", "like", "name", "names"),
+        *("origin", "rank", "refs", "refuses", "start", "text", "withs"),
     )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
@@ -83,6 +89,9 @@ class Stage:
         self.like: Template | None = None
         self.rank: int | None = None
         self.flat_too = False
+        self.frozen: Expr | None = None
+        self.refuses: Callable[[Any, tuple[Shape, ...]], str | None] | None = None
+        self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
         self.names: tuple[str, ...] = ()
         self.cost = 10
 
@@ -176,13 +185,20 @@ def option_kinds(op: str) -> dict[str, Any]:
 
 
 def set_node_key(stage: Stage, key: str, text: Text, start: int, end: int) -> None:
-    """Set ``id``, ``from``, ``with`` or ``like`` of a stage."""
+    """Set ``id``, ``from``, ``with``, ``like`` or ``frozen`` of a stage."""
     if start >= end:
-        raise fault(text, start - 1, start, f"{key}= needs a name")
+        raise fault(
+            text, start - 1, start, f"{key}= needs {'true or false' if key == 'frozen' else 'a name'}"
+        )
     if key == "id":
         stage.id = parse_template(text, start, end)
     elif key == "like":
         stage.like = parse_template(text, start, end)
+    elif key == "frozen":
+        try:
+            stage.frozen = parse(text.value, start, end)
+        except ExpressionError as error:
+            raise expression_fault(text, error) from None
     elif key == "from":
         stage.refs = parse_references(text, start, end)
     else:
