@@ -238,6 +238,10 @@ class Layer:
         """Scalar operations done once however many samples there are, as statistics of a batch are."""
         return NO_OPS
 
+    def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
+        """What an explanation says besides shapes and costs: a heading, what it is about, a sentence each."""
+        return ()
+
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """How each input is read for one of the outputs: one window, or several that together are it.
 
