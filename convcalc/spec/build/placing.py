@@ -171,7 +171,7 @@ class Placing(Wiring):
             wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
             raise stage.fault(
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
-                self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor",
+                cls.reading or (self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor"),
             )
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
         if wrong and not (stage.flat_too and len(shapes[0]) == 1):
