@@ -15,6 +15,7 @@ from convcalc.spec.source import Text
 MAX_NESTING: Final = 32
 """Deepest nesting of ``Sequential`` containers."""
 _CONTAINERS: Final = frozenset({"Sequential", "Conv2dNormActivation", "Conv3dNormActivation", "ConvBNReLU"})
+_FUNCTIONAL: Final = frozenset({"F", "functional"})
 _HEAD: Final = re.compile(r"[A-Za-z_][\w.]*(?=\()")
 _LABEL: Final = re.compile(r"\(([\w.\-]+)\)\s*:\s*")
 _LABELLED: Final = re.compile(_LABEL.pattern + rf"(?={_HEAD.pattern})")
@@ -31,10 +32,10 @@ class Pasted(Lines):
 
     @property
     def classes(self) -> Collection[str]:
-        """The classes of PyTorch and Keras that have an answer."""
-        from convcalc.importers.frameworks import KNOWN
+        """The classes of PyTorch and Keras that have a translation."""
+        from convcalc.importers.frameworks import CLASSES
 
-        return KNOWN
+        return CLASSES
 
     def unwrapped(self, text: Text, start: int, end: int, first: bool) -> tuple[int, int]:
         """The call in a line of a program or of a printed module.
@@ -73,13 +74,19 @@ class Pasted(Lines):
             raise fault(
                 text, start, end, f"unexpected {value[start:end][:40]!r}", "a call, such as Conv2d(3, 64, 3)"
             )
-        name = head.group().rpartition(".")[2]
+        module, _, name = head.group().rpartition(".")
+        if module.rpartition(".")[2] in _FUNCTIONAL:
+            from convcalc.importers.frameworks import FUNCTIONS, stages_of
+
+            if name in FUNCTIONS:
+                return stages_of(name, text, start, head.end(), end)
         if name in _CONTAINERS:
             return self._container(text, head.end(), end, depth)
-        if name not in self.known and name[0].isupper() and name in self.classes:
-            from convcalc.importers.frameworks import stages_of
+        if name not in self.known and name[0].isupper():
+            from convcalc.importers.frameworks import KNOWN, stages_of
 
-            return stages_of(name, text, start, head.end(), end)
+            if name in KNOWN:
+                return stages_of(name, text, start, head.end(), end)
         if re.match(rf"\(\s*{_LABEL.pattern}", value[head.end() : end]):
             raise fault(
                 text, start, head.end(), f"{name} is a module with code of its own",

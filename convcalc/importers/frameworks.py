@@ -15,6 +15,8 @@ from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, set_node_key
 from convcalc.spec.source import Text
 
 CLASSES: Final[dict[str, Row]] = {**pytorch.ROWS, **keras.ROWS}
+FUNCTIONS: Final = frozenset(pytorch.FUNCTIONS)
+"""Functions of ``torch.nn.functional`` that are read."""
 KNOWN: Final = frozenset(CLASSES) | frozenset(pytorch.NOT_MODELLED)
 """The classes that have an answer: a translation, or the reason why there is none."""
 _IGNORED: Final = re.compile(
@@ -34,7 +36,7 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
     if name in pytorch.NOT_MODELLED:
         reason, instead = pytorch.NOT_MODELLED[name]
         raise fault(text, start, head_end, f"{name}: {reason}", instead)
-    row = CLASSES[name]
+    row = pytorch.FUNCTIONS[name] if name in pytorch.FUNCTIONS else CLASSES[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
     given = [argument for argument in arguments if argument[0] not in NODE_KEYS]

@@ -29,6 +29,7 @@ _CONVT = (
     "padding_mode= device- dtype="
 )
 _NORM = "num_features!>channels eps momentum- affine track_running_stats{} device- dtype= ** bias"
+_RESIZE = "size scale_factor>scale mode align_corners recompute_scale_factor>recompute"
 _LP = "norm_type!>norm kernel_size!>kernel stride ceil_mode>ceil|signed=true"
 
 
@@ -74,7 +75,7 @@ Mish|mish|inplace
 Softplus|softplus|beta threshold
 Hardswish|hardswish|inplace
 Hardsigmoid|hardsigmoid|inplace
-Hardtanh|hardtanh|min_val>low max_val>high inplace min_value= max_value=
+Hardtanh|hardtanh|min_val>low max_val>high inplace min_value* max_value*
 Sigmoid|sigmoid|
 Tanh|tanh|
 Softmax|softmax|dim*
@@ -87,7 +88,7 @@ StochasticDepth|identity|p!- mode!-
 Identity|identity|
 Flatten|flatten|start_dim* end_dim*
 Unflatten|reshape|dim!* unflattened_size!*
-Upsample|upsample|size scale_factor>scale mode align_corners recompute_scale_factor>recompute
+Upsample|upsample|{_RESIZE}
 UpsamplingNearest2d|upsample|size scale_factor>scale|mode=nearest
 UpsamplingBilinear2d|upsample|size scale_factor>scale|mode=bilinear align_corners=true
 PixelShuffle|pixelshuffle|upscale_factor!>factor
@@ -101,7 +102,15 @@ CircularPad#d|pad|padding!|mode=circular
 """
 ROWS: Final[dict[str, Row]] = table(_TORCH, False)
 
+# functions of torch.nn.functional, whose first argument is the tensor that arrives
+_FUNCTIONS: Final = f"""
+interpolate|upsample|input!- {_RESIZE} antialias=
+pad|pad|input!- pad!>padding mode value
+"""
+FUNCTIONS: Final[dict[str, Row]] = table(_FUNCTIONS, False)
+
 HARMLESS: Final = {
+    "input": "it is the tensor that arrives",
     "device": "where a layer runs changes nothing that is counted",
     "momentum": "it is how training updates the stored statistics; at inference nothing reads it",
     "process_group": "it is whose batches training shares; at inference nothing reads it",
@@ -114,6 +123,11 @@ HARMLESS: Final = {
 """Arguments that change no number, shape, value or field here (``name-`` in a row), and why."""
 
 ONLY: Final[dict[str, tuple[tuple[Any, ...], str, str]]] = {
+    "antialias": (
+        (False,),
+        "resizing with antialias=True is not modelled: it widens its windows when it shrinks",
+        "antialias=False, or mode='area', which is the mean of what it shrinks",
+    ),
     "dtype": (
         (None, "float32", "float"),
         "the type of the elements is that of the whole network",
@@ -277,6 +291,15 @@ def _map(call: Call) -> list[Stage]:
     return [call.stage(call.row.op)]
 
 
+def _hardtanh(call: Call) -> list[Stage]:
+    """The older names of both bounds win, as in PyTorch."""
+    for old, field in (("*min_value", "low"), ("*max_value", "high")):
+        arg = call.values.pop(old, None)
+        if arg is not None and not (arg.expr.kind == "const" and arg.expr.value is None):
+            call.values[field] = arg
+    return [call.stage("hardtanh")]
+
+
 def _axis(call: Call, key: str) -> int | None:
     """An axis of a tensor with its batch as an axis of one without; None where it is not given.
 
@@ -342,6 +365,19 @@ def _padding(call: Call) -> list[Stage]:
         value = tuple((value[2 * i], value[2 * i + 1]) for i in reversed(range(rank)))
     call.values["padding"] = Arg("padding", constant(value, arg.start, arg.end), arg.start, arg.end)
     return [call.stage("pad")]
+
+
+def _functional_pad(call: Call) -> list[Stage]:
+    """``F.pad``: as many axes as half its numbers, from the last on; here these are all there are."""
+    mode = "constant" if "mode" not in call.values else call.literal(call.values["mode"])
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise call.fault("mode", f"pad has no mode {mode!r}", "constant, reflect, replicate or circular")
+    call.default("mode", "constant")
+    sides = call.literal(call.values["padding"])
+    if not isinstance(sides, tuple) or len(sides) % 2 or not sides:
+        raise call.fault("padding", "pad takes two numbers per axis, the last axis first", "(1, 1, 2, 2)")
+    call.row = call.row._replace(rank=len(sides) // 2)
+    return _padding(call)
 
 
 _MODES: Final = {
@@ -454,10 +490,12 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **dict.fromkeys(("AdaptiveAvgPool#d", "AdaptiveMaxPool#d"), _adaptive),
     **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
+    "Hardtanh": _hardtanh,
     "Softmax": _softmax,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
-    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), _upsample),
+    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d", "interpolate"), _upsample),
+    "pad": _functional_pad,
     **{f"{kind}Pad#d": _padding for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")},
 }
 

@@ -139,7 +139,7 @@ OPTIONS = [
     ("6x8x8", "conv 4 k3 bias=«maybe»", "'maybe'", "true or false"),
     ("6x8x8", "conv 4 k3 «k5»", "kernel is given twice", None),
     ("6x8x8", "conv 4 k3 «5»", "1 positional argument", "key=value"),
-    ("6x8x8", "softmax «3»", "0 positional arguments", "no arguments"),
+    ("6x8x8", "softmax «3»", "0 positional arguments", "axis="),
     ("6x8x8", "conv 4 k3 p=«sam»", "'sam'", "same"),
     ("6x8x8", "upsample scale=2 mode=«lanczos»", "'lanczos'", "nearest"),
     ("6x8x8", "upsample scale=2 «align_corners=true»", "nearest interpolation has no align_corners", "false"),
