@@ -131,7 +131,7 @@ ONLY: Final[dict[str, tuple[tuple[Any, ...], str, str]]] = {
     "dtype": (
         (None, "float32", "float"),
         "the type of the elements is that of the whole network",
-        "no dtype here, and --dtype float16 (or another) for the network",
+        "no dtype here; params, flops, memory and summary take --dtype float16",
     ),
     "padding_mode": (("zeros",), "a transposed convolution crops, it pads nothing", "padding_mode='zeros'"),
     "return_indices": (
