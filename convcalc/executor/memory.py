@@ -86,7 +86,7 @@ def estimate_memory(graph: Graph, batch: int = 1, dtype: str = "float32") -> Mem
 def working_bytes(graph: Graph, node: Node, batch: int, item: int) -> int:
     """Bytes a kernel allocates besides what it writes."""
     how = operation(node.layer)
-    if how.is_view:
+    if how.is_view(node.layer):
         return 0
     indices = how.writes_indices and _read(graph, node, 1)
     shapes = graph.input_shapes(node)
@@ -106,7 +106,7 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
     last: dict[int, int] = {}
     root = list(range(len(graph.nodes)))
     for i, node in enumerate(graph.nodes):
-        if operation(node.layer).is_view:
+        if operation(node.layer).is_view(node.layer):
             root[i] = root[node.inputs[0].node]
         for edge in node.inputs:
             last[root[edge.node]] = i

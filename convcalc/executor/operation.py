@@ -106,6 +106,11 @@ def no_weights(layer: Any) -> Shapes:
     return {}
 
 
+def never(layer: Any) -> bool:
+    """A layer whose result has storage of its own."""
+    return False
+
+
 def few_blocks(s: Sizes) -> int:
     """Working space of a layer that computes block by block."""
     return s.blocks(6)
@@ -125,7 +130,7 @@ class Operation(NamedTuple):
         fan_in: how many products are summed into one output; None where a weight is a factor per
             channel.
         working_bytes: what the fast form allocates at most besides what it writes.
-        is_view: whether the result shares the storage of the input.
+        is_view: whether the result of a layer shares the storage of the input.
         writes_indices: whether there is a second output of 64-bit indices, written only where
             somebody reads it.
     """
@@ -137,7 +142,7 @@ class Operation(NamedTuple):
     weights: Callable[[Any], Shapes] = no_weights
     fan_in: Callable[[Any], int] | None = None
     working_bytes: Callable[[Sizes], int] = few_blocks
-    is_view: bool = False
+    is_view: Callable[[Any], bool] = never
     writes_indices: bool = False
 
 

@@ -3,27 +3,87 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_left
+from functools import lru_cache
 from typing import Any, Final
 
-from convcalc.importers import keras, pytorch
-from convcalc.importers.call import Call, Row
+from convcalc.importers import pytorch
+from convcalc.importers.call import Call
+from convcalc.importers.keras import table as keras
 from convcalc.spec.errors import fault, nearest_name
 from convcalc.spec.language.calls import arguments_of, read_tail
 from convcalc.spec.language.expression import Expr, constant, parse
 from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, set_node_key
 from convcalc.spec.source import Text
 
-CLASSES: Final[dict[str, Row]] = {**pytorch.ROWS, **keras.ROWS}
 FUNCTIONS: Final = frozenset(pytorch.FUNCTIONS)
 """Functions of ``torch.nn.functional`` that are read."""
-KNOWN: Final = frozenset(CLASSES) | frozenset(pytorch.NOT_MODELLED)
+_KERAS: Final = frozenset((*keras.CLASSES, *keras.UNMODELLED))
+CLASSES: Final = frozenset((*pytorch.ROWS, *keras.CLASSES))
+"""The classes that have a translation."""
+KNOWN: Final = frozenset(pytorch.ROWS) | frozenset(pytorch.NOT_MODELLED) | _KERAS
 """The classes that have an answer: a translation, or the reason why there is none."""
-_IGNORED: Final = re.compile(
-    r"(?:name|dtype|trainable|device|batch_size|batch_input_shape|inplace|momentum|seed|sparse"
-    r"|\w+_(?:initializer|regularizer|constraint))\Z"
-)
-"""Arguments of Keras that change no number here."""
+_CALLED: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Z]\w*(?=\s*\()")
+_TORCH_PREFIX: Final = frozenset({"nn", "torch"})
+_KERAS_PREFIX: Final = frozenset({"keras", "layers", "tf", "tensorflow"})
+
+
+@lru_cache(maxsize=8)
+def _of_one(source: str) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """Where a program calls classes that one framework alone has, and whether that is Keras."""
+    found = [
+        (match.start(), match.group() in _KERAS)
+        for match in _CALLED.finditer(source)
+        if (match.group() in _KERAS) != (match.group() in pytorch.ROWS)
+    ]
+    return tuple(at for at, _ in found), tuple(keras for _, keras in found)
+
+
+def is_keras(name: str, text: Text, start: int, head_end: int, end: int) -> bool:
+    """Whether a class is that of Keras, where PyTorch has one of its name too.
+
+    What stands before the name says it (``nn.ReLU``, ``layers.ReLU``); else a keyword that one of the
+    two alone takes; else the nearest class before it, or after it, that one of the two alone has; else
+    it is PyTorch's.
+
+    Raises:
+        SpecError: nothing says it, and the two mean different things.
+    """
+    if name not in pytorch.ROWS or name not in _KERAS:
+        return name in _KERAS
+    prefix = set(text.value[start:head_end].split(".")[:-1])
+    if prefix & (_TORCH_PREFIX | _KERAS_PREFIX):
+        return bool(prefix & _KERAS_PREFIX)
+    called = _keywords(text, head_end, end)
+    if name in keras.CLASSES:
+        of_keras = {a.name for a in keras.CLASSES[name].arguments} | {*keras.OLDER.get(name, ())}
+        of_torch = {argument.name for argument in pytorch.ROWS[name].arguments}
+        if (called & of_keras) - of_torch or (called & of_torch) - of_keras:
+            return bool((called & of_keras) - of_torch)
+    places, found = _of_one(text.source.text)
+    if places:
+        return found[max(bisect_left(places, text.start + start) - 1, 0)]
+    if name in _DIFFERENT and not text.value[head_end:end].strip("() \t\r\n"):
+        raise fault(text, start, end, f"{name}() means {_DIFFERENT[name]}", f"nn.{name}() or layers.{name}()")
+    return False
+
+
+_DIFFERENT: Final = {
+    "LeakyReLU": "a slope of 0.01 in PyTorch and of 0.3 in Keras",
+    "PReLU": "one slope in PyTorch and one per position in Keras",
+}
+
+
+def _keywords(text: Text, start: int, end: int) -> set[str]:
+    return set(re.findall(r"[(,]\s*([A-Za-z_]\w*)\s*=(?!=)", text.value[start:end]))
+
+
+def channels_last(source: str) -> bool:
+    """Whether a program of Keras states its shapes with the channels last."""
+    from convcalc.importers.keras.reading import layout
+
+    _, found = _of_one(source)
+    return bool(found) and all(found) and not layout(source)[0]
 
 
 def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
@@ -33,29 +93,26 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
         SpecError: an argument is not known, given twice, missing or not supported; or the class is not
             modelled, with the reason.
     """
+    if is_keras(name, text, start, head_end, end):
+        from convcalc.importers.keras.reading import stages_of as keras_stages_of
+
+        return keras_stages_of(name, text, start, head_end, end)
     if name in pytorch.NOT_MODELLED:
         reason, instead = pytorch.NOT_MODELLED[name]
         raise fault(text, start, head_end, f"{name}: {reason}", instead)
-    row = pytorch.FUNCTIONS[name] if name in pytorch.FUNCTIONS else CLASSES[name]
+    row = pytorch.FUNCTIONS[name] if name in pytorch.FUNCTIONS else pytorch.ROWS[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
     given = [argument for argument in arguments if argument[0] not in NODE_KEYS]
-    keras_too = _keras_too(call, given)
-    _take(call, given, keras_too)
+    _take(call, given)
     for field, literal in row.defaults.items():
         if field not in call.values:
             at = constant(None, start, head_end)
             call.values[field] = Arg(field, _default(literal, at), start, head_end)
-    shape = call.values.pop("*input_shape", None)
-    special = _special(call, keras_too)
+    special = pytorch.SPECIAL.get(name) or pytorch.SPECIAL.get(_pattern(name))
     stages = special(call) if special else [call.stage(row.op)]
-    if "*activation" in call.values:
-        raise call.fault("*activation", "the activation is not supported here")
-    if not keras_too and stages and stages[0].refuses is None:
+    if stages and stages[0].refuses is None:
         stages[0].refuses = pytorch.refusal(name)
-    if shape is not None:
-        call.values = {"*shape": shape}
-        stages = [*keras.input_stage(call), *stages]
     for key, value, _, _ in arguments:
         if key in NODE_KEYS:
             set_node_key(stages[-1 if key == "id" else 0], key, text, *value)
@@ -69,42 +126,14 @@ def _pattern(name: str) -> str:
     return re.sub(r"\d(?=[dD])", "#", name)
 
 
-def _keras_too(call: Call, given: list[tuple[str | None, Any, int, int]]) -> bool:
-    """Whether a call is one of Keras: by its class, by what stands before it, or by its arguments.
-
-    Some classes have one name in both frameworks.
-    """
-    if call.row.keras:
-        return True
-    modules = call.prefix.split(".")
-    if any(word in modules for word in ("layers", "keras", "tf")) or "nn" in modules:
-        return "nn" not in modules
-    own = call.row.by_name()
-    return any(
-        key is not None
-        and key not in own
-        and (key in keras.SHARED.get(call.name, {}) or _IGNORED.match(key) or key == "input_shape")
-        for key, _, _, _ in given
-    )
-
-
-def _special(call: Call, keras_too: bool) -> Callable[[Call], list[Stage]] | None:
-    """What translates a call, where its row does not say all."""
-    for special in (keras.SPECIAL, pytorch.SPECIAL) if keras_too else (pytorch.SPECIAL,):
-        for name in (call.name, _pattern(call.name)):
-            if name in special:
-                return special[name]
-    return None
-
-
-def _take(call: Call, arguments: list[tuple[str | None, Any, int, int]], keras_too: bool) -> None:
+def _take(call: Call, arguments: list[tuple[str | None, Any, int, int]]) -> None:
     """Put the arguments that were given under the names of the layer's fields.
 
     Raises:
         SpecError: one that the class does not have, has already or must have.
     """
     name, text = call.name, call.text
-    fields = _fields(call, keras_too)
+    fields = {argument.name: argument.field for argument in call.row.arguments}
     order = [argument.name for argument in call.row.arguments if not argument.keyword]
     named = [argument.name for argument in call.row.arguments]
     anything = name == "Identity"  # PyTorch's takes any arguments and reads none
@@ -122,7 +151,7 @@ def _take(call: Call, arguments: list[tuple[str | None, Any, int, int]], keras_t
         else:
             keyed, outer = True, key
         if outer not in fields:
-            if anything or (keras_too and _IGNORED.match(outer)):
+            if anything:
                 continue
             raise fault(
                 text, left, left + len(outer), f"{name} has no argument {outer!r}",
@@ -140,11 +169,9 @@ def _take(call: Call, arguments: list[tuple[str | None, Any, int, int]], keras_t
         if field in call.values:
             raise fault(text, left, right, f"{outer} is given twice")
         call.values[field] = Arg(field, value, left, right)
-    if not keras_too:
-        missing = [a.name for a in call.row.arguments if a.required and a.name not in seen]
-        if missing:
-            required = [a.name for a in call.row.arguments if a.required]
-            raise call.fault("", f"{name} needs {_listed(required)}", ", ".join(named))
+    required = [a.name for a in call.row.arguments if a.required]
+    if not seen.issuperset(required):
+        raise call.fault("", f"{name} needs {_listed(required)}", ", ".join(named))
 
 
 def _at_most(name: str, count: int) -> str:
@@ -155,16 +182,6 @@ def _at_most(name: str, count: int) -> str:
 
 def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def _fields(call: Call, keras_too: bool) -> dict[str, str]:
-    """The field that each argument of a class sets; ``-`` for none, ``*name`` for one to be translated."""
-    fields = {"input_shape": "*input_shape"} if keras_too else {}
-    fields.update((argument.name, argument.field) for argument in call.row.arguments)
-    if keras_too:
-        for outer, field in keras.SHARED.get(call.name, {}).items():
-            fields.setdefault(outer, f"*{outer}" if field == "*" else field)
-    return fields
 
 
 def _default(literal: str, at: Expr) -> Expr:

@@ -48,6 +48,8 @@ class Linear(Layer):
                 f"linear needs a flat input, got {show(inputs[0])}",
                 hint="'flatten' before it, or axis=channels to apply it at every position",
             )
+        if len(inputs[0]) == 1:  # there is one position, and both mean the same
+            values = {**values, "axis": "flat"}
         return cls(**fill(cls, inputs, values))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:

@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from convcalc.layers.reads import Windows
 
 _AFFINE = Option("affine", "flag", True)
+_WEIGHT = Option("weight", "flag", True)
 _BIAS = Option("bias", "flag", True)
 _EPS = Option("eps", "number", 1e-5)
 _CHANNELS = Option("channels", "dim", INFER)
 
 
-def _affine(shape: Shape, affine: bool, bias: bool) -> dict[str, Shape]:
+def _affine(shape: Shape, affine: bool, weight: bool, bias: bool) -> dict[str, Shape]:
+    """The learned factor and term of a normalisation, of those that it has."""
     if not affine:
         return {}
-    return {"weight": shape, "bias": shape} if bias else {"weight": shape}
+    return {name: shape for name, has in (("weight", weight), ("bias", bias)) if has}
 
 
 def _by_element(elements: Dim, weight: bool, bias: bool) -> Ops:
@@ -56,6 +58,7 @@ class BatchNorm(Layer):
 
     channels: Dim
     affine: bool
+    weight: bool
     bias: bool
     track: bool
     eps: float
@@ -65,6 +68,7 @@ class BatchNorm(Layer):
     options: ClassVar[tuple[Option, ...]] = (
         _CHANNELS,
         _AFFINE,
+        _WEIGHT,
         _BIAS,
         Option("track", "flag", True),
         _EPS,
@@ -73,8 +77,8 @@ class BatchNorm(Layer):
     source: ClassVar[str] = "Ioffe & Szegedy 2015"
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and, unless turned off, ``bias``, one per channel, where affine."""
-        return _affine((self.channels,), self.affine, self.bias)
+        """``weight`` and ``bias``, unless turned off, one per channel, where affine."""
+        return _affine((self.channels,), self.affine, self.weight, self.bias)
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``running_mean`` and ``running_var``, one per channel, where tracked."""
@@ -83,7 +87,7 @@ class BatchNorm(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One multiplication and one addition per element; more where statistics are computed."""
         if not self.track:
-            return _by_element(prod(outputs[0]), self.affine, self.affine and self.bias)
+            return _by_element(prod(outputs[0]), self.affine and self.weight, self.affine and self.bias)
         return Ops(add=1, mul=1).times(prod(outputs[0]))
 
     def shared_ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
@@ -105,6 +109,7 @@ class LayerNorm(Layer):
 
     over: str
     affine: bool
+    weight: bool
     bias: bool
     eps: float
     shape: tuple[Dim, ...]
@@ -114,6 +119,7 @@ class LayerNorm(Layer):
     options: ClassVar[tuple[Option, ...]] = (
         Option("over", "choice", "all", choices=("all", "channels")),
         _AFFINE,
+        _WEIGHT,
         _BIAS,
         _EPS,
         Option("shape", "shape", INFER),
@@ -147,13 +153,13 @@ class LayerNorm(Layer):
         return cls(**found)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and ``bias`` of the shape normalised over, where affine."""
-        return _affine(self.shape, self.affine, self.bias)
+        """``weight`` and ``bias``, unless turned off, of the shape normalised over, where affine."""
+        return _affine(self.shape, self.affine, self.weight, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Statistics over one group, or over one group per position."""
         groups = prod(outputs[0][1:]) if self.over == "channels" else 1
-        return _statistics(prod(outputs[0]), groups, self.affine, self.affine and self.bias)
+        return _statistics(prod(outputs[0]), groups, self.affine and self.weight, self.affine and self.bias)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads all that is normalised together."""
@@ -164,12 +170,78 @@ class LayerNorm(Layer):
 
 
 @dataclass(frozen=True, slots=True)
+class RMSNorm(Layer):
+    """``x / sqrt(mean(x^2) + eps)`` over the last axes, or over the channels at each position.
+
+    The last axes are those of ``shape``, all of them where none is given. Without ``eps`` it is the
+    smallest step from 1 in the type of the numbers, as in PyTorch.
+    """
+
+    over: str
+    affine: bool
+    eps: float | None
+    shape: tuple[Dim, ...] | None
+    normalized: tuple[Dim, ...]
+
+    op: ClassVar[str] = "rmsnorm"
+    keeps_positions: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("over", "choice", "all", choices=("all", "channels")),
+        _AFFINE,
+        Option("eps", "number", None),
+        Option("shape", "shape", None),
+    )
+    source: ClassVar[str] = "Zhang & Sennrich 2019, Root mean square layer normalization"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; a shape that is stated must be that of the last axes, or the channels."""
+        found = fill(cls, inputs, values)
+        arriving, shape = inputs[0], found["shape"]
+        whole_shape = arriving[:1] if found["over"] == "channels" else arriving
+        if shape is None:
+            return cls(**found, normalized=whole_shape)
+        shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
+        expected = whole_shape[-len(shape) :]
+        message = f"shape {show(shape)} is not what arrives: {show(whole_shape)}"
+        hint = f"{show(whole_shape)} or its last axes, or over=channels for one a channel"
+        if len(shape) > len(whole_shape):
+            raise DimensionError(message, field="shape", hint=hint)
+        for own, size in zip(shape, expected, strict=True):
+            require(equal(own, size), message, field="shape", hint=hint)
+        return cls(**{**found, "shape": shape}, normalized=expected)
+
+    def _axes(self, shape: Shape) -> range:
+        """The axes that are normalised over."""
+        return range(1) if self.over == "channels" else range(len(shape) - len(self.normalized), len(shape))
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight`` of the shape normalised over, where affine."""
+        return _affine(self.normalized, self.affine, True, False)
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """A square, a sum and a product (and the weight) per element; a mean, eps, a root and its inverse."""
+        shape = outputs[0]
+        over = self._axes(shape)
+        groups = prod(n for axis, n in enumerate(shape) if axis not in over)
+        each = Ops(add=1, mul=2 + self.affine).times(prod(shape))
+        return each.plus(Ops(add=1, div=2, special=1).times(groups))
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """An output reads all that is normalised together."""
+        from convcalc.layers.reads import EVERY, along
+
+        return ((along(inputs[0], dict.fromkeys(self._axes(inputs[0]), EVERY)),),)
+
+
+@dataclass(frozen=True, slots=True)
 class GroupNorm(Layer):
     """Normalisation over groups of channels (Wu & He 2018)."""
 
     groups: Dim
     channels: Dim
     affine: bool
+    weight: bool
     bias: bool
     eps: float
 
@@ -179,6 +251,7 @@ class GroupNorm(Layer):
         Option("groups", "dim", short="g"),
         _CHANNELS,
         _AFFINE,
+        _WEIGHT,
         _BIAS,
         _EPS,
     )
@@ -190,12 +263,13 @@ class GroupNorm(Layer):
         check_groups(self.groups, self.channels, "channels")
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight`` and, unless turned off, ``bias``, one per channel, where affine."""
-        return _affine((self.channels,), self.affine, self.bias)
+        """``weight`` and ``bias``, unless turned off, one per channel, where affine."""
+        return _affine((self.channels,), self.affine, self.weight, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Statistics over every group."""
-        return _statistics(prod(outputs[0]), self.groups, self.affine, self.affine and self.bias)
+        weight, bias = self.affine and self.weight, self.affine and self.bias
+        return _statistics(prod(outputs[0]), self.groups, weight, bias)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the whole map of its group."""
@@ -237,7 +311,7 @@ class InstanceNorm(Layer):
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and, unless turned off, ``bias``, one per channel, where affine."""
-        return _affine((self.channels,), self.affine, self.bias)
+        return _affine((self.channels,), self.affine, True, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Statistics over every channel."""
@@ -307,4 +381,20 @@ class Scale(Layer):
         return Ops(mul=1, add=int(self.bias)).times(prod(outputs[0]))
 
 
-LAYERS = (BatchNorm, LayerNorm, GroupNorm, InstanceNorm, LocalResponseNorm, Scale)
+@dataclass(frozen=True, slots=True)
+class Rescale(Layer):
+    """``x * scale + offset`` with two fixed numbers: what brings pixels of 0 to 255 to 0 to 1."""
+
+    scale: float
+    offset: float
+
+    op: ClassVar[str] = "rescale"
+    source: ClassVar[str] = "Keras Rescaling"
+    options: ClassVar[tuple[Option, ...]] = (Option("scale", "number", 1), Option("offset", "number", 0))
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """Per element one multiplication and one addition."""
+        return Ops(mul=1, add=1).times(prod(outputs[0]))
+
+
+LAYERS = (BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm, LocalResponseNorm, Scale, Rescale)

@@ -140,8 +140,9 @@ class AvgPool(_Undilated):
     )
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition per tap, one division per output."""
-        return Ops(add=self._taps(outputs), div=prod(outputs[0]))
+        """One addition per tap, one division per output; none by a stated divisor of 1."""
+        whole = type(self.divisor) is int and self.divisor == 1
+        return Ops(add=self._taps(outputs), div=0 if whole else prod(outputs[0]))
 
 
 @dataclass(frozen=True, slots=True)

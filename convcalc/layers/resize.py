@@ -50,11 +50,15 @@ class Upsample(Layer):
     floor, so that 1.4 makes 62 of 45 (``floor(62.99...)``), not 63. Places are exact either way.
 
     Source of ``rounding`` and ``recompute``: PyTorch ``torch.nn.functional.interpolate``.
+
+    Taps of ``cubic`` outside the input read its border again; with ``exclude_outside`` they weigh
+    nothing, and the others are divided by the weight that is left (ONNX Resize, TensorFlow, Keras).
     """
 
     scale: tuple[Any, ...] | None
     size: tuple[Dim, ...] | None
     mode: str
+    exclude_outside: bool
     align_corners: bool
     a: Any
     rounding: str
@@ -65,6 +69,7 @@ class Upsample(Layer):
         Option("scale", "ints", None),
         Option("size", "axes", None),
         Option("mode", "choice", "nearest", choices=MODES),
+        Option("exclude_outside", "flag", False),
         Option("align_corners", "flag", False),
         Option("a", "number", -0.75),
         Option("rounding", "choice", "exact", choices=("exact", "double")),
@@ -83,6 +88,10 @@ class Upsample(Layer):
         if scale is None and size is None:
             raise DimensionError(
                 "upsample needs one of scale and size", hint="scale=2, size=64x64 or like=NAME"
+            )
+        if values.get("exclude_outside") and values.get("mode") not in ("cubic", "bicubic"):
+            raise DimensionError(
+                "only cubic interpolation has taps outside", field="exclude_outside", hint="mode=cubic"
             )
         rest = {k: v for k, v in values.items() if k not in ("scale", "size")}
         found = fill(cls, inputs, rest)
@@ -208,6 +217,8 @@ def double_floor(i: Dim, factor: Any) -> Dim:
             return floor_div(i * n, d)
     if i is UNKNOWN or factor is UNKNOWN:
         return UNKNOWN
+    if hasattr(i, "carrier"):
+        return floor(i * float(factor))
     if is_array(i):
         import numpy as np
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
-from convcalc.layers.base import Layer, Option, Template, show, whole
+from convcalc.layers.base import Layer, Option, Template, axis_of, show, whole
 from convcalc.layers.conv import divisors
 
 if TYPE_CHECKING:
@@ -52,35 +52,45 @@ class Identity(Layer):
     source: ClassVar[str] = "the function f(x) = x"
 
 
-def axis_of(value: Any, shape: Shape, field: str = "axis") -> int:
-    """An axis from 0, from one that may be counted from the end by negatives.
+_ORDER = Option("order", "choice", "first", choices=("first", "last"))
+"""Where the channels stand when the elements are counted off: first, or last as in Keras."""
 
-    Raises:
-        DimensionError: the shape has no such axis.
-    """
-    if type(value) is not int or not -len(shape) <= value < len(shape):
-        last = len(shape) - 1
-        raise DimensionError(f"no axis {value} in {show(shape)}", field=field, hint=f"0 to {last}, or -1")
-    return value % len(shape)
+
+def _reshaped(shape: Shape, out: Shape, order: str) -> Windows:
+    """How elements are read that are counted off in an order of the axes."""
+    from convcalc.layers.reads import Axis, reshaped
+
+    if order == "first":
+        return ((reshaped(shape, out),),)
+    rank = len(out)
+    *inner, channels = reshaped((*shape[1:], shape[0]), (*out[1:], out[0]))
+    axes = (
+        axis if axis.output is None else Axis((axis.output + 1) % rank, axis.rule)
+        for axis in (channels, *inner)
+    )
+    return ((tuple(axes),),)
 
 
 @dataclass(frozen=True, slots=True)
 class Flatten(Layer):
     """The axes from ``start`` to ``end`` in one: all of them, channels first, unless told otherwise.
 
-    Axis 0 is the channels; negatives count from the end.
+    Axis 0 is the channels; negatives count from the end. With ``order=last`` the channels run fastest:
+    what ``Flatten`` of Keras makes of a map whose channels are its last axis.
     """
 
     start: int
     end: int
+    order: str
 
-    view: ClassVar[bool] = True
     op: ClassVar[str] = "flatten"
+    regroups: ClassVar[bool] = True
     source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
     template: ClassVar[Template] = Template(options={"start": None, "end": None})
     options: ClassVar[tuple[Option, ...]] = (
         Option("start", "dim", 0, minimum=0),
         Option("end", "dim", -1, minimum=0),
+        _ORDER,
     )
 
     @classmethod
@@ -93,7 +103,15 @@ class Flatten(Layer):
         if end < start:
             message = f"the axes from {start} to {end} of {show(shape)} are none"
             raise DimensionError(message, field="end", hint="start up to end")
-        return cls(start, -1 if end == len(shape) - 1 else end)
+        order = values.get("order") or "first"
+        if order == "last" and (start, end) != (0, len(shape) - 1):
+            raise DimensionError("order=last counts off all axes", field="order", hint="no start and no end")
+        return cls(start, -1 if end == len(shape) - 1 else end, order)
+
+    @property
+    def view(self) -> bool:  # type: ignore[override]
+        """Another order of the elements is a tensor of its own."""
+        return self.order == "first"
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``(C * i...,)``, or the product in place of the axes that are joined."""
@@ -103,9 +121,7 @@ class Flatten(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the whole map, unless that is one pixel."""
-        from convcalc.layers.reads import reshaped
-
-        return ((reshaped(inputs[0], outputs[0]),),)
+        return _reshaped(inputs[0], outputs[0], self.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +146,28 @@ class Dropout(Layer):
 class Reshape(Layer):
     """The same elements in another shape; with ``axis`` the shape is what that axis is cut into.
 
-    One size may be -1: it is what the others leave.
+    One size may be -1: it is what the others leave. With ``order=last`` the elements are counted off with
+    the channels last.
     """
 
     shape: tuple[Dim, ...]
+    order: str
 
     op: ClassVar[str] = "reshape"
+    regroups: ClassVar[bool] = True
     source: ClassVar[str] = "NumPy reshape, ONNX Reshape"
     template: ClassVar[Template] = Template(options={"shape": ("C", "H*W"), "axis": None})
-    options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"), Option("axis", "dim", None, minimum=0))
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("shape", "shape"),
+        Option("axis", "dim", None, minimum=0),
+        _ORDER,
+    )
     positional: ClassVar[tuple[str, ...]] = ("shape",)
-    view: ClassVar[bool] = True
+
+    @property
+    def view(self) -> bool:  # type: ignore[override]
+        """Another order of the elements is a tensor of its own."""
+        return self.order == "first"
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
@@ -177,7 +204,7 @@ class Reshape(Layer):
             field="shape",
             hint=f"a shape of {have} elements",
         )
-        return cls(shape)
+        return cls(shape, values.get("order") or "first")
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shape that was given."""
@@ -185,9 +212,7 @@ class Reshape(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Axes stay, are joined or are cut; see :func:`convcalc.layers.reads.reshaped`."""
-        from convcalc.layers.reads import reshaped
-
-        return ((reshaped(inputs[0], self.shape),),)
+        return _reshaped(inputs[0], self.shape, self.order)
 
 
 LAYERS = (Input, Identity, Flatten, Dropout, Reshape)

@@ -64,7 +64,19 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "instancenorm": [(layer("instancenorm", channels=3, affine=True), (3, 2, 2))],
     "lrn": [(layer("lrn", size=3), (5, 2, 2))],
     "leakyrelu": [(layer("leakyrelu", slope=0.2), (2, 3))],
-    "prelu": [(layer("prelu", channels=2), (2, 3)), (layer("prelu", channels=1), (2, 3))],
+    "prelu": [
+        (layer("prelu", channels=2), (2, 3)),
+        (layer("prelu", channels=1), (2, 3)),
+        (layer("prelu", shape=(2, 1, 4)), (2, 3, 4)),
+    ],
+    "celu": [(layer("celu", alpha=0.5), (2, 3))],
+    "threshold": [(layer("threshold", value=-3.0), (2, 3))],
+    "softshrink": [(layer("softshrink", lambd=0.2), (2, 3))],
+    "hardshrink": [(layer("hardshrink", lambd=0.2), (2, 3))],
+    **{
+        op: [(layer(op), (4, 3, 2)), (layer(op, axis=2), (2, 3, 4))]
+        for op in ("softmax", "softmin", "logsoftmax", "glu")
+    },
     "softplus": [(layer("softplus", beta=2.0, threshold=0.5), (2, 3))],
     "hardtanh": [(layer("hardtanh", low=-0.5, high=0.7), (2, 3))],
     "elu": [(layer("elu", alpha=0.5), (2, 3))],
@@ -76,6 +88,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "slice": [(layer("slice", axis=1, start=1, stop=3), (2, 4, 3))],
     "split": [(layer("split", axis=0, sizes=(1, 2)), (3, 3))],
     "scale": [(layer("scale", channels=2, bias=True), (2, 3))],
+    "rescale": [(layer("rescale", scale=0.5, offset=-1.0), (2, 3))],
     **{
         op: [(layer(op), (2, 3, 3))]
         for op in [
@@ -88,7 +101,9 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
             "tanh",
             "hardsigmoid",
             "hardswish",
-            "softmax",
+            "softsign",
+            "logsigmoid",
+            "tanhshrink",
             "dropout",
             "identity",
             "flatten",

@@ -115,7 +115,7 @@ def test_keras_layers_take_channels_from_upstream(call: str, params: int, shape:
         ("Conv2d(3, 8, 3, padding='same', stride=2)", "needs stride 1"),
         ("Conv2d(3, 8, 3, 1, stride=2)", "twice"),
         ("Conv2D(8, 3, padding='causal')", "Conv2D has no padding 'causal'"),
-        ("BatchNormalization(scale=False)", "only one of center and scale"),
+        ("BatchNormalization(renorm=True)", "batch renormalisation has weights of its own"),
         ("BasicBlock((conv1): Conv2d(3, 8, 3))", "module with code of its own"),
         ("Conv2d(3, 8, 3", "never closed"),
         ("Sequential((0): Conv2d(3, 8, 3), (1): Foo())", "Foo"),

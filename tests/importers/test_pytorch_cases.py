@@ -31,7 +31,8 @@ def values(call: str, *entries: float) -> list[float]:
         ("nn.Upsample(scale_factor=120/88)", "3x88x88", (3, 119, 119)),
         ("nn.Upsample(scale_factor=(1.4, 0.7))", "3x90x90", (3, 125, 62)),
         ("nn.Upsample(scale_factor=0.29)", "3x100", (3, 28)),
-        ("nn.Upsample(scale_factor=1.4)", "3x5x5", (3, 7, 7)),  # 1.4 is less than 7/5, the product rounds to 7
+        # as a double 1.4 is less than 7/5, but the product rounds to 7
+        ("nn.Upsample(scale_factor=1.4)", "3x5x5", (3, 7, 7)),
         ("F.interpolate(x, scale_factor=1.4, mode='bilinear')", "3x45x45", (3, 62, 62)),
         ("nn.UpsamplingBilinear2d(scale_factor=1.4)", "3x45x45", (3, 62, 62)),
         ("nn.Upsample(scale_factor=1.5, mode='area')", "3x5x5", (3, 7, 7)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convcalc.calculators.receptive_field.axis import AxisField, compose
@@ -16,7 +16,7 @@ from convcalc.calculators.receptive_field.rows import (
 from convcalc.calculators.receptive_field.walk import Misaligned, Walk, context, find_edge
 from convcalc.collector import collector_paused
 from convcalc.dims import maximum
-from convcalc.graph import Edge, Graph
+from convcalc.graph import Edge, Graph, Spec, as_graph
 from convcalc.layers.reads import ALL
 from convcalc.records import Record, record
 from convcalc.shown import Shown, table
@@ -31,6 +31,8 @@ class ReceptiveField(Record, Shown):
         start: the layer that fields are measured from; empty for the inputs of the graph.
         layers: one row per layer and input, in execution order; layers that see no pixel are no rows.
         misaligned: places where branches with different centres meet.
+        decided: layers of which an input decides, when they run, what is read, with what that is; from
+            there on fields are unknown.
         ranges: productive range of sizes, one per input.
     """
 
@@ -47,6 +49,7 @@ class ReceptiveField(Record, Shown):
             sources, names = [find_edge(graph, start)], [start]
         self._walk = Walk(graph, sources, names)
         self.misaligned: list[Misaligned] = self._walk.misaligned
+        self.decided = {n.name: n.layer.decided_by for n in graph.nodes if n.layer.decided_by}
         self.layers: list[LayerField] = []
         self._by_name: dict[str, list[LayerField]] = {}
         self.ranges: list[InputRange] = []
@@ -168,10 +171,18 @@ class ReceptiveField(Record, Shown):
         names = {nodes[number].name for number in wanted}
         return [item for item in self.misaligned if item.layer in names]
 
+    def decided_before(self, layer: str) -> list[str]:
+        """Those of :attr:`decided` that lie on the way to a layer, itself among them."""
+        if not self.decided:
+            return []
+        names = {self.graph.nodes[number].name for number in self.graph.ancestors(layer)}
+        return [name for name in self.decided if name in names]
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON holds it."""
         shapes = map(self.graph.shape, self._walk.sources)
-        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)))
+        decided = {"decided": self.decided} if self.decided else {}
+        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)), **decided)
 
 
 def _extent(field: AxisField, place: Sequence[int], n: int, bits: int) -> Extent:
@@ -189,7 +200,13 @@ def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
     table[axis] = maximum(table[axis], value) if axis in table else value
 
 
-def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField:
+def receptive_field(
+    graph: Spec,
+    *,
+    start: str | None = None,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+) -> ReceptiveField:
     """What every layer of a graph sees: size, effective stride, effective padding, centre.
 
     In the convention of Araujo, Norris & Sim 2019 (Computing receptive fields of convolutional
@@ -199,12 +216,16 @@ def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField
     smallest and the largest size and the period are given. Branches are taken together (the hull).
 
     Args:
-        graph: what :func:`convcalc.load` gave. Sizes may be unknown or symbols; what depends on
-            them is unknown then, or a closed form.
+        graph: a graph, or a spec to load with ``input`` and ``set``. Sizes may be unknown or symbols;
+            what depends on them is unknown then, or a closed form.
         start: layer whose output counts as the input; the inputs of the graph when not given.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Raises:
         Unreachable: there is no layer ``start``.
+        SpecError: the spec cannot be read.
     """
+    graph = as_graph(graph, input=input, set=set)
     with collector_paused():
         return ReceptiveField(graph, start)

@@ -13,7 +13,7 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, check_channels, per_channel
 from convcalc.executor.marks import Reach, from_groups, no_marks, sum_over, sum_over_space, to_groups
-from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes
+from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes, elementwise
 from convcalc.executor.parallel import each, row_spans
 from convcalc.executor.windows import ExecutionError, pad
 
@@ -53,6 +53,13 @@ def _scale_weights(layer: Any) -> Shapes:
 OPERATIONS["scale"] = Operation(scale, gradient=_scale_gradient, weights=_scale_weights)
 
 
+@elementwise("rescale", lambda layer, x: np.full(x.shape, float(layer.scale)))
+def rescale(call: Call, x: Array, y: Array) -> None:
+    """The input times a number, plus a number."""
+    call.t.multiply(x, float(call.layer.scale), out=y)
+    call.t.add(y, float(call.layer.offset), out=y)
+
+
 # Statistics of groups of channels over all positions: group, instance and batch normalisation
 
 
@@ -60,11 +67,13 @@ def _whole_tensors(s: Sizes) -> int:
     return 4 * s.arriving
 
 
+def _learned(layer: Any, shape: tuple[int, ...]) -> Shapes:
+    """The factor and the term of a normalisation, of those that it has."""
+    return {name: shape for name in ("weight", "bias") if layer.affine and getattr(layer, name, True)}
+
+
 def _channel_weights(layer: Any) -> Shapes:
-    one = (layer.channels,)
-    if not layer.affine:
-        return {}
-    return {"weight": one, **({"bias": one} if getattr(layer, "bias", True) else {})}
+    return _learned(layer, (layer.channels,))
 
 
 def _normalise(call: Call, x: Array) -> Array:
@@ -87,16 +96,16 @@ def _normalised_gradient(x: Array, g: Array, axes: tuple[int, ...], eps: float) 
 
 
 def _affine(call: Call, y: Array) -> Array:
-    t = call.t
-    if call.layer.affine:
+    t, learned = call.t, _channel_weights(call.layer)
+    if "weight" in learned:
         y = t.multiply(y, per_channel(call.params["weight"], y), out=y)
-        if getattr(call.layer, "bias", True):
-            y = t.add(y, per_channel(call.params["bias"], y), out=y)
+    if "bias" in learned:
+        y = t.add(y, per_channel(call.params["bias"], y), out=y)
     return y
 
 
 def _factor(b: Backprop) -> Any:
-    return per_channel(b.params["weight"], b.x) if b.layer.affine else 1.0
+    return per_channel(b.params["weight"], b.x) if "weight" in _channel_weights(b.layer) else 1.0
 
 
 def _grouped(call: Call, groups: int) -> Array:
@@ -165,11 +174,12 @@ def batchnorm(call: Call) -> Array:
         return _affine(call, np.ascontiguousarray(np.moveaxis(moved, 0, 1)))
     factor = 1.0 / np.sqrt(call.params["running_var"].astype(np.float64) + layer.eps)
     term = -call.params["running_mean"] * factor
-    if layer.affine:
+    learned = _channel_weights(layer)
+    if "weight" in learned:
         weight = call.params["weight"]
         factor, term = factor * weight, term * weight
-        if getattr(layer, "bias", True):
-            term = term + call.params["bias"]
+    if "bias" in learned:
+        term = term + call.params["bias"]
     if not x.dtype.hasobject:
         factor, term = factor.astype(x.dtype), term.astype(x.dtype)
     return scaled(call, factor, term)
@@ -213,10 +223,11 @@ def layernorm(call: Call) -> Array:
         )
     else:
         y = _normalise(call, x.reshape(len(x), 1, -1)).reshape(x.shape)
-    if layer.affine:
+    learned = _layernorm_weights(layer)
+    if "weight" in learned:
         y = t.multiply(y, _shaped(call.params["weight"], y), out=y)
-        if layer.bias:
-            y = t.add(y, _shaped(call.params["bias"], y), out=y)
+    if "bias" in learned:
+        y = t.add(y, _shaped(call.params["bias"], y), out=y)
     return y
 
 
@@ -238,16 +249,13 @@ def _layernorm_backward(r: Reach) -> list[Array]:
 
 
 def _layernorm_gradient(b: Backprop) -> list[Array]:
-    weight: Any = _shaped(b.params["weight"], b.x) if b.layer.affine else 1.0
+    weight: Any = _shaped(b.params["weight"], b.x) if "weight" in _layernorm_weights(b.layer) else 1.0
     axes = (1,) if b.layer.over == "channels" else tuple(range(1, b.x.ndim))
     return [_normalised_gradient(b.x, b.g * weight, axes, b.layer.eps)]
 
 
 def _layernorm_weights(layer: Any) -> Shapes:
-    if not layer.affine:
-        return {}
-    shape = tuple(layer.shape)
-    return {"weight": shape, **({"bias": shape} if layer.bias else {})}
+    return _learned(layer, tuple(layer.shape))
 
 
 OPERATIONS["ln"] = Operation(
@@ -255,6 +263,63 @@ OPERATIONS["ln"] = Operation(
     backward=_layernorm_backward,
     gradient=_layernorm_gradient,
     weights=_layernorm_weights,
+    working_bytes=_whole_tensors,
+)
+
+
+# Root mean square normalisation
+
+
+def _rms_axes(layer: Any, x: Array) -> tuple[int, ...]:
+    """The axes normalised over, the batch counted."""
+    if layer.over == "channels":
+        return (1,)
+    if x.shape[x.ndim - len(layer.normalized) :] != tuple(layer.normalized):
+        raise ExecutionError(f"it is over the shape {layer.normalized}, {x.shape[1:]} arrived")
+    return tuple(range(x.ndim - len(layer.normalized), x.ndim))
+
+
+def _rms_eps(layer: Any, x: Array) -> float:
+    """Counting scalars hold 64-bit numbers."""
+    return float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps) if layer.eps is None else layer.eps
+
+
+def _rms_weight(layer: Any, weight: Array, x: Array) -> Array:
+    return per_channel(weight, x) if layer.over == "channels" else weight
+
+
+def rmsnorm(call: Call) -> Array:
+    """The input over the root of the mean of its squares plus eps, times a weight."""
+    layer, t, x = call.layer, call.t, call.x
+    axes = _rms_axes(layer, x)
+    mean = t.divide(t.sum(t.multiply(x, x), axes), prod(x.shape[axis] for axis in axes))
+    y = t.multiply(x, t.divide(1.0, t.sqrt(t.add(mean, _rms_eps(layer, x)))))
+    if layer.affine:
+        y = t.multiply(y, _rms_weight(layer, call.params["weight"], y), out=y)
+    return y
+
+
+def _rmsnorm_backward(r: Reach) -> list[Array]:
+    r.refuse_paths()
+    rank = len(r.inputs[0])
+    axes = (1,) if r.layer.over == "channels" else tuple(range(rank + 1 - len(r.layer.normalized), rank + 1))
+    total = sum_over(r.mark, axes)
+    return [np.broadcast_to(total, (*total.shape[:2], *r.inputs[0][1:]))]
+
+
+def _rmsnorm_gradient(b: Backprop) -> list[Array]:
+    layer, x = b.layer, b.x
+    axes = _rms_axes(layer, x)
+    g = b.g * _rms_weight(layer, b.params["weight"], x) if layer.affine else b.g
+    scale = 1.0 / np.sqrt((x * x).mean(axis=axes, keepdims=True) + _rms_eps(layer, x))
+    return [scale * g - x * scale**3 * (g * x).mean(axis=axes, keepdims=True)]
+
+
+OPERATIONS["rmsnorm"] = Operation(
+    rmsnorm,
+    backward=_rmsnorm_backward,
+    gradient=_rmsnorm_gradient,
+    weights=lambda layer: {"weight": tuple(layer.normalized)} if layer.affine else {},
     working_bytes=_whole_tensors,
 )
 

@@ -166,6 +166,8 @@ def avgpool(call: Call) -> Array:
     """Sum of each window divided by how many entries it counts."""
     t, view = call.t, _Windows(call, 0)
     y = view.reduce(0, lambda y, read: t.add(y, read, out=y))
+    if call.layer.divisor == 1:  # a sum
+        return y
     return t.divide(y, pool_divisor(call.layer, call.x.shape[2:], view.out).astype(y.dtype), out=y)
 
 
@@ -196,13 +198,16 @@ def naive_avgpool(call: Call) -> Array:
     padded = view.padded(call.x)
     y = call.zeros((*call.x.shape[:2], *view.out))
     for entry in taps(y.shape):
-        total, inside, within = 0, 0, 0
+        total: Any = 0
+        inside, within = 0, 0
         for read in view.places(entry[2:]):
             total = total + padded[at(*entry[:2], *read)]
             axes = list(zip(read, call.x.shape[2:], view.pads, strict=True))
             inside += all(b <= r < b + n for r, n, (b, _) in axes)
             within += all(r < b + n + a for r, n, (b, a) in axes)  # not in what ceil added
-        y[entry] = total / (layer.divisor or (within if layer.count_include_pad else inside))
+        if layer.divisor != 1:
+            total = total / (layer.divisor or (within if layer.count_include_pad else inside))
+        y[entry] = total
     return y
 
 

@@ -43,7 +43,8 @@ def upsample(call: Call) -> Array:
 
 
 def _pass(layer: Any, t: Arith, x: Array, axis: int, out: int, ratio: Fraction) -> Array:
-    return resample(t, x, axis, out, ratio, MODES[layer.mode], bool(layer.align_corners), float(layer.a))
+    mode = "cubic_inside" if getattr(layer, "exclude_outside", False) else MODES[layer.mode]
+    return resample(t, x, axis, out, ratio, mode, bool(layer.align_corners), float(layer.a))
 
 
 class _Cells(NamedTuple):
@@ -101,8 +102,8 @@ def resample(
         places = [o * step for o in range(out)]
     else:
         places = [(o + Fraction(1, 2)) * ratio - Fraction(1, 2) for o in range(out)]
-    if mode == "cubic":
-        return _weighted(t, x, axis, *_cubic(places, n, a))
+    if mode.startswith("cubic"):
+        return _weighted(t, x, axis, *_cubic(places, n, a, mode == "cubic_inside"))
     places = [min(max(p, Fraction(0)), Fraction(n - 1)) for p in places]
     if mode == "linear":
         low = [floor(p) for p in places]
@@ -112,7 +113,8 @@ def resample(
     return _spline(t, x, axis, places)
 
 
-def _cubic(places: list[Fraction], n: int, a: float) -> tuple[Array, Array]:
+def _cubic(places: list[Fraction], n: int, a: float, inside: bool) -> tuple[Array, Array]:
+    """Places and weights of the taps; ``inside``: those outside weigh nothing, the others more for it."""
     indices, weights = [], []
     for p in places:
         i = floor(p)
@@ -120,7 +122,11 @@ def _cubic(places: list[Fraction], n: int, a: float) -> tuple[Array, Array]:
         indices.append([min(max(i + j, 0), n - 1) for j in (-1, 0, 1, 2)])
         near = [((a + 2.0) * v - (a + 3.0)) * v * v + 1.0 for v in (w, 1.0 - w)]
         far = [((a * v - 5.0 * a) * v + 8.0 * a) * v - 4.0 * a for v in (w + 1.0, 2.0 - w)]
-        weights.append([far[0], near[0], near[1], far[1]])
+        taps = [far[0], near[0], near[1], far[1]]
+        if inside:
+            taps = [v if 0 <= i + j < n else 0.0 for j, v in zip((-1, 0, 1, 2), taps, strict=True)]
+            taps = [v / sum(taps) for v in taps]
+        weights.append(taps)
     return np.array(indices).T, np.array(weights).T
 
 

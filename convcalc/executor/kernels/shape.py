@@ -7,6 +7,9 @@ to be.
 from __future__ import annotations
 
 from math import prod
+from typing import Any
+
+import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
@@ -22,22 +25,35 @@ def identity(call: Call) -> Array:
 
 
 def flatten(call: Call) -> Array:
-    """(N, C, *spatial) to (N, everything), or a run of axes to one."""
-    shape, layer = call.x.shape[1:], call.layer
+    """(N, C, *spatial) to (N, everything), or a run of axes to one; channels last on request."""
+    layer = call.layer
+    x = call.x if _in_place(layer) else np.ascontiguousarray(np.moveaxis(call.x, 1, -1))
+    shape = x.shape[1:]
     start, end = getattr(layer, "start", 0), getattr(layer, "end", -1) % len(shape)
     joined = prod(shape[start : end + 1])
-    return call.x.reshape(len(call.x), *shape[:start], joined, *shape[end + 1 :])
+    return x.reshape(len(x), *shape[:start], joined, *shape[end + 1 :])
 
 
 def reshape(call: Call) -> Array:
-    """Same elements in the same order under another shape."""
-    return call.x.reshape(len(call.x), *call.layer.shape)
+    """Same elements in the same order under another shape; with order=last channels run fastest in both."""
+    x, shape = call.x, tuple(call.layer.shape)
+    if _in_place(call.layer):
+        return x.reshape(len(x), *shape)
+    return np.moveaxis(np.moveaxis(x, 1, -1).reshape(len(x), *shape[1:], shape[0]), -1, 1).copy()
+
+
+def _in_place(layer: Any) -> bool:
+    return getattr(layer, "order", "first") == "first"
 
 
 OPERATIONS["input"] = Operation(identity, working_bytes=lambda s: 0)  # its kernel is given what arrives
-OPERATIONS["identity"] = OPERATIONS["dropout"] = Operation(identity, is_view=True)
-OPERATIONS["flatten"] = Operation(flatten, backward=through_indices, is_view=True)
-OPERATIONS["reshape"] = Operation(reshape, backward=through_indices, is_view=True)
+OPERATIONS["identity"] = OPERATIONS["dropout"] = Operation(identity, is_view=lambda layer: True)
+OPERATIONS["flatten"] = Operation(
+    flatten, backward=through_indices, is_view=_in_place, working_bytes=lambda s: s.arriving
+)
+OPERATIONS["reshape"] = Operation(
+    reshape, backward=through_indices, is_view=_in_place, working_bytes=lambda s: s.arriving
+)
 
 
 def pad(call: Call) -> Array:

@@ -144,6 +144,8 @@ class Placing(Wiring):
                 raise stage.fault(f"{stage.origin} has no size to take", "upsample or crop", at=stage.like)
             values["size"] = self.nodes[found.node].outputs[found.output][1:]
         try:
+            if stage.adapt is not None:
+                values = stage.adapt(shapes, values)
             layer = cls.create(shapes, values)
             outputs = layer.output_shapes(shapes)
             if any(is_involved(size) for shape in outputs for size in shape):

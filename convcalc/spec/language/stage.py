@@ -66,10 +66,12 @@ class Stage:
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
         frozen: whether its parameters are held fixed in training; None where it does not say.
         refuses: why a framework does not take the layer on the shapes that arrive, None where it does.
+        adapt: completes the options by the shapes that arrive, where a framework's arguments mean
+            something else for every number of axes; None where they stand for themselves.
     """
 
     __slots__ = (
-        *("args", "cost", "end", "flat_too", "frozen", "id", "kind", "like", "name", "names"),
+        *("adapt", "args", "cost", "end", "flat_too", "frozen", "id", "kind", "like", "name", "names"),
         *("origin", "rank", "refs", "refuses", "start", "text", "withs"),
     )
 
@@ -89,6 +91,7 @@ class Stage:
         self.flat_too = False
         self.frozen: Expr | None = None
         self.refuses: Callable[[Any, tuple[Shape, ...]], str | None] | None = None
+        self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
         self.names: tuple[str, ...] = ()
         self.cost = 10
 

@@ -35,6 +35,7 @@ CASES = {
     "instancenorm": ("instancenorm", "6x17x19"),
     "lrn": ("lrn 5", "6x17x19"),
     "scale": ("scale", "6x17x19"),
+    "rescale": ("rescale scale=1/255", "3x17x19"),
     "prelu": ("prelu", "6x17x19"),
     "gelu": ("gelu", "6x17x19"),
     "softmax": ("softmax", "10"),

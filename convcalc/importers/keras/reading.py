@@ -1,0 +1,273 @@
+"""A call of a class of Keras: its arguments as text, each evaluated only where it means something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+from convcalc import layers
+from convcalc.dims import Shape
+from convcalc.importers.keras.table import CLASSES, OLDER, UNMODELLED, Argument, Class, reason
+from convcalc.layers.base import Layer
+from convcalc.spec.errors import SpecError, fault, nearest_name
+from convcalc.spec.language.calls import read_tail
+from convcalc.spec.language.evaluation import evaluate
+from convcalc.spec.language.expression import Expr, ExpressionError, constant
+from convcalc.spec.language.stage import (
+    NODE_KEYS,
+    Arg,
+    Stage,
+    expression_fault,
+    set_node_key,
+)
+from convcalc.spec.language.tokens import parse_value, split_stages
+from convcalc.spec.source import Text
+
+Adapt = Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]]
+
+_KEYED: Final = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
+_BRACKETS: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*|[()\[\]{}]")
+_WORD: Final = re.compile(r"[A-Za-z_][\w.]*\Z")
+_FIRST: Final = re.compile(r"(?:data_format\s*=|set_image_data_format\()\s*['\"]channels_first['\"]")
+_PRESET: Final = re.compile(r"set_image_data_format\(\s*['\"]channels_first['\"]")
+
+
+@lru_cache(maxsize=8)
+def layout(source: str) -> tuple[bool, bool]:
+    """Whether a program has its channels first: somewhere, and where a layer does not say."""
+    return bool(_FIRST.search(source)), bool(_PRESET.search(source))
+
+
+class Keras:
+    """One call of a class of Keras.
+
+    Attributes:
+        name: the class as it was written.
+        entry: what the table says of it.
+        first: whether the program has its channels first.
+    """
+
+    def __init__(self, name: str, text: Text, start: int, end: int) -> None:
+        self.name = name
+        self.entry: Class = CLASSES[name]
+        self.text = text
+        self.start = start
+        self.end = end
+        self.first, self.preset = layout(text.source.text)
+        self.given: dict[str, tuple[int, int]] = {}
+
+    def fault(self, key: str, message: str, expected: str | None = None) -> SpecError:
+        """A spec error at an argument, or at the call where it was not given."""
+        return fault(self.text, *self.given.get(key, (self.start, self.end)), message, expected)
+
+    def words(self, key: str) -> str | None:
+        """The text of an argument as it was written."""
+        place = self.given.get(key)
+        return None if place is None else self.text.value[slice(*place)]
+
+    def expr(self, start: int, end: int) -> Expr:
+        """What is written there, as an expression."""
+        try:
+            return parse_value(self.text, start, end)
+        except ExpressionError as error:
+            raise expression_fault(self.text, error) from None
+
+    def value(self, key: str, otherwise: Any = None) -> Any:
+        """The value of an argument, which must be written out; of a dotted name, its last word."""
+        place = self.given.get(key)
+        if place is None:
+            return otherwise
+        words = self.text.value[slice(*place)]
+        if "." in words and _WORD.match(words):
+            return words.rpartition(".")[2]
+        try:
+            return evaluate(self.expr(*place), {})
+        except ExpressionError as error:
+            raise fault(
+                self.text, *place, f"{key}: {error.message}", "a value that is written out", error.nearest
+            ) from None
+        except ValueError as error:
+            raise fault(self.text, *place, f"{key}: {error}", "a value that is written out") from None
+
+    def flag(self, key: str, otherwise: bool) -> bool:
+        """An argument that is True or False."""
+        value = self.value(key, otherwise)
+        if not isinstance(value, bool):
+            raise self.fault(key, f"{key} is a switch", "True or False")
+        return value
+
+    def fields(self) -> dict[str, Any]:
+        """The arguments that are fields of the layer: expressions, or constants of the table."""
+        found: dict[str, Any] = {}
+        for argument in self.entry.arguments:
+            if argument.fate != ">":
+                continue
+            place = self.given.get(argument.name)
+            if place is not None:
+                found[argument.field] = Arg(argument.field, self.expr(*place), *place)
+            elif argument.default is not None:
+                found[argument.field] = evaluate(parse_default(argument.default), {})
+        return found
+
+    def stage(self, op: str, fields: dict[str, Any], adapt: Adapt | None = None) -> Stage:
+        """A stage of this call: fields are arguments or constants; those that are None are left out."""
+        stage = Stage("layer", op, self.text, self.start, self.end)
+        stage.origin = self.name
+        stage.rank = self.entry.rank
+        stage.adapt = adapt
+        for field, value in fields.items():
+            if not isinstance(value, Arg):
+                value = Arg(field, constant(value, self.start, self.end), self.start, self.end)
+            if not (value.expr.kind == "const" and value.expr.value is None):
+                stage.args.append(Arg(field, value.expr, value.start, value.end))
+        return stage.finish()
+
+
+@lru_cache(maxsize=64)
+def parse_default(text: str) -> Expr:
+    """The default of an argument as an expression."""
+    from convcalc.spec.language.expression import parse
+
+    return parse(text)
+
+
+def axis(given: int, rank: int, first: bool) -> int | None:
+    """The axis of the language (0 is the channels) that one of Keras is, in a tensor of so many axes.
+
+    Keras counts the batch as axis 0, and from the end with negative numbers. None where there is no
+    such axis, or it is the batch.
+    """
+    place = given - 1 if given > 0 else given + rank
+    if given == 0 or not 0 <= place < rank:
+        return None
+    return place if first else (place + 1) % rank
+
+
+def closing(text: Text, start: int, end: int) -> int:
+    """Where the bracket at ``start`` closes, quotes and comments aside."""
+    depth = 0
+    for match in _BRACKETS.finditer(text.value, start, end):
+        token = match.group()
+        if token in "([{":
+            depth += 1
+        elif token in ")]}":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+    raise fault(text, start, start + 1, "'(' is never closed", "')'")
+
+
+def bound(call: Keras, start: int, end: int) -> tuple[dict[str, tuple[int, int]], int]:
+    """Give a call its arguments from the bracket at ``start``; node keys, and where the call closes."""
+    text, name, entry = call.text, call.name, call.entry
+    close = closing(text, start, end)
+    order = [argument.name for argument in entry.arguments]
+    by_name = {argument.name: argument for argument in entry.arguments}
+    nodes: dict[str, tuple[int, int]] = {}
+    keyed = False
+    for index, (left, right) in enumerate(split_stages(text, start + 1, close - 1, ",")):
+        if text.value.startswith("*", left):
+            raise fault(text, left, right, "arguments behind * are not written here", "each of them")
+        match = _KEYED.match(text.value, left, right)
+        if match is None:
+            if keyed:
+                raise fault(text, left, right, "a positional argument after one with a key")
+            if index >= entry.keyed:
+                takes = ", ".join(order[: entry.keyed]) or "none"
+                raise fault(text, left, right, f"{name} takes at most {entry.keyed} arguments", takes)
+            key, place = order[index], (left, right)
+        else:
+            keyed = True
+            key, place = match.group(1), (match.end(), right)
+            key = OLDER.get(name, {}).get(key, key)
+        if place[0] >= place[1]:
+            raise fault(text, left, right, f"{key}= needs a value")
+        if key in NODE_KEYS:
+            nodes[key] = place
+            continue
+        if key not in by_name:
+            raise fault(
+                text, left, left + len(key), f"{name} has no argument {key!r}",
+                "one of " + ", ".join(order), nearest_name(key, order),
+            )  # fmt: skip
+        if key in call.given:
+            raise fault(text, left, right, f"{key} is given twice")
+        call.given[key] = place
+        _check_fate(call, by_name[key])
+    for argument in entry.arguments[: entry.keyed]:
+        if argument.default is None and argument.name not in call.given:
+            raise call.fault("", f"{name} needs {argument.name}", f"{name}({argument.name}=...)")
+    return nodes, close
+
+
+def _check_fate(call: Keras, argument: Argument) -> None:
+    """Refuse what can only have its default."""
+    if argument.fate == "!" and call.words(argument.name) not in (argument.default, "None", "False"):
+        raise call.fault(
+            argument.name,
+            f"{argument.name}: {reason(argument.name, '!')}",
+            f"{argument.name}={argument.default}",
+        )
+
+
+def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
+    """The stages of a call of a class of Keras, whose bracket opens at ``head_end``.
+
+    Raises:
+        SpecError: an argument is not known, given twice or not supported, or the class is not modelled.
+    """
+    from convcalc.importers.keras.translation import TRANSLATIONS, activation, input_of, plain
+
+    if name in UNMODELLED:
+        raise fault(text, start, head_end, f"{name}: {UNMODELLED[name]}")
+    call = Keras(name, text, start, end)
+    nodes, close = bound(call, head_end, end)
+    _check_type(call)
+    _check_layout(call)
+    translate = TRANSLATIONS.get(call.entry.special, plain)
+    stages = translate(call)
+    _freeze(call, stages)
+    if call.entry.special != "Activation" and "activation" in call.given:
+        stages += activation(call, *call.given["activation"])
+    if call.entry.op != "input" and (shape := input_of(call)) is not None:
+        stages = [shape, *stages]
+    for key, place in nodes.items():
+        set_node_key(stages[-1 if key == "id" else 0], key, text, *place)
+    read_tail(stages[-1], text, close, end)
+    return stages
+
+
+def _check_type(call: Keras) -> None:
+    if call.value("dtype") not in (None, "float32"):
+        raise call.fault("dtype", "a layer has no number type of its own here", "--dtype for the network")
+
+
+def _check_layout(call: Keras) -> None:
+    """All layers of a program must agree where the channels are."""
+    if not any(a.name == "data_format" and a.fate == "*" for a in call.entry.arguments):
+        return
+    given = call.value("data_format")
+    if given not in (None, "channels_last", "channels_first"):
+        raise call.fault("data_format", f"unknown data_format {given!r}", "'channels_last', 'channels_first'")
+    first = call.preset if given is None else given == "channels_first"
+    if first != call.first and call.entry.op != "flatten":
+        raise call.fault(
+            "data_format",
+            f"{call.name} has its channels {'first' if first else 'last'}, other layers have them "
+            + ("first" if call.first else "last"),
+            "one data_format for all of them",
+        )
+
+
+def _freeze(call: Keras, stages: list[Stage]) -> None:
+    """``trainable=False`` freezes what the layer learns."""
+    if call.flag("trainable", True):
+        return
+    for stage in stages:
+        if layers.lookup(stage.name).parameters is Layer.parameters:
+            continue
+        if "frozen" not in NODE_KEYS:
+            raise call.fault("trainable", "parameters that are not trained are not told apart yet")
+        stage.frozen = constant(True, *call.given["trainable"])
