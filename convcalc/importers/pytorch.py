@@ -274,6 +274,22 @@ def _pool(call: Call) -> list[Stage]:
     return [call.stage(call.row.op)]
 
 
+def _unfold(call: Call) -> list[Stage]:
+    """PyTorch has it for maps of two axes; a fold reads their columns, which have one."""
+    call.row = call.row._replace(rank=2)
+    _checked_axes(call, "kernel", "stride", "padding", "dilation", "size")
+    size = call.values.get("size")
+    if size is not None and _fixed(size.expr):
+        value = call.literal(size)
+        call.set("size", value if isinstance(value, tuple) and len(value) == 2 else _items_of(value) * 2)
+    call.row = call.row._replace(rank=1 if call.row.op == "fold" else 2)
+    return [call.stage(call.row.op)]
+
+
+def _items_of(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
 def _adaptive(call: Call) -> list[Stage]:
     arg = call.values["size"]
     if _fixed(arg.expr):
@@ -402,19 +418,6 @@ _INTERPOLATION_RANK: Final = {"linear": 1, "bilinear": 2, "bicubic": 2, "triline
 _PYTORCH_MODES: Final = ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area")
 
 
-def upsample(call: Call) -> list[Stage]:
-    """A resize: PyTorch has a name of its modes for each rank."""
-    arg = call.values.get("mode")
-    if arg is not None and call.row.rank is None:
-        # PyTorch has a name for each rank: its linear is for signals alone.
-        call.row = call.row._replace(rank=_INTERPOLATION_RANK.get(arg.expr.value))
-    if arg is not None and arg.expr.value in _MODES:
-        call.values["mode"] = Arg(
-            "mode", constant(_MODES[arg.expr.value], arg.start, arg.end), arg.start, arg.end
-        )
-    return [call.stage("upsample")]
-
-
 def _upsample(call: Call) -> list[Stage]:
     """PyTorch's resize: its sizes are floors of products in double precision."""
     mode_arg = call.values.get("mode")
@@ -442,7 +445,12 @@ def _upsample(call: Call) -> list[Stage]:
         call.values["scale"] = scale
         if not all(_short(expr) for expr in _items(scale.expr)):
             call.set("rounding", "double")
-    return upsample(call)
+    if call.row.rank is None:  # PyTorch has a name for each rank: its linear is for signals alone
+        call.row = call.row._replace(rank=_INTERPOLATION_RANK.get(mode))
+    if mode_arg is not None and mode in _MODES:
+        word = constant(_MODES[mode], mode_arg.start, mode_arg.end)
+        call.values["mode"] = Arg("mode", word, mode_arg.start, mode_arg.end)
+    return [call.stage("upsample")]
 
 
 def _items(expr: Expr) -> tuple[Expr, ...]:
@@ -522,6 +530,7 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **dict.fromkeys(("AdaptiveAvgPool#d", "AdaptiveMaxPool#d"), _adaptive),
     **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
+    **dict.fromkeys(("Unfold", "Fold"), _unfold),
     "Hardtanh": _hardtanh,
     "Softmax": _softmax,
     "Flatten": _flatten,
