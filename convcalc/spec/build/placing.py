@@ -154,6 +154,9 @@ class Placing(Wiring):
             self._once(given, scope, stage, stage.id)
             name = self._numbered(given, scope, self.used.__contains__)
         edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen)  # type: ignore[arg-type]
+        if layer.overwrites and stage.origin != stage.name:
+            assert isinstance(edge, Edge)
+            self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             assert isinstance(edge, Edge)
             edge = Choice(edge.node, names, name)
