@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_NESTING: Final = 32
 """Deepest nesting of ``Sequential`` containers."""
 _CONTAINERS: Final = frozenset({"Sequential", "Conv2dNormActivation", "Conv3dNormActivation", "ConvBNReLU"})
+_FUNCTIONAL: Final = frozenset({"F", "functional"})
 _HEAD: Final = re.compile(r"[A-Za-z_][\w.]*(?=\()")
 _LABEL: Final = re.compile(r"\(([\w.\-]+)\)\s*:\s*")
 _LABELLED: Final = re.compile(_LABEL.pattern + rf"(?={_HEAD.pattern})")
@@ -94,10 +95,10 @@ class Pasted(Lines):
 
     @property
     def classes(self) -> Collection[str]:
-        """The classes of PyTorch and Keras that have an answer."""
-        from convcalc.importers.frameworks import KNOWN
+        """The classes of PyTorch and Keras that have a translation."""
+        from convcalc.importers.frameworks import CLASSES
 
-        return KNOWN
+        return CLASSES
 
     @property
     def suggested(self) -> Collection[str]:
@@ -143,14 +144,19 @@ class Pasted(Lines):
             raise fault(
                 text, start, end, f"unexpected {value[start:end][:40]!r}", "a call, such as Conv2d(3, 64, 3)"
             )
-        name = head.group().rpartition(".")[2]
+        module, _, name = head.group().rpartition(".")
+        if module.rpartition(".")[2] in _FUNCTIONAL:
+            from convcalc.importers.frameworks import FUNCTIONS, stages_of
+
+            if name in FUNCTIONS:
+                return stages_of(name, text, start, head.end(), end, self._variables(), self.read)
         if name in _CONTAINERS:
             return self._container(text, head.end(), end, depth)
-        if name not in self.known and name[0].isupper() and name in self.classes:
-            from convcalc.importers.frameworks import stages_of
+        if name not in self.known and name[0].isupper():
+            from convcalc.importers.frameworks import KNOWN, stages_of
 
-            values = {**(self.given or {}), **self.program.values} if self.program else self.given or {}
-            return stages_of(name, text, start, head.end(), end, values, self.read)
+            if name in KNOWN:
+                return stages_of(name, text, start, head.end(), end, self._variables(), self.read)
         if re.match(rf"\(\s*{_LABEL.pattern}", value[head.end() : end]):
             only = self._only_part(text, head.end(), end)
             if only is not None:
@@ -161,6 +167,10 @@ class Pasted(Lines):
                 "layers, blocks and nn.Sequential, whose parts run in order",
             )  # fmt: skip
         return super().call(text, start, end)
+
+    def _variables(self) -> Mapping[str, Any]:
+        """What names of the program around a call stand for, and what was given from outside."""
+        return {**(self.given or {}), **self.program.values} if self.program else self.given or {}
 
     def _only_part(self, text: Text, start: int, end: int) -> tuple[int, int] | None:
         """The one container that a printed module holds; None where it holds more, or another."""

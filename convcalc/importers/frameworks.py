@@ -17,7 +17,11 @@ from convcalc.spec.language.expression import Expr, constant, parse
 from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, set_node_key
 from convcalc.spec.source import Text
 
+FUNCTIONS: Final = frozenset(pytorch.FUNCTIONS)
+"""Functions of ``torch.nn.functional`` that are read."""
 _KERAS: Final = frozenset((*keras.CLASSES, *keras.UNMODELLED))
+CLASSES: Final = frozenset((*pytorch.ROWS, *keras.CLASSES))
+"""The classes that have a translation."""
 KNOWN: Final = frozenset(pytorch.ROWS) | frozenset(pytorch.NOT_MODELLED) | _KERAS
 """The classes that have an answer: a translation, or the reason why there is none."""
 TRANSLATED: Final = frozenset((*pytorch.ROWS, *keras.CLASSES))
@@ -103,7 +107,7 @@ def stages_of(
     if name in pytorch.NOT_MODELLED:
         reason, instead = pytorch.NOT_MODELLED[name]
         raise fault(text, start, head_end, f"{name}: {reason}", instead)
-    row = pytorch.ROWS[name]
+    row = pytorch.FUNCTIONS[name] if name in pytorch.FUNCTIONS else pytorch.ROWS[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
     if values:

@@ -12,7 +12,15 @@ from convcalc.budget import question
 from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.count.report import analyze
 from convcalc.calculators.explain.letters import Lettered, alone, lettered
-from convcalc.calculators.explain.lines import Lines, fields, operations, outputs, parameters, totals
+from convcalc.calculators.explain.lines import (
+    Lines,
+    fields,
+    operations,
+    outputs,
+    parameters,
+    particulars,
+    totals,
+)
 from convcalc.calculators.explain.records import Explanation, Line, Part, Section
 from convcalc.calculators.explain.templates import block_call, block_letters, block_source, template
 from convcalc.dims import is_symbolic
@@ -132,6 +140,7 @@ def _section(op: str, made: Lettered, texts: Mapping[str, str], numbers: Graph |
     parameters(lines, made)
     operations(lines, made, parts)
     fields(lines, made.graph, numbers)
+    particulars(lines, made, numbers)
     return Section(
         texts.get("name", op),
         _about(cls),

@@ -13,7 +13,8 @@ from convcalc.budget import question, spend
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers.base import axis_names, show
-from convcalc.layers.cut import Pad
+from convcalc.layers.cut import Crop, Pad, Slice
+from convcalc.layers.reads import Slide
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import Sliding, effective, output_size, valid_pairs
 from convcalc.records import Record, record
@@ -138,9 +139,10 @@ def check_padding(
     if not 0 <= wasted <= 1:
         raise ValueError(f"a share of {wasted}: expected a number from 0 to 1")
     graph = as_graph(graph, input=input, set=set)
+    cuts = _cut_behind(graph)
     layers = [
-        _Check(graph, node, node.layer, wasted).layer
-        for node in graph.nodes
+        _Check(graph, node, node.layer, wasted, cuts.get(number)).layer
+        for number, node in enumerate(graph.nodes)
         if isinstance(node.layer, Sliding)
     ]
     counts = [(layer.macs, layer.valid_macs) for layer in layers]
@@ -154,10 +156,33 @@ def check_padding(
     )
 
 
+def _cut_behind(graph: Graph) -> dict[int, tuple[int, ...]]:
+    """What everyone who reads a node cuts off its end, per axis, and nothing else of it.
+
+    So temporal convolutions are made causal: padded on both sides, then cut at the end (Bai et al. 2018).
+    """
+    found: dict[int, tuple[int, ...]] = {}
+    read = {edge.node for edge in graph.outputs}
+    for node in graph.nodes:
+        for edge in node.inputs:
+            shape = graph.shape(edge)
+            cut: tuple[int, ...] = ()
+            if isinstance(node.layer, Crop | Slice) and edge.node not in read:
+                ways = node.layer.reads((shape,), node.outputs)[0][0]
+                if all(isinstance(rule, Slide) and rule.before == 0 for _, rule in ways):
+                    sizes = zip(shape[1:], node.outputs[0][1:], strict=True)
+                    cut = tuple(a - b for a, b in sizes if type(a) is type(b) is int)
+            if cut != found.setdefault(edge.node, cut):
+                found[edge.node] = ()
+    return {number: cut for number, cut in found.items() if cut}
+
+
 class _Check:
     """One layer while it is checked."""
 
-    def __init__(self, graph: Graph, node: Node, layer: Sliding, wasted: float) -> None:
+    def __init__(
+        self, graph: Graph, node: Node, layer: Sliding, wasted: float, cut: tuple[int, ...] | None
+    ) -> None:
         shapes = graph.input_shapes(node)
         sizes = shapes[0][1:]
         rank = len(sizes)
@@ -172,6 +197,7 @@ class _Check:
         self.names = axis_names(rank)
         self.weighted = layer.has_macs
         self.given = layer.padding
+        self.cut = cut or (0,) * rank
         self.layer = LayerPadding(
             node.name, node.op, node, _ints(sizes), _ints(node.outputs[0][1:]), layer.kernel, layer.stride,
             layer.dilation, pads,
@@ -203,7 +229,10 @@ class _Check:
             return
         before, after = pair
         total = effective(k, d) - 1
-        causal = self.given[axis] == "causal" or (before == total and after == 0)
+        behind = after - self.cut[axis]
+        causal = self.given[axis] == "causal" or (before == total and behind == 0)
+        if len(row.kernel) == 1 and behind == 0 and s > 1:  # steps of a sequence, each read to its end
+            causal = causal or before == total - (s - 1)
         if before != after and not causal:
             self._find(
                 "asymmetric",

@@ -59,6 +59,7 @@ class Wiring:
         self.given: dict[tuple[int, ...], set[str]] = {}
         self.walked: set[int] = set()
         self.poisoned: set[int] = set()
+        self.overwriting: dict[int, Stage] = {}
         self.env: Env = {}
         self.line = False
         self.stopped = False  # by a limit, so that nothing is known of what follows
