@@ -101,6 +101,7 @@ class Program:
         self.tensor: str | None = None
         self.tensors: set[str] = set()
         self.models: set[str] = set()
+        self.results: set[str] = set()
         self.passed: list[str] = []
         self.below: int | None = None
 
@@ -222,11 +223,19 @@ class Program:
                 self.assigned.update(found)
                 self.values.update((key, expr.value) for key, expr in found.items())
                 return None
+        if call is not None and call.group(1) in self.models:
+            self._once(text, start, end, names, value[call.end() : end])
         if call is None and self._makes(value[at:end]):
             raise fault(text, start, end, "this assignment is not read", _IN_ORDER)
         self._unread(text, start, end)
         self._pass(value[start:end])
         return None
+
+    def _once(self, text: Text, start: int, end: int, names: str, arguments: str) -> None:
+        """Refuse a model that is run on what a model gave: it would be counted once."""
+        if self.results & set(re.findall(r"[A-Za-z_]\w*", arguments)):
+            raise fault(text, start, end, "models that are run one after the other", _IN_ORDER)
+        self.results.add(names)
 
     def _constants(self, names: list[str], text: Text, start: int, end: int) -> dict[str, Expr]:
         """The constants that an assignment gives, or those given from outside in their place."""

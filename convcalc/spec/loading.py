@@ -62,8 +62,13 @@ def build(
         except SpecError as error:
             if reading.line:
                 settable(error)
-            error.search = partial(_helped, reading, error.problems[0])
-            raise
+            raise helped(reading, error) from None
+
+
+def helped(reading: Reading, error: SpecError) -> SpecError:
+    """The error of a spec that was read, which says when it is told what would work instead."""
+    error.search = partial(_helped, reading, error.problems[0])
+    return error
 
 
 def _helped(reading: Reading, problem: Problem) -> Any:

@@ -177,6 +177,7 @@ def test_an_unknown_name_says_how_it_is_set(text: str, name: str) -> None:
             "frozen", (3, 5),
         ),
         ("c1 = nn.Conv2d(3, 4, 1)\nc2 = nn.Conv2d(4, 4, 1)", "assignments do not say in which order", (2, 1)),
+        ("m = Sequential([Conv2D(3, 1)])\nx = m(x)\nx = m(x)", "one after the other", (3, 1)),
         ("m = Sequential([Conv2D(3, 1)], 7)", "unexpected ', 7' after the list", (1, 30)),
     ],
 )  # fmt: skip
