@@ -328,8 +328,10 @@ def makes_layers(value: str, classes: Collection[str]) -> bool:
     return any(name in classes for name in re.findall(r"([A-Z]\w*)\s*\(", value))
 
 
-def compounds(text: Text, pieces: list[tuple[int, int]], classes: Collection[str]) -> set[int]:
-    """Starts of those statements below which, indented, layers are made."""
+def compounds(
+    text: Text, pieces: list[tuple[int, int]], classes: Collection[str], words: Collection[str]
+) -> set[int]:
+    """Starts of those statements below which, indented, layers are made, or words of the language stand."""
     found = set()
     open_: list[tuple[int, int]] = []
     for start, end in pieces:
@@ -337,7 +339,9 @@ def compounds(text: Text, pieces: list[tuple[int, int]], classes: Collection[str
         indent = _indent(text.value, start)
         while open_ and indent <= open_[-1][0]:
             open_.pop()
-        if open_ and makes_layers(value, classes):
+        head = re.match(r"[A-Za-z_]\w*", value)
+        word = head is not None and head.group() in words and not _ASSIGNMENT.match(value)
+        if open_ and (word or makes_layers(value, classes)):
             found |= {begin for _, begin in open_}
         if _COMPOUND.match(value):
             open_.append((indent, start))

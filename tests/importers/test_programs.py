@@ -35,6 +35,7 @@ optimizer = optim.Adam(model.parameters(), lr=1e-3)
 losses = []
 for epoch in range(10):
     for x, y in loader:
+        input, scale = x, 1
         loss = criterion(model(x), y)
         loss.backward()
         losses.append(loss.item())
@@ -162,6 +163,7 @@ def test_an_unknown_name_says_how_it_is_set(text: str, name: str) -> None:
     [
         ("class Net(nn.Module):\n    def f(self):\n        self.c = nn.Conv2d(1, 6, 5)", "class", (1, 1)),
         ("def make(n):\n    return nn.Sequential(nn.Conv2d(1, n, 5))\n", "a function is not run", (1, 1)),
+        ("while n:\n    conv 3->4 k3\nrelu", "'while' is not run", (1, 1)),
         ("m = Sequential()\nfor i in range(3):\n    m.add(Conv2D(8, 3))\n", "'for' is not run", (2, 1)),
         (CHAIN.replace("(y)", "(x)", 1), "'x' is read here, and 'y' was made last", (6, 27)),
         (CHAIN.replace("outputs=outputs", "outputs=y", 1), "the output is not 'outputs'", (7, 9)),
