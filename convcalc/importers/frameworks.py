@@ -95,7 +95,7 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
         SpecError: an argument is not known, given twice or not supported.
     """
     if is_keras(name, text, start, head_end, end):
-        from convcalc.importers.keras.reading import stages_of as keras_stages_of
+        from convcalc.importers.keras.calls import stages_of as keras_stages_of
 
         return keras_stages_of(name, text, start, head_end, end)
     row = pytorch.ROWS[name]

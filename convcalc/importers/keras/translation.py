@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, prod
-from convcalc.importers.keras.reading import Adapt, Keras, axis, stages_of
+from convcalc.importers.keras.reading import Adapt, Keras, axis
 from convcalc.importers.keras.table import CLASSES
 from convcalc.layers.base import show
 from convcalc.spec.errors import fault, nearest_name
@@ -26,7 +27,7 @@ _ACTIVATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "hard_sigmoid": ("hardsigmoid", {}),
     "hard_swish": ("hardswish", {}),
     "hard_silu": ("hardswish", {}),
-    "leaky_relu": ("leakyrelu", {"slope": 0.2}),
+    "leaky_relu": ("leakyrelu", {"slope": Fraction(1, 5)}),
     "mish": ("mish", {}),
     "softplus": ("softplus", {"threshold": 10**6}),
     "softsign": ("softsign", {}),
@@ -54,7 +55,7 @@ def activation(call: Keras, start: int, end: int) -> list[Stage]:
     if head is not None:
         name = head.group(1).rpartition(".")[2]
         if name in CLASSES and CLASSES[name].special in ACTIVATION_LAYERS:
-            return stages_of(name, call.text, start, head.end() - 1, end)
+            return call.read(name, call.text, start, head.end() - 1, end)
         raise fault(
             call.text, start, end, f"{name}(...) is no activation that is read here", "a name, such as 'relu'"
         )
@@ -255,6 +256,10 @@ def _axes(call: Keras) -> tuple[Any, ...]:
     return given if isinstance(given, tuple) else (given,)
 
 
+def _adaptive(call: Keras) -> list[Stage]:
+    return [call.stage(call.entry.op, call.fields(), _sized(call, "size"))]
+
+
 def _norm(call: Keras) -> list[Stage]:
     """Batch and group normalisation: along the channels."""
     groups = call.entry.op == "gn"
@@ -356,7 +361,7 @@ def _upsample(call: Keras) -> list[Stage]:
     modes: dict[Any, dict[str, Any]] = {
         "nearest": {},
         "bilinear": {"mode": "linear"},
-        "bicubic": {"mode": "cubic", "a": -0.5, "exclude_outside": True},
+        "bicubic": {"mode": "cubic", "a": Fraction(-1, 2), "exclude_outside": True},
     }
     if mode not in modes:
         known = mode in ("lanczos3", "lanczos5")
@@ -369,6 +374,8 @@ def _upsample(call: Keras) -> list[Stage]:
 
     def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
         scale = values["scale"]
+        if isinstance(scale, tuple) and call.entry.rank == 1:
+            raise DimensionError(f"{call.name} takes one number", field="scale", hint="2")
         for factor in scale if isinstance(scale, tuple) else (scale,):
             if type(factor) is not int and getattr(factor, "denominator", 1) != 1:
                 raise DimensionError(f"{call.name} takes whole numbers", field="scale", hint="2")
@@ -548,6 +555,7 @@ TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     "Dense": _dense,
     **dict.fromkeys(("MaxPooling#D", "AveragePooling#D"), _pool),
     **dict.fromkeys(("GlobalAveragePooling#D", "GlobalMaxPooling#D"), _global),
+    **dict.fromkeys(("AdaptiveAveragePooling#D", "AdaptiveMaxPooling#D"), _adaptive),
     **dict.fromkeys(("BatchNormalization", "GroupNormalization"), _norm),
     "LayerNormalization": _layer_norm,
     "Activation": _activation,
