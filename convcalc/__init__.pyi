@@ -19,6 +19,8 @@ from convcalc.calculators.padding.check import check_padding as check_padding
 from convcalc.calculators.padding.solve import solve_padding as solve_padding
 from convcalc.calculators.receptive_field.graph import ReceptiveField as ReceptiveField
 from convcalc.calculators.receptive_field.graph import receptive_field as receptive_field
+from convcalc.calculators.sizes.sizes import Sizes as Sizes
+from convcalc.calculators.sizes.sizes import sizes as sizes
 from convcalc.calculators.transposed.check import check_transposed as check_transposed
 from convcalc.calculators.variants.convolution import Variants as Variants
 from convcalc.calculators.variants.convolution import variants as variants

@@ -8,6 +8,9 @@ The same text then works on four carriers:
 * NumPy integer arrays: a whole table of cases at once;
 * :data:`UNKNOWN`: a size nobody stated (``convcalc params "conv 3->4 k3"`` knows no height).
   Whatever is computed from it is unknown too, and is reported as unavailable, never as a number.
+
+What is tried for all sizes at once (:mod:`convcalc.spec.sizes`) brings its own arithmetic: such a size has
+a ``carrier`` that knows maxima, minima and choices, and a condition on it a method ``demand``.
 """
 
 from __future__ import annotations
@@ -112,7 +115,7 @@ def carried(value: Any) -> Dim:
     Raises:
         ValueError: an array of what are no whole numbers, or an expression without a closed form.
     """
-    if type(value) is int:
+    if type(value) is int or hasattr(value, "carrier"):
         return value
     if is_symbolic(value):
         from convcalc.symbols.form import lift
@@ -149,12 +152,17 @@ def rounded(value: Any) -> Dim:
         from convcalc.symbols.form import call, is_whole, lift
 
         value = lift(value)
-        return value if is_whole(value) else call("round", rounded, value)
-    if is_array(value):
+        return value if is_whole(value) else call("round", rounded, value, grows=True)
+    if is_array(value) and not hasattr(value, "carrier"):
         import numpy as np
 
         return np.frompyfunc(round, 1, 1)(value)
     return round(value)
+
+
+def _carrier(a: Dim, b: Dim) -> Any:
+    """What knows the extremes of dimensions that bring an arithmetic of their own, if one of these does."""
+    return getattr(a, "carrier", None) or getattr(b, "carrier", None)
 
 
 def maximum(a: Dim, b: Dim) -> Dim:
@@ -167,6 +175,8 @@ def maximum(a: Dim, b: Dim) -> Dim:
         from convcalc.symbols import rounding
 
         return rounding.maximum(a, b)
+    if carrier := _carrier(a, b):
+        return carrier.maximum(a, b)
     if is_array(a) or is_array(b):
         import numpy as np
 
@@ -204,6 +214,8 @@ def minimum(a: Dim, b: Dim) -> Dim:
         from convcalc.symbols import rounding
 
         return rounding.minimum(a, b)
+    if carrier := _carrier(a, b):
+        return carrier.minimum(a, b)
     if is_array(a) or is_array(b):
         import numpy as np
 
@@ -252,6 +264,9 @@ def require(condition: Any, message: str, *, field: str | None = None, hint: str
     if is_symbolic(condition):
         if (found := _COLLECTED.get()) is not None:
             found[condition] = None
+        return
+    if hasattr(condition, "demand"):
+        condition.demand(message, field, hint)
         return
     if hasattr(condition, "all"):
         condition = bool(condition.all())
@@ -369,6 +384,8 @@ def make_divisible(value: Dim, divisor: Dim = 8, least: Dim | None = None) -> Di
     lost = 10 * nearest < 9 * value
     if isinstance(lost, bool):
         return nearest + divisor if lost else nearest
+    if carrier := _carrier(value, divisor):
+        return carrier.where(lost, nearest + divisor, nearest)
     import numpy as np
 
     return np.where(lost, nearest + divisor, nearest)
@@ -381,4 +398,4 @@ def _make_divisible_of_symbols(value: Dim, divisor: Dim, least: Dim | None) -> D
     if is_whole(value / divisor):
         return maximum(divisor if least is None else least, value)
     args = (value, divisor) if least is None else (value, divisor, least)
-    return call("make_divisible", make_divisible, *args, least=1)
+    return call("make_divisible", make_divisible, *args, least=1, grows=True)

@@ -25,15 +25,24 @@ class Node:
         layer: the layer; that of a graph input is :class:`convcalc.layers.shape.Input`.
         inputs: the edges it reads, in order.
         outputs: the shapes it writes, one an output (channels, then spatial sizes).
+        frozen: whether its parameters are held fixed while the rest is trained.
     """
 
-    __slots__ = ("inputs", "layer", "name", "outputs")
+    __slots__ = ("frozen", "inputs", "layer", "name", "outputs")
 
-    def __init__(self, name: str, layer: Layer, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        layer: Layer,
+        inputs: tuple[Edge, ...],
+        outputs: tuple[Shape, ...],
+        frozen: bool = False,
+    ) -> None:
         self.name = name
         self.layer = layer
         self.inputs = inputs
         self.outputs = outputs
+        self.frozen = frozen
 
     @property
     def op(self) -> str:
@@ -56,11 +65,12 @@ class Node:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Node):
             return NotImplemented
-        return (self.name, self.layer, self.inputs, self.outputs) == (
+        return (self.name, self.layer, self.inputs, self.outputs, self.frozen) == (
             other.name,
             other.layer,
             other.inputs,
             other.outputs,
+            other.frozen,
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -86,6 +96,7 @@ class Graph:
         variables: the document's variables with their values, after ``--set``.
         source: where the network was published.
         text: the spec text it was read from.
+        notes: how something was read that others may mean otherwise, and what was passed over.
     """
 
     name: str
@@ -98,6 +109,7 @@ class Graph:
     text: str = field(default="", compare=False, repr=False)
     constraints: tuple[Any, ...] = field(default=(), compare=False)
     budget: dict[str, Any] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def shape(self, edge: Edge) -> Shape:
         """Shape of a tensor."""
@@ -145,7 +157,7 @@ class Graph:
         for old in needed:
             node = self.nodes[old]
             inputs = tuple(Edge(number[e.node], e.output) for e in node.inputs)
-            nodes.append(Node(node.name, node.layer, inputs, node.outputs))
+            nodes.append(Node(node.name, node.layer, inputs, node.outputs, node.frozen))
         kept = tuple(number[i] for i in self.inputs)
         return Graph(self.name, nodes, kept, (Edge(number[edge.node], edge.output),))
 

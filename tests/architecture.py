@@ -30,6 +30,7 @@ ORDER = (
     "exporters importers",
     "spec.document",
     "spec.build",
+    "spec.sizes",
     "spec",
     "calculators executor",
     "solve",

@@ -1,4 +1,4 @@
-"""Runs many ``convcalc`` commands without starting Python and importing NumPy and SymPy for each.
+"""Runs many ``convcalc`` commands without starting Python and importing NumPy for each.
 
 A server imports everything once and forks for each command; a client, the ``convcalc`` on the path of
 the pages, hands it its arguments, folder, environment and open files, and ends with its exit code. The
@@ -69,7 +69,7 @@ def serve(listener: socket.socket) -> None:
     for module in pkgutil.walk_packages(convcalc.__path__, "convcalc."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    for name in ("numpy", "sympy", "rich.progress", "typer.main"):
+    for name in ("numpy", "rich.progress", "typer.main"):
         import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for a command
     threading.Thread(target=_end_with_the_owner, daemon=True).start()

@@ -13,8 +13,14 @@ from tests import docs
 ROOT = docs.ROOT / "examples"
 BLOCKS = [block for page in docs.pages() for block in docs.blocks(page)]
 
+# They take seconds, and what they compute has tests of its own.
+SLOW = re.compile(r"convcalc (verify --law 18|fit mobilenet_v1 .* --resolution .* --step 32)")
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.label)
+
+@pytest.mark.parametrize("block", [
+    pytest.param(block, id=block.label, marks=[pytest.mark.slow] if SLOW.search(block.body) else [])
+    for block in BLOCKS
+])  # fmt: skip
 def test_the_page_says_what_the_program_prints(block: docs.Block) -> None:
     faults = docs.check(block)
     assert not faults, "\n\n".join(faults)

@@ -65,6 +65,11 @@ def write(text: str) -> None:
         hang_up()
 
 
+def note(text: str) -> None:
+    """Tell on standard error how something was read that may have been meant otherwise."""
+    sys.stderr.write(f"note: {text}\n")
+
+
 def hang_up() -> NoReturn:
     """Leave after the reader of standard output left, without a message at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -106,7 +111,7 @@ def errors(as_json: bool) -> Iterator[None]:
 
 def problems_of(error: Exception) -> Sequence[Any]:
     """The problems an exception carries; each prints itself and has ``to_dict``."""
-    problems = getattr(error, "problems", None)
+    problems = error.told() if hasattr(error, "told") else getattr(error, "problems", None)
     if problems:
         return list(problems)
     if isinstance(error, UsageProblem):

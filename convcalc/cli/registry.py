@@ -38,6 +38,11 @@ COMMANDS: Final[dict[str, Row]] = {
     "shapes": Row(
         "convcalc.cli.commands.report:shapes", "What goes into each layer and what comes out.", _COUNT
     ),
+    "sizes": Row(
+        "convcalc.cli.commands.sizes:sizes",
+        "Which sizes of the input work: the smallest, the multiple, the nearest.",
+        _SOLVE,
+    ),
     "memory": Row(
         "convcalc.cli.commands.report:memory", "Bytes of parameters and of live activations.", _COUNT
     ),

@@ -37,7 +37,9 @@ class NodeCount:
         op: registered name of its layer.
         outputs: shapes of the arrays it wrote, without the batch; ``()`` for one that is not
             written because nobody reads it.
-        params: elements of the trainable arrays it read.
+        params: elements of the learned arrays it read.
+        trainable: those of a layer that is trained.
+        frozen: those of a layer that is not.
         buffers: elements of the running statistics it read.
         macs: products of a weight with an activation, accumulated.
         valid_macs: those whose activation was not padding and whose sum was not cropped.
@@ -55,6 +57,8 @@ class NodeCount:
     op: str
     outputs: tuple[tuple[int, ...], ...]
     params: int = 0
+    trainable: int = 0
+    frozen: int = 0
     buffers: int = 0
     macs: int = 0
     valid_macs: int = 0
@@ -167,11 +171,14 @@ def _node_count(step: Step, t: CountingArith | ScalarArith, unread: tuple[str, .
     tally = t.tally
     read = step.params.read
     written = [array for array in step.outputs if array is not None]
+    learned = sum(array.size for name, array in read.items() if name not in BUFFERS)
     return NodeCount(
         step.node.name,
         step.node.layer.op,
         tuple(() if array is None else array.shape[1:] for array in step.outputs),
-        sum(array.size for name, array in read.items() if name not in BUFFERS),
+        learned,
+        0 if step.node.frozen else learned,
+        learned if step.node.frozen else 0,
         sum(array.size for name, array in read.items() if name in BUFFERS),
         tally.macs,
         tally.valid,

@@ -40,6 +40,11 @@ def format_layer(layer: Layer) -> str:
     return " ".join(words)
 
 
+def format_placed(node: Node) -> str:
+    """A layer in its place, in line form: the layer, and whether its parameters are frozen."""
+    return format_layer(node.layer) + " frozen=true" * node.frozen
+
+
 def is_default(option: Option, value: Any) -> bool:
     """Whether a value is the option's default, on every axis."""
     default = option.default
@@ -146,7 +151,7 @@ def format_graph(graph: Graph) -> str:
 
 def format_node(graph: Graph, index: int, node: Node) -> str:
     """A node as a stage with its id and, where it does not read the node before, its inputs."""
-    words = [format_layer(node.layer)]
+    words = [format_placed(node)]
     previous = index - 1
     flows_on = node.inputs == ((previous, 0),) and graph.nodes[previous].layer.output_names()[0] == ""
     if len(graph.inputs) > 1 and previous in graph.inputs:

@@ -50,8 +50,11 @@ ELU|elu|alpha inplace-
 SELU|selu|inplace-
 GELU|gelu|approximate
 SiLU|silu|inplace-
+Mish|mish|inplace-
+Softplus|softplus|beta threshold
 Hardswish|hardswish|inplace-
 Hardsigmoid|hardsigmoid|inplace-
+Hardtanh|hardtanh|min_val>low max_val>high inplace-
 Sigmoid|sigmoid|
 Tanh|tanh|
 Softmax|softmax|dim*

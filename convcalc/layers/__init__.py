@@ -17,7 +17,8 @@ _FAMILIES: Final = {
     "unpool": "unpool",
     "norm": "bn ln gn instancenorm lrn scale rescale",
     "activation": (
-        "relu relu6 leakyrelu prelu elu selu gelu silu hardswish hardsigmoid sigmoid tanh softmax"
+        "relu relu6 leakyrelu prelu elu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
+        "sigmoid tanh softmax"
     ),
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",

@@ -152,6 +152,35 @@ class SiLU(Activation):
     cost: ClassVar[Ops] = Ops(special=1, add=1, div=1, mul=1)
 
 
+class Mish(Activation):
+    """``x * tanh(log(1 + exp(x)))`` (Misra 2020)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "mish"
+    source: ClassVar[str] = "Misra 2020, Mish: a self regularized non-monotonic activation function"
+    cost: ClassVar[Ops] = Ops(special=3, add=1, mul=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Softplus(Activation):
+    """``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x`` is above the threshold."""
+
+    beta: float
+    threshold: float
+
+    op: ClassVar[str] = "softplus"
+    source: ClassVar[str] = "Glorot et al. 2011, Deep sparse rectifier neural networks; PyTorch's threshold"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("beta", "number", 1.0),
+        Option("threshold", "number", 20.0),
+    )
+    cost: ClassVar[Ops] = Ops(mul=1, cmp=1, special=2, add=1, div=1)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Beta divides, so it is not 0."""
+        require(self.beta != 0, "softplus divides by beta", field="beta", hint="a number other than 0")
+
+
 class Hardswish(Activation):
     """``x * relu6(x + 3) / 6`` (Howard et al. 2019)."""
 
@@ -168,6 +197,32 @@ class Hardsigmoid(Activation):
     op: ClassVar[str] = "hardsigmoid"
     source: ClassVar[str] = "Courbariaux et al. 2015, BinaryConnect; as in Howard et al. 2019, MobileNetV3"
     cost: ClassVar[Ops] = Ops(add=1, cmp=2, div=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hardtanh(Activation):
+    """``min(max(x, low), high)`` (Collobert 2004)."""
+
+    low: float
+    high: float
+
+    op: ClassVar[str] = "hardtanh"
+    source: ClassVar[str] = "Collobert 2004, Large scale machine learning, section 5.3"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("low", "number", -1.0),
+        Option("high", "number", 1.0),
+    )
+    positional: ClassVar[tuple[str, ...]] = ("low", "high")
+    cost: ClassVar[Ops] = Ops(cmp=2)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """The lower bound is below the upper one."""
+        require(
+            self.low < self.high,
+            f"hardtanh from {self.low} to {self.high} leaves nothing between",
+            field="high",
+            hint=f"more than {self.low}",
+        )
 
 
 class Sigmoid(Activation):
@@ -206,5 +261,6 @@ class Softmax(Activation):
 
 
 LAYERS = (
-    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Hardswish, Hardsigmoid, Sigmoid, Tanh, Softmax,
+    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid, Hardtanh,
+    Sigmoid, Tanh, Softmax,
 )  # fmt: skip

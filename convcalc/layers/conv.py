@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, Shape, divides, equal, exact_div, prod, require
@@ -33,8 +34,8 @@ def divisors(number: int, most: int = 12) -> str:
     return "one of " + ", ".join(found[:most]) + (", ..." if len(found) > most else "")
 
 
-def check_groups(groups: Dim, channels: Dim, field: str) -> None:
-    """Groups must divide the channels.
+def check_groups(groups: Dim, channels: Dim, field: str, others: Dim = 0) -> None:
+    """Groups must divide the channels; ``others`` are channels that they must divide as well.
 
     Raises:
         DimensionError: they do not.
@@ -45,8 +46,18 @@ def check_groups(groups: Dim, channels: Dim, field: str) -> None:
         divides(groups, channels),
         f"groups {groups} do not divide {field} {channels}",
         field="groups",
-        hint=divisors(channels) if type(channels) is int else f"a divisor of {channels}",
+        hint=_common_divisors(channels, others),
     )
+
+
+def _common_divisors(channels: Dim, others: Dim) -> str:
+    if type(channels) is not int or type(others) is not int:
+        return f"a divisor of {channels}" + ("" if type(others) is int and not others else f" and {others}")
+    if not others:
+        return divisors(channels)
+    both = " and ".join(map(str, sorted((channels, others))))
+    common = gcd(channels, others)
+    return f"1: no other number divides {both}" if common == 1 else f"{divisors(common)}, which divide {both}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +94,8 @@ class Conv(Sliding):
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``(out_channels, o...)``."""
         shape = inputs[0]
-        check_groups(self.groups, self.in_channels, "in_channels")
-        check_groups(self.groups, self.out_channels, "out_channels")
+        check_groups(self.groups, self.in_channels, "in_channels", self.out_channels)
+        check_groups(self.groups, self.out_channels, "out_channels", self.in_channels)
         sizes = []
         for axis, ((before, after), i, k, s, d) in enumerate(
             zip(self.pads(shape), shape[1:], self.kernel, self.stride, self.dilation, strict=True)

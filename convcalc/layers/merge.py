@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, prod, require, total
+from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, maximum, prod, require, total
 from convcalc.layers.base import Layer, Ops, Option, Template, show
 
 if TYPE_CHECKING:
@@ -92,8 +92,12 @@ def broadcast(op: str, inputs: tuple[Shape, ...]) -> Shape:
             if type(one) is int and one == 1:
                 result[a] = size
                 continue
+            fits = equal(one, size)
+            if is_array(one) or is_array(size):  # equal here, 1 there
+                fits = fits | equal(one, 1) | equal(size, 1)
+                result[a] = maximum(one, size)
             require(
-                equal(one, size),
+                fits,
                 f"{op} cannot join {show(first)} and {show(shape)}",
                 hint="equal shapes, or 1 where they differ",
             )

@@ -91,8 +91,8 @@ class ConvTranspose(Spreading):
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``(out_channels, o...)``."""
-        check_groups(self.groups, self.in_channels, "in_channels")
-        check_groups(self.groups, self.out_channels, "out_channels")
+        check_groups(self.groups, self.in_channels, "in_channels", self.out_channels)
+        check_groups(self.groups, self.out_channels, "out_channels", self.in_channels)
         sizes = []
         for (before, after, extra), i, k, s, d in zip(
             self.crops(), inputs[0][1:], self.kernel, self.stride, self.dilation, strict=True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from convcalc.spec.source import Source, Text, cells
@@ -14,7 +14,7 @@ _SHOWN: Final = 110
 class Problem:
     """One fault of a spec at its place."""
 
-    __slots__ = ("column", "expected", "file", "length", "line", "message", "nearest", "text")
+    __slots__ = ("column", "expected", "file", "length", "line", "message", "nearest", "sizes", "text")
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Problem:
         self.text = text
         self.expected = expected
         self.nearest = nearest
+        self.sizes: Any = None
 
     @classmethod
     def at(
@@ -101,6 +102,8 @@ class Problem:
             lines.append(f"  expected {_printable(self.expected)}")
         if self.nearest:
             lines.append(f"  did you mean {_printable(self.nearest)}?")
+        if self.sizes:
+            lines.append(f"  sizes that work: {_printable(self.sizes['text'])}")
         return "\n".join(lines)
 
 
@@ -116,15 +119,32 @@ class SpecError(ValueError):
 
     Attributes:
         problems: the faults, in the order of the text.
+        search: what finds the sizes that would work, where there may be such. It is called when the
+            faults are told (:meth:`told`), since who only tries a spec does not ask for them.
     """
+
+    search: Callable[[], Any] | None = None
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
         self.problems: list[Problem] = [problems] if isinstance(problems, Problem) else list(problems)
-        super().__init__("\n".join(str(p) for p in self.problems))
+        super().__init__()
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.told(),)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.told()))
+
+    def told(self) -> list[Problem]:
+        """The faults, the first with the sizes of the input that would work, where there are such."""
+        if self.search is not None:
+            search, self.search = self.search, None
+            self.problems[0].sizes = search()
+        return self.problems
 
     def to_dict(self) -> dict[str, Any]:
         """All faults as JSON holds them."""
-        return {"errors": [p.to_dict() for p in self.problems]}
+        return {"errors": [p.to_dict() for p in self.told()]}
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

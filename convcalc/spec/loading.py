@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.lookup import find
 from convcalc.spec.source import Source, Text
@@ -51,11 +53,29 @@ def build(
     from convcalc.collector import collector_paused
 
     with collector_paused():
-        return _build(source, input, set, max_layers)
+        reading = read(source, input, set)
+        try:
+            return reading.builder(max_layers=max_layers).build()
+        except SpecError as error:
+            error.search = partial(_helped, reading, error.problems[0])
+            raise
 
 
-def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers: int | None) -> Graph:
-    from convcalc.spec.build.builder import Builder
+def _helped(reading: Reading, problem: Problem) -> Any:
+    """Say which input was probably meant; where none was, give the sizes that would work."""
+    from convcalc.spec.build.meant import suggestion
+
+    found = suggestion(reading)
+    if found is not None:
+        problem.nearest = found
+        return None
+    from convcalc.spec.sizes.quote import quote
+
+    return quote(reading)
+
+
+def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None) -> Reading:
+    """The document of a source, with what is given from outside; see :func:`load`."""
     from convcalc.spec.document.reading import compile_document, is_document
     from convcalc.spec.settings import inputs_of, variables_of
 
@@ -75,9 +95,7 @@ def _build(source: Source, input: Any, set: Mapping[str, Any] | None, max_layers
     inputs = inputs_of(input, document, variables)
     if line and variables:
         variables = _read_in_line(variables, document, input)
-    builder = Builder(document, inputs, variables, max_layers)
-    builder.line = line
-    return builder.build()
+    return Reading(document, inputs, variables, line)
 
 
 def _title(text: Text) -> str:
@@ -106,6 +124,8 @@ def _read_in_line(variables: dict[str, Any], document: Document, given: Any) -> 
         for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like):
             for expr in template.exprs() if template else ():
                 read.update(dict.fromkeys(sorted(expr.names())))
+        if stage.frozen is not None:
+            read.update(dict.fromkeys(sorted(stage.frozen.names())))
     shape = dict.fromkeys(re.findall(r"[A-Z]\w*?(?=x|\W|\Z)", str(given or "")))
     problems = [
         Problem(

@@ -19,11 +19,13 @@ class Function:
         name: how it is written.
         compute: its value, on every carrier of :mod:`convcalc.dims`.
         least: a number that no value is below.
+        grows: no value falls as the first argument grows and the others stay.
     """
 
     name: str
     compute: Callable[..., Any]
     least: int = 0
+    grows: bool = False
 
 
 class Rules(Protocol):
@@ -149,7 +151,7 @@ def monomial_key(m: Monomial) -> tuple[Any, ...]:
 
 
 def _value_key(value: Any) -> tuple[Any, ...]:
-    return value.key if hasattr(value, "key") else (((), value),)
+    return value.key if hasattr(value, "key") else (((), value.numerator, value.denominator),)
 
 
 def times(one: Monomial, other: Monomial) -> Monomial:
@@ -160,5 +162,9 @@ def times(one: Monomial, other: Monomial) -> Monomial:
         return one
     powers = dict(one)
     for a, e in other:
-        powers[a] = powers.get(a, 0) + e
-    return monomial(powers)
+        found = powers.get(a, 0) + e
+        if found:
+            powers[a] = found
+        else:
+            del powers[a]
+    return tuple(sorted(powers.items(), key=by_key))

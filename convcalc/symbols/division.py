@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import Any, Final
 
+from convcalc.carriers import DimensionError
 from convcalc.symbols.atoms import Atom, Monomial, Number, atom, monomial, times
 from convcalc.symbols.form import MAX_TERMS, Form, made, normal
 
@@ -120,7 +121,10 @@ def _common(one: Form, other: Form) -> Any:
         bits *= 1 + max(powers)
         if min(powers) < 0 or bits > _MOST_BITS:
             return 1
-    found = greatest_divisor(one, other)
+    try:
+        found = greatest_divisor(one, other)
+    except DimensionError:  # more terms on the way than a form may have
+        return 1
     if found is None:
         return 1
     return -found if type(found) is Form and found.terms[leading(found)] < 0 else found

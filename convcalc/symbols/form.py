@@ -55,7 +55,9 @@ class Form(Symbolic):
     def key(self) -> tuple[Any, ...]:
         """Its terms in an order that does not depend on how it was computed."""
         if self._key is None:
-            self._key = tuple(sorted((monomial_key(m), c) for m, c in self.terms.items()))
+            self._key = tuple(
+                sorted((monomial_key(m), c.numerator, c.denominator) for m, c in self.terms.items())
+            )
         return self._key
 
     @property
@@ -277,9 +279,9 @@ def symbol(name: str, whole: bool = True) -> Form:
     return of_atom(atom("symbol", (name,), whole))
 
 
-def call(name: str, compute: Callable[..., Any], *args: Any, least: int = 0) -> Form:
+def call(name: str, compute: Callable[..., Any], *args: Any, least: int = 0, grows: bool = False) -> Form:
     """A function of forms that stays as it stands; see :class:`Function`. Its values are whole."""
-    return of_atom(atom("call", tuple(map(lift, args)), True, Function(name, compute, least)))
+    return of_atom(atom("call", tuple(map(lift, args)), True, Function(name, compute, least, grows)))
 
 
 def of_atom(a: Atom) -> Form:

@@ -1,9 +1,9 @@
 """Layers after which more is stated to be read than is read, though no end of the input cuts it.
 
 The formulas follow one field for all channels of a tensor together. That is more than what is read where
-channels that see different pixels are taken apart again, where a map was cropped and then padded, and after
-a reshape that cuts axes. All of it is derived from the index windows that the layers state
-(:meth:`convcalc.layers.base.Layer.reads`).
+channels that see different pixels are taken apart again, where a map was cropped, or made of one pixel, and
+then padded, and after a reshape that cuts axes. All of it is derived from the index windows that the layers
+state (:meth:`convcalc.layers.base.Layer.reads`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from convcalc.dims import Shape
 from convcalc.graph import Graph, Node
-from convcalc.layers.reads import Every, Reads, Slide, Spread
+from convcalc.layers.reads import Every, Reads, Resample, Slide, Spread
 
 
 def reads_less(graph: Graph, numbers: Sequence[int]) -> bool:
@@ -40,7 +40,9 @@ def field_is_smaller(graph: Graph, numbers: Sequence[int]) -> bool:
         node = graph.nodes[number]
         if differ and _takes_channels_apart(graph, node):
             return True
-        if _crops_map(graph, node) or (number != numbers[-1] and _crops_result(node)):
+        if _crops_map(graph, node):
+            return True
+        if number != numbers[-1] and (_crops_result(node) or _stands_still(graph, node)):
             return True
         differ = differ or _channels_differ(graph, node)
     return False
@@ -108,6 +110,15 @@ def _crops_map(graph: Graph, node: Node) -> bool:
         for window, read, written in _windows(graph, node)
         for axis, size in zip(window[1:], read[1:], strict=True)
         if axis.output is not None
+    )
+
+
+def _stands_still(graph: Graph, node: Node) -> bool:
+    """Whether all positions along an axis read the same index: padding after it lies nowhere in the input."""
+    return any(
+        isinstance(axis.rule, (Resample, Slide)) and axis.rule.period()[1] == 0
+        for window, _, _ in _windows(graph, node)
+        for axis in window[1:]
     )
 
 

@@ -213,7 +213,10 @@ def _field_check(graph: Graph, larger: Larger, target: Target, row: LayerField, 
     if seen == [stated(axis) for axis in row.axes]:
         return check(row, text(seen), True)
     numbers = graph.ancestors(target.layer)
-    if (inside or _copies(graph, target)) and field_is_smaller(graph, numbers):
+    # A copy of a pixel beside the map reads what the pixel reads, which between others may be nothing.
+    copies = _copies(graph, target)
+    part = (inside or copies) and field_is_smaller(graph, numbers)
+    if part or (copies and reads_nothing_between(graph, numbers)):
         return check(row, f"{text(seen)}, a part", regions)
     return check(row, text(seen), False)
 

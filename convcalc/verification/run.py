@@ -15,7 +15,7 @@ from convcalc.executor import Counts, MemoryLimitError, NodeCount, count, execut
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.counting import random_inputs
 from convcalc.executor.weights import weight_shapes
-from convcalc.exporters.text import format_layer
+from convcalc.exporters.text import format_placed
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.base import Ops
 from convcalc.solve.sizes import MACS, choose, own_inputs, shape_text
@@ -38,6 +38,8 @@ TOLERANCE = 1e-9
 Progress = Callable[[int, int, str], None]
 
 _COUNTS = ("params", "buffers", "macs", "valid_macs")
+_SPLIT = ("trainable", "frozen")
+"""Checked besides where a layer is frozen; elsewhere they are all of the parameters, and none."""
 
 
 def verify(
@@ -116,7 +118,7 @@ def verify(
         LayerCheck(
             node.name,
             node.op,
-            format_layer(node.layer),
+            format_placed(node),
             tuple(checks.get(node.name, ())),
             node.name in reached,
         )
@@ -270,6 +272,8 @@ def _shape_check(node: Node, counted: NodeCount, witness: str) -> Check:
 def _count_checks(row: LayerReport, counted: NodeCount, witness: str) -> list[Check]:
     checks = [compare(name, getattr(row, name), getattr(counted, name), witness) for name in _COUNTS]
     checks += [compare(kind, getattr(row.ops, kind), getattr(counted, kind), witness) for kind in Ops._fields]
+    if row.node is not None and row.node.frozen:
+        checks += [compare(name, getattr(row, name), getattr(counted, name), witness) for name in _SPLIT]
     checks.append(compare("flops", row.flops, counted.flops, witness))
     checks.append(compare("activations", row.activations, counted.activations, witness))
     return checks
@@ -375,6 +379,8 @@ def _total_checks(report: Report, counts: Counts | None, witness: str = "arrays"
     totals, executed = report.totals, counts.totals
     checks = [compare(name, getattr(totals, name), executed[name], witness) for name in _COUNTS]
     checks += [compare(kind, getattr(totals.ops, kind), executed[kind], witness) for kind in Ops._fields]
+    if any(node.frozen for node in report.graph.nodes):
+        checks += [compare(name, getattr(totals, name), executed[name], witness) for name in _SPLIT]
     checks.append(compare("flops", totals.flops, executed["flops"], witness))
     checks.append(compare("activations", totals.activations, executed["activations"], witness))
     checks.append(compare("peak_memory_bytes", totals.peak_memory_bytes, counts.peak_memory, witness))

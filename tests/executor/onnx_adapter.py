@@ -394,6 +394,8 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Tanh": plain("tanh"),
     "HardSigmoid": hard_sigmoid,
     "HardSwish": plain("hardswish"),
+    "Mish": plain("mish"),
+    "Softplus": plain("softplus"),
     "Gelu": gelu,
     "Swish": swish,
     "Softmax": softmax,

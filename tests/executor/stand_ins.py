@@ -31,6 +31,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "leakyrelu": {"slope": 0.01},
     "prelu": {"channels": 1},
     "elu": {"alpha": 1.0},
+    "hardtanh": {"low": -1.0, "high": 1.0},
+    "softplus": {"beta": 1.0, "threshold": 20.0},
     "gelu": {"approximate": "none"},
     "pad": {"mode": "zeros", "value": 0.0},
     "slice": {"start": 0, "stop": None, "axis": 0},

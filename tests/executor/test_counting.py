@@ -74,6 +74,9 @@ BY_HAND: list[tuple[Any, tuple[int, ...], dict[str, int]]] = [
     (layer("elu", alpha=2.0), (2, 3), {"cmp": 6, "special": 6, "add": 6, "mul": 6}),
     (layer("selu"), (2, 3), {"cmp": 6, "special": 6, "add": 6, "mul": 12}),
     (layer("silu"), (2, 3), {"special": 6, "add": 6, "div": 6, "mul": 6}),
+    (layer("mish"), (2, 3), {"special": 18, "add": 6, "mul": 6}),
+    (layer("softplus"), (2, 3), {"mul": 6, "cmp": 6, "special": 12, "add": 6, "div": 6}),
+    (layer("hardtanh"), (2, 3), {"cmp": 12}),
     (layer("hardswish"), (2, 3), {"add": 6, "cmp": 12, "div": 6, "mul": 6}),
     (layer("gelu"), (2, 3), {"mul": 18, "add": 6, "special": 6}),
     (layer("gelu", approximate="tanh"), (2, 3), {"mul": 36, "add": 12, "special": 6}),
@@ -145,7 +148,9 @@ def test_the_batch_multiplies_everything_but_parameters() -> None:
     )
     one, three = count(graph), count(graph, batch=3)
     for what, value in one.totals.items():
-        assert three.total(what) == value * (1 if what in ("params", "buffers") else 3), what
+        assert three.total(what) == value * (
+            1 if what in ("params", "trainable", "frozen", "buffers") else 3
+        ), what
     assert three.peak_memory == 3 * one.peak_memory
 
 

@@ -69,6 +69,8 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         (layer("prelu", channels=1), (2, 3)),
         (layer("prelu", channels=1, shape=(1, 3)), (2, 3)),
     ],
+    "softplus": [(layer("softplus", beta=2.0, threshold=0.5), (2, 3))],
+    "hardtanh": [(layer("hardtanh", low=-0.5, high=0.7), (2, 3))],
     "elu": [(layer("elu", alpha=0.5), (2, 3))],
     "gelu": [(layer("gelu"), (2, 3)), (layer("gelu", approximate="tanh"), (2, 3))],
     "reshape": [
@@ -90,6 +92,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
             "relu6",
             "selu",
             "silu",
+            "mish",
             "sigmoid",
             "tanh",
             "hardsigmoid",

@@ -43,7 +43,6 @@ REFUSED_HERE = {
     "a shape of": "a reshape to more axes than the language has",
     "shared_axes counts the axes from 1": "negative shared axes, which Keras shifts by one",
     "has no padding 'causal'": "pools with it: TensorFlow refuses, PyTorch takes it as valid",
-    "not told apart yet": "frozen parameters",
 }
 drawn: Counter[tuple[str, str]] = Counter()
 outcomes: Counter[str] = Counter()
@@ -322,7 +321,7 @@ def takes_training(layer: Any) -> bool:
 
 
 def written(name: str, given: dict[str, Any], first: bool) -> str:
-    call = f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+    call = f"layers.{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
     return f"{call}  # data_format='channels_first'" if first else call
 
 
@@ -376,9 +375,8 @@ def compare(keras: Any, name: str, given: dict[str, Any], x: np.ndarray, first: 
     learned = sum(int(np.prod(v.shape)) for v in layer.weights if "moving_" not in v.name)
     assert totals.params == learned, text
     assert totals.buffers == sum(int(np.prod(v.shape)) for v in layer.weights if "moving_" in v.name), text
-    if hasattr(totals, "trainable"):
-        trainable = sum(int(np.prod(v.shape)) for v in layer.trainable_weights)
-        assert (totals.trainable, totals.frozen) == (trainable, learned - trainable), text
+    trainable = sum(int(np.prod(v.shape)) for v in layer.trainable_weights)
+    assert (totals.trainable, totals.frozen) == (trainable, learned - trainable), text
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4, err_msg=text)
     outcomes["equal"] += 1
 

@@ -32,11 +32,11 @@ WINDOWS = [
     ("3x8x8", "shift «k2»", "must be odd, got 2", "1 or 3"),
 ]
 CHANNELS = [
-    ("6x8x8", "conv 6->4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, 3, 6"),
-    ("6x8x8", "conv 6->4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, 4"),
+    ("6x8x8", "conv 6->4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, which divide 4 and 6"),
+    ("6x8x8", "conv 6->4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, which"),
     ("6x8x8", "conv «3->4» k3", "in_channels is 3, but 6 arrive", "6"),
-    ("6x8x8", "convT 4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, 3, 6"),
-    ("6x8x8", "convT 4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, 4"),
+    ("6x8x8", "convT 4 k3 «g4»", "groups 4 do not divide in_channels 6", "1, 2, which divide 4 and 6"),
+    ("6x8x8", "convT 4 k3 «g3»", "groups 3 do not divide out_channels 4", "1, 2, which"),
     ("6x8x8", "dwconv «6->9» k3", "6 channels cannot give 9", "multiple of 6"),
     ("6x8x8", "dwconv 6->12 k3 «multiplier=3»", "gives 18 channels, not 12", "one of"),
     ("48", "linear «3->10»", "in_features is 3, but 48 arrive", "48"),
@@ -156,7 +156,10 @@ JOINS = [
     ("6x8x8", "identity id=a | flatten | «concat» with=a", "concat cannot join", "one rank"),
     ("6x8x8", "identity id=a | concat with=a «axis=3»", "no axis 3 in 6x8x8", "0 to 2"),
     ("6x8x8", "«add»", "add reads 2 or more tensors, got 1", "with=b"),
-    ("6x8x8", "«unpool k2»", "unpool reads 2 tensors, got 1", "from=[a,b]"),
+    ("6x8x8", "«unpool k2»", "unpool reads 2 tensors, got 1", "with=NAME.indices"),
+    ("6x8x8", "maxpool k2 | relu | «unpool k2»", "unpool reads 2 tensors, got 1", "with=maxpool1.indices"),
+    ("6x7x8", "maxpool k2 id=p | «unpool k2»", "reads 2 tensors", "with=p.indices, and, since"),
+    ("6x7x8", "maxpool k2 id=p | «unpool k2»", "reads 2 tensors", "size=7x8, or like=NAME"),
     ("6x8x8", "maxpool k2 id=p | unpool k2 «size=20» from=[p,p.indices]", "no pool of 2 steps", "7 to 9"),
     (
         "6x8x8",
@@ -258,7 +261,7 @@ def test_the_command_line_refuses_likewise(cli: Callable[..., Any]) -> None:
     assert done.code == 2
     (problem,) = json.loads(done.out)["errors"]
     assert (problem["line"], problem["column"], problem["length"]) == (1, 14, 2)
-    assert problem["expected"] == "one of 1, 2, 3, 6"
+    assert problem["expected"] == "one of 1, 2, which divide 4 and 6"
 
 
 # Everything that the issue lists, with every option, in each rank it has.

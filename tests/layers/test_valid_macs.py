@@ -243,6 +243,9 @@ BY_DEFINITION = {
     "selu": (240, 480, 240, 0, 240),  # and the outer scale
     "gelu": (240, 720, 0, 0, 240),  # 0.5 * x * (1 + erf(x * c)): three products, an addition, erf
     "silu": (240, 240, 0, 240, 240),  # x * 1 / (1 + exp(-x))
+    "mish": (240, 240, 0, 0, 720),  # x * tanh(log(1 + exp(x)))
+    "softplus": (240, 240, 240, 240, 480),  # log(1 + exp(beta * x)) / beta, beta * x against the threshold
+    "hardtanh": (0, 0, 480, 0, 0),  # one comparison with each bound
     "hardswish": (240, 240, 480, 240, 0),  # x * relu6(x + 3) / 6
     "hardsigmoid": (240, 0, 480, 240, 0),
     "sigmoid": (240, 0, 0, 240, 240),

@@ -195,7 +195,7 @@ import convcalc.layers
 text = sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
 build(Source("<warm>", "input: 3x8x8\\nlayers: [conv 4 k3, relu]"))
 if "H" in text or "M" in text:
-    import sympy
+    import convcalc.symbols
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.process_time()
 try:

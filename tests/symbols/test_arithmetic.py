@@ -180,6 +180,20 @@ def test_comparisons_know_what_is_certain() -> None:
         bool(H >= 7)
 
 
+@pytest.mark.parametrize("name", ["above_H", "excess", "H_"])
+def test_no_name_of_a_symbol_is_special(name: str) -> None:
+    H, K, other = symbol("H"), symbol("K"), symbol(name)
+    assert (other >= 1) is True
+    with bounds.assuming({}, {"H": K + other}):
+        assert (H - K >= 1) is True
+        assert (H - K - other >= 0) is True
+        assert not isinstance(H - K - 2 * other >= 0, bool)
+
+
+def test_zero_of_any_kind_adds_nothing() -> None:
+    assert str(symbol("P") + Fraction(0)) == str(symbol("P") - Fraction(0)) == "P"
+
+
 def test_forms_are_values() -> None:
     H = symbol("H")
     form = -(-H // 2) * symbol("W") + 1

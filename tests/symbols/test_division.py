@@ -26,9 +26,8 @@ def polynomial(terms: dict[tuple[int, ...], int]) -> Any:
     return total
 
 
-POLYNOMIALS = st.dictionaries(MONOMIALS, st.integers(-6, 6).filter(bool), min_size=1, max_size=4).map(
-    polynomial
-)
+COEFFICIENTS = st.integers(-6, 6).filter(bool)
+POLYNOMIALS = st.dictionaries(MONOMIALS, COEFFICIENTS, min_size=1, max_size=4).map(polynomial)
 
 
 def there(value: Any) -> Any:

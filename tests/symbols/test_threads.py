@@ -7,7 +7,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from convcalc.collector import paused
+from convcalc.collector import collector_paused
 
 # In a process of its own, so that every cache is empty and every module still to be loaded.
 CODE = """
@@ -62,7 +62,7 @@ def test_eight_threads_give_what_one_gives(process) -> None:
 def test_the_collector_of_cycles_is_started_again_whoever_paused_it() -> None:
     def pause(_: int) -> None:
         for _ in range(300):
-            with paused(), paused():
+            with collector_paused(), collector_paused():
                 pass
 
     interval = sys.getswitchinterval()

@@ -39,6 +39,7 @@ CORPUS: tuple[str, ...] = (
     "input 6x5x3 | gn 3 | instancenorm | instancenorm affine=true | lrn 5 | scale | scale bias=true",
     "input 3x5x4 | prelu 3 | prelu | leakyrelu | elu | selu | gelu | gelu approximate=tanh",
     "input 3x5x4 | relu | relu6 | silu | hardswish | hardsigmoid | sigmoid | tanh | softmax",
+    "input 3x5x4 | mish | softplus | softplus beta=2 threshold=0.1 | hardtanh | hardtanh -0.3 0.4",
     "input 2x5x4 | upsample scale=(2,3) mode=linear | upsample size=(7,5) mode=nearest",
     "input 2x5x4 | upsample scale=1.5 mode=bicubic align_corners=true",
     "input 2x5x4 | upsample scale=1.5 mode=linear align_corners=true",

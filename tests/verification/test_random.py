@@ -6,7 +6,7 @@ import json
 import shlex
 from collections import Counter
 from random import Random
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -40,12 +40,12 @@ def test_sixty_random_specs_verify() -> None:
 
 @pytest.mark.slow
 def test_a_thousand_random_specs_verify_within_two_minutes() -> None:
-    began = perf_counter()
+    began = process_time()
     run = verify_random(1000, seed=1)
     assert run.ok, failures(run)
     assert set(run.ops) == set(OPS) - {"input"}
-    # On two idle cores; other work on the machine may double it.
-    assert perf_counter() - began < 120
+    # Of one processor: what else the machine does is not counted.
+    assert process_time() - began < 120
 
 
 def test_the_specs_are_of_every_kind() -> None:

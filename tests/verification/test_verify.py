@@ -266,6 +266,11 @@ CORNERS = (
     "input 1x2x2 | flatten | slice 2",
     # The larger map on which the field is traced is cropped; the own one is not.
     "input 1x2 | crop size=2 | conv 1 k2 p=same",
+    # All rows of it are the only one there is; the padding beside them reads nothing.
+    "input 1x1x1 | upsample size=1x2 mode=linear align_corners=true | pad p1x0",
+    # A copy of the last pixel stands where no value was put back.
+    "input 3x6x8 | maxpool k2x1 s4x1 id=a | unpool k2x1 s4x1 size=6x8 from=[a,a.indices]"
+    " | dwconv 3 k2x3 s2x3 p2x0 d1x2 bias=false padding_mode=replicate",
     # Of two ways, one sees nothing along the first axis from every other position.
     "input 1x1x1 | convT 1 k1 s2x1 id=a | conv 1 k2 p=same_lower id=b | conv 1 k1x2 p=same from=a id=c"
     " | concat from=[b,c]",

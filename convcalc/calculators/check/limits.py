@@ -32,7 +32,10 @@ class LimitError(ValueError):
 
 
 KINDS: Final[dict[str, Quantity]] = {
-    **{key: MEASURES[key] for key in ("params", "buffers", "macs", "valid_macs", "flops", "activations")},
+    **{
+        key: MEASURES[key]
+        for key in ("params", "trainable", "buffers", "macs", "valid_macs", "flops", "activations")
+    },
     "param_memory": MEASURES["param_bytes"],
     "peak_memory": MEASURES["peak_memory_bytes"],
     "memory": MEASURES["memory_bytes"],

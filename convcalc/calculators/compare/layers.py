@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from convcalc.calculators.count.report import count
 from convcalc.dims import Dim
-from convcalc.exporters.text import format_layer
+from convcalc.exporters.text import format_placed
 from convcalc.graph import Graph, Node
 from convcalc.records import Record
 
@@ -117,14 +117,15 @@ def difference(first: Graph, second: Graph) -> Difference:
 
 
 def _entries(graph: Graph) -> list[Entry]:
-    texts: dict[int, str] = {}
+    texts: dict[tuple[int, bool], str] = {}
     found = []
     for number, node in enumerate(graph.nodes):
         if number in graph.inputs:
             continue
-        text = texts.get(id(node.layer))
+        key = id(node.layer), node.frozen
+        text = texts.get(key)
         if text is None:
-            text = texts[id(node.layer)] = format_layer(node.layer)
+            text = texts[key] = format_placed(node)
         found.append(_entry(graph, node, text))
     return found
 

@@ -27,6 +27,8 @@ MEASURES: Final[dict[str, Quantity]] = {
     quantity.key: quantity
     for quantity in (
         Quantity("params", "parameters"),
+        Quantity("trainable", "trainable parameters"),
+        Quantity("frozen", "frozen parameters"),
         Quantity("buffers", "buffers"),
         Quantity("macs", "MACs"),
         Quantity("valid_macs", "valid MACs"),

@@ -15,7 +15,8 @@ from convcalc.records import Record, record
 from convcalc.shown import Shown, table
 
 METRICS: Final = (
-    "params", "weights", "biases", "other", "buffers", "macs", "valid_macs", "flops", "activations",
+    "params", "trainable", "frozen", "weights", "biases", "other", "buffers", "macs", "valid_macs",
+    "flops", "activations",
 )  # fmt: skip
 """What is counted of every layer and summed over a network."""
 
@@ -23,8 +24,9 @@ METRICS: Final = (
 class Counts:
     """The counts of a layer, of a block or of a whole graph.
 
-    ``params`` = ``weights`` + ``biases`` + ``other`` are trainable, ``buffers`` stored but not
-    trained. ``macs`` are multiply-accumulates of convolutions, transposed convolutions and linear
+    ``params`` = ``weights`` + ``biases`` + ``other`` are the learned numbers, of which ``frozen`` are
+    held fixed in training (``frozen=true``) and ``trainable`` are not; ``buffers`` are stored but not
+    learned. ``macs`` are multiply-accumulates of convolutions, transposed convolutions and linear
     layers, padded positions included, biases not; ``valid_macs`` those of them that do more than
     multiply padding. ``ops`` are scalar operations outside the MACs, by kind; ``flops`` =
     2 * ``macs`` + all ``ops``. ``activations`` are the elements that convolutions, transposed
@@ -34,6 +36,8 @@ class Counts:
     __slots__ = (*METRICS, "ops")
 
     params: Dim
+    trainable: Dim
+    frozen: Dim
     weights: Dim
     biases: Dim
     other: Dim
@@ -46,12 +50,15 @@ class Counts:
 
     def __init__(self) -> None:
         self.params = self.weights = self.biases = self.other = self.buffers = 0
+        self.trainable = self.frozen = 0
         self.macs = self.valid_macs = self.flops = self.activations = 0
         self.ops = NO_OPS
 
     def take(self, other: Counts) -> None:
         """Become equal to the counts of another part."""
         self.params = other.params
+        self.trainable = other.trainable
+        self.frozen = other.frozen
         self.weights = other.weights
         self.biases = other.biases
         self.other = other.other
@@ -142,11 +149,12 @@ class Report(Record, Shown):
         status: for every metric ``complete``, ``partial`` (some layers could not be counted
             because a size was not stated) or ``unavailable`` (no layer could).
         constraints: what the symbols must meet for the spec to be valid, and the counts with it.
+        notes: how the spec was read, where others may mean it otherwise.
         roundings: channel roundings of symbols that could not be worked out, such as
             ``make_divisible(32*a, 8)``, each with the condition under which it changes nothing.
     """
 
-    KEYS = "name input inputs batch dtype layers totals status constraints roundings"
+    KEYS = "name input inputs batch dtype layers totals status constraints roundings notes"
 
     def __init__(self, graph: Graph, batch: int, dtype: str) -> None:
         self.graph = graph
@@ -158,6 +166,7 @@ class Report(Record, Shown):
         self.totals = Totals()
         self.status: dict[str, str] = {}
         self.constraints: tuple[Any, ...] = graph.constraints
+        self.notes: tuple[str, ...] = graph.notes
 
     @property
     def roundings(self) -> list[tuple[Any, Any]]:
@@ -267,6 +276,10 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
             counts.biases = counts.biases + size
         else:
             counts.other = counts.other + size
+    if node.frozen:
+        counts.frozen = counts.params
+    else:
+        counts.trainable = counts.params
     for shape in layer.buffers(inputs).values():
         counts.buffers = counts.buffers + prod(shape)
     ops = layer.ops(inputs, outputs)
@@ -304,7 +317,7 @@ class _Memo:
 
     def counts(self, node: Node, shapes: tuple[Shape, ...]) -> Counts:
         """The counts of a node that reads tensors of these shapes."""
-        key = (id(node.layer), shapes)
+        key = (id(node.layer), node.frozen, shapes)
         try:
             entry = self.by_identity.get(key)
         except TypeError:  # arrays cannot be keys
@@ -318,7 +331,7 @@ class _Memo:
         return result
 
     def _equal(self, node: Node, shapes: tuple[Shape, ...]) -> list[Any]:
-        key: Any = (node.layer, shapes)
+        key: Any = (node.layer, node.frozen, shapes)
         try:
             entry = self.by_value.get(key)
         except TypeError:  # a layer of arrays

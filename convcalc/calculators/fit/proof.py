@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from convcalc.calculators.check.limits import Limit
 from convcalc.calculators.compare.measures import MEASURES, read
@@ -12,9 +12,6 @@ from convcalc.dims import DimensionError, is_symbolic, symbol
 from convcalc.spec import SpecError
 from convcalc.spec.loading import build
 from convcalc.spec.source import Source
-
-GROWING: Final = ("make_divisible", "round")
-"""Functions of a number that never fall as it grows (and as the rest of their arguments stays)."""
 
 
 def grows(value: Any, name: str, *, nonnegative: bool = False) -> bool:
@@ -43,7 +40,7 @@ def _atom_grows(atom: Any, name: str) -> bool:
         return bool(atom.args[0] == name)
     if atom.kind in ("floor", "max", "min"):
         return all(grows(arg, name, nonnegative=True) for arg in atom.args)
-    if atom.kind == "call" and getattr(atom.function, "label", atom.function.__name__) in GROWING:
+    if atom.function and atom.function.grows:
         first, *rest = atom.args
         return grows(first, name, nonnegative=True) and not any(map(is_symbolic, rest))
     return False

@@ -171,7 +171,8 @@ class Search:
                     "every size and variable as a number, such as --input 3x224x224",
                 )
         exceeds = tuple(limit for limit in self.limits if not limit.holds(counts))
-        signature = (tuple(node.outputs for node in graph.nodes), report.totals.params, len(graph.nodes))
+        learned = (report.totals.params, report.totals.trainable)
+        signature = (tuple(node.outputs for node in graph.nodes), learned, len(graph.nodes))
         return Trial(settings, counts, exceeds, "", signature)
 
     def largest(self, range_: Range) -> Cells:

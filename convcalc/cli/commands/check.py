@@ -32,7 +32,7 @@ Limits = Annotated[
     typer.Option(
         "--limit",
         metavar="NAME=N",
-        help="Any other: max_ or min_ with params, buffers, macs, valid_macs, flops, activations, "
+        help="Any other: max_ or min_ with params, trainable, buffers, macs, valid_macs, flops, activations, "
         "param_memory, peak_memory, memory, rf or layers.",
     ),
 ]

@@ -37,6 +37,7 @@ _multiply: _Ufunc = np.multiply
 _power: _Ufunc = np.power
 _sqrt: _Ufunc = np.sqrt
 _subtract: _Ufunc = np.subtract
+_log1p: _Ufunc = np.log1p
 _tanh: _Ufunc = np.tanh
 
 
@@ -126,6 +127,10 @@ class Arith:
         """Exponential; a special function."""
         with np.errstate(over="ignore"):
             return _exp(a, out=out)
+
+    def log1p(self, a: Array, out: Array | None = None) -> Array:
+        """Logarithm of 1 + a, precise where a is small; an addition and a special function."""
+        return _log1p(a, out=out)
 
     def tanh(self, a: Array, out: Array | None = None) -> Array:
         """Hyperbolic tangent; a special function."""

@@ -35,7 +35,7 @@ class _DryArith(Arith):
     def absolute(self, a: Array, out: Array | None = None) -> Array:
         return _blank(a, a, out)
 
-    exp = tanh = sqrt = absolute
+    exp = log1p = tanh = sqrt = absolute
 
     def erf(self, a: Array) -> Array:
         return _blank(a, a, None)

@@ -75,6 +75,7 @@ class CountingArith(Arith):
     greater = _by_result("cmp", Arith.greater)
     absolute = _by_result("cmp", Arith.absolute)
     exp = _by_result("special", Arith.exp)
+    log1p = _by_result("add", _by_result("special", Arith.log1p))
     tanh = _by_result("special", Arith.tanh)
     sqrt = _by_result("special", Arith.sqrt)
     erf = _by_result("special", Arith.erf)
@@ -258,6 +259,11 @@ class CountingScalar:
     def exp(self) -> CountingScalar:
         """Exponential; NumPy's functions call these methods on objects."""
         return self._special(math.exp(self.value) if self.value < 709.0 else math.inf)
+
+    def log1p(self) -> CountingScalar:
+        """Logarithm of 1 + the number."""
+        self.arith.tally.add += 1
+        return self._special(math.log1p(self.value))
 
     def tanh(self) -> CountingScalar:
         """Hyperbolic tangent."""

@@ -126,6 +126,40 @@ def silu(call: Call, x: Array, y: Array) -> None:
     call.t.multiply(_sigmoid(call.t, x), x, out=y)
 
 
+def _mish_slope(layer: Any, x: Array) -> Array:
+    t = np.tanh(np.logaddexp(0.0, x))
+    return np.asarray(t + x * _logistic(x) * (1.0 - t * t))
+
+
+@elementwise("mish", _mish_slope)
+def mish(call: Call, x: Array, y: Array) -> None:
+    """Input times tanh(log(1 + exp(x)))."""
+    t = call.t
+    t.multiply(t.tanh(t.log1p(t.exp(x))), x, out=y)
+
+
+def _softplus_slope(layer: Any, x: Array) -> Array:
+    scaled = layer.beta * x
+    return np.where(scaled > layer.threshold, 1.0, _logistic(scaled))
+
+
+@elementwise("softplus", _softplus_slope)
+def softplus(call: Call, x: Array, y: Array) -> None:
+    """log(1 + exp(beta x)) / beta, and the input itself above the threshold, where it is nearly that."""
+    t, beta = call.t, call.layer.beta
+    scaled = t.multiply(x, beta)
+    above = t.greater(scaled, call.layer.threshold)
+    soft = t.divide(t.log1p(t.exp(np.where(above, t.constant(0.0), scaled))), beta)
+    np.copyto(y, np.where(above, x, soft))
+
+
+@elementwise("hardtanh", lambda layer, x: ((x > layer.low) & (x < layer.high)).astype(x.dtype))
+def hard_tanh(call: Call, x: Array, y: Array) -> None:
+    """min(max(x, low), high)."""
+    call.t.maximum(x, call.layer.low, out=y)
+    call.t.minimum(y, call.layer.high, out=y)
+
+
 @elementwise("tanh", lambda layer, x: 1.0 - np.tanh(x) ** 2)
 def tanh(call: Call, x: Array, y: Array) -> None:
     """Hyperbolic tangent."""

@@ -10,7 +10,7 @@ from convcalc.layers.base import Layer
 from convcalc.spec.errors import fault
 from convcalc.spec.language.calls import read_tail
 from convcalc.spec.language.expression import constant
-from convcalc.spec.language.stage import NODE_KEYS, Stage, set_node_key
+from convcalc.spec.language.stage import Stage, set_node_key
 from convcalc.spec.source import Text
 
 
@@ -68,6 +68,4 @@ def _freeze(call: Keras, stages: list[Stage]) -> None:
     for stage in stages:
         if layers.lookup(stage.name).parameters is Layer.parameters:
             continue
-        if "frozen" not in NODE_KEYS:
-            raise call.fault("trainable", "parameters that are not trained are not told apart yet")
-        stage.frozen = constant(True, *call.given["trainable"])  # type: ignore[attr-defined]
+        stage.frozen = constant(True, *call.given["trainable"])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 OF: Final = {
     "ReceptiveField": "receptive_field:fields_table",
     "Report": "report:table",
+    "Sizes": "sizes:table",
 }
 """The view of a result (module and function) by the name of its class."""
 

@@ -59,6 +59,8 @@ def _bytes(key: str, title: str, priority: int = 0, total: bool = True) -> Field
 _NAME: Final = _text("name", "name")
 _SPEC: Final = _text("spec", "layer", 70)
 _OUTPUT: Final = _shape("output_shape", "output", 30)
+_SPLIT: Final = (Field("trainable", "trainable", 5), Field("frozen", "frozen", 6))
+"""What the parameters are made up of; shown where something is frozen."""
 
 VIEWS: Final[dict[str, View]] = {
     "summary": View(
@@ -68,6 +70,7 @@ VIEWS: Final[dict[str, View]] = {
             _SPEC,
             _OUTPUT,
             Field("params", "params"),
+            *_SPLIT,
             Field("macs", "MACs", 10),
             Field("flops", "FLOPs", 20),
             Field("flops%", "FLOPs %", 50),
@@ -75,6 +78,8 @@ VIEWS: Final[dict[str, View]] = {
         ),
         (
             "params",
+            "trainable",
+            "frozen",
             "buffers",
             "macs",
             "valid_macs",
@@ -93,6 +98,7 @@ VIEWS: Final[dict[str, View]] = {
             Field("biases", "biases", 41),
             Field("other", "other", 42),
             Field("params", "params"),
+            *_SPLIT,
             Field("params%", "share", 20),
             Field("buffers", "buffers", 30),
         ),
@@ -144,6 +150,8 @@ VIEWS: Final[dict[str, View]] = {
 
 NAMED: Final[dict[str, tuple[str, Format, Format]]] = {
     "params": ("parameters", numbers.exact, numbers.human),
+    "trainable": ("trainable", numbers.exact, numbers.human),
+    "frozen": ("frozen", numbers.exact, numbers.human),
     "buffers": ("buffers", numbers.exact, numbers.human),
     "macs": ("MACs", numbers.exact, numbers.human),
     "valid_macs": ("valid MACs", numbers.exact, numbers.human),
@@ -198,7 +206,12 @@ def table(
     if view not in VIEWS:
         raise ValueError(f"no view {view!r}: expected one of {', '.join(VIEWS)}")
     with numbers.written_in(notation):
-        return _table(report, VIEWS[view], exact, report.layers if rows is None else rows)
+        chosen = VIEWS[view]
+        if not any(node.frozen for node in report.graph.nodes):
+            fields = tuple(field for field in chosen.fields if field not in _SPLIT)
+            facts = tuple(name for name in chosen.facts if name not in ("trainable", "frozen"))
+            chosen = chosen._replace(fields=fields, facts=facts)
+        return _table(report, chosen, exact, report.layers if rows is None else rows)
 
 
 def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport]) -> Table:
@@ -260,13 +273,24 @@ def closed_form_notes(report: Report) -> list[str]:
     """What symbols must meet, and which roundings stay."""
     notes = []
     if report.constraints:
-        notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}.")
+        notes.append(f"Valid where {', '.join(map(numbers.other, report.constraints))}{_met(report)}.")
     roundings = [
         f"{numbers.other(value)} (exact where {numbers.other(where)})" for value, where in report.roundings
     ]
     if roundings:
         notes.append(f"Symbols do not decide, and leave as it is: {', '.join(roundings)}.")
     return notes
+
+
+def _met(report: Report) -> str:
+    """Which sizes meet the conditions on one symbol: ``; that is, H and W: multiples of 16``."""
+    from convcalc.spec.sizes.meeting import meeting
+
+    names: dict[str, list[str]] = {}
+    for name, sizes in meeting(report.constraints).items():
+        names.setdefault(sizes.text(), []).append(name)
+    met = [f"{' and '.join(mine)}: {text}" for text, mine in names.items()]
+    return f"; that is, {', '.join(met)}" if met else ""
 
 
 _FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "output_bytes", "live_bytes")
@@ -297,19 +321,19 @@ def _values(report: Report, rows: Sequence[LayerReport], prints: Sequence[Footpr
 
 def _specs(rows: Sequence[LayerReport]) -> list[str]:
     """Each layer as the spec language writes it; a folded block by its number of layers."""
-    from convcalc.exporters.text import format_layer
+    from convcalc.exporters.text import format_placed
 
-    texts: dict[int, str] = {}
+    texts: dict[tuple[int, bool], str] = {}
     result = []
     for row in rows:
         if row.node is None:
             result.append(f"{row.layers} layer{'s' * (row.layers != 1)}")
             continue
         # Repeats share their layers.
-        key = id(row.node.layer)
+        key = id(row.node.layer), row.node.frozen
         text = texts.get(key)
         if text is None:
-            text = texts[key] = format_layer(row.node.layer)
+            text = texts[key] = format_placed(row.node)
         result.append(text)
     return result
 

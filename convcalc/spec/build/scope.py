@@ -43,10 +43,14 @@ class Scope:
         label: its name there.
         document: where the blocks that it may call are defined.
         bodies: what runs in it.
+
+    Attributes:
+        frozen: whether the parameters of what runs in it are held fixed in training, unless a layer or
+            a level inside says otherwise.
     """
 
     __slots__ = (
-        *("bodies", "calls", "children", "counters", "document", "ids"),
+        *("bodies", "calls", "children", "counters", "document", "frozen", "ids"),
         *("label", "makers", "parent", "prefix", "via"),
     )
 
@@ -62,5 +66,6 @@ class Scope:
         self.makers: dict[str, object] = {}
         self.children: dict[str, Scope] = {}
         self.counters: dict[str, int] = {}
+        self.frozen: bool = parent.frozen if parent else False
         self.calls: int = parent.calls if parent else 0
         self.via: str = parent.via if parent else ""

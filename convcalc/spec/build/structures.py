@@ -68,6 +68,8 @@ class Structures(Placing):
                 assert item.text is not None
                 name = self._name(template, item.text, env)
                 child = self._child(scope, name, scope.document, item.body, item.other)
+                if item.frozen is not None:
+                    child.frozen = self._frozen(item.frozen.expr, item.frozen.text, env, scope)
                 edge = scope.ids[name] = scope.ids[child.label] = yield run(item, env, child, edge)
                 continue
             edge = yield run(item, env, scope, edge)
@@ -242,6 +244,7 @@ class Structures(Placing):
             name = self._name(stage.id, stage.text, env)
             self._once(name, scope, stage, stage.id)
         child = self._child(scope, name, block.document, block.body)
+        child.frozen = self._frozen(stage.frozen, stage.text, env, scope)
         child.calls = scope.calls + 1
         line = stage.text.source.position(stage.text.locate(stage.start))[0] if scope.calls == 0 else 0
         child.via = (

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from convcalc.dims import UNKNOWN, Shape
 from convcalc.graph import Edge, Node
+from convcalc.spec.build.given import Stated
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import describe, evaluate
-from convcalc.spec.language.expression import ExpressionError
+from convcalc.spec.language.expression import Expr, ExpressionError
 from convcalc.spec.language.stage import Stage, Template, expression_fault
 from convcalc.spec.source import Text
 
@@ -59,6 +60,7 @@ class Wiring:
         self.poisoned: set[int] = set()
         self.env: Env = {}
         self.line = False
+        self.statements: dict[str, Stated] = {}
 
     # -- faults and bounds ------------------------------------------------------------------
 
@@ -125,6 +127,22 @@ class Wiring:
         if env.get("in", env) is channels:
             return env
         return {**env, "in": channels}
+
+    def _frozen(self, expr: Expr | None, text: Text, env: Env, scope: Scope) -> bool:
+        """Whether ``frozen=`` holds; what does not say is as the level it stands in."""
+        if expr is None:
+            return scope.frozen
+        try:
+            value = evaluate(expr, env)
+        except ExpressionError as error:
+            if expr.kind == "name":
+                error.expected = "true or false"
+            raise expression_fault(text, error) from None
+        if not isinstance(value, bool):
+            raise fault(
+                text, expr.start, expr.end, f"frozen: {describe(value)} is no switch", "true or false"
+            )
+        return value
 
     def _count(self, item: Item, env: Env) -> Any:
         assert isinstance(item.value, Formula)
@@ -242,9 +260,15 @@ class Wiring:
         return child
 
     def _add(
-        self, layer: Any, inputs: tuple[Edge, ...], outputs: tuple[Shape, ...], name: str, scope: Scope
+        self,
+        layer: Any,
+        inputs: tuple[Edge, ...],
+        outputs: tuple[Shape, ...],
+        name: str,
+        scope: Scope,
+        frozen: bool = False,
     ) -> Edge:
-        self.nodes.append(Node(self._use(name, scope), layer, inputs, outputs))
+        self.nodes.append(Node(self._use(name, scope), layer, inputs, outputs, frozen))
         return Edge(len(self.nodes) - 1)
 
     def _find(self, scope: Scope | None, name: str) -> Flow | str:

@@ -174,6 +174,8 @@ class Bodies(Values):
         text = self._string(entries["group"], "group").text
         item.label = parse_template(text, 0, len(text.value))
         item.text = text
+        if "frozen" in entries:
+            item.frozen = self.formula(entries["frozen"])
         item.body = self.body(entries["body"])
         return item
 

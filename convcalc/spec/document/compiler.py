@@ -16,7 +16,7 @@ from convcalc.spec.document.values import NAME
 from convcalc.spec.document.yamlnodes import Mapping, Node, Scalar, Sequence
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError
 from convcalc.spec.language.expression import ExpressionError, parse
-from convcalc.spec.language.stage import expression_fault, parse_references, parse_template
+from convcalc.spec.language.stage import NODE_KEYS, expression_fault, parse_references, parse_template
 from convcalc.spec.language.tokens import split_stages
 
 _SIGNATURE: Final = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*\Z", re.DOTALL)
@@ -85,6 +85,8 @@ class Compiler(Bodies):
             for name, (key_node, value) in self._mapping(node, key).entries.items():
                 parse_template(key_node.text, 0, len(name))
                 document.inputs.append((name, self._shape(value), value))
+        elif key == "ranks":
+            document.ranks = self._ranks(node)
         elif key == "outputs":
             self._outputs(node)
         elif key == "budget":
@@ -92,6 +94,18 @@ class Compiler(Bodies):
                 document.budget[name] = self._string(value, "a budget").text.value
         elif key == "layers":
             document.layers = self.body(node)
+
+    def _ranks(self, node: Node) -> tuple[int, ...]:
+        """The numbers of sizes that an input may have: one, or a list."""
+        found = []
+        for item in node.items if isinstance(node, Sequence) else [node]:
+            text = self._string(item, "ranks").text.value.strip()
+            if text not in ("0", "1", "2", "3"):
+                raise item.fault(
+                    f"{text[:40]!r} is no number of sizes", "0 to 3, or a list such as [1, 2, 3]"
+                )
+            found.append(int(text))
+        return tuple(found)
 
     def _outputs(self, node: Node) -> None:
         items: list[tuple[str, Node]] = []
@@ -133,6 +147,13 @@ class Compiler(Bodies):
         for left, right in split_stages(text, *inner, ","):
             name, equals, _ = text.value[left:right].partition("=")
             stripped = name.strip()
+            if stripped in NODE_KEYS:
+                raise SpecError(
+                    Problem.at(
+                        text, left, left + len(stripped), f"{stripped!r} is what every call takes besides",
+                        expected="another name for the parameter",
+                    )
+                )  # fmt: skip
             if not NAME.match(stripped) or stripped in RESERVED or any(stripped == p for p, _ in parameters):
                 problem = Problem.at(
                     text,

@@ -31,7 +31,7 @@ class Item:
     """A structure of the document: what it is, its parts, where it stands."""
 
     __slots__ = (
-        *("body", "condition", "id", "index", "kind", "label", "lets", "merge"),
+        *("body", "condition", "frozen", "id", "index", "kind", "label", "lets", "merge"),
         *("mode", "node", "other", "parts", "refs", "shortcut", "text", "value"),
     )
 
@@ -45,6 +45,7 @@ class Item:
         self.other: Body = []
         self.shortcut: Body = []
         self.condition: Formula | None = None
+        self.frozen: Formula | None = None
         self.value: Value | None = None
         self.index: tuple[str, ...] = ()
         self.label: Template | None = None
@@ -99,3 +100,5 @@ class Document:
         self.layers: Body = []
         self.outputs: list[tuple[str, Template, Text]] = []
         self.budget: dict[str, str] = {}
+        self.ranks: tuple[int, ...] = ()
+        self.notes: list[str] = []

@@ -7,7 +7,8 @@ from typing import Final
 from convcalc import layers
 
 TOP_KEYS: Final = (
-    "name", "source", "notes", "extends", "vars", "input", "inputs", "blocks", "layers", "outputs", "budget",
+    "name", "source", "notes", "extends", "vars", "input", "inputs", "ranks", "blocks", "layers",
+    "outputs", "budget",
 )  # fmt: skip
 BLOCK_KEYS: Final = ("doc", "source", "let", "residual", "shortcut", "merge", "body")
 ITEMS: Final[dict[str, tuple[str, ...]]] = {
@@ -16,7 +17,7 @@ ITEMS: Final[dict[str, tuple[str, ...]]] = {
     "when": ("when", "do", "else", "id", "from"),
     "branches": ("branches", "merge", "id", "from"),
     "residual": ("residual", "shortcut", "merge", "body", "id", "from"),
-    "group": ("group", "body", "from"),
+    "group": ("group", "body", "from", "frozen"),
     "let": ("let", "body", "id", "from"),
 }
 """Structures by the key that names them, and the keys each may have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
@@ -13,6 +13,9 @@ from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
 from convcalc.spec.language.stage import Arg, Stage, expression_fault, option_kinds, option_names
+
+MOST: Final = 4
+"""Most numbers of a shape: channels and three sizes."""
 
 
 def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
@@ -153,14 +156,14 @@ def _is_padding(item: Any, words: tuple[str, ...]) -> bool:
     return len(sides) <= 2 and all(_dimension(side) or side in words for side in sides)
 
 
-def check_shape(value: Any) -> Shape:
+def check_shape(value: Any, most: int = MOST) -> Shape:
     """A shape from what was given.
 
     Raises:
         ValueError: it is none.
     """
     sizes = value if isinstance(value, tuple) else (value,)
-    if not 1 <= len(sizes) <= 4:
+    if not 1 <= len(sizes) <= most:
         raise ValueError(f"a shape of {len(sizes)} sizes")
     for size in sizes:
         if isinstance(size, bool) or not _dimension(size) or type(size) is Fraction:

@@ -18,7 +18,7 @@ from convcalc.spec.language.expression import Expr, ExpressionError, parse
 from convcalc.spec.source import Text
 
 _REFERENCE: Final = re.compile(r"(?:[\w.\-]|\{[^{}]*\})+\Z")
-NODE_KEYS: Final = ("id", "from", "with", "like")
+NODE_KEYS: Final = ("id", "from", "with", "like", "frozen")
 """Keys every stage takes beside the options of its layer."""
 
 
@@ -66,10 +66,11 @@ class Stage:
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
         adapt: completes the options by the shapes that arrive, where a framework's arguments mean
             something else for every number of axes; None where they stand for themselves.
+        frozen: whether its parameters are held fixed in training; None where it does not say.
     """
 
     __slots__ = (
-        *("adapt", "args", "cost", "end", "flat_too", "id", "kind", "like", "name", "names"),
+        *("adapt", "args", "cost", "end", "flat_too", "frozen", "id", "kind", "like", "name", "names"),
         *("origin", "rank", "refs", "start", "text", "withs"),
     )
 
@@ -88,6 +89,7 @@ class Stage:
         self.rank: int | None = None
         self.flat_too = False
         self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
+        self.frozen: Expr | None = None
         self.names: tuple[str, ...] = ()
         self.cost = 10
 
@@ -181,13 +183,20 @@ def option_kinds(op: str) -> dict[str, Any]:
 
 
 def set_node_key(stage: Stage, key: str, text: Text, start: int, end: int) -> None:
-    """Set ``id``, ``from``, ``with`` or ``like`` of a stage."""
+    """Set ``id``, ``from``, ``with``, ``like`` or ``frozen`` of a stage."""
     if start >= end:
-        raise fault(text, start - 1, start, f"{key}= needs a name")
+        raise fault(
+            text, start - 1, start, f"{key}= needs {'true or false' if key == 'frozen' else 'a name'}"
+        )
     if key == "id":
         stage.id = parse_template(text, start, end)
     elif key == "like":
         stage.like = parse_template(text, start, end)
+    elif key == "frozen":
+        try:
+            stage.frozen = parse(text.value, start, end)
+        except ExpressionError as error:
+            raise expression_fault(text, error) from None
     elif key == "from":
         stage.refs = parse_references(text, start, end)
     else:

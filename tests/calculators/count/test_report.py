@@ -91,7 +91,7 @@ def test_a_batch_multiplies_all_but_what_is_stored(batch: int, dtype: str) -> No
     for a, b in zip([*one.layers, one.totals], [*many.layers, many.totals], strict=True):
         before, after = numbers(a), numbers(b)
         for key in before:
-            stored = key in ("params", "weights", "biases", "other", "buffers")
+            stored = key in ("params", "trainable", "frozen", "weights", "biases", "other", "buffers")
             assert after[key] == before[key] * (1 if stored else batch), key
     assert many.totals.param_bytes == one.totals.param_bytes
     assert many.totals.peak_memory_bytes == batch * one.totals.peak_memory_bytes

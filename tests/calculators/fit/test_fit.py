@@ -353,7 +353,7 @@ def test_a_variable_of_whole_numbers_is_not_searched_between_them(tmp_path: Path
 def test_closed_forms_cannot_be_held_to_a_limit() -> None:
     """Nothing is known of what fits, so "nothing fits" would be a wrong answer."""
     with pytest.raises(LimitError, match="MACs cannot be held"):
-        convcalc.fit("mobilenet_v2", {"alpha": "0.25..1.0"}, {"max_macs": "1G"}, input="3xHxW")
+        convcalc.fit(ROUNDED, {"alpha": "0.25..1.0"}, {"max_macs": "1G"}, input="3xHxW")
 
 
 def test_the_best_of_several_variables_stands_between_its_neighbours() -> None:

@@ -81,6 +81,7 @@ def test_a_map(cli) -> None:
     assert "1 . 2 . 3 . 2 . 1" in lines  # 1 2 3 2 1 of at most 9 paths, in ninths
     assert ". . . . . . . . ." in lines
     assert lines.count(". . . . . . . . .") == 4
+    assert "\n\n```\n1 . 2 . 3" in cli("rf", SPEC, "--map", "--markdown").out
 
 
 def test_coverage_without_a_map(cli) -> None:

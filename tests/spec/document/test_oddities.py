@@ -40,7 +40,7 @@ def test_columns_stand_straight_under_wide_characters() -> None:
     )
     lines = text.render(table).splitlines()
     assert {cells(line) for line in lines} == {cells(lines[1])}
-    narrow = text.render(table, 12).splitlines()
+    narrow = text.render(table, width=12).splitlines()
     assert max(map(cells, narrow)) <= 12
     assert "…" in narrow[2]
 

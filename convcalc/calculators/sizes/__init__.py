@@ -1,0 +1,1 @@
+"""Which sizes of the input a network works at."""

@@ -1,0 +1,1 @@
+"""Which sizes of the input a spec can be built at."""
