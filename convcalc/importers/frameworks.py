@@ -80,14 +80,6 @@ def _keywords(text: Text, start: int, end: int) -> set[str]:
     return set(re.findall(r"[(,]\s*([A-Za-z_]\w*)\s*=(?!=)", text.value[start:end]))
 
 
-def channels_last(source: str) -> bool:
-    """Whether a program of Keras states its shapes with the channels last."""
-    from convcalc.importers.keras.reading import layout
-
-    _, found = _of_one(source)
-    return bool(found) and all(found) and not layout(source)[0]
-
-
 def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
     """The stages of a call of a framework's class, whose bracket opens at ``head_end``.
 

@@ -12,8 +12,9 @@ import pytest
 import convcalc
 from convcalc.executor import execute
 from convcalc.exporters.text import format_layer
-from convcalc.importers.frameworks import channels_last
+from convcalc.importers.calls import Pasted
 from convcalc.spec import SpecError
+from convcalc.spec.source import Source, Text
 
 
 def params(spec: str, shape: str | None = None) -> int:
@@ -178,9 +179,12 @@ def test_channels_first_is_set_for_a_program() -> None:
     assert "is not along the channels" in refused(spec.replace("axis=1", "axis=-1"))
 
 
-def test_whether_a_text_has_its_channels_last() -> None:
-    assert channels_last("Conv2D(64, 7, strides=2, padding='same')")
-    assert not channels_last("Conv2D(64, 7, data_format='channels_first')")
-    assert not channels_last("nn.Conv2d(3, 64, 7)")
-    assert not channels_last("conv 64 k7")
-    assert not channels_last("ReLU()")
+def test_whether_the_channels_are_last() -> None:
+    def fact(spec: str) -> bool:
+        return bool(Pasted().stages(Text.whole(Source("<spec>", spec)))[0].channels_last)
+
+    assert fact("Conv2D(64, 7, strides=2, padding='same')")
+    assert fact("layers.ReLU()")
+    assert not fact("Conv2D(64, 7, data_format='channels_first')")
+    assert not fact("nn.Conv2d(3, 64, 7)")
+    assert not fact("conv 64 k7")

@@ -120,6 +120,7 @@ class Keras:
         stage.origin = self.name
         stage.rank = self.entry.rank
         stage.adapt = adapt
+        stage.channels_last = not self.first
         for field, value in fields.items():
             if not isinstance(value, Arg):
                 value = Arg(field, constant(value, self.start, self.end), self.start, self.end)

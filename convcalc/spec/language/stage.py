@@ -66,12 +66,13 @@ class Stage:
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
         adapt: completes the options by the shapes that arrive, where a framework's arguments mean
             something else for every number of axes; None where they stand for themselves.
+        channels_last: whether it was written for tensors whose channels are the last axis.
         frozen: whether its parameters are held fixed in training; None where it does not say.
     """
 
     __slots__ = (
-        *("adapt", "args", "cost", "end", "flat_too", "frozen", "id", "kind", "like", "name", "names"),
-        *("origin", "rank", "refs", "start", "text", "withs"),
+        *("adapt", "args", "channels_last", "cost", "end", "flat_too", "frozen", "id", "kind", "like"),
+        *("name", "names", "origin", "rank", "refs", "start", "text", "withs"),
     )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
@@ -89,6 +90,7 @@ class Stage:
         self.rank: int | None = None
         self.flat_too = False
         self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
+        self.channels_last = False
         self.frozen: Expr | None = None
         self.names: tuple[str, ...] = ()
         self.cost = 10
