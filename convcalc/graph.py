@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from importlib import import_module
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from convcalc.shown import told
 
 if TYPE_CHECKING:
     from convcalc.dims import Shape
     from convcalc.layers.base import Layer
+
+
+READER: Final = "convcalc.spec"
+"""Where :func:`as_graph` finds the reader of specs."""
 
 
 class Edge(NamedTuple):
@@ -121,11 +130,14 @@ class Graph:
         return tuple(nodes[n].outputs[o] for n, o in node.inputs)
 
     def find(self, name: str) -> Edge:
-        """The tensor of that name: a layer, or ``layer.output`` for a named output of one.
+        """The tensor of that name: a layer, ``layer.output`` for a named output of one, or a block.
+
+        A block's name means its last layer, whose output is that of the block.
 
         Raises:
             LookupError: there is none.
         """
+        last = None
         for index, node in enumerate(self.nodes):
             if node.name == name:
                 return Edge(index)
@@ -134,7 +146,11 @@ class Graph:
                 rest = name[len(node.name) + 1 :]
                 if rest in names:
                     return Edge(index, names.index(rest))
-        raise LookupError(f"the graph has no layer {name!r}")
+            if name and node.name.startswith(name + "."):
+                last = index
+        if last is None:
+            raise LookupError(f"the graph has no layer {name!r}")
+        return Edge(last)
 
     def ancestors(self, tensor: Edge | str) -> list[int]:
         """Numbers of the nodes that a tensor, or one of that name, depends on; its own is the last.
@@ -161,5 +177,43 @@ class Graph:
         kept = tuple(number[i] for i in self.inputs)
         return Graph(self.name, nodes, kept, (Edge(number[edge.node], edge.output),))
 
+    def named_outputs(self) -> dict[str, Shape]:
+        """The shapes that the network returns, by name, in its order."""
+        names = self.output_names or tuple(self.nodes[edge.node].name for edge in self.outputs)
+        return {name: self.shape(edge) for name, edge in zip(names, self.outputs, strict=False)}
+
     def __len__(self) -> int:
         return len(self.nodes)
+
+    def __repr__(self) -> str:
+        return told(self)
+
+
+Spec: TypeAlias = Graph | str | PathLike[str]
+"""A network as every question takes it: a graph, or what :func:`as_graph` reads."""
+
+
+def as_graph(given: Spec, *, input: Any = None, set: Mapping[str, Any] | None = None) -> Graph:
+    """A graph as it is; anything else is read as a spec, as :func:`convcalc.load` reads it.
+
+    What works on graphs knows nothing of reading: the reader is looked up when there is something to read.
+
+    Args:
+        given: a graph, or a spec: a line, the text of a document, the path of a file, or a zoo name.
+        input: shape to use instead of the spec's.
+        set: values for the spec's variables.
+
+    Raises:
+        SpecError: the spec cannot be read.
+        ValueError: a shape or variables beside a graph, which has its own already.
+        TypeError: it is neither a graph nor a spec.
+    """
+    if isinstance(given, Graph):
+        if input is not None or set:
+            what = "input=" if input is not None else "set="
+            raise ValueError(f"{what} is for a spec that is still to be read; a graph has its own already")
+        return given
+    if not isinstance(given, str | PathLike):
+        raise TypeError(f"expected a graph or a spec (text, path or name), got {type(given).__name__}")
+    graph: Graph = import_module(READER).load(given, input=input, set=set)
+    return graph

@@ -9,9 +9,10 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 from convcalc.dims import UNKNOWN
+from convcalc.shown import Told
 
 
-class Record:
+class Record(Told):
     """A result that JSON can hold.
 
     ``KEYS`` says what of it, in order: names of attributes, ``key=attribute`` where JSON has another

@@ -40,7 +40,7 @@ ORDER = (
     "cli",
 )
 # Arrows that the order allows and the design does not, or the other way round.
-LESS = {"executor": frozenset({"graph", "files", "lazy"})}
+LESS = {"executor": frozenset({"graph", "files", "lazy", "shown"})}
 MORE = {
     "root": frozenset({"cli"}),
 }

@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError
-from convcalc.graph import Graph
 from convcalc.records import Record
 
 
@@ -95,19 +94,6 @@ def rate(value: Any, name: str = "dilation") -> int:
     """
     why = "a rate is the distance from tap to tap; rate 0 would put all taps on one pixel"
     return whole(value, name, 1, f"{why}, rate 1 is an ordinary convolution")
-
-
-def loaded(graph: Graph | str, input: Any, set: Any) -> Graph:
-    """A graph as it is; a spec loaded with ``input`` and ``set``, as :func:`convcalc.load` does.
-
-    Raises:
-        SpecError: the spec cannot be read.
-    """
-    if isinstance(graph, Graph):
-        return graph
-    from convcalc.spec import load
-
-    return load(graph, input=input, set=set)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -71,9 +71,13 @@ def estimate_memory(graph: Graph, batch: int = 1, dtype: str = "float32") -> Mem
     """
     item = np.dtype(dtype).itemsize
     fixed = sum(prod(shape) for shape in weight_shapes(graph).values()) * item
+    live = _live_bytes(graph, batch, item)
+    if any(getattr(node.layer, "inplace", False) for node in graph.nodes):
+        # inputs are copied, as they may be written over
+        fixed += sum(prod(graph.nodes[i].outputs[0]) for i in graph.inputs) * item * batch
     worst = MemoryEstimate(0, "")
-    for node, live in zip(graph.nodes, _live_bytes(graph, batch, item), strict=True):
-        needed = fixed + live + working_bytes(graph, node, batch, item)
+    for node, alive in zip(graph.nodes, live, strict=True):
+        needed = fixed + alive + working_bytes(graph, node, batch, item)
         if needed > worst.needed:
             worst = MemoryEstimate(needed, node.name)
     return worst

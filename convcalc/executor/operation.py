@@ -196,6 +196,8 @@ def elementwise(
         def kernel(call: Call) -> Array:
             x = call.x
             target = call.target()
+            if target is None and call.spare and getattr(call.layer, "inplace", False) and x.flags.writeable:
+                target = x  # it is to run in place, however its entries lie
             y = np.empty_like(x) if target is None else target
             if not (x.flags.c_contiguous and y.flags.c_contiguous):
                 function(call, x, y)

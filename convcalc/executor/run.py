@@ -13,7 +13,7 @@ from convcalc.executor.kernels import run_kernel
 from convcalc.executor.memory import MemoryEstimate, MemoryLimitError, estimate_memory
 from convcalc.executor.weights import init_weights, load_weights
 from convcalc.executor.windows import ExecutionError
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, Spec, as_graph
 
 Outputs = tuple["Array | None", ...]
 
@@ -80,8 +80,12 @@ class Runner:
     def steps(self, inputs: list[Array]) -> Iterator[Step]:
         """Run all nodes; yields after each, before anything it read is freed."""
         arriving = dict(zip(self.graph.inputs, inputs, strict=True))
+        overwrites = any(_in_place(node) for node in self.graph.nodes)
         for index, array in arriving.items():
-            self.foreign.add(id(_owner(array)))
+            if overwrites:  # whoever gave the array keeps it as it is
+                array = arriving[index] = array.copy()
+            else:
+                self.foreign.add(id(_owner(array)))
             if self.reads.get(Edge(index)):
                 self._hold(Edge(index), array)
         for index, node in enumerate(self.graph.nodes):
@@ -100,7 +104,7 @@ class Runner:
     def _execute(self, node: Node, index: int, params: Params) -> Outputs:
         xs = tuple(self._tensor(edge, node) for edge in node.inputs)
         spare = False
-        if self.reuse and xs:
+        if xs and (self.reuse or _in_place(node)):
             owner = self.owners[node.inputs[0]]
             here = sum(self.owners[edge] == owner for edge in node.inputs)
             spare = here == self.readers[owner] and owner not in self.foreign
@@ -140,6 +144,10 @@ class Runner:
         if self.readers[key] == 0:
             del self.readers[key], self.sizes[key]
             self.foreign.discard(key)
+
+
+def _in_place(node: Node) -> bool:
+    return bool(getattr(node.layer, "inplace", False))
 
 
 def _owner(array: Array) -> Array:
@@ -237,7 +245,7 @@ def find_edge(graph: Graph, name: str | None) -> Edge:
 
 def output_names(graph: Graph) -> tuple[str, ...]:
     """A name for each output of the graph."""
-    return graph.output_names or tuple(graph.nodes[edge.node].name for edge in graph.outputs)
+    return tuple(graph.named_outputs())
 
 
 def prepare_weights(graph: Graph, weights: Any, seed: int, dtype: str) -> dict[str, Array]:
@@ -248,7 +256,7 @@ def prepare_weights(graph: Graph, weights: Any, seed: int, dtype: str) -> dict[s
 
 
 def execute(
-    graph: Graph,
+    graph: Spec,
     inputs: Array | Mapping[str, Array],
     weights: Mapping[str, Array] | str | None = None,
     *,
@@ -257,11 +265,13 @@ def execute(
     progress: Callable[[Node, Outputs], None] | None = None,
     max_memory: int | None = None,
     form: str = "fast",
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
 ) -> Any:
     """Run a graph on arrays.
 
     Args:
-        graph: the graph; its dimensions are numbers.
+        graph: a graph, or a spec to load with ``input`` and ``set``; its dimensions are numbers.
         inputs: one array (N, C, *spatial) or, by input name, several. float32 and float64 are
             computed in their own precision, integers as float32.
         weights: arrays by name, or an ``.npz`` file; created from ``seed`` when not given.
@@ -270,6 +280,8 @@ def execute(
         progress: called after each layer with its node and its outputs.
         max_memory: bytes the run may need.
         form: ``fast``, or ``naive`` for the readable loops.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Returns:
         The output (N, C, *spatial) when the graph has one and ``keep`` is not given; else a
@@ -282,6 +294,7 @@ def execute(
     """
     if form not in ("fast", "naive"):
         raise ExecutionError(f"there is no form {form!r}: expected 'fast' or 'naive'")
+    graph = as_graph(graph, input=input, set=set)
     arrays = input_arrays(graph, inputs)
     dtype = str(arrays[0].dtype)
     if max_memory is not None:

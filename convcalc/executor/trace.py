@@ -21,7 +21,8 @@ from convcalc.executor.run import (
     prepare_weights,
 )
 from convcalc.executor.windows import ExecutionError
-from convcalc.graph import Graph, Node
+from convcalc.graph import Graph, Node, Spec, as_graph
+from convcalc.shown import Told
 
 DTYPES = ("float32", "float64")
 BLOCK = 1 << 16
@@ -81,8 +82,8 @@ class TensorRun:
         }
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Told):
     """A graph that was executed.
 
     Attributes:
@@ -146,7 +147,7 @@ def _finite(block: Array) -> Array:
 
 
 def run(
-    graph: Graph,
+    graph: Spec,
     inputs: Array | Mapping[str, Array] | None = None,
     weights: Any = None,
     *,
@@ -155,11 +156,13 @@ def run(
     dtype: str = "float32",
     max_memory: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
 ) -> Run:
     """Run a graph and note the shape and the statistics of every tensor it writes.
 
     Args:
-        graph: the graph; its dimensions are numbers.
+        graph: a graph, or a spec to load with ``input`` and ``set``; its dimensions are numbers.
         inputs: one array (N, C, *spatial) or, by input name, several; drawn from a standard normal
             distribution by ``seed`` when not given. A missing batch axis is taken as a batch of 1.
         weights: arrays by name, or the path of an ``.npz`` file; created from ``seed`` when not
@@ -169,6 +172,8 @@ def run(
         dtype: ``float32`` or ``float64``: what everything is computed in.
         max_memory: bytes the run may need; half of what the machine has when not given.
         progress: called after each layer with the layers done, all layers, and the next one's name.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Returns:
         A :class:`Run`.
@@ -183,6 +188,7 @@ def run(
     if seed < 0 or batch < 1:
         what = f"seed is {seed}, expected 0 or more" if seed < 0 else f"batch is {batch}, expected 1 or more"
         raise ExecutionError(what)
+    graph = as_graph(graph, input=input, set=set)
     if inputs is not None:
         inputs = _batched(graph, inputs)
         first = next(iter(inputs.values()))

@@ -20,7 +20,7 @@ from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.kernels import operation
 from convcalc.executor.operation import Shapes
 from convcalc.executor.windows import ExecutionError
-from convcalc.graph import Graph
+from convcalc.graph import Graph, Spec, as_graph
 
 
 class WeightsError(ExecutionError):
@@ -54,7 +54,7 @@ def weight_shapes(graph: Graph) -> Shapes:
     return shapes
 
 
-def init_weights(graph: Graph, seed: int = 0, dtype: str = "float32") -> dict[str, Array]:
+def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str, Array]:
     """Random weights for every layer of the graph.
 
     Weights of convolutions and linear layers are normal with variance 2 / fan-in (He et al. 2015);
@@ -63,7 +63,7 @@ def init_weights(graph: Graph, seed: int = 0, dtype: str = "float32") -> dict[st
     of the nodes; float32 and float64 give the same numbers.
 
     Args:
-        graph: a graph whose dimensions are all numbers.
+        graph: a graph, or a spec as it stands; all dimensions are numbers.
         seed: a non-negative integer.
         dtype: ``float32`` or ``float64``.
 
@@ -75,6 +75,7 @@ def init_weights(graph: Graph, seed: int = 0, dtype: str = "float32") -> dict[st
     """
     if str(np.dtype(dtype)) not in ("float32", "float64"):
         raise ExecutionError(f"weights are float32 or float64, not {dtype}")
+    graph = as_graph(graph)
     shapes = weight_shapes(graph)
     fans: dict[str, int | None] = {}
     for one in graph.nodes:
@@ -112,7 +113,7 @@ def _archive(path: str | os.PathLike[str]) -> dict[str, Array]:
 
 
 def load_weights(
-    graph: Graph, source: Mapping[str, Any] | str | os.PathLike[str], dtype: str = "float32"
+    graph: Spec, source: Mapping[str, Any] | str | os.PathLike[str], dtype: str = "float32"
 ) -> dict[str, Array]:
     """Weights from a mapping or an ``.npz`` file, checked against the graph.
 
@@ -123,6 +124,7 @@ def load_weights(
         ExecutionError: the file is no ``.npz`` archive.
         OSError: the file cannot be read.
     """
+    graph = as_graph(graph)
     if not isinstance(source, Mapping):
         return load_weights(graph, _archive(source), dtype)
     expected = weight_shapes(graph)

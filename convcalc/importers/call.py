@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, NamedTuple
 
 from convcalc.spec.errors import SpecError, fault
@@ -24,14 +25,38 @@ _BARE: Final = (
 )
 
 
+_ARGUMENT: Final = re.compile(r"(\w+)(!?)(?:>(\w+)|([-*=]))?\Z")
+
+
+class Argument(NamedTuple):
+    """One argument of a framework's class, as a row states it.
+
+    Attributes:
+        name: what the framework calls it.
+        field: the option of the layer that it sets; ``-`` for none, because it changes nothing here;
+            ``=`` for one of which only some values are taken; ``*name`` for one to be translated.
+        required: whether the framework has no default of it.
+        keyword: whether it is given by its name alone.
+    """
+
+    name: str
+    field: str
+    required: bool = False
+    keyword: bool = False
+
+
 class Row(NamedTuple):
     """What a framework's class is: layer, spatial rank, arguments, constants, Keras or not."""
 
     op: str
     rank: int | None
-    arguments: tuple[str, ...]
+    arguments: tuple[Argument, ...]
     defaults: dict[str, Any]
     keras: bool
+
+    def by_name(self) -> dict[str, Argument]:
+        """The arguments by what the framework calls them."""
+        return {argument.name: argument for argument in self.arguments}
 
 
 class Call:
@@ -44,6 +69,11 @@ class Call:
         self.start = start
         self.end = end
         self.values: dict[str, Arg] = {}
+
+    @property
+    def prefix(self) -> str:
+        """What the text says before the name: ``nn.``, ``layers.``."""
+        return self.text.value[self.start : self.end].partition("(")[0].rpartition(".")[0]
 
     def set(self, field: str, value: Any) -> None:
         """Set a field to a constant."""
@@ -84,7 +114,11 @@ class Call:
 
 
 def table(text: str, keras: bool) -> dict[str, Row]:
-    """Rows by class from a table: ``class|layer|arguments|constants``, ``#`` for the ranks 1 to 3."""
+    """Rows by class from a table: ``class|layer|arguments|constants``, ``#`` for the ranks 1 to 3.
+
+    An argument is ``name``, ``name>option``, ``name*`` (translated), ``name-`` (changes nothing) or
+    ``name=`` (some values are taken); ``name!`` must be given; those after ``**`` are given by name.
+    """
     rows: dict[str, Row] = {}
     for line in text.strip().splitlines():
         name, op, arguments, *rest = line.split("|")
@@ -92,7 +126,23 @@ def table(text: str, keras: bool) -> dict[str, Row]:
         for item in rest[0].split() if rest else ():
             key, _, value = item.partition("=")
             defaults[key] = value
-        for rank in (1, 2, 3) if "#" in name else (None,):
+        own = re.search(r"(\d)[dD]\Z", name)
+        for rank in (1, 2, 3) if "#" in name else (int(own.group(1)) if own else None,):
             full = name.replace("#", str(rank))
-            rows[full] = Row(op, rank, tuple(arguments.split()), defaults, keras)
+            rows[full] = Row(op, rank, _arguments(arguments), defaults, keras)
     return rows
+
+
+def _arguments(text: str) -> tuple[Argument, ...]:
+    found: list[Argument] = []
+    keyword = False
+    for item in text.split():
+        if item == "**":
+            keyword = True
+            continue
+        match = _ARGUMENT.match(item)
+        assert match is not None, item
+        name, required, renamed, mark = match.groups()
+        field = f"*{name}" if mark == "*" else mark or renamed or name
+        found.append(Argument(name, field, bool(required), keyword))
+    return tuple(found)

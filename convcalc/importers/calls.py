@@ -31,10 +31,10 @@ class Pasted(Lines):
 
     @property
     def classes(self) -> Collection[str]:
-        """The classes of PyTorch and Keras that have a translation."""
-        from convcalc.importers.frameworks import CLASSES
+        """The classes of PyTorch and Keras that have an answer."""
+        from convcalc.importers.frameworks import KNOWN
 
-        return CLASSES
+        return KNOWN
 
     def unwrapped(self, text: Text, start: int, end: int, first: bool) -> tuple[int, int]:
         """The call in a line of a program or of a printed module.

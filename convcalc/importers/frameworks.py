@@ -17,14 +17,8 @@ from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, set_node_key
 from convcalc.spec.source import Text
 
 _KERAS: Final = frozenset((*keras.CLASSES, *keras.UNMODELLED))
-CLASSES: Final[frozenset[str]] = frozenset(pytorch.ROWS) | _KERAS
-_SPECIAL: Final = pytorch.SPECIAL
-_IGNORED: Final = re.compile(
-    r"(?:name|dtype|trainable|device|batch_size|batch_input_shape|inplace|momentum|seed|sparse"
-    r"|\w+_(?:initializer|regularizer|constraint))\Z"
-)
-
-
+KNOWN: Final = frozenset(pytorch.ROWS) | frozenset(pytorch.NOT_MODELLED) | _KERAS
+"""The classes that have an answer: a translation, or the reason why there is none."""
 _CALLED: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Z]\w*(?=\s*\()")
 _TORCH_PREFIX: Final = frozenset({"nn", "torch"})
 _KERAS_PREFIX: Final = frozenset({"keras", "layers", "tf", "tensorflow"})
@@ -59,7 +53,7 @@ def is_keras(name: str, text: Text, start: int, head_end: int, end: int) -> bool
     called = _keywords(text, head_end, end)
     if name in keras.CLASSES:
         of_keras = {a.name for a in keras.CLASSES[name].arguments} | {*keras.OLDER.get(name, ())}
-        of_torch = {argument.rstrip("-*").partition(">")[0] for argument in pytorch.ROWS[name].arguments}
+        of_torch = {argument.name for argument in pytorch.ROWS[name].arguments}
         if (called & of_keras) - of_torch or (called & of_torch) - of_keras:
             return bool((called & of_keras) - of_torch)
     places, found = _of_one(text.source.text)
@@ -84,22 +78,29 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
     """The stages of a call of a framework's class, whose bracket opens at ``head_end``.
 
     Raises:
-        SpecError: an argument is not known, given twice or not supported.
+        SpecError: an argument is not known, given twice, missing or not supported; or the class is not
+            modelled, with the reason.
     """
     if is_keras(name, text, start, head_end, end):
         from convcalc.importers.keras.calls import stages_of as keras_stages_of
 
         return keras_stages_of(name, text, start, head_end, end)
+    if name in pytorch.NOT_MODELLED:
+        reason, instead = pytorch.NOT_MODELLED[name]
+        raise fault(text, start, head_end, f"{name}: {reason}", instead)
     row = pytorch.ROWS[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
-    _take(call, [argument for argument in arguments if argument[0] not in NODE_KEYS])
+    given = [argument for argument in arguments if argument[0] not in NODE_KEYS]
+    _take(call, given)
     for field, literal in row.defaults.items():
         if field not in call.values:
             at = constant(None, start, head_end)
             call.values[field] = Arg(field, _default(literal, at), start, head_end)
-    special = _SPECIAL.get(name) or _SPECIAL.get(re.sub(r"\d(?=[dD])", "#", name))
+    special = pytorch.SPECIAL.get(name) or pytorch.SPECIAL.get(_pattern(name))
     stages = special(call) if special else [call.stage(row.op)]
+    if stages and stages[0].refuses is None:
+        stages[0].refuses = pytorch.refusal(name)
     for key, value, _, _ in arguments:
         if key in NODE_KEYS:
             set_node_key(stages[-1 if key == "id" else 0], key, text, *value)
@@ -108,49 +109,67 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
     return stages
 
 
+def _pattern(name: str) -> str:
+    """The name of a class with ``#`` for its rank."""
+    return re.sub(r"\d(?=[dD])", "#", name)
+
+
 def _take(call: Call, arguments: list[tuple[str | None, Any, int, int]]) -> None:
-    """Put the arguments that were given under the names of the layer's fields."""
+    """Put the arguments that were given under the names of the layer's fields.
+
+    Raises:
+        SpecError: one that the class does not have, has already or must have.
+    """
     name, text = call.name, call.text
-    fields = _fields(call)
-    order = [argument.rstrip("-*").partition(">")[0] for argument in call.row.arguments]
+    fields = {argument.name: argument.field for argument in call.row.arguments}
+    order = [argument.name for argument in call.row.arguments if not argument.keyword]
+    named = [argument.name for argument in call.row.arguments]
+    anything = name == "Identity"  # PyTorch's takes any arguments and reads none
     keyed = False
+    seen: set[str] = set()
     for index, (key, value, left, right) in enumerate(arguments):
         if key is None:
             if keyed:
                 raise fault(text, left, right, "a positional argument after one with a key")
+            if anything:
+                continue
             if index >= len(order):
-                if name == "Identity":
-                    continue
-                raise fault(
-                    text, left, right, f"{name} takes at most {len(order)} arguments", ", ".join(order)
-                )
+                raise fault(text, left, right, _at_most(name, len(order)), ", ".join(order) or f"{name}()")
             outer = order[index]
         else:
             keyed, outer = True, key
         if outer not in fields:
-            if name == "Identity" or _IGNORED.match(outer):
+            if anything:
                 continue
             raise fault(
                 text, left, left + len(outer), f"{name} has no argument {outer!r}",
-                "one of " + ", ".join(order), nearest_name(outer, order),
+                "one of " + ", ".join(named) if named else "no arguments", nearest_name(outer, named),
             )  # fmt: skip
-        field = fields[outer]
+        if outer in seen:
+            raise fault(text, left, right, f"{outer} is given twice")
+        seen.add(outer)
+        field, arg = fields[outer], Arg(outer, value, left, right)
         if field == "-":
+            continue
+        if field == "=":
+            pytorch.check_value(call, arg)
             continue
         if field in call.values:
             raise fault(text, left, right, f"{outer} is given twice")
         call.values[field] = Arg(field, value, left, right)
+    required = [a.name for a in call.row.arguments if a.required]
+    if not seen.issuperset(required):
+        raise call.fault("", f"{name} needs {_listed(required)}", ", ".join(named))
 
 
-def _fields(call: Call) -> dict[str, str]:
-    """The field that each argument of a class sets; ``-`` for none, ``*name`` for one to be translated."""
-    fields: dict[str, str] = {}
-    for argument in call.row.arguments:
-        outer, _, field = argument.rstrip("-*").partition(">")
-        fields[outer] = (
-            "-" if argument.endswith("-") else f"*{outer}" if argument.endswith("*") else field or outer
-        )
-    return fields
+def _at_most(name: str, count: int) -> str:
+    if count == 0:
+        return f"{name} takes no positional arguments"
+    return f"{name} takes at most {count} positional argument{'s' * (count != 1)}"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _default(literal: str, at: Expr) -> Expr:

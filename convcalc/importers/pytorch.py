@@ -1,60 +1,80 @@
-"""What people paste from PyTorch: which layer a class is, and what its arguments are called.
+"""What people paste from PyTorch: which layer a class is, and what becomes of each of its arguments.
 
-A row says the class, the layer, its arguments in positional order and constants: ``kernel_size>kernel``
-renames, ``name-`` is accepted and ignored, ``name*`` is translated by a function of :data:`SPECIAL`.
+The rows are those of :func:`convcalc.importers.call.table`, in the order and with the defaults of
+PyTorch 2.13. Nothing is dropped: an argument sets an option, is translated by a function of
+:data:`SPECIAL`, changes nothing (:data:`HARMLESS` says why) or is taken for some values alone
+(:data:`ONLY` says which, and why not the others). What PyTorch refuses of the shapes that arrive is
+refused by :func:`refusal`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any, Final
 
+from convcalc.dims import Shape
 from convcalc.importers.call import Call, Row, table
 from convcalc.spec.errors import fault
-from convcalc.spec.language.expression import constant
+from convcalc.spec.language.expression import Expr, constant
 from convcalc.spec.language.stage import Arg, Stage
 
 _CONV = (
-    "in_channels out_channels kernel_size>kernel stride padding dilation groups bias padding_mode "
-    "device- dtype-"
+    "in_channels! out_channels! kernel_size!>kernel stride padding dilation groups bias padding_mode "
+    "device- dtype="
 )
 _CONVT = (
-    "in_channels out_channels kernel_size>kernel stride padding output_padding groups bias dilation "
-    "padding_mode* device- dtype-"
+    "in_channels! out_channels! kernel_size!>kernel stride padding output_padding groups bias dilation "
+    "padding_mode= device- dtype="
 )
-_NORM = "num_features>channels eps momentum- affine track_running_stats{} device- dtype- bias"
+_NORM = "num_features!>channels eps momentum- affine track_running_stats{} device- dtype= ** bias"
+_LP = "norm_type!>norm kernel_size!>kernel stride ceil_mode>ceil|signed=true"
 
-# name (# is the spatial rank, 1 to 3) | op | arguments | defaults
+
+def _lazy(arguments: str) -> str:
+    """The arguments of a class that takes its channels from what arrives."""
+    return arguments.split(maxsplit=1)[1]
+
+
+# name (# is the spatial rank, 1 to 3) | op | arguments | constants
 _TORCH: Final = f"""
 Conv#d|conv|{_CONV}
 ConvTranspose#d|convT|{_CONVT}
-Linear|linear|in_features out_features bias device- dtype-
-MaxPool#d|maxpool|kernel_size>kernel stride padding dilation return_indices- ceil_mode>ceil
-AvgPool#d|avgpool|kernel_size>kernel stride padding ceil_mode>ceil count_include_pad divisor_override>divisor
-LPPool#d|lppool|norm_type>norm kernel_size>kernel stride ceil_mode>ceil
-MaxUnpool#d|unpool|kernel_size>kernel stride padding
-AdaptiveAvgPool#d|adaptiveavgpool|output_size>size
-AdaptiveMaxPool#d|adaptivemaxpool|output_size>size return_indices-
+LazyConv#d|conv|{_lazy(_CONV)}
+LazyConvTranspose#d|convT|{_lazy(_CONVT)}
+Linear|linear|in_features! out_features! bias device- dtype=
+LazyLinear|linear|out_features! bias device- dtype=
+MaxPool#d|maxpool|kernel_size!>kernel stride padding dilation return_indices- ceil_mode>ceil
+AvgPool1d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad
+AvgPool2d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad divisor_override>divisor
+AvgPool3d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad divisor_override>divisor
+LPPool#d|lppool|{_LP}
+MaxUnpool#d|unpool|kernel_size!>kernel stride padding
+AdaptiveAvgPool#d|adaptiveavgpool|output_size!>size
+AdaptiveMaxPool#d|adaptivemaxpool|output_size!>size return_indices=
 BatchNorm#d|bn|{_NORM.format(">track")}
-SyncBatchNorm|bn|{_NORM.format(">track")}
+LazyBatchNorm#d|bn|{_lazy(_NORM.format(">track"))}
+SyncBatchNorm|bn|{_NORM.format(">track").replace(" device-", " process_group- device-")}
 InstanceNorm#d|instancenorm|{_NORM.format("*")}
-GroupNorm|gn|num_groups>groups num_channels>channels eps affine device- dtype- bias
-LayerNorm|ln|normalized_shape>shape eps elementwise_affine>affine bias device- dtype-
-LayerNorm2d|ln|normalized_shape- eps elementwise_affine>affine bias|over=channels
-LocalResponseNorm|lrn|size alpha beta k
-ReLU|relu|inplace-
-ReLU6|relu6|inplace-
-LeakyReLU|leakyrelu|negative_slope>slope inplace-
-PReLU|prelu|num_parameters>channels init- device- dtype-
-ELU|elu|alpha inplace-
-SELU|selu|inplace-
+LazyInstanceNorm#d|instancenorm|{_lazy(_NORM.format("*"))}
+GroupNorm|gn|num_groups!>groups num_channels!>channels eps affine device- dtype= ** bias
+LayerNorm|ln|normalized_shape!>shape eps elementwise_affine>affine bias device- dtype=
+LayerNorm2d|ln|normalized_shape!>shape eps elementwise_affine>affine bias device- dtype=|over=channels
+LocalResponseNorm|lrn|size! alpha beta k
+ReLU|relu|inplace
+ReLU6|relu6|inplace
+LeakyReLU|leakyrelu|negative_slope>slope inplace
+PReLU|prelu|num_parameters>channels init- device- dtype=
+ELU|elu|alpha inplace
+SELU|selu|inplace
 GELU|gelu|approximate
-SiLU|silu|inplace-
-Mish|mish|inplace-
+SiLU|silu|inplace
+Mish|mish|inplace
 Softplus|softplus|beta threshold
-Hardswish|hardswish|inplace-
-Hardsigmoid|hardsigmoid|inplace-
-Hardtanh|hardtanh|min_val>low max_val>high inplace-
+Hardswish|hardswish|inplace
+Hardsigmoid|hardsigmoid|inplace
+Hardtanh|hardtanh|min_val>low max_val>high inplace min_value= max_value=
 Sigmoid|sigmoid|
 Tanh|tanh|
 Softmax|softmax|dim*
@@ -62,55 +82,184 @@ Softmax2d|softmax|
 Dropout|dropout|p inplace-
 Dropout#d|dropout|p inplace-
 AlphaDropout|dropout|p inplace-
-StochasticDepth|identity|p- mode-
+FeatureAlphaDropout|dropout|p inplace-
+StochasticDepth|identity|p!- mode!-
 Identity|identity|
 Flatten|flatten|start_dim* end_dim*
-Unflatten|reshape|dim* unflattened_size>shape
-Upsample|upsample|size scale_factor>scale mode align_corners recompute_scale_factor-
-UpsamplingNearest2d|upsample|size scale_factor>scale mode|mode=nearest
-UpsamplingBilinear2d|upsample|size scale_factor>scale mode|mode=bilinear align_corners=true
-PixelShuffle|pixelshuffle|upscale_factor>factor
-PixelUnshuffle|pixelunshuffle|downscale_factor>factor
-ChannelShuffle|shuffle|groups
-ZeroPad#d|pad|padding
-ConstantPad#d|pad|padding value|mode=constant
-ReflectionPad#d|pad|padding|mode=reflect
-ReplicationPad#d|pad|padding|mode=replicate
-CircularPad#d|pad|padding|mode=circular
+Unflatten|reshape|dim!* unflattened_size!*
+Upsample|upsample|size scale_factor>scale mode align_corners recompute_scale_factor>recompute
+UpsamplingNearest2d|upsample|size scale_factor>scale|mode=nearest
+UpsamplingBilinear2d|upsample|size scale_factor>scale|mode=bilinear align_corners=true
+PixelShuffle|pixelshuffle|upscale_factor!>factor
+PixelUnshuffle|pixelunshuffle|downscale_factor!>factor
+ChannelShuffle|shuffle|groups!
+ZeroPad#d|pad|padding!
+ConstantPad#d|pad|padding! value!|mode=constant
+ReflectionPad#d|pad|padding!|mode=reflect
+ReplicationPad#d|pad|padding!|mode=replicate
+CircularPad#d|pad|padding!|mode=circular
 """
 ROWS: Final[dict[str, Row]] = table(_TORCH, False)
 
-_MODES: Final = {
-    "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "nearest-exact": "nearest_exact",
-}  # fmt: skip
-_INTERPOLATION_RANK: Final = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+HARMLESS: Final = {
+    "device": "where a layer runs changes nothing that is counted",
+    "momentum": "it is how training updates the stored statistics; at inference nothing reads it",
+    "process_group": "it is whose batches training shares; at inference nothing reads it",
+    "init": "it is where training starts from; the slopes are weights",
+    "return_indices": "the indices are there anyhow, as NAME.indices, and cost nothing where not read",
+    "inplace": "at inference dropout gives back what it reads",
+    "p": "at inference every path is kept",
+    "mode": "at inference every path is kept",
+}
+"""Arguments that change no number, shape, value or field here (``name-`` in a row), and why."""
+
+ONLY: Final[dict[str, tuple[tuple[Any, ...], str, str]]] = {
+    "dtype": (
+        (None, "float32", "float"),
+        "the type of the elements is that of the whole network",
+        "no dtype here, and --dtype float16 (or another) for the network",
+    ),
+    "padding_mode": (("zeros",), "a transposed convolution crops, it pads nothing", "padding_mode='zeros'"),
+    "return_indices": (
+        (False,),
+        "indices of adaptive pools are not modelled: no layer here reads them",
+        "return_indices=False",
+    ),
+}
+"""Arguments that are taken for some values (``name=`` in a row): these, why no others, what would do."""
+
+_RECURRENT: Final = "recurrent layers are not modelled", "layers that 'convcalc list' shows"
+_ATTENTION: Final = (
+    "attention is not modelled",
+    "its parts that are: linear layers, ln, softmax",
+)
+_EMBEDDING: Final = (
+    "tables that are looked up are not modelled: their input holds numbers of rows, not values",
+    "a network from the embedded vectors on",
+)
+_TWO_INPUTS: Final = "a module of two inputs that is not modelled", "layers of one input, add, mul or concat"
+_HOLDER: Final = (
+    "it only holds modules, and does not say in which order they run",
+    "nn.Sequential, whose parts run in order",
+)
+_LOSS: Final = "losses are not modelled", "the network without its loss"
+NOT_MODELLED: Final[dict[str, tuple[str, str]]] = {
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "RNNBase"), _RECURRENT),
+    "RNNCellBase": _RECURRENT,
+    **dict.fromkeys(("MultiheadAttention", "Transformer"), _ATTENTION),
+    **dict.fromkeys(("TransformerEncoder", "TransformerEncoderLayer"), _ATTENTION),
+    **dict.fromkeys(("TransformerDecoder", "TransformerDecoderLayer"), _ATTENTION),
+    **dict.fromkeys(("Embedding", "EmbeddingBag"), _EMBEDDING),
+    **dict.fromkeys(("Bilinear", "CosineSimilarity", "PairwiseDistance"), _TWO_INPUTS),
+    **dict.fromkeys(("ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Container"), _HOLDER),
+    "DataParallel": ("it runs a module on several devices and computes nothing itself", "the module alone"),
+    "FractionalMaxPool2d": ("its windows are drawn at random", "MaxPool2d or AdaptiveMaxPool2d"),
+    "FractionalMaxPool3d": ("its windows are drawn at random", "MaxPool3d or AdaptiveMaxPool3d"),
+    "CrossMapLRN2d": ("PyTorch keeps it for old files alone", "LocalResponseNorm"),
+    "AdaptiveLogSoftmaxWithLoss": _LOSS,
+    **dict.fromkeys(("L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "KLDivLoss", "CTCLoss"), _LOSS),
+    **dict.fromkeys(("NLLLoss", "NLLLoss2d", "PoissonNLLLoss", "GaussianNLLLoss"), _LOSS),
+    **dict.fromkeys(("CrossEntropyLoss", "LinearCrossEntropyLoss", "BCELoss", "BCEWithLogitsLoss"), _LOSS),
+    **dict.fromkeys(("MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss"), _LOSS),
+    **dict.fromkeys(("SoftMarginLoss", "MarginRankingLoss", "HingeEmbeddingLoss"), _LOSS),
+    **dict.fromkeys(("TripletMarginLoss", "TripletMarginWithDistanceLoss", "CosineEmbeddingLoss"), _LOSS),
+}
+"""Classes that have no translation: why, and what there is instead."""
 
 
-def _torch_conv(call: Call) -> list[Stage]:
-    for field in ("in_channels", "out_channels", "kernel"):
-        if field not in call.values:
-            raise call.fault(field, f"{call.name} needs in_channels, out_channels and kernel_size")
-    transposed_mode = call.values.get("*padding_mode")
-    if transposed_mode is not None and call.take("*padding_mode") != "zeros":
-        place = transposed_mode.start, transposed_mode.end
-        raise fault(call.text, *place, f"{call.name} crops, it pads nothing", "padding_mode='zeros'")
+def check_value(call: Call, arg: Arg) -> None:
+    """Take an argument of :data:`ONLY` where its value changes nothing.
+
+    Raises:
+        SpecError: it does; with the reason.
+    """
+    values, reason, instead = ONLY[arg.key or ""]
+    value = call.literal(arg)
+    if not any(value is one or (value == one and type(value) is type(one)) for one in values):
+        raise fault(call.text, arg.start, arg.end, f"{call.name}: {reason}", instead)
+
+
+# Literals
+
+
+def _fixed(expr: Expr) -> bool:
+    """Whether an expression has no variables, so that its value is known here."""
+    return not expr.names()
+
+
+def _checked_axes(call: Call, *fields: str, one: bool = True) -> None:
+    """Refuse what PyTorch does not take for one number per axis, where it is written in numbers.
+
+    Raises:
+        SpecError: pairs, a list of another length, or what are no whole numbers.
+    """
+    rank = call.row.rank or 1
+    for field in fields:
+        arg = call.values.get(field)
+        if arg is None or not _fixed(arg.expr):
+            continue
+        value = call.literal(arg)
+        if value is None or isinstance(value, str):
+            continue
+        items = value if isinstance(value, tuple) else (value,)
+        lengths = (1, rank) if one or not isinstance(value, tuple) else (rank,)
+        whole = all(type(item) is int for item in items)
+        if len(items) not in lengths or not whole:
+            wanted = "one whole number" + (f", or {rank} in brackets" if rank > 1 else "")
+            raise call.fault(field, f"{call.name} takes no such {field}", wanted)
+
+
+# Translations
+
+
+def _conv(call: Call) -> list[Stage]:
+    _checked_axes(call, "kernel", one=False)
+    _checked_axes(call, "stride", "padding", "dilation", "output_padding")
     padding, stride = call.values.get("padding"), call.values.get("stride")
-    if padding is not None and padding.expr.kind in ("const", "name") and stride is not None:
-        value = padding.expr.value
-        step = stride.expr
-        if (
-            value == "same"
-            and step.kind != "name"
-            and call.literal(stride) not in (1, (1,), (1, 1), (1, 1, 1))
-        ):
+    if padding is not None and padding.expr.kind in ("const", "name"):
+        word = padding.expr.value
+        if isinstance(word, str) and padding.expr.kind == "const":
+            _check_word(call, word, stride)
+    return [call.stage(call.row.op)]
+
+
+def _check_word(call: Call, word: str, stride: Arg | None) -> None:
+    if call.row.op == "convT":
+        raise call.fault("padding", f"{call.name} takes its padding in numbers", "padding=1")
+    if word not in ("same", "valid"):
+        raise call.fault("padding", f"{call.name} has no padding {word!r}", "'same', 'valid' or numbers")
+    if word == "same" and stride is not None and _fixed(stride.expr):
+        steps = call.literal(stride)
+        if any(step != 1 for step in (steps if isinstance(steps, tuple) else (steps,))):
             raise call.fault("padding", "PyTorch's padding='same' needs stride 1", "a number, or stride 1")
+
+
+def _pool(call: Call) -> list[Stage]:
+    _checked_axes(call, "kernel", "stride", "padding", "dilation")
+    if call.name == "LPPool1d" and call.values["kernel"].expr.kind == "tuple":
+        raise call.fault("kernel", "LPPool1d takes its kernel as a number", "kernel_size=2")
+    for field in ("kernel", "stride", "padding", "dilation"):
+        arg = call.values.get(field)
+        if arg is not None and arg.expr.kind == "const" and isinstance(arg.expr.value, str):
+            raise call.fault(field, f"{call.name} takes its {field} in numbers", f"{field}=1")
+    return [call.stage(call.row.op)]
+
+
+def _adaptive(call: Call) -> list[Stage]:
+    arg = call.values["size"]
+    if _fixed(arg.expr):
+        value, rank = call.literal(arg), call.row.rank or 1
+        items = value if isinstance(value, tuple) else (value,) * rank
+        if value is None or len(items) != rank or (rank == 1 and items == (None,)):
+            raise call.fault("size", f"{call.name} takes a size, or {rank} of them", "a number")
     return [call.stage(call.row.op)]
 
 
 def _instance_norm(call: Call) -> list[Stage]:
     """With stored statistics, at inference, it is batch normalisation."""
-    if call.take("*track_running_stats", False) is True:
-        call.default("affine", False)
+    lazy = call.name.startswith("Lazy")
+    call.default("affine", lazy)
+    if call.take("*track_running_stats", lazy) is True:
         return [call.stage("bn")]
     return [call.stage("instancenorm")]
 
@@ -128,19 +277,63 @@ def _map(call: Call) -> list[Stage]:
     return [call.stage(call.row.op)]
 
 
+def _axis(call: Call, key: str) -> int | None:
+    """An axis of a tensor with its batch as an axis of one without; None where it is not given.
+
+    Raises:
+        SpecError: it is the batch.
+    """
+    arg = call.values.get(key)
+    dim = call.take(key)
+    if dim is None:
+        return None
+    if type(dim) is not int:
+        raise call.fault("", f"{call.name}: {key[1:]} must be a whole number", "1 for the channels")
+    if dim == 0 and arg is not None:
+        raise fault(
+            call.text, arg.start, arg.end, f"{call.name}: {key[1:]}=0 is the batch, which no shape here has",
+            "1 for the channels, 2 for the first size, or from the end: -1",
+        )  # fmt: skip
+    return dim - 1 if dim > 0 else dim
+
+
+def _softmax(call: Call) -> list[Stage]:
+    stated = "*dim" in call.values or "nn" in call.prefix.split(".")  # Keras' Softmax() is of the channels
+    axis = _axis(call, "*dim")
+    if axis is not None:
+        call.set("axis", axis)
+    stage = call.stage("softmax")
+    if axis is None and stated:
+        stage.refuses = _batch
+    return [stage]
+
+
+def _flatten(call: Call) -> list[Stage]:
+    start, end = _axis(call, "*start_dim"), _axis(call, "*end_dim")
+    if start is not None:
+        call.set("start", start)
+    if end is not None:
+        call.set("end", end)
+    return [call.stage("flatten")]
+
+
 def _unflatten(call: Call) -> list[Stage]:
-    if call.take("*dim", 1) != 1:
-        raise call.fault("", "only the channels can be unflattened", "dim=1")
+    arg = call.values.pop("*unflattened_size")
+    if _fixed(arg.expr) and not isinstance(call.literal(arg), tuple):
+        raise fault(call.text, arg.start, arg.end, "Unflatten takes a list of sizes", "(2, 2)")
+    call.set("axis", _axis(call, "*dim"))
+    call.values["shape"] = Arg("shape", arg.expr, arg.start, arg.end)
     return [call.stage("reshape")]
 
 
-def _torch_pad(call: Call) -> list[Stage]:
+def _padding(call: Call) -> list[Stage]:
     """PyTorch lists the last axis first; one number pads every side."""
-    arg = call.values.get("padding")
-    if arg is None:
-        raise call.fault("padding", f"{call.name} needs its padding")
+    arg = call.values["padding"]
     value = call.literal(arg)
     rank = call.row.rank or 1
+    sides = value if isinstance(value, tuple) else (value,)
+    if any(type(side) is int and side < 0 for side in sides):
+        raise call.fault("padding", f"{call.name}: negative padding cuts", "crop, which cuts")
     if isinstance(value, tuple):
         if len(value) != 2 * rank:
             raise call.fault(
@@ -151,10 +344,11 @@ def _torch_pad(call: Call) -> list[Stage]:
     return [call.stage("pad")]
 
 
-def _flatten(call: Call) -> list[Stage]:
-    if call.take("*start_dim", 1) != 1 or call.take("*end_dim", -1) != -1:
-        raise call.fault("", "flatten keeps the batch and flattens all the rest", "start_dim=1, end_dim=-1")
-    return [call.stage("flatten")]
+_MODES: Final = {
+    "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "nearest-exact": "nearest_exact",
+}  # fmt: skip
+_INTERPOLATION_RANK: Final = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+_PYTORCH_MODES: Final = ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area")
 
 
 def upsample(call: Call) -> list[Stage]:
@@ -170,22 +364,163 @@ def upsample(call: Call) -> list[Stage]:
     return [call.stage("upsample")]
 
 
+def _upsample(call: Call) -> list[Stage]:
+    """PyTorch's resize: its sizes are floors of products in double precision."""
+    mode_arg = call.values.get("mode")
+    mode = "nearest" if mode_arg is None else call.literal(mode_arg)
+    if mode not in _PYTORCH_MODES:
+        modes = "one of " + ", ".join(_PYTORCH_MODES)
+        raise call.fault("mode", f"{call.name} has no mode {mode!r} here", modes)
+    corners = call.values.get("align_corners")
+    plain = mode.startswith("nearest") or mode == "area"
+    if plain and corners is not None and call.literal(corners) is not None:
+        message = f"PyTorch takes no align_corners with mode={mode!r}"
+        raise call.fault("align_corners", message, "nothing, or another mode")
+    recompute = call.values.pop("recompute", None)
+    scale = call.values.get("scale")
+    given = scale is not None and not (scale.expr.kind == "const" and scale.expr.value is None)
+    if recompute is not None and call.literal(recompute) is True:
+        if not given:
+            raise fault(
+                call.text, recompute.start, recompute.end, "recompute_scale_factor is about a scale_factor",
+                "scale_factor=, or nothing",
+            )  # fmt: skip
+        call.values["recompute"] = recompute
+    if given and scale is not None:
+        scale = Arg("scale", _in_double(scale.expr), scale.start, scale.end)
+        call.values["scale"] = scale
+        if not all(_short(expr) for expr in _items(scale.expr)):
+            call.set("rounding", "double")
+    return upsample(call)
+
+
+def _items(expr: Expr) -> tuple[Expr, ...]:
+    return expr.args if expr.kind == "tuple" else (expr,)
+
+
+def _short(expr: Expr) -> bool:
+    """Whether a factor is a short binary fraction, whose products double precision does not round."""
+    value = expr.value if expr.kind == "const" else None
+    if not isinstance(value, int | Fraction):
+        return False
+    d = value.denominator
+    return d & (d - 1) == 0 and max(abs(value.numerator), d) < 1 << 20
+
+
+_ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+}
+
+
+def _in_double(expr: Expr) -> Expr:
+    """Factors as Python works them out: 120/88 is 1.3636363636363635, not 15/11."""
+    if expr.kind == "tuple":
+        return Expr("tuple", None, tuple(map(_in_double, expr.args)), expr.start, expr.end)
+    value = _double(expr)
+    if value is None or isinstance(value, int):
+        return expr if value is None else constant(value, expr.start, expr.end)
+    short = Fraction(value).limit_denominator(1000)  # 1.4 is written as that, and means the same double
+    exact = short if float(short) == value else Fraction(repr(value))
+    return constant(exact, expr.start, expr.end)
+
+
+def _double(expr: Expr) -> float | int | None:
+    """What Python makes of sums and products of numbers; None of all else."""
+    if expr.kind == "const" and isinstance(expr.value, int | Fraction) and not isinstance(expr.value, bool):
+        return expr.value if type(expr.value) is int else float(expr.value)
+    if expr.kind == "unary" and expr.value == "-":
+        inner = _double(expr.args[0])
+        return None if inner is None else -inner
+    if expr.kind == "binary" and expr.value in _ARITHMETIC:
+        left, right = map(_double, expr.args)
+        if left is None or right is None or (expr.value == "/" and right == 0):
+            return None
+        try:
+            found = _ARITHMETIC[expr.value](left, right)
+        except OverflowError:
+            return None
+        return found if abs(found) < 1e15 else None
+    return None
+
+
 SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "BatchNorm1d": _vectors_too,
-    "Conv#d": _torch_conv,
-    "ConvTranspose#d": _torch_conv,
-    "InstanceNorm#d": _instance_norm,
-    "PixelShuffle": _map,
-    "PixelUnshuffle": _map,
-    "Softmax2d": _map,
+    "LazyBatchNorm1d": _vectors_too,
+    **dict.fromkeys(("Conv#d", "ConvTranspose#d", "LazyConv#d", "LazyConvTranspose#d"), _conv),
+    **dict.fromkeys(("MaxPool#d", "AvgPool#d", "LPPool#d", "MaxUnpool#d"), _pool),
+    **dict.fromkeys(("AdaptiveAvgPool#d", "AdaptiveMaxPool#d"), _adaptive),
+    **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
+    **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
+    "Softmax": _softmax,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
-    "Upsample": upsample,
-    "UpsamplingNearest2d": upsample,
-    "UpsamplingBilinear2d": upsample,
-    "ZeroPad#d": _torch_pad,
-    "ConstantPad#d": _torch_pad,
-    "ReflectionPad#d": _torch_pad,
-    "ReplicationPad#d": _torch_pad,
-    "CircularPad#d": _torch_pad,
+    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), _upsample),
+    **{f"{kind}Pad#d": _padding for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")},
 }
+
+
+# What PyTorch refuses of the shapes that arrive
+
+Refusal = Callable[[Any, tuple[Shape, ...]], str | None]
+
+
+def _needs_space(layer: Any, shapes: tuple[Shape, ...]) -> str | None:
+    return "a vector has no spatial axes" if len(shapes[0]) == 1 else None
+
+
+def _varies(layer: Any, shapes: tuple[Shape, ...]) -> str | None:
+    """Normalisation of one value by itself."""
+    one = layer.op == "instancenorm" and all(type(n) is int and n == 1 for n in shapes[0][1:])
+    return "PyTorch does not normalise a map of one position: nothing varies in it" if one else None
+
+
+def _half(layer: Any, shapes: tuple[Shape, ...]) -> str | None:
+    """Padding of pools: up to half the kernel, without its dilation."""
+    for (before, after), k in zip(layer.padding, layer.kernel, strict=True):
+        if all(type(n) is int for n in (before, after, k)) and max(before, after) > k // 2:
+            return f"PyTorch pads a pool by half its kernel at most, dilation apart: {k // 2}, not {before}"
+    return None
+
+
+def _fits(layer: Any, shapes: tuple[Shape, ...]) -> str | None:
+    """Kernels of three axes must fit into the input without padding."""
+    for n, k in zip(shapes[0][1:], layer.kernel, strict=True):
+        if type(n) is int and type(k) is int and k > n:
+            return f"PyTorch takes no kernel of {k} on an input of {n} here, not even with padding"
+    return None
+
+
+def _batch(layer: Any, shapes: tuple[Shape, ...]) -> str | None:
+    """Softmax without an axis: PyTorch takes the first of three."""
+    if len(shapes[0]) == 2:
+        return "Softmax: without dim PyTorch takes the batch of a signal; dim=1 is the channels"
+    return None
+
+
+_REFUSALS: Final[dict[str, Refusal]] = {
+    **dict.fromkeys(("LocalResponseNorm", "ChannelShuffle"), _needs_space),
+    **{f"{lazy}InstanceNorm#d": _varies for lazy in ("", "Lazy")},
+    "MaxPool#d": _half,
+    **dict.fromkeys(("AvgPool3d", "LPPool3d"), _fits),
+}
+
+
+def refusal(name: str) -> Refusal | None:
+    """What PyTorch refuses of a class beyond what its layer refuses here, as a reason; None for nothing."""
+    found = _REFUSALS.get(name) or _REFUSALS.get(re.sub(r"\d(?=d)", "#", name))
+    return None if found is None else lambda layer, shapes: _named(name, found(layer, shapes))
+
+
+def _named(name: str, reason: str | None) -> str | None:
+    return None if reason is None else f"{name}: {reason}"
+
+
+def arguments() -> Iterator[tuple[str, str, str]]:
+    """Every class with every argument and what becomes of it: set, translated, harmless or restricted."""
+    for name, row in ROWS.items():
+        for argument in row.arguments:
+            kind = {"-": "harmless", "=": "restricted"}.get(argument.field, "meant")
+            yield name, argument.name, kind

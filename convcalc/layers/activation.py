@@ -6,21 +6,45 @@ one addition, one division.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
 from convcalc.layers.base import Layer, Ops, Option, Template, show, whole
+from convcalc.layers.shape import axis_of
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 
-class Activation(Layer):
-    """An elementwise function of fixed cost per element."""
+INPLACE: Final = Option("inplace", "flag", False)
 
-    __slots__ = ()
+
+@dataclass(frozen=True, slots=True)
+class Activation(Layer):
+    """A function of fixed cost per element.
+
+    Those that are elementwise take ``inplace=true``: they write over what they read, which saves its
+    memory. Where something reads it afterwards (a shortcut, an output of the network) they do not.
+    """
+
+    inplace: bool = field(default=False, kw_only=True)
+
     cost: ClassVar[Ops] = Ops()
+    options: ClassVar[tuple[Option, ...]] = (INPLACE,)
+
+    def __init_subclass__(cls) -> None:
+        """Give every elementwise activation the option ``inplace``."""
+        own = tuple(option for option in cls.options if option is not INPLACE)
+        cls.options = (*own, INPLACE) if cls.reads is Layer.reads else own
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether it runs in place."""
+        return self.inplace
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """The cost per element, times the elements."""
@@ -243,21 +267,33 @@ class Tanh(Activation):
     cost: ClassVar[Ops] = Ops(special=1)
 
 
+@dataclass(frozen=True, slots=True)
 class Softmax(Activation):
-    """``exp(x - max) / sum(exp(x - max))`` over the channels, at every position."""
+    """``exp(x - max) / sum(exp(x - max))`` over one axis, the channels (0) unless told otherwise.
 
-    __slots__ = ()
+    Negative axes count from the end.
+    """
+
+    axis: int
+
     op: ClassVar[str] = "softmax"
     source: ClassVar[str] = "Bridle 1990, Probabilistic interpretation of classification network outputs"
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
     keeps_positions: ClassVar[bool] = True
-    template: ClassVar[Template] = Template(("C",))
+    template: ClassVar[Template] = Template(("C",), {"axis": None})
     cost: ClassVar[Ops] = Ops(cmp=1, add=2, special=1, div=1)
 
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer."""
+        axis = values.get("axis")
+        return cls(axis_of(0 if axis is None else axis, inputs[0]))
+
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Every output reads all channels at its position."""
+        """Every output reads the whole of the axis at its place."""
         from convcalc.layers.reads import EVERY, along
 
-        return ((along(inputs[0], {0: EVERY}),),)
+        return ((along(inputs[0], {self.axis: EVERY}),),)
 
 
 LAYERS = (

@@ -157,6 +157,11 @@ class Layer:
         return type(self).reads is Layer.reads
 
     @property
+    def overwrites(self) -> bool:
+        """Whether it runs in place: it writes over what it reads, where nothing reads that afterwards."""
+        return False
+
+    @property
     def has_macs(self) -> bool:
         """Whether it multiplies and accumulates, as convolutions and fully connected layers do."""
         return type(self).macs is not Layer.macs

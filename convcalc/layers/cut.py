@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, require, total
-from convcalc.layers.base import Layer, Option, Padding, Template, axes, pads, show, spatial, whole
+from convcalc.layers.base import Layer, Option, Padding, Template, axes, pads, spatial, whole
 from convcalc.layers.conv import check_mode
+from convcalc.layers.shape import axis_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -119,12 +120,6 @@ class Crop(Layer):
         return ((along(inputs[0], rules),),)
 
 
-def _axis(value: Any, shape: Shape) -> int:
-    if type(value) is not int or not -len(shape) <= value < len(shape):
-        raise DimensionError(f"no axis {value} in {show(shape)}", field="axis", hint=f"0 to {len(shape) - 1}")
-    return value % len(shape)
-
-
 @dataclass(frozen=True, slots=True)
 class Slice(Layer):
     """Part of one axis, the channels (0) unless told otherwise; negatives count from the end."""
@@ -147,7 +142,7 @@ class Slice(Layer):
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; the range must not be empty."""
-        axis = _axis(values.get("axis", 0), inputs[0])
+        axis = axis_of(values.get("axis", 0), inputs[0])
         size = inputs[0][axis]
         start, stop = values.get("start"), values.get("stop")
         start = 0 if start is None else whole(start, "start", -(10**18))
@@ -206,7 +201,7 @@ class Split(Layer):
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; the sizes must add up to the axis."""
-        axis = _axis(values.get("axis", 0), inputs[0])
+        axis = axis_of(values.get("axis", 0), inputs[0])
         size = inputs[0][axis]
         sizes = values.get("sizes")
         if sizes is None:

@@ -140,32 +140,56 @@ class AvgPool(_Undilated):
     )
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition per tap, one division per output."""
-        return Ops(add=self._taps(outputs), div=prod(outputs[0]))
+        """One addition per tap, one division per output; none by a stated divisor of 1."""
+        whole = type(self.divisor) is int and self.divisor == 1
+        return Ops(add=self._taps(outputs), div=0 if whole else prod(outputs[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class LPPool(_Undilated):
-    """``(sum |x|^p)^(1/p)`` of each window (ONNX LpPool)."""
+    """``(sum |x|^p)^(1/p)`` of each window (ONNX LpPool).
+
+    With ``signed=true`` it is PyTorch's: powers of the values themselves, no absolute value, so that
+    norm 1 is the sum and an odd norm of a window with a negative sum is no number. The sum is the
+    mean times the kernel's size there, which is more than the sum in a window that ``ceil`` lets hang
+    over the end. It has no padding.
+
+    Source: ONNX operator LpPool; PyTorch ``torch.nn.functional.lp_pool2d``.
+    """
 
     norm: Dim
     kernel: tuple[Dim, ...]
     stride: tuple[Dim, ...]
     padding: Padding
     ceil: bool
+    signed: bool
 
     op: ClassVar[str] = "lppool"
-    options: ClassVar[tuple[Option, ...]] = (Option("norm", "number", 2), *WINDOW, _CEIL)
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("norm", "number", 2),
+        *WINDOW,
+        _CEIL,
+        Option("signed", "flag", False),
+    )
     source: ClassVar[str] = "ONNX operator LpPool"
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """The norm must be positive."""
+        """The norm must be positive; signed powers go without padding."""
         if not self.norm > 0:
             raise DimensionError(f"norm must be positive, got {self.norm}", field="norm", hint="1, 2, ...")
+        if self.signed and any(p not in ((0, 0), "valid") for p in self.padding):
+            raise DimensionError("signed pooling has no padding", field="padding", hint="a pad before it")
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """Per tap its power and an addition; per output the root."""
+        """Per tap its power and an addition; per output the root; signed and ``ceil``, the mean."""
         taps, count = self._taps(outputs), prod(outputs[0])
+        if self.signed:
+            mean = Ops(div=count, mul=count) if self.ceil else Ops()
+            if self.norm == 1:
+                return mean.plus(Ops(add=taps))
+            if self.norm == 2:
+                return mean.plus(Ops(mul=taps, add=taps, special=count))
+            return mean.plus(Ops(add=taps, special=taps + count))
         if self.norm == 1:
             return Ops(cmp=taps, add=taps)
         if self.norm == 2:

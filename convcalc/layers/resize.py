@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, floor_div, prod, require
+from convcalc.dims import (
+    UNKNOWN,
+    Dim,
+    DimensionError,
+    Shape,
+    floor_div,
+    is_array,
+    is_symbolic,
+    prod,
+    require,
+)
+from convcalc.layers.adaptive import adaptive_taps
 from convcalc.layers.base import Layer, Ops, Option, Template, axes, each, fill, spatial
 
 if TYPE_CHECKING:
@@ -15,7 +27,10 @@ if TYPE_CHECKING:
 
     from convcalc.layers.reads import Windows
 
-MODES = ("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline")
+MODES = (
+    *("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline"),
+    "area",
+)
 _TAPS = {"linear": 2, "cubic": 4}
 
 
@@ -26,7 +41,15 @@ class Upsample(Layer):
     Interpolation is separable, one pass per axis from the first to the last. ``linear`` reads 2
     taps, ``cubic`` 4: the kernel of Keys 1981 with its parameter ``a``, -3/4 as in PyTorch unless
     given (-1/2 reproduces parabolas); ``spline`` is the natural cubic spline through the samples,
-    whose second derivatives solve a tridiagonal system per line.
+    whose second derivatives solve a tridiagonal system per line; ``area`` is the mean of windows that
+    cover the map evenly (:class:`~convcalc.layers.adaptive.AdaptiveAvgPool`).
+
+    The factor relates the places of both grids, also where ``floor`` left a part of a sample over;
+    with ``recompute=true`` the two sizes do. ``rounding=double`` gives the size that PyTorch's
+    floating point gives: the factor and the product are rounded to double precision before the
+    floor, so that 1.4 makes 62 of 45 (``floor(62.99...)``), not 63. Places are exact either way.
+
+    Source of ``rounding`` and ``recompute``: PyTorch ``torch.nn.functional.interpolate``.
 
     Taps of ``cubic`` outside the input read its border again; with ``exclude_outside`` they weigh
     nothing, and the others are divided by the weight that is left (ONNX Resize, TensorFlow, Keras).
@@ -38,6 +61,8 @@ class Upsample(Layer):
     exclude_outside: bool
     align_corners: bool
     a: Any
+    rounding: str
+    recompute: bool
 
     op: ClassVar[str] = "upsample"
     options: ClassVar[tuple[Option, ...]] = (
@@ -47,6 +72,8 @@ class Upsample(Layer):
         Option("exclude_outside", "flag", False),
         Option("align_corners", "flag", False),
         Option("a", "number", -0.75),
+        Option("rounding", "choice", "exact", choices=("exact", "double")),
+        Option("recompute", "flag", False),
     )
     source: ClassVar[str] = "Keys 1981 (cubic); de Boor 1978 (natural spline)"
     template: ClassVar[Template] = Template(options={"scale": "R", "size": None, "mode": "bilinear"})
@@ -78,12 +105,17 @@ class Upsample(Layer):
         found["mode"] = mode = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}.get(
             mode, mode
         )
-        if mode.startswith("nearest") and found["align_corners"]:
+        if (mode.startswith("nearest") or mode == "area") and found["align_corners"]:
             raise DimensionError(
-                "nearest interpolation has no align_corners", field="align_corners", hint="false"
+                f"{'area' if mode == 'area' else 'nearest'} interpolation has no align_corners",
+                field="align_corners",
+                hint="false",
             )
         if mode != "cubic" and values.get("a") not in (None, -0.75):
             raise DimensionError(f"{mode} interpolation has no a", field="a", hint="mode=cubic")
+        for field in ("rounding", "recompute"):
+            if scale is None and found[field] not in ("exact", False):
+                raise DimensionError(f"{field} is about a scale", field=field, hint="scale= in place of size")
         found["size"] = None if size is None else axes(size, "size", rank)
         found["scale"] = None if scale is None else _factors(scale, rank)
         if mode == "spline":
@@ -105,10 +137,12 @@ class Upsample(Layer):
         found = []
         for i, factor in zip(sizes, self.scale, strict=True):
             size = (
-                floor_div(i * factor.numerator, factor.denominator)
-                if isinstance(factor, Fraction)
-                else i * factor
+                i * factor
                 if type(factor) is int
+                else double_floor(i, factor)
+                if self.rounding == "double"
+                else floor_div(i * factor.numerator, factor.denominator)
+                if isinstance(factor, Fraction)
                 else floor_div(i * factor, 1)
             )
             require(size >= 1, f"scale {factor} leaves nothing of {i}", field="scale", hint="a larger scale")
@@ -119,6 +153,9 @@ class Upsample(Layer):
         """Taps times the elements each pass writes; for splines also the solution of each line."""
         if self.mode.startswith("nearest"):
             return Ops()
+        if self.mode == "area":
+            taps = prod(adaptive_taps(i, o) for i, o in zip(inputs[0][1:], outputs[0][1:], strict=True))
+            return Ops(add=inputs[0][0] * taps, div=prod(outputs[0]))
         channels, *before = inputs[0]
         after = outputs[0][1:]
         mul: Dim = 0
@@ -137,15 +174,58 @@ class Upsample(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the samples around its place, along every axis."""
-        from convcalc.layers.reads import along, resampling
+        from convcalc.layers.reads import EVERY, Bins, along, resampling
 
-        count = len(inputs[0]) - 1
-        scale = self.scale if self.scale is not None else (None,) * count
+        sizes = list(zip(inputs[0][1:], outputs[0][1:], strict=True))
+        if self.mode == "area":
+            bins = {
+                axis: EVERY if type(o) is int and o == 1 else Bins(i, o)
+                for axis, (i, o) in enumerate(sizes, 1)
+            }
+            return ((along(inputs[0], bins),),)
+        scale = self.scale if self.scale is not None and not self.recompute else (None,) * len(sizes)
         rules = {
-            axis: resampling(self.mode, i, o, factor, self.align_corners, self.a)
-            for axis, (i, o, factor) in enumerate(zip(inputs[0][1:], outputs[0][1:], scale, strict=True), 1)
+            axis: resampling(self.mode, i, o, self._ratio(i, o, factor), self.align_corners, self.a)
+            for axis, ((i, o), factor) in enumerate(zip(sizes, scale, strict=True), 1)
         }
         return ((along(inputs[0], rules),),)
+
+    def _ratio(self, i: Dim, o: Dim, factor: Any) -> Any:
+        """The factor by which the places of both grids are related; None for that of the sizes."""
+        plane = self.mode == "nearest" and self.scale is not None and len(self.scale) == 2
+        if plane and type(i) is int and type(o) is int and o in (i, 2 * i):
+            # As PyTorch, for maps of two axes alone: a size that stays or doubles counts as scale 1 or 2.
+            return None
+        if self.rounding == "double" and isinstance(factor, Fraction):
+            return factor.limit_denominator(MOST)
+        return factor
+
+
+MOST = 10**6
+"""Largest denominator of a factor: 1.3636363636363635, which Python writes for 15/11, is meant as that."""
+
+
+def double_floor(i: Dim, factor: Any) -> Dim:
+    """``floor(i * factor)``, where the factor and the product are rounded to double precision first.
+
+    Both are exact where the factor is a whole number or a short binary fraction, as 1.5 is; the rest
+    of closed forms stands as it is.
+    """
+    if isinstance(factor, int | Fraction):
+        n, d = factor.numerator, factor.denominator
+        if d & (d - 1) == 0 and max(n, d) < 1 << 20:
+            return floor_div(i * n, d)
+    if i is UNKNOWN or factor is UNKNOWN:
+        return UNKNOWN
+    if is_array(i):
+        import numpy as np
+
+        return np.floor(i * float(factor)).astype(np.int64)
+    if is_symbolic(i) or is_symbolic(factor):
+        from convcalc.symbols.form import call
+
+        return call("floor_double", double_floor, i, factor)
+    return floor(float(i) * float(factor))
 
 
 def _factors(scale: Any, rank: int) -> tuple[Any, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
+from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, Template, show, whole
+from convcalc.layers.conv import divisors
 
 if TYPE_CHECKING:
     from typing import Self
@@ -51,6 +52,18 @@ class Identity(Layer):
     source: ClassVar[str] = "the function f(x) = x"
 
 
+def axis_of(value: Any, shape: Shape, field: str = "axis") -> int:
+    """An axis from 0, from one that may be counted from the end by negatives.
+
+    Raises:
+        DimensionError: the shape has no such axis.
+    """
+    if type(value) is not int or not -len(shape) <= value < len(shape):
+        last = len(shape) - 1
+        raise DimensionError(f"no axis {value} in {show(shape)}", field=field, hint=f"0 to {last}, or -1")
+    return value % len(shape)
+
+
 _ORDER = Option("order", "choice", "first", choices=("first", "last"))
 """Where the channels stand when the elements are counted off: first, or last as in Keras."""
 
@@ -72,17 +85,40 @@ def _reshaped(shape: Shape, out: Shape, order: str) -> Windows:
 
 @dataclass(frozen=True, slots=True)
 class Flatten(Layer):
-    """All axes in one, from the first axis to the last; with ``order=last`` the channels run fastest.
+    """The axes from ``start`` to ``end`` in one: all of them, channels first, unless told otherwise.
 
-    The latter is what ``Flatten`` of Keras makes of a map whose channels are its last axis.
+    Axis 0 is the channels; negatives count from the end. With ``order=last`` the channels run fastest:
+    what ``Flatten`` of Keras makes of a map whose channels are its last axis.
     """
 
+    start: int
+    end: int
     order: str
 
     op: ClassVar[str] = "flatten"
     regroups: ClassVar[bool] = True
-    options: ClassVar[tuple[Option, ...]] = (_ORDER,)
     source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
+    template: ClassVar[Template] = Template(options={"start": None, "end": None})
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("start", "dim", 0, minimum=0),
+        Option("end", "dim", -1, minimum=0),
+        _ORDER,
+    )
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; the last axis is kept as -1."""
+        shape = inputs[0]
+        given = (values.get("start"), values.get("end"))
+        start = axis_of(0 if given[0] is None else given[0], shape, "start")
+        end = axis_of(-1 if given[1] is None else given[1], shape, "end")
+        if end < start:
+            message = f"the axes from {start} to {end} of {show(shape)} are none"
+            raise DimensionError(message, field="end", hint="start up to end")
+        order = values.get("order") or "first"
+        if order == "last" and (start, end) != (0, len(shape) - 1):
+            raise DimensionError("order=last counts off all axes", field="order", hint="no start and no end")
+        return cls(start, -1 if end == len(shape) - 1 else end, order)
 
     @property
     def view(self) -> bool:  # type: ignore[override]
@@ -90,8 +126,10 @@ class Flatten(Layer):
         return self.order == "first"
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``(C * i...,)``."""
-        return ((prod(inputs[0]),),)
+        """``(C * i...,)``, or the product in place of the axes that are joined."""
+        shape = inputs[0]
+        after = self.end % len(shape) + 1
+        return ((*shape[: self.start], prod(shape[self.start : after]), *shape[after:]),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the whole map, unless that is one pixel."""
@@ -118,7 +156,11 @@ class Dropout(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Reshape(Layer):
-    """The same elements in another shape; with ``order=last`` counted off with the channels last."""
+    """The same elements in another shape; with ``axis`` the shape is what that axis is cut into.
+
+    One size may be -1: it is what the others leave. With ``order=last`` the elements are counted off with
+    the channels last.
+    """
 
     shape: tuple[Dim, ...]
     order: str
@@ -126,8 +168,12 @@ class Reshape(Layer):
     op: ClassVar[str] = "reshape"
     regroups: ClassVar[bool] = True
     source: ClassVar[str] = "NumPy reshape, ONNX Reshape"
-    template: ClassVar[Template] = Template(options={"shape": ("C", "H*W")})
-    options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"), _ORDER)
+    template: ClassVar[Template] = Template(options={"shape": ("C", "H*W"), "axis": None})
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("shape", "shape"),
+        Option("axis", "dim", None, minimum=0),
+        _ORDER,
+    )
     positional: ClassVar[tuple[str, ...]] = ("shape",)
 
     @property
@@ -142,11 +188,27 @@ class Reshape(Layer):
         if shape is None:
             raise DimensionError("reshape needs its shape", hint="reshape 64x7x7")
         shape = shape if isinstance(shape, tuple) else (shape,)
-        if len(shape) > 4:
+        axis = values.get("axis")
+        before = after = ()
+        if axis is not None:
+            number = axis_of(axis, inputs[0])
+            before, after = inputs[0][:number], inputs[0][number + 1 :]
+        if len(before) + len(shape) + len(after) > 4:
             raise DimensionError(
-                f"a shape of {len(shape)} sizes", field="shape", hint="channels and up to three sizes"
+                f"a shape of {len(before) + len(shape) + len(after)} sizes",
+                field="shape",
+                hint="channels and up to three sizes",
             )
-        shape = tuple(whole(size, "shape") for size in shape)
+        open_ = [place for place, size in enumerate(shape) if type(size) is int and size == -1]
+        if len(open_) == 1:
+            have = prod(inputs[0]) if axis is None else inputs[0][len(before)]
+            rest = prod(whole(size, "shape") for size in shape if not (type(size) is int and size == -1))
+            require(
+                divides(rest, have), f"{have} elements do not divide by {rest}", field="shape",
+                hint=divisors(have) if type(have) is int else f"a divisor of {have}",
+            )  # fmt: skip
+            shape = tuple(exact_div(have, rest) if i in open_ else size for i, size in enumerate(shape))
+        shape = (*before, *(whole(size, "shape") for size in shape), *after)
         have, want = prod(inputs[0]), prod(shape)
         require(
             equal(have, want),
@@ -154,7 +216,7 @@ class Reshape(Layer):
             field="shape",
             hint=f"a shape of {have} elements",
         )
-        return cls(shape, values.get("order", "first"))
+        return cls(shape, values.get("order") or "first")
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shape that was given."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from importlib import import_module
 from typing import Any, NamedTuple
 
+from convcalc.records import plain
 from convcalc.render import numbers
 from convcalc.spec.source import cells as cells_of
 
@@ -117,10 +119,37 @@ class Table:
             shown.notes = (told, *self.notes)
         return shown
 
+    def to_dataframe(self) -> Any:
+        """The rows as a pandas data frame, columns by their keys; the totals are no row of it.
+
+        Numbers are numbers, shapes tuples, closed forms texts, and what is not known is None.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise ImportError(
+                "to_dataframe() makes a pandas data frame, and pandas is not installed: pip install pandas; "
+                "without it, table().records() gives the same rows as dictionaries"
+            ) from error
+        keys = [column.key for column in self.columns]
+        return pandas.DataFrame([[_value(value) for value in row] for row in self.rows], columns=keys)
+
     def records(self) -> list[dict[str, Any]]:
         """The rows as mappings from column key to raw value."""
         keys = [column.key for column in self.columns]
         return [dict(zip(keys, row, strict=True)) for row in self.rows]
+
+
+def _value(value: Any) -> Any:
+    """A raw value as a data frame holds it."""
+    if isinstance(value, numbers.Share):
+        return numbers.part(value)
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_value, value))
+    return value if isinstance(value, (int, float, str)) else plain(value)
 
 
 def _size(dims: Sequence[Any]) -> Any:

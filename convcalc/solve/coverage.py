@@ -8,7 +8,7 @@ gradient arrives at each (the effective receptive field of Luo et al. 2016).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, hypot, prod
 from typing import Any, Final
@@ -24,7 +24,7 @@ from convcalc.dims import Shape, is_known
 from convcalc.executor import ExecutionError, MemoryLimitError, gradient, paths, taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.memory import memory_limit
-from convcalc.graph import Edge, Graph, Node, input_node
+from convcalc.graph import Edge, Graph, Node, Spec, as_graph, input_node
 from convcalc.records import Record, record
 from convcalc.solve.sizes import own_inputs, reload
 
@@ -68,7 +68,7 @@ class Effective(Record):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Coverage(Record):
     """What one output position really reads of an input.
 
@@ -141,7 +141,7 @@ def distances(shape: Sequence[int], center: Sequence[float]) -> Array:
 
 
 def coverage(
-    graph: Graph,
+    graph: Spec,
     position: Sequence[int] | None = None,
     *,
     layer: str | None = None,
@@ -149,12 +149,13 @@ def coverage(
     start: str | None = None,
     samples: int = 0,
     seed: int = 0,
+    set: Mapping[str, Any] | None = None,
 ) -> Coverage:
     """Which pixels of a receptive field contribute, how many paths reach each, and how much gradient.
 
     Args:
-        graph: a graph whose channels are numbers. Where its sizes are not stated, an input is taken
-            in which a whole field lies.
+        graph: a graph, or a spec to load with ``set``; its channels are numbers. Where its sizes are not
+            stated, an input is taken in which a whole field lies.
         position: the output position, one index per axis; when not given, that nearest to the middle
             whose field lies inside the input, or the middle.
         layer: the layer asked about; the first output of the graph when not given.
@@ -162,6 +163,7 @@ def coverage(
         start: layer whose output counts as the input.
         samples: random inputs and weights over which gradients are averaged; none when 0.
         seed: of the first sample.
+        set: for a spec; see :func:`convcalc.load`. Another shape than its own takes a graph loaded so.
 
     Returns:
         A :class:`Coverage`.
@@ -173,7 +175,7 @@ def coverage(
     """
     if samples < 0:
         raise Unreachable(f"samples {samples}", expected="0 or more")
-    graph = _sized(graph, layer, input)
+    graph = _sized(as_graph(graph, set=set), layer, input)
     if start is not None:
         graph, layer, input = _cut(graph, start, layer), None, start
     fields = receptive_field(graph)

@@ -7,7 +7,7 @@ backwards on marks (:func:`convcalc.executor.taint`, :func:`convcalc.executor.pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
@@ -20,7 +20,7 @@ from convcalc.calculators.dilation.design import Design, designs
 from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arithmetic.arith import Array
-from convcalc.graph import Edge, Graph, Node, input_node
+from convcalc.graph import Edge, Graph, Node, Spec, as_graph, input_node
 from convcalc.layers.base import show
 from convcalc.records import Record, plain, record
 from convcalc.spec import load
@@ -81,7 +81,7 @@ class AxisJudgement(Record):
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DilationJudgement(Record):
     """What :func:`judge_dilations` found.
 
@@ -124,7 +124,7 @@ class DilationJudgement(Record):
         return result | ({"map": plain(self.counts)} if grid else {})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunJudgement(Record):
     """One dilated run of a network.
 
@@ -247,16 +247,24 @@ def chain(
     return load("\n".join(stages), input=(1, *sizes))
 
 
-def judge_network_dilations(graph: Graph) -> list[RunJudgement]:
+def judge_network_dilations(
+    graph: Spec,
+    *,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+) -> list[RunJudgement]:
     """The dilated runs of a network, each judged by the rules and by execution.
 
     Args:
-        graph: what :func:`convcalc.load` gave.
+        graph: a graph, or a spec to load with ``input`` and ``set``.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Returns:
         one judgement per run, in execution order; none for a network without dilation. Coverage is
         executed in the network itself, where shortcuts may fill what the convolutions leave out.
     """
+    graph = as_graph(graph, input=input, set=set)
     return [_judge_run(graph, run) for run in dilated_runs(graph)]
 
 

@@ -43,7 +43,7 @@ MAX_DRAWN: Final = 96
 """Largest output, along an axis, whose overlap is drawn as it is."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TransposedSolution(Record):
     """What :func:`solve_transposed` found.
 

@@ -107,7 +107,7 @@ class LayerCheck(Record):
         return record(self, formula=formula, executed=executed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification(Record):
     """A graph, by formula and by execution.
 

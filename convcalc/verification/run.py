@@ -16,7 +16,7 @@ from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.counting import random_inputs
 from convcalc.executor.weights import weight_shapes
 from convcalc.exporters.text import format_placed
-from convcalc.graph import Edge, Graph, Node
+from convcalc.graph import Edge, Graph, Node, Spec, as_graph
 from convcalc.layers.base import Ops
 from convcalc.solve.sizes import MACS, choose, own_inputs, shape_text
 from convcalc.verification.receptive_field import field_checks
@@ -43,7 +43,7 @@ _SPLIT = ("trainable", "frozen")
 
 
 def verify(
-    graph: Graph,
+    graph: Spec,
     *,
     macs: int | None = MACS,
     max_memory: int | None = None,
@@ -51,6 +51,8 @@ def verify(
     fields: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
 ) -> Verification:
     """Hold every number stated for a graph against what running it shows.
 
@@ -60,7 +62,7 @@ def verify(
     same in either order. Receptive fields are traced back from a sample of output positions.
 
     Args:
-        graph: what :func:`convcalc.load` gave.
+        graph: a graph, or a spec to load with ``input`` and ``set``.
         macs: multiply-accumulates that may be executed; above, the graph is run at a reduced input
             size that keeps its structure. None: always its own size.
         max_memory: bytes the run may need; half of the machine's where None.
@@ -68,6 +70,8 @@ def verify(
         fields: whether to trace receptive fields.
         seed: of weights and inputs.
         progress: called with layers done, layers in all and the name of the layer.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Returns:
         every quantity twice, by layer and in total.
@@ -75,7 +79,9 @@ def verify(
     Raises:
         ValueError: a dimension is a symbol.
         MemoryLimitError: the run would need more memory than it may.
+        SpecError: the spec cannot be read.
     """
+    graph = as_graph(graph, input=input, set=set)
     chosen = choose(graph, macs, max_memory)
     run = chosen.graph
     notes = []
@@ -175,7 +181,8 @@ class _Witness:
         def note(node: Node, outputs: tuple[Array | None, ...]) -> None:
             reached.add(node.name)
             if self.dtype == "float64":
-                self.values[node.name] = outputs
+                # a copy: what runs in place writes over it
+                self.values[node.name] = tuple(None if a is None else a.copy() for a in outputs)
             if progress is not None:
                 progress(len(reached), len(graph), node.name)
 

@@ -55,23 +55,49 @@ class Larger:
 
     def at_least(self, extent: int) -> tuple[Graph, ReceptiveField] | None:
         """The graph at inputs of some twice that extent; None where it does not go on them."""
+        pools = any(node.layer.index_inputs for node in self.graph.nodes)
+        for further in range(3 if pools else 1):
+            key = self._shapes(extent, further)
+            if key is None:
+                return None
+            if key not in self.made:
+                graph = reload(self.graph, key)
+                fits = graph is not None and len(graph) == len(self.graph) and _places_exist(graph)
+                self.made[key] = (graph, receptive_field(graph)) if fits and graph is not None else None
+            if self.made[key] is not None:
+                return self.made[key]
+        return None
+
+    def _shapes(self, extent: int, further: int) -> tuple[tuple[int, ...], ...] | None:
+        """Inputs of twice an extent and so many steps more; None where they are too large to trace.
+
+        A step is a power of two: what strides of two divided, they still do.
+        """
         shapes = []
         for shape in own_inputs(self.graph):
             sizes: list[int] = []
             for size in shape[1:]:
                 step = 1 << max(0, min(6, size.bit_length() - 1))
                 more = max(0, 2 * extent + 8 - size)
-                sizes.append(size + -(-more // step) * step)
-            grown = prod(sizes) / max(1, prod(shape[1:]))
-            if grown * self.elements > ELEMENTS:
+                sizes.append(size + (-(-more // step) + further) * step)
+            if prod(sizes) / max(1, prod(shape[1:])) * self.elements > ELEMENTS:
                 return None
             shapes.append((shape[0], *sizes))
-        key = tuple(shapes)
-        if key not in self.made:
-            graph = reload(self.graph, key)
-            same = graph is not None and len(graph) == len(self.graph)
-            self.made[key] = (graph, receptive_field(graph)) if same and graph is not None else None
-        return self.made[key]
+        return tuple(shapes)
+
+
+def _places_exist(graph: Graph) -> bool:
+    """Whether the indices of every pool are places of the map that values are put back into by them.
+
+    They are not where windows of the pool left some of its map out and nothing states the size.
+    """
+    for node in graph.nodes:
+        for number in node.layer.index_inputs:
+            edge = node.inputs[number]
+            pool = graph.nodes[edge.node]
+            if edge.output in pool.layer.index_outputs and graph.input_shapes(pool)[0] != node.outputs[0]:
+                return False
+    return True
 
 
 def describe(row: LayerField) -> str:

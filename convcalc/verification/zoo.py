@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from convcalc.shown import Told
 from convcalc.spec import load
 from convcalc.spec.library import zoo_names
 from convcalc.verification.result import Verification
@@ -17,8 +18,8 @@ MACS = 12_000_000_000
 for networks of 224x224, so that the whole zoo takes a minute or two."""
 
 
-@dataclass(frozen=True)
-class ZooRun:
+@dataclass(frozen=True, repr=False)
+class ZooRun(Told):
     """What verifying networks of the zoo found.
 
     Attributes:

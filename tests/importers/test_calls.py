@@ -41,7 +41,7 @@ def lines(spec: str, shape: str | None = None) -> list[str]:
         ("AdaptiveAvgPool2d((1, 1))", None),
         ("BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)", "bn 3"),
         ("GroupNorm(3, 3)", "gn 3 channels=3"),
-        ("nn.ReLU(inplace=True)", "relu"),
+        ("nn.ReLU(inplace=True)", "relu inplace=true"),
         ("LeakyReLU(negative_slope=0.2)", "leakyrelu slope=0.2"),
         ("Dropout(p=0.5, inplace=False)", None),
         ("Identity()", "identity"),

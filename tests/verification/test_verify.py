@@ -16,6 +16,7 @@ from convcalc.layers.pool import AvgPool
 from convcalc.solve.sizes import own_inputs, reduced
 from convcalc.verification.poison import poisoned
 from convcalc.verification.result import QUANTITIES, TOTALS, Verification
+from convcalc.verification.traced_field import Larger
 
 LINE = "conv 4 k3 p1 | bn | relu6 | maxpool k2 | flatten | linear 10"
 
@@ -282,6 +283,14 @@ def test_corners_where_the_witnesses_must_not_be_misread(spec: str) -> None:
     found = convcalc.verify(convcalc.load(spec))
     assert found.ok, str(found)
     assert found.scalars and found.fields
+
+
+def test_the_larger_input_leaves_no_indices_beside_the_map() -> None:
+    # Of 19 columns, the first size that is large enough, windows of 3 leave one out; of 21 none.
+    graph = convcalc.load("input 1x3x3 | maxpool k1x3 id=a | unpool k1x3 from=[a,a.indices]")
+    found = Larger(graph).at_least(5)
+    assert found is not None
+    assert found[0].nodes[0].outputs[0] == found[0].nodes[2].outputs[0] == (1, 21, 21)
 
 
 def test_poison_decides_nothing_where_no_number_stands_without_it() -> None:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convcalc.calculators.answers import loaded
 from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
 from convcalc.calculators.count.report import analyze
 from convcalc.dims import Dim
-from convcalc.graph import Graph
+from convcalc.graph import Spec, as_graph
 from convcalc.records import Record
 
 
@@ -40,7 +39,7 @@ class Verdict(Record):
         return room if self.limit.most else -room
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Check(Record):
     """A network held to its limits.
 
@@ -64,7 +63,7 @@ class Check(Record):
 
 
 def check(
-    graph: Graph | str,
+    graph: Spec,
     budget: Mapping[str, Any] | None = None,
     *,
     batch: int = 1,
@@ -89,7 +88,7 @@ def check(
         LimitError: a limit that does not exist or has no amount, or no limit at all.
         SpecError: the spec cannot be read.
     """
-    graph = loaded(graph, input, set)
+    graph = as_graph(graph, input=input, set=set)
     chosen = merged(graph.budget, budget or {}, given)
     if not chosen:
         raise LimitError(

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from convcalc.calculators.answers import loaded
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import ratio, read
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
-from convcalc.graph import Graph
+from convcalc.graph import Graph, Spec, as_graph
 from convcalc.layers.base import show
 from convcalc.records import Record, plain, record
 
@@ -53,7 +52,7 @@ class Line(Record):
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Record):
     """Networks side by side.
 
@@ -115,7 +114,7 @@ def ratio_number(value: Any) -> Any:
 
 
 def compare(
-    *graphs: Graph | str,
+    *graphs: Spec,
     baseline: int = 0,
     labels: Sequence[str] | None = None,
     layers: bool | None = None,
@@ -148,7 +147,11 @@ def compare(
     names = tuple(labels) if labels is not None else tuple(letters(len(graphs)))
     if len(names) != len(graphs):
         raise ValueError(f"{len(names)} labels for {len(graphs)} networks")
-    networks = tuple(loaded(graph, input, set) for graph in graphs)
+    if (input is not None or set) and all(isinstance(graph, Graph) for graph in graphs):
+        raise ValueError("input= and set= are for specs that are still to be read; all of these are graphs")
+    networks = tuple(
+        graph if isinstance(graph, Graph) else as_graph(graph, input=input, set=set) for graph in graphs
+    )
     reports = tuple(analyze(graph, batch=batch, dtype=dtype) for graph in networks)
     first = networks[baseline]
     others = [graph for number, graph in enumerate(networks) if number != baseline]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from convcalc.dims import Dim, maximum_of, prod, total
-from convcalc.graph import Graph
+from convcalc.graph import Edge, Graph
 
 DTYPES: Final[dict[str, int]] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 """Bytes of one element."""
@@ -27,8 +27,9 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
     """Bytes that each node writes, and bytes of all tensors that are live while it runs.
 
     A tensor lives from the node that writes it (inputs of the graph: from the start) to the node
-    that reads it last; outputs of the graph live to the end. Views own nothing, and positions of a
-    max-pool that nobody reads are not written.
+    that reads it last; outputs of the graph live to the end. Views own nothing, nor does what runs in
+    place where nothing else reads what it overwrites; positions of a max-pool that nobody reads are
+    not written.
 
     Args:
         graph: the graph.
@@ -41,20 +42,27 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
     nodes = graph.nodes
     read = {(e.node, e.output) for node in nodes for e in node.inputs if e.output}
     read |= {(e.node, e.output) for e in graph.outputs}
+    reader = {edge: number for number, node in enumerate(nodes) for edge in node.inputs}
+    reader.update(dict.fromkeys(graph.outputs, len(nodes)))
     # Stored tensors in the order they are written: bytes, last reader. A node's first tensor
-    # stands at `first`; a view stands for the tensor it is a view of.
+    # stands at `first`; a view stands for the tensor it is a view of. `until`: the last reader, now or
+    # later, of a tensor and of what stands for it so far.
     sizes: list[Dim] = []
     last: list[int] = []
+    until: list[int] = []
     first: list[int] = []
     written: list[Dim] = []
     for number, node in enumerate(nodes):
         for edge in node.inputs:
             last[first[edge.node] + edge.output] = number
-        if node.layer.view and node.inputs:
+        if node.inputs and (node.layer.view or node.layer.overwrites):
             source = node.inputs[0]
-            first.append(first[source.node] + source.output)
-            written.append(0)
-            continue
+            stored = first[source.node] + source.output
+            if node.layer.view or until[stored] <= number:
+                first.append(stored)
+                until[stored] = max(until[stored], reader.get(Edge(number), number))
+                written.append(0)
+                continue
         first.append(len(sizes))
         new: Dim = 0
         for output, shape in enumerate(node.outputs):
@@ -63,6 +71,7 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
             size = 0 if unread else prod(shape) * batch * (INDEX_BYTES if positions else item)
             sizes.append(size)
             last.append(number)
+            until.append(reader.get(Edge(number, output), number))
             new = new + size
         written.append(new)
     for edge in graph.outputs:

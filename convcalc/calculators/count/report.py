@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from convcalc.calculators.count.memory import itemsize, peak_memory
 from convcalc.collector import collector_paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
-from convcalc.graph import Graph, Node
+from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers.base import NO_OPS, Ops
 from convcalc.records import Record, record
 from convcalc.shown import Shown, table
@@ -142,6 +142,7 @@ class Report(Record, Shown):
     Attributes:
         name: what the spec calls the network.
         inputs: shapes of the inputs.
+        outputs: shapes of what the network returns, by name, in its order.
         batch: samples that all counts but parameters and buffers are for.
         dtype: element type of the byte counts.
         layers: one row per layer, in execution order; inputs are no rows.
@@ -154,12 +155,13 @@ class Report(Record, Shown):
             ``make_divisible(32*a, 8)``, each with the condition under which it changes nothing.
     """
 
-    KEYS = "name input inputs batch dtype layers totals status constraints roundings notes"
+    KEYS = "name input inputs outputs batch dtype layers totals status constraints roundings notes"
 
     def __init__(self, graph: Graph, batch: int, dtype: str) -> None:
         self.graph = graph
         self.name = graph.name
         self.inputs: tuple[Shape, ...] = tuple(graph.nodes[i].outputs[0] for i in graph.inputs)
+        self.outputs: dict[str, Shape] = graph.named_outputs()
         self.batch = batch
         self.dtype = dtype
         self.layers: list[LayerReport] = []
@@ -244,9 +246,9 @@ class Report(Record, Shown):
         rounded = [{"value": str(value), "exact_where": str(where)} for value, where in self.roundings]
         partial = {m: self._known_sum(m) for m in METRICS if self.status[m] == "partial"}
         first = self.inputs[0] if self.inputs else None
-        return record(
-            self, input=first, roundings=rounded, **({"partial_totals": partial} if partial else {})
-        )
+        outputs = [{"name": name, "shape": shape} for name, shape in self.outputs.items()]
+        more = {"partial_totals": partial} if partial else {}
+        return record(self, input=first, outputs=outputs, roundings=rounded, **more)
 
     def _known_sum(self, metric: str) -> Dim:
         return sum(v for row in self.layers if (v := getattr(row, metric)) is not UNKNOWN)
@@ -344,20 +346,31 @@ class _Memo:
         return entry
 
 
-def analyze(graph: Graph, *, batch: int = 1, dtype: str = "float32") -> Report:
+def analyze(
+    graph: Spec,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+) -> Report:
     """Count parameters, buffers, MACs, operations, FLOPs, activations and memory of every layer.
 
     Args:
-        graph: what :func:`convcalc.load` returned.
+        graph: a graph, or a spec to load with ``input`` and ``set``.
         batch: samples in one pass; all counts but parameters and buffers scale with it.
         dtype: element type for the byte counts.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Raises:
         ValueError: the batch is not positive, or the dtype is unknown.
+        SpecError: the spec cannot be read.
     """
     if type(batch) is not int or batch < 1:
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
+    graph = as_graph(graph, input=input, set=set)
     report = Report(graph, batch, dtype)
     with collector_paused(), given(graph.constraints):
         _fill(report, item)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.count.memory import itemsize
 from convcalc.calculators.count.report import folded
 from convcalc.dims import prod
-from convcalc.graph import Graph
+from convcalc.graph import Graph, Spec, as_graph
 from convcalc.records import Record
 
 _OUTSIDE: Final = "*"
 """Stands for whoever reads an output of the graph; no layer has this name."""
+
+
+NOBODY: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +40,26 @@ class Resolution(Record):
 
 
 def resolutions(
-    graph: Graph,
+    graph: Spec,
     *,
     depth: int | None = None,
     fused: Sequence[str] = (),
     batch: int = 1,
     dtype: str = "float32",
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
 ) -> list[Resolution]:
     """The largest tensor held at each resolution, from the input onwards.
 
     Args:
-        graph: the graph; its sizes must be numbers.
+        graph: a graph, or a spec to load with ``input`` and ``set``; its sizes must be numbers.
         depth: blocks this many levels down are computed piece by piece (Sandler et al. 2018, section
             5.1), so that only what one of them hands to another is held; every tensor when not given.
         fused: layers or blocks whose output is never held: whoever reads it computes it again.
         batch: samples in one pass.
         dtype: element type of the bytes.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Returns:
         one row per resolution, in order of first appearance. Tensors without spatial axes are left out.
@@ -60,13 +67,15 @@ def resolutions(
     Raises:
         Unreachable: a size is not a number, or ``fused`` names no layer or block.
         ValueError: the depth or the batch is negative, or the dtype is unknown.
+        SpecError: the spec cannot be read.
     """
     if depth is not None and depth < 0:
         raise ValueError(f"depth must be 0 or more, got {depth}")
     if batch < 1:
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
-    inputs = set(graph.inputs)
+    graph = as_graph(graph, input=input, set=set)
+    inputs = frozenset(graph.inputs)
     places = [
         node.name if depth is None or number in inputs else folded(node.name, depth)
         for number, node in enumerate(graph.nodes)
@@ -80,7 +89,7 @@ def resolutions(
         if node.layer.view or any(_within(node.name, name) for name in fused):
             continue
         for output, shape in enumerate(node.outputs):
-            if len(shape) < 2 or not readers.get((number, output), set()) - {place}:
+            if len(shape) < 2 or not readers.get((number, output), NOBODY) - {place}:
                 continue
             if not all(type(n) is int for n in shape):
                 raise Unreachable("sizes are not numbers here", expected="the shape of the input")

@@ -85,7 +85,7 @@ class Part(NamedTuple):
     macs: Dim
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation(Record):
     """A layer, a block or a line of layers, explained.
 

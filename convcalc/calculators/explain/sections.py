@@ -16,7 +16,7 @@ from convcalc.calculators.explain.records import Explanation, Line, Part, Sectio
 from convcalc.calculators.explain.templates import block_call, block_letters, block_source, template
 from convcalc.dims import is_symbolic
 from convcalc.exporters.text import format_layer
-from convcalc.graph import Graph
+from convcalc.graph import Graph, Spec, as_graph
 from convcalc.layers import ALIASES, OPS, lookup
 from convcalc.spec import library
 from convcalc.spec.document.reading import block
@@ -25,7 +25,7 @@ __all__ = ["Explanation", "Line", "Part", "Section", "explain"]
 
 
 def explain(
-    target: str | Graph, *, layer: str | None = None, input: Any = None, set: Mapping[str, Any] | None = None
+    target: Spec, *, layer: str | None = None, input: Any = None, set: Mapping[str, Any] | None = None
 ) -> Explanation:
     """Explain a layer, a block or a spec.
 
@@ -49,20 +49,20 @@ def explain(
             return Explanation(op, sections=(section,))
         if library.has_block(name):
             return _block(name, input, set)
-        from convcalc.spec import load
-
-        target = load(target, input=input, set=set)
-    return _graph(target, layer)
+    return _graph(as_graph(target, input=input, set=set), layer)
 
 
 def _graph(graph: Graph, layer: str | None) -> Explanation:
     """Every layer of a graph, one section per layer; equal layers share one."""
     nodes = [node for number, node in enumerate(graph.nodes) if number not in graph.inputs]
     if layer is not None:
-        nodes = [node for node in nodes if node.name == layer]
-        if not nodes:
-            hint = did_you_mean(layer, (node.name for node in graph.nodes))
-            raise ValueError(f"no layer {layer!r}{hint}")
+        try:
+            number = graph.find(layer).node
+        except LookupError as error:
+            raise ValueError(f"{error}{did_you_mean(layer, (node.name for node in nodes))}") from None
+        if number in graph.inputs:
+            raise ValueError(f"{layer!r} is an input of the graph, not a layer")
+        nodes = [graph.nodes[number]]
     sections: dict[Any, Section] = {}
     for node in nodes:
         shapes = graph.input_shapes(node)

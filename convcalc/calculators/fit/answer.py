@@ -21,7 +21,7 @@ from convcalc.spec.lookup import find
 from convcalc.spec.source import Source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit(Record):
     """What fits.
 

@@ -100,7 +100,7 @@ class AxisPadding(Record):
         return record(self, padding=both, before=sides[0], after=sides[1])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PaddingSolution(Record):
     """What :func:`solve_padding` found, axis by axis."""
 

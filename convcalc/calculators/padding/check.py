@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
 from typing import Any, Final, NamedTuple
 
 from convcalc.dims import ceil_div
-from convcalc.graph import Graph, Node
+from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers.base import axis_names, show
 from convcalc.layers.cut import Pad
 from convcalc.layers.transposed import ConvTranspose
@@ -88,7 +89,7 @@ class LayerPadding(Record):
         return record(self, findings=[finding.kind for finding in self.findings])
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class PaddingReport(Record):
     """What :func:`check_padding` found.
 
@@ -113,18 +114,28 @@ class PaddingReport(Record):
         return [finding for layer in self.layers for finding in layer.findings]
 
 
-def check_padding(graph: Graph, *, wasted: float = 0.25) -> PaddingReport:
+def check_padding(
+    graph: Spec,
+    *,
+    wasted: float = 0.25,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+) -> PaddingReport:
     """Check the padding of every convolution and pooling layer.
 
     Args:
-        graph: what :func:`convcalc.load` gave.
+        graph: a graph, or a spec to load with ``input`` and ``set``.
         wasted: share of a layer's MACs that may multiply padding before it is a finding.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Raises:
         ValueError: the share is not between 0 and 1.
+        SpecError: the spec cannot be read.
     """
     if not 0 <= wasted <= 1:
         raise ValueError(f"a share of {wasted}: expected a number from 0 to 1")
+    graph = as_graph(graph, input=input, set=set)
     layers = [
         _Check(graph, node, node.layer, wasted).layer
         for node in graph.nodes

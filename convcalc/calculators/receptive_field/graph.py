@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convcalc.calculators.receptive_field.axis import AxisField, compose
@@ -16,7 +16,7 @@ from convcalc.calculators.receptive_field.rows import (
 from convcalc.calculators.receptive_field.walk import Misaligned, Walk, context, find_edge
 from convcalc.collector import collector_paused
 from convcalc.dims import maximum
-from convcalc.graph import Edge, Graph
+from convcalc.graph import Edge, Graph, Spec, as_graph
 from convcalc.layers.reads import ALL
 from convcalc.records import Record, record
 from convcalc.shown import Shown, table
@@ -189,7 +189,13 @@ def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
     table[axis] = maximum(table[axis], value) if axis in table else value
 
 
-def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField:
+def receptive_field(
+    graph: Spec,
+    *,
+    start: str | None = None,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+) -> ReceptiveField:
     """What every layer of a graph sees: size, effective stride, effective padding, centre.
 
     In the convention of Araujo, Norris & Sim 2019 (Computing receptive fields of convolutional
@@ -199,12 +205,16 @@ def receptive_field(graph: Graph, *, start: str | None = None) -> ReceptiveField
     smallest and the largest size and the period are given. Branches are taken together (the hull).
 
     Args:
-        graph: what :func:`convcalc.load` gave. Sizes may be unknown or symbols; what depends on
-            them is unknown then, or a closed form.
+        graph: a graph, or a spec to load with ``input`` and ``set``. Sizes may be unknown or symbols;
+            what depends on them is unknown then, or a closed form.
         start: layer whose output counts as the input; the inputs of the graph when not given.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Raises:
         Unreachable: there is no layer ``start``.
+        SpecError: the spec cannot be read.
     """
+    graph = as_graph(graph, input=input, set=set)
     with collector_paused():
         return ReceptiveField(graph, start)

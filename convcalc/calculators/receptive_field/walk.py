@@ -271,7 +271,7 @@ def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]
 
 
 def find_edge(graph: Graph, name: str) -> Edge:
-    """The tensor of that name: a layer, or ``layer.output`` for a named output of one.
+    """The tensor of that name, as :meth:`Graph.find` knows it: a layer, an output of one, or a block.
 
     Raises:
         Unreachable: there is none.
@@ -283,16 +283,9 @@ def find_edge(graph: Graph, name: str) -> Edge:
     from convcalc.spec.errors import nearest_name
 
     known = [node.name for node in graph.nodes]
-    within = [k for k in known if k.startswith(name + ".")]
-    if within:
-        raise Unreachable(
-            f"{name!r} is a block of {len(within)} layers",
-            expected="the name of a layer, as 'convcalc rf' lists them",
-            nearest=f"{within[-1]}, its last",
-        )
     nearest = nearest_name(name, known) or next((k for k in known if k.endswith("." + name)), None)
     raise Unreachable(
         message,
-        expected="the name of a layer, as 'convcalc rf' lists them",
+        expected="the name of a layer, as 'convcalc rf' lists them, or of a block",
         nearest=nearest,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from convcalc.calculators.transposed.costs import Costs, costs
 from convcalc.calculators.transposed.settings import Overlap, TransposedAxis, describe
-from convcalc.graph import Graph, Node
+from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.records import Record
 
@@ -41,8 +43,23 @@ class TransposedLayer(Record):
         return all(one.is_even for one in self.overlaps) if self.axes is not None else None
 
 
-def check_transposed(graph: Graph) -> list[TransposedLayer]:
-    """Overlap and costs of every transposed convolution of a network, in execution order."""
+def check_transposed(
+    graph: Spec,
+    *,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+) -> list[TransposedLayer]:
+    """Overlap and costs of every transposed convolution of a network, in execution order.
+
+    Args:
+        graph: a graph, or a spec to load with ``input`` and ``set``.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
+
+    Raises:
+        SpecError: the spec cannot be read.
+    """
+    graph = as_graph(graph, input=input, set=set)
     return [_layer(graph, node, node.layer) for node in graph.nodes if isinstance(node.layer, ConvTranspose)]
 
 

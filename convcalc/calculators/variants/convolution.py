@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from convcalc.calculators.answers import did_you_mean, loaded
+from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.compare.measures import MEASURES, ratio, read
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of
@@ -15,7 +15,7 @@ from convcalc.calculators.variants.forms import forms
 from convcalc.calculators.variants.target import Form, Target, sides
 from convcalc.dims import Shape
 from convcalc.exporters.text import format_layer
-from convcalc.graph import Graph, Node
+from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers.base import Layer, joined, show
 from convcalc.layers.conv import Conv, DepthwiseConv
 from convcalc.layers.transposed import ConvTranspose
@@ -63,7 +63,7 @@ class Variant(Record):
         return record(self, **counts, **dict(zip(("params_ratio", "macs_ratio"), ratios, strict=True)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Variants(Record):
     """Replacements of one layer.
 
@@ -83,7 +83,7 @@ class Variants(Record):
 
 
 def variants(
-    graph: Graph | str,
+    graph: Spec,
     *,
     layer: str | None = None,
     expand: int = 6,
@@ -112,7 +112,7 @@ def variants(
     for name, value in (("expand", expand), ("reduce", reduce)):
         if type(value) is not int or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value}")
-    graph = loaded(graph, input, set)
+    graph = as_graph(graph, input=input, set=set)
     node = _node(graph, layer)
     arrives, leaves = graph.input_shapes(node)[0], node.outputs[0]
     target = _target(node, arrives, leaves, expand, reduce)
@@ -154,10 +154,16 @@ def _forms(layer: Layer, target: Target) -> Iterator[Form]:
 def _node(graph: Graph, name: str | None) -> Node:
     found = [node for node in graph.nodes if type(node.layer) in REPLACEABLE]
     if name is not None:
-        for node in found:
-            if node.name == name:
-                return node
-        raise ValueError(f"no convolution named {name!r}{did_you_mean(name, (node.name for node in found))}")
+        try:
+            node = graph.nodes[graph.find(name).node]
+        except LookupError:
+            hint = did_you_mean(name, (node.name for node in found))
+            raise ValueError(f"no convolution named {name!r}{hint}") from None
+        if type(node.layer) in REPLACEABLE:
+            return node
+        within = [other.name for other in found if other.name.startswith(f"{name}.")]
+        hint = f"; did you mean {within[-1]}?" if within else ""
+        raise ValueError(f"{node.name} is no convolution but {node.op}{hint}")
     if len(found) == 1:
         return found[0]
     if not found:

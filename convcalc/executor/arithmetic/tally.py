@@ -234,7 +234,8 @@ class CountingScalar:
         return self._new(abs(self.value))
 
     def __pow__(self, exponent: Any) -> CountingScalar:
-        return self._special(self.value ** number(exponent))
+        value: Any = self.value ** number(exponent)
+        return self._special(math.nan if isinstance(value, complex) else value)  # as NumPy
 
     def _compare(self, answer: bool) -> bool:
         self.arith.tally.cmp += 1

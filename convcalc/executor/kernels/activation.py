@@ -43,7 +43,8 @@ def leaky_relu(call: Call, x: Array, y: Array) -> None:
 def _leaky(t: Arith, x: Array, slope: float | Array, y: Array) -> None:
     scaled = t.multiply(x, slope)
     positive = t.greater(x, 0.0)
-    np.copyto(y, x)
+    if y is not x:
+        np.copyto(y, x)
     np.copyto(y, scaled, where=~positive)
 
 
@@ -59,7 +60,8 @@ def prelu(call: Call) -> Array:
     """The input where positive, else a learned slope (one, one per channel or of a shape) times x."""
     t, x = call.t, call.x
     slopes = _slopes(call.layer, call.params["weight"], x)
-    y = np.empty_like(x)
+    target = call.target()
+    y = np.empty_like(x) if target is None else target
 
     def block(c: slice) -> None:
         _leaky(t, x[:, c], slopes if slopes.shape[1] == 1 else slopes[:, c], y[:, c])
@@ -209,21 +211,30 @@ def gelu(call: Call, x: Array, y: Array) -> None:
     t.multiply(t.multiply(x, 0.5), t.add(inner, 1.0), out=y)
 
 
+def _axis(layer: Any) -> int:
+    """The axis of the array that a layer's axis is."""
+    return int(getattr(layer, "axis", 0)) + 1
+
+
 def softmax(call: Call) -> Array:
-    """exp(x) over the sum of exp(x), over channels at each position (less the maximum first)."""
-    t, x = call.t, call.x
-    y = t.exp(t.subtract(x, t.max(x, 1)))
-    return t.divide(y, t.sum(y, 1), out=y)
+    """exp(x) over the sum of exp(x), over an axis at each place beside it (less the maximum first)."""
+    t, x, axis = call.t, call.x, _axis(call.layer)
+    y = t.exp(t.subtract(x, t.max(x, axis)))
+    return t.divide(y, t.sum(y, axis), out=y)
 
 
 def _softmax_backward(r: Reach) -> list[Array]:
     r.refuse_paths()
-    return [sum_over(r.mark, 1)]
+    axis = _axis(r.layer)
+    total = sum_over(r.mark, axis)
+    if axis == 1:  # all channels alike, which one says
+        return [total]
+    return [np.broadcast_to(total, (*r.mark.shape[:2], *r.inputs[0][1:]))]
 
 
 def _softmax_gradient(b: Backprop) -> list[Array]:
     y = b.ys[0]
-    return [y * (b.g - (b.g * y).sum(axis=1, keepdims=True))]
+    return [y * (b.g - (b.g * y).sum(axis=_axis(b.layer), keepdims=True))]
 
 
 OPERATIONS["softmax"] = Operation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -166,6 +166,8 @@ def avgpool(call: Call) -> Array:
     """Sum of each window divided by how many entries it counts."""
     t, view = call.t, _Windows(call, 0)
     y = view.reduce(0, lambda y, read: t.add(y, read, out=y))
+    if call.layer.divisor == 1:  # a sum
+        return y
     return t.divide(y, pool_divisor(call.layer, call.x.shape[2:], view.out).astype(y.dtype), out=y)
 
 
@@ -196,13 +198,16 @@ def naive_avgpool(call: Call) -> Array:
     padded = view.padded(call.x)
     y = call.zeros((*call.x.shape[:2], *view.out))
     for entry in taps(y.shape):
-        total, inside, within = 0, 0, 0
+        total: Any = 0
+        inside, within = 0, 0
         for read in view.places(entry[2:]):
             total = total + padded[at(*entry[:2], *read)]
             axes = list(zip(read, call.x.shape[2:], view.pads, strict=True))
             inside += all(b <= r < b + n for r, n, (b, _) in axes)
             within += all(r < b + n + a for r, n, (b, a) in axes)  # not in what ceil added
-        y[entry] = total / (layer.divisor or (within if layer.count_include_pad else inside))
+        if layer.divisor != 1:
+            total = total / (layer.divisor or (within if layer.count_include_pad else inside))
+        y[entry] = total
     return y
 
 
@@ -220,39 +225,72 @@ OPERATIONS["avgpool"] = Operation(
 
 
 def lppool(call: Call) -> Array:
-    """p-norm of each window: (sum of |x|^p)^(1/p), as ONNX LpPool."""
+    """p-norm of each window: (sum of |x|^p)^(1/p), as ONNX LpPool; signed as PyTorch's."""
     t, p = call.t, call.layer.norm
+    view = _Windows(call, 0)
 
     def step(y: Array, read: Array) -> None:
         if p == 2:
             powers = t.multiply(read, read)
+        elif _signed(call.layer):
+            powers = read if p == 1 else t.power(read, p)
         else:
             powers = t.absolute(read)
             if p != 1:
                 t.power(powers, p, out=powers)
         t.add(y, powers, out=y)
 
-    y = _Windows(call, 0).reduce(0, step)
+    y = view.reduce(0, step)
+    if _signed(call.layer) and call.layer.ceil:
+        y = t.divide(y, _inside(call.layer, call.x.shape[2:], view.out).astype(y.dtype), out=y)
+        y = t.multiply(y, float(prod(call.layer.kernel)), out=y)
     if p == 1:
         return y
     return t.sqrt(y, out=y) if p == 2 else t.power(y, 1.0 / p, out=y)
 
 
+def _signed(layer: Any) -> bool:
+    """Whether powers are of the values themselves."""
+    return bool(getattr(layer, "signed", False))
+
+
+class _Mean(NamedTuple):
+    """A pool by its windows, which counts what of them lies in the input."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[Any, ...]
+    count_include_pad: bool = False
+    divisor: None = None
+
+
+def _inside(layer: Any, sizes: tuple[int, ...], out: tuple[int, ...]) -> Array:
+    """How many entries of the input each window reads."""
+    return pool_divisor(_Mean(layer.kernel, layer.stride, layer.padding), sizes, out)
+
+
 def naive_lppool(call: Call) -> Array:
     """p-norm over each window."""
-    view, p_norm = _Windows(call, call.t.constant(0)), call.layer.norm
+    layer, view = call.layer, _Windows(call, call.t.constant(0))
+    p_norm = layer.norm
     padded = view.padded(call.x)
     y = call.zeros((*call.x.shape[:2], *view.out))
     for entry in taps(y.shape):
-        total = 0
+        total: Any = 0
+        inside = 0
         for read in view.places(entry[2:]):
             value = padded[at(*entry[:2], *read)]
+            inside += all(r < n for r, n in zip(read, call.x.shape[2:], strict=True))
             if p_norm == 2:
                 total = total + value * value
+            elif _signed(layer):
+                total = total + (value if p_norm == 1 else value**p_norm)
             elif p_norm == 1:
                 total = total + abs(value)
             else:
                 total = total + abs(value) ** p_norm
+        if _signed(layer) and layer.ceil:
+            total = total / inside * float(prod(layer.kernel))
         if p_norm == 1:
             y[entry] = total
         else:
@@ -265,10 +303,14 @@ def _lppool_gradient(b: Backprop) -> list[Array]:
     padded = view.padded(b.x)
     y = np.where(b.ys[0] == 0, 1.0, b.ys[0])
     factor = b.g * y ** (1.0 - p)
+    signed = _signed(b.layer)
+    if signed and b.layer.ceil:
+        factor = factor * prod(b.layer.kernel) / _inside(b.layer, b.x.shape[2:], view.out)
     total = np.zeros_like(padded)
     for tap in taps(b.layer.kernel):
         read = at(slice(None), slice(None), *tap_slices(tap, view.out, b.layer.stride, view.dilation))
-        total[read] += factor * np.sign(padded[read]) * np.abs(padded[read]) ** (p - 1.0)
+        x = padded[read]
+        total[read] += factor * (x ** (p - 1.0) if signed else np.sign(x) * np.abs(x) ** (p - 1.0))
     return [unpad(total, b.x.shape[2:], view.pads, "zeros")]
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convcalc.executor.arithmetic.arith import PLAIN, Arith, Array
 from convcalc.executor.call import Call
+from convcalc.executor.kernels.adaptive import adaptive_avgpool
 from convcalc.executor.marks import Reach
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Sizes
 from convcalc.executor.windows import ExecutionError
@@ -34,6 +35,8 @@ MODES = {
 def upsample(call: Call) -> Array:
     """Resample ``x (N, C, *spatial)`` to ``scale`` times its size or to ``size``."""
     y = call.x
+    if call.layer.mode == "area":
+        return adaptive_avgpool(Call(_area(call.layer, y.shape[2:]), call.xs, t=call.t))
     for axis, (out, ratio) in enumerate(grids(call.layer, call.x.shape[2:])):
         y = _pass(call.layer, call.t, y, axis + 2, out, ratio)
     return y
@@ -44,15 +47,38 @@ def _pass(layer: Any, t: Arith, x: Array, axis: int, out: int, ratio: Fraction) 
     return resample(t, x, axis, out, ratio, mode, bool(layer.align_corners), float(layer.a))
 
 
+class _Cells(NamedTuple):
+    """A map cut into so many cells along every axis."""
+
+    size: tuple[int, ...]
+
+
+def _area(layer: Any, sizes: Sequence[int]) -> _Cells:
+    return _Cells(tuple(out for out, _ in grids(layer, sizes)))
+
+
 def grids(layer: Any, sizes: Sequence[int]) -> list[tuple[int, Fraction]]:
-    """Output size, and how many input positions one output position is wide, for each axis."""
+    """Output size, and how many input positions one output position is wide, for each axis.
+
+    With ``rounding`` to double precision the size is that of PyTorch's arithmetic, and a factor is
+    the short fraction that it was written for. With ``recompute`` the two sizes say how wide.
+    """
     if layer.size is not None:
         return [(m, Fraction(n, m)) for n, m in zip(sizes, layer.size, strict=True)]
     if layer.scale is None:
         raise ExecutionError("upsample has neither a scale nor a size")
     exact = [Fraction(s) for s in layer.scale]
-    found = [(floor(n * s), 1 / s) for n, s in zip(sizes, exact, strict=True)]
-    if layer.mode.startswith("nearest") and len(sizes) == 2:
+    if getattr(layer, "rounding", "exact") == "double":
+        wide = [int(np.floor(np.float64(n) * np.float64(s))) for n, s in zip(sizes, exact, strict=True)]
+        exact = [s.limit_denominator(10**6) for s in exact]
+    else:
+        wide = [floor(n * s) for n, s in zip(sizes, exact, strict=True)]
+    if min(wide) < 1:
+        raise ExecutionError("nothing is left of the input")
+    if getattr(layer, "recompute", False):
+        return [(m, Fraction(n, m)) for n, m in zip(sizes, wide, strict=True)]
+    found = [(m, 1 / s) for m, s in zip(wide, exact, strict=True)]
+    if layer.mode == "nearest" and len(sizes) == 2:
         # As PyTorch, for maps of two axes alone: a size that stays or doubles counts as scale 1 or 2.
         axes = zip(found, sizes, strict=True)
         return [(m, Fraction(n, m) if m in (n, 2 * n) else ratio) for (m, ratio), n in axes]
@@ -172,6 +198,8 @@ def _passes_of_impulses(layer: Any, sizes: Sequence[int], one: float) -> list[Ar
 def _upsample_backward(r: Reach) -> list[Array]:
     """Back through each pass; a sample whose weight is zero counts only where reads do."""
     mark = r.mark
+    if r.layer.mode == "area":
+        return OPERATIONS["adaptiveavgpool"].backward(r._replace(layer=_area(r.layer, r.inputs[0][1:])))
     for axis, matrix in enumerate(_passes_of_impulses(r.layer, r.inputs[0][1:], np.nan if r.reads else 1.0)):
         pattern = np.isnan(matrix) if r.reads else matrix != 0
         moved = np.moveaxis(mark, axis + 2, -1)
@@ -185,6 +213,10 @@ def _upsample_backward(r: Reach) -> list[Array]:
 
 def _upsample_gradient(b: Backprop) -> list[Array]:
     g = b.g
+    if b.layer.mode == "area":
+        gradient = OPERATIONS["adaptiveavgpool"].gradient
+        assert gradient is not None
+        return gradient(b._replace(layer=_area(b.layer, b.x.shape[2:])))
     for axis, matrix in enumerate(_passes_of_impulses(b.layer, b.x.shape[2:], 1.0)):
         g = np.moveaxis(np.matmul(np.moveaxis(g, axis + 2, -1), matrix), -1, axis + 2)
     return [g]

@@ -6,6 +6,7 @@ to be.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,13 @@ def identity(call: Call) -> Array:
 
 
 def flatten(call: Call) -> Array:
-    """(N, C, *spatial) to (N, everything)."""
-    x = call.x
-    return (
-        x.reshape(len(x), -1) if _in_place(call.layer) else np.moveaxis(x, 1, -1).reshape(len(x), -1).copy()
-    )
+    """(N, C, *spatial) to (N, everything), or a run of axes to one; channels last on request."""
+    layer = call.layer
+    x = call.x if _in_place(layer) else np.ascontiguousarray(np.moveaxis(call.x, 1, -1))
+    shape = x.shape[1:]
+    start, end = getattr(layer, "start", 0), getattr(layer, "end", -1) % len(shape)
+    joined = prod(shape[start : end + 1])
+    return x.reshape(len(x), *shape[:start], joined, *shape[end + 1 :])
 
 
 def reshape(call: Call) -> Array:

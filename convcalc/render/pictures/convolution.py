@@ -10,13 +10,14 @@ Nothing but the standard library draws.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.sax.saxutils import escape
 
 from convcalc.calculators.answers import Unreachable
+from convcalc.graph import as_graph
 from convcalc.layers.base import show
 from convcalc.layers.reads import ONE, Slide, Spread
 from convcalc.layers.transposed import ConvTranspose
@@ -25,7 +26,7 @@ from convcalc.records import Record
 from convcalc.render.numbers import shape as sizes_text
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph, Node
+    from convcalc.graph import Graph, Node, Spec
 
 Place = tuple[int, ...]
 
@@ -45,7 +46,7 @@ STYLE: Final = """
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Picture(Record):
     """A picture and what it shows.
 
@@ -98,19 +99,31 @@ _ONE_ROW: Final = _Axis(["in"], [0], 0, [0], 1)
 """The vertical axis of a map that has none."""
 
 
-def draw(graph: Graph, position: Sequence[int] | None = None, *, gridding: bool = False) -> Picture:
+def draw(
+    graph: Spec,
+    position: Sequence[int] | None = None,
+    *,
+    gridding: bool = False,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+) -> Picture:
     """Draw how an output is made.
 
     Args:
         graph: one convolution, transposed convolution or pooling (layers that work on one entry at a
-            time may stand around it); or a stack, whose gridding map is drawn. One or two axes.
+            time may stand around it); or a stack, whose gridding map is drawn. One or two axes. A spec
+            is loaded with ``input`` and ``set``.
         position: the output position to highlight; the middle one when not given.
         gridding: draw the gridding map of a single layer too.
+        input: for a spec; see :func:`convcalc.load`.
+        set: for a spec; see :func:`convcalc.load`.
 
     Raises:
         Unreachable: the graph has three axes, sizes that are not numbers, a side too long to draw, or
             no such position.
+        SpecError: the spec cannot be read.
     """
+    graph = as_graph(graph, input=input, set=set)
     source, target = graph.nodes[graph.inputs[0]].outputs[0], graph.shape(graph.outputs[0])
     for shape in (source, target):
         _check(shape)

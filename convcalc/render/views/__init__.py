@@ -18,6 +18,14 @@ OF: Final = {
 """The view of a result (module and function) by the name of its class."""
 
 
+def headline(result: Any) -> str | None:
+    """What a result is, in one line; None where it has no such line."""
+    from convcalc.render.views.headlines import HEADLINES
+
+    say = HEADLINES.get(type(result).__name__)
+    return None if say is None else say(result)
+
+
 def parts(result: Any, *arguments: Any, **options: Any) -> tuple[Table | Text, ...]:
     """The tables and texts that a result is shown as."""
     module, _, function = OF[type(result).__name__].partition(":")

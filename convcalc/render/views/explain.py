@@ -27,6 +27,7 @@ FUNCTIONS: Final = {
     "missed": "missed(h, k, s, d, o) are the taps that read beyond one end of the input, which the first "
     "window overhangs by h",
     "gcd": "gcd is the greatest common divisor",
+    "floor_double": "floor_double(n, r) is floor(n*r), with r and the product rounded to double precision",
 }
 """Functions of formulas that are no common knowledge."""
 

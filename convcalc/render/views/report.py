@@ -236,7 +236,7 @@ def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport
             footer.append(numbers.Share(whole, whole))
         else:
             footer.append(_read(report.totals, field.key))
-    facts = [_fact(report, name, exact) for name in chosen.facts]
+    facts = [*_outputs(report), *(_fact(report, name, exact) for name in chosen.facts)]
     if any(map(is_symbolic, footer)):
         footer, more = _long_totals(columns, footer, chosen)
         facts = [*(fact for fact in more if fact[0] not in dict(facts)), *facts]
@@ -248,6 +248,13 @@ def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport
         facts=facts,
         notes=[*_notes(report, chosen), *closed_form_notes(report)],
     )
+
+
+def _outputs(report: Report) -> list[tuple[str, str]]:
+    """What a network with several outputs returns, by name; of one, the last row says it."""
+    if len(report.outputs) < 2:
+        return []
+    return [(f"output {numbers.label(name)}", numbers.shape(shape)) for name, shape in report.outputs.items()]
 
 
 BELOW: Final = "(below)"

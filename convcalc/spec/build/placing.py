@@ -195,6 +195,9 @@ class Placing(Wiring):
                 raise DimensionError(
                     "a closed form too long to read", hint="numbers in place of some symbols"
                 )
+            refused = stage.refuses(layer, shapes) if stage.refuses is not None else None
+            if refused is not None:
+                raise stage.fault(refused)
             return layer, outputs
         except DimensionError as error:
             raise dimension_fault(stage, error) from None

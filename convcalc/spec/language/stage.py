@@ -64,15 +64,16 @@ class Stage:
         name: registered name of the layer, name of the block, or the variable of ``$name``.
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
+        frozen: whether its parameters are held fixed in training; None where it does not say.
+        refuses: why a framework does not take the layer on the shapes that arrive, None where it does.
         adapt: completes the options by the shapes that arrive, where a framework's arguments mean
             something else for every number of axes; None where they stand for themselves.
         channels_last: whether it was written for tensors whose channels are the last axis.
-        frozen: whether its parameters are held fixed in training; None where it does not say.
     """
 
     __slots__ = (
         *("adapt", "args", "channels_last", "cost", "end", "flat_too", "frozen", "id", "kind", "like"),
-        *("name", "names", "origin", "rank", "refs", "start", "text", "withs"),
+        *("name", "names", "origin", "rank", "refs", "refuses", "start", "text", "withs"),
     )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
@@ -89,9 +90,10 @@ class Stage:
         self.like: Template | None = None
         self.rank: int | None = None
         self.flat_too = False
+        self.frozen: Expr | None = None
+        self.refuses: Callable[[Any, tuple[Shape, ...]], str | None] | None = None
         self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
         self.channels_last = False
-        self.frozen: Expr | None = None
         self.names: tuple[str, ...] = ()
         self.cost = 10
 

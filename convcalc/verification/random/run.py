@@ -31,7 +31,7 @@ class Failure(Record):
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RandomRun(Record):
     """What verifying random specs found.
 
