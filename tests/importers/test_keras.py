@@ -4,8 +4,9 @@ Each class is built in Keras with drawn arguments and run; the same call, pasted
 output shape, as many trainable and other parameters, and the same values with the same weights. What Keras
 refuses is refused. What is refused here alone is refused for one of the reasons of :data:`REFUSED_HERE`.
 
-Keras runs on PyTorch, whose results are those of its other backends but for bicubic interpolation
-(``a = -3/4``, the border repeated): that is held against TensorFlow's definition instead. ``python -m
+Keras runs on PyTorch, whose results are those of its other backends but for two that are held against
+TensorFlow's definition instead: bicubic interpolation (``a = -3/4`` there, the border repeated), and average
+pooling whose ``same`` pads an odd number (the border is repeated there and counted). ``python -m
 tests.importers.test_keras`` prints which arguments of which classes were drawn.
 """
 
@@ -67,7 +68,7 @@ LAYERS = [name for name in NAMES if table.CLASSES[name].op not in ("input", "add
 
 
 def spread(value: Any) -> Any:
-    """A default for all axes as one number: (2, 2) as 2, ((1, 1), (1, 1)) as 1 unless it is all sides' 0, 0."""
+    """A default for all axes as one number: (2, 2) as 2, ((1, 1), (1, 1)) as 1."""
     while isinstance(value, tuple) and len(set(value)) == 1:
         value = value[0]
     return value
@@ -273,6 +274,12 @@ def moved(array: np.ndarray, first: bool) -> np.ndarray:
     return array if first or array.ndim < 3 else np.moveaxis(array, -1, 1)
 
 
+OURS = {
+    **{"gamma": "weight", "beta": "bias", "alpha": "weight"},
+    **{"moving_mean": "running_mean", "moving_variance": "running_var"},
+}
+
+
 def copied(layer: Any, graph: Any, first: bool) -> dict[str, np.ndarray]:
     """The weights of a Keras layer under our names."""
     found = {}
@@ -291,8 +298,7 @@ def copied(layer: Any, graph: Any, first: bool) -> dict[str, np.ndarray]:
             owner, name = by_op.get("conv", owner), "weight"
         elif name == "bias" and "dwconv" in by_op and "conv" in by_op:
             owner = by_op["conv"]
-        name = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var",
-                "alpha": "weight"}.get(name, name)  # fmt: skip
+        name = OURS.get(name, name)
         if value.ndim > 1 and name in ("weight", "bias") and by_op.get("ln", by_op.get("prelu")) == owner:
             value = value if first else np.moveaxis(value, -1, 0)
         found[f"{owner}.{name}"] = value.reshape(shapes[f"{owner}.{name}"])
@@ -357,7 +363,8 @@ def compare(keras: Any, name: str, given: dict[str, Any], x: np.ndarray, first: 
     text = written(name, given, first)
     ours_in = moved(x, first)
     try:
-        graph = convcalc.load(text, input="x".join(map(str, ours_in.shape[1:])))
+        stated = "" if "input_shape" in given else f"input {'x'.join(map(str, ours_in.shape[1:]))} | "
+        graph = convcalc.load(stated + text)
     except SpecError as error:
         if layer is None or y.size == 0:
             outcomes["refused by both"] += 1
@@ -366,6 +373,12 @@ def compare(keras: Any, name: str, given: dict[str, Any], x: np.ndarray, first: 
         reasons = [r for r in REFUSED_HERE if any(part in message for part in r.split("|"))]
         assert reasons, (text, x.shape, message)
         outcomes[reasons[0]] += 1
+        return
+    if graph.nodes[-1].op == "avgpool" and given.get("padding", "valid").lower() == "same":
+        expected = tensorflow_mean(graph.nodes[-1].layer, ours_in)
+        np.testing.assert_allclose(execute(graph, ours_in), expected, rtol=1e-4, atol=1e-5, err_msg=text)
+        assert layer is not None or "AveragePooling" in str(y)  # copies of a border that is too short
+        outcomes["equal"] += 1
         return
     assert layer is not None, (text, x.shape, f"Keras refuses: {y}")
     expected = moved(y, first)
@@ -390,9 +403,12 @@ def test_joins(keras: Any, name: str) -> None:
         rank = d.int(0, 3)
         shape = tuple(d.int(1, 4) for _ in range(rank + 1))
         given_: dict[str, Any] = {}
-        for key, options in {"axis": (-1, *range(-rank - 1, 0), *range(1, rank + 2)), "name": ("abc", None),
-                             "trainable": (True, False), "dtype": (None, "float32"), "autocast": (True, False),
-                             "activity_regularizer": (None, "l2")}.items():  # fmt: skip
+        options_of: dict[str, tuple[Any, ...]] = {
+            "axis": (*range(-rank - 1, 0), *range(1, rank + 2)),
+            **{"name": ("abc", None), "trainable": (True, False), "dtype": (None, "float32")},
+            **{"autocast": (True, False), "activity_regularizer": (None, "l2")},
+        }
+        for key, options in options_of.items():
             if any(a.name == key for a in table.CLASSES[name].arguments) and d.int(0, 2) == 0:
                 given_[key] = d.pick(*options)
         drawn.update((name, key) for key in given_)
@@ -430,8 +446,19 @@ def test_inputs(keras: Any, name: str, shape: tuple[int, ...]) -> None:
         assert graph.nodes[0].outputs == ((there[-1], *there[:-1]),)
 
 
+def tensorflow_mean(layer: Any, x: np.ndarray) -> np.ndarray:
+    """tf.nn.avg_pool, SAME: ceil(i / s) windows, each the mean of what it finds inside; odd padding after."""
+    for axis, (k, s) in enumerate(zip(layer.kernel, layer.stride, strict=True), 2):
+        n = x.shape[axis]
+        out = -(-n // s)
+        before = max((out - 1) * s + k - n, 0) // 2
+        spans = [range(max(j * s - before, 0), min(j * s - before + k, n)) for j in range(out)]
+        x = np.stack([np.take(x, list(span), axis=axis).mean(axis=axis) for span in spans], axis=axis)
+    return x
+
+
 def tensorflow_bicubic(x: np.ndarray, factor: int, axis: int) -> np.ndarray:
-    """tf.image.resize(..., 'bicubic'): Keys' kernel with a = -1/2 over the samples there are, weights of sum 1."""
+    """tf.image.resize(..., 'bicubic'): Keys' kernel, a = -1/2, over what is inside; weights of sum 1."""
     n = x.shape[axis]
     matrix = np.zeros((n * factor, n))
     for o in range(n * factor):

@@ -84,7 +84,7 @@ def test_parameters(spec: str, count: int) -> None:
         ("Permute((3, 1, 2))", "permute order=(2,0,1)"),
         ("Reshape((2, -1, 6))", "reshape 6x2x5 order=last"),
         ("Flatten(data_format='channels_last')", "flatten order=last"),
-        ("UpSampling2D(interpolation='bicubic')", "upsample scale=(2,2) mode=cubic exclude_outside=true a=-0.5"),
+        ("UpSampling2D(2, None, 'bicubic')", "upsample scale=(2,2) mode=cubic exclude_outside=true a=-0.5"),
         ("Rescaling(0.5, offset=-1)", "rescale scale=0.5 offset=-1"),
         ("GaussianNoise(0.1)", "identity"),
         ("RandomRotation(0.2, fill_mode='nearest')", "identity"),
@@ -112,7 +112,7 @@ def test_where_an_input_of_a_transposed_convolution_lands(
     kernel: int, stride: int, extra: int, first: int, count: int
 ) -> None:
     """TensorFlow crops max(2*(k // 2) - output_padding, 0), the smaller half before; input 1 starts at s."""
-    text = f"Conv1DTranspose(1, {kernel}, strides={stride}, padding='same', output_padding={extra}, use_bias=False)"
+    text = f"Conv1DTranspose(1, {kernel}, {stride}, 'same', output_padding={extra}, use_bias=False)"
     graph = convcalc.load(text, input="1x4")
     x = np.zeros((1, 1, 4))
     x[0, 0, 1] = 1.0
