@@ -98,6 +98,21 @@ ConstantPad#d|pad|padding! value!|mode=constant
 ReflectionPad#d|pad|padding!|mode=reflect
 ReplicationPad#d|pad|padding!|mode=replicate
 CircularPad#d|pad|padding!|mode=circular
+CELU|celu|alpha inplace
+Softsign|softsign|
+LogSigmoid|logsigmoid|
+Threshold|threshold|threshold! value! inplace
+Tanhshrink|tanhshrink|
+Softshrink|softshrink|lambd
+Hardshrink|hardshrink|lambd
+RReLU|leakyrelu|lower* upper* inplace
+LogSoftmax|logsoftmax|dim*
+Softmin|softmin|dim*
+GLU|glu|dim*
+RMSNorm|rmsnorm|normalized_shape!>shape eps elementwise_affine>affine device- dtype=
+Unfold|unfold|kernel_size!>kernel dilation padding stride
+Fold|fold|output_size!>size kernel_size!>kernel dilation padding stride
+DeformConv2d|deformconv|in_channels! out_channels! kernel_size!>kernel stride padding dilation groups bias
 """
 ROWS: Final[dict[str, Row]] = table(_TORCH, False)
 
@@ -446,6 +461,23 @@ def _double(expr: Expr) -> float | int | None:
     return None
 
 
+def _along(call: Call) -> list[Stage]:
+    """A layer that works along one axis: PyTorch counts the batch among them."""
+    dim = call.take("*dim", -1 if call.row.op == "glu" else None)
+    if type(dim) is not int or dim == 0:
+        what = "dim=0 is the batch" if dim == 0 else "without a dim, PyTorch chooses by the number of axes"
+        raise call.fault("", f"{call.name}: {what}", "dim=1 for the channels, dim=-1 for the last axis")
+    call.set("axis", dim - 1 if dim > 0 else dim)
+    return [call.stage(call.row.op)]
+
+
+def _mean_slope(call: Call) -> list[Stage]:
+    """A slope that is drawn when training; at inference it is the mean of the bounds."""
+    lower, upper = call.take("*lower", 1 / 8), call.take("*upper", 1 / 3)
+    call.set("slope", Fraction((float(lower) + float(upper)) / 2))
+    return [call.stage("leakyrelu")]
+
+
 SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "BatchNorm1d": _vectors_too,
     "LazyBatchNorm1d": _vectors_too,
@@ -459,6 +491,8 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "Unflatten": _unflatten,
     **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), _upsample),
     **{f"{kind}Pad#d": _padding for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")},
+    **dict.fromkeys(("LogSoftmax", "Softmin", "GLU"), _along),
+    "RReLU": _mean_slope,
 }
 
 

@@ -22,6 +22,13 @@ ELEMENTWISE = (
     "mish",
     "softplus",
     "hardtanh",
+    "celu",
+    "threshold",
+    "softsign",
+    "logsigmoid",
+    "tanhshrink",
+    "softshrink",
+    "hardshrink",
     "hardsigmoid",
     "sigmoid",
     "tanh",
@@ -116,7 +123,7 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
         }[op]
         return layer(op, rank, **fields)
     if kind == "softmax":
-        return layer("softmax")
+        return layer(rng.choice(["softmax", "softmin", "logsoftmax"]), axis=rng.randint(0, rank))
     op = rng.choice(ELEMENTWISE)
     return layer(op, rank, **({"channels": rng.choice([1, channels])} if op == "prelu" else {}))
 

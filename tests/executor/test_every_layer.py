@@ -68,7 +68,16 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         (layer("prelu", channels=2), (2, 3)),
         (layer("prelu", channels=1), (2, 3)),
         (layer("prelu", channels=1, shape=(1, 3)), (2, 3)),
+        (layer("prelu", shape=(2, 1, 4)), (2, 3, 4)),
     ],
+    "celu": [(layer("celu", alpha=0.5), (2, 3))],
+    "threshold": [(layer("threshold", value=-3.0), (2, 3))],
+    "softshrink": [(layer("softshrink", lambd=0.2), (2, 3))],
+    "hardshrink": [(layer("hardshrink", lambd=0.2), (2, 3))],
+    **{
+        op: [(layer(op), (4, 3, 2)), (layer(op, axis=2), (2, 3, 4))]
+        for op in ("softmax", "softmin", "logsoftmax", "glu")
+    },
     "softplus": [(layer("softplus", beta=2.0, threshold=0.5), (2, 3))],
     "hardtanh": [(layer("hardtanh", low=-0.5, high=0.7), (2, 3))],
     "elu": [(layer("elu", alpha=0.5), (2, 3))],
@@ -97,7 +106,9 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
             "tanh",
             "hardsigmoid",
             "hardswish",
-            "softmax",
+            "softsign",
+            "logsigmoid",
+            "tanhshrink",
             "dropout",
             "identity",
         ]

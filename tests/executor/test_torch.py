@@ -429,11 +429,36 @@ def activation(rng: Rng) -> Case:
         "elu": lambda: (layer("elu", alpha=alpha), (x,), {}, f.elu(t, alpha)),
         "selu": lambda: (layer("selu"), (x,), {}, f.selu(t)),
         "gelu": lambda: (layer("gelu", approximate=kind), (x,), {}, f.gelu(t, approximate=kind)),
-        "softmax": lambda: (layer("softmax"), (x,), {}, t.softmax(1)),
+        "celu": lambda: (layer("celu", alpha=alpha), (x,), {}, f.celu(t, alpha)),
+        "threshold": lambda: (
+            layer("threshold", threshold=slope, value=alpha),
+            (x,),
+            {},
+            f.threshold(t, slope, alpha),
+        ),
+        "softsign": lambda: (layer("softsign"), (x,), {}, f.softsign(t)),
+        "logsigmoid": lambda: (layer("logsigmoid"), (x * 300,), {}, f.logsigmoid(t * 300)),
+        "tanhshrink": lambda: (layer("tanhshrink"), (x,), {}, f.tanhshrink(t)),
+        "softshrink": lambda: (layer("softshrink", lambd=alpha), (x,), {}, f.softshrink(t, alpha)),
+        "hardshrink": lambda: (layer("hardshrink", lambd=alpha), (x,), {}, f.hardshrink(t, alpha)),
         "dropout": lambda: (layer("dropout", p=0.5), (x,), {}, f.dropout(t, 0.5, False)),
         "identity": lambda: (layer("identity"), (x,), {}, t),
     }
     return cases[pick(rng, *cases)]()
+
+
+def along_an_axis(rng: Rng) -> Case:
+    f = functional()
+    x = some(rng, 2, *(2 * n for n in ints(rng, 1, 3, int(rng.integers(1, 5))))) * 4
+    t, axis = tensor(x), int(rng.integers(x.ndim - 1))
+    cases: dict[str, Callable[[], Any]] = {
+        "softmax": lambda: t.softmax(axis + 1),
+        "softmin": lambda: f.softmin(t, axis + 1),
+        "logsoftmax": lambda: f.log_softmax(t, axis + 1),
+        "glu": lambda: f.glu(t, axis + 1),
+    }
+    op = pick(rng, *cases)
+    return layer(op, axis=axis), (x,), {}, cases[op]()
 
 
 def padding(rng: Rng) -> Case:
@@ -549,7 +574,8 @@ DRAWS: list[tuple[Callable[[Rng], Case], int]] = [
     (groupnorm, 40),
     (instancenorm, 40),
     (lrn, 50),
-    (activation, 200),
+    (activation, 300),
+    (along_an_axis, 80),
     (padding, 100),
     (moves, 200),
     (shuffle_pixels, 40),

@@ -37,7 +37,7 @@ EXAMPLES = int(os.environ.get("KERAS_EXAMPLES", "40"))
 REFUSED_HERE = {
     "TensorFlow cannot run padding 'same'": "the other backends give an output of (i - 1)*s + k % 2",
     "neither over the channels|not over the channels or over all": "layer normalisation over other axes",
-    "is not along the channels": "batch, group normalisation and softmax along a spatial axis",
+    "is not along the channels": "batch, group and RMS normalisation along a spatial axis",
     "not in the language": "activations, interpolations and forms of ReLU that the language lacks",
     "has no number type of its own": "dtype other than float32",
     "crops all of the output|leaves nothing|nothing is left": "an output without elements",
@@ -146,7 +146,7 @@ INITIALIZERS = ("zeros", "ones", "glorot_uniform", "he_normal")
 ACTIVATIONS = (
     *("relu", "relu6", "sigmoid", "tanh", "elu", "selu", "gelu", "silu", "swish", "softmax", "hard_sigmoid"),
     *("hard_swish", "hard_silu", "leaky_relu", "mish", "softplus", "softsign", "log_sigmoid", "log_softmax"),
-    *("hard_tanh", "celu", "linear", "exponential", "squareplus", None),
+    *("hard_tanh", "celu", "linear", "exponential", "squareplus", "glu", "soft_shrink", "hard_shrink", None),
 )
 
 
@@ -275,7 +275,7 @@ def moved(array: np.ndarray, first: bool) -> np.ndarray:
 
 
 OURS = {
-    **{"gamma": "weight", "beta": "bias", "alpha": "weight"},
+    **{"gamma": "weight", "scale": "weight", "beta": "bias", "alpha": "weight"},
     **{"moving_mean": "running_mean", "moving_variance": "running_var"},
 }
 

@@ -140,6 +140,13 @@ OPTIONS = [
     ("6x8x8", "conv 4 k3 «k5»", "kernel is given twice", None),
     ("6x8x8", "conv 4 k3 «5»", "1 positional argument", "key=value"),
     ("6x8x8", "globalavgpool «3»", "0 positional arguments", "no arguments"),
+    ("6x8x8", "softmax «3»", "0 positional arguments", "axis="),
+    ("6x8x8", "logsoftmax «axis=3»", "no axis 3 in 6x8x8", "0 to 2"),
+    ("6x8x7", "glu «axis=2»", "glu halves axis 2, which has 7", "even"),
+    ("6x8x8", "prelu «shape=6x8x4»", "slopes of 6x8x4 do not repeat to 6x8x8", "each 1"),
+    ("6x8x8", "prelu «shape=6»", "slopes of 6 do not repeat to 6x8x8", "each 1"),
+    ("6x8x8", "celu «alpha=0»", "celu divides by alpha", "other than 0"),
+    ("6x8x8", "softshrink «lambd=-1»", "softshrink by -1", "0 or more"),
     ("6x8x8", "conv 4 k3 p=«sam»", "'sam'", "same"),
     ("6x8x8", "upsample scale=2 mode=«lanczos»", "'lanczos'", "nearest"),
     ("6x8x8", "upsample scale=2 «align_corners=true»", "nearest interpolation has no align_corners", "false"),
@@ -319,9 +326,12 @@ REACHABLE = {
         name: (0, 1, 2, 3)
         for name in (
             *ELEMENTWISE, "leakyrelu 0.2", "prelu 4", "elu 0.5", "gelu approximate=tanh", "softmax",
-            "dropout 0.2", "flatten",
+            "softmin", "logsoftmax", "glu", "celu 0.5", "threshold 0.5 -1", "softshrink 0.1",
+            "hardshrink 0.1", "dropout 0.2", "flatten",
         )
     },
+    "softmax axis=1 | softmin axis=1 | logsoftmax axis=1 | glu axis=1": (1, 2, 3),
+    "prelu shape=4x1x8": (2,),
     "reshape 2x128": (2,),
     "permute (1,0,2)": (2,),
     "pad p1:2 mode=constant value=3": (1, 2, 3),

@@ -248,6 +248,20 @@ BY_DEFINITION = {
     "hardtanh": (0, 0, 480, 0, 0),  # one comparison with each bound
     "hardswish": (240, 240, 480, 240, 0),  # x * relu6(x + 3) / 6
     "hardsigmoid": (240, 0, 480, 240, 0),
+    "celu": (240, 240, 240, 240, 240),  # alpha * (exp(x / alpha) - 1)
+    "threshold 0.5 0": (0, 0, 240, 0, 0),
+    "softsign": (240, 0, 240, 240, 0),  # x / (1 + |x|)
+    "logsigmoid": (480, 0, 480, 0, 480),  # min(x, 0) - log(1 + exp(-|x|))
+    "tanhshrink": (240, 0, 0, 0, 240),
+    "softshrink": (240, 0, 480, 0, 0),  # x less x between the bounds
+    "hardshrink": (0, 0, 480, 0, 0),  # |x|, against lambda
+    "glu": (120, 120, 0, 120, 120),  # a sigmoid and a product for each of 3 channels
+    "glu axis=2": (120, 120, 0, 120, 120),
+    "prelu shape=6x1x10": (0, 240, 240, 0, 0),
+    "softmin": (480, 0, 240, 240, 240),
+    # x - max, the sum of the exponentials and the difference; a logarithm for each of 40 sums
+    "logsoftmax": (720, 0, 240, 0, 280),
+    "logsoftmax axis=2": (720, 0, 240, 0, 264),
     "sigmoid": (240, 0, 0, 240, 240),
     "tanh": (0, 0, 0, 0, 240),
     "bn": (240, 240, 0, 0, 0),

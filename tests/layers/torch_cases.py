@@ -474,6 +474,36 @@ def activation(rng: Random) -> Case:
     return Case(lambda: getattr(nn(), name)(*given), op, values, shape)
 
 
+WITH_OPTIONS: list[tuple[str, tuple[Any, ...], str, dict[str, Any]]] = [
+    ("CELU", (0.5,), "celu", {"alpha": 0.5}),
+    ("Threshold", (0.1, 20), "threshold", {"threshold": 0.1, "value": 20}),
+    ("Softsign", (), "softsign", {}),
+    ("LogSigmoid", (), "logsigmoid", {}),
+    ("Tanhshrink", (), "tanhshrink", {}),
+    ("Softshrink", (0.25,), "softshrink", {"lambd": 0.25}),
+    ("Hardshrink", (0.25,), "hardshrink", {"lambd": 0.25}),
+    ("RReLU", (0.1, 0.5), "leakyrelu", {"slope": 0.3}),
+]
+
+
+def activation_with_options(rng: Random) -> Case:
+    name, given, op, values = rng.choice(WITH_OPTIONS)
+    shape = (rng.randint(1, 6), *ints(rng, 1, 5, rng.randint(0, 3)))
+    return Case(lambda: getattr(nn(), name)(*given), op, values, shape)
+
+
+def along_an_axis(rng: Random) -> Case:
+    name, op = rng.choice(
+        [("Softmin", "softmin"), ("LogSoftmax", "logsoftmax"), ("GLU", "glu"), ("GLU", "glu")]
+    )
+    shape = (rng.randint(1, 6), *ints(rng, 1, 6, rng.randint(0, 3)))
+    dim = rng.randint(1, len(shape) + (rng.random() < 0.1))
+    dim = dim - len(shape) - 1 if dim <= len(shape) and rng.random() < 0.3 else dim
+    axis = dim if dim < 0 else dim - 1
+    # Negative axes print as they are; shapes say whether the right one was halved.
+    return Case(lambda: getattr(nn(), name)(dim), op, {"axis": axis}, shape)
+
+
 def prelu(rng: Random) -> Case:
     channels = rng.choice([1, rng.randint(1, 6)])
     arriving = rng.choice([channels, channels, channels + 1])
@@ -529,6 +559,8 @@ DRAWS: list[tuple[Callable[[Random], Case], int]] = [
     (layer_norm, 60),
     (lrn, 20),
     (activation, 100),
+    (activation_with_options, 60),
+    (along_an_axis, 120),
     (prelu, 50),
     (flatten, 20),
     (reshape, 40),

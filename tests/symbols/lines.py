@@ -46,6 +46,8 @@ LINES: dict[str, tuple[str, ...]] = {
         "bn | relu | gn G | instancenorm | ln | lrn 5 | scale",
         " | ".join(ELEMENTWISE),
         "softmax",
+        "softmin axis=1 | logsoftmax | threshold 0.5 2",
+        "conv 2*N k1 | glu | prelu shape=(N,1,W)",
         "upsample scale=2 mode=linear | upsample scale=K",
         "upsample scale=K/L | conv N k1",
         "upsample scale=1.5 | upsample size=(K,L) mode=cubic",

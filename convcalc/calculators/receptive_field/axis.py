@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from convcalc.calculators.answers import tidy
 from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
-from convcalc.layers.reads import ONE, Axis, Every, Resample, Rule, Slide, Spread, Unstated
+from convcalc.layers.reads import ONE, Axis, Decided, Every, Resample, Rule, Slide, Spread, Unstated
 
 LIMIT: Final = 4096
 """Phases that are told apart; beyond, a field is a table of its output's indices."""
@@ -137,7 +137,7 @@ EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 
 
 def unknown(driver: int | None) -> AxisField:
-    """A field that depends on a size nobody stated."""
+    """A field that depends on a size nobody stated, or on what an input decides."""
     return AxisField(driver, (UNKNOWN,), (UNKNOWN,), UNKNOWN)
 
 
@@ -166,7 +166,7 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
                 return EVERYTHING
         elif rule.kind == "spline":
             return unknown(driver)
-    if isinstance(rule, Unstated) or not _numeric(rule) or not _in_numbers(field):
+    if isinstance(rule, (Decided, Unstated)) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
     return _by_phase(field, driver, rule, written)
 
@@ -199,9 +199,8 @@ def _over_all(field: AxisField, read: Dim) -> AxisField:
 
 
 def _numeric(rule: Rule) -> bool:
-    return all(
-        isinstance(getattr(rule, name), int | str | Fraction) for name in getattr(rule, "__slots__", ())
-    )
+    values = [getattr(rule, name) for name in getattr(rule, "__slots__", ())]
+    return all(_numeric(v) if isinstance(v, Rule) else isinstance(v, int | str | Fraction) for v in values)
 
 
 def _in_numbers(field: AxisField) -> bool:

@@ -31,6 +31,8 @@ class ReceptiveField(Record, Shown):
         start: the layer that fields are measured from; empty for the inputs of the graph.
         layers: one row per layer and input, in execution order; layers that see no pixel are no rows.
         misaligned: places where branches with different centres meet.
+        decided: layers of which an input decides, when they run, what is read, with what that is; from
+            there on fields are unknown.
         ranges: productive range of sizes, one per input.
     """
 
@@ -47,6 +49,7 @@ class ReceptiveField(Record, Shown):
             sources, names = [find_edge(graph, start)], [start]
         self._walk = Walk(graph, sources, names)
         self.misaligned: list[Misaligned] = self._walk.misaligned
+        self.decided = {n.name: n.layer.decided_by for n in graph.nodes if n.layer.decided_by}
         self.layers: list[LayerField] = []
         self._by_name: dict[str, list[LayerField]] = {}
         self.ranges: list[InputRange] = []
@@ -168,10 +171,18 @@ class ReceptiveField(Record, Shown):
         names = {nodes[number].name for number in wanted}
         return [item for item in self.misaligned if item.layer in names]
 
+    def decided_before(self, layer: str) -> list[str]:
+        """Those of :attr:`decided` that lie on the way to a layer, itself among them."""
+        if not self.decided:
+            return []
+        names = {self.graph.nodes[number].name for number in self.graph.ancestors(layer)}
+        return [name for name in self.decided if name in names]
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON holds it."""
         shapes = map(self.graph.shape, self._walk.sources)
-        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)))
+        decided = {"decided": self.decided} if self.decided else {}
+        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)), **decided)
 
 
 def _extent(field: AxisField, place: Sequence[int], n: int, bits: int) -> Extent:

@@ -212,6 +212,10 @@ mutant("layer norm kernel over everything", f"{RECORDS}[ln].fast", "ln", kernel(
 mutant("group norm kernel of one group", f"{RECORDS}[gn].fast", "gn", kernel(groups=1))
 mutant("scale kernel without offset", f"{RECORDS}[scale].fast", "scale", kernel(bias=False))
 
+mutant("softmax kernel over the channels", f"{RECORDS}[softmax].fast", "softmax", kernel(axis=0))
+mutant("log softmax kernel over the channels", f"{RECORDS}[logsoftmax].fast", "logsoftmax", kernel(axis=0))
+mutant("glu kernel halves the channels", f"{RECORDS}[glu].fast", "glu", kernel(axis=0))
+
 # Counting
 TALLY = "executor.arithmetic.tally:CountingArith"
 

@@ -50,6 +50,22 @@ mutant(
     "gelu",
     lambda f: lambda s, i, o: f(type(s)(approximate="none"), i, o),
 )
+mutant("slopes of a shape are one per channel", f"{ACT}:PReLU.parameters", "prelu", ignoring(shape=None))
+mutant(
+    "glu keeps the axis",
+    f"{ACT}:GLU.output_shapes",
+    "glu",
+    lambda f: lambda s, i: i,
+)
+mutant("glu reads the first half alone", f"{ACT}:GLU.reads", "glu", after(lambda f, *_: ((f[0][0],),)))
+mutant(
+    "glu gates what it halves",
+    f"{ACT}:GLU.ops",
+    "glu",
+    after(lambda f, s, i, o: s.cost.times(prod(i[0]))),
+)
+mutant("log softmax takes one logarithm", f"{ACT}:LogSoftmax.ops", "logsoftmax", ops(special=lambda n: n - 1))
+mutant("softmax is over the channels", f"{ACT}:Softmax.reads", "softmax softmin logsoftmax", ignoring(axis=0))
 mutant(
     "activations are free",
     f"{ACT}:Activation.ops",
