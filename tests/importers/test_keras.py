@@ -33,7 +33,7 @@ from convcalc.spec.errors import SpecError
 
 pytestmark = pytest.mark.keras
 
-EXAMPLES = int(os.environ.get("KERAS_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("KERAS_EXAMPLES", "60"))
 REFUSED_HERE = {
     "TensorFlow cannot run padding 'same'": "the other backends give an output of (i - 1)*s + k % 2",
     "neither over the channels|not over the channels or over all": "layer normalisation over other axes",

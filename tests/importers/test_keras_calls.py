@@ -177,6 +177,11 @@ def test_sizes_that_are_not_stated_are_letters() -> None:
     )
 
 
+def test_a_shape_may_be_a_variable() -> None:
+    text = "vars: {img_shape: [9, 7, 3]}\nlayers:\n  - Conv2D(8, 3, input_shape=img_shape)\n"
+    assert convcalc.load(text).nodes[-1].outputs == ((8, 7, 5),)
+
+
 def test_channels_first_is_set_for_a_program() -> None:
     text = "K.set_image_data_format('channels_first')"
     spec = "Conv2D(8, 3, input_shape=(3, 9, 7)) | BatchNormalization(axis=1) | Flatten()  # " + text

@@ -454,7 +454,9 @@ def _reshape(call: Keras) -> list[Stage]:
     place = call.given["target_shape"]
     expr = call.expr(*place)
     items = expr.args if expr.kind == "tuple" else (expr,)
-    turned = items if call.first or not items else (items[-1], *items[:-1])
+    if not items:
+        raise call.fault("target_shape", "the shape has no sizes", "(height, width, channels)")
+    turned = items if call.first else (items[-1], *items[:-1])
     shape = Arg("shape", Expr("tuple", None, tuple(turned), *place), *place)
 
     def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
@@ -515,6 +517,19 @@ def _concat(call: Keras) -> list[Stage]:
 _SIZES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
+def _named_input(call: Keras, key: str, expr: Expr) -> Stage:
+    """An input whose shape is a variable: its axes are put in order when it has a value."""
+
+    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        shape = values["shape"] if isinstance(values["shape"], tuple) else (values["shape"],)
+        shape = shape[1:] if key.startswith("batch") else shape
+        return {**values, "shape": shape if call.first else (*shape[-1:], *shape[:-1])}
+
+    stage = call.stage("input", {"shape": Arg("shape", expr, expr.start, expr.end)}, adapt)
+    stage.rank = None
+    return stage
+
+
 def input_of(call: Keras) -> Stage | None:
     """The input that a first layer states, channels first."""
     stated = [
@@ -531,7 +546,7 @@ def input_of(call: Keras) -> Stage | None:
     place = call.given[key]
     expr = call.expr(*place)
     if expr.kind == "name" and key != "input_dim":
-        raise call.fault(key, "the shape must be written out", f"{key}=(height, width, channels)")
+        return _named_input(call, key, expr)
     sizes = list(expr.args if expr.kind == "tuple" else (expr,))
     sizes = sizes[1:] if key.startswith("batch") else sizes
     if not sizes:
@@ -556,7 +571,7 @@ def _input(call: Keras) -> list[Stage]:
     return [stage]
 
 
-ACTIVATION_LAYERS: Final = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
+ACTIVATION_LAYERS: Final = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
 
 TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     **dict.fromkeys(("Conv#D", "DepthwiseConv#D"), _conv),
