@@ -84,14 +84,6 @@ def _keywords(text: Text, start: int, end: int) -> set[str]:
     return set(re.findall(r"[(,]\s*([A-Za-z_]\w*)\s*=(?!=)", text.value[start:end]))
 
 
-def channels_last(source: str) -> bool:
-    """Whether a program of Keras states its shapes with the channels last."""
-    from convcalc.importers.keras.reading import layout
-
-    _, found = _of_one(source)
-    return bool(found) and all(found) and not layout(source)[0]
-
-
 def stages_of(
     name: str, text: Text, start: int, head_end: int, end: int, values: Mapping[str, Any], read: set[str]
 ) -> list[Stage]:
@@ -104,9 +96,9 @@ def stages_of(
             modelled, with the reason.
     """
     if is_keras(name, text, start, head_end, end):
-        from convcalc.importers.keras.reading import stages_of as keras_stages_of
+        from convcalc.importers.keras.calls import stages_of as keras_stages_of
 
-        return keras_stages_of(name, text, start, head_end, end)
+        return keras_stages_of(name, text, start, head_end, end, values, read)
     if name in pytorch.NOT_MODELLED:
         reason, instead = pytorch.NOT_MODELLED[name]
         raise fault(text, start, head_end, f"{name}: {reason}", instead)

@@ -357,7 +357,11 @@ def bound(expr: Any, values: Mapping[str, Any], read: set[str]) -> Any:
         return expr
     if expr.kind == "name" and expr.value in values:
         read.add(str(expr.value))
-        return constant(values[str(expr.value)], expr.start, expr.end)
+        value = values[str(expr.value)]
+        if isinstance(value, tuple):
+            parts = tuple(constant(part, expr.start, expr.end) for part in value)
+            return Expr("tuple", None, parts, expr.start, expr.end)
+        return constant(value, expr.start, expr.end)
     if not expr.args:
         return expr
     args = tuple(bound(arg, values, read) for arg in expr.args)
