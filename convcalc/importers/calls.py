@@ -100,13 +100,6 @@ class Pasted(Lines):
 
         return CLASSES
 
-    @property
-    def suggested(self) -> Collection[str]:
-        """The classes that have a translation."""
-        from convcalc.importers.frameworks import TRANSLATED
-
-        return TRANSLATED
-
     def unwrapped(self, text: Text, start: int, end: int, first: bool) -> tuple[int, int]:
         """The call in a line of a program or of a printed module.
 

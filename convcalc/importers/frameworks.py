@@ -24,8 +24,6 @@ CLASSES: Final = frozenset((*pytorch.ROWS, *keras.CLASSES))
 """The classes that have a translation."""
 KNOWN: Final = frozenset(pytorch.ROWS) | frozenset(pytorch.NOT_MODELLED) | _KERAS
 """The classes that have an answer: a translation, or the reason why there is none."""
-TRANSLATED: Final = frozenset((*pytorch.ROWS, *keras.CLASSES))
-"""Those that have a translation."""
 _CALLED: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Z]\w*(?=\s*\()")
 _TORCH_PREFIX: Final = frozenset({"nn", "torch"})
 _KERAS_PREFIX: Final = frozenset({"keras", "layers", "tf", "tensorflow"})
@@ -81,14 +79,6 @@ def _keywords(text: Text, start: int, end: int) -> set[str]:
     return set(re.findall(r"[(,]\s*([A-Za-z_]\w*)\s*=(?!=)", text.value[start:end]))
 
 
-def channels_last(source: str) -> bool:
-    """Whether a program of Keras states its shapes with the channels last."""
-    from convcalc.importers.keras.reading import layout
-
-    _, found = _of_one(source)
-    return bool(found) and all(found) and not layout(source)[0]
-
-
 def stages_of(
     name: str, text: Text, start: int, head_end: int, end: int, values: Mapping[str, Any], read: set[str]
 ) -> list[Stage]:
@@ -101,7 +91,7 @@ def stages_of(
             modelled, with the reason.
     """
     if is_keras(name, text, start, head_end, end):
-        from convcalc.importers.keras.reading import stages_of as keras_stages_of
+        from convcalc.importers.keras.calls import stages_of as keras_stages_of
 
         return keras_stages_of(name, text, start, head_end, end, values, read)
     if name in pytorch.NOT_MODELLED:
@@ -111,9 +101,9 @@ def stages_of(
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
     if values:
-        from convcalc.importers.programs import filled
+        from convcalc.importers.programs import bound
 
-        arguments = [(key, filled(value, values, read), *place) for key, value, *place in arguments]
+        arguments = [(key, bound(value, values, read), *place) for key, value, *place in arguments]
     given = [argument for argument in arguments if argument[0] not in NODE_KEYS]
     _take(call, given)
     for field, literal in row.defaults.items():

@@ -289,6 +289,14 @@ class Program:
             if second:
                 raise fault(text, start, end, "a second input", "one input, or 'inputs:' in a document")
             return Rest(at, end)
+        if call.group(1).rpartition(".")[0].rpartition(".")[2] in ("F", "functional") and not tail:
+            first = re.match(r"\s*([A-Za-z_]\w*)\s*[,)]", value[call.end() : close])
+            if first is not None:  # a function of the tensor that stands first
+                arrived, self.tensor = self.tensor, names
+                self.tensors |= {first.group(1), names}
+                place = call.end() + first.start(1)
+                self._flow(text, place, place + len(first.group(1)), first.group(1), arrived)
+                return Rest(at, end)
         inside = set(re.findall(r"[A-Za-z_]\w*", value[call.end() : close]))
         if self.tensor is not None and self.tensors & inside:
             read_here = " and ".join(map(repr, sorted(self.tensors & inside)))
@@ -371,7 +379,7 @@ def _written(value: Any, start: int, end: int) -> Expr:
     return Expr("tuple", None, tuple(_written(part, start, end) for part in value), start, end)
 
 
-def filled(expr: Any, values: Mapping[str, Any], read: set[str]) -> Any:
+def bound(expr: Any, values: Mapping[str, Any], read: set[str]) -> Any:
     """An expression with the variables of a program put in; ``read`` collects which."""
     if not isinstance(expr, Expr):
         return expr
@@ -380,5 +388,5 @@ def filled(expr: Any, values: Mapping[str, Any], read: set[str]) -> Any:
         return _written(values[str(expr.value)], expr.start, expr.end)
     if not expr.args:
         return expr
-    args = tuple(filled(arg, values, read) for arg in expr.args)
+    args = tuple(bound(arg, values, read) for arg in expr.args)
     return Expr(expr.kind, expr.value, args, expr.start, expr.end)

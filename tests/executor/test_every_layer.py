@@ -80,6 +80,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "prelu": [
         (layer("prelu", channels=2), (2, 3)),
         (layer("prelu", channels=1), (2, 3)),
+        (layer("prelu", channels=1, shape=(1, 3)), (2, 3)),
         (layer("prelu", shape=(2, 1, 4)), (2, 3, 4)),
     ],
     "celu": [(layer("celu", alpha=0.5), (2, 3))],
@@ -94,7 +95,11 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "hardtanh": [(layer("hardtanh", low=-0.5, high=0.7), (2, 3))],
     "elu": [(layer("elu", alpha=0.5), (2, 3))],
     "gelu": [(layer("gelu"), (2, 3)), (layer("gelu", approximate="tanh"), (2, 3))],
-    "reshape": [(layer("reshape", shape=(6, 2)), (2, 3, 2))],
+    "reshape": [
+        (layer("reshape", shape=(6, 2)), (2, 3, 2)),
+        (layer("reshape", shape=(6, 2), order="last"), (2, 3, 2)),
+    ],
+    "flatten": [(layer("flatten"), (2, 3, 3)), (layer("flatten", order="last"), (2, 3, 3))],
     "permute": [(layer("permute", order=(0, 2, 1)), (2, 3, 4))],
     "pad": [(layer("pad", padding=1, mode=mode), (2, 3, 3)) for mode in ("zeros", "constant", "reflect")],
     "crop": [(layer("crop", amounts=((1, 0), (0, 2))), (2, 3, 4))],
@@ -119,7 +124,6 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
             "tanhshrink",
             "dropout",
             "identity",
-            "flatten",
         ]
     },
 }

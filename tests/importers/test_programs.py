@@ -235,3 +235,10 @@ def test_types_by_their_other_names(dtype: str, size: int) -> None:
     report = analyze(load("conv 3->8 k3"), dtype=dtype)
     assert report.totals.param_bytes == size * 224
     assert report.dtype in ("float16", "bfloat16", "float32")
+
+
+def test_functions_of_the_tensor_that_flows() -> None:
+    text = "x = nn.Conv2d(3, 8, 3)(x)\nx = F.interpolate(x, scale_factor=2)\nx = F.pad(x, (1, 1, 1, 1))\n"
+    assert load(text, input="3x8x8").nodes[-1].outputs == ((8, 14, 14),)
+    with pytest.raises(SpecError, match="'x' is read here, and 'y' was made last"):
+        load(text.replace("x = F.i", "y = F.i"), input="3x8x8")

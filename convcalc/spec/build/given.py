@@ -24,7 +24,7 @@ class Stated(NamedTuple):
     Attributes:
         shape: its shape, where it has one.
         ranks: numbers of sizes that it takes; empty where it does not say.
-        keras: whether its first layer is one of Keras, which has the channels last.
+        keras: whether its first layer is one of Keras that has the channels last.
         arriving: the channels that its first layer says arrive.
     """
 
@@ -100,7 +100,7 @@ def by_first(stage: Stage | None) -> Stated:
     if stage is None:
         return Stated()
     rank = first_rank(stage)
-    return Stated(None, () if rank is None else (rank,), _is_keras(stage), _arriving(stage))
+    return Stated(None, () if rank is None else (rank,), stage.channels_last, _arriving(stage))
 
 
 def _arriving(stage: Stage) -> int | None:
@@ -109,14 +109,6 @@ def _arriving(stage: Stage) -> int | None:
         if (arg.pair is not None or arg.key in ("in_channels", "channels")) and type(arg.expr.value) is int:
             return arg.expr.value
     return None
-
-
-def _is_keras(stage: Stage) -> bool:
-    if not stage.origin[:1].isupper():
-        return False
-    from convcalc.importers.frameworks import channels_last as stated_last
-
-    return stated_last(stage.text.source.text)
 
 
 def small(size: object) -> bool:

@@ -58,6 +58,8 @@ class Placing(Wiring):
         if name in scope.ids and not (given and len(self.nodes) == 1):
             raise stage.fault(f"the input {name!r} is stated twice", "one of them")
         values = values_of(stage, env)
+        if stage.adapt is not None:
+            values = stage.adapt((), values)
         try:
             shape = check_shape(values["shape"])
         except ValueError as error:

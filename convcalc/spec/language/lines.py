@@ -49,11 +49,6 @@ class Lines:
         """Names of other notations that are calls and that this reader knows."""
         return ()
 
-    @property
-    def suggested(self) -> Collection[str]:
-        """Those of :attr:`classes` that may be suggested for a name that is not known."""
-        return self.classes
-
     def stages(self, text: Text, start: int = 0, end: int | None = None) -> list[Stage]:
         """All stages in characters ``start`` to ``end`` of a text.
 
@@ -128,7 +123,7 @@ class Lines:
             return stage
         if library.has_block(name):
             return Stage("block", name, text, start, end)
-        classes = self.suggested if text.value[name_end : name_end + 1] == "(" else ()  # which are calls
+        classes = self.classes if text.value[name_end : name_end + 1] == "(" else ()  # which are calls
         names = (*layers.OPS, *layers.ALIASES, *self.known, *library.block_names(), *classes)
         raise fault(
             text, start, name_end, f"unknown layer or block {name!r}",
