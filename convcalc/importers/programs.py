@@ -46,6 +46,7 @@ _TOOLS: Final = re.compile(
     r"|EarlyStopping|ModelCheckpoint|TensorBoard|Compose|Path|Mean\w+|Sparse\w+|Categorical\w+|Binary\w+)\Z"
 )
 """Losses, optimisers, data and callbacks."""
+_MOVED: Final = re.compile(r"\s*(?:\.(?:to|cuda|cpu|eval|train|float|double|half)\([^()]*\)\s*)+")
 _PROMPT: Final = re.compile(r"^[ \t]*(?:>>>|\.\.\.)(?=[ \t]|$)", re.MULTILINE)
 _DOCSTRING: Final = re.compile(r"(?:\"\"\".*?\"\"\"|'''.*?''')", re.DOTALL)
 _CONTINUED: Final = re.compile(r"\\[ \t]*\n")
@@ -262,6 +263,10 @@ class Program:
         last = call.group(1).rpartition(".")[2]
         close = _close(text, call.end() - 1, end)
         tail = value[close:end].strip()
+        moved = _MOVED.match(value, close, end)
+        if moved is not None and moved.end() == end:  # Sequential(...).to(device)
+            self._pass(f"{names} = (...){tail}")
+            end, tail = close, ""
         if last == "Model" and self.tensor is not None:
             pieces = [value[a:b] for a, b in split_stages(text, call.end(), close - 1, ",")]
             read = [piece.rpartition("=")[2].strip(" []") for piece in pieces]

@@ -111,6 +111,12 @@ def params(text: str, **given: object) -> int:
         (ADDED, 27 * 8 + 8 + 30 * 30 * 8 * 4 + 4, ["model.compile"]),
         (CHAIN, 27 * 16 + 16 + 9 * 16 * 32 + 32 + 32 * 10 + 10, ["model.summary()"]),
         (PROMPT, 9 * 4 + 4, ["import torch.nn as nn"]),
+        ("m = nn.Sequential(nn.Conv2d(3, 4, 1)).to(device).eval()\n", 16, ["m = (...).to(device).eval()"]),
+        (
+            "m = models.Sequential()\nm.add(layers.Conv2D(4, 1, input_shape=(8, 8, 3)))\nm.summary()",
+            16,
+            ["summary"],
+        ),
         (PRINTED, 75 * 6 + 6, ["Net is read as the one part it holds"]),
     ],
 )
