@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
-from convcalc.layers.base import Layer, Ops, Option, Template, axis_of, fill, show, whole
+from convcalc.layers.base import Layer, Ops, Option, Template, axis_of, show, whole
 
 if TYPE_CHECKING:
     from typing import Self
@@ -69,7 +69,7 @@ class PReLU(Activation):
     arrives for a slope of every entry (Keras), ``32x1x1`` for one of each of 32 channels.
     """
 
-    channels: Dim
+    channels: Dim | None
     shape: tuple[Dim, ...] | None
 
     op: ClassVar[str] = "prelu"
@@ -81,26 +81,20 @@ class PReLU(Activation):
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; slopes of a shape fit what arrives, axis by axis."""
-        found = fill(cls, inputs, values)
-        shape = found["shape"]
-        if shape is not None:
-            shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
-            stated = values.get("channels")
-            if stated is not None and not (type(stated) is int and stated == 1):
-                raise DimensionError("prelu takes channels or a shape", field="channels", hint="one of them")
-            arriving, hint = (
-                inputs[0],
-                f"{show(inputs[0])}, with 1 for each axis along which slopes are shared",
-            )
-            message = f"slopes of the shape {show(shape)} do not fit {show(arriving)}"
-            if len(shape) != len(arriving):
-                raise DimensionError(message, field="shape", hint=hint)
-            for own, size in zip(shape, arriving, strict=True):
-                if not (type(own) is int and own == 1):
-                    require(equal(own, size), message, field="shape", hint=hint)
-        layer = cls(found["channels"], shape)
-        layer.check(inputs)
-        return layer
+        shape, arriving = values.get("shape"), inputs[0]
+        if shape is None:
+            return super(PReLU, cls).create(inputs, values)
+        if values.get("channels") is not None:
+            raise DimensionError("prelu takes channels or a shape", field="channels", hint="one of them")
+        shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
+        message = f"slopes of the shape {show(shape)} do not fit {show(arriving)}"
+        hint = f"{show(arriving)}, with 1 for each axis along which slopes are shared"
+        if len(shape) != len(arriving):
+            raise DimensionError(message, field="shape", hint=hint)
+        for own, size in zip(shape, arriving, strict=True):
+            if not (type(own) is int and own == 1):
+                require(equal(own, size), message, field="shape", hint=hint)
+        return cls(None, shape)
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """There is one slope, or as many as channels arrive."""
