@@ -515,6 +515,21 @@ def _along(call: Call) -> list[Stage]:
     return [call.stage(call.row.op)]
 
 
+def _fold(call: Call) -> list[Stage]:
+    """PyTorch folds into maps of two axes alone; one number is the size of both."""
+    arg = call.values.get("size")
+    if arg is None:
+        raise call.fault("size", f"{call.name} needs its output_size")
+    value = call.literal(arg)
+    size = value if isinstance(value, tuple) else (value, value)
+    if len(size) != 2:
+        raise call.fault(
+            "size", f"{call.name} folds into a map of two axes, got {len(size)}", "(height, width)"
+        )
+    call.values["size"] = Arg("size", constant(size, arg.start, arg.end), arg.start, arg.end)
+    return [call.stage("fold")]
+
+
 def _mean_slope(call: Call) -> list[Stage]:
     """A slope that is drawn when training; at inference it is the mean of the bounds."""
     lower, upper = call.take("*lower", 1 / 8), call.take("*upper", 1 / 3)
@@ -540,6 +555,9 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **{f"{kind}Pad#d": _padding for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")},
     **dict.fromkeys(("LogSoftmax", "Softmin", "GLU"), _along),
     "RReLU": _mean_slope,
+    "Unfold": _map,
+    "Fold": _fold,
+    "DeformConv2d": _map,
 }
 
 
