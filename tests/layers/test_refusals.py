@@ -144,6 +144,7 @@ OPTIONS = [
     ("6x8x8", "logsoftmax «axis=3»", "no axis 3 in 6x8x8", "0 to 2"),
     ("6x8x7", "glu «axis=2»", "glu halves axis 2, which has 7", "even"),
     ("6x8x8", "prelu «shape=6x8x4»", "slopes of 6x8x4 do not repeat to 6x8x8", "each 1"),
+    ("6x8x8", "upsample scale=2 «exclude_outside=true»", "only cubic interpolation has taps", "mode=cubic"),
     ("6x8x8", "prelu «shape=6»", "slopes of 6 do not repeat to 6x8x8", "each 1"),
     ("6x8x8", "celu «alpha=0»", "celu divides by alpha", "other than 0"),
     ("6x8x8", "softshrink «lambd=-1»", "softshrink by -1", "0 or more"),

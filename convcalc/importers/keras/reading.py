@@ -27,7 +27,7 @@ Read: TypeAlias = Callable[[str, Text, int, int, int], list[Stage]]
 _KEYED: Final = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
 _BRACKETS: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*|[()\[\]{}]")
 _WORD: Final = re.compile(r"[A-Za-z_][\w.]*\Z")
-_FIRST: Final = re.compile(r"(?:data_format\s*=|set_image_data_format\()\s*['\"]channels_first['\"]")
+_FIRST: Final = re.compile(r"['\"]channels_first['\"]")
 _PRESET: Final = re.compile(r"set_image_data_format\(\s*['\"]channels_first['\"]")
 
 
