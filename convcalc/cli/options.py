@@ -307,9 +307,10 @@ def command(*shared: Shared) -> Callable[[Callable[..., Answer]], Callable[..., 
             common = Common({option.name: values.pop(option.name) for option in shared})
             with errors(common.json):
                 common.check()
+                from convcalc.budget import budget
                 from convcalc.render.numbers import written_in
 
-                with written_in(common.notation):
+                with budget(), written_in(common.notation):
                     answer = function(common, **values)
                     show(answer, common.form)
             if answer.code:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, divides, equal, is_array, is_symbolic, prod
-from convcalc.layers.base import Layer, Ops, Option, Template, fill, spatial
+from convcalc.layers.base import Layer, Ops, Option, Template, axis_names, fill, joined, spatial
 
 if TYPE_CHECKING:
     from typing import Self
@@ -95,11 +95,38 @@ def _gcd(i: Dim, o: Dim) -> Dim:
     return call("gcd", _gcd, i, o, least=1)
 
 
+SHOWN: Final = 16
+"""Windows along an axis that an explanation lists."""
+
+
+def adaptive_windows(i: int, o: int, most: int) -> list[tuple[int, int]]:
+    """First index and the one behind the last, of the first ``most`` windows from ``i`` to ``o``."""
+    return [(j * i // o, -(-(j + 1) * i // o)) for j in range(min(o, most))]
+
+
+def equal_windows(i: int, o: int) -> tuple[int, int] | None:
+    """Size and stride of the windows where all have the same; None where they differ.
+
+    Windows start at ``floor(j*i/o)`` and reach to ``ceil((j + 1)*i/o)``; both sequences have equal steps
+    only where ``o`` divides ``i``, or where every window is one step of a stride of ``floor(i/o)`` further,
+    up to the last.
+    """
+    step = i // o
+    if o == 1 or i % o == 0:
+        return step, step
+    starts_equal = (o - 1) * i // o == (o - 1) * step
+    ends_equal = i - -(-i // o) == (o - 1) * step
+    return (-(-i // o), step) if step and starts_equal and ends_equal else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Adaptive(Layer):
     """What both adaptive pools share: the sizes; None keeps that of an axis."""
 
     size: tuple[Dim, ...]
+
+    pool: ClassVar[str]
+    """The pool whose windows are all alike."""
 
     options: ClassVar[tuple[Option, ...]] = (Option("size", "axes", None),)
     template: ClassVar[Template] = Template(
@@ -123,6 +150,32 @@ class _Adaptive(Layer):
         """The channels, and the sizes asked for."""
         return ((inputs[0][0], *self.size),)
 
+    def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
+        """The windows along every axis, and the pool of equal windows that does the same, if there is one."""
+        names = axis_names(len(self.size))
+        pairs = list(zip(inputs[0][1:], self.size, strict=True))
+        found = []
+        steps: list[tuple[int, int] | None] = []
+        for name, (i, o) in zip(names, pairs, strict=True):
+            if not type(i) is type(o) is int:
+                found.append(
+                    ("windows", name, f"output j reads floor(j*{i}/{o}) up to ceil((j + 1)*{i}/{o}) - 1")
+                )
+                continue
+            windows = adaptive_windows(i, o, SHOWN)
+            texts = [str(a) if b - a == 1 else f"{a} to {b - 1}" for a, b in windows]
+            found.append(("windows", name, ", ".join(texts) + (", ..." if o > SHOWN else "")))
+            steps.append(equal_windows(i, o))
+        if len(steps) == len(pairs):
+            found.append(("windows", "as a pool of equal windows", self._equal(steps)))
+        return tuple(found)
+
+    def _equal(self, steps: list[tuple[int, int] | None]) -> str:
+        known = [step for step in steps if step is not None]
+        if len(known) < len(steps):
+            return "none: the windows differ in size or distance"
+        return f"{self.pool} k{joined([k for k, _ in known])} s{joined([s for _, s in known])}"
+
     def _reads(self, inputs: tuple[Shape, ...]) -> Dim:
         return inputs[0][0] * prod(adaptive_taps(i, o) for i, o in zip(inputs[0][1:], self.size, strict=True))
 
@@ -142,6 +195,7 @@ class AdaptiveAvgPool(_Adaptive):
 
     __slots__ = ()
     op: ClassVar[str] = "adaptiveavgpool"
+    pool: ClassVar[str] = "avgpool"
     source: ClassVar[str] = "He et al. 2014, Spatial pyramid pooling; PyTorch AdaptiveAvgPool"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
@@ -154,6 +208,7 @@ class AdaptiveMaxPool(_Adaptive):
 
     __slots__ = ()
     op: ClassVar[str] = "adaptivemaxpool"
+    pool: ClassVar[str] = "maxpool"
     source: ClassVar[str] = "He et al. 2014, Spatial pyramid pooling; PyTorch AdaptiveMaxPool"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:

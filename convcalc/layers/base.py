@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
+from convcalc.carriers import decimal
 from convcalc.dims import (
     UNKNOWN,
     Dim,
@@ -136,6 +137,7 @@ class Layer:
         undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
         decided_by: what decides, when it runs, which places of its first input are read; empty where the
             shapes do, as they do nearly everywhere.
+        reading: how what it reads is stated, where several inputs are of several kinds.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
         index_outputs: numbers of the outputs that do.
         template: how it is explained in letters.
@@ -154,6 +156,7 @@ class Layer:
     cuts_axes: ClassVar[bool] = False
     undoes: ClassVar[str] = ""
     decided_by: ClassVar[str] = ""
+    reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
     template: ClassVar[Template] = Template()
@@ -237,6 +240,10 @@ class Layer:
         """Scalar operations done once however many samples there are, as statistics of a batch are."""
         return NO_OPS
 
+    def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
+        """What an explanation says besides shapes and costs: a heading, what it is about, a sentence each."""
+        return ()
+
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """How each input is read for one of the outputs: one window, or several that together are it.
 
@@ -265,7 +272,7 @@ def whole(value: Any, field: str, minimum: int = 1) -> Dim:
         if value == int(value):
             return whole(int(value), field, minimum)
         raise DimensionError(
-            f"{field} must be a whole number, got {float(value):g}", field=field, hint=_ROUNDED
+            f"{field} must be a whole number, got {decimal(value)}", field=field, hint=_ROUNDED
         )
     if value is UNKNOWN or is_symbolic(value) or is_array(value):
         value = carried(value)

@@ -39,6 +39,9 @@ class DeformableConv(Conv):
     )
     source: ClassVar[str] = "Dai et al. 2017, Deformable convolutional networks; Zhu et al. 2019 (version 2)"
     decided_by: ClassVar[str] = "its offsets"
+    reading: ClassVar[str] = (
+        "from=[map,offsets] or from=[map,offsets,mask]; a convolution beside it makes the offsets"
+    )
     template: ClassVar[Template] = Template(
         ("M H W", "K*K+K*K H W"), {"stride": 1, "padding": "same", "dilation": 1, "groups": None}
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, Template, fill, show, spatial
@@ -18,6 +18,34 @@ if TYPE_CHECKING:
 
 _MANY = 64
 """Most phases that are read one by one; of more, all channels are read."""
+_PLACES: Final = ("z", "y", "x")
+_ORDERS: Final = {
+    "crd": "crd, the channel first, as PyTorch; mode=dcr is the order of ONNX's default and of TensorFlow",
+    "dcr": "dcr, the position first, as ONNX's default and TensorFlow; mode=crd is the order of PyTorch",
+}
+
+
+def _at(texts: Iterable[str]) -> str:
+    return f"({', '.join(texts)})"
+
+
+def _phase(factor: Dim, digits: Sequence[str]) -> str:
+    """A place within a block of ``factor`` positions per axis, counted row by row."""
+    last = len(digits) - 1
+    powers = ("" if n == last else f"*{factor}" if n == last - 1 else f"*{factor}**{last - n}" for n in
+              range(last + 1))  # fmt: skip
+    return " + ".join(f"{digit}{power}" for digit, power in zip(digits, powers, strict=True))
+
+
+def _joined_channel(mode: str, phase: str, factor: Dim, rank: int, channels: Any) -> str:
+    """The channel of a place within a block and a channel ``c`` of ``channels``."""
+    if mode == "crd":
+        block = factor**rank if type(factor) is int else f"{factor}**{rank}"
+        return f"c*{block} + {phase}"
+    inner = f"({phase})" if " + " in phase else phase
+    return f"{inner}*{channels if type(channels) is int else f'({channels})'} + c"
+
+
 _MODE = Option("mode", "choice", "crd", choices=("crd", "dcr"))
 
 
@@ -53,6 +81,25 @@ class PixelShuffle(Layer):
             hint=f"a multiple of {block} channels",
         )
         return ((exact_div(channels, block), *(i * self.factor for i in sizes)),)
+
+    def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
+        """Which input channel goes where."""
+        r, rank = self.factor, len(inputs[0]) - 1
+        axes = _PLACES[-rank:]
+        leaves = self.output_shapes(inputs)[0][0]
+        read = _joined_channel(self.mode, _phase(r, [f"({a} mod {r})" for a in axes]), r, rank, leaves)
+        here, there = _at(axes), _at(f"floor({a}/{r})" for a in axes)
+        found = [
+            ("order", "channels", f"output channel c at {here} is input channel {read} at {there}"),
+            ("order", "mode", _ORDERS[self.mode]),
+        ]
+        if type(r) is int and r**rank <= 16 and type(leaves) is int:
+            step = 1 if self.mode == "crd" else leaves
+            read = ", ".join(str(n * step) for n in range(r**rank))
+            places = " ".join(_at(map(str, place)) for place in product(range(r), repeat=rank))
+            text = f"output channel 0 at {places} is input channel {read} at {_at('0' * rank)}"
+            found.insert(1, ("order", "so", text))
+        return tuple(found)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads one position; its phase, its place within the block, chooses the channel."""
@@ -104,6 +151,17 @@ class PixelUnshuffle(Layer):
                 hint=hint,
             )
         return ((channels * self.factor ** len(sizes), *(exact_div(i, self.factor) for i in sizes)),)
+
+    def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
+        """Which output channel comes from where."""
+        r, rank = self.factor, len(inputs[0]) - 1
+        axes = _PLACES[-rank:]
+        written = _joined_channel(self.mode, _phase(r, [f"d{a}" for a in axes]), r, rank, inputs[0][0])
+        there = _at(f"{a}*{r} + d{a}" for a in axes)
+        offsets = ", ".join(f"d{a}" for a in axes)
+        text = f"output channel {written} at {_at(axes)} is input channel c at {there}"
+        text += f"; {offsets} from 0 to {r - 1}"
+        return (("order", "channels", text), ("order", "mode", _ORDERS[self.mode]))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads one position; its channel chooses the phase, the place within the block."""
@@ -212,6 +270,14 @@ class ChannelShuffle(Layer):
             f"groups {self.groups} do not divide {channels} channels",
             field="groups",
             hint=divisors(channels) if type(channels) is int else f"a divisor of {channels}",
+        )
+
+    def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
+        """Which input channel goes where."""
+        g, c = self.groups, inputs[0][0]
+        each = exact_div(c, g) if type(g) is type(c) is int else f"({c}/{g})"
+        return (
+            ("order", "channels", f"output channel j is input channel (j mod {g})*{each} + floor(j/{g})"),
         )
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from convcalc.render import text
@@ -16,7 +15,7 @@ class Answer(NamedTuple):
     """What a question gets.
 
     Attributes:
-        parts: tables and texts that a reader sees below each other; CSV holds the first.
+        parts: tables and texts that a reader sees below each other; CSV holds the first table with columns.
         data: gives what JSON holds; the rows of the first table when there is none.
         code: exit code of the command.
     """
@@ -35,8 +34,18 @@ def written(answer: Answer, form: Form = "table") -> str:
     if form == "json" and answer.data is not None:
         return data.to_json(answer.data())
     write = {"json": _json, "csv": data.to_csv, "markdown": data.to_markdown}[form]
-    parts = answer.parts if form == "markdown" else islice(answer.parts, 1)
+    parts = answer.parts if form == "markdown" else _first(answer.parts)
     return "\n".join(write(part) if isinstance(part, Table) else _plain(part, form) for part in parts)
+
+
+def _first(parts: Iterable[Table | Text]) -> list[Table | Text]:
+    """The first table with columns, which is what a program reads; where there is none, the first part."""
+    seen: list[Table | Text] = []
+    for part in parts:
+        if isinstance(part, Table) and part.columns:
+            return [part]
+        seen.append(part)
+    return seen[:1]
 
 
 def _json(table: Table) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any, Final
 
 import numpy as np
 
+from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
+from convcalc.calculators.dilation.closing import closings, reason
 from convcalc.calculators.dilation.criterion import Criterion, criterion, layers_of
 from convcalc.calculators.dilation.design import Design, designs
 from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
@@ -59,16 +62,15 @@ class AxisJudgement(Record):
         if self.agrees is not False:
             return None
         if self.holes:
-            why = ""
-            if self.rules.common_factor > 1:
-                why = f"; the rates have the common factor {self.rules.common_factor}"
+            factor = self.rules.common_factor
+            why = f": the rates share the factor {factor}" if factor > 1 else ""
             return (
-                f"the criterion promises no holes ({self.rules.sentence()}), "
-                f"but execution finds {len(self.holes)}, at offsets {_offsets(self.holes)}{why}"
+                f"{self.rules.inequality()} is met and not enough{why}; "
+                f"execution finds {len(self.holes)} holes, at offsets {_offsets(self.holes)}"
             )
         return (
-            f"the criterion expects holes ({self.rules.sentence()}), but execution finds none: "
-            f"all {self.rules.field} pixels are reached (the order of the rates does not matter)"
+            f"{self.rules.inequality()} would be enough and is not needed: the order of the rates does not "
+            f"matter, and execution reaches all {self.rules.field} pixels"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,7 +95,7 @@ class DilationJudgement(Record):
             that each axis was executed by itself.
     """
 
-    KEYS = "rates kernels field covered total coverage holes=has_holes agrees axes"
+    KEYS = "rates kernels field covered total coverage holes=has_holes agrees axes why closing"
 
     kernels: tuple[tuple[int, ...], ...]
     rates: tuple[tuple[int, ...], ...]
@@ -108,6 +110,35 @@ class DilationJudgement(Record):
         return self.covered < self.total
 
     @property
+    def why(self) -> list[str]:
+        """The reasons of the verdict: of the axes with holes, or, where there are none, of all."""
+        told = [(axis.holes, reason(axis.rules.kernels, axis.rules.rates)) for axis in self.axes]
+        return list(dict.fromkeys(text for holes, text in told if holes or not self.has_holes))
+
+    @cached_property
+    def closing(self) -> list[DilationJudgement]:
+        """Rates without holes in place of these, those with the nearest field first, each judged too.
+
+        None where there are no holes, or the field is so large that it is not executed as a whole.
+        """
+        if not self.has_holes or self.counts is None:
+            return []
+        options = [closings(axis.rules.kernels, axis.rules.rates) for axis in self.axes]
+        if len({(axis.rules.kernels, axis.rules.rates) for axis in self.axes}) > 1:
+            # of each axis the first that keeps the layers
+            options = [[one for one in axis if len(one.rates) == len(self.rates)][:1] for axis in options]
+        found = []
+        for axes in zip(*options, strict=False):
+            rates = list(zip(*(one.rates for one in axes), strict=True))
+            kernels = list(zip(*(one.kernels for one in axes), strict=True))
+            if prod(one.field for one in axes) <= MAX_PIXELS:
+                judged = judge_dilations(rates, kernels, rank=len(self.axes))
+                if judged.has_holes:
+                    raise AssertionError(f"execution contradicts the rates {rates} of kernels {kernels}")
+                found.append(judged)
+        return found
+
+    @property
     def field(self) -> tuple[int, ...]:
         """Receptive field of the run, in pixels, per axis."""
         return tuple(axis.rules.field for axis in self.axes)
@@ -120,7 +151,8 @@ class DilationJudgement(Record):
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The judgement as JSON holds it; with ``grid`` the paths of every pixel."""
-        result = record(self, coverage=self.covered / self.total)
+        closing = [{"rates": one.rates, "kernels": one.kernels, "field": one.field} for one in self.closing]
+        result = record(self, coverage=self.covered / self.total, closing=closing)
         return result | ({"map": plain(self.counts)} if grid else {})
 
 
@@ -186,6 +218,7 @@ class DesignedRun(Record):
         )
 
 
+@question
 def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> DilationJudgement:
     """Whether a run of dilated convolutions at stride 1 sees every pixel of its field.
 
@@ -247,6 +280,7 @@ def chain(
     return load("\n".join(stages), input=(1, *sizes))
 
 
+@question
 def judge_network_dilations(
     graph: Spec,
     *,
@@ -333,6 +367,7 @@ def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:
     return found
 
 
+@question
 def design_dilations(
     reach: int,
     *,

@@ -8,16 +8,20 @@ the overlap is counted by running the layer on ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import Any, Final
 
 import numpy as np
 
+from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable, per_axis, whole
 from convcalc.calculators.transposed.costs import Alternative, Costs, alternatives, costs, layer_of
 from convcalc.calculators.transposed.inverse import inverse
+from convcalc.calculators.transposed.offers import Offer, offers
 from convcalc.calculators.transposed.settings import (
+    FREE,
     MAX_DILATION,
     Fixed,
     Setting,
@@ -31,6 +35,7 @@ from convcalc.executor import execute
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph
+from convcalc.layers.base import show
 from convcalc.layers.window import effective
 from convcalc.records import Record, plain, record
 from convcalc.spec import load
@@ -38,6 +43,9 @@ from convcalc.spec import load
 MAX_PRODUCTS: Final = 1 << 26
 MAX_PHASES: Final = 1 << 16
 """Most products for which the overlap is executed, and most phases that are listed."""
+
+OFFERED: Final = 6
+"""Kernels that are offered where none is given."""
 
 MAX_DRAWN: Final = 96
 """Largest output, along an axis, whose overlap is drawn as it is."""
@@ -64,11 +72,12 @@ class TransposedSolution(Record):
             input, borders included, by execution; None where that would be too large.
         proven: execution gives the same as the equivalent convolution, and the overlap counts; None
             where that would be too large.
+        offers: where no kernel was given: kernels and settings per axis, the one that was taken first.
     """
 
     KEYS = (
         "spec like? channels groups input output solutions complete axes checkerboard costs alternatives "
-        "proven"
+        "proven pytorch pytorch_nearest=nearest_in_pytorch offers even_instead"
     )
 
     axes: tuple[TransposedAxis, ...]
@@ -81,6 +90,66 @@ class TransposedSolution(Record):
     overlap: Array | None
     executed: tuple[int, int] | None
     proven: bool | None
+    offers: tuple[tuple[Offer, ...], ...] = ()
+
+    @property
+    def pytorch(self) -> str | None:
+        """The layer as PyTorch takes it; None where its padding differs between the sides."""
+        crops = [axis.before if axis.before == axis.after else None for axis in self.axes]
+        return None if None in crops else self._call(crops)
+
+    def _call(self, crops: Sequence[Any]) -> str:
+        into, out = self.channels if self.channels != (1, 1) else ("in_channels", "out_channels")
+        taken: dict[str, Sequence[Any]] = {
+            "kernel_size": [axis.kernel for axis in self.axes],
+            "stride": [axis.stride for axis in self.axes],
+            "padding": crops,
+            "output_padding": [axis.output_padding for axis in self.axes],
+            "dilation": [axis.dilation for axis in self.axes],
+        }
+        texts = {
+            name: str(values[0]) if len(set(values)) == 1 else f"({', '.join(map(str, values))})"
+            for name, values in taken.items()
+        }
+        words = [str(into), str(out), texts["kernel_size"], texts["stride"], texts["padding"]]
+        words += [f"{name}={texts[name]}" for name, plain in (("output_padding", "0"), ("dilation", "1"))
+                  if texts[name] != plain]  # fmt: skip
+        words += [f"groups={self.groups}"] if self.groups != 1 else []
+        return f"nn.ConvTranspose{len(self.axes)}d({', '.join(words)})"
+
+    def nearest_in_pytorch(self) -> list[str]:
+        """What PyTorch can do where it cannot take the layer: the nearest, in words."""
+        if self.pytorch is not None:
+            return []
+        less = [min(axis.before, axis.after) for axis in self.axes]
+        sizes = show(axis.output + axis.before + axis.after - 2 * n
+                     for axis, n in zip(self.axes, less, strict=True))  # fmt: skip
+        cuts = ", ".join(
+            f"{axis.before - n or ''}:{n - axis.after or ''}" for axis, n in zip(self.axes, less, strict=True)
+        )
+        found = [f"{self._call(less)} gives {sizes}, and of it y[..., {cuts}] is the same"]
+        equal = [next((one for one in axis.found if not one.more_after), None) for axis in self.settings]
+        if not self.like and all(one is not None for one in equal):
+            axes = tuple(
+                describe(axis.input, axis.kernel, *(one[:2]), one[1], *one[2:4])
+                for axis, one in zip(self.axes, equal, strict=True)
+                if one is not None
+            )
+            other = replace(self, axes=axes).pytorch
+            found += [f"{other} gives {show(axis.output for axis in axes)} itself"] if other else []
+        return found
+
+    @cached_property
+    def even_instead(self) -> list[Offer]:
+        """Where pixels get different numbers of products: settings of the same sizes that are even.
+
+        For equal axes alone; those of the stride first.
+        """
+        pairs = {(axis.input, axis.output) for axis in self.axes}
+        if self.is_even or len(pairs) > 1 or self.like:
+            return []
+        ((i, o),) = pairs
+        return [one for one in offers(i, o, FREE, OFFERED) if one.even][:2]
 
     @property
     def spec(self) -> str:
@@ -127,6 +196,7 @@ class TransposedSolution(Record):
             input=[axis.input for axis in self.axes],
             output=[axis.output for axis in self.axes],
             solutions=[axis.found for axis in self.settings],
+            pytorch_nearest=self.nearest_in_pytorch(),
             complete=all(axis.complete for axis in self.settings),
             checkerboard={
                 "even": self.is_even,
@@ -140,6 +210,7 @@ class TransposedSolution(Record):
         return result | ({"map": plain(self.overlap)} if grid else {})
 
 
+@question
 def solve_transposed(
     input: Any,
     output: Any = None,
@@ -166,7 +237,8 @@ def solve_transposed(
     Args:
         input: size that goes in, in pixels.
         output: size that should leave.
-        kernel: taps.
+        kernel: taps; where it is not given, the best that lead from size to size are offered, and the
+            first of them taken.
         stride: pixels from input to input, where it is given.
         padding: pixels cropped on both sides, where it is given.
         output_padding: pixels added after, where it is given.
@@ -195,7 +267,7 @@ def solve_transposed(
                 f"{extra[0].replace('_', ' ')} beside a layer to invert", expected="what the layer says"
             )
         return _finish(*inverse(like, input, channels, rank))
-    if kernel is None:
+    if kernel is None and output is None:
         raise Unreachable(
             "a transposed convolution needs its kernel", expected="a kernel, best a multiple of the stride",
             nearest="kernel 4", field="kernel",
@@ -206,24 +278,44 @@ def solve_transposed(
         _rank(rank, input, output, kernel, stride, padding, output_padding, dilation),
     )  # fmt: skip
     whole(max_dilation, "max_dilation", 1)
-    axes, settings = [], []
+    axes: list[TransposedAxis] = []
+    settings: list[Settings] = []
+    offered: list[tuple[Offer, ...]] = []
     for i, o, k, s, p, extra_size, d in zip(*found.values(), strict=True):
         whole(i, "input", 1)
         if o is not None:
             whole(o, "output", 1)
-        check_given(k, Fixed(s, p, extra_size, d))
-        if o is None:
+        check_given(1 if k is None else k, Fixed(s, p, extra_size, d))
+        if k is None:
+            chosen = offers(i, o, Fixed(s, p, extra_size, d), OFFERED)
+            if not chosen:
+                raise Unreachable(
+                    f"no transposed convolution of a usual kernel turns {i} into {o}",
+                    expected="a kernel, best a multiple of the stride", field="kernel",
+                )  # fmt: skip
+            k = chosen[0].kernel
+            offered.append(tuple(chosen))
+            options = Settings((chosen[0].setting,), False)
+        elif o is None:
             one = Setting(s or 1, p or 0, extra_size or 0, d or 1)
-            check_given(k, Fixed(*one))
+            check_given(k, Fixed(*one[:4]))
             options = Settings((one,), True)
         else:
             options = solve_axis(i, o, k, Fixed(s, p, extra_size, d), max_dilation)
         best = options.found[0]
         axes.append(
-            describe(i, k, best.stride, best.padding, best.padding, best.output_padding, best.dilation)
+            describe(
+                i,
+                k,
+                best.stride,
+                best.padding,
+                best.padding + best.more_after,
+                best.output_padding,
+                best.dilation,
+            )
         )
         settings.append(options)
-    return _finish(tuple(axes), tuple(settings), channels or (1, 1), groups, "")
+    return _finish(tuple(axes), tuple(settings), channels or (1, 1), groups, "", tuple(offered))
 
 
 def _rank(rank: int | None, *values: Any) -> int | None:
@@ -239,6 +331,7 @@ def _finish(
     channels: tuple[int, int],
     groups: int,
     like: str,
+    offered: tuple[tuple[Offer, ...], ...] = (),
 ) -> TransposedSolution:
     for n in channels:
         whole(n, "channels", 1)
@@ -256,7 +349,7 @@ def _finish(
             overlap = executed_overlap(axes)
         executed = _executed_range(axes, short)
     return TransposedSolution(
-        axes, settings, channels, groups, like, counted, ways, overlap, executed, proven
+        axes, settings, channels, groups, like, counted, ways, overlap, executed, proven, offered
     )
 
 

@@ -277,6 +277,10 @@ BY_DEFINITION = {
     "shift k3": (0, 0, 0, 0, 0),
     "shuffle 2": (0, 0, 0, 0, 0),
     "slice 0 3": (0, 0, 0, 0, 0),
+    "unfold k3 p1": (0, 0, 0, 0, 0),
+    # every pixel is in four windows, but two at the ends of an axis, and one in the corners
+    "unfold k2 | fold 4x10 k2": (6 * 4 * (3 * 9), 0, 0, 0, 0),
+    "unfold k2 s2 | fold 4x10 k2 s2": (240, 0, 0, 0, 0),
     "pixelunshuffle 2": (0, 0, 0, 0, 0),
     "maxpool k2": (0, 0, 240, 0, 0),  # 60 outputs of 4 taps
     "avgpool k2": (240, 0, 0, 60, 0),
@@ -311,6 +315,17 @@ def test_operations_by_definition(line: str, batch: int) -> None:
     assert tuple(totals.ops) == tuple(batch * n for n in expected)
     assert totals.macs == 0
     assert totals.flops == sum(totals.ops)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize(
+    ("line", "groups"), [("", 1), ("over=channels", 40), ("shape=10", 24), ("shape=4x10", 6)]
+)
+def test_root_mean_squares_by_definition(line: str, groups: int, affine: bool) -> None:
+    """Each group of n: n squares, their sum, a mean, eps, a root, a reciprocal, n scaled; n weighted."""
+    totals = counted(f"rmsnorm {line} affine={str(affine).lower()}", (6, 4, 10))
+    assert tuple(totals.ops) == (240 + groups, 240 * (2 + affine), 0, 2 * groups, groups)
+    assert totals.params == 240 // groups * affine
 
 
 @given(st.integers(1, 30), st.integers(1, 30))

@@ -436,6 +436,57 @@ def layer_norm(rng: Random) -> Case:
     )
 
 
+def rms_norm(rng: Random) -> Case:
+    shape = (rng.randint(1, 6), *ints(rng, 1, 5, rng.randint(0, 3)))
+    stated = tuple(n + (rng.random() < 0.05) for n in shape[rng.randrange(len(shape)) :])
+    affine = rng.random() < 0.6
+    return Case(
+        lambda: nn().RMSNorm(stated, eps=0.5, elementwise_affine=affine),
+        "rmsnorm",
+        {"shape": stated, "affine": affine},
+        shape,
+    )
+
+
+def unfold(rng: Random) -> Case:
+    kernel, dilation, padding, stride = (
+        ints(rng, 1, 4, 2),
+        ints(rng, 1, 2, 2),
+        ints(rng, 0, 3, 2),
+        ints(rng, 1, 3, 2),
+    )
+    extents = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    shape = (rng.randint(1, 4), *draw_sizes(rng, extents, rng.random() < 0.3))
+    return Case(
+        lambda: nn().Unfold(kernel, dilation, padding, stride),
+        "unfold",
+        {"kernel": kernel, "dilation": dilation, "padding": tuple((p, p) for p in padding), "stride": stride},
+        shape,
+    )
+
+
+def fold(rng: Random) -> Case:
+    kernel, stride, padding, size = (
+        rng.randint(1, 3),
+        rng.randint(1, 3),
+        rng.randint(0, 1),
+        ints(rng, 3, 8, 2),
+    )
+    length = 1
+    for n in size:
+        length *= (n + 2 * padding - kernel) // stride + 1
+    channels = kernel * kernel * rng.randint(1, 4) + (rng.random() < 0.1)
+    square = rng.random() < 0.3
+    size = (size[0],) * 2 if square else size
+    given = size[0] if square else size
+    return Case(
+        lambda: nn().Fold(given, kernel, padding=padding, stride=stride),
+        "fold",
+        {"size": size, "kernel": kernel, "stride": stride, "padding": padding},
+        (channels, length + (rng.random() < 0.1)),
+    )
+
+
 def lrn(rng: Random) -> Case:
     size = rng.randint(1, 7)
     shape = (rng.randint(1, 6), *ints(rng, 1, 5, rng.randint(1, 3)))
@@ -557,6 +608,9 @@ DRAWS: list[tuple[Callable[[Random], Case], int]] = [
     (tracked_instance_norm, 20),
     (group_norm, 60),
     (layer_norm, 60),
+    (rms_norm, 60),
+    (unfold, 100),
+    (fold, 120),
     (lrn, 20),
     (activation, 100),
     (activation_with_options, 60),

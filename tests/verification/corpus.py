@@ -47,6 +47,17 @@ CORPUS: tuple[str, ...] = (
     "input 3x5x4 | celu 0.5 | threshold 0.2 3 | softsign | logsigmoid | tanhshrink",
     "input 3x5x4 | softshrink 0.2 | hardshrink | softshrink",
     "input 4x6x5 | softmin | softmin axis=1 | logsoftmax | logsoftmax axis=2 | softmax axis=-1",
+    "input 4x3x5 | rmsnorm | rmsnorm over=channels eps=0.1 | rmsnorm shape=3x5",
+    "input 4x3x5 | rmsnorm shape=5 affine=false",
+    "input 3x5x6 | unfold k3x2 s2x1 p1:2x0:1 d1x2 | linear 5 axis=channels",
+    "input 2x5x6 | unfold k3x2 s2x1 p1:2x0:1 d1x2 | fold 5x6 k3x2 s2x1 p1:2x0:1 d1x2",
+    "input 12x15 | fold 3x6 k2x3 p1:0",
+    "input 2x9 | unfold k3 s2 d2 p2 | fold 9 k3 s2 d2 p2",
+    "input 4x5x6 | conv 24 k3x2 s2x1 p1:0x0:1 d1x2 id=o | conv 5 k3 from=input | "
+    "deformconv 6 k3x2 s2x1 p1:0x0:1 d1x2 g2 from=[input,o]",
+    "input 4x5x4 | conv 36 k3 id=o | conv 18 k3 from=input id=m |"
+    " deformconv 3 k3 bias=false from=[input,o,m]",
+    "input 2x6x5 | permute order=(1,0,2) id=a | conv 8 k1x2 id=o | deformconv 6 k1x2 g2 from=[a,o] | relu",
     "input 4x6x5 | glu | glu axis=1 | prelu shape=2x1x5 | prelu shape=2x3x1",
     "input 2x5x4 | upsample scale=(2,3) mode=linear | upsample size=(7,5) mode=nearest",
     "input 2x5x4 | upsample scale=1.5 mode=bicubic align_corners=true",

@@ -70,15 +70,20 @@ class Criterion(Record):
         """``M_2``; None where fewer than two layers have more than one tap."""
         return self.distances[-1].value if len(self.distances) and self.distances[-1].layer != 1 else None
 
-    def sentence(self) -> str:
-        """The criterion in one line."""
+    def inequality(self) -> str:
+        """``M2 <= K`` with its numbers, or with the rate of a single layer."""
         if self.no_holes is None:
             return "no layer has more than one tap"
         last = self.distances[-1]
         sign = "<=" if self.no_holes else ">"
         if last.layer == 1:
-            return f"one layer: r = {last.value} {sign} 1, {'no holes' if self.no_holes else 'holes'}"
-        return f"M2 = {last.value} {sign} K = {self.limit}: {'no holes' if self.no_holes else 'holes'}"
+            return f"one layer: r = {last.value} {sign} 1"
+        return f"M2 = {last.value} {sign} K = {self.limit}"
+
+    def sentence(self) -> str:
+        """The criterion in one line: the inequality, and a factor that the rates share beside it."""
+        shared = self.no_holes and self.common_factor > 1
+        return self.inequality() + (f", but factor {self.common_factor}" if shared else "")
 
 
 def criterion(kernels: Sequence[int], rates: Sequence[int]) -> Criterion:

@@ -106,6 +106,23 @@ def designs(
     return found
 
 
+def widest(kernels: tuple[int, ...], cap: int) -> int:
+    """The largest field without holes of layers of these kernels, with rates up to ``cap``."""
+    return _Search(kernels, cap).highest
+
+
+def exactly(field: int, kernels: tuple[int, ...], cap: int) -> Design | None:
+    """Rates without holes, up to ``cap``, of just this field and the smallest largest rate; None if none."""
+    search = _Search(kernels, cap)
+    for rate in range(search.least_rate(field), cap + 1):
+        if search.beyond(field, rate):
+            break
+        if search.may(field, rate):
+            for ks, rs in search.find(field, rate):
+                return Design(ks, rs, field, 0)
+    return None
+
+
 def _check_effort(layers: int, kernels: int, nearest: str | None) -> None:
     """Refuse a design of so many layers, or of so many kernels to choose from, that it would take too long.
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from convcalc.calculators.count.report import analyze
 from convcalc.calculators.explain.letters import AXES, Lettered
 from convcalc.calculators.explain.records import Line
+from convcalc.calculators.receptive_field.axis import AxisField
 from convcalc.calculators.receptive_field.graph import receptive_field
 from convcalc.dims import UNKNOWN, Shape, is_symbolic, prod, symbol
 from convcalc.graph import Graph, Node
@@ -133,6 +134,14 @@ def fields(lines: Lines, graph: Graph, numbers: Graph | None = None) -> None:
             lines.add("receptive field", text, value, value=number if value is UNKNOWN else None)
 
 
+def particulars(lines: Lines, made: Lettered, numbers: Graph | None) -> None:
+    """What the layer itself has to say: of its numbers where they are known, else of its letters."""
+    graph = made.graph if numbers is None else numbers
+    node = graph.nodes[-1]
+    for group, quantity, text in node.layer.particulars(graph.input_shapes(node)):
+        lines.add(group, quantity, text)
+
+
 def _measured(graph: Graph) -> dict[str, list[Any]]:
     """What the output of a graph sees, axis by axis; nothing where it sees no pixel."""
     row = receptive_field(graph).output
@@ -141,13 +150,20 @@ def _measured(graph: Graph) -> dict[str, list[Any]]:
     whole = [axis.everything and not axis.local for axis in row.axes]
     found = {
         "receptive field": [
-            EVERYTHING if all_ else _exact(axis.size) for all_, axis in zip(whole, row.axes, strict=True)
+            EVERYTHING if all_ else _sizes(axis) for all_, axis in zip(whole, row.axes, strict=True)
         ]
     }
     if not any(whole):
         found["effective stride"] = [_exact(n) for n in row.stride]
         found["effective padding"] = [_exact(n) for n in row.padding]
     return found
+
+
+def _sizes(axis: AxisField) -> Any:
+    """The size of a field; where it depends on the phase of the output, the smallest and the largest."""
+    if axis.known and not is_symbolic(axis.size) and axis.smallest != axis.size:
+        return f"{axis.smallest} to {axis.size}"
+    return _exact(axis.size)
 
 
 def _exact(value: Any) -> Any:

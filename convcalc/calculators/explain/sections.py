@@ -8,10 +8,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from convcalc.budget import question
 from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.count.report import analyze
 from convcalc.calculators.explain.letters import Lettered, alone, lettered
-from convcalc.calculators.explain.lines import Lines, fields, operations, outputs, parameters, totals
+from convcalc.calculators.explain.lines import (
+    Lines,
+    fields,
+    operations,
+    outputs,
+    parameters,
+    particulars,
+    totals,
+)
 from convcalc.calculators.explain.records import Explanation, Line, Part, Section
 from convcalc.calculators.explain.templates import block_call, block_letters, block_source, template
 from convcalc.dims import is_symbolic
@@ -24,6 +33,7 @@ from convcalc.spec.document.reading import block
 __all__ = ["Explanation", "Line", "Part", "Section", "explain"]
 
 
+@question
 def explain(
     target: Spec, *, layer: str | None = None, input: Any = None, set: Mapping[str, Any] | None = None
 ) -> Explanation:
@@ -130,6 +140,7 @@ def _section(op: str, made: Lettered, texts: Mapping[str, str], numbers: Graph |
     parameters(lines, made)
     operations(lines, made, parts)
     fields(lines, made.graph, numbers)
+    particulars(lines, made, numbers)
     return Section(
         texts.get("name", op),
         _about(cls),

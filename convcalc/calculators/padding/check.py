@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import prod
+from math import gcd, prod
 from typing import Any, Final, NamedTuple
 
+from convcalc.budget import question, spend
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers.base import axis_names, show
-from convcalc.layers.cut import Pad
+from convcalc.layers.cut import Crop, Pad, Slice
+from convcalc.layers.reads import Slide
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import Sliding, effective, output_size, valid_pairs
 from convcalc.records import Record, record
@@ -114,6 +116,7 @@ class PaddingReport(Record):
         return [finding for layer in self.layers for finding in layer.findings]
 
 
+@question
 def check_padding(
     graph: Spec,
     *,
@@ -136,9 +139,10 @@ def check_padding(
     if not 0 <= wasted <= 1:
         raise ValueError(f"a share of {wasted}: expected a number from 0 to 1")
     graph = as_graph(graph, input=input, set=set)
+    cuts = _cut_behind(graph)
     layers = [
-        _Check(graph, node, node.layer, wasted).layer
-        for node in graph.nodes
+        _Check(graph, node, node.layer, wasted, cuts.get(number)).layer
+        for number, node in enumerate(graph.nodes)
         if isinstance(node.layer, Sliding)
     ]
     counts = [(layer.macs, layer.valid_macs) for layer in layers]
@@ -152,10 +156,33 @@ def check_padding(
     )
 
 
+def _cut_behind(graph: Graph) -> dict[int, tuple[int, ...]]:
+    """What everyone who reads a node cuts off its end, per axis, and nothing else of it.
+
+    So temporal convolutions are made causal: padded on both sides, then cut at the end (Bai et al. 2018).
+    """
+    found: dict[int, tuple[int, ...]] = {}
+    read = {edge.node for edge in graph.outputs}
+    for node in graph.nodes:
+        for edge in node.inputs:
+            shape = graph.shape(edge)
+            cut: tuple[int, ...] = ()
+            if isinstance(node.layer, Crop | Slice) and edge.node not in read:
+                ways = node.layer.reads((shape,), node.outputs)[0][0]
+                if all(isinstance(rule, Slide) and rule.before == 0 for _, rule in ways):
+                    sizes = zip(shape[1:], node.outputs[0][1:], strict=True)
+                    cut = tuple(a - b for a, b in sizes if type(a) is type(b) is int)
+            if cut != found.setdefault(edge.node, cut):
+                found[edge.node] = ()
+    return {number: cut for number, cut in found.items() if cut}
+
+
 class _Check:
     """One layer while it is checked."""
 
-    def __init__(self, graph: Graph, node: Node, layer: Sliding, wasted: float) -> None:
+    def __init__(
+        self, graph: Graph, node: Node, layer: Sliding, wasted: float, cut: tuple[int, ...] | None
+    ) -> None:
         shapes = graph.input_shapes(node)
         sizes = shapes[0][1:]
         rank = len(sizes)
@@ -170,6 +197,7 @@ class _Check:
         self.names = axis_names(rank)
         self.weighted = layer.has_macs
         self.given = layer.padding
+        self.cut = cut or (0,) * rank
         self.layer = LayerPadding(
             node.name, node.op, node, _ints(sizes), _ints(node.outputs[0][1:]), layer.kernel, layer.stride,
             layer.dilation, pads,
@@ -201,7 +229,10 @@ class _Check:
             return
         before, after = pair
         total = effective(k, d) - 1
-        causal = self.given[axis] == "causal" or (before == total and after == 0)
+        behind = after - self.cut[axis]
+        causal = self.given[axis] == "causal" or (before == total and behind == 0)
+        if len(row.kernel) == 1 and behind == 0 and s > 1:  # steps of a sequence, each read to its end
+            causal = causal or before == total - (s - 1)
         if before != after and not causal:
             self._find(
                 "asymmetric",
@@ -308,21 +339,49 @@ class _Check:
 
 
 def unread_rows(i: int, k: int, s: int, d: int, before: int, o: int) -> int:
-    """How many of ``i`` input positions no tap of any window meets."""
-    read = bytearray(i)
-    for t in range(min(k, i + before)):
-        first = t * d - before
-        start = first if first >= 0 else first + ceil_div(-first, s) * s
-        stop = min(first + (o - 1) * s + 1, i)
-        if start < stop:
-            read[start:stop:s] = b"\1" * len(range(start, stop, s))
-    return read.count(0)
+    """How many of ``i`` input positions no tap of any window meets.
+
+    Tap ``t`` of window ``j`` reads position ``j*s + t*d - before``. Taps whose ``t`` differ by ``m =
+    s/gcd(s, d)`` read the same residue modulo ``s``, other taps other residues. In units of ``s``, a
+    residue is read in runs of ``o`` that begin ``d/gcd(s, d)`` apart, so that their union is counted
+    without a look at the positions. Without dilation there are windows of ``k`` at distance ``s``.
+    """
+    if d == 1:
+        return i - _union(i, -before, o, s, k)
+    g = gcd(s, d)
+    taps = min(s // g, k)
+    spend(4 * taps)
+    read = 0
+    for t in range(taps):
+        turns, residue = divmod(t * d - before, s)
+        read += _union(ceil_div(i - residue, s), turns, ceil_div(k - t, s // g), d // g, o)
+    return i - read
+
+
+def _union(size: int, start: int, count: int, step: int, length: int) -> int:
+    """How many of the indices 0 to ``size - 1`` lie in runs of a length that begin a step apart."""
+    if length >= step:
+        return max(0, min(size, start + (count - 1) * step + length) - max(0, start))
+
+    def before(end: int) -> int:
+        """Indices of runs that lie before an index."""
+        whole, rest = divmod(max(0, end - start), step)
+        return min(whole, count) * length + (min(rest, length) if whole < count else 0)
+
+    return before(size) - before(0)
 
 
 @lru_cache(maxsize=4096)
 def _valid_taps(i: int, k: int, s: int, d: int, before: int, o: int) -> tuple[tuple[int, int], ...]:
     """Along one axis: how many of the ``o`` positions meet the input with how many taps."""
-    return tuple(Counter(valid_pairs(i, k, s, d, before - j * s, 1) for j in range(o)).items())
+    # Windows that lie inside meet it with every tap; only those over a border are looked at.
+    first = min(o, max(0, ceil_div(before, s)))
+    stop = max(first, min(o, (i - effective(k, d) + before) // s + 1))
+    spend(3 * (first + o - stop))
+    found = Counter({k: stop - first} if stop > first else {})
+    for border in (range(first), range(stop, o)):
+        found.update(valid_pairs(i, k, s, d, before - j * s, 1) for j in border)
+    return tuple(found.items())
 
 
 def valid_weights(
@@ -343,7 +402,9 @@ def valid_weights(
     found = {1: 1}
     for one in zip(input, kernel, stride, dilation, before, output, strict=True):
         joined: Counter[int] = Counter()
-        for taps, positions in _valid_taps(*one):
+        along = _valid_taps(*one)
+        spend(len(along) * len(found))
+        for taps, positions in along:
             for weights, others in found.items():
                 joined[taps * weights] += positions * others
         found = dict(sorted(joined.items()))

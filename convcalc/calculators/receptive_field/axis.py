@@ -17,6 +17,7 @@ from itertools import pairwise
 from math import gcd, lcm
 from typing import Any, Final
 
+from convcalc.budget import spend
 from convcalc.calculators.answers import tidy
 from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
 from convcalc.layers.reads import ONE, Axis, Decided, Every, Resample, Rule, Slide, Spread, Unstated
@@ -229,6 +230,7 @@ def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) ->
     ends_only = field.regular()
     starts: list[int | None] = []
     sizes: list[int] = []
+    spend(3 * count)
     for j in range(count):
         taps = rule.taps(j)
         first = last = None
@@ -251,6 +253,7 @@ def _shortest(field: AxisField) -> AxisField:
     count, starts, sizes, advance = field.period, field.starts, field.sizes, field.advance
     if not field.periodic or count == 1:
         return field
+    spend(count)
     for short in range(1, count // 2 + 1):
         if count % short or advance * short % count:
             continue
@@ -317,6 +320,7 @@ def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisF
         advance = int(steepest * count)
     starts: list[int | None] = []
     sizes: list[int] = []
+    spend(3 * count)
     for j in range(count):
         runs = [run for run in (a.run(j), b.run(j)) if run is not None]
         low = min((start for start, _ in runs), default=None)

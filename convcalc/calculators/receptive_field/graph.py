@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+from convcalc.budget import question, spend
+from convcalc.calculators.dilation.holes import Holes, holes
 from convcalc.calculators.receptive_field.axis import AxisField, compose
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
 from convcalc.calculators.receptive_field.rows import (
@@ -34,9 +37,10 @@ class ReceptiveField(Record, Shown):
         decided: layers of which an input decides, when they run, what is read, with what that is; from
             there on fields are unknown.
         ranges: productive range of sizes, one per input.
+        unseeing: layers that read nothing of any input: all of it is padding or was cut off.
     """
 
-    KEYS = "name from=start? inputs layers misaligned range=ranges"
+    KEYS = "name from=start? inputs layers misaligned range=ranges sees_nothing=unseeing holes"
 
     def __init__(self, graph: Graph, start: str | None = None) -> None:
         self.graph = graph
@@ -50,12 +54,14 @@ class ReceptiveField(Record, Shown):
         self._walk = Walk(graph, sources, names)
         self.misaligned: list[Misaligned] = self._walk.misaligned
         self.decided = {n.name: n.layer.decided_by for n in graph.nodes if n.layer.decided_by}
+        self.unseeing: list[str] = self._walk.unseeing
         self.layers: list[LayerField] = []
         self._by_name: dict[str, list[LayerField]] = {}
         self.ranges: list[InputRange] = []
         smallest: list[dict[int, Any]] = [{} for _ in sources]
         largest: list[dict[int, Any]] = [{} for _ in sources]
         for number in range(len(graph.nodes)):
+            spend(3 * len(sources))
             for source in range(len(sources)):
                 self._add(number, source, smallest[source], largest[source])
         for name, edge, low, high in zip(names, sources, smallest, largest, strict=True):
@@ -105,6 +111,11 @@ class ReceptiveField(Record, Shown):
             compose(field, ALL, shape[0], None) if field.driver == 0 else field for field in seen.field
         )
         return LayerField(name, node.op, shape, self._walk.names[source], self.graph.shape(origin), axes)
+
+    @cached_property
+    def holes(self) -> list[Holes]:
+        """Dilated runs of the network that step over positions of what they read, by formula."""
+        return holes(self.graph)
 
     @property
     def output(self) -> LayerField | None:
@@ -200,6 +211,7 @@ def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
     table[axis] = maximum(table[axis], value) if axis in table else value
 
 
+@question
 def receptive_field(
     graph: Spec,
     *,

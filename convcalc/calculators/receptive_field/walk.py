@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable, tidy
 from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
+from convcalc.calculators.receptive_field.region import regions
 from convcalc.dims import Dim, Shape, is_known, is_symbolic
 from convcalc.graph import Edge, Graph, Node
-from convcalc.layers.reads import Reads, Windows
+from convcalc.layers.reads import Axis, Reads, Slide, Windows
 from convcalc.layers.window import Sliding, effective
 from convcalc.records import Record
 
@@ -24,10 +26,13 @@ class Seen(NamedTuple):
     Attributes:
         field: over all paths together.
         least: over the path that sees least (Richter et al. 2021 call it the minimum field).
+        anchor: where windows that read only what lies before count as their last tap, which is the
+            position that they stand at; the same object as ``field`` where there are none.
     """
 
     field: Axes
     least: Axes
+    anchor: Axes
 
 
 State = list["Seen | None"]
@@ -71,6 +76,7 @@ class Walk:
         names: a name for each of them.
         states: by tensor.
         misaligned: in order of the graph.
+        unseeing: layers whose every position lies beside the input: in padding, or where it was cut off.
     """
 
     def __init__(self, graph: Graph, sources: Sequence[Edge], names: Sequence[str]) -> None:
@@ -79,6 +85,7 @@ class Walk:
         self.names = tuple(names)
         self.states: dict[Edge, State] = {}
         self.misaligned: list[Misaligned] = []
+        self.unseeing: list[str] = []
         # Repeats share their layers: most windows were asked for before.
         self._windows: dict[tuple[int, tuple[Shape, ...], int], Windows] = {}
         for number in range(len(graph.nodes)):
@@ -87,6 +94,7 @@ class Walk:
     def _visit(self, number: int) -> None:
         node = self.graph.nodes[number]
         states, many = self.states, len(self.sources)
+        spend(3 * many)
         own = [number == source.node for source in self.sources]
         inputs = [states[edge] for edge in node.inputs]
         outputs = range(len(node.outputs))
@@ -103,10 +111,15 @@ class Walk:
             for o in outputs:
                 if o not in node.layer.index_outputs:  # places are read as the values are
                     windows = self._read(node, shapes, o)
+                    causal = self._causal(node, windows, shapes)
                     found = [
-                        self._through(windows, inputs, source, shapes, node.outputs[o])
+                        self._through(windows, causal, inputs, source, shapes, node.outputs[o])
                         for source in range(many)
                     ]
+                    for source in range(many):
+                        if self._beside(found[source], Edge(number, o), source):
+                            found[source] = None
+                            self.unseeing.append(node.name)
                 states[Edge(number, o)] = found
             if len(inputs) - len(node.layer.index_inputs) > 1:
                 self._compare(number, windows, inputs, shapes)
@@ -131,6 +144,7 @@ class Walk:
     def _through(
         self,
         windows: Sequence[Sequence[Reads]],
+        causal: Sequence[Sequence[Reads]],
         inputs: Sequence[State],
         source: int,
         shapes: Sequence[Shape],
@@ -138,19 +152,75 @@ class Walk:
     ) -> Seen | None:
         fields: list[Axes] = []
         leasts: list[Axes] = []
-        for ways, state, shape in zip(windows, inputs, shapes, strict=True):
+        anchors: list[Axes] = []
+        for ways, last, state, shape in zip(windows, causal, inputs, shapes, strict=True):
             seen = state[source]
             if seen is None:
                 continue
             field = _composed(ways, seen.field, shape, out)
             fields.append(field)
             leasts.append(field if seen.least is seen.field else _composed(ways, seen.least, shape, out))
+            same = last is ways and seen.anchor is seen.field
+            anchors.append(field if same else _composed(last, seen.anchor, shape, out))
         if not fields:
             return None
         if len(fields) == 1:
-            return Seen(fields[0], leasts[0])
+            return Seen(fields[0], leasts[0], anchors[0])
         field = tuple(_together(list(parts), out) for parts in zip(*fields, strict=True))
-        return Seen(field, tuple(least(list(parts)) for parts in zip(*leasts, strict=True)))
+        anchor = field
+        if any(a is not f for a, f in zip(anchors, fields, strict=True)):
+            anchor = tuple(_together(list(parts), out) for parts in zip(*anchors, strict=True))
+        return Seen(field, tuple(least(list(parts)) for parts in zip(*leasts, strict=True)), anchor)
+
+    def _causal(
+        self, node: Node, windows: Sequence[Sequence[Reads]], shapes: Sequence[Shape]
+    ) -> Sequence[Sequence[Reads]]:
+        """The windows, with the last tap alone of those that read nothing behind their own position.
+
+        They are padded by all of their reach in front, by themselves or by the layer before them.
+        """
+        if not isinstance(node.layer, Sliding) or len(windows) != 1 or len(windows[0]) != 1:
+            return windows
+        way = list(windows[0][0])
+        found = False
+        for axis, (output, rule) in enumerate(way):
+            if not isinstance(rule, Slide) or not all(
+                type(n) is int for n in (rule.count, rule.dilation, rule.before)
+            ):
+                continue
+            reach = (rule.count - 1) * rule.dilation
+            if reach and reach == rule.before + self._moved(node.inputs[0], axis):
+                way[axis] = Axis(output, Slide(1, rule.stride, 1, rule.before - reach))
+                found = True
+        return ((tuple(way),),) if found else windows
+
+    def _moved(self, edge: Edge, axis: int) -> int:
+        """How far the layer that writes a tensor moves what it reads back along an axis; else 0."""
+        node = self.graph.nodes[edge.node]
+        if len(node.inputs) != 1 or node.layer.elementwise:
+            return 0
+        ways = self._read(node, self.graph.input_shapes(node), edge.output)[0]
+        if len(ways) != 1 or axis >= len(ways[0]):
+            return 0
+        output, rule = ways[0][axis]
+        shift = isinstance(rule, Slide) and output == axis and type(rule.before) is int
+        if not shift or not isinstance(rule, Slide) or not (rule.count == 1 and rule.stride == 1):
+            return 0
+        return int(rule.before)
+
+    def _beside(self, seen: Seen | None, edge: Edge, source: int) -> bool:
+        """Whether every position of a tensor lies beside the source, so that it reads nothing of it."""
+        if seen is None:
+            return False
+        sizes = self.graph.shape(self.sources[source])[1:]
+        out = self.graph.shape(edge)
+        if not any(_outside(field, n, out) for field, n in zip(seen.field, sizes, strict=True)):
+            return False
+        try:
+            region = regions(self.graph, edge, (None,) * (len(out) - 1), (self.sources[source],))[0]
+        except Unreachable:  # sizes that are no numbers, or too long
+            return False
+        return not region.boxes
 
     def _compare(
         self,
@@ -164,7 +234,11 @@ class Walk:
         out = node.outputs[0]
         for source, name in enumerate(self.names):
             branches = [
-                (self.graph.nodes[edge.node].name, _composed(ways, seen.field, shape, out))
+                (
+                    edge,
+                    _composed(ways, seen.field, shape, out),
+                    _composed(ways, seen.anchor, shape, out),
+                )
                 for i, (edge, ways, state, shape) in enumerate(
                     zip(node.inputs, windows, inputs, shapes, strict=True)
                 )
@@ -173,15 +247,58 @@ class Walk:
             if len(branches) < 2:
                 continue
             for axis in range(len(branches[0][1])):
-                parts = [(who, axes[axis]) for who, axes in branches if _comparable(axes[axis])]
+                parts = [
+                    _Branch(self.graph.nodes[edge.node].name, axes[axis], last[axis], self._cut(edge))
+                    for edge, axes, last in branches
+                    if _comparable(axes[axis])
+                ]
                 found = _furthest(parts, out) if len(parts) > 1 else None
                 if found is not None:
                     self.misaligned.append(Misaligned(node.name, found[0], name, axis, *found[1:]))
 
+    def _cut(self, edge: Edge) -> bool:
+        """Whether a tensor is a sequence whose beginning was cut off, and nothing else."""
+        node, shape = self.graph.nodes[edge.node], self.graph.shape(edge)
+        if len(shape) != 2 or len(node.inputs) != 1:
+            return False
+        before = self._moved(edge, 1)
+        return before < 0 and same(shape[1], self.graph.shape(node.inputs[0])[1] + before)
+
 
 def _itself(shape: Shape) -> Seen:
     axes = tuple(AxisField(axis, (0,), (1,), 1) for axis in range(1, len(shape)))
-    return Seen(axes, axes)
+    return Seen(axes, axes, axes)
+
+
+class _Branch(NamedTuple):
+    """One of the branches that meet, along one axis.
+
+    Attributes:
+        name: of its last layer.
+        field: what it sees.
+        anchor: the same with one-sided windows taken as their last tap.
+        cut: whether it is a sequence whose beginning was cut off.
+    """
+
+    name: str
+    field: AxisField
+    anchor: AxisField
+    cut: bool
+
+
+def _outside(field: AxisField, size: Dim, out: Shape) -> bool:
+    """Whether no run of a field touches an input of a size, as far as its ends say."""
+    if field.everything or type(size) is not int or not is_known(*field.sizes) or field.driver == 0:
+        return False
+    if not field.local:
+        return True
+    count = 1 if field.driver is None else out[field.driver]
+    runs = [(a, n) for a, n in zip(field.starts, field.sizes, strict=True) if a is not None]
+    if not all(type(n) is int for n in (count, field.advance, *(n for run in runs for n in run))):
+        return False
+    turns = (count - 1) // field.period if field.periodic else 0
+    last = max(start + length for start, length in runs) + turns * field.advance
+    return bool(last <= 0 or min(start for start, _ in runs) >= size)
 
 
 def _composed(ways: Sequence[Reads], axes: Axes, shape: Shape, out: Shape) -> Axes:
@@ -214,12 +331,14 @@ def _comparable(field: AxisField) -> bool:
     )
 
 
-def _furthest(parts: list[tuple[str, AxisField]], out: Shape) -> tuple[tuple[str, str], Any, Any] | None:
+def _furthest(parts: list[_Branch], out: Shape) -> tuple[tuple[str, str], Any, Any] | None:
     """The two branches furthest apart, by how much at the first and at the last output."""
     worst: tuple[tuple[str, str], Any, Any] | None = None
-    (first, base), *rest = parts
-    for who, field in rest:
-        if field is base:
+    first, *rest = parts
+    base = first.field
+    for branch in rest:
+        field = branch.field
+        if field is base or _one_sided(first, branch):
             continue
         strides = base.stride, field.stride
         if None not in strides and same(*strides):
@@ -230,8 +349,27 @@ def _furthest(parts: list[tuple[str, AxisField]], out: Shape) -> tuple[tuple[str
             last = size - 1 if type(size) is int else 0
             by, end = (abs(_middle(base, j) - _middle(field, j)) for j in (0, last))
         if (by or end) and (worst is None or max(by, end or 0) > max(worst[1], worst[2] or 0)):
-            worst = (first, who), tidy(by), None if end is None else tidy(end)
+            worst = (first.name, branch.name), tidy(by), None if end is None else tidy(end)
     return worst
+
+
+def _one_sided(a: _Branch, b: _Branch) -> bool:
+    """Whether two branches end at the same position, as causal layers and their shortcuts are meant to.
+
+    They do so because their windows read nothing behind their own position, or because the beginning of
+    a sequence was cut off to meet windows without padding.
+    """
+    if a.field.period != b.field.period or a.field.advance != b.field.advance:
+        return False
+    if _ends(a.field) != _ends(b.field):
+        return False
+    meant = a.anchor is not a.field or b.anchor is not b.field
+    return (meant and _offset(a.anchor) == _offset(b.anchor)) or a.cut or b.cut
+
+
+def _ends(field: AxisField) -> list[Dim]:
+    """The index behind the run of each phase."""
+    return [start + size for start, size in zip(field.starts, field.sizes, strict=True)]
 
 
 def _middle(field: AxisField, j: int) -> Fraction:

@@ -24,12 +24,16 @@ _SEARCHED: Final = 256
 
 
 class Setting(NamedTuple):
-    """Stride, padding on both sides, output padding and dilation of one axis."""
+    """Stride, padding on both sides, output padding and dilation of one axis.
+
+    ``more_after`` is how much more is cropped after than before, which no framework takes.
+    """
 
     stride: int
     padding: int
     output_padding: int
     dilation: int
+    more_after: int = 0
 
 
 class Fixed(NamedTuple):
@@ -230,6 +234,9 @@ def settings(
     below stride or dilation (as frameworks want it), and a dilated kernel fits into the output. At an
     input of 1 the stride moves nothing, so only the smallest that allows the output padding counts.
 
+    Where no undilated kernel does it with as much padding before as after, one pixel more after does: at
+    stride 1 an output padding cannot make up for an odd number of pixels.
+
     Ordered by: no dilation, a stride near ``o / i``, no output padding, little dilation, a small
     stride, little padding.
 
@@ -250,9 +257,20 @@ def settings(
     rates = range(1, min(largest, max_dilation) + 1) if fixed.dilation is None else (fixed.dilation,)
     every = (one for d in rates for one in _at_rate(i, o, k, d, fixed))
     found = list(islice(every, limit + 1))
+    if not any(one.dilation == 1 for one in found):
+        found = [*_uneven(i, o, k, fixed), *found]
     complete = len(found) <= limit and (fixed.dilation is not None or largest <= max_dilation)
     complete = complete and (i == 1 or o <= MAX_STRIDES)
     return Settings(tuple(sorted(found[:limit], key=rank)), complete)
+
+
+def _uneven(i: int, o: int, k: int, fixed: Fixed) -> Iterator[Setting]:
+    """The setting of stride 1 that crops one pixel more after than before, where it is free to."""
+    excess = i - 1 + k - o
+    if fixed.padding is not None or excess < 1 or excess % 2 == 0 or excess // 2 + 1 > k - 1:
+        return
+    if fixed.stride in (None, 1) and fixed.output_padding in (None, 0) and fixed.dilation in (None, 1):
+        yield Setting(1, excess // 2, 0, 1, 1)
 
 
 def _at_rate(i: int, o: int, k: int, d: int, fixed: Fixed) -> Iterator[Setting]:

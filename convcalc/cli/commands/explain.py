@@ -33,7 +33,9 @@ def explain(
 
     if latex and (common.json or common.markdown):
         raise UsageProblem("--latex cannot go together with another form", expected="one of them")
-    found = convcalc.explain(_target(common), layer=layer, input=common.shapes(), set=common.assignments())
+    target = _target(common)
+    given = {"input": common.shapes(), "set": common.assignments()} if isinstance(target, str) else {}
+    found = convcalc.explain(target, layer=layer, **given)
     if common.json:
         return Answer([], found.to_dict)
     if common.markdown:

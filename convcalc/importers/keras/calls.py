@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 from convcalc import layers
 from convcalc.importers.keras.reading import Keras, bound
 from convcalc.importers.keras.table import UNMODELLED
@@ -14,15 +18,25 @@ from convcalc.spec.language.stage import Stage, set_node_key
 from convcalc.spec.source import Text
 
 
-def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
+def stages_of(
+    name: str,
+    text: Text,
+    start: int,
+    head_end: int,
+    end: int,
+    values: Mapping[str, Any] | None = None,
+    used: set[str] | None = None,
+) -> list[Stage]:
     """The stages of a call of a class of Keras, whose bracket opens at ``head_end``.
+
+    Variables of the program around it, ``values``, are put in; ``used`` collects which.
 
     Raises:
         SpecError: an argument is not known, given twice or not supported, or the class is not modelled.
     """
     if name in UNMODELLED:
         raise fault(text, start, head_end, f"{name}: {UNMODELLED[name]}")
-    call = Keras(name, text, start, end, stages_of)
+    call = Keras(name, text, start, end, partial(stages_of, values=values, used=used), values, used)
     nodes, close = bound(call, head_end, end)
     _check_type(call)
     _check_layout(call)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from convcalc.dims import Shape
 from convcalc.importers.keras.table import CLASSES, OLDER, Argument, Class, reason
+from convcalc.importers.programs import bound as bound_values
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError, constant
@@ -47,15 +48,28 @@ class Keras:
         preset: whether that is so for layers that do not say.
         given: where the value of each argument stands that was given.
         read: reads a call inside this one.
+        values: what names of the program around the call stand for.
+        used: the names that the call reads.
     """
 
-    def __init__(self, name: str, text: Text, start: int, end: int, read: Read) -> None:
+    def __init__(
+        self,
+        name: str,
+        text: Text,
+        start: int,
+        end: int,
+        read: Read,
+        values: Mapping[str, Any] | None = None,
+        used: set[str] | None = None,
+    ) -> None:
         self.name = name
         self.entry: Class = CLASSES[name]
         self.text = text
         self.start = start
         self.end = end
         self.read = read
+        self.values = values or {}
+        self.used: set[str] = set() if used is None else used
         self.first, self.preset = layout(text.source.text)
         self.given: dict[str, tuple[int, int]] = {}
 
@@ -71,9 +85,12 @@ class Keras:
     def expr(self, start: int, end: int) -> Expr:
         """What is written there, as an expression."""
         try:
-            return parse_value(self.text, start, end)
+            expr = parse_value(self.text, start, end)
         except ExpressionError as error:
             raise expression_fault(self.text, error) from None
+        found = bound_values(expr, self.values, self.used)
+        assert isinstance(found, Expr)
+        return found
 
     def value(self, key: str, otherwise: Any = None) -> Any:
         """The value of an argument, which must be written out; of a dotted name, its last word."""

@@ -17,6 +17,9 @@ WIDEST: Final = 64
 
 UNREAD: Final = "."
 
+PARTLY: Final = ":"
+"""A block of pixels some of which are never read."""
+
 
 def coverage_table(found: Coverage) -> Table:
     """The region of the position, and how much of it contributes."""
@@ -93,15 +96,19 @@ def _map(found: Coverage, values: Any, fixed: str, legend: str) -> list[Text]:
         line = []
         for x in range(0, shown.shape[1], step):
             block = shown[y : y + step, x : x + step]
-            if not read[y : y + step, x : x + step].any():
+            seen = read[y : y + step, x : x + step]
+            if not seen.any():
                 line.append(UNREAD)
+            elif not seen.all():
+                line.append(PARTLY)
             elif fixed:
                 line.append("#")
             else:
                 line.append(_ninth(sum(block.flat), block.size, top))
         lines.append(blank.join(line))
     area = show(f"{first}..{last}" for first, last in found.box)
-    told = f"pixels {area}{where}; {UNREAD} is never read; {legend}"
+    partly = f" {PARTLY} is read in part;" if any(PARTLY in line for line in lines) else ""
+    told = f"pixels {area}{where}; {UNREAD} is never read;{partly} {legend}"
     return [Text("\n".join(lines), drawn=True), Text(told)]
 
 

@@ -22,7 +22,8 @@ def _verdict(holes: bool) -> str:
 
 
 def judgement_tables(judged: DilationJudgement) -> Iterator[Table]:
-    """Layer by layer, the rules, and the executed coverage that decides."""
+    """The verdict, by execution, with what to do about it; then layer by layer, and the rules."""
+    yield verdict(judged)
     done: list[tuple[Any, ...]] = []
     names = axis_names(len(judged.axes))
     same = len({(axis.rules.kernels, axis.rules.rates) for axis in judged.axes}) == 1
@@ -34,22 +35,38 @@ def judgement_tables(judged: DilationJudgement) -> Iterator[Table]:
         title = f"rates {_join(axis.rules.rates)}, kernel {_kernels(axis.rules.kernels)}"
         yield _layers(axis, title if same else f"{name}: {title}")
         yield _rules(axis)
-    facts = [
-        ("field", show(judged.field)),
-        ("coverage", _coverage(judged.covered, judged.total)),
-        ("verdict", _verdict(judged.has_holes)),
-    ]
+
+
+def verdict(judged: DilationJudgement) -> Table:
+    """The answer: whether there are holes, why, and rates that leave none."""
+    if judged.has_holes:
+        share = numbers.share(numbers.Share(judged.covered, judged.total))
+        seen = f"{share} of the {_pixels(judged.field)} are seen ({judged.covered:,} of {judged.total:,})"
+        title = f"holes: {seen}"
+    else:
+        title = f"no holes: all {_pixels(judged.field)} are seen"
+    facts = [("why", text) for text in judged.why]
+    facts += [("try", text) for text in map(_try, judged.closing)]
     notes = [] if judged.counts is not None else ["The field is large: each axis was executed by itself."]
-    yield Table((), (), facts=facts, notes=notes)
+    return Table((), (), title=title, facts=facts, notes=notes)
+
+
+def _pixels(field: Sequence[int]) -> str:
+    return f"{show(field)} pixels"
+
+
+def _try(judged: DilationJudgement) -> str:
+    """Rates without holes, what they reach, and how to ask about them."""
+    rates = _join(map(joined, judged.rates))
+    kernels = [joined(k) for k in judged.kernels]
+    kernel = kernels[0] if len(set(kernels)) == 1 else ",".join(kernels)
+    rank = f" --rank {len(judged.field)}" if len(judged.field) != 2 else ""
+    asked = rates + (f" --kernel {kernel}" if kernel != "3" else "") + rank
+    return f"{rates}  {show(judged.field)}, no holes  (convcalc dilation {asked})"
 
 
 def _kernels(kernels: tuple[int, ...]) -> str:
     return str(kernels[0]) if len(set(kernels)) == 1 else _join(kernels)
-
-
-def _coverage(covered: int, total: int) -> str:
-    share = numbers.share(numbers.Share(covered, total))
-    return f"{covered:,} of {total:,} pixels ({share}), by execution"
 
 
 def _layers(axis: AxisJudgement, title: str) -> Table:
@@ -79,16 +96,18 @@ def _rules(axis: AxisJudgement) -> Table:
     rules = axis.rules
     reached = len(axis.counts) - len(axis.holes)
     factor = rules.common_factor
-    facts = [
-        ("criterion", rules.sentence() + "  (Wang et al. 2018: no holes where M2 <= K)"),
-        ("common factor", "none" if factor <= 1 else f"{factor}: only every {factor}th pixel can be reached"),
-        ("execution", f"{reached} of {rules.field} offsets reached: {_verdict(bool(axis.holes))}"),
-    ]
-    if factor > 1:
-        ordinal = {2: "2nd", 3: "3rd"}.get(factor, f"{factor}th")
-        facts[1] = ("common factor", f"{factor}: only every {ordinal} pixel can be reached")
     said = axis.disagreement()
-    return Table((), (), facts=facts, notes=[f"Rule and execution disagree: {said}."] if said else [])
+    facts = [
+        (
+            "criterion",
+            rules.sentence() + "  (Wang et al. 2018: no holes where M2 <= K and no factor is shared)",
+        ),
+        ("common factor", "none" if factor <= 1 else str(factor)),
+        ("execution", f"{reached} of {rules.field} offsets reached"),
+    ]
+    if axis.holes:
+        facts[2] = ("execution", f"{facts[2][1]}, {len(axis.holes)} holes")
+    return Table((), (), facts=facts, notes=[f"{said[0].upper()}{said[1:]}."] if said else [])
 
 
 def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
@@ -125,14 +144,23 @@ def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
             for said in dict.fromkeys(axis.disagreement() for axis in one.path.axes)
             if said
         ]
+        if one.has_holes and (closing := one.path.closing):
+            notes.append(f"{one.run.names[-1]}: try rates {_try(closing[0])}.")
         if one.path.has_holes and not one.has_holes:
             notes.append(f"{one.run.names[-1]}: shortcuts fill the holes of the path.")
         if one.reason:
             notes.append(f"{one.run.names[-1]}: judged along its path alone, because {one.reason}.")
     if not rows:
         notes = ["No layer is dilated."]
+    holed = sum(one.has_holes for one in runs)
+    many = f"{len(runs)} dilated run{'s' * (len(runs) != 1)}"
+    title = f"{name}: " + (f"holes in {holed} of {many}" if holed else f"no holes in {many}")
     return Table(
-        columns if rows else (), rows, title=name, facts=[] if rows else [("runs", "0")], notes=notes
+        columns if rows else (),
+        rows,
+        title=title if rows else name,
+        facts=[] if rows else [("runs", "0")],
+        notes=notes,
     )
 
 
@@ -170,4 +198,9 @@ def designs_table(found: Sequence[DesignedRun], reach: int, rank: int) -> Table:
         for one in found
         if (said := one.proof.disagreement()) is not None
     ]
-    return Table(columns, rows, title=f"hole-free rates with a field of {reach} or more", notes=notes)
+    title = f"hole-free rates with a field of {reach} or more"
+    if found:
+        best = found[0].design
+        layers = f"{len(best.rates)} layer{'s' * (len(best.rates) != 1)}"
+        title = f"rates {_join(best.rates)}: {best.field} pixels without holes in {layers}\n\n{title}"
+    return Table(columns, rows, title=title, notes=notes)

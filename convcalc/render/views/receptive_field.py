@@ -7,10 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import UNKNOWN, is_symbolic
+from convcalc.layers.base import show
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 
 if TYPE_CHECKING:
+    from convcalc.calculators.dilation.closing import Closing
     from convcalc.calculators.receptive_field.graph import ReceptiveField
     from convcalc.calculators.receptive_field.rows import InputRange, LayerField, PositionField
 
@@ -80,6 +82,9 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     named = len(fields.ranges) > 1 or bool(fields.start)
     facts = [fact for item in fields.ranges for fact in _range(item, named)] if whole else []
     notes = misaligned_notes(fields, None if whole or not chosen else chosen[0].name)
+    if whole:
+        notes += hole_notes(fields)
+    notes += unseeing_notes(fields)
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
     notes += _decided_notes(fields, chosen)
@@ -155,6 +160,49 @@ def misaligned_notes(fields: ReceptiveField, layer: str | None = None) -> list[s
     if len(places) > SHOWN:
         notes.append(f"Misaligned in {len(places) - SHOWN} more places; --json lists them.")
     return notes
+
+
+HOLED: Final = 4
+"""Runs with holes that are told one by one."""
+
+
+def hole_notes(fields: ReceptiveField) -> list[str]:
+    """Which dilated runs step over positions, how much they read, and rates that read all of it."""
+    notes = []
+    for one in fields.holes[:HOLED]:
+        rates = " ".join(map(each, one.rates))
+        share = numbers.share(numbers.Share(one.covered, one.total))
+        run = one.first if one.first == one.last else f"{one.first} to {one.last}"
+        sizes = show(one.field)
+        read = f"{one.covered:,} of {one.total:,} positions ({share})"
+        named = "rate" if len(one.rates) == 1 else "rates"
+        verb = "reads" if one.first == one.last else "read"
+        text = f"Holes: {run} ({named} {rates}) {verb} {read}, of a {sizes} field"
+        if one.closing:
+            text += f"; {closing_text(one.closing[0], len(one.rates), one.field)}"
+        notes.append(f"{text}.")
+    if len(fields.holes) > HOLED:
+        notes.append(f"Holes in {len(fields.holes) - HOLED} more dilated runs; convcalc dilation lists them.")
+    return notes
+
+
+def closing_text(closing: Closing, layers: int, field: Sequence[int]) -> str:
+    """What other rates do, in words: ``rates 1 2 3 read all of 13x13``."""
+    rates = " ".join(map(str, closing.rates))
+    named = "rate" if len(closing.rates) == 1 else "rates"
+    more = f", {len(closing.rates)} layers," if len(closing.rates) != layers else ""
+    verb = "reads" if len(closing.rates) == 1 else "read"
+    return f"{named} {rates}{more} {verb} all of {show((closing.field,) * len(field))}"
+
+
+def unseeing_notes(fields: ReceptiveField) -> list[str]:
+    """Which layers read nothing of the input."""
+    names = fields.unseeing
+    if not names:
+        return []
+    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    verb = "sees" if len(names) == 1 else "see"
+    return [f"{shown} {verb} no input: every position lies in padding, beside the input."]
 
 
 def _range(item: InputRange, several: bool) -> list[tuple[str, str]]:

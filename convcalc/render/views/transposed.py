@@ -14,6 +14,7 @@ from convcalc.render.views.padding import steps_table
 
 if TYPE_CHECKING:
     from convcalc.calculators.transposed.check import TransposedLayer
+    from convcalc.calculators.transposed.offers import Offer
     from convcalc.calculators.transposed.settings import Settings, TransposedAxis
     from convcalc.solve.transposed import TransposedSolution
 
@@ -32,6 +33,11 @@ def solution_tables(
     title = f"{solution.spec}: {sizes[0]} -> {sizes[1]}"
     if solution.like:
         title += f", the inverse of the shape of {solution.like}"
+    yield _verdict(solution, sizes)
+    same = len(set(solution.offers)) == 1
+    for number, offered in enumerate(solution.offers[:1] if same else solution.offers):
+        where = "" if same else f"{axis_names(len(solution.axes))[number]}: "
+        yield _offers(solution.axes[number], offered, where)
     done: list[TransposedAxis] = []
     for name, axis, options in zip(
         axis_names(len(solution.axes)), solution.axes, solution.settings, strict=True
@@ -51,10 +57,56 @@ def solution_tables(
     yield _alternatives(solution, exact)
 
 
+def _verdict(solution: TransposedSolution, sizes: Sequence[str]) -> Table:
+    """The answer: the layer, whether it makes a checkerboard, and how PyTorch takes it."""
+    board = "no checkerboard" if solution.is_even else "checkerboard"
+    title = f"{sizes[0]} -> {sizes[1]}: {solution.spec}, {board}"
+    facts = []
+    if not solution.is_even:
+        facts.append(("why", _evenness(solution)))
+        for one in solution.even_instead:
+            options = f"--kernel {one.kernel} --stride {one.stride} --padding {one.padding}"
+            options += f" --output-padding {one.output_padding}" if one.output_padding else ""
+            facts.append(("try", f"k{one.kernel} s{one.stride} p{one.padding}: even  ({options})"))
+    if solution.pytorch is not None:
+        facts.append(("PyTorch", solution.pytorch))
+    else:
+        facts.append(("PyTorch", "cannot take it: its padding is the same before and after"))
+        facts += [("nearest", text) for text in solution.nearest_in_pytorch()]
+    return Table((), (), title=title, facts=facts)
+
+
+def _offers(axis: TransposedAxis, offered: Sequence[Offer], where: str) -> Table:
+    """Kernels to choose from, the good ones first."""
+    columns = (
+        Column("kernel", "kernel", numbers.exact),
+        Column("stride", "stride", numbers.exact),
+        Column("padding", "padding", numbers.exact),
+        Column("output_padding", "output padding", numbers.exact),
+        Column("dilation", "dilation", numbers.exact, "right", 20),
+        Column("overlap", "taps per phase", _phases, "left"),
+        Column("checkerboard", "checkerboard", numbers.label, "left"),
+        Column("note", "", numbers.label, "left"),
+    )
+    rows = [
+        (
+            *one[:5],
+            phases(one.kernel, one.stride, one.padding, one.dilation),
+            "none" if one.even else "uneven",
+            "this one" if number == 0 else "",
+        )
+        for number, one in enumerate(offered)
+    ]
+    notes = ["PyTorch takes each of them; --kernel shows all settings of another."]
+    return Table(
+        columns, rows, title=f"{where}from {axis.input} to {axis.output}, the best first", notes=notes
+    )
+
+
 def _settings(axis: TransposedAxis, options: Settings, where: str, every: bool) -> Table:
     columns = (
         Column("stride", "stride", numbers.exact),
-        Column("padding", "padding", numbers.exact),
+        Column("padding", "padding", numbers.other),
         Column("output_padding", "output padding", numbers.exact),
         Column("dilation", "dilation", numbers.exact),
         Column("overlap", "overlap", _phases, "left"),
@@ -66,7 +118,9 @@ def _settings(axis: TransposedAxis, options: Settings, where: str, every: bool) 
         counts = phases(axis.kernel, one.stride, one.padding, one.dilation)
         first = "the conventional one" if one.dilation == 1 else "the nearest to convention"
         note = first if number == 0 else ""
-        rows.append((*one, counts, note))
+        crop = f"{one.padding}:{one.padding + one.more_after}" if one.more_after else one.padding
+        note += f"{', ' if note else ''}not in PyTorch" if one.more_after else ""
+        rows.append((one.stride, crop, one.output_padding, one.dilation, counts, note))
     notes = []
     if len(shown) < len(options.found):
         notes.append(f"{len(shown)} of {len(options.found)} settings are shown; --all shows every one.")

@@ -7,6 +7,9 @@ again (in a repeat) share the layer that was made the first time.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
+from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, collecting
 from convcalc.graph import Edge, Graph
 from convcalc.spec.build.given import note
@@ -28,12 +31,17 @@ class Builder(Structures):
         Raises:
             SpecError: with every independent fault found.
         """
-        with collecting() as conditions:
-            graph = self._graph()
-        if conditions:
-            from convcalc.symbols.conditions import simplified
+        try:
+            with collecting() as conditions:
+                graph = self._graph()
+            if conditions:
+                from convcalc.symbols.conditions import simplified
 
-            graph.constraints = simplified(conditions)
+                graph.constraints = simplified(conditions)
+        except OverBudgetError as error:
+            file, text = self.document.file, self.document.text.split("\n", 1)[0][:80]
+            problem = Problem(error.message, file=file, text=text, expected=error.hint)
+            raise SpecError([*self.problems[: MAX_PROBLEMS - 1], problem]) from None
         return graph
 
     def _graph(self) -> Graph:
@@ -44,6 +52,8 @@ class Builder(Structures):
         edge = self._drive(self._body(self.document.layers, self.env, root, edge))
         self._stop_if_problems(len(self.problems) > 0)
         outputs, names = self._outputs(root, edge)
+        if self.overwriting:
+            self._overwritten(outputs)
         self._stop_if_problems(len(self.problems) > 0)
         return Graph(
             name=self.document.name,
@@ -57,6 +67,30 @@ class Builder(Structures):
             text=self.document.text,
             budget=dict(self.document.budget),
         )
+
+    def _overwritten(self, outputs: tuple[Edge, ...]) -> None:
+        """Refuse layers of a framework that run in place and write over what is read after them.
+
+        There the later reader sees the new values; here it would see the old ones.
+        """
+        stored = list(range(len(self.nodes)))  # by node: whose memory its result lies in
+        writers: dict[int, list[int]] = {}
+        for number, node in enumerate(self.nodes):
+            if node.inputs and (node.layer.view or number in self.overwriting):
+                stored[number] = stored[node.inputs[0].node]
+            if number in self.overwriting:
+                writers.setdefault(stored[number], []).append(number)
+        reads = [(edge, number) for number, node in enumerate(self.nodes) for edge in node.inputs]
+        for edge, reader in [*reads, *((edge, len(self.nodes)) for edge in outputs)]:
+            if edge.output:
+                continue
+            between = writers.get(stored[edge.node], [])
+            at = bisect_right(between, edge.node)
+            if at < len(between) and between[at] < reader:
+                stage = self.overwriting[between[at]]
+                who = self.nodes[reader].name if reader < len(self.nodes) else "the output"
+                message = f"{stage.origin} runs in place and writes over what {who} reads after it"
+                self._problem(stage.fault(message, "inplace=False"))
 
     def _variables(self) -> None:
         known = [name for name, _, _ in self.document.vars]
@@ -172,6 +206,7 @@ class Builder(Structures):
                 stack.pop()
                 value = stop.value
             except LimitError as error:
+                self.stopped = True
                 raise SpecError([*self.problems[: MAX_PROBLEMS - 1], *error.problems]) from None
             except SpecError as error:
                 self._problem(error)

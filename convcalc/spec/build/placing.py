@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convcalc import layers
+from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.layers.base import show
@@ -155,6 +156,9 @@ class Placing(Wiring):
             self._once(given, scope, stage, stage.id)
             name = self._numbered(given, scope, self.used.__contains__)
         edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen)  # type: ignore[arg-type]
+        if layer.overwrites and stage.origin != stage.name:
+            assert isinstance(edge, Edge)
+            self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             assert isinstance(edge, Edge)
             edge = Choice(edge.node, names, name)
@@ -172,7 +176,7 @@ class Placing(Wiring):
             wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
             raise stage.fault(
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
-                self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor",
+                cls.reading or (self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor"),
             )
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
         if wrong and not (stage.flat_too and len(shapes[0]) == 1):
@@ -203,6 +207,8 @@ class Placing(Wiring):
             return layer, outputs
         except DimensionError as error:
             raise dimension_fault(stage, error) from None
+        except OverBudgetError as error:
+            raise self._limit(error, stage.fault("").problems[0]) from None
         except RecursionError:
             raise stage.fault("the sizes are too involved to compute") from None
 

@@ -14,6 +14,8 @@ from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
 from convcalc.spec.language.stage import Arg, Stage, expression_fault, option_kinds, option_names
 
+MOST_NUMBER: Final = 10**300
+"""Largest value of an option that is a number of its own, such as eps."""
 MOST: Final = 4
 """Most numbers of a shape: channels and three sizes."""
 
@@ -133,6 +135,8 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         return None if value in words else (f"unknown value {describe(value)}", "one of " + ", ".join(words))
     if kind == "number" and (is_symbolic(value) or is_array(value)):
         return f"{describe(value)} stands for many numbers", "one number"
+    if kind == "number" and isinstance(value, (int, Fraction)) and abs(Fraction(value)) > MOST_NUMBER:
+        return f"{describe(value)} is too large", "a number that a float can be"
     if kind in ("dim", "number"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
     items = _items(value)
@@ -140,7 +144,7 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         wrong = [item for item in items if not _is_padding(item, words)]
         expected = "a number, before:after, one per axis, or one of " + ", ".join(words)
         return (f"{describe(wrong[0])} is no padding", expected) if wrong else None
-    nested = [side for item in items for side in _items(item)]
+    nested = items if kind == "axes" else [side for item in items for side in _items(item)]
     if not nested or not all(_dimension(s) or (s is None and option.default is None) for s in nested):
         return f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)"
     return None
