@@ -146,3 +146,20 @@ def _arguments(text: str) -> tuple[Argument, ...]:
         field = f"*{name}" if mark == "*" else mark or renamed or name
         found.append(Argument(name, field, bool(required), keyword))
     return tuple(found)
+
+
+_BRACKETS: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*|[()\[\]{}]")
+
+
+def closing(text: Text, start: int, end: int) -> int:
+    """Where the bracket at ``start`` closes, quotes and comments aside."""
+    depth = 0
+    for match in _BRACKETS.finditer(text.value, start, end):
+        token = match.group()
+        if token in "([{":
+            depth += 1
+        elif token in ")]}":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+    raise fault(text, start, start + 1, "'(' is never closed", "')'")

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc import layers
+from convcalc.importers.call import closing
 from convcalc.spec import library
 from convcalc.spec.errors import Problem, SpecError, fault
 from convcalc.spec.language.lines import Lines
@@ -167,7 +168,7 @@ class Pasted(Lines):
 
     def _only_part(self, text: Text, start: int, end: int) -> tuple[int, int] | None:
         """The one container that a printed module holds; None where it holds more, or another."""
-        close = _closing(text, start, end)
+        close = closing(text, start, end)
         if text.value[close:end].strip():
             return None
         parts = split_stages(text, start + 1, close - 1, ",\n")
@@ -183,7 +184,7 @@ class Pasted(Lines):
         if depth >= MAX_NESTING:
             raise fault(text, start, start + 1, f"Sequential nested deeper than {MAX_NESTING}")
         value = text.value
-        close = _closing(text, start, end)
+        close = closing(text, start, end)
         if value[close:end].strip():
             raise fault(
                 text,
@@ -200,7 +201,7 @@ class Pasted(Lines):
             inner = value[left:right].strip()
         if inner.startswith("["):
             opens = value.index("[", left)
-            closes = _closing(text, opens, right)
+            closes = closing(text, opens, right)
             if not _NAMED.match(value, closes, right):
                 raise fault(
                     text, closes, right, f"unexpected {value[closes:right].strip()[:40]!r} after the list",
@@ -229,15 +230,3 @@ class Pasted(Lines):
         if problems:
             raise SpecError(problems)
         return stages
-
-
-def _closing(text: Text, start: int, end: int) -> int:
-    depth = 0
-    for i in range(start, end):
-        if text.value[i] in "([{":
-            depth += 1
-        elif text.value[i] in ")]}":
-            depth -= 1
-            if depth == 0:
-                return i + 1
-    raise fault(text, start, start + 1, "'(' is never closed", "')'")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
+from convcalc.importers.call import closing
 from convcalc.spec.errors import fault
 from convcalc.spec.language.evaluation import evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError, constant, parse
@@ -27,13 +28,13 @@ _METHODS: Final = frozenset({
     "cpu", "cuda", "double", "eval", "evaluate", "fit", "fit_generator", "float", "get_config", "half",
     "load_state_dict", "load_weights", "named_parameters", "parameters", "predict", "save",
     "save_weights", "state_dict", "step", "summary", "to", "to_json", "train", "train_on_batch",
-    "zero_grad", "item", "numpy", "shape", "size",
+    "zero_grad", "item", "numpy", "shape", "size", "set_image_data_format",
 })  # fmt: skip
 """Methods of a model that change none of its layers."""
 _FUNCTIONS: Final = frozenset({
     "print", "display", "summary", "plot_model", "set_seed", "seed_everything", "profile",
     "get_model_complexity_info", "thop", "len", "int", "float", "str", "list", "dict", "range", "min",
-    "max", "sum", "open", "device", "isinstance", "input", "tuple", "set",
+    "max", "sum", "set_image_data_format", "open", "device", "isinstance", "input", "tuple", "set",
 })  # fmt: skip
 _MODULES: Final = frozenset({
     "os", "sys", "np", "numpy", "random", "math", "time", "plt", "torch", "tf", "optim", "optimizers",
@@ -261,7 +262,7 @@ class Program:
         """``x = Conv2D(...)(y)``, ``model = Sequential(...)``, ``model = Model(inputs, x)``."""
         value = text.value
         last = call.group(1).rpartition(".")[2]
-        close = _close(text, call.end() - 1, end)
+        close = closing(text, call.end() - 1, end)
         tail = value[close:end].strip()
         moved = _MOVED.match(value, close, end)
         if moved is not None and moved.end() == end:  # Sequential(...).to(device)
@@ -363,18 +364,6 @@ def compounds(
 
 def _indent(value: str, start: int) -> int:
     return start - (value.rfind("\n", 0, start) + 1)
-
-
-def _close(text: Text, start: int, end: int) -> int:
-    depth = 0
-    for i in range(start, end):
-        if text.value[i] in "([{":
-            depth += 1
-        elif text.value[i] in ")]}":
-            depth -= 1
-            if depth == 0:
-                return i + 1
-    raise fault(text, start, start + 1, "'(' is never closed", "')'")
 
 
 def _written(value: Any, start: int, end: int) -> Expr:

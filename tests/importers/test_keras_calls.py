@@ -190,6 +190,28 @@ def test_channels_first_is_set_for_a_program() -> None:
     assert "is not along the channels" in refused(spec.replace("axis=1", "axis=-1"))
 
 
+def test_a_whole_program() -> None:
+    """The numbers of Keras' model.summary(): 320, 64 and 64 that are not trained, 216,330."""
+    program = """
+from keras import layers, backend as K
+K.set_image_data_format('channels_first')
+num_classes = 10
+input_shape = (1, 28, 28)
+model = keras.Sequential([
+    keras.Input(shape=input_shape),
+    layers.Conv2D(32, kernel_size=(3, 3), activation="relu"),  # the first (of one
+    layers.BatchNormalization(axis=1),
+    layers.LeakyReLU(),
+    layers.Flatten(),
+    layers.Dense(num_classes, activation="softmax"),
+])
+model.summary()
+"""
+    report = convcalc.analyze(convcalc.load(program))
+    assert [layer.params for layer in report.layers if layer.params] == [320, 64, 216330]
+    assert report.totals.buffers == 64
+
+
 def test_whether_the_channels_are_last() -> None:
     def fact(spec: str) -> bool:
         return bool(Pasted().stages(Text.whole(Source("<spec>", spec)))[0].channels_last)

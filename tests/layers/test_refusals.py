@@ -178,6 +178,7 @@ OPTIONS = [
     ("6x8x8", "prelu «shape=6x8x4»", "slopes of the shape 6x8x4 do not fit 6x8x8", "with 1"),
     ("6x8x8", "prelu «shape=6»", "slopes of the shape 6 do not fit 6x8x8", "with 1"),
     ("6x8x8", "prelu «6» shape=6x1x1", "prelu takes channels or a shape", "one of them"),
+    ("6x8x8", "upsample scale=2 «exclude_outside=true»", "only cubic interpolation has taps", "mode=cubic"),
     ("6x8x8", "celu «alpha=0»", "celu divides by alpha", "other than 0"),
     ("6x8x8", "softshrink «lambd=-1»", "softshrink by -1", "0 or more"),
     ("6x8x8", "conv 4 k3 p=«sam»", "'sam'", "same"),

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from convcalc.dims import Shape
+from convcalc.importers.call import closing
 from convcalc.importers.keras.table import CLASSES, OLDER, Argument, Class, reason
 from convcalc.importers.programs import bound as bound_values
 from convcalc.spec.errors import SpecError, fault, nearest_name
@@ -26,9 +27,8 @@ Adapt: TypeAlias = Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]]
 Read: TypeAlias = Callable[[str, Text, int, int, int], list[Stage]]
 
 _KEYED: Final = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
-_BRACKETS: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*|[()\[\]{}]")
 _WORD: Final = re.compile(r"[A-Za-z_][\w.]*\Z")
-_FIRST: Final = re.compile(r"(?:data_format\s*=|set_image_data_format\()\s*['\"]channels_first['\"]")
+_FIRST: Final = re.compile(r"['\"]channels_first['\"]")
 _PRESET: Final = re.compile(r"set_image_data_format\(\s*['\"]channels_first['\"]")
 
 
@@ -164,20 +164,6 @@ def axis(given: int, rank: int, first: bool) -> int | None:
     if given == 0 or not 0 <= place < rank:
         return None
     return place if first else (place + 1) % rank
-
-
-def closing(text: Text, start: int, end: int) -> int:
-    """Where the bracket at ``start`` closes, quotes and comments aside."""
-    depth = 0
-    for match in _BRACKETS.finditer(text.value, start, end):
-        token = match.group()
-        if token in "([{":
-            depth += 1
-        elif token in ")]}":
-            depth -= 1
-            if depth == 0:
-                return match.end()
-    raise fault(text, start, start + 1, "'(' is never closed", "')'")
 
 
 def bound(call: Keras, start: int, end: int) -> tuple[dict[str, tuple[int, int]], int]:

@@ -167,6 +167,12 @@ mutant(
     kernel(start=lambda s: max(0, s.start - 1), stop=lambda s: s.stop - (s.start > 0)),
 )
 mutant(
+    "reshape kernel counts channels off first",
+    "executor.kernels.shape:reshape",
+    "reshape",
+    kernel(order="first"),
+)
+mutant(
     "permute kernel the other way round",
     "executor.kernels.rearrange:permute",
     "permute",

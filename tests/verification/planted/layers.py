@@ -42,6 +42,11 @@ mutant("group norm of one group", f"{NORM}:GroupNorm.ops", "gn", ignoring(groups
 mutant("instance norm of one channel", f"{NORM}:InstanceNorm.ops", "instancenorm", ignoring(channels=1))
 mutant("local response norm over three channels", f"{NORM}:LocalResponseNorm.ops", "lrn", ignoring(size=3))
 mutant("scale always has an offset", f"{NORM}:Scale.parameters", "scale", ignoring(bias=True))
+mutant("normalisation always has a factor", f"{NORM}:BatchNorm.parameters", "bn", ignoring(weight=True))
+mutant("layer norm always has a factor", f"{NORM}:LayerNorm.ops", "ln", ignoring(weight=True))
+mutant("group norm always has a factor", f"{NORM}:GroupNorm.ops", "gn", ignoring(weight=True))
+mutant("rescaling adds nothing", f"{NORM}:Rescale.ops", "rescale", ops(add=lambda n: 0))
+mutant("channels are counted off first", "layers.shape:Reshape.reads", "reshape", ignoring(order="first"))
 ACT = "layers.activation"
 mutant("prelu has no parameters", f"{ACT}:PReLU.parameters", "prelu", lambda f: lambda s, i: {})
 mutant(
