@@ -138,7 +138,7 @@ def test_overlap_is_executed(a: tuple[int, ...], b: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason", "nearest"),
     [
-        (dict(input=32, output=64), "needs its kernel", "kernel 4"),
+        (dict(input=32), "needs its kernel", "kernel 4"),
         (dict(input=0, output=64, kernel=4), "input is at least 1", "input 1"),
         (dict(input=4, output=8, kernel=4, padding=-1), "crops; a negative one adds", "padding 0"),
         (dict(input=4, output=8, kernel=4, stride=0), "stride 0", "stride 1"),

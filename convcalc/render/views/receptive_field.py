@@ -84,10 +84,12 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     notes = misaligned_notes(fields, None if whole or not chosen else chosen[0].name)
     if whole:
         notes += hole_notes(fields)
-    notes += unseeing_notes(fields)
+    unseeing = unseeing_notes(fields)
+    notes += unseeing
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
-    notes += [note for note, applies in _NOTES if applies(chosen, shown)]
+    if chosen or not unseeing:
+        notes += [note for note, applies in _NOTES if applies(chosen, shown)]
     return Table([column for column, _ in columns], lines, facts=facts, notes=notes)
 
 
@@ -123,7 +125,7 @@ _NOTES: Final[tuple[tuple[str, Callable[[Sequence[LayerField], Mapping[str, bool
         lambda rows, shown: any(map(_field_unknown, rows)),
     ),
     (
-        "No pixel is seen: the input has no spatial axes, or nothing of it is read.",
+        "No layer sees a pixel: the input has no spatial axes, or nothing reads it.",
         lambda rows, shown: not rows,
     ),
 )

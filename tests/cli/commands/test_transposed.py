@@ -10,9 +10,10 @@ import pytest
 def test_every_setting_with_the_conventional_one_first(cli) -> None:
     out = cli("transposed", "--in", "32", "--out", "64", "--kernel", "4").out
     lines = out.splitlines()
-    assert lines[0].startswith("kernel 4 from 32 to 64: ")
-    assert lines[4].split()[:4] == ["2", "1", "0", "1"]
-    assert "the conventional one" in lines[4]
+    assert lines[0].startswith("32x32 -> 64x64: convT 1->1 k4 s2 p1 ")
+    at = next(number for number, line in enumerate(lines) if line.startswith("kernel 4 from 32 to 64: "))
+    assert lines[at + 4].split()[:4] == ["2", "1", "0", "1"]
+    assert "the conventional one" in lines[at + 4]
     assert "settings are shown; --all shows every one." in out
     assert "1 zero between inputs, padding 2, the kernel rotated, stride 1" in out
     data = cli("transposed", "--in", "32", "--out", "64", "--kernel", "4", "--json").json()
@@ -117,7 +118,7 @@ def test_a_plot(cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "nearest"),
     [
-        (("--in", "32", "--out", "64"), "needs its kernel", "kernel 4"),
+        (("--in", "32"), "needs its kernel", "kernel 4"),
         (("--in", "32", "-k", "4", "--padding", "-1"), "negative one adds", "padding 0"),
         (
             ("--in", "32", "-k", "4", "-s", "2", "--output-padding", "2"),
