@@ -85,8 +85,14 @@ def test_what_is_neither_or_too_much_is_refused() -> None:
             lambda: convcalc.receptive_field("conv 2 k3 p1", input="3x8x8"),
             "<ReceptiveField conv 2 k3 p1: field 3, stride 1, padding 1>",
         ),
-        (lambda: convcalc.judge_dilations([2, 2, 2]), "<DilationJudgement rates 2 2 2: holes, 49 of 169 pixels>"),
-        (lambda: convcalc.check_padding("conv 2 k3", input="3x8x8"), "<PaddingReport conv 2 k3: 1 layer, 1 finding>"),
+        (
+            lambda: convcalc.judge_dilations([2, 2, 2]),
+            "<DilationJudgement rates 2 2 2: holes, 49 of 169 pixels>",
+        ),
+        (
+            lambda: convcalc.check_padding("conv 2 k3", input="3x8x8"),
+            "<PaddingReport conv 2 k3: 1 layer, 1 finding>",
+        ),
         (lambda: convcalc.check("resnet18", max_params="12M"), "<Check ResNet-18: holds 1 limit>"),
         (lambda: convcalc.solve_padding(3), "<PaddingSolution padding 1>"),
     ],
@@ -99,8 +105,9 @@ def test_every_result_has_a_short_line() -> None:
     """None prints arrays, or one line a layer."""
     results = [
         convcalc.compare(LINE, "resnet18"), convcalc.explain(LINE), convcalc.variants(LINE, layer="conv1"),
-        convcalc.run(LINE), convcalc.coverage(LINE), convcalc.verify(LINE), convcalc.draw("conv 1 k3", input="1x8x8"),
-        convcalc.solve_transposed(8, 16), convcalc.verify_random(2), convcalc.judge_network_dilations(LINE)[0],
+        convcalc.run(LINE), convcalc.coverage(LINE), convcalc.verify(LINE),
+        convcalc.draw("conv 1 k3", input="1x8x8"), convcalc.solve_transposed(8, 16),
+        convcalc.verify_random(2), convcalc.judge_network_dilations(LINE)[0],
         convcalc.analyze("resnet18").layers[0],
         convcalc.fit("vars: {n: 4}\ninput: 3x9x9\nlayers: [conv n k3]", {"n": "1..9"}, {"max_params": 100}),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from math import floor
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_the_equal_pool_gives_the_same_where_there_is_one(i: int) -> None:
     for o in range(1, 20):
         text = said(f"adaptiveavgpool size={o}", f"2x{i}")["as a pool of equal windows"]
         bounds = [(floor(j * i / o), -(-(j + 1) * i // o)) for j in range(o)]
-        steps = {b[0] - a[0] for a, b in zip(bounds, bounds[1:], strict=False)}
+        steps = {b[0] - a[0] for a, b in pairwise(bounds)}
         alike = len({b - a for a, b in bounds}) == 1 and len(steps) <= 1 and 0 not in steps
         assert text.startswith("avgpool") == alike, (i, o)
         if alike:

@@ -155,3 +155,19 @@ def test_a_layer_that_cannot_be_read(cli) -> None:
     done = cli("transposed", "--like", "conv 8 k3 padd=1", "--in", "8")
     assert done.code == 2
     assert "^" in done.err
+
+
+def test_the_verdict_comes_first(cli) -> None:
+    lines = cli("transposed", "--in", "8", "--out", "16").out.splitlines()
+    assert lines[0] == "8x8 -> 16x16: convT 1->1 k4 s2 p1 bias=false, no checkerboard"
+    assert lines[2] == "PyTorch  nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1)"
+    assert lines[8].split()[:4] == ["4", "2", "1", "0"]
+    out = cli("transposed", "--in", "100", "--out", "100", "--kernel", "4", "--stride", "1").out
+    assert "cannot take it" in out.splitlines()[2] and "p1:2" in out.splitlines()[0]
+    tried = [line for line in cli("transposed", "--in", "8", "--out", "16", "-k", "3").out.splitlines()
+             if line.startswith("try")]  # fmt: skip
+    for line in tried:
+        options = line.split("(")[1].rstrip(")").split()
+        again = cli("transposed", "--in", "8", "--out", "16", *options).out
+        assert again.splitlines()[0].endswith("no checkerboard")
+    assert len(tried) == 2
