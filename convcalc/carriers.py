@@ -20,6 +20,15 @@ class DimensionError(ValueError):
         self.hint = hint
 
 
+def decimal(value: Any) -> str:
+    """A fraction as a short decimal, and as a power of ten where no float is as large."""
+    try:
+        return f"{float(value):g}"
+    except OverflowError:
+        bits = value.numerator.bit_length() - value.denominator.bit_length()
+        return f"{'-' * (value < 0)}10**{int(bits * 0.30103)}"
+
+
 class Symbolic:
     """Marks closed forms and conditions on them, so that numbers are told from them without any import."""
 

@@ -105,6 +105,7 @@ class Graph:
         variables: the document's variables with their values, after ``--set``.
         source: where the network was published.
         text: the spec text it was read from.
+        notes: how something was read that others may mean otherwise, and what was passed over.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Graph:
     text: str = field(default="", compare=False, repr=False)
     constraints: tuple[Any, ...] = field(default=(), compare=False)
     budget: dict[str, Any] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def shape(self, edge: Edge) -> Shape:
         """Shape of a tensor."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from typing import Annotated, Any, NoReturn
@@ -10,8 +12,16 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from convcalc.cli.coerce import LightCommand
-from convcalc.cli.output import INTERRUPTED, WRONG_USE, UsageProblem, fail
+from convcalc.cli.output import INTERRUPTED, WRONG_USE, UsageProblem, fail, hang_up, tell, write
 from convcalc.cli.registry import COMMANDS
+
+
+class Closed(io.TextIOBase):
+    """Standard output that was closed by who called: an answer that is lost is no answer."""
+
+    def write(self, text: str) -> int:
+        """Refuse the text."""
+        raise OSError(errno.EBADF, "it is closed")
 
 
 class LazyGroup(TyperGroup):
@@ -70,7 +80,7 @@ def _version(value: bool) -> None:
     if value:
         from convcalc import __version__
 
-        print(f"convcalc {__version__}")
+        write(f"convcalc {__version__}\n")
         raise typer.Exit
 
 
@@ -89,9 +99,10 @@ def _root(
 
 def run(arguments: list[str] | None = None, program: str = "convcalc") -> NoReturn:
     """Run the command line and leave the process with its exit code."""
-    if sys.stdout is None or sys.stderr is None:  # closed by who called: there is nobody to tell
-        nobody = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-        sys.stdout, sys.stderr = sys.stdout or nobody, sys.stderr or nobody
+    if sys.stderr is None:  # closed by who called: there is nobody to tell
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = Closed()
     given = sys.argv[1:] if arguments is None else arguments
     # Typer reads the options before a command with a heavy library. Where the command stands first, there
     # are none to read.
@@ -105,9 +116,15 @@ def run(arguments: list[str] | None = None, program: str = "convcalc") -> NoRetu
     )
     app.callback()(_root)
     try:
-        code = typer.main.get_command(app).main(given, prog_name=program, standalone_mode=False)
-    except typer.TyperException as error:
-        code = fail([_usage_problem(error)], "--json" in given)
-    except typer.Abort:
+        try:
+            code = typer.main.get_command(app).main(given, prog_name=program, standalone_mode=False)
+        except typer.TyperException as error:
+            code = fail([_usage_problem(error)], "--json" in given)
+        except OSError as error:  # of help, which Typer writes
+            tell(f"error: standard output: {(error.strerror or 'cannot be written').lower()}\n")
+            hang_up(WRONG_USE)
+    except typer.Exit as leave:
+        code = leave.exit_code
+    except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     sys.exit(code if isinstance(code, int) else 0)

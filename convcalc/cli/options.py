@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from convcalc.cli.output import UsageProblem, errors, show
+from convcalc.cli.output import UsageProblem, errors, note, show
 
 if TYPE_CHECKING:
     from convcalc.calculators.count.report import Report
@@ -206,7 +206,10 @@ class Common:
         """The graph of a spec (of the command's own by default)."""
         from convcalc.spec.loading import build
 
-        return build(self.source(spec), input=self.shapes(), set=self.assignments())
+        graph = build(self.source(spec), input=self.shapes(), set=self.assignments())
+        for text in graph.notes:
+            note(text)
+        return graph
 
     def analyze(self, spec: str | None = None) -> Report:
         """The counts of a spec (of the command's own by default)."""
@@ -304,9 +307,10 @@ def command(*shared: Shared) -> Callable[[Callable[..., Answer]], Callable[..., 
             common = Common({option.name: values.pop(option.name) for option in shared})
             with errors(common.json):
                 common.check()
+                from convcalc.budget import budget
                 from convcalc.render.numbers import written_in
 
-                with written_in(common.notation):
+                with budget(), written_in(common.notation):
                     answer = function(common, **values)
                     show(answer, common.form)
             if answer.code:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -43,17 +43,27 @@ class UsageProblem(ValueError):
         return {"message": self.message, "expected": self.expected, "nearest": self.nearest}
 
     def __str__(self) -> str:
-        lines = [self.message]
+        lines = [visible(self.message)]
         if self.expected:
-            lines.append(f"  expected {self.expected}")
+            lines.append(f"  expected {visible(self.expected)}")
         if self.nearest:
-            lines.append(f"  did you mean {self.nearest}?")
+            lines.append(f"  did you mean {visible(self.nearest)}?")
         return "\n".join(lines)
 
 
+def visible(text: str) -> str:
+    """Text with its control characters written out; see :mod:`convcalc.printable`."""
+    from convcalc import printable
+
+    return printable.visible(text)
+
+
 def write(text: str) -> None:
-    """Write to standard output; a reader who left ends the command quietly."""
-    stream = sys.stdout
+    """Write to standard output; a reader who left ends the command quietly.
+
+    Where it cannot be written (a full disk), one line says so, and the exit code is 2.
+    """
+    stream, text = sys.stdout, visible(text)
     try:
         try:
             stream.write(text)
@@ -63,12 +73,28 @@ def write(text: str) -> None:
         stream.flush()
     except BrokenPipeError:
         hang_up()
+    except OSError as error:
+        tell(f"error: standard output: {(error.strerror or 'cannot be written').lower()}\n")
+        hang_up(WRONG_USE)
 
 
-def hang_up() -> NoReturn:
-    """Leave after the reader of standard output left, without a message at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise typer.Exit(BROKEN_PIPE) from None
+def tell(text: str) -> None:
+    """Write to standard error; where that cannot be written either, there is nobody to tell."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(visible(text))
+        sys.stderr.flush()
+
+
+def hang_up(code: int = BROKEN_PIPE) -> NoReturn:
+    """Leave after standard output was lost, without a message at exit."""
+    with suppress(OSError, ValueError):  # a stream of Python's own has no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(code) from None
+
+
+def note(text: str) -> None:
+    """Tell on standard error how something was read that may have been meant otherwise."""
+    tell(f"note: {text}\n")
 
 
 def show(answer: Answer, form: Form) -> None:
@@ -99,7 +125,11 @@ def errors(as_json: bool) -> Iterator[None]:
         hang_up()
     except (ValueError, OSError) as error:
         raise typer.Exit(fail(problems_of(error), as_json)) from None
+    except RecursionError:
+        problem = UsageProblem("this is nested too deep to work out", expected="a simpler spec")
+        raise typer.Exit(fail([problem], as_json)) from None
     except MemoryError as error:
+        # Nothing was written: every form of an answer is whole before it is shown.
         problem = UsageProblem(f"out of memory: {error or 'it is used up'}", expected="a smaller --input")
         raise typer.Exit(fail([problem], as_json)) from None
 
@@ -122,5 +152,5 @@ def fail(problems: Sequence[Any], as_json: bool) -> int:
         from convcalc.render.data import to_json
 
         write(to_json({"errors": [problem.to_dict() for problem in problems]}))
-    sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
+    tell("".join(f"error: {problem}\n" for problem in problems))
     return WRONG_USE

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from convcalc.cli.options import Common
-from convcalc.cli.output import UsageProblem
+from convcalc.cli.output import UsageProblem, note
+from convcalc.layers.base import axis_names
 
 
 def axes(text: str | None, option: str) -> Any:
@@ -69,7 +70,10 @@ def sizes(common: Common, given: str | None, option: str = "--in") -> Any:
         UsageProblem: both are given.
     """
     if not common.input:
-        return axes(given, option)
+        found = axes(given, option)
+        if isinstance(found, tuple):
+            _note_channels(found, option)
+        return found
     if given is not None:
         raise UsageProblem(f"{option} and --input cannot go together", expected="one of them")
     if len(common.input) > 1 or "=" in common.input[0]:
@@ -79,6 +83,24 @@ def sizes(common: Common, given: str | None, option: str = "--in") -> Any:
         found = found[1:]
         return found[0] if len(found) == 1 else found
     return found
+
+
+def _note_channels(found: tuple[int, ...], option: str) -> None:
+    """Tell how sizes were read that look as if channels were among them."""
+    first, last = found[0], found[-1]
+    few, many = 4, 8
+    if first <= few and all(size > many for size in found[1:]):
+        channels, rest = first, found[1:]
+    elif last <= few and all(size > many for size in found[:-1]):
+        channels, rest = last, found[:-1]
+    else:
+        return
+    names = ", ".join(f"{name} {size}" for name, size in zip(axis_names(len(found)), found, strict=False))
+    text = "x".join(map(str, rest))
+    note(
+        f"{option} {'x'.join(map(str, found))} is read as {names}: {option} takes no channels; "
+        f"for {channels} channel{'s' * (channels != 1)} of {text} give {option} {text}"
+    )
 
 
 def alone(options: dict[str, Any]) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from convcalc.executor.archives import read_array
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.windows import ExecutionError
-from convcalc.files import write_whole
+from convcalc.files import open_regular, write_whole
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+MAX_IMAGE: Final = 1 << 30
+"""Largest file of an image, in bytes."""
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -21,16 +24,20 @@ class FileError(ExecutionError):
     """A file does not hold what it should, or cannot be written as asked."""
 
 
-def read_input(path: str | os.PathLike[str], channels: int | None = None) -> Array:
+def read_input(
+    path: str | os.PathLike[str], channels: int | None = None, *, max_memory: int | None = None
+) -> Array:
     """An array from a ``.npy`` file, or an image as (C, H, W) with values from 0 to 1.
 
     Args:
         path: the file; its ending says what it is.
         channels: channels an image is converted to: 1 (grey), 3 (RGB) or 4 (RGB and opacity);
             those of the image when not given.
+        max_memory: bytes that the array may take.
 
     Raises:
-        FileError: the file holds something else, or an image is given and Pillow is not installed.
+        ExecutionError: the file is damaged, holds something else or more than that, or an image is
+            given and Pillow is not installed.
         OSError: the file cannot be read.
     """
     ending = Path(path).suffix.lower()
@@ -38,24 +45,10 @@ def read_input(path: str | os.PathLike[str], channels: int | None = None) -> Arr
         return read_image(path, channels)
     if ending != ".npy":
         raise FileError(f"{os.fspath(path)}: expected a .npy file or an image such as .png")
-    array = _load(path)
-    if not isinstance(array, np.ndarray):
-        raise FileError(f"{os.fspath(path)} is no .npy file")
+    array = read_array(path, max_memory)
     if array.dtype.kind not in "fiub":
         raise FileError(f"{os.fspath(path)} holds {array.dtype}, not numbers")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _load(path: str | os.PathLike[str]) -> Any:
-    try:
-        return np.load(path, allow_pickle=False)
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        raise FileError(f"{os.fspath(path)} cannot be read: {error}") from None
-    except (ValueError, EOFError) as error:
-        reason = "it holds Python objects or no array" if "pickle" in str(error) else str(error)
-        raise FileError(f"{os.fspath(path)} cannot be read: {reason}") from None
 
 
 def read_image(path: str | os.PathLike[str], channels: int | None = None) -> Array:
@@ -75,7 +68,7 @@ def read_image(path: str | os.PathLike[str], channels: int | None = None) -> Arr
     if channels is not None and channels not in _MODES:
         raise FileError(f"an image has 1, 3 or 4 channels; the input has {channels}")
     try:
-        with Image.open(path) as image:
+        with open_regular(path, MAX_IMAGE) as file, Image.open(file) as image:
             image.load()
             if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits of grey
                 grey = np.asarray(image).astype(np.float32)[None] / np.float32(65535)
@@ -84,10 +77,8 @@ def read_image(path: str | os.PathLike[str], channels: int | None = None) -> Arr
             pixels = np.asarray(image.convert(mode), np.float32)
     except UnidentifiedImageError:
         raise FileError(f"{os.fspath(path)} is not an image that Pillow can read") from None
-    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FileError(f"{os.fspath(path)} cannot be read: {error}") from None
-    except OSError as error:
-        if error.filename is not None:
+    except Exception as error:  # the readers of image formats raise whatever damage leads them to
+        if isinstance(error, OSError) and error.filename is not None:
             raise
         raise FileError(f"{os.fspath(path)} cannot be read: {error}") from None
     pixels = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)

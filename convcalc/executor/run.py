@@ -248,11 +248,13 @@ def output_names(graph: Graph) -> tuple[str, ...]:
     return tuple(graph.named_outputs())
 
 
-def prepare_weights(graph: Graph, weights: Any, seed: int, dtype: str) -> dict[str, Array]:
+def prepare_weights(
+    graph: Graph, weights: Any, seed: int, dtype: str, max_memory: int | None = None
+) -> dict[str, Array]:
     """Weights as given, checked; or created by seed."""
     if weights is None:
         return init_weights(graph, seed, dtype)
-    return load_weights(graph, weights, dtype)
+    return load_weights(graph, weights, dtype, max_memory=max_memory)
 
 
 def execute(
@@ -301,7 +303,7 @@ def execute(
         check_memory(graph, len(arrays[0]), dtype, max_memory)
     names = (keep,) if isinstance(keep, str) else tuple(keep or ())
     kept = {name: find_edge(graph, name) for name in names}
-    prepared = prepare_weights(graph, weights, seed, dtype)
+    prepared = prepare_weights(graph, weights, seed, dtype, max_memory)
     runner = Runner(graph, prepared, form=form, keep=kept.values())
     for step in runner.steps(arrays):
         if progress is not None:

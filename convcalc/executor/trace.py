@@ -197,7 +197,7 @@ def run(
     memory = check_memory(graph, batch, dtype, limit)
     drawn = random_inputs(graph, batch, dtype, seed) if inputs is None else inputs
     arrays = [array.astype(dtype, copy=False) for array in input_arrays(graph, drawn)]
-    prepared = prepare_weights(graph, weights, seed, dtype)
+    prepared = prepare_weights(graph, weights, seed, dtype, limit)
     runner = Runner(graph, prepared)
     rows: list[TensorRun] = []
     entered: list[TensorRun] = []

@@ -8,7 +8,6 @@ transposed ones, (out, in) for linear layers.
 from __future__ import annotations
 
 import os
-import zipfile
 import zlib
 from collections.abc import Mapping
 from math import sqrt
@@ -16,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from convcalc.executor.archives import Archive, check_room
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.kernels import operation
 from convcalc.executor.operation import Shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Spec, as_graph
+from convcalc.printable import one_line
 
 
 class WeightsError(ExecutionError):
@@ -47,11 +48,20 @@ def weight_shapes(graph: Graph) -> Shapes:
     """
     shapes: Shapes = {}
     for node in graph.nodes:
+        for option in getattr(node.layer, "__dataclass_fields__", ()):
+            if _has_symbols(value := getattr(node.layer, option)):
+                raise ExecutionError(f"{node.name}: {option} is {value}, which is not numeric")
         for name, shape in operation(node.layer).weights(node.layer).items():
             if not all(isinstance(n, int) for n in shape):
                 raise ExecutionError(f"{node.name}: {name} has the shape {shape}, which is not numeric")
             shapes[f"{node.name}.{name}"] = shape
     return shapes
+
+
+def _has_symbols(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(map(_has_symbols, value))
+    return hasattr(value, "free_symbols")
 
 
 def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str, Array]:
@@ -97,51 +107,49 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
     return weights
 
 
-def _archive(path: str | os.PathLike[str]) -> dict[str, Array]:
-    name = os.fspath(path)
-    try:
-        with open(path, "rb") as opened:  # the file is closed whatever NumPy finds in it
-            file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, Mapping):
-                raise ExecutionError(f"{name} is not an .npz archive")
-            return {key: file[key] for key in file}
-    except ExecutionError:
-        raise
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = "it holds Python objects or no arrays" if "pickle" in str(error) else str(error)
-        raise ExecutionError(f"{name} is not an .npz archive: {reason}") from None
-
-
 def load_weights(
-    graph: Spec, source: Mapping[str, Any] | str | os.PathLike[str], dtype: str = "float32"
+    graph: Spec,
+    source: Mapping[str, Any] | str | os.PathLike[str],
+    dtype: str = "float32",
+    *,
+    max_memory: int | None = None,
 ) -> dict[str, Array]:
     """Weights from a mapping or an ``.npz`` file, checked against the graph.
 
+    Names, shapes and types of a file are checked by its headers before anything is unpacked.
     PyTorch's ``num_batches_tracked`` is passed over.
 
     Raises:
         WeightsError: arrays are missing, unknown or of another shape; all of them are listed.
-        ExecutionError: the file is no ``.npz`` archive.
+        ExecutionError: the file is damaged or no ``.npz`` archive, or its arrays take more than
+            ``max_memory`` bytes.
         OSError: the file cannot be read.
     """
     graph = as_graph(graph)
-    if not isinstance(source, Mapping):
-        return load_weights(graph, _archive(source), dtype)
     expected = weight_shapes(graph)
-    problems, weights = [], {}
+    if isinstance(source, Mapping):
+        arrays = {name: np.asarray(source[name]) for name in source}
+        _check(expected, arrays)
+        return {name: np.ascontiguousarray(arrays[name], dtype=dtype) for name in expected}
+    with Archive(source) as archive:
+        _check(expected, archive.headers)
+        needed = sum(archive.headers[name].nbytes for name in expected)
+        check_room(needed, max_memory, archive.place)
+        return {name: np.ascontiguousarray(archive.read(name), dtype=dtype) for name in expected}
+
+
+def _check(expected: Shapes, given: Mapping[str, Any]) -> None:
+    """Hold names, shapes and types (of arrays or of their headers) to those that the graph needs."""
+    problems = []
     for name, shape in expected.items():
-        if name not in source:
+        found = given.get(name)
+        if found is None:
             problems.append(f"{name} is missing; its shape should be {shape}")
-            continue
-        array = np.asarray(source[name])
-        if array.shape != shape:
-            problems.append(f"{name} has the shape {array.shape}; it should be {shape}")
-        elif array.dtype.kind not in "fiu":
-            problems.append(f"{name} holds {array.dtype}, not numbers")
-        else:
-            weights[name] = np.ascontiguousarray(array, dtype=dtype)
-    unknown = [n for n in source if n not in expected and not n.endswith(".num_batches_tracked")]
-    problems += [f"{name} belongs to no layer of the graph" for name in unknown]
+        elif found.shape != shape:
+            problems.append(f"{name} has the shape {found.shape}; it should be {shape}")
+        elif found.dtype.kind not in "fiu":
+            problems.append(f"{name} holds {found.dtype}, not numbers")
+    unknown = [n for n in given if n not in expected and not str(n).endswith(".num_batches_tracked")]
+    problems += [f"{one_line(str(name))[:200]} belongs to no layer of the graph" for name in unknown]
     if problems:
         raise WeightsError(problems)
-    return weights

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -16,7 +17,11 @@ from convcalc.spec.language.expression import Expr, constant, parse
 from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, set_node_key
 from convcalc.spec.source import Text
 
+FUNCTIONS: Final = frozenset(pytorch.FUNCTIONS)
+"""Functions of ``torch.nn.functional`` that are read."""
 _KERAS: Final = frozenset((*keras.CLASSES, *keras.UNMODELLED))
+CLASSES: Final = frozenset((*pytorch.ROWS, *keras.CLASSES))
+"""The classes that have a translation."""
 KNOWN: Final = frozenset(pytorch.ROWS) | frozenset(pytorch.NOT_MODELLED) | _KERAS
 """The classes that have an answer: a translation, or the reason why there is none."""
 _CALLED: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Z]\w*(?=\s*\()")
@@ -70,35 +75,40 @@ _DIFFERENT: Final = {
 }
 
 
+def of_keras_alone(name: str) -> bool:
+    """Whether Keras has a class of this name, and PyTorch has none."""
+    return name in _KERAS and name not in pytorch.ROWS
+
+
 def _keywords(text: Text, start: int, end: int) -> set[str]:
     return set(re.findall(r"[(,]\s*([A-Za-z_]\w*)\s*=(?!=)", text.value[start:end]))
 
 
-def channels_last(source: str) -> bool:
-    """Whether a program of Keras states its shapes with the channels last."""
-    from convcalc.importers.keras.reading import layout
-
-    _, found = _of_one(source)
-    return bool(found) and all(found) and not layout(source)[0]
-
-
-def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
+def stages_of(
+    name: str, text: Text, start: int, head_end: int, end: int, values: Mapping[str, Any], read: set[str]
+) -> list[Stage]:
     """The stages of a call of a framework's class, whose bracket opens at ``head_end``.
+
+    Variables of the program around it, ``values``, are put in; ``read`` collects which.
 
     Raises:
         SpecError: an argument is not known, given twice, missing or not supported; or the class is not
             modelled, with the reason.
     """
     if is_keras(name, text, start, head_end, end):
-        from convcalc.importers.keras.reading import stages_of as keras_stages_of
+        from convcalc.importers.keras.calls import stages_of as keras_stages_of
 
-        return keras_stages_of(name, text, start, head_end, end)
+        return keras_stages_of(name, text, start, head_end, end, values, read)
     if name in pytorch.NOT_MODELLED:
         reason, instead = pytorch.NOT_MODELLED[name]
         raise fault(text, start, head_end, f"{name}: {reason}", instead)
-    row = pytorch.ROWS[name]
+    row = pytorch.FUNCTIONS[name] if name in pytorch.FUNCTIONS else pytorch.ROWS[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
+    if values:
+        from convcalc.importers.programs import bound
+
+        arguments = [(key, bound(value, values, read), *place) for key, value, *place in arguments]
     given = [argument for argument in arguments if argument[0] not in NODE_KEYS]
     _take(call, given)
     for field, literal in row.defaults.items():
@@ -106,7 +116,10 @@ def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> lis
             at = constant(None, start, head_end)
             call.values[field] = Arg(field, _default(literal, at), start, head_end)
     special = pytorch.SPECIAL.get(name) or pytorch.SPECIAL.get(_pattern(name))
-    stages = special(call) if special else [call.stage(row.op)]
+    try:
+        stages = special(call) if special else [call.stage(row.op)]
+    except (TypeError, ArithmeticError, LookupError, AttributeError):
+        raise fault(text, start, end, f"{name} does not take arguments of these kinds") from None
     if stages and stages[0].refuses is None:
         stages[0].refuses = pytorch.refusal(name)
     for key, value, _, _ in arguments:

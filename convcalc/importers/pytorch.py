@@ -29,6 +29,7 @@ _CONVT = (
     "padding_mode= device- dtype="
 )
 _NORM = "num_features!>channels eps momentum- affine track_running_stats{} device- dtype= ** bias"
+_RESIZE = "size scale_factor>scale mode align_corners recompute_scale_factor>recompute"
 _LP = "norm_type!>norm kernel_size!>kernel stride ceil_mode>ceil|signed=true"
 
 
@@ -74,7 +75,7 @@ Mish|mish|inplace
 Softplus|softplus|beta threshold
 Hardswish|hardswish|inplace
 Hardsigmoid|hardsigmoid|inplace
-Hardtanh|hardtanh|min_val>low max_val>high inplace min_value= max_value=
+Hardtanh|hardtanh|min_val>low max_val>high inplace min_value* max_value*
 Sigmoid|sigmoid|
 Tanh|tanh|
 Softmax|softmax|dim*
@@ -87,7 +88,7 @@ StochasticDepth|identity|p!- mode!-
 Identity|identity|
 Flatten|flatten|start_dim* end_dim*
 Unflatten|reshape|dim!* unflattened_size!*
-Upsample|upsample|size scale_factor>scale mode align_corners recompute_scale_factor>recompute
+Upsample|upsample|{_RESIZE}
 UpsamplingNearest2d|upsample|size scale_factor>scale|mode=nearest
 UpsamplingBilinear2d|upsample|size scale_factor>scale|mode=bilinear align_corners=true
 PixelShuffle|pixelshuffle|upscale_factor!>factor
@@ -98,10 +99,33 @@ ConstantPad#d|pad|padding! value!|mode=constant
 ReflectionPad#d|pad|padding!|mode=reflect
 ReplicationPad#d|pad|padding!|mode=replicate
 CircularPad#d|pad|padding!|mode=circular
+CELU|celu|alpha inplace
+Softsign|softsign|
+LogSigmoid|logsigmoid|
+Threshold|threshold|threshold! value! inplace
+Tanhshrink|tanhshrink|
+Softshrink|softshrink|lambd
+Hardshrink|hardshrink|lambd
+RReLU|leakyrelu|lower* upper* inplace
+LogSoftmax|logsoftmax|dim*
+Softmin|softmin|dim*
+GLU|glu|dim*
+RMSNorm|rmsnorm|normalized_shape!>shape eps elementwise_affine>affine device- dtype=
+Unfold|unfold|kernel_size!>kernel dilation padding stride
+Fold|fold|output_size!>size kernel_size!>kernel dilation padding stride
+DeformConv2d|deformconv|in_channels! out_channels! kernel_size!>kernel stride padding dilation groups bias
 """
 ROWS: Final[dict[str, Row]] = table(_TORCH, False)
 
+# functions of torch.nn.functional, whose first argument is the tensor that arrives
+_FUNCTIONS: Final = f"""
+interpolate|upsample|input!- {_RESIZE} antialias=
+pad|pad|input!- pad!>padding mode value
+"""
+FUNCTIONS: Final[dict[str, Row]] = table(_FUNCTIONS, False)
+
 HARMLESS: Final = {
+    "input": "it is the tensor that arrives",
     "device": "where a layer runs changes nothing that is counted",
     "momentum": "it is how training updates the stored statistics; at inference nothing reads it",
     "process_group": "it is whose batches training shares; at inference nothing reads it",
@@ -114,10 +138,15 @@ HARMLESS: Final = {
 """Arguments that change no number, shape, value or field here (``name-`` in a row), and why."""
 
 ONLY: Final[dict[str, tuple[tuple[Any, ...], str, str]]] = {
+    "antialias": (
+        (False,),
+        "resizing with antialias=True is not modelled: it widens its windows when it shrinks",
+        "antialias=False, or mode='area', which is the mean of what it shrinks",
+    ),
     "dtype": (
         (None, "float32", "float"),
         "the type of the elements is that of the whole network",
-        "no dtype here, and --dtype float16 (or another) for the network",
+        "no dtype here; params, flops, memory and summary take --dtype float16",
     ),
     "padding_mode": (("zeros",), "a transposed convolution crops, it pads nothing", "padding_mode='zeros'"),
     "return_indices": (
@@ -245,6 +274,22 @@ def _pool(call: Call) -> list[Stage]:
     return [call.stage(call.row.op)]
 
 
+def _unfold(call: Call) -> list[Stage]:
+    """PyTorch has it for maps of two axes; a fold reads their columns, which have one."""
+    call.row = call.row._replace(rank=2)
+    _checked_axes(call, "kernel", "stride", "padding", "dilation", "size")
+    size = call.values.get("size")
+    if size is not None and _fixed(size.expr):
+        value = call.literal(size)
+        call.set("size", value if isinstance(value, tuple) and len(value) == 2 else _items_of(value) * 2)
+    call.row = call.row._replace(rank=1 if call.row.op == "fold" else 2)
+    return [call.stage(call.row.op)]
+
+
+def _items_of(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
 def _adaptive(call: Call) -> list[Stage]:
     arg = call.values["size"]
     if _fixed(arg.expr):
@@ -275,6 +320,15 @@ def _map(call: Call) -> list[Stage]:
     """A layer that PyTorch defines for maps of two axes alone."""
     call.row = call.row._replace(rank=2)
     return [call.stage(call.row.op)]
+
+
+def _hardtanh(call: Call) -> list[Stage]:
+    """The older names of both bounds win, as in PyTorch."""
+    for old, field in (("*min_value", "low"), ("*max_value", "high")):
+        arg = call.values.pop(old, None)
+        if arg is not None and not (arg.expr.kind == "const" and arg.expr.value is None):
+            call.values[field] = arg
+    return [call.stage("hardtanh")]
 
 
 def _axis(call: Call, key: str) -> int | None:
@@ -344,24 +398,24 @@ def _padding(call: Call) -> list[Stage]:
     return [call.stage("pad")]
 
 
+def _functional_pad(call: Call) -> list[Stage]:
+    """``F.pad``: as many axes as half its numbers, from the last on; here these are all there are."""
+    mode = "constant" if "mode" not in call.values else call.literal(call.values["mode"])
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise call.fault("mode", f"pad has no mode {mode!r}", "constant, reflect, replicate or circular")
+    call.default("mode", "constant")
+    sides = call.literal(call.values["padding"])
+    if not isinstance(sides, tuple) or len(sides) % 2 or not sides:
+        raise call.fault("padding", "pad takes two numbers per axis, the last axis first", "(1, 1, 2, 2)")
+    call.row = call.row._replace(rank=len(sides) // 2)
+    return _padding(call)
+
+
 _MODES: Final = {
     "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "nearest-exact": "nearest_exact",
 }  # fmt: skip
 _INTERPOLATION_RANK: Final = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 _PYTORCH_MODES: Final = ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area")
-
-
-def upsample(call: Call) -> list[Stage]:
-    """A resize: PyTorch has a name of its modes for each rank."""
-    arg = call.values.get("mode")
-    if arg is not None and call.row.rank is None:
-        # PyTorch has a name for each rank: its linear is for signals alone.
-        call.row = call.row._replace(rank=_INTERPOLATION_RANK.get(arg.expr.value))
-    if arg is not None and arg.expr.value in _MODES:
-        call.values["mode"] = Arg(
-            "mode", constant(_MODES[arg.expr.value], arg.start, arg.end), arg.start, arg.end
-        )
-    return [call.stage("upsample")]
 
 
 def _upsample(call: Call) -> list[Stage]:
@@ -391,7 +445,12 @@ def _upsample(call: Call) -> list[Stage]:
         call.values["scale"] = scale
         if not all(_short(expr) for expr in _items(scale.expr)):
             call.set("rounding", "double")
-    return upsample(call)
+    if call.row.rank is None:  # PyTorch has a name for each rank: its linear is for signals alone
+        call.row = call.row._replace(rank=_INTERPOLATION_RANK.get(mode))
+    if mode_arg is not None and mode in _MODES:
+        word = constant(_MODES[mode], mode_arg.start, mode_arg.end)
+        call.values["mode"] = Arg("mode", word, mode_arg.start, mode_arg.end)
+    return [call.stage("upsample")]
 
 
 def _items(expr: Expr) -> tuple[Expr, ...]:
@@ -446,6 +505,38 @@ def _double(expr: Expr) -> float | int | None:
     return None
 
 
+def _along(call: Call) -> list[Stage]:
+    """A layer that works along one axis: PyTorch counts the batch among them."""
+    dim = call.take("*dim", -1 if call.row.op == "glu" else None)
+    if type(dim) is not int or dim == 0:
+        what = "dim=0 is the batch" if dim == 0 else "without a dim, PyTorch chooses by the number of axes"
+        raise call.fault("", f"{call.name}: {what}", "dim=1 for the channels, dim=-1 for the last axis")
+    call.set("axis", dim - 1 if dim > 0 else dim)
+    return [call.stage(call.row.op)]
+
+
+def _fold(call: Call) -> list[Stage]:
+    """PyTorch folds into maps of two axes alone; one number is the size of both."""
+    arg = call.values.get("size")
+    if arg is None:
+        raise call.fault("size", f"{call.name} needs its output_size")
+    value = call.literal(arg)
+    size = value if isinstance(value, tuple) else (value, value)
+    if len(size) != 2:
+        raise call.fault(
+            "size", f"{call.name} folds into a map of two axes, got {len(size)}", "(height, width)"
+        )
+    call.values["size"] = Arg("size", constant(size, arg.start, arg.end), arg.start, arg.end)
+    return [call.stage("fold")]
+
+
+def _mean_slope(call: Call) -> list[Stage]:
+    """A slope that is drawn when training; at inference it is the mean of the bounds."""
+    lower, upper = call.take("*lower", 1 / 8), call.take("*upper", 1 / 3)
+    call.set("slope", Fraction((float(lower) + float(upper)) / 2))
+    return [call.stage("leakyrelu")]
+
+
 SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "BatchNorm1d": _vectors_too,
     "LazyBatchNorm1d": _vectors_too,
@@ -454,11 +545,19 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **dict.fromkeys(("AdaptiveAvgPool#d", "AdaptiveMaxPool#d"), _adaptive),
     **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
+    **dict.fromkeys(("Unfold", "Fold"), _unfold),
+    "Hardtanh": _hardtanh,
     "Softmax": _softmax,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
-    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), _upsample),
+    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d", "interpolate"), _upsample),
+    "pad": _functional_pad,
     **{f"{kind}Pad#d": _padding for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")},
+    **dict.fromkeys(("LogSoftmax", "Softmin", "GLU"), _along),
+    "RReLU": _mean_slope,
+    "Unfold": _map,
+    "Fold": _fold,
+    "DeformConv2d": _map,
 }
 
 

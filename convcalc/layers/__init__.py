@@ -10,15 +10,18 @@ if TYPE_CHECKING:
 
 _FAMILIES: Final = {
     "conv": "conv dwconv",
+    "deformable": "deformconv",
     "transposed": "convT",
     "linear": "linear",
     "pool": "maxpool avgpool lppool",
     "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
     "unpool": "unpool",
-    "norm": "bn ln gn instancenorm lrn scale rescale",
+    "unfold": "unfold fold",
+    "norm": "bn ln rmsnorm gn instancenorm lrn scale rescale",
     "activation": (
-        "relu relu6 leakyrelu prelu elu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
-        "sigmoid tanh softmax"
+        "relu relu6 leakyrelu prelu elu celu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
+        "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh softmax softmin "
+        "logsoftmax glu"
     ),
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",

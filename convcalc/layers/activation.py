@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
-from convcalc.layers.base import Layer, Ops, Option, Template, show, whole
-from convcalc.layers.shape import axis_of
+from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
+from convcalc.layers.base import Layer, Ops, Option, Template, axis_of, show, whole
 
 if TYPE_CHECKING:
     from typing import Self
@@ -140,6 +139,23 @@ class ELU(Activation):
     cost: ClassVar[Ops] = Ops(cmp=1, special=1, add=1, mul=1)
 
 
+@dataclass(frozen=True, slots=True)
+class CELU(Activation):
+    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017)."""
+
+    alpha: float
+
+    op: ClassVar[str] = "celu"
+    source: ClassVar[str] = "Barron 2017, Continuously differentiable exponential linear units"
+    options: ClassVar[tuple[Option, ...]] = (Option("alpha", "number", 1.0),)
+    positional: ClassVar[tuple[str, ...]] = ("alpha",)
+    cost: ClassVar[Ops] = Ops(cmp=1, div=1, special=1, add=1, mul=1)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Alpha divides, so it is not 0."""
+        require(self.alpha != 0, "celu divides by alpha", field="alpha", hint="a number other than 0")
+
+
 class SELU(Activation):
     """Scaled ELU with the fixed constants of Klambauer et al. 2017."""
 
@@ -249,6 +265,80 @@ class Hardtanh(Activation):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Threshold(Activation):
+    """``x`` above a threshold, elsewhere a value of its own."""
+
+    threshold: float
+    value: float
+
+    op: ClassVar[str] = "threshold"
+    source: ClassVar[str] = "PyTorch Threshold; ONNX ThresholdedRelu where the value is 0"
+    options: ClassVar[tuple[Option, ...]] = (Option("threshold", "number"), Option("value", "number"))
+    positional: ClassVar[tuple[str, ...]] = ("threshold", "value")
+    template: ClassVar[Template] = Template(options={"threshold": 1, "value": 0})
+    cost: ClassVar[Ops] = Ops(cmp=1)
+
+
+class Softsign(Activation):
+    """``x / (1 + |x|)`` (Turian et al. 2009)."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "softsign"
+    source: ClassVar[str] = "Turian et al. 2009, Quadratic features and deep architectures for chunking"
+    cost: ClassVar[Ops] = Ops(cmp=1, add=1, div=1)
+
+
+class LogSigmoid(Activation):
+    """``log(1 / (1 + exp(-x)))``, computed as ``min(x, 0) - log(1 + exp(-|x|))``, which never overflows."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "logsigmoid"
+    source: ClassVar[str] = "the logarithm of the logistic function"
+    cost: ClassVar[Ops] = Ops(cmp=2, special=2, add=2)
+
+
+class Tanhshrink(Activation):
+    """``x - tanh(x)``."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "tanhshrink"
+    source: ClassVar[str] = "PyTorch Tanhshrink"
+    cost: ClassVar[Ops] = Ops(special=1, add=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shrink(Activation):
+    """What lies around 0 becomes 0."""
+
+    lambd: float
+
+    options: ClassVar[tuple[Option, ...]] = (Option("lambd", "number", 0.5),)
+    positional: ClassVar[tuple[str, ...]] = ("lambd",)
+
+
+class Softshrink(_Shrink):
+    """``x`` moved towards 0 by lambda, 0 where that would pass it: ``x - min(max(x, -lambda), lambda)``."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "softshrink"
+    source: ClassVar[str] = "Donoho 1995, De-noising by soft-thresholding"
+    cost: ClassVar[Ops] = Ops(cmp=2, add=1)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Lambda is a distance."""
+        require(self.lambd >= 0, f"softshrink by {self.lambd}", field="lambd", hint="0 or more")
+
+
+class Hardshrink(_Shrink):
+    """``x`` where ``|x|`` is above lambda, else 0."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "hardshrink"
+    source: ClassVar[str] = "Donoho & Johnstone 1994, Ideal spatial adaptation by wavelet shrinkage"
+    cost: ClassVar[Ops] = Ops(cmp=2)
+
+
 class Sigmoid(Activation):
     """``1 / (1 + exp(-x))``."""
 
@@ -285,18 +375,78 @@ class Softmax(Activation):
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer."""
-        axis = values.get("axis")
-        return cls(axis_of(0 if axis is None else axis, inputs[0]))
+        """Make the layer; the axis is one that arrives."""
+        return cls(axis_of(values.get("axis", 0), inputs[0]))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Every output reads the whole of the axis at its place."""
+        """Every output reads the whole axis at its position."""
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], {self.axis: EVERY}),),)
 
 
+class Softmin(Softmax):
+    """The softmax of ``-x``: the smallest entry has the largest share."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "softmin"
+    source: ClassVar[str] = "PyTorch Softmin"
+
+
+class LogSoftmax(Softmax):
+    """``x - max - log(sum(exp(x - max)))`` over one axis: the channels (0) unless told otherwise."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "logsoftmax"
+    source: ClassVar[str] = "the logarithm of softmax (Bridle 1990)"
+    cost: ClassVar[Ops] = Ops(cmp=1, add=3, special=1)
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """The cost per element, and a logarithm for each of the sums."""
+        shape = outputs[0]
+        sums = prod((*shape[: self.axis], *shape[self.axis + 1 :]))
+        return self.cost.times(prod(shape)).plus(Ops(special=sums))
+
+
+@dataclass(frozen=True, slots=True)
+class GLU(Activation):
+    """``a * sigmoid(b)`` of the two halves of one axis: the channels (0) unless told otherwise."""
+
+    axis: int
+
+    op: ClassVar[str] = "glu"
+    source: ClassVar[str] = "Dauphin et al. 2017, Language modeling with gated convolutional networks"
+    keeps_positions: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
+    cost: ClassVar[Ops] = Ops(special=1, add=1, div=1, mul=1)
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; the axis is one that arrives."""
+        return cls(axis_of(values.get("axis", 0), inputs[0]))
+
+    def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Half of the axis, all else as it arrives."""
+        shape = inputs[0]
+        size = shape[self.axis]
+        require(
+            divides(2, size),
+            f"glu halves axis {self.axis}, which has {size}",
+            field="axis",
+            hint="an axis of even size",
+        )
+        return ((*shape[: self.axis], exact_div(size, 2), *shape[self.axis + 1 :]),)
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """An output reads its own place in both halves."""
+        from convcalc.layers.reads import Slide, along
+
+        half = outputs[0][self.axis]
+        return ((along(inputs[0], {}), along(inputs[0], {self.axis: Slide(1, 1, 1, -half)})),)
+
+
 LAYERS = (
-    ReLU, ReLU6, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid, Hardtanh,
-    Sigmoid, Tanh, Softmax,
+    ReLU, ReLU6, LeakyReLU, PReLU, ELU, CELU, SELU, GELU, SiLU, Mish, Softplus, Hardswish, Hardsigmoid,
+    Hardtanh, Threshold, Softsign, LogSigmoid, Tanhshrink, Softshrink, Hardshrink, Sigmoid, Tanh, Softmax,
+    Softmin, LogSoftmax, GLU,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
+from convcalc.carriers import decimal
 from convcalc.dims import (
     UNKNOWN,
     Dim,
@@ -131,6 +132,12 @@ class Layer:
         regroups: it joins and cuts axes, so that places along them are no places of the input.
         keeps_positions: a position of the output stands for one of the input and neighbours stay
             neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
+        cuts_axes: it makes several axes of one and is stated to read along the first of them only, so that
+            its windows may hold more than it reads.
+        undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
+        decided_by: what decides, when it runs, which places of its first input are read; empty where the
+            shapes do, as they do nearly everywhere.
+        reading: how what it reads is stated, where several inputs are of several kinds.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
         index_outputs: numbers of the outputs that do.
         template: how it is explained in letters.
@@ -146,6 +153,10 @@ class Layer:
     view: ClassVar[bool] = False
     regroups: ClassVar[bool] = False
     keeps_positions: ClassVar[bool] = False
+    cuts_axes: ClassVar[bool] = False
+    undoes: ClassVar[str] = ""
+    decided_by: ClassVar[str] = ""
+    reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
     template: ClassVar[Template] = Template()
@@ -180,6 +191,11 @@ class Layer:
         layer = cls(**fill(cls, inputs, values))
         layer.check(inputs)
         return layer
+
+    @classmethod
+    def beside(cls, rank: int, kernel: tuple[int, ...]) -> tuple[int, ...]:
+        """Channels of the maps that :attr:`decided_by` speaks of, for one group, at a rank and kernel."""
+        return ()
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Refuse options that do not go together, or that the inputs do not allow.
@@ -256,7 +272,7 @@ def whole(value: Any, field: str, minimum: int = 1) -> Dim:
         if value == int(value):
             return whole(int(value), field, minimum)
         raise DimensionError(
-            f"{field} must be a whole number, got {float(value):g}", field=field, hint=_ROUNDED
+            f"{field} must be a whole number, got {decimal(value)}", field=field, hint=_ROUNDED
         )
     if value is UNKNOWN or is_symbolic(value) or is_array(value):
         value = carried(value)
@@ -364,6 +380,8 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
             value = axes(value, field, len(spatial(cls.op, inputs[0])), minimum)
         elif kind == "padding":
             value = pads(value, field, rank)
+        elif kind == "shape" and not isinstance(value, tuple):
+            value = (value,)
         elif kind == "number" and isinstance(value, Fraction):
             value = float(value)
         found[field] = value
@@ -391,6 +409,19 @@ def spatial(layer: str, shape: Shape) -> tuple[Dim, ...]:
             hint="an input such as 3x224x224; 'reshape 64x7x7' makes a map",
         )
     return shape[1:]
+
+
+def axis_of(value: Any, shape: Shape, field: str = "axis") -> int:
+    """An axis of a shape, from 0; negative ones count from the end, None is the first.
+
+    Raises:
+        DimensionError: there is no such axis.
+    """
+    value = 0 if value is None else value
+    if type(value) is not int or not -len(shape) <= value < len(shape):
+        last = len(shape) - 1
+        raise DimensionError(f"no axis {value} in {show(shape)}", field=field, hint=f"0 to {last}, or -1")
+    return value % len(shape)
 
 
 def show(shape: Iterable[object]) -> str:

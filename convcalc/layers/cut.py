@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, require, total
-from convcalc.layers.base import Layer, Option, Padding, Template, axes, pads, spatial, whole
+from convcalc.layers.base import Layer, Option, Padding, Template, axes, axis_of, pads, spatial, whole
 from convcalc.layers.conv import check_mode
-from convcalc.layers.shape import axis_of
 
 if TYPE_CHECKING:
     from typing import Self

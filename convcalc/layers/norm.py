@@ -170,6 +170,71 @@ class LayerNorm(Layer):
 
 
 @dataclass(frozen=True, slots=True)
+class RMSNorm(Layer):
+    """``x / sqrt(mean(x^2) + eps)`` over the last axes, or over the channels at each position.
+
+    The last axes are those of ``shape``, all of them where none is given. Without ``eps`` it is the
+    smallest step from 1 in the type of the numbers, as in PyTorch.
+    """
+
+    over: str
+    affine: bool
+    eps: float | None
+    shape: tuple[Dim, ...] | None
+    normalized: tuple[Dim, ...]
+
+    op: ClassVar[str] = "rmsnorm"
+    keeps_positions: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("over", "choice", "all", choices=("all", "channels")),
+        _AFFINE,
+        Option("eps", "number", None),
+        Option("shape", "shape", None),
+    )
+    source: ClassVar[str] = "Zhang & Sennrich 2019, Root mean square layer normalization"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; a shape that is stated must be that of the last axes, or the channels."""
+        found = fill(cls, inputs, values)
+        arriving, shape = inputs[0], found["shape"]
+        whole_shape = arriving[:1] if found["over"] == "channels" else arriving
+        if shape is None:
+            return cls(**found, normalized=whole_shape)
+        shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
+        expected = whole_shape[-len(shape) :]
+        message = f"shape {show(shape)} is not what arrives: {show(whole_shape)}"
+        hint = f"{show(whole_shape)} or its last axes, or over=channels for one a channel"
+        if len(shape) > len(whole_shape):
+            raise DimensionError(message, field="shape", hint=hint)
+        for own, size in zip(shape, expected, strict=True):
+            require(equal(own, size), message, field="shape", hint=hint)
+        return cls(**{**found, "shape": shape}, normalized=expected)
+
+    def _axes(self, shape: Shape) -> range:
+        """The axes that are normalised over."""
+        return range(1) if self.over == "channels" else range(len(shape) - len(self.normalized), len(shape))
+
+    def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """``weight`` of the shape normalised over, where affine."""
+        return _affine(self.normalized, self.affine, True, False)
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """A square, a sum and a product (and the weight) per element; a mean, eps, a root and its inverse."""
+        shape = outputs[0]
+        over = self._axes(shape)
+        groups = prod(n for axis, n in enumerate(shape) if axis not in over)
+        each = Ops(add=1, mul=2 + self.affine).times(prod(shape))
+        return each.plus(Ops(add=1, div=2, special=1).times(groups))
+
+    def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
+        """An output reads all that is normalised together."""
+        from convcalc.layers.reads import EVERY, along
+
+        return ((along(inputs[0], dict.fromkeys(self._axes(inputs[0]), EVERY)),),)
+
+
+@dataclass(frozen=True, slots=True)
 class GroupNorm(Layer):
     """Normalisation over groups of channels (Wu & He 2018)."""
 
@@ -332,4 +397,4 @@ class Rescale(Layer):
         return Ops(mul=1, add=1).times(prod(outputs[0]))
 
 
-LAYERS = (BatchNorm, LayerNorm, GroupNorm, InstanceNorm, LocalResponseNorm, Scale, Rescale)
+LAYERS = (BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm, LocalResponseNorm, Scale, Rescale)

@@ -247,10 +247,49 @@ class Resample(Rule):
         return any(len(self.of(j, n)) > 1 for j in range(min(out, self.step.denominator + n)))
 
 
+@dataclass(frozen=True, slots=True)
+class Chain(Rule):
+    """One rule after another, over an axis of ``size`` indices between them.
+
+    ``j`` reads by ``second`` whatever the indices read that it reads by ``first``.
+    """
+
+    first: Rule
+    size: int
+    second: Rule
+
+    def period(self) -> tuple[int, int] | None:
+        """The turns of the first rule after which the second one is at the same place in its own."""
+        one, two = self.first.period(), self.second.period()
+        if one is None or two is None:
+            return None
+        (t, a), (u, b) = one, two
+        turns = u // gcd(u, a) if a else 1
+        return t * turns, a * turns // u * b
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Chain`; ascending, as if the axis between had no end."""
+        return sorted({i for between in self.first.taps(j) for i in self.second.taps(between)})
+
+    def of(self, j: int, n: int) -> Sequence[int]:
+        """What the indices between read, those beyond the ends of their axis left out."""
+        return sorted({i for between in self.first.of(j, self.size) for i in self.second.of(between, n)})
+
+
 class Unstated(Rule):
     """A rule that depends on a size nobody stated."""
 
     __slots__ = ()
+
+
+class Decided(Rule):
+    """An input decides, when the layer runs, which indices are read: any of them may be."""
+
+    __slots__ = ()
+
+    def of(self, j: int, n: int) -> Sequence[int]:
+        """All ``n`` that may be read."""
+        return range(n)
 
 
 class Axis(NamedTuple):
@@ -274,6 +313,7 @@ ONE: Final = Slide(1, 1)
 
 EVERY: Final = Every()
 UNSTATED: Final = Unstated()
+DECIDED: Final = Decided()
 ALL: Final = Axis(None, EVERY)
 """The whole axis."""
 

@@ -217,6 +217,8 @@ def double_floor(i: Dim, factor: Any) -> Dim:
             return floor_div(i * n, d)
     if i is UNKNOWN or factor is UNKNOWN:
         return UNKNOWN
+    if hasattr(i, "carrier"):
+        return floor(i * float(factor))
     if is_array(i):
         import numpy as np
 

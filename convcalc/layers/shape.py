@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
-from convcalc.layers.base import Layer, Option, Template, show, whole
+from convcalc.layers.base import Layer, Option, Template, axis_of, show, whole
 from convcalc.layers.conv import divisors
 
 if TYPE_CHECKING:
@@ -50,18 +50,6 @@ class Identity(Layer):
     view: ClassVar[bool] = True
     op: ClassVar[str] = "identity"
     source: ClassVar[str] = "the function f(x) = x"
-
-
-def axis_of(value: Any, shape: Shape, field: str = "axis") -> int:
-    """An axis from 0, from one that may be counted from the end by negatives.
-
-    Raises:
-        DimensionError: the shape has no such axis.
-    """
-    if type(value) is not int or not -len(shape) <= value < len(shape):
-        last = len(shape) - 1
-        raise DimensionError(f"no axis {value} in {show(shape)}", field=field, hint=f"0 to {last}, or -1")
-    return value % len(shape)
 
 
 _ORDER = Option("order", "choice", "first", choices=("first", "last"))

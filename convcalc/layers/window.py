@@ -58,6 +58,17 @@ def resolve(padding: Any, i: Dim, k: Dim, s: Dim, d: Dim) -> tuple[Dim, Dim]:
     return (total - small, small) if padding == "same_lower" else (small, total - small)
 
 
+def resolved(
+    padding: Padding,
+    sizes: Shape,
+    kernel: tuple[Dim, ...],
+    stride: tuple[Dim, ...],
+    dilation: tuple[Dim, ...],
+) -> tuple[tuple[Dim, Dim], ...]:
+    """:func:`resolve` for every axis."""
+    return tuple(resolve(*args) for args in zip(padding, sizes, kernel, stride, dilation, strict=True))
+
+
 def needed(i: Dim, o: Dim, k: Dim, s: Dim, d: Dim) -> Dim:
     """Least padding, before and after together, for ``o`` outputs: ``(o - 1)*s + k_eff - i``.
 
@@ -271,10 +282,7 @@ class Sliding(Layer):
 
     def pads(self, shape: Shape) -> tuple[tuple[Dim, Dim], ...]:
         """Padding before and after, per axis, for an input of this shape."""
-        return tuple(
-            resolve(*args)
-            for args in zip(self.padding, shape[1:], self.kernel, self.stride, self.dilation, strict=True)
-        )
+        return resolved(self.padding, shape[1:], self.kernel, self.stride, self.dilation)
 
     def windows(self, shape: Shape, mode: str = "zeros") -> dict[int, Rule]:
         """By spatial axis, from 1: how an input of this shape is read along it."""

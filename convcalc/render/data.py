@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
+from convcalc.printable import in_json, one_line, visible
 from convcalc.records import plain
 from convcalc.render import numbers
 from convcalc.render.table import Table
@@ -18,8 +20,19 @@ def to_csv(table: Table) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([column.key for column in table.columns])
-    writer.writerows([numbers.plain(value) for value in row] for row in table.rows)
+    writer.writerows([_cell(numbers.plain(value)) for value in row] for row in table.rows)
     return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A value as a cell that no spreadsheet runs: a text that would be a formula gets an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") and not _NUMBER.fullmatch(text) else text
+
+
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def to_markdown(table: Table) -> str:
@@ -47,8 +60,11 @@ def to_markdown(table: Table) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text whose asterisks stay asterisks: ``M*N*K`` would be N in italics. Mathematics has none."""
-    return text.replace("*", "\\*")
+    """Text whose asterisks stay asterisks (``M*N*K`` would be N in italics), without tags of HTML."""
+    return _TAG.sub(r"\\<", visible(text).replace("*", "\\*"))
+
+
+_TAG: Final = re.compile("<(?=[A-Za-z/!?])")
 
 
 def to_json(data: Any) -> str:
@@ -56,7 +72,7 @@ def to_json(data: Any) -> str:
 
     Integers are exact at any size, unknown sizes are ``null``, closed forms are strings.
     """
-    return "".join(_pieces(data, 0)) + "\n"
+    return in_json("".join(_pieces(data, 0))) + "\n"
 
 
 def _pieces(data: Any, level: int) -> list[str]:

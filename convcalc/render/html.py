@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from html import escape
+from html import escape as _escape
 
+from convcalc.printable import visible
 from convcalc.render.table import Table, Text
+
+
+def escape(text: str) -> str:
+    """Text without markup and without control characters."""
+    return _escape(visible(text))
 
 
 def render(*parts: Table | Text) -> str:

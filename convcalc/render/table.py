@@ -7,6 +7,8 @@ from copy import copy
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from convcalc.budget import spend
+from convcalc.printable import one_line
 from convcalc.records import plain
 from convcalc.render import numbers
 from convcalc.spec.source import cells as cells_of
@@ -172,11 +174,14 @@ class Cells:
 
     def __init__(self, table: Table) -> None:
         self.columns = table.columns
-        by_column = [[column.format(row[i]) for row in table.rows] for i, column in enumerate(table.columns)]
+        spend(2 * len(table.rows))
+        by_column = [
+            [one_line(column.format(row[i])) for row in table.rows] for i, column in enumerate(table.columns)
+        ]
         self.footer: list[str] | None = None
         if table.footer is not None:
             self.footer = [
-                "" if value is None else column.format(value)
+                "" if value is None else one_line(column.format(value))
                 for column, value in zip(table.columns, table.footer, strict=True)
             ]
         self.widths = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from convcalc.printable import one_line, visible
 from convcalc.render.table import Cells, Table, Text
 from convcalc.spec.source import cells as cells_of
 
@@ -43,7 +44,12 @@ def lines(
         if isinstance(part, Table):
             yield from _table(part, width, rule)
         else:
-            yield from ((ROW, line) for line in part.text.removesuffix("\n").split("\n"))
+            yield from ((ROW, _shown(line)) for line in part.text.removesuffix("\n").split("\n"))
+
+
+def _shown(line: str) -> str:
+    """A line with its control characters written out; a tab stays where text is shown as it is."""
+    return line if line.isprintable() else "\t".join(map(one_line, line.split("\t")))
 
 
 def _table(table: Table, width: int | None, rule: str) -> Iterator[tuple[str, str]]:
@@ -61,7 +67,7 @@ def _table(table: Table, width: int | None, rule: str) -> Iterator[tuple[str, st
             yield FACT, ""
         longest = max(len(name) for name, _ in table.facts)
         for name, value in table.facts:
-            yield FACT, f"{name:<{longest}}{GAP}{value}".rstrip()
+            yield FACT, one_line(f"{name:<{longest}}{GAP}{value}").rstrip()
     gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
     titles = dict.fromkeys(title for title in gone if title)
     notes = [*table.notes, *([f"Not shown at this width: {', '.join(titles)}."] if titles else [])]
@@ -102,6 +108,7 @@ def _grid(cells: Cells, kept: list[int], widths: list[int], rule: str) -> Iterat
 
 
 def _wrapped(kind: str, text: str, width: int | None) -> Iterator[tuple[str, str]]:
+    text = visible(text)
     if width is None or len(text) <= width:
         yield kind, text
         return

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from convcalc.budget import apart
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
 from convcalc.calculators.receptive_field.region import check_numbers, check_position
@@ -140,6 +141,7 @@ def distances(shape: Sequence[int], center: Sequence[float]) -> Array:
     return np.sqrt(sum((grid**2 for grid in grids), np.zeros(tuple(shape))))
 
 
+@apart
 def coverage(
     graph: Spec,
     position: Sequence[int] | None = None,

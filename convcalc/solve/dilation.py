@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.dilation.closing import closings, reason
 from convcalc.calculators.dilation.criterion import Criterion, criterion, layers_of
@@ -217,6 +218,7 @@ class DesignedRun(Record):
         )
 
 
+@question
 def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> DilationJudgement:
     """Whether a run of dilated convolutions at stride 1 sees every pixel of its field.
 
@@ -278,6 +280,7 @@ def chain(
     return load("\n".join(stages), input=(1, *sizes))
 
 
+@question
 def judge_network_dilations(
     graph: Spec,
     *,
@@ -364,6 +367,7 @@ def _sizes_of(part: Graph, sizes: tuple[int, ...]) -> tuple[int, ...]:
     return found
 
 
+@question
 def design_dilations(
     reach: int,
     *,

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable, per_axis, whole
 from convcalc.calculators.transposed.costs import Alternative, Costs, alternatives, costs, layer_of
 from convcalc.calculators.transposed.inverse import inverse
@@ -209,6 +210,7 @@ class TransposedSolution(Record):
         return result | ({"map": plain(self.overlap)} if grid else {})
 
 
+@question
 def solve_transposed(
     input: Any,
     output: Any = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from convcalc.printable import one_line, visible
 from convcalc.spec.source import Source, Text, cells
 
 MAX_PROBLEMS: Final = 20
@@ -85,8 +86,7 @@ class Problem:
         return {name: _printable(getattr(self, name)) for name in self.__slots__}
 
     def __str__(self) -> str:
-        message = _printable(self.message)
-        lines = [f"{_printable(self.file)}:{self.line}:{self.column}: {message}"]
+        lines = [f"{one_line(self.file)}:{self.line}:{self.column}: {visible(self.message)}"]
         if self.text.strip():
             text, column, length = self.text.replace("\t", " "), self.column, self.length
             if len(text) > _SHOWN:
@@ -99,16 +99,16 @@ class Problem:
             gap = cells(before) + max(0, column - 1 - len(before))
             lines += [f"    {shown}", "    " + " " * gap + "^" * max(length - len(token) + cells(token), 1)]
         if self.expected:
-            lines.append(f"  expected {_printable(self.expected)}")
+            lines.append(f"  expected {visible(self.expected)}")
         if self.nearest:
-            lines.append(f"  did you mean {_printable(self.nearest)}?")
+            lines.append(f"  did you mean {one_line(self.nearest)}?")
         if self.sizes:
-            lines.append(f"  sizes that work: {_printable(self.sizes['text'])}")
+            lines.append(f"  sizes that work: {visible(self.sizes['text'])}")
         return "\n".join(lines)
 
 
 def _printable(value: Any) -> Any:
-    """Replace what no terminal or JSON file can hold (lone surrogates)."""
+    """Replace what no file can hold (lone surrogates)."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     return value
@@ -159,8 +159,30 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
         return None
     from difflib import get_close_matches
 
-    found = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return lowered[found[0]] if found else None
+    found = get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.6)
+    near = [candidate for candidate in found if _near(name.lower(), candidate)]
+    return lowered[near[0]] if near else None
+
+
+def _near(name: str, known: str) -> bool:
+    """Whether a name may be a misspelling of another: few letters differ, for its length."""
+    if name.startswith(known) or known.startswith(name):
+        return True
+    return _edits(name, known) <= max(1, len(name) // 3)
+
+
+def _edits(a: str, b: str) -> int:
+    """Letters to insert, leave out, replace or swap with the next, to make one word of the other."""
+    rows = [list(range(len(b) + 1))]
+    for i, left in enumerate(a, 1):
+        row = [i]
+        for j, right in enumerate(b, 1):
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (left != right))
+            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def fault(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from convcalc.budget import STEPS_A_CHARACTER, allow, question
 from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.lookup import find
@@ -46,22 +47,33 @@ def load(
     return build(find(spec), input=input, set=set, max_layers=max_layers)
 
 
+@question
 def build(
     source: Source, *, input: Any = None, set: Mapping[str, Any] | None = None, max_layers: int | None = None
 ) -> Graph:
     """The graph of a source; see :func:`load`."""
     from convcalc.collector import collector_paused
 
+    allow(STEPS_A_CHARACTER * len(source.text))
     with collector_paused():
         reading = read(source, input, set)
         try:
             return reading.builder(max_layers=max_layers).build()
         except SpecError as error:
-            error.search = partial(_sizes, reading)
+            if reading.line:
+                settable(error)
+            error.search = partial(_helped, reading, error.problems[0])
             raise
 
 
-def _sizes(reading: Reading) -> Any:
+def _helped(reading: Reading, problem: Problem) -> Any:
+    """Say which input was probably meant; where none was, give the sizes that would work."""
+    from convcalc.spec.build.meant import suggestion
+
+    found = suggestion(reading)
+    if found is not None:
+        problem.nearest = found
+        return None
     from convcalc.spec.sizes.quote import quote
 
     return quote(reading)
@@ -75,11 +87,19 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
     line = not is_document(source.text)
     if line:
         from convcalc.importers.calls import Pasted
-        from convcalc.spec.document.items import Document
+        from convcalc.spec.document.items import Document, Formula
 
         document = Document(source.text)
-        document.layers = list(Pasted().stages(Text.whole(source)))
+        pasted = Pasted(given=variables_of(set, document))
+        try:
+            document.layers = list(pasted.stages(Text.whole(source)))
+        except SpecError as error:
+            raise settable(error) from None
+        document.notes = pasted.notes
         document.name = _title(Text.whole(source))
+        if pasted.program is not None:
+            assigned = pasted.program.assigned.items()
+            document.vars = [(name, Formula(expr, Text.whole(source)), None) for name, expr in assigned]
     else:
         document = compile_document(source)
         document.name = document.name or os.path.basename(source.name)
@@ -87,8 +107,17 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
     variables = variables_of(set, document)
     inputs = inputs_of(input, document, variables)
     if line and variables:
-        variables = _read_in_line(variables, document, input)
+        variables = _read_in_line(variables, document, input, pasted.read)
     return Reading(document, inputs, variables, line)
+
+
+def settable(error: SpecError) -> SpecError:
+    """Say of names that a line does not know how they are given a value."""
+    for problem in error.problems:
+        unknown = re.match(r"unknown name '([a-z_]\w*)'", problem.message)
+        if unknown and (problem.expected or "").startswith(("a number", "a literal")) and not problem.nearest:
+            problem.expected = f"{problem.expected}, or a value for it: --set {unknown.group(1)}=N"
+    return error
 
 
 def _title(text: Text) -> str:
@@ -102,7 +131,9 @@ def _title(text: Text) -> str:
     return title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1].rstrip() + "…"
 
 
-def _read_in_line(variables: dict[str, Any], document: Document, given: Any) -> dict[str, Any]:
+def _read_in_line(
+    variables: dict[str, Any], document: Document, given: Any, known: Collection[str]
+) -> dict[str, Any]:
     """The variables that stages of a line read.
 
     Raises:
@@ -111,7 +142,7 @@ def _read_in_line(variables: dict[str, Any], document: Document, given: Any) -> 
     stages: list[Any] = document.layers
     if any(stage.kind == "text" for stage in stages):  # its own text may read any of them
         return variables
-    read: dict[str, None] = {}
+    read: dict[str, None] = dict.fromkeys([*(name for name, _, _ in document.vars), *sorted(known)])
     for stage in stages:
         read.update(dict.fromkeys(stage.names))
         for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like):

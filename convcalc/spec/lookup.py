@@ -6,11 +6,14 @@ import os
 import re
 from typing import Final
 
+from convcalc.files import open_regular
 from convcalc.spec import library
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
 
 _PATH: Final = re.compile(r"[/\\]|\.(?:ya?ml|txt|conv|json)\Z")
+MAX_TEXT: Final = 32_000_000
+"""Longest file of a spec, in bytes."""
 _WORD: Final = re.compile(r"[\w.\-+]+\Z")
 
 
@@ -58,8 +61,8 @@ def find(spec: str | os.PathLike[str]) -> Source:
 def _file(path: str) -> Source:
     name = os.fspath(path)
     try:
-        with open(path, encoding="utf-8-sig", newline=None) as file:
-            text = file.read(32_000_001)
+        with open_regular(path, MAX_TEXT) as file:
+            text = file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise SpecError(
             Problem(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}", file=name)

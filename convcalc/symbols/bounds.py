@@ -14,6 +14,7 @@ from fractions import Fraction
 from math import ceil, floor, lcm
 from typing import Any, Final
 
+from convcalc.budget import spend
 from convcalc.symbols.atoms import Atom, Monomial, Power, atom, monomial_key
 from convcalc.symbols.form import Form, is_whole, made, of_atom, replace
 
@@ -88,6 +89,7 @@ def _lower(value: Any, depth: int) -> Any:
     found = now.found.get((value, depth), now)
     if found is not now:
         return found
+    spend(10 + 2 * len(value.terms))
     found = _search(value, depth) if depth else None
     if depth == _DEPTH and not value.names.isdisjoint(now.shifts):
         other = _lower(_moved(value, now.shifts), depth - 1)
@@ -136,6 +138,7 @@ def _paired(rest: Any, floors: list[tuple[Atom, Any]], depth: int) -> tuple[Any,
     """``floor(x) - floor(y) >= floor(x - y)``: better than bounding each by itself."""
     base: Any = 0
     left = dict(floors)
+    spend(len(floors) ** 2)
     for a, _ in floors:
         for b, _ in floors:
             if left[a] > 0 > left[b]:

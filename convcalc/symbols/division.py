@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import Any, Final
 
+from convcalc.budget import spend
 from convcalc.carriers import DimensionError
 from convcalc.symbols.atoms import Atom, Monomial, Number, atom, monomial, times
 from convcalc.symbols.form import MAX_TERMS, Form, made, normal
@@ -71,6 +72,7 @@ def exact(numerator: Form, divisor: Form, most: int | None = None) -> Any:
     for _ in range(most or 2 * len(numerator.terms) + 8):
         if type(rest) is not Form:
             return made(result) if rest == 0 else None
+        spend(2 * len(rest.terms))
         first = max(rest.terms, key=key)
         m = times(first, inverse)
         if any(e < 0 for _, e in m):
@@ -150,6 +152,7 @@ def greatest_divisor(one: Any, other: Any) -> Any:
     if type(one) is not Form or type(other) is not Form:
         return gcd(scale, others)
     one, other, scale = one / scale, other / others, gcd(scale, others)
+    spend(5 * (len(one.terms) + len(other.terms)))
     x = min((a for f in (one, other) for m in f.terms for a, _ in m), key=lambda a: a.key)
     number = 2 * min(max(map(abs, f.terms.values())) for f in (one, other)) + 29
     for _ in range(6):

@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from convcalc.budget import spend
 from convcalc.symbols.atoms import Atom, Monomial, Number, times
 from convcalc.symbols.division import content, exact
 from convcalc.symbols.form import Form, made, normal, of_atom
@@ -73,6 +74,7 @@ def _factors(form: Any) -> tuple[Number, Monomial, list[Form]]:
     """A number, powers, and sums whose product a form is; none of the sums has a common factor."""
     if type(form) is not Form:
         return form, (), []
+    spend(10 * len(form.terms))
     if len(form.terms) == 1:
         ((monomial, c),) = form.terms.items()
         return c, monomial, []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
+from convcalc.budget import spend
 from convcalc.carriers import DimensionError, Symbolic, is_sympy
 from convcalc.symbols.atoms import Atom, Function, Monomial, Number, atom, monomial_key, times
 
@@ -102,6 +103,7 @@ class Form(Symbolic):
         if type(other) is not Form:
             return made(_plus(dict(self.terms), (), other))
         large, small = (self, other) if len(self.terms) >= len(other.terms) else (other, self)
+        spend(2 + 2 * len(small.terms) + (len(large.terms) >> 3))
         terms = dict(large.terms)
         for monomial, value in small.terms.items():
             _plus(terms, monomial, value)
@@ -133,10 +135,12 @@ class Form(Symbolic):
                 return 0
             if other == 1:
                 return self
+            spend(len(self.terms))
             return Form({m: normal(c * other) for m, c in self.terms.items()})
         terms: dict[Monomial, Number] = {}
         if len(self.terms) * len(other.terms) > 20 * MAX_TERMS:
             raise involved()
+        spend(3 * len(self.terms) * len(other.terms))
         for m1, c1 in self.terms.items():
             for m2, c2 in other.terms.items():
                 _plus(terms, times(m1, m2), c1 * c2)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any
 
+from convcalc.budget import spend
 from convcalc.symbols.atoms import Atom
 from convcalc.symbols.bounds import lower as lower
 from convcalc.symbols.conditions import above as above
@@ -30,6 +31,7 @@ def substitute(form: Form, values: Mapping[str, Any]) -> Any:
 def _substituted(form: Any, values: Mapping[str, Any], memo: dict[Atom, Any]) -> Any:
     if type(form) is not Form or not form.names & values.keys():
         return form
+    spend(1 + 2 * len(form.terms))
     result: Any = 0
     for m, c in form.terms.items():
         part: Any = c

@@ -8,6 +8,7 @@ from math import floor as _floor
 from math import gcd
 from typing import Any, Final
 
+from convcalc.budget import spend
 from convcalc.symbols.atoms import Atom, Monomial, atom, monomial
 from convcalc.symbols.bounds import assumed, lower
 from convcalc.symbols.division import denominator, is_negative
@@ -61,6 +62,7 @@ def ceil(value: Any) -> Any:
 def _rounded(value: Form, assumed: frozenset[tuple[str, Any]]) -> Any:
     """The normal form of one that is not yet rounded; what is assumed decides which maxima stay."""
     del assumed
+    spend(5 + 2 * len(value.terms))
     if is_whole(value):
         return value
     below, symbols = denominator(value)
@@ -190,6 +192,7 @@ def _extreme(kind: str, values: list[Any]) -> Any:
         inner = _alone(value, kind)
         flat.extend(inner if inner is not None else [value])
     unique = list(dict.fromkeys(flat))
+    spend(10 * len(unique))
     sign = 1 if kind == "max" else -1
     unique.sort(key=lambda v: -sign * _sample(v))
     kept: list[Any] = []

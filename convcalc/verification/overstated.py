@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from convcalc.dims import Shape
 from convcalc.graph import Graph, Node
-from convcalc.layers.reads import Every, Reads, Resample, Slide, Spread
+from convcalc.layers.reads import Chain, Every, Reads, Resample, Slide, Spread
 
 
 def reads_less(graph: Graph, numbers: Sequence[int]) -> bool:
@@ -68,9 +68,9 @@ def _windows(graph: Graph, node: Node) -> Iterator[tuple[Reads, Shape, Shape]]:
 
 
 def _cuts_axes(graph: Graph, node: Node) -> bool:
-    """Whether a layer moves no value and is yet stated to read several, or all, along an axis."""
-    return node.layer.regroups and any(
-        isinstance(axis.rule, Every) or (isinstance(axis.rule, Slide) and axis.rule.stride > 1)
+    """Whether a layer cuts or regroups axes, and is yet stated to read several places along one."""
+    return (node.layer.regroups or node.layer.cuts_axes) and any(
+        isinstance(axis.rule, (Chain, Every)) or (isinstance(axis.rule, Slide) and axis.rule.stride > 1)
         for window, _, _ in _windows(graph, node)
         for axis in window
     )

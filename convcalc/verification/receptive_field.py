@@ -61,7 +61,12 @@ def field_checks(graph: Graph, every: bool) -> tuple[dict[str, list[Check]], lis
     notes: list[str] = []
     for target in targets(graph, every):
         checks = found.setdefault(target.layer, [])
+        decided = fields.decided_before(target.layer)
         for row in fields.of(target.tensor):
+            if decided and not all(axis.known for axis in row.axes):  # nothing is stated of it
+                if poison:
+                    checks.append(_poison_check(graph, poison, target, row))
+                continue
             try:
                 regions, covered = _region_check(graph, fields, target, row)
                 checks += (regions, _field_check(graph, larger, target, row, regions.ok and covered))
@@ -69,6 +74,10 @@ def field_checks(graph: Graph, every: bool) -> tuple[dict[str, list[Check]], lis
                     checks.append(_poison_check(graph, poison, target, row))
             except ValueError as error:  # a wrong shape has positions that execution does not know
                 checks.append(Check("receptive_field", describe(row), f"nothing: {error}", False, "taint"))
+    for name, by in fields.decided.items():
+        notes.append(
+            f"{name}: {by} decide what is read; no field is stated from there on, and none compared."
+        )
     whole = [
         name
         for name, checks in found.items()
@@ -152,8 +161,10 @@ def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row:
     """Whether poisoned pixels come out at those positions of the sample that are traced back to them."""
     positions = _positions(target.shape[1:])
     traced = taint(graph, positions, output=target.tensor, input=row.input, reads=True)
-    # A value may be unpooled to one place of its window only, and is traced to all of them.
-    some = any(graph.nodes[number].layer.index_inputs for number in graph.ancestors(target.layer))
+    # A value may be unpooled to one place of its window only, and is traced to all of them; and where an
+    # input decides what is read, to whatever may be.
+    layers = [graph.nodes[number].layer for number in graph.ancestors(target.layer)]
+    some = any(layer.index_inputs or layer.decided_by for layer in layers)
     for one in poison:
         if one.input != row.input or target.tensor not in one.reached:
             continue

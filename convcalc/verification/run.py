@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convcalc.budget import apart
 from convcalc.calculators.count.footprint import footprints
 from convcalc.calculators.count.report import LayerReport, Report, analyze
 from convcalc.dims import is_known
@@ -42,6 +43,7 @@ _SPLIT = ("trainable", "frozen")
 """Checked besides where a layer is frozen; elsewhere they are all of the parameters, and none."""
 
 
+@apart
 def verify(
     graph: Spec,
     *,

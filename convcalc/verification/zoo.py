@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from convcalc.budget import apart
 from convcalc.shown import Told
 from convcalc.spec import load
 from convcalc.spec.library import zoo_names
@@ -53,6 +54,7 @@ class ZooRun(Told):
         return {"ok": self.ok, "seconds": round(sum(self.seconds.values()), 3), "networks": rows}
 
 
+@apart
 def verify_zoo(
     names: Sequence[str] | None = None,
     *,

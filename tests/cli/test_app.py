@@ -139,7 +139,7 @@ def test_completion_can_be_installed(process, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("redirection", "spec", "code"),
     [
-        (">&-", "resnet18", 0),
+        (">&-", "resnet18", 2),
         ("2>&-", "bogus", 2),
         (">&- 2>&-", "bogus", 2),
         ("<&- 2>&1", "-", 2),

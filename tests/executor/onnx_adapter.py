@@ -396,6 +396,7 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "HardSwish": plain("hardswish"),
     "Mish": plain("mish"),
     "Softplus": plain("softplus"),
+    "Softsign": plain("softsign"),
     "Gelu": gelu,
     "Swish": swish,
     "Softmax": softmax,

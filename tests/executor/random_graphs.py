@@ -22,6 +22,13 @@ ELEMENTWISE = (
     "mish",
     "softplus",
     "hardtanh",
+    "celu",
+    "threshold",
+    "softsign",
+    "logsigmoid",
+    "tanhshrink",
+    "softshrink",
+    "hardshrink",
     "hardsigmoid",
     "sigmoid",
     "tanh",
@@ -83,10 +90,13 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
             more = {"count_include_pad": rng.random() < 0.5}
         return layer(op, rank, kernel=kernel, stride=axes(), padding=pads, ceil=rng.random() < 0.5, **more)
     if kind == "norm":
-        op = rng.choice(["bn", "ln", "gn", "instancenorm", "lrn", "scale"])
+        op = rng.choice(["bn", "ln", "gn", "instancenorm", "lrn", "scale", "rmsnorm"])
         fields: dict[str, Any] = {
             "bn": {"channels": channels, "affine": rng.random() < 0.5},
             "ln": rng.choice([{"shape": shape}, {"shape": (channels,), "over": "channels"}]),
+            "rmsnorm": rng.choice(
+                [{"normalized": shape[rng.randint(0, rank) :]}, {"normalized": shape[:1], "over": "channels"}]
+            ),
             "gn": {"channels": channels, "groups": groups},
             "instancenorm": {"channels": channels, "affine": rng.random() < 0.5},
             "lrn": {"size": rng.randint(1, 4), "alpha": 0.5},
@@ -116,7 +126,7 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
         }[op]
         return layer(op, rank, **fields)
     if kind == "softmax":
-        return layer("softmax")
+        return layer(rng.choice(["softmax", "softmin", "logsoftmax"]), axis=rng.randint(0, rank))
     op = rng.choice(ELEMENTWISE)
     return layer(op, rank, **({"channels": rng.choice([1, channels])} if op == "prelu" else {}))
 

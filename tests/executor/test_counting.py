@@ -82,6 +82,19 @@ BY_HAND: list[tuple[Any, tuple[int, ...], dict[str, int]]] = [
     (layer("gelu", approximate="tanh"), (2, 3), {"mul": 36, "add": 12, "special": 6}),
     (layer("softmax"), (2, 3), {"cmp": 6, "add": 12, "special": 6, "div": 6}),
     (layer("prelu"), (2, 3), {"cmp": 6, "mul": 6}),
+    (layer("celu", alpha=2.0), (2, 3), {"cmp": 6, "div": 6, "special": 6, "add": 6, "mul": 6}),
+    (layer("threshold"), (2, 3), {"cmp": 6}),
+    (layer("softsign"), (2, 3), {"cmp": 6, "add": 6, "div": 6}),
+    (layer("logsigmoid"), (2, 3), {"cmp": 12, "special": 12, "add": 12}),
+    (layer("tanhshrink"), (2, 3), {"special": 6, "add": 6}),
+    (layer("softshrink"), (2, 3), {"cmp": 12, "add": 6}),
+    (layer("hardshrink"), (2, 3), {"cmp": 12}),
+    (layer("softmin"), (2, 3), {"cmp": 6, "add": 12, "special": 6, "div": 6}),
+    # x - max, their exponentials, three sums of two, three logarithms, the difference
+    (layer("logsoftmax"), (2, 3), {"cmp": 6, "add": 18, "special": 9}),
+    (layer("logsoftmax", axis=1), (2, 3), {"cmp": 6, "add": 18, "special": 8}),
+    (layer("glu"), (4, 3), {"special": 6, "add": 6, "div": 6, "mul": 6}),
+    (layer("glu", axis=1), (2, 6), {"special": 6, "add": 6, "div": 6, "mul": 6}),
     (layer("maxpool", 1, kernel=3, stride=1, padding=1), (2, 4), {"cmp": 24}),
     (layer("avgpool", 1, kernel=2), (2, 4), {"add": 8, "div": 4}),
     (layer("adaptiveavgpool", size=(3,)), (1, 4), {"add": 6, "div": 3}),  # windows 0-1, 1-2, 2-3
@@ -101,6 +114,15 @@ BY_HAND: list[tuple[Any, tuple[int, ...], dict[str, int]]] = [
         (4, 3),
         {"add": 12 + 12 + 12 + 2 + 12, "div": 6, "mul": 36, "special": 2},
     ),
+    (layer("rmsnorm", normalized=(4, 3)), (4, 3), {"mul": 36, "add": 12 + 1, "div": 2, "special": 1}),
+    (
+        layer("rmsnorm", normalized=(3,), affine=False),
+        (4, 3),
+        {"mul": 24, "add": 12 + 4, "div": 8, "special": 4},
+    ),
+    (layer("unfold", 1, kernel=3), (4, 5), {}),
+    # 4 windows of 2 on 5, the first and the last of which stand half outside of 3
+    (layer("fold", 1, kernel=2, padding=1, size=(3,)), (4, 4), {"add": 2 * 6}),
     (layer("instancenorm", channels=4), (4, 3), {"add": 12 * 3 + 4, "div": 12, "mul": 24, "special": 4}),
 ]
 
@@ -113,6 +135,24 @@ def test_operations_counted_by_hand(
     node = count(chain(shape, stand_in), scalar=scalar).nodes[1]
     assert {kind: n for kind, n in node.ops.items() if n} == expected
     assert node.macs == node.valid_macs == 0
+
+
+def test_a_deformable_convolution_counted_by_hand() -> None:
+    # 2 channels of 3 x 3, a kernel of 2 x 1, 2 x 3 positions: 12 places in one group, 24 samples.
+    for masked in (False, True):
+        net = Net((2, 3, 3), (4, 2, 3), (2, 2, 3))
+        reads = (0, 1, 2) if masked else (0, 1)
+        net.add(layer("deformconv", in_channels=2, out_channels=5, kernel=(2, 1)), *reads)
+        for scalar in (False, True):
+            node = count(net.graph(), scalar=scalar).nodes[-1]
+            assert node.macs == node.valid_macs == 5 * 6 * 2 * 2
+            assert node.ops == {
+                "add": 12 * 2 * 3 + 24 * 4 + 5 * 6,  # offset, distance to both sides; four corners; bias
+                "mul": 12 * 4 + 24 * 4 + 24 * masked,  # weights of the corners; their values; the mask
+                "cmp": 0,
+                "div": 0,
+                "special": 12 * 2,  # the whole number below
+            }
 
 
 def test_joins_count_one_operation_less_than_inputs() -> None:

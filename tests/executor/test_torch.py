@@ -429,11 +429,114 @@ def activation(rng: Rng) -> Case:
         "elu": lambda: (layer("elu", alpha=alpha), (x,), {}, f.elu(t, alpha)),
         "selu": lambda: (layer("selu"), (x,), {}, f.selu(t)),
         "gelu": lambda: (layer("gelu", approximate=kind), (x,), {}, f.gelu(t, approximate=kind)),
-        "softmax": lambda: (layer("softmax"), (x,), {}, t.softmax(1)),
+        "celu": lambda: (layer("celu", alpha=alpha), (x,), {}, f.celu(t, alpha)),
+        "threshold": lambda: (
+            layer("threshold", threshold=slope, value=alpha),
+            (x,),
+            {},
+            f.threshold(t, slope, alpha),
+        ),
+        "softsign": lambda: (layer("softsign"), (x,), {}, f.softsign(t)),
+        "logsigmoid": lambda: (layer("logsigmoid"), (x * 300,), {}, f.logsigmoid(t * 300)),
+        "tanhshrink": lambda: (layer("tanhshrink"), (x,), {}, f.tanhshrink(t)),
+        "softshrink": lambda: (layer("softshrink", lambd=alpha), (x,), {}, f.softshrink(t, alpha)),
+        "hardshrink": lambda: (layer("hardshrink", lambd=alpha), (x,), {}, f.hardshrink(t, alpha)),
         "dropout": lambda: (layer("dropout", p=0.5), (x,), {}, f.dropout(t, 0.5, False)),
         "identity": lambda: (layer("identity"), (x,), {}, t),
     }
     return cases[pick(rng, *cases)]()
+
+
+def rmsnorm(rng: Rng) -> Case:
+    x = some(rng, 2, *ints(rng, 1, 5, int(rng.integers(1, 5))))
+    eps, on = pick(rng, None, 0.1), bool(rng.integers(2))
+    over = pick(rng, "all", "all", "channels")
+    shape = x.shape[1:2] if over == "channels" else x.shape[int(rng.integers(1, x.ndim)) :]
+    weight = some(rng, *shape)
+    stand_in = layer("rmsnorm", over=over, normalized=shape, eps=eps, affine=on)
+    t = tensor(x).movedim(1, -1) if over == "channels" else tensor(x)
+    expected = functional().rms_norm(t, shape, tensor(weight) if on else None, eps)
+    expected = expected.movedim(-1, 1) if over == "channels" else expected
+    return stand_in, (x,), {"weight": weight} if on else {}, expected
+
+
+def fold_and_unfold(rng: Rng) -> Case:
+    """Of maps; what has one or three axes is in :mod:`tests.executor.test_unfold`."""
+    f = functional()
+    window = {"kernel": ints(rng, 1, 3, 2), "dilation": ints(rng, 1, 2, 2), "stride": ints(rng, 1, 3, 2)}
+    pads = ints(rng, 0, 2, 2)
+    sizes = tuple(
+        (k - 1) * d + 1 + int(rng.integers(0, 5))
+        for k, d in zip(window["kernel"], window["dilation"], strict=True)
+    )
+    names = {"kernel_size": window["kernel"], "dilation": window["dilation"], "stride": window["stride"]}
+    x = some(rng, 2, 3, *sizes)
+    columns = f.unfold(tensor(x), padding=pads, **names)
+    padding = tuple((p, p) for p in pads)
+    if rng.random() < 0.5:
+        return layer("unfold", padding=padding, **window), (x,), {}, columns
+    y = some(rng, *columns.shape)
+    expected = f.fold(tensor(y), sizes, padding=pads, **names)
+    return layer("fold", size=sizes, padding=padding, **window), (y,), {}, expected
+
+
+def deformable(rng: Rng) -> Case:
+    """Samples by ``grid_sample`` (bilinear, zeros outside), then a product: torchvision's definition."""
+    torch, f = torch_(), functional()
+    own, groups = pick(rng, 1, 2), pick(rng, 1, 2)
+    kernel, dilation, stride = ints(rng, 1, 3, 2), ints(rng, 1, 2, 2), ints(rng, 1, 2, 2)
+    pads = ints(rng, 0, 2, 2)
+    sizes = tuple(
+        max(2, (k - 1) * d + 1) + int(rng.integers(0, 4)) for k, d in zip(kernel, dilation, strict=True)
+    )
+    out = [
+        (n + 2 * p - (k - 1) * d - 1) // s + 1
+        for n, p, k, d, s in zip(sizes, pads, kernel, dilation, stride, strict=True)
+    ]
+    many = kernel[0] * kernel[1]
+    x, offsets = some(rng, 2, 4, *sizes), 3 * some(rng, 2, 2 * many * own, *out)
+    mask = some(rng, 2, many * own, *out) if rng.random() < 0.5 else None
+    weight, bias = some(rng, 6, 4 // groups, *kernel), some(rng, 6)
+    columns = []
+    for tap in range(many):
+        parts = []
+        for g in range(own):
+            ends = []
+            for axis, t in enumerate(divmod(tap, kernel[1])):
+                start = t * dilation[axis] - pads[axis]
+                base = torch.arange(out[axis], dtype=torch.float64) * stride[axis] + start
+                base = base.reshape((-1, 1) if axis == 0 else (1, -1))
+                place = base + tensor(offsets[:, (g * many + tap) * 2 + axis])
+                ends.append(place * 2 / (sizes[axis] - 1) - 1)
+            part = tensor(x[:, 4 // own * g : 4 // own * (g + 1)])
+            part = f.grid_sample(part, torch.stack(ends[::-1], -1), align_corners=True)
+            if mask is not None:
+                part = part * tensor(mask[:, None, g * many + tap])
+            parts.append(part)
+        columns.append(torch.cat(parts, 1))
+    samples = torch.stack(columns, 2).reshape(2, groups, 4 // groups * many, -1)
+    rows = tensor(weight).reshape(groups, 6 // groups, -1)
+    expected = (rows @ samples).reshape(2, 6, *out) + tensor(bias).reshape(1, 6, 1, 1)
+    stand_in = layer(
+        "deformconv", in_channels=4, out_channels=6, kernel=kernel, dilation=dilation, stride=stride,
+        groups=groups, padding=tuple((p, p) for p in pads),
+    )  # fmt: skip
+    xs = (x, offsets) if mask is None else (x, offsets, mask)
+    return stand_in, xs, {"weight": weight, "bias": bias}, expected
+
+
+def along_an_axis(rng: Rng) -> Case:
+    f = functional()
+    x = some(rng, 2, *(2 * n for n in ints(rng, 1, 3, int(rng.integers(1, 5))))) * 4
+    t, axis = tensor(x), int(rng.integers(x.ndim - 1))
+    cases: dict[str, Callable[[], Any]] = {
+        "softmax": lambda: t.softmax(axis + 1),
+        "softmin": lambda: f.softmin(t, axis + 1),
+        "logsoftmax": lambda: f.log_softmax(t, axis + 1),
+        "glu": lambda: f.glu(t, axis + 1),
+    }
+    op = pick(rng, *cases)
+    return layer(op, axis=axis), (x,), {}, cases[op]()
 
 
 def padding(rng: Rng) -> Case:
@@ -549,7 +652,11 @@ DRAWS: list[tuple[Callable[[Rng], Case], int]] = [
     (groupnorm, 40),
     (instancenorm, 40),
     (lrn, 50),
-    (activation, 200),
+    (activation, 300),
+    (along_an_axis, 80),
+    (rmsnorm, 60),
+    (fold_and_unfold, 150),
+    (deformable, 100),
     (padding, 100),
     (moves, 200),
     (shuffle_pixels, 40),

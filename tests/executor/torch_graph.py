@@ -146,7 +146,7 @@ class TorchGraph:
             case "hardsigmoid":
                 return f.hardsigmoid(x)
             case "softmax":
-                return x.softmax(1)
+                return x.softmax(layer.axis + 1)
             case "dropout" | "identity":
                 return x
             case "flatten":

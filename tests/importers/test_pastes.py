@@ -58,7 +58,7 @@ def test_a_line_of_a_pytorch_program_is_read(text: str) -> None:
         ("self.a = nn.Conv2d(3, 8, 3)\nself.b = nn.BatchNorm2d(8)", 2, 1, "order"),
         ("conv 3->8 k3 | bn, | relu", 1, 18, "unexpected ','"),
         ("add from=(a,b),", 1, 10, "is no name"),
-        ("x = Conv2D(64, 3)(x)", 1, 18, "after the call"),
+        ("x = Conv2D(64, 3)([x, y])", 1, 18, "anything but one tensor"),
     ],
 )
 def test_what_is_no_sequence_of_layers_is_refused(text: str, line: int, column: int, message: str) -> None:

@@ -248,6 +248,20 @@ BY_DEFINITION = {
     "hardtanh": (0, 0, 480, 0, 0),  # one comparison with each bound
     "hardswish": (240, 240, 480, 240, 0),  # x * relu6(x + 3) / 6
     "hardsigmoid": (240, 0, 480, 240, 0),
+    "celu": (240, 240, 240, 240, 240),  # alpha * (exp(x / alpha) - 1)
+    "threshold 0.5 0": (0, 0, 240, 0, 0),
+    "softsign": (240, 0, 240, 240, 0),  # x / (1 + |x|)
+    "logsigmoid": (480, 0, 480, 0, 480),  # min(x, 0) - log(1 + exp(-|x|))
+    "tanhshrink": (240, 0, 0, 0, 240),
+    "softshrink": (240, 0, 480, 0, 0),  # x less x between the bounds
+    "hardshrink": (0, 0, 480, 0, 0),  # |x|, against lambda
+    "glu": (120, 120, 0, 120, 120),  # a sigmoid and a product for each of 3 channels
+    "glu axis=2": (120, 120, 0, 120, 120),
+    "prelu shape=6x1x10": (0, 240, 240, 0, 0),
+    "softmin": (480, 0, 240, 240, 240),
+    # x - max, the sum of the exponentials and the difference; a logarithm for each of 40 sums
+    "logsoftmax": (720, 0, 240, 0, 280),
+    "logsoftmax axis=2": (720, 0, 240, 0, 264),
     "sigmoid": (240, 0, 0, 240, 240),
     "tanh": (0, 0, 0, 0, 240),
     "bn": (240, 240, 0, 0, 0),
@@ -263,6 +277,10 @@ BY_DEFINITION = {
     "shift k3": (0, 0, 0, 0, 0),
     "shuffle 2": (0, 0, 0, 0, 0),
     "slice 0 3": (0, 0, 0, 0, 0),
+    "unfold k3 p1": (0, 0, 0, 0, 0),
+    # every pixel is in four windows, but two at the ends of an axis, and one in the corners
+    "unfold k2 | fold 4x10 k2": (6 * 4 * (3 * 9), 0, 0, 0, 0),
+    "unfold k2 s2 | fold 4x10 k2 s2": (240, 0, 0, 0, 0),
     "pixelunshuffle 2": (0, 0, 0, 0, 0),
     "maxpool k2": (0, 0, 240, 0, 0),  # 60 outputs of 4 taps
     "avgpool k2": (240, 0, 0, 60, 0),
@@ -297,6 +315,17 @@ def test_operations_by_definition(line: str, batch: int) -> None:
     assert tuple(totals.ops) == tuple(batch * n for n in expected)
     assert totals.macs == 0
     assert totals.flops == sum(totals.ops)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize(
+    ("line", "groups"), [("", 1), ("over=channels", 40), ("shape=10", 24), ("shape=4x10", 6)]
+)
+def test_root_mean_squares_by_definition(line: str, groups: int, affine: bool) -> None:
+    """Each group of n: n squares, their sum, a mean, eps, a root, a reciprocal, n scaled; n weighted."""
+    totals = counted(f"rmsnorm {line} affine={str(affine).lower()}", (6, 4, 10))
+    assert tuple(totals.ops) == (240 + groups, 240 * (2 + affine), 0, 2 * groups, groups)
+    assert totals.params == 240 // groups * affine
 
 
 @given(st.integers(1, 30), st.integers(1, 30))

@@ -436,6 +436,57 @@ def layer_norm(rng: Random) -> Case:
     )
 
 
+def rms_norm(rng: Random) -> Case:
+    shape = (rng.randint(1, 6), *ints(rng, 1, 5, rng.randint(0, 3)))
+    stated = tuple(n + (rng.random() < 0.05) for n in shape[rng.randrange(len(shape)) :])
+    affine = rng.random() < 0.6
+    return Case(
+        lambda: nn().RMSNorm(stated, eps=0.5, elementwise_affine=affine),
+        "rmsnorm",
+        {"shape": stated, "affine": affine},
+        shape,
+    )
+
+
+def unfold(rng: Random) -> Case:
+    kernel, dilation, padding, stride = (
+        ints(rng, 1, 4, 2),
+        ints(rng, 1, 2, 2),
+        ints(rng, 0, 3, 2),
+        ints(rng, 1, 3, 2),
+    )
+    extents = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    shape = (rng.randint(1, 4), *draw_sizes(rng, extents, rng.random() < 0.3))
+    return Case(
+        lambda: nn().Unfold(kernel, dilation, padding, stride),
+        "unfold",
+        {"kernel": kernel, "dilation": dilation, "padding": tuple((p, p) for p in padding), "stride": stride},
+        shape,
+    )
+
+
+def fold(rng: Random) -> Case:
+    kernel, stride, padding, size = (
+        rng.randint(1, 3),
+        rng.randint(1, 3),
+        rng.randint(0, 1),
+        ints(rng, 3, 8, 2),
+    )
+    length = 1
+    for n in size:
+        length *= (n + 2 * padding - kernel) // stride + 1
+    channels = kernel * kernel * rng.randint(1, 4) + (rng.random() < 0.1)
+    square = rng.random() < 0.3
+    size = (size[0],) * 2 if square else size
+    given = size[0] if square else size
+    return Case(
+        lambda: nn().Fold(given, kernel, padding=padding, stride=stride),
+        "fold",
+        {"size": size, "kernel": kernel, "stride": stride, "padding": padding},
+        (channels, length + (rng.random() < 0.1)),
+    )
+
+
 def lrn(rng: Random) -> Case:
     size = rng.randint(1, 7)
     shape = (rng.randint(1, 6), *ints(rng, 1, 5, rng.randint(1, 3)))
@@ -472,6 +523,36 @@ def activation(rng: Random) -> Case:
     if op == "softmax":
         given = [1]
     return Case(lambda: getattr(nn(), name)(*given), op, values, shape)
+
+
+WITH_OPTIONS: list[tuple[str, tuple[Any, ...], str, dict[str, Any]]] = [
+    ("CELU", (0.5,), "celu", {"alpha": 0.5}),
+    ("Threshold", (0.1, 20), "threshold", {"threshold": 0.1, "value": 20}),
+    ("Softsign", (), "softsign", {}),
+    ("LogSigmoid", (), "logsigmoid", {}),
+    ("Tanhshrink", (), "tanhshrink", {}),
+    ("Softshrink", (0.25,), "softshrink", {"lambd": 0.25}),
+    ("Hardshrink", (0.25,), "hardshrink", {"lambd": 0.25}),
+    ("RReLU", (0.1, 0.5), "leakyrelu", {"slope": 0.3}),
+]
+
+
+def activation_with_options(rng: Random) -> Case:
+    name, given, op, values = rng.choice(WITH_OPTIONS)
+    shape = (rng.randint(1, 6), *ints(rng, 1, 5, rng.randint(0, 3)))
+    return Case(lambda: getattr(nn(), name)(*given), op, values, shape)
+
+
+def along_an_axis(rng: Random) -> Case:
+    name, op = rng.choice(
+        [("Softmin", "softmin"), ("LogSoftmax", "logsoftmax"), ("GLU", "glu"), ("GLU", "glu")]
+    )
+    shape = (rng.randint(1, 6), *ints(rng, 1, 6, rng.randint(0, 3)))
+    dim = rng.randint(1, len(shape) + (rng.random() < 0.1))
+    dim = dim - len(shape) - 1 if dim <= len(shape) and rng.random() < 0.3 else dim
+    axis = dim if dim < 0 else dim - 1
+    # Negative axes print as they are; shapes say whether the right one was halved.
+    return Case(lambda: getattr(nn(), name)(dim), op, {"axis": axis}, shape)
 
 
 def prelu(rng: Random) -> Case:
@@ -527,8 +608,13 @@ DRAWS: list[tuple[Callable[[Random], Case], int]] = [
     (tracked_instance_norm, 20),
     (group_norm, 60),
     (layer_norm, 60),
+    (rms_norm, 60),
+    (unfold, 100),
+    (fold, 120),
     (lrn, 20),
     (activation, 100),
+    (activation_with_options, 60),
+    (along_an_axis, 120),
     (prelu, 50),
     (flatten, 20),
     (reshape, 40),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convcalc.budget import question
 from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
 from convcalc.calculators.count.report import analyze
 from convcalc.dims import Dim
@@ -62,6 +63,7 @@ class Check(Record):
         return self.ok
 
 
+@question
 def check(
     graph: Spec,
     budget: Mapping[str, Any] | None = None,

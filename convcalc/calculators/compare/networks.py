@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+from convcalc.budget import question
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import ratio, read
 from convcalc.calculators.count.report import Report, analyze
@@ -113,6 +114,7 @@ def ratio_number(value: Any) -> Any:
     return str(value) if is_symbolic(value) else None
 
 
+@question
 def compare(
     *graphs: Spec,
     baseline: int = 0,

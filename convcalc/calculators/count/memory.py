@@ -9,7 +9,17 @@ from convcalc.graph import Edge, Graph
 
 DTYPES: Final[dict[str, int]] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 """Bytes of one element."""
+ALIASES: Final[dict[str, str]] = {
+    "fp64": "float64", "double": "float64", "fp32": "float32", "float": "float32", "fp16": "float16",
+    "half": "float16", "bf16": "bfloat16",
+}  # fmt: skip
+"""Other names of element types, by which frameworks and people call them."""
 INDEX_BYTES: Final = 8
+
+
+def canonical(dtype: str) -> str:
+    """The one name of an element type that has several: ``fp16`` is ``float16``."""
+    return ALIASES.get(dtype, dtype)
 
 
 def itemsize(dtype: str) -> int:
@@ -18,6 +28,7 @@ def itemsize(dtype: str) -> int:
     Raises:
         ValueError: the dtype is not one of :data:`DTYPES`.
     """
+    dtype = canonical(dtype)
     if dtype not in DTYPES:
         raise ValueError(f"unknown dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
     return DTYPES[dtype]

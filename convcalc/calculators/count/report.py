@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
-from convcalc.calculators.count.memory import itemsize, peak_memory
+from convcalc.budget import question, spend
+from convcalc.calculators.count.memory import canonical, itemsize, peak_memory
 from convcalc.collector import collector_paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
 from convcalc.graph import Graph, Node, Spec, as_graph
@@ -150,11 +151,12 @@ class Report(Record, Shown):
         status: for every metric ``complete``, ``partial`` (some layers could not be counted
             because a size was not stated) or ``unavailable`` (no layer could).
         constraints: what the symbols must meet for the spec to be valid, and the counts with it.
+        notes: how the spec was read, where others may mean it otherwise.
         roundings: channel roundings of symbols that could not be worked out, such as
             ``make_divisible(32*a, 8)``, each with the condition under which it changes nothing.
     """
 
-    KEYS = "name input inputs outputs batch dtype layers totals status constraints roundings"
+    KEYS = "name input inputs outputs batch dtype layers totals status constraints roundings notes"
 
     def __init__(self, graph: Graph, batch: int, dtype: str) -> None:
         self.graph = graph
@@ -167,6 +169,7 @@ class Report(Record, Shown):
         self.totals = Totals()
         self.status: dict[str, str] = {}
         self.constraints: tuple[Any, ...] = graph.constraints
+        self.notes: tuple[str, ...] = graph.notes
 
     @property
     def roundings(self) -> list[tuple[Any, Any]]:
@@ -257,7 +260,7 @@ def folded(name: str, depth: int) -> str:
 
     A layer that stands no deeper belongs to itself.
     """
-    parts = name.split(".", depth)
+    parts = name.split(".", min(depth, len(name)))
     return name if len(parts) <= depth else ".".join(parts[:depth])
 
 
@@ -344,6 +347,7 @@ class _Memo:
         return entry
 
 
+@question
 def analyze(
     graph: Spec,
     *,
@@ -369,7 +373,7 @@ def analyze(
         raise ValueError(f"batch must be a whole number of at least 1, got {batch}")
     item = itemsize(dtype)
     graph = as_graph(graph, input=input, set=set)
-    report = Report(graph, batch, dtype)
+    report = Report(graph, batch, canonical(dtype))
     with collector_paused(), given(graph.constraints):
         _fill(report, item)
     return report
@@ -392,6 +396,7 @@ def _fill(report: Report, item: int) -> None:
     for number, node in enumerate(graph.nodes):
         if number in inputs:
             continue
+        spend(3)
         shapes = graph.input_shapes(node)
         row = LayerReport(node.name, node.layer.op, shapes, node.outputs[0], node)
         row.take(memo.counts(node, shapes))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.count.memory import itemsize
 from convcalc.calculators.count.report import folded
@@ -39,6 +40,7 @@ class Resolution(Record):
     tensors: int
 
 
+@question
 def resolutions(
     graph: Spec,
     *,

@@ -69,6 +69,8 @@ def _state(graph: Graph, index: int, node: Node, states: list[_State]) -> _State
     if not node.inputs or len(node.outputs[0]) < 2:
         return fresh
     layer = node.layer
+    if layer.decided_by:  # its taps stand anywhere
+        return fresh
     if isinstance(layer, Sliding):
         if any(s != 1 for s in layer.stride):
             return fresh

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from convcalc.budget import question
 from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.count.report import analyze
 from convcalc.calculators.explain.letters import Lettered, alone, lettered
@@ -32,6 +33,7 @@ from convcalc.spec.document.reading import block
 __all__ = ["Explanation", "Line", "Part", "Section", "explain"]
 
 
+@question
 def explain(
     target: Spec, *, layer: str | None = None, input: Any = None, set: Mapping[str, Any] | None = None
 ) -> Explanation:

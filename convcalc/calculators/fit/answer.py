@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from convcalc.budget import apart
 from convcalc.calculators.check.limits import Limit, LimitError
 from convcalc.calculators.check.verdict import merged
 from convcalc.calculators.fit.networks import Networks
@@ -61,6 +62,7 @@ class Fit(Record):
         return record(self, limits={limit.name: limit.bound for limit in self.limits})
 
 
+@apart
 def fit(
     spec: str | os.PathLike[str] | Source,
     vary: Mapping[str, Any] | None = None,

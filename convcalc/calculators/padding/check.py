@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import prod
+from math import gcd, prod
 from typing import Any, Final, NamedTuple
 
+from convcalc.budget import question, spend
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers.base import axis_names, show
@@ -115,6 +116,7 @@ class PaddingReport(Record):
         return [finding for layer in self.layers for finding in layer.findings]
 
 
+@question
 def check_padding(
     graph: Spec,
     *,
@@ -337,21 +339,49 @@ class _Check:
 
 
 def unread_rows(i: int, k: int, s: int, d: int, before: int, o: int) -> int:
-    """How many of ``i`` input positions no tap of any window meets."""
-    read = bytearray(i)
-    for t in range(min(k, i + before)):
-        first = t * d - before
-        start = first if first >= 0 else first + ceil_div(-first, s) * s
-        stop = min(first + (o - 1) * s + 1, i)
-        if start < stop:
-            read[start:stop:s] = b"\1" * len(range(start, stop, s))
-    return read.count(0)
+    """How many of ``i`` input positions no tap of any window meets.
+
+    Tap ``t`` of window ``j`` reads position ``j*s + t*d - before``. Taps whose ``t`` differ by ``m =
+    s/gcd(s, d)`` read the same residue modulo ``s``, other taps other residues. In units of ``s``, a
+    residue is read in runs of ``o`` that begin ``d/gcd(s, d)`` apart, so that their union is counted
+    without a look at the positions. Without dilation there are windows of ``k`` at distance ``s``.
+    """
+    if d == 1:
+        return i - _union(i, -before, o, s, k)
+    g = gcd(s, d)
+    taps = min(s // g, k)
+    spend(4 * taps)
+    read = 0
+    for t in range(taps):
+        turns, residue = divmod(t * d - before, s)
+        read += _union(ceil_div(i - residue, s), turns, ceil_div(k - t, s // g), d // g, o)
+    return i - read
+
+
+def _union(size: int, start: int, count: int, step: int, length: int) -> int:
+    """How many of the indices 0 to ``size - 1`` lie in runs of a length that begin a step apart."""
+    if length >= step:
+        return max(0, min(size, start + (count - 1) * step + length) - max(0, start))
+
+    def before(end: int) -> int:
+        """Indices of runs that lie before an index."""
+        whole, rest = divmod(max(0, end - start), step)
+        return min(whole, count) * length + (min(rest, length) if whole < count else 0)
+
+    return before(size) - before(0)
 
 
 @lru_cache(maxsize=4096)
 def _valid_taps(i: int, k: int, s: int, d: int, before: int, o: int) -> tuple[tuple[int, int], ...]:
     """Along one axis: how many of the ``o`` positions meet the input with how many taps."""
-    return tuple(Counter(valid_pairs(i, k, s, d, before - j * s, 1) for j in range(o)).items())
+    # Windows that lie inside meet it with every tap; only those over a border are looked at.
+    first = min(o, max(0, ceil_div(before, s)))
+    stop = max(first, min(o, (i - effective(k, d) + before) // s + 1))
+    spend(3 * (first + o - stop))
+    found = Counter({k: stop - first} if stop > first else {})
+    for border in (range(first), range(stop, o)):
+        found.update(valid_pairs(i, k, s, d, before - j * s, 1) for j in border)
+    return tuple(found.items())
 
 
 def valid_weights(
@@ -372,7 +402,9 @@ def valid_weights(
     found = {1: 1}
     for one in zip(input, kernel, stride, dilation, before, output, strict=True):
         joined: Counter[int] = Counter()
-        for taps, positions in _valid_taps(*one):
+        along = _valid_taps(*one)
+        spend(len(along) * len(found))
+        for taps, positions in along:
             for weights, others in found.items():
                 joined[taps * weights] += positions * others
         found = dict(sorted(joined.items()))

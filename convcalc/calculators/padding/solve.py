@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convcalc.budget import question
 from convcalc.calculators.answers import Step, Unreachable, per_axis, rate, whole
 from convcalc.calculators.padding.answer import AxisPadding, PaddingCase, PaddingSolution
 from convcalc.calculators.padding.conventions import conventions, output_text, stand_in
@@ -15,6 +16,7 @@ SIZE, GIVEN = "size", "given"
 _NEGATIVE = "a negative padding would crop the input, and no framework takes one"
 
 
+@question
 def solve_padding(
     kernel: int | tuple[int, ...],
     *,

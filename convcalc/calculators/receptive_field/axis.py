@@ -17,9 +17,10 @@ from itertools import pairwise
 from math import gcd, lcm
 from typing import Any, Final
 
+from convcalc.budget import spend
 from convcalc.calculators.answers import tidy
 from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
-from convcalc.layers.reads import ONE, Axis, Every, Resample, Rule, Slide, Spread, Unstated
+from convcalc.layers.reads import ONE, Axis, Decided, Every, Resample, Rule, Slide, Spread, Unstated
 
 LIMIT: Final = 4096
 """Phases that are told apart; beyond, a field is a table of its output's indices."""
@@ -137,7 +138,7 @@ EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 
 
 def unknown(driver: int | None) -> AxisField:
-    """A field that depends on a size nobody stated."""
+    """A field that depends on a size nobody stated, or on what an input decides."""
     return AxisField(driver, (UNKNOWN,), (UNKNOWN,), UNKNOWN)
 
 
@@ -166,7 +167,7 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
                 return EVERYTHING
         elif rule.kind == "spline":
             return unknown(driver)
-    if isinstance(rule, Unstated) or not _numeric(rule) or not _in_numbers(field):
+    if isinstance(rule, (Decided, Unstated)) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
     return _by_phase(field, driver, rule, written)
 
@@ -199,9 +200,8 @@ def _over_all(field: AxisField, read: Dim) -> AxisField:
 
 
 def _numeric(rule: Rule) -> bool:
-    return all(
-        isinstance(getattr(rule, name), int | str | Fraction) for name in getattr(rule, "__slots__", ())
-    )
+    values = [getattr(rule, name) for name in getattr(rule, "__slots__", ())]
+    return all(_numeric(v) if isinstance(v, Rule) else isinstance(v, int | str | Fraction) for v in values)
 
 
 def _in_numbers(field: AxisField) -> bool:
@@ -230,6 +230,7 @@ def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) ->
     ends_only = field.regular()
     starts: list[int | None] = []
     sizes: list[int] = []
+    spend(3 * count)
     for j in range(count):
         taps = rule.taps(j)
         first = last = None
@@ -252,6 +253,7 @@ def _shortest(field: AxisField) -> AxisField:
     count, starts, sizes, advance = field.period, field.starts, field.sizes, field.advance
     if not field.periodic or count == 1:
         return field
+    spend(count)
     for short in range(1, count // 2 + 1):
         if count % short or advance * short % count:
             continue
@@ -318,6 +320,7 @@ def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisF
         advance = int(steepest * count)
     starts: list[int | None] = []
     sizes: list[int] = []
+    spend(3 * count)
     for j in range(count):
         runs = [run for run in (a.run(j), b.run(j)) if run is not None]
         low = min((start for start, _ in runs), default=None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from convcalc.budget import question, spend
 from convcalc.calculators.dilation.holes import Holes, holes
 from convcalc.calculators.receptive_field.axis import AxisField, compose
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
@@ -33,6 +34,8 @@ class ReceptiveField(Record, Shown):
         start: the layer that fields are measured from; empty for the inputs of the graph.
         layers: one row per layer and input, in execution order; layers that see no pixel are no rows.
         misaligned: places where branches with different centres meet.
+        decided: layers of which an input decides, when they run, what is read, with what that is; from
+            there on fields are unknown.
         ranges: productive range of sizes, one per input.
         unseeing: layers that read nothing of any input: all of it is padding or was cut off.
     """
@@ -50,6 +53,7 @@ class ReceptiveField(Record, Shown):
             sources, names = [find_edge(graph, start)], [start]
         self._walk = Walk(graph, sources, names)
         self.misaligned: list[Misaligned] = self._walk.misaligned
+        self.decided = {n.name: n.layer.decided_by for n in graph.nodes if n.layer.decided_by}
         self.unseeing: list[str] = self._walk.unseeing
         self.layers: list[LayerField] = []
         self._by_name: dict[str, list[LayerField]] = {}
@@ -57,6 +61,7 @@ class ReceptiveField(Record, Shown):
         smallest: list[dict[int, Any]] = [{} for _ in sources]
         largest: list[dict[int, Any]] = [{} for _ in sources]
         for number in range(len(graph.nodes)):
+            spend(3 * len(sources))
             for source in range(len(sources)):
                 self._add(number, source, smallest[source], largest[source])
         for name, edge, low, high in zip(names, sources, smallest, largest, strict=True):
@@ -177,10 +182,18 @@ class ReceptiveField(Record, Shown):
         names = {nodes[number].name for number in wanted}
         return [item for item in self.misaligned if item.layer in names]
 
+    def decided_before(self, layer: str) -> list[str]:
+        """Those of :attr:`decided` that lie on the way to a layer, itself among them."""
+        if not self.decided:
+            return []
+        names = {self.graph.nodes[number].name for number in self.graph.ancestors(layer)}
+        return [name for name in self.decided if name in names]
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON holds it."""
         shapes = map(self.graph.shape, self._walk.sources)
-        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)))
+        decided = {"decided": self.decided} if self.decided else {}
+        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)), **decided)
 
 
 def _extent(field: AxisField, place: Sequence[int], n: int, bits: int) -> Extent:
@@ -198,6 +211,7 @@ def _largest(table: dict[int, Any], axis: int, value: Any) -> None:
     table[axis] = maximum(table[axis], value) if axis in table else value
 
 
+@question
 def receptive_field(
     graph: Spec,
     *,

@@ -76,9 +76,14 @@ def regions(
     exact = True
     memo: dict[tuple[Rule, int, int], int] = {}
     found: dict[Edge, list[Box]] = {}
+    loose: set[Edge] = set()  # tensors of which an input of a layer decides what is read
     for number in range(edge.node, -1, -1):
         node = graph.nodes[number]
         plain = node.layer.elementwise
+        if any(Edge(number, o) in loose for o in range(len(node.outputs))):
+            loose.update(node.inputs)
+        elif node.layer.decided_by:
+            loose.add(node.inputs[0])
         for o in range(len(node.outputs)):
             here = Edge(number, o)
             boxes = wanted.pop(here, None)
@@ -102,7 +107,7 @@ def regions(
                 more = [box for way in ways for part in boxes for box in _boxes_read(way, part, read, memo)]
                 if more:
                     _add(wanted.setdefault(source, []), more)
-    return [Region(tuple(found.get(source, ())), exact) for source in sources]
+    return [Region(tuple(found.get(source, ())), exact and source not in loose) for source in sources]
 
 
 def check_numbers(name: str, shape: Shape) -> None:

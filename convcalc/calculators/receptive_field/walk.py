@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable, tidy
 from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
 from convcalc.calculators.receptive_field.region import regions
@@ -93,6 +94,7 @@ class Walk:
     def _visit(self, number: int) -> None:
         node = self.graph.nodes[number]
         states, many = self.states, len(self.sources)
+        spend(3 * many)
         own = [number == source.node for source in self.sources]
         inputs = [states[edge] for edge in node.inputs]
         outputs = range(len(node.outputs))

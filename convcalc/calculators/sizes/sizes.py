@@ -24,8 +24,8 @@ from convcalc.spec.sizes.sets import SizeSet
 from convcalc.spec.sizes.trace import Network, Spec, Walk, shapes_of
 from convcalc.spec.source import Source
 
-WORK: Final = 400_000
-"""Steps of building for one answer: what a single spec may take."""
+WORK: Final = 2_000_000
+"""Steps of building for one answer; see :mod:`convcalc.budget`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def sizes(
 
 def sizes_of(reading: Reading, near: int | tuple[int, ...] | None = None) -> Sizes:
     """The same for a spec that was read; see :func:`sizes`."""
-    return _answer(Spec(reading, work=WORK), reading.document.name, near)
+    return _answer(Spec(reading, steps=WORK), reading.document.name, near)
 
 
 def _of_graph(graph: Graph, input: Any, set: Mapping[str, Any] | None) -> Network:
@@ -148,7 +148,7 @@ def _of_graph(graph: Graph, input: Any, set: Mapping[str, Any] | None) -> Networ
         return Walk(graph)
     shapes = {graph.nodes[i].name: graph.nodes[i].outputs[0] for i in graph.inputs}
     reading = read(Source("<spec>", graph.text), input or shapes, {**graph.variables, **(set or {})})
-    return Spec(reading, work=WORK)
+    return Spec(reading, steps=WORK)
 
 
 class _Near:

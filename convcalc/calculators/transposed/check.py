@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convcalc.budget import question
 from convcalc.calculators.transposed.costs import Costs, costs
 from convcalc.calculators.transposed.settings import Overlap, TransposedAxis, describe
 from convcalc.graph import Graph, Node, Spec, as_graph
@@ -43,6 +44,7 @@ class TransposedLayer(Record):
         return all(one.is_even for one in self.overlaps) if self.axes is not None else None
 
 
+@question
 def check_transposed(
     graph: Spec,
     *,

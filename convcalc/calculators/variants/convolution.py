@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from convcalc.budget import question
 from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.compare.measures import MEASURES, ratio, read
 from convcalc.calculators.count.report import Report, analyze
@@ -82,6 +83,7 @@ class Variants(Record):
     rows: tuple[Variant, ...]
 
 
+@question
 def variants(
     graph: Spec,
     *,

@@ -13,6 +13,7 @@ import typer
 import convcalc
 from convcalc.cli.options import BATCH, FORM, GRAPH, SORT, SPEC, TOP, Common, command
 from convcalc.cli.output import UsageProblem
+from convcalc.printable import one_line
 from convcalc.render import numbers
 from convcalc.render.answer import Answer
 
@@ -59,9 +60,11 @@ def run(
     ] = None,
 ) -> Answer:
     """Run a network on an input: shape and statistics of every tensor."""
+    from convcalc.calculators.count.memory import canonical
     from convcalc.executor.files import check_output, write_outputs
 
     limit = None if max_memory is None else size(max_memory)
+    dtype = None if dtype is None else canonical(dtype)
     if dtype not in (None, "float32", "float64"):
         from convcalc.spec.errors import nearest_name
 
@@ -71,7 +74,7 @@ def run(
             expected=" or ".join(kinds),
             nearest=nearest_name(dtype, kinds),
         )
-    graph, inputs = _with_inputs(common, input_file or [])
+    graph, inputs = _with_inputs(common, input_file or [], limit)
     _check_numbers(graph)
     if output is not None:
         check_output(output, len(graph.outputs))
@@ -114,7 +117,7 @@ def _check_numbers(graph: Graph) -> None:
                 )
 
 
-def _with_inputs(common: Common, files: list[str]) -> tuple[Graph, dict[str, Any] | None]:
+def _with_inputs(common: Common, files: list[str], most: int | None) -> tuple[Graph, dict[str, Any] | None]:
     """The graph and what goes into it. A spec that states no input takes the shape of the file."""
     from convcalc.executor.files import read_input
     from convcalc.spec.errors import SpecError
@@ -128,12 +131,12 @@ def _with_inputs(common: Common, files: list[str]) -> tuple[Graph, dict[str, Any
             raise
         graph = None
     if graph is None or not all(type(n) is int for i in graph.inputs for n in graph.nodes[i].outputs[0]):
-        return _by_file(common, files[0], graph)
+        return _by_file(common, files[0], graph, most)
     paths = _paths([graph.nodes[i].name for i in graph.inputs], files)
     arrays = {}
     for node in (graph.nodes[i] for i in graph.inputs):
         shape = node.outputs[0]
-        array = read_input(paths[node.name], shape[0])
+        array = read_input(paths[node.name], shape[0], max_memory=most)
         if array.shape[-len(shape) :] != tuple(shape):
             raise UsageProblem(
                 f"{paths[node.name]} has the shape {numbers.shape(array.shape)}",
@@ -146,13 +149,15 @@ def _with_inputs(common: Common, files: list[str]) -> tuple[Graph, dict[str, Any
     return graph, arrays
 
 
-def _by_file(common: Common, path: str, graph: Graph | None) -> tuple[Graph, dict[str, Any]]:
+def _by_file(
+    common: Common, path: str, graph: Graph | None, most: int | None
+) -> tuple[Graph, dict[str, Any]]:
     from convcalc.executor.files import read_input
     from convcalc.spec.errors import SpecError
     from convcalc.spec.loading import build
 
     channels = None if graph is None else graph.nodes[graph.inputs[0]].outputs[0][0]
-    array = read_input(path, channels if type(channels) is int else None)
+    array = read_input(path, channels if type(channels) is int else None, max_memory=most)
     try:
         found = build(common.source(), input=array.shape, set=common.assignments())
     except SpecError:
@@ -216,7 +221,7 @@ def bar() -> Iterator[Callable[[int, int, str], None] | None]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         console=Console(stderr=True),
         transient=True,
     )
@@ -229,7 +234,7 @@ def bar() -> Iterator[Callable[[int, int, str], None] | None]:
         if not visible and time.monotonic() - began > PATIENCE:
             visible = True
             shown.start()
-        shown.update(task, completed=done, total=total, description=name)
+        shown.update(task, completed=done, total=total, description=one_line(name))
 
     try:
         yield advance

@@ -28,7 +28,10 @@ _add: _Ufunc = np.add
 _add_reduce: _Ufunc = np.add.reduce
 _divide: _Ufunc = np.divide
 _exp: _Ufunc = np.exp
+_floor: _Ufunc = np.floor
 _greater: _Ufunc = np.greater
+_less_equal: _Ufunc = np.less_equal
+_log: _Ufunc = np.log
 _matmul: _Ufunc = np.matmul
 _maximum: _Ufunc = np.maximum
 _maximum_reduce: _Ufunc = np.maximum.reduce
@@ -119,6 +122,10 @@ class Arith:
         """Whether ``a > b``; one comparison."""
         return _greater(a, b, dtype=bool)
 
+    def at_most(self, a: Any, b: Any) -> Array:
+        """Whether ``a <= b``, which nothing is that is no number; one comparison."""
+        return _less_equal(a, b, dtype=bool)
+
     def absolute(self, a: Array, out: Array | None = None) -> Array:
         """Absolute value; one comparison (with zero)."""
         return _absolute(a, out=out)
@@ -127,6 +134,10 @@ class Arith:
         """Exponential; a special function."""
         with np.errstate(over="ignore"):
             return _exp(a, out=out)
+
+    def log(self, a: Array, out: Array | None = None) -> Array:
+        """Logarithm; a special function."""
+        return _log(a, out=out)
 
     def log1p(self, a: Array, out: Array | None = None) -> Array:
         """Logarithm of 1 + a, precise where a is small; an addition and a special function."""
@@ -139,6 +150,10 @@ class Arith:
     def sqrt(self, a: Array, out: Array | None = None) -> Array:
         """Square root; a special function."""
         return _sqrt(a, out=out)
+
+    def floor(self, a: Array, out: Array | None = None) -> Array:
+        """The whole number at or below; a special function."""
+        return _floor(a, out=out)
 
     def erf(self, a: Array) -> Array:
         """Error function; a special function."""

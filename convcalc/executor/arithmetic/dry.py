@@ -32,10 +32,12 @@ class _DryArith(Arith):
     def greater(self, a: Any, b: Any) -> Array:
         return np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b)), bool)
 
+    at_most = greater
+
     def absolute(self, a: Array, out: Array | None = None) -> Array:
         return _blank(a, a, out)
 
-    exp = log1p = tanh = sqrt = absolute
+    exp = log = log1p = tanh = sqrt = floor = absolute
 
     def erf(self, a: Array) -> Array:
         return _blank(a, a, None)

@@ -73,11 +73,14 @@ class CountingArith(Arith):
     maximum = _by_result("cmp", Arith.maximum)
     minimum = _by_result("cmp", Arith.minimum)
     greater = _by_result("cmp", Arith.greater)
+    at_most = _by_result("cmp", Arith.at_most)
     absolute = _by_result("cmp", Arith.absolute)
     exp = _by_result("special", Arith.exp)
+    log = _by_result("special", Arith.log)
     log1p = _by_result("add", _by_result("special", Arith.log1p))
     tanh = _by_result("special", Arith.tanh)
     sqrt = _by_result("special", Arith.sqrt)
+    floor = _by_result("special", Arith.floor)
     erf = _by_result("special", Arith.erf)
     power = _by_result("special", Arith.power)
     sum = _by_operand("add", Arith.sum)
@@ -261,6 +264,10 @@ class CountingScalar:
         """Exponential; NumPy's functions call these methods on objects."""
         return self._special(math.exp(self.value) if self.value < 709.0 else math.inf)
 
+    def log(self) -> CountingScalar:
+        """Logarithm."""
+        return self._special(math.log(self.value))
+
     def log1p(self) -> CountingScalar:
         """Logarithm of 1 + the number."""
         self.arith.tally.add += 1
@@ -273,6 +280,9 @@ class CountingScalar:
     def sqrt(self) -> CountingScalar:
         """Square root."""
         return self._special(math.sqrt(self.value))
+
+    def __floor__(self) -> CountingScalar:
+        return self._special(float(math.floor(self.value)) if math.isfinite(self.value) else self.value)
 
     def erf(self) -> CountingScalar:
         """Error function."""

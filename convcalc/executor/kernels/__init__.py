@@ -7,6 +7,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     activation,
     adaptive,
     conv,
+    deformable,
     linear,
     merge,
     norm,
@@ -15,6 +16,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     resize,
     shape,
     transposed,
+    unfold,
 )
 from convcalc.executor.operation import OPERATIONS, operation, run_kernel
 

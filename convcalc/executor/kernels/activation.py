@@ -1,4 +1,4 @@
-"""Activations: functions of one element with their derivatives, and softmax over channels.
+"""Activations: functions of one element with their derivatives, and those of an axis: softmax, gates.
 
 A change of sign is not counted as an operation.
 """
@@ -16,6 +16,7 @@ from convcalc.executor.call import Call, per_channel
 from convcalc.executor.marks import Reach, sum_over
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, elementwise
 from convcalc.executor.parallel import each, row_spans
+from convcalc.executor.windows import ExecutionError
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -99,6 +100,16 @@ def elu(call: Call, x: Array, y: Array) -> None:
     np.copyto(y, _elu(call.t, x, call.layer.alpha))
 
 
+@elementwise("celu", lambda layer, x: np.where(x > 0, 1.0, np.exp(np.where(x > 0, 0.0, x) / layer.alpha)))
+def celu(call: Call, x: Array, y: Array) -> None:
+    """The input where positive, else alpha (exp(x / alpha) - 1)."""
+    t, alpha = call.t, call.layer.alpha
+    positive = t.greater(x, 0.0)
+    curve = t.exp(t.divide(np.where(positive, t.constant(0.0), x), alpha))
+    curve = t.multiply(t.subtract(curve, 1.0, out=curve), alpha, out=curve)
+    np.copyto(y, np.where(positive, x, curve))
+
+
 @elementwise("selu", lambda layer, x: SELU_SCALE * _elu_slope(x, SELU_ALPHA))
 def selu(call: Call, x: Array, y: Array) -> None:
     """Scaled ELU of Klambauer et al. 2017."""
@@ -162,6 +173,50 @@ def hard_tanh(call: Call, x: Array, y: Array) -> None:
     call.t.minimum(y, call.layer.high, out=y)
 
 
+@elementwise("threshold", lambda layer, x: (x > layer.threshold).astype(x.dtype))
+def threshold(call: Call, x: Array, y: Array) -> None:
+    """The input above the threshold, else the value."""
+    below = call.t.at_most(x, call.layer.threshold)
+    np.copyto(y, x)
+    y[below] = call.layer.value
+
+
+@elementwise("softsign", lambda layer, x: 1.0 / (1.0 + np.abs(x)) ** 2)
+def softsign(call: Call, x: Array, y: Array) -> None:
+    """X / (1 + |x|)."""
+    t = call.t
+    t.divide(x, t.add(t.absolute(x), 1.0), out=y)
+
+
+@elementwise("logsigmoid", lambda layer, x: _logistic(-x))
+def log_sigmoid(call: Call, x: Array, y: Array) -> None:
+    """min(x, 0) - log(1 + exp(-|x|))."""
+    t = call.t
+    curve = t.log1p(t.exp(np.negative(t.absolute(x))))
+    t.subtract(t.minimum(x, 0.0), curve, out=y)
+
+
+@elementwise("tanhshrink", lambda layer, x: np.tanh(x) ** 2)
+def tanh_shrink(call: Call, x: Array, y: Array) -> None:
+    """X - tanh(x)."""
+    call.t.subtract(x, call.t.tanh(x), out=y)
+
+
+@elementwise("softshrink", lambda layer, x: (np.abs(x) > layer.lambd).astype(x.dtype))
+def soft_shrink(call: Call, x: Array, y: Array) -> None:
+    """X - min(max(x, -lambda), lambda)."""
+    t, most = call.t, float(call.layer.lambd)
+    t.subtract(x, t.minimum(t.maximum(x, -most), most), out=y)
+
+
+@elementwise("hardshrink", lambda layer, x: (np.abs(x) > layer.lambd).astype(x.dtype))
+def hard_shrink(call: Call, x: Array, y: Array) -> None:
+    """X where |x| is above lambda, else 0."""
+    near = call.t.at_most(call.t.absolute(x), call.layer.lambd)
+    np.copyto(y, x)
+    y[near] = 0.0
+
+
 @elementwise("tanh", lambda layer, x: 1.0 - np.tanh(x) ** 2)
 def tanh(call: Call, x: Array, y: Array) -> None:
     """Hyperbolic tangent."""
@@ -211,30 +266,47 @@ def gelu(call: Call, x: Array, y: Array) -> None:
     t.multiply(t.multiply(x, 0.5), t.add(inner, 1.0), out=y)
 
 
-def _axis(layer: Any) -> int:
-    """The axis of the array that a layer's axis is."""
-    return int(getattr(layer, "axis", 0)) + 1
+# Softmax and its kin: over one axis at each position
 
 
-def softmax(call: Call) -> Array:
-    """exp(x) over the sum of exp(x), over an axis at each place beside it (less the maximum first)."""
-    t, x, axis = call.t, call.x, _axis(call.layer)
+def _share(t: Arith, x: Array, axis: int) -> Array:
     y = t.exp(t.subtract(x, t.max(x, axis)))
     return t.divide(y, t.sum(y, axis), out=y)
 
 
+def softmax(call: Call) -> Array:
+    """exp(x) over the sum of exp(x), along one axis (less the maximum first)."""
+    return _share(call.t, call.x, call.layer.axis + 1)
+
+
+def softmin(call: Call) -> Array:
+    """The same of the input with its sign changed."""
+    return _share(call.t, np.negative(call.x), call.layer.axis + 1)
+
+
+def log_softmax(call: Call) -> Array:
+    """X - log(sum of exp(x)), along one axis (less the maximum first)."""
+    t, x, axis = call.t, call.x, call.layer.axis + 1
+    y = t.subtract(x, t.max(x, axis))
+    return t.subtract(y, t.log(t.sum(t.exp(y), axis)), out=y)
+
+
 def _softmax_backward(r: Reach) -> list[Array]:
     r.refuse_paths()
-    axis = _axis(r.layer)
+    axis = r.layer.axis + 1
     total = sum_over(r.mark, axis)
-    if axis == 1:  # all channels alike, which one says
+    if axis == 1:
         return [total]
-    return [np.broadcast_to(total, (*r.mark.shape[:2], *r.inputs[0][1:]))]
+    return [np.broadcast_to(total, r.mark.shape)]
 
 
 def _softmax_gradient(b: Backprop) -> list[Array]:
     y = b.ys[0]
-    return [y * (b.g - (b.g * y).sum(axis=_axis(b.layer), keepdims=True))]
+    return [y * (b.g - (b.g * y).sum(axis=b.layer.axis + 1, keepdims=True))]
+
+
+def _log_softmax_gradient(b: Backprop) -> list[Array]:
+    return [b.g - np.exp(b.ys[0]) * b.g.sum(axis=b.layer.axis + 1, keepdims=True)]
 
 
 OPERATIONS["softmax"] = Operation(
@@ -242,4 +314,41 @@ OPERATIONS["softmax"] = Operation(
     backward=_softmax_backward,
     gradient=_softmax_gradient,
     working_bytes=lambda s: 4 * s.arriving,
+)
+OPERATIONS["softmin"] = OPERATIONS["softmax"]._replace(
+    fast=softmin, gradient=lambda b: [-g for g in _softmax_gradient(b)]
+)
+OPERATIONS["logsoftmax"] = OPERATIONS["softmax"]._replace(fast=log_softmax, gradient=_log_softmax_gradient)
+
+
+def _halves(x: Array, layer: Any) -> tuple[Array, Array]:
+    axis = layer.axis + 1
+    if x.shape[axis] % 2:
+        raise ExecutionError(f"2 does not divide {x.shape[axis]}")
+    first, second = np.split(x, 2, axis)
+    return first, second
+
+
+def glu(call: Call) -> Array:
+    """The first half of an axis times the sigmoid of the second."""
+    first, second = _halves(call.x, call.layer)
+    gate = _sigmoid(call.t, second)
+    return call.t.multiply(first, gate, out=gate)
+
+
+def _glu_backward(r: Reach) -> list[Array]:
+    r.refuse_paths()
+    if r.layer.axis == 0 and r.mark.shape[1] == 1:
+        return [r.mark]
+    return [np.concatenate([r.mark, r.mark], r.layer.axis + 1)]
+
+
+def _glu_gradient(b: Backprop) -> list[Array]:
+    first, second = _halves(b.x, b.layer)
+    gate = _logistic(second)
+    return [np.concatenate([b.g * gate, b.g * first * gate * (1.0 - gate)], b.layer.axis + 1)]
+
+
+OPERATIONS["glu"] = Operation(
+    glu, backward=_glu_backward, gradient=_glu_gradient, working_bytes=lambda s: 2 * s.arriving
 )

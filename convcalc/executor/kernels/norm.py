@@ -267,6 +267,63 @@ OPERATIONS["ln"] = Operation(
 )
 
 
+# Root mean square normalisation
+
+
+def _rms_axes(layer: Any, x: Array) -> tuple[int, ...]:
+    """The axes normalised over, the batch counted."""
+    if layer.over == "channels":
+        return (1,)
+    if x.shape[x.ndim - len(layer.normalized) :] != tuple(layer.normalized):
+        raise ExecutionError(f"it is over the shape {layer.normalized}, {x.shape[1:]} arrived")
+    return tuple(range(x.ndim - len(layer.normalized), x.ndim))
+
+
+def _rms_eps(layer: Any, x: Array) -> float:
+    """Counting scalars hold 64-bit numbers."""
+    return float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps) if layer.eps is None else layer.eps
+
+
+def _rms_weight(layer: Any, weight: Array, x: Array) -> Array:
+    return per_channel(weight, x) if layer.over == "channels" else weight
+
+
+def rmsnorm(call: Call) -> Array:
+    """The input over the root of the mean of its squares plus eps, times a weight."""
+    layer, t, x = call.layer, call.t, call.x
+    axes = _rms_axes(layer, x)
+    mean = t.divide(t.sum(t.multiply(x, x), axes), prod(x.shape[axis] for axis in axes))
+    y = t.multiply(x, t.divide(1.0, t.sqrt(t.add(mean, _rms_eps(layer, x)))))
+    if layer.affine:
+        y = t.multiply(y, _rms_weight(layer, call.params["weight"], y), out=y)
+    return y
+
+
+def _rmsnorm_backward(r: Reach) -> list[Array]:
+    r.refuse_paths()
+    rank = len(r.inputs[0])
+    axes = (1,) if r.layer.over == "channels" else tuple(range(rank + 1 - len(r.layer.normalized), rank + 1))
+    total = sum_over(r.mark, axes)
+    return [np.broadcast_to(total, (*total.shape[:2], *r.inputs[0][1:]))]
+
+
+def _rmsnorm_gradient(b: Backprop) -> list[Array]:
+    layer, x = b.layer, b.x
+    axes = _rms_axes(layer, x)
+    g = b.g * _rms_weight(layer, b.params["weight"], x) if layer.affine else b.g
+    scale = 1.0 / np.sqrt((x * x).mean(axis=axes, keepdims=True) + _rms_eps(layer, x))
+    return [scale * g - x * scale**3 * (g * x).mean(axis=axes, keepdims=True)]
+
+
+OPERATIONS["rmsnorm"] = Operation(
+    rmsnorm,
+    backward=_rmsnorm_backward,
+    gradient=_rmsnorm_gradient,
+    weights=lambda layer: {"weight": tuple(layer.normalized)} if layer.affine else {},
+    working_bytes=_whole_tensors,
+)
+
+
 # Local response normalisation
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from convcalc import layers
 from convcalc.dims import Shape
-from convcalc.importers.keras.table import CLASSES, OLDER, UNMODELLED, Argument, Class, reason
-from convcalc.layers.base import Layer
+from convcalc.importers.keras.table import CLASSES, OLDER, Argument, Class, reason
+from convcalc.importers.programs import bound as bound_values
 from convcalc.spec.errors import SpecError, fault, nearest_name
-from convcalc.spec.language.calls import read_tail
 from convcalc.spec.language.evaluation import evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError, constant
 from convcalc.spec.language.stage import (
@@ -20,12 +18,12 @@ from convcalc.spec.language.stage import (
     Arg,
     Stage,
     expression_fault,
-    set_node_key,
 )
 from convcalc.spec.language.tokens import parse_value, split_stages
 from convcalc.spec.source import Text
 
-Adapt = Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]]
+Adapt: TypeAlias = Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]]
+Read: TypeAlias = Callable[[str, Text, int, int, int], list[Stage]]
 
 _KEYED: Final = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*")
 _BRACKETS: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*|[()\[\]{}]")
@@ -47,14 +45,31 @@ class Keras:
         name: the class as it was written.
         entry: what the table says of it.
         first: whether the program has its channels first.
+        preset: whether that is so for layers that do not say.
+        given: where the value of each argument stands that was given.
+        read: reads a call inside this one.
+        values: what names of the program around the call stand for.
+        used: the names that the call reads.
     """
 
-    def __init__(self, name: str, text: Text, start: int, end: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        text: Text,
+        start: int,
+        end: int,
+        read: Read,
+        values: Mapping[str, Any] | None = None,
+        used: set[str] | None = None,
+    ) -> None:
         self.name = name
         self.entry: Class = CLASSES[name]
         self.text = text
         self.start = start
         self.end = end
+        self.read = read
+        self.values = values or {}
+        self.used: set[str] = set() if used is None else used
         self.first, self.preset = layout(text.source.text)
         self.given: dict[str, tuple[int, int]] = {}
 
@@ -70,9 +85,12 @@ class Keras:
     def expr(self, start: int, end: int) -> Expr:
         """What is written there, as an expression."""
         try:
-            return parse_value(self.text, start, end)
+            expr = parse_value(self.text, start, end)
         except ExpressionError as error:
             raise expression_fault(self.text, error) from None
+        found = bound_values(expr, self.values, self.used)
+        assert isinstance(found, Expr)
+        return found
 
     def value(self, key: str, otherwise: Any = None) -> Any:
         """The value of an argument, which must be written out; of a dotted name, its last word."""
@@ -106,6 +124,8 @@ class Keras:
                 continue
             place = self.given.get(argument.name)
             if place is not None:
+                if self.words(argument.name) == "None" != argument.default:
+                    raise self.fault(argument.name, f"{argument.name} of {self.name} is not None")
                 found[argument.field] = Arg(argument.field, self.expr(*place), *place)
             elif argument.default is not None:
                 found[argument.field] = evaluate(parse_default(argument.default), {})
@@ -117,6 +137,7 @@ class Keras:
         stage.origin = self.name
         stage.rank = self.entry.rank
         stage.adapt = adapt
+        stage.channels_last = not self.first
         for field, value in fields.items():
             if not isinstance(value, Arg):
                 value = Arg(field, constant(value, self.start, self.end), self.start, self.end)
@@ -210,64 +231,3 @@ def _check_fate(call: Keras, argument: Argument) -> None:
             f"{argument.name}: {reason(argument.name, '!')}",
             f"{argument.name}={argument.default}",
         )
-
-
-def stages_of(name: str, text: Text, start: int, head_end: int, end: int) -> list[Stage]:
-    """The stages of a call of a class of Keras, whose bracket opens at ``head_end``.
-
-    Raises:
-        SpecError: an argument is not known, given twice or not supported, or the class is not modelled.
-    """
-    from convcalc.importers.keras.translation import TRANSLATIONS, activation, input_of, plain
-
-    if name in UNMODELLED:
-        raise fault(text, start, head_end, f"{name}: {UNMODELLED[name]}")
-    call = Keras(name, text, start, end)
-    nodes, close = bound(call, head_end, end)
-    _check_type(call)
-    _check_layout(call)
-    translate = TRANSLATIONS.get(call.entry.special, plain)
-    stages = translate(call)
-    _freeze(call, stages)
-    if call.entry.special != "Activation" and "activation" in call.given:
-        stages += activation(call, *call.given["activation"])
-    if call.entry.op != "input" and (shape := input_of(call)) is not None:
-        stages = [shape, *stages]
-    for key, place in nodes.items():
-        set_node_key(stages[-1 if key == "id" else 0], key, text, *place)
-    read_tail(stages[-1], text, close, end)
-    return stages
-
-
-def _check_type(call: Keras) -> None:
-    if call.value("dtype") not in (None, "float32"):
-        raise call.fault("dtype", "a layer has no number type of its own here", "--dtype for the network")
-
-
-def _check_layout(call: Keras) -> None:
-    """All layers of a program must agree where the channels are."""
-    if not any(a.name == "data_format" and a.fate == "*" for a in call.entry.arguments):
-        return
-    given = call.value("data_format")
-    if given not in (None, "channels_last", "channels_first"):
-        raise call.fault("data_format", f"unknown data_format {given!r}", "'channels_last', 'channels_first'")
-    first = call.preset if given is None else given == "channels_first"
-    if first != call.first and call.entry.op != "flatten":
-        raise call.fault(
-            "data_format",
-            f"{call.name} has its channels {'first' if first else 'last'}, other layers have them "
-            + ("first" if call.first else "last"),
-            "one data_format for all of them",
-        )
-
-
-def _freeze(call: Keras, stages: list[Stage]) -> None:
-    """``trainable=False`` freezes what the layer learns."""
-    if call.flag("trainable", True):
-        return
-    for stage in stages:
-        if layers.lookup(stage.name).parameters is Layer.parameters:
-            continue
-        if "frozen" not in NODE_KEYS:
-            raise call.fault("trainable", "parameters that are not trained are not told apart yet")
-        stage.frozen = constant(True, *call.given["trainable"])

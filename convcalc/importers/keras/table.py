@@ -9,7 +9,7 @@ argument says what becomes of it:
 - ``renorm=False!``: anything but its default is refused; :data:`REFUSED` says why.
 
 ``#`` in a class stands for the spatial ranks 1 to 3. ``...`` at the end stands for :data:`KEYWORDS`,
-which every layer takes through ``**kwargs``.
+which a layer takes through ``**kwargs``, and what follows ``/`` is what one takes that does not take all.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ BatchNormalization|bn|{_BATCH}renorm=False! renorm_clipping=None~ renorm_momentu
 synchronized=False~ ...
 LayerNormalization|ln|{_NORM.format("", "")}...
 GroupNormalization|gn|groups=32>groups {_NORM.format("", "")}...
+RMSNormalization|rmsnorm|axis=-1* epsilon=1e-06>eps ...
 Activation|identity|activation* ...
 ReLU|relu|max_value=None* negative_slope=0.0* threshold=0.0* ...
 LeakyReLU|leakyrelu|negative_slope=0.3>slope ...
@@ -87,7 +88,7 @@ SpatialDropout1D|dropout|rate>p seed=None~ name=None~ dtype=None*
 SpatialDropout2D|dropout|rate>p data_format=None* seed=None~ name=None~ dtype=None*
 SpatialDropout3D|dropout|rate>p data_format=None* seed=None~ name=None~ dtype=None*
 GaussianNoise|identity|stddev~ seed=None~ ...
-ActivityRegularization|identity|l1=0.0~ l2=0.0~ ...
+ActivityRegularization|identity|l1=0.0~ l2=0.0~ / trainable=True* dtype=None* autocast=True~ name=None~
 RandomFlip|identity|mode='horizontal_and_vertical'~ seed=None~ data_format=None~ ...
 RandomRotation|identity|factor~ {_WARP}
 RandomZoom|identity|height_factor~ width_factor=None~ {_WARP}
@@ -175,7 +176,7 @@ UNMODELLED: Final[dict[str, str]] = {
         "Solarization": _NO_AUGMENTATION,
         "Resizing CenterCrop": "resizing before the network is not modelled: state the input it gives",
         "Normalization": "its mean and variance come from data; Rescaling, or BatchNormalization",
-        "UnitNormalization RMSNormalization": "this normalisation is not in the language",
+        "UnitNormalization": "this normalisation is not in the language",
         "Masking": "masks are not modelled",
         "Lambda": "a function is code, which is not run: write what it does as layers",
         "EinsumDense": "it is not modelled; Dense acts on the last axis",
@@ -249,8 +250,10 @@ def _table() -> dict[str, Class]:
     others = {new: old for old, new in ALIASES.items()}
     for line in _CLASSES.strip().splitlines():
         name, op, text = line.split("|")
-        arguments = _arguments(text.removesuffix("..."))
+        own, _, words = text.removesuffix("...").partition("/")
+        arguments = _arguments(own)
         keyed = len(arguments)
+        arguments += _arguments(words)
         if text.endswith("..."):
             known = {argument.name for argument in arguments}
             arguments += [argument for argument in keywords if argument.name not in known]
@@ -258,7 +261,7 @@ def _table() -> dict[str, Class]:
         digit = re.search(r"\d(?=D)", name)
         for rank in (1, 2, 3) if "#" in name else (int(digit.group()) if digit else None,):
             entry = Class(op, rank, tuple(arguments), keyed, general)
-            for one in {general, others.get(general, general)}:
+            for one in dict.fromkeys((general, others.get(general, general))):
                 found[one.replace("#", str(rank))] = entry
     return found
 

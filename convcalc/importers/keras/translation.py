@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, Final
 
-from convcalc import layers
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, prod
-from convcalc.importers.keras.reading import Adapt, Keras, axis, stages_of
+from convcalc.importers.keras.reading import Adapt, Keras, axis
 from convcalc.importers.keras.table import CLASSES
 from convcalc.layers.base import show
 from convcalc.spec.errors import fault, nearest_name
@@ -26,7 +26,7 @@ _ACTIVATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "hard_sigmoid": ("hardsigmoid", {}),
     "hard_swish": ("hardswish", {}),
     "hard_silu": ("hardswish", {}),
-    "leaky_relu": ("leakyrelu", {"slope": 0.2}),
+    "leaky_relu": ("leakyrelu", {"slope": Fraction(1, 5)}),
     "mish": ("mish", {}),
     "softplus": ("softplus", {"threshold": 10**6}),
     "softsign": ("softsign", {}),
@@ -34,14 +34,15 @@ _ACTIVATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "log_softmax": ("logsoftmax", {}),
     "hard_tanh": ("hardtanh", {}),
     "celu": ("celu", {}),
+    "glu": ("glu", {}),
+    "tanh_shrink": ("tanhshrink", {}),
+    "soft_shrink": ("softshrink", {}),
+    "hard_shrink": ("hardshrink", {}),
 }
-_KNOWN: Final = (
-    "exponential glu hard_shrink soft_shrink sparse_plus sparse_sigmoid sparsemax squareplus tanh_shrink "
-    "threshold"
-)
+_UNREAD: Final = ("exponential", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "threshold")
 _CALL: Final = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
 _NAME: Final = re.compile(r"[A-Za-z_][\w.]*\Z")
-_OVER_CHANNELS: Final = ("softmax", "logsoftmax")
+_ALONG_AN_AXIS: Final = ("softmax", "logsoftmax", "glu")
 
 
 def activation(call: Keras, start: int, end: int) -> list[Stage]:
@@ -54,7 +55,7 @@ def activation(call: Keras, start: int, end: int) -> list[Stage]:
     if head is not None:
         name = head.group(1).rpartition(".")[2]
         if name in CLASSES and CLASSES[name].special in ACTIVATION_LAYERS:
-            return stages_of(name, call.text, start, head.end() - 1, end)
+            return call.read(name, call.text, start, head.end() - 1, end)
         raise fault(
             call.text, start, end, f"{name}(...) is no activation that is read here", "a name, such as 'relu'"
         )
@@ -62,21 +63,32 @@ def activation(call: Keras, start: int, end: int) -> list[Stage]:
     name = text[1:-1] if quoted else text.rpartition(".")[2] if _NAME.match(text) else ""
     if name == "linear":
         return []
-    known = {key: found for key, found in _ACTIVATIONS.items() if found[0] in layers.OPS}
-    if name not in known:
-        unread = name in _ACTIVATIONS or name in _KNOWN.split()
+    if name not in _ACTIVATIONS:
+        unread = name in _UNREAD
         message = (
             f"the activation {name!r} is not in the language"
             if unread
             else f"unknown activation {name or text!r}"
         )
-        raise fault(
-            call.text, start, end, message, "one of linear, " + ", ".join(known), nearest_name(name, known)
-        )  # fmt: skip
-    op, fields = known[name]
-    stage = call.stage(op, fields, _last_axis(call, -1) if op in _OVER_CHANNELS else None)
+        names = "one of linear, " + ", ".join(_ACTIVATIONS)
+        raise fault(call.text, start, end, message, names, nearest_name(name, _ACTIVATIONS))
+    op, fields = _ACTIVATIONS[name]
+    stage = call.stage(op, fields, _along(call, -1) if op in _ALONG_AN_AXIS else None)
     stage.rank, stage.start, stage.end, stage.origin = None, start, end, name
     return [stage]
+
+
+def _along(call: Keras, given: Any) -> Adapt:
+    """A layer that works along one axis, whichever it is."""
+
+    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        rank = len(shapes[0])
+        found = axis(given, rank, call.first) if type(given) is int else None
+        if found is None:
+            raise DimensionError(f"no axis {given} in {rank} axes and the batch", hint=f"1 to {rank}, or -1")
+        return {**values, "axis": found}
+
+    return adapt
 
 
 def _last_axis(call: Keras, given: Any) -> Adapt:
@@ -255,6 +267,10 @@ def _axes(call: Keras) -> tuple[Any, ...]:
     return given if isinstance(given, tuple) else (given,)
 
 
+def _adaptive(call: Keras) -> list[Stage]:
+    return [call.stage(call.entry.op, call.fields(), _sized(call, "size"))]
+
+
 def _norm(call: Keras) -> list[Stage]:
     """Batch and group normalisation: along the channels."""
     groups = call.entry.op == "gn"
@@ -287,8 +303,16 @@ def _layer_norm(call: Keras) -> list[Stage]:
     return [call.stage("ln", call.fields(), adapt)]
 
 
+def _rms_norm(call: Keras) -> list[Stage]:
+    along = _last_axis(call, _axes(call))
+    return [call.stage("rmsnorm", {**call.fields(), "over": "channels"}, along)]
+
+
 def _softmax(call: Keras) -> list[Stage]:
-    return [call.stage("softmax", {}, _last_axis(call, _axes(call)))]
+    given = _axes(call)
+    if len(given) != 1:
+        raise call.fault("axis", "a softmax over several axes at once is not in the language", "axis=-1")
+    return [call.stage("softmax", {}, _along(call, given[0]))]
 
 
 def _activation(call: Keras) -> list[Stage]:
@@ -305,18 +329,18 @@ def _relu(call: Keras) -> list[Stage]:
     if threshold is None or slope is None:
         raise call.fault("threshold" if threshold is None else "negative_slope", "None is no number")
     if threshold != 0:
-        raise call.fault("threshold", "a ReLU that sets in above 0 is not in the language", "threshold=0")
+        if slope or top is not None:
+            both = "negative_slope" if slope else "max_value"
+            raise call.fault(both, f"a threshold with {both} is not in the language", "one of them")
+        return [call.stage("threshold", {"threshold": threshold, "value": 0})]
     if top is None:
         return [call.stage("leakyrelu", {"slope": slope}) if slope else call.stage("relu", {})]
     if slope:
-        raise call.fault(
-            "negative_slope", "a bounded ReLU with a slope is not in the language", "one of them"
-        )
-    if top == 6:
-        return [call.stage("relu6", {})]
-    if "hardtanh" in layers.OPS and top > 0:
-        return [call.stage("hardtanh", {"low": 0, "high": top})]
-    raise call.fault("max_value", f"a ReLU up to {top} is not in the language", "max_value=6, or none")
+        message = "a bounded ReLU with a slope is not in the language"
+        raise call.fault("negative_slope", message, "one of them")
+    if top == 0:
+        raise call.fault("max_value", "a ReLU up to 0 is 0 everywhere", "max_value=6, or none")
+    return [call.stage("relu6", {}) if top == 6 else call.stage("hardtanh", {"low": 0, "high": top})]
 
 
 def _leaky(call: Keras) -> list[Stage]:
@@ -356,7 +380,7 @@ def _upsample(call: Keras) -> list[Stage]:
     modes: dict[Any, dict[str, Any]] = {
         "nearest": {},
         "bilinear": {"mode": "linear"},
-        "bicubic": {"mode": "cubic", "a": -0.5, "exclude_outside": True},
+        "bicubic": {"mode": "cubic", "a": Fraction(-1, 2), "exclude_outside": True},
     }
     if mode not in modes:
         known = mode in ("lanczos3", "lanczos5")
@@ -369,6 +393,8 @@ def _upsample(call: Keras) -> list[Stage]:
 
     def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
         scale = values["scale"]
+        if isinstance(scale, tuple) and call.entry.rank == 1:
+            raise DimensionError(f"{call.name} takes one number", field="scale", hint="2")
         for factor in scale if isinstance(scale, tuple) else (scale,):
             if type(factor) is not int and getattr(factor, "denominator", 1) != 1:
                 raise DimensionError(f"{call.name} takes whole numbers", field="scale", hint="2")
@@ -428,7 +454,9 @@ def _reshape(call: Keras) -> list[Stage]:
     place = call.given["target_shape"]
     expr = call.expr(*place)
     items = expr.args if expr.kind == "tuple" else (expr,)
-    turned = items if call.first or not items else (items[-1], *items[:-1])
+    if not items:
+        raise call.fault("target_shape", "the shape has no sizes", "(height, width, channels)")
+    turned = items if call.first else (items[-1], *items[:-1])
     shape = Arg("shape", Expr("tuple", None, tuple(turned), *place), *place)
 
     def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
@@ -483,19 +511,23 @@ def _repeat(call: Keras) -> list[Stage]:
 
 
 def _concat(call: Keras) -> list[Stage]:
-    given = call.value("axis", -1)
-
-    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
-        rank = len(shapes[0])
-        found = axis(given, rank, call.first) if type(given) is int else None
-        if found is None:
-            raise DimensionError(f"no axis {given} in {rank} axes and the batch", hint=f"1 to {rank}, or -1")
-        return {**values, "axis": found}
-
-    return [call.stage("concat", {}, adapt)]
+    return [call.stage("concat", {}, _along(call, call.value("axis", -1)))]
 
 
 _SIZES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+
+
+def _named_input(call: Keras, key: str, expr: Expr) -> Stage:
+    """An input whose shape is a variable: its axes are put in order when it has a value."""
+
+    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        shape = values["shape"] if isinstance(values["shape"], tuple) else (values["shape"],)
+        shape = shape[1:] if key.startswith("batch") else shape
+        return {**values, "shape": shape if call.first else (*shape[-1:], *shape[:-1])}
+
+    stage = call.stage("input", {"shape": Arg("shape", expr, expr.start, expr.end)}, adapt)
+    stage.rank = None
+    return stage
 
 
 def input_of(call: Keras) -> Stage | None:
@@ -514,7 +546,7 @@ def input_of(call: Keras) -> Stage | None:
     place = call.given[key]
     expr = call.expr(*place)
     if expr.kind == "name" and key != "input_dim":
-        raise call.fault(key, "the shape must be written out", f"{key}=(height, width, channels)")
+        return _named_input(call, key, expr)
     sizes = list(expr.args if expr.kind == "tuple" else (expr,))
     sizes = sizes[1:] if key.startswith("batch") else sizes
     if not sizes:
@@ -539,7 +571,7 @@ def _input(call: Keras) -> list[Stage]:
     return [stage]
 
 
-ACTIVATION_LAYERS: Final = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
+ACTIVATION_LAYERS: Final = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
 
 TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     **dict.fromkeys(("Conv#D", "DepthwiseConv#D"), _conv),
@@ -548,8 +580,10 @@ TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     "Dense": _dense,
     **dict.fromkeys(("MaxPooling#D", "AveragePooling#D"), _pool),
     **dict.fromkeys(("GlobalAveragePooling#D", "GlobalMaxPooling#D"), _global),
+    **dict.fromkeys(("AdaptiveAveragePooling#D", "AdaptiveMaxPooling#D"), _adaptive),
     **dict.fromkeys(("BatchNormalization", "GroupNormalization"), _norm),
     "LayerNormalization": _layer_norm,
+    "RMSNormalization": _rms_norm,
     "Activation": _activation,
     "ReLU": _relu,
     "LeakyReLU": _leaky,

@@ -16,12 +16,14 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.sax.saxutils import escape
 
+from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
 from convcalc.graph import as_graph
 from convcalc.layers.base import show
 from convcalc.layers.reads import ONE, Slide, Spread
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.window import Sliding
+from convcalc.printable import one_line
 from convcalc.records import Record
 from convcalc.render.numbers import shape as sizes_text
 
@@ -99,6 +101,7 @@ _ONE_ROW: Final = _Axis(["in"], [0], 0, [0], 1)
 """The vertical axis of a map that has none."""
 
 
+@question
 def draw(
     graph: Spec,
     position: Sequence[int] | None = None,
@@ -332,6 +335,7 @@ class _Canvas:
 
     def svg(self, caption: str) -> str:
         """The picture as SVG, with what it shows as title and below it."""
+        caption = one_line(caption)
         words = escape(caption)
         width = max(self.width + MARGIN, MARGIN * 2 + int(6.6 * len(caption)))
         height = self.height + LINE + MARGIN

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.calculators.answers import Unreachable
 from convcalc.files import write_whole
+from convcalc.printable import visible
 
 if TYPE_CHECKING:
     from convcalc.solve.coverage import Coverage
@@ -61,7 +62,7 @@ def _figure(path: str, size: tuple[float, float], **settings: Any) -> Iterator[A
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    same: Any = {"svg.hashsalt": "convcalc"}
+    same: Any = {"svg.hashsalt": "convcalc", "text.parse_math": False}
     with matplotlib.rc_context(same | settings):
         figure = Figure(figsize=size, dpi=120, layout="constrained")
         FigureCanvasAgg(figure)
@@ -99,6 +100,7 @@ def draw_grid(grid: Any, path: str, title: str, label: str) -> None:
             interpolation="nearest",
             aspect="auto" if line else "equal",
         )
+        title = visible(title)
         axes.set_title(f"{title}\n{left_out}" if left_out else title, fontsize=10)
         if line:
             axes.set_yticks([])
@@ -127,7 +129,8 @@ def draw(found: Coverage, path: str, *, title: str = "") -> None:
         for number, (name, values) in enumerate(panels):
             axes = figure.add_subplot(1, len(panels), number + 1)
             _panel(axes, figure, found, name, values)
-        figure.suptitle(title or f"{found.field.layer} at {','.join(map(str, found.field.position))}")
+        place = f"{found.field.layer} at {','.join(map(str, found.field.position))}"
+        figure.suptitle(visible(title or place))
         circle = "; dashed: 95.45% of the gradient" if found.effective is not None else ""
         figure.supxlabel(f"red: the theoretical field{circle}; grey: never read", fontsize=8)
 

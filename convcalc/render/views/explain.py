@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.dims import is_symbolic
+from convcalc.printable import visible
 from convcalc.render import numbers
 from convcalc.render.data import to_markdown
 from convcalc.render.table import Column, Table
@@ -355,4 +356,5 @@ def _latex_name(name: str) -> str:
 def _escape(text: str) -> str:
     """Text in which LaTeX finds no commands."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    text = visible(text)
     return "".join(special.get(c, "\\" + c if c in "&%$#_{}" else c) for c in text)

@@ -88,9 +88,23 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     notes += unseeing
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
-    if chosen or not unseeing:
-        notes += [note for note, applies in _NOTES if applies(chosen, shown)]
+    notes += _decided_notes(fields, chosen)
+    unexplained = [row for row in chosen if not fields.decided_before(row.name)]
+    notes += [note for note, applies in _NOTES if applies(unexplained, shown)]
+    if not chosen and not unseeing:
+        notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
     return Table([column for column, _ in columns], lines, facts=facts, notes=notes)
+
+
+def _decided_notes(fields: ReceptiveField, rows: Sequence[LayerField]) -> list[str]:
+    """Which layers make fields unknown, as an input decides what they read."""
+    before = {name for row in rows if _field_unknown(row) for name in fields.decided_before(row.name)}
+    names = [name for name in fields.decided if name in before]
+    notes = [
+        f"{name}: {fields.decided[name]} decide what is read, so the field is unknown (?) from there on."
+        for name in names[:SHOWN]
+    ]
+    return notes + ([f"The same of {len(names) - SHOWN} more layers."] if len(names) > SHOWN else [])
 
 
 def _padding_unknown(row: LayerField) -> bool:
@@ -123,10 +137,6 @@ _NOTES: Final[tuple[tuple[str, Callable[[Sequence[LayerField], Mapping[str, bool
         "A field ? depends on a size that is not stated, on several axes of the output at once, "
         "or has more phases than are told apart.",
         lambda rows, shown: any(map(_field_unknown, rows)),
-    ),
-    (
-        "No layer sees a pixel: the input has no spatial axes, or nothing reads it.",
-        lambda rows, shown: not rows,
     ),
 )
 """What a reader may have to know, and of which rows."""
@@ -238,5 +248,8 @@ def regions_table(found: Sequence[PositionField]) -> Table:
     if not found:
         notes.append("It sees no pixel.")
     if any(not region.exact for region in found):
-        notes.append("What is read is an overestimate: too many branches to keep their channels apart.")
+        notes.append(
+            "What is read is an overestimate: too many branches to keep their channels apart, "
+            "or an input decides what is read."
+        )
     return Table(columns, lines, title=title, facts=facts, notes=notes)

@@ -7,13 +7,19 @@ again (in a repeat) share the layer that was made the first time.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
+from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, collecting
 from convcalc.graph import Edge, Graph
+from convcalc.spec.build.given import note
 from convcalc.spec.build.scope import POISON, Choice, Flow, LimitError, Scope, Step
 from convcalc.spec.build.structures import Structures
+from convcalc.spec.document.items import Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
 from convcalc.spec.language.arguments import check_shape
 from convcalc.spec.language.evaluation import describe
+from convcalc.spec.language.expression import Expr, is_symbol_name
 
 
 class Builder(Structures):
@@ -25,12 +31,17 @@ class Builder(Structures):
         Raises:
             SpecError: with every independent fault found.
         """
-        with collecting() as conditions:
-            graph = self._graph()
-        if conditions:
-            from convcalc.symbols.conditions import simplified
+        try:
+            with collecting() as conditions:
+                graph = self._graph()
+            if conditions:
+                from convcalc.symbols.conditions import simplified
 
-            graph.constraints = simplified(conditions)
+                graph.constraints = simplified(conditions)
+        except OverBudgetError as error:
+            file, text = self.document.file, self.document.text.split("\n", 1)[0][:80]
+            problem = Problem(error.message, file=file, text=text, expected=error.hint)
+            raise SpecError([*self.problems[: MAX_PROBLEMS - 1], problem]) from None
         return graph
 
     def _graph(self) -> Graph:
@@ -41,6 +52,8 @@ class Builder(Structures):
         edge = self._drive(self._body(self.document.layers, self.env, root, edge))
         self._stop_if_problems(len(self.problems) > 0)
         outputs, names = self._outputs(root, edge)
+        if self.overwriting:
+            self._overwritten(outputs)
         self._stop_if_problems(len(self.problems) > 0)
         return Graph(
             name=self.document.name,
@@ -50,9 +63,34 @@ class Builder(Structures):
             output_names=names,
             variables={k: v for k, v in self.env.items() if k != "in"},
             source=self.document.source,
+            notes=(*self.document.notes, *self._notes()),
             text=self.document.text,
             budget=dict(self.document.budget),
         )
+
+    def _overwritten(self, outputs: tuple[Edge, ...]) -> None:
+        """Refuse layers of a framework that run in place and write over what is read after them.
+
+        There the later reader sees the new values; here it would see the old ones.
+        """
+        stored = list(range(len(self.nodes)))  # by node: whose memory its result lies in
+        writers: dict[int, list[int]] = {}
+        for number, node in enumerate(self.nodes):
+            if node.inputs and (node.layer.view or number in self.overwriting):
+                stored[number] = stored[node.inputs[0].node]
+            if number in self.overwriting:
+                writers.setdefault(stored[number], []).append(number)
+        reads = [(edge, number) for number, node in enumerate(self.nodes) for edge in node.inputs]
+        for edge, reader in [*reads, *((edge, len(self.nodes)) for edge in outputs)]:
+            if edge.output:
+                continue
+            between = writers.get(stored[edge.node], [])
+            at = bisect_right(between, edge.node)
+            if at < len(between) and between[at] < reader:
+                stage = self.overwriting[between[at]]
+                who = self.nodes[reader].name if reader < len(self.nodes) else "the output"
+                message = f"{stage.origin} runs in place and writes over what {who} reads after it"
+                self._problem(stage.fault(message, "inplace=False"))
 
     def _variables(self) -> None:
         known = [name for name, _, _ in self.document.vars]
@@ -98,22 +136,39 @@ class Builder(Structures):
         edge: Flow = None
         for name, value, node in self.document.inputs:
             try:
-                shape = self.inputs.get(name)
-                if shape is None:
-                    sizes = self._value(value, self.env)
-                    try:
-                        shape = check_shape(sizes)
-                    except ValueError as error:
-                        raise node.fault(str(error), "channels and sizes, such as 3x224x224") from None
-                made = self._input(name, shape, root)
+                sizes = self._value(value, self.env)
+                try:
+                    shape = check_shape(sizes)
+                except ValueError as error:
+                    raise node.fault(str(error), "channels and sizes, such as 3x224x224") from None
+                made = self._input(name, self._held(name, shape, self._setting(value)), root)
                 edge = made if edge is None else edge
             except SpecError as error:
                 self.problems.extend(error.problems)
         if not self.document.inputs and "input" in self.inputs:
-            edge = self._input("input", self.inputs["input"], root)
+            edge = self._input("input", self._held("input", None), root)
         if len(self.document.inputs) > 1:
             return None
         return edge
+
+    @staticmethod
+    def _setting(shape: Value) -> str | None:
+        """The variable that an input has its channels from, as an option to set it."""
+        first = shape[0].expr if isinstance(shape, tuple) and shape else getattr(shape, "expr", None)
+        if isinstance(first, Expr) and first.kind == "tuple" and first.args:
+            first = first.args[0]
+        if isinstance(first, Expr) and first.kind == "name" and not is_symbol_name(str(first.value)):
+            return f"--set {first.value}=N"
+        return None
+
+    def _notes(self) -> list[str]:
+        """How shapes from outside were read that others would write for something else."""
+        found = []
+        for name, given in self.inputs.items():
+            stated = self.statements.get(name)
+            if stated is not None and (text := note(name, given, stated)):
+                found.append(text)
+        return found
 
     def _outputs(self, root: Scope, edge: Flow) -> tuple[tuple[Edge, ...], tuple[str, ...]]:
         if not self.document.outputs:
@@ -151,6 +206,7 @@ class Builder(Structures):
                 stack.pop()
                 value = stop.value
             except LimitError as error:
+                self.stopped = True
                 raise SpecError([*self.problems[: MAX_PROBLEMS - 1], *error.problems]) from None
             except SpecError as error:
                 self._problem(error)

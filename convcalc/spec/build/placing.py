@@ -6,14 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from convcalc import layers
+from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.layers.base import show
 from convcalc.layers.shape import Input
+from convcalc.spec.build.given import (
+    Stated,
+    by_first,
+    channels_last,
+    contradiction,
+    first_layer,
+    moved,
+    option,
+    reading,
+    refusal,
+)
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
 from convcalc.spec.build.wiring import Wiring
 from convcalc.spec.errors import SpecError
-from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
+from convcalc.spec.language.arguments import MOST, check_shape, dimension_fault, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
 
@@ -42,17 +54,54 @@ class Placing(Wiring):
             raise stage.fault("an input has no parameters that could be frozen")
         if len(args) != 1 or args[0].pair is not None:
             raise stage.fault("an input has one shape", "input 3x224x224")
-        if name in scope.ids:
-            given = name == "input" and name in self.inputs and not self.document.inputs
-            if given and len(self.nodes) == 1:
-                return scope.ids[name]
+        given = name == "input" and name in self.inputs and not self.document.inputs
+        if name in scope.ids and not (given and len(self.nodes) == 1):
             raise stage.fault(f"the input {name!r} is stated twice", "one of them")
         values = values_of(stage, env)
+        if stage.adapt is not None:
+            values = stage.adapt((), values)
         try:
-            shape = self.inputs.get(name) or check_shape(values["shape"])
+            shape = check_shape(values["shape"])
         except ValueError as error:
             raise stage.fault(str(error), "a shape such as 3x224x224", at=args[0]) from None
-        return self._input(name, shape, scope)
+        shape = self._held(name, shape)
+        return scope.ids[name] if name in scope.ids else self._input(name, shape, scope)
+
+    def stated(self, name: str, shape: Shape | None) -> Stated:
+        """What the spec says of an input: its shape where it has one, else what its first layer says."""
+        first = by_first(first_layer(self.document.layers))
+        ranks = self.document.ranks
+        if shape is None:
+            return first
+        return Stated(shape, (*dict.fromkeys((len(shape) - 1, *ranks)),), first.keras)
+
+    def _held(self, name: str, shape: Shape | None, setting: str | None = None) -> Shape:
+        """The shape of an input: that from outside where there is one, held against the spec's own.
+
+        Raises:
+            SpecError: it contradicts what the spec states, or has the channels where Keras has them.
+        """
+        given = self.inputs.get(name)
+        if given is None:
+            assert shape is not None
+            return shape
+        stated = self.statements[name] = self.stated(name, shape)
+        if len(given) > MOST:
+            message = f"{show(given)} has {len(given)} sizes, a shape has at most {MOST}"
+            raise SpecError(refusal(name, given, stated, message))
+        if shape is not None:
+            wrong = contradiction(given, stated, "the spec's" if self.line else "the document's")
+            if wrong is not None:
+                if setting is None and len(given) == len(shape) and self.document.file.startswith("zoo:"):
+                    other = show((given[0], *shape[1:]))
+                    setting = f"a document 'extends: {self.document.file[4:]}' with 'input: {other}'"
+                raise SpecError(refusal(name, given, stated, wrong, setting))
+        elif stated.keras and channels_last(given):
+            message = f"{show(given)} is {reading(given)} here, where Keras has the channels last"
+            problem = refusal(name, given, stated, message)
+            problem.expected = f"{option(name, moved(given))}, or 'input {show(given)}' in the spec"
+            raise SpecError(problem)
+        return given
 
     def _implied_input(self, stage: Stage, env: Env, scope: Scope) -> Flow:
         """The input of a spec without one, where the first layer says its channels."""
@@ -107,6 +156,9 @@ class Placing(Wiring):
             self._once(given, scope, stage, stage.id)
             name = self._numbered(given, scope, self.used.__contains__)
         edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen)  # type: ignore[arg-type]
+        if layer.overwrites and stage.origin != stage.name:
+            assert isinstance(edge, Edge)
+            self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             assert isinstance(edge, Edge)
             edge = Choice(edge.node, names, name)
@@ -124,7 +176,7 @@ class Placing(Wiring):
             wanted = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
             raise stage.fault(
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
-                self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor",
+                cls.reading or (self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor"),
             )
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
         if wrong and not (stage.flat_too and len(shapes[0]) == 1):
@@ -155,6 +207,8 @@ class Placing(Wiring):
             return layer, outputs
         except DimensionError as error:
             raise dimension_fault(stage, error) from None
+        except OverBudgetError as error:
+            raise self._limit(error, stage.fault("").problems[0]) from None
         except RecursionError:
             raise stage.fault("the sizes are too involved to compute") from None
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from convcalc.budget import OverBudgetError, spend
 from convcalc.dims import UNKNOWN, Shape, equal, is_array, is_symbolic, known_apart, require, same
 from convcalc.graph import Edge
 from convcalc.importers.calls import Pasted
 from convcalc.layers.base import show
 from convcalc.spec.build.placing import Placing
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Scope, Step
+from convcalc.spec.build.wiring import STEP
 from convcalc.spec.document.items import Block, Body, Formula, Item
 from convcalc.spec.document.reading import block as library_block
 from convcalc.spec.errors import Problem, SpecError, fault, nearest_name
@@ -47,9 +49,10 @@ class Structures(Placing):
                 edge = yield step
                 continue
             assert isinstance(item, Item)
-            self.work += 1
-            if self.work > self.max_work:
-                raise self._limit(item.node.problem(""))
+            try:
+                spend(STEP)
+            except OverBudgetError as error:
+                raise self._limit(error, item.node.problem("")) from None
             if item.kind == "let" and item.mode != "body":
                 env = self._bind(item, env, edge)
                 continue
@@ -111,7 +114,7 @@ class Structures(Placing):
         if not isinstance(values, tuple):
             raise item.node.fault(f"'of' must be a list, got {describe(values)}", "a list")
         for value in values:
-            self.work += 1
+            spend(STEP)
             names = item.index
             row = value if len(names) > 1 else (value,)
             if not isinstance(row, tuple) or len(row) != len(names):

@@ -6,22 +6,24 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
+from convcalc.budget import OverBudgetError, allow, spend
 from convcalc.dims import UNKNOWN, Shape
 from convcalc.graph import Edge, Node
+from convcalc.spec.build.given import Stated
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
-from convcalc.spec.language.evaluation import describe, evaluate
+from convcalc.spec.language.evaluation import bounded, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
 from convcalc.spec.language.stage import Stage, Template, expression_fault
 from convcalc.spec.source import Text
 
 MAX_LAYERS: Final = 100_000
 """Most layers a document may expand to, plus one per 8 characters of its text."""
-STEPS: Final = 4
-"""Steps of evaluation allowed per layer allowed: a layer made anew takes about 10, a repeated one 1."""
-STEPS_A_CHARACTER: Final = 2
-"""Steps allowed besides per character, so that what is written out is always read."""
+STEP: Final = 5
+"""Steps of the budget for one of the builder: a layer made anew takes about 10, a repeated one 1."""
+STEPS_A_LAYER: Final = 100
+"""Steps of the budget besides for each layer that is allowed by ``max_layers``."""
 
 
 class Wiring:
@@ -49,16 +51,19 @@ class Wiring:
         self.problems: list[Problem] = []
         self.used: set[str] = set()
         self.max_layers = max_layers or MAX_LAYERS + len(document.text) // 8
-        self.max_work = STEPS * self.max_layers + STEPS_A_CHARACTER * len(document.text)
-        self.work = 0
+        if max_layers is not None:
+            allow(STEPS_A_LAYER * max_layers)
         self.memo: dict[Any, tuple[Any, tuple[Shape, ...]]] = {}
         self.texts: dict[tuple[str, Document], Body] = {}
         self.paths: set[str] = set()
         self.given: dict[tuple[int, ...], set[str]] = {}
         self.walked: set[int] = set()
         self.poisoned: set[int] = set()
+        self.overwriting: dict[int, Stage] = {}
         self.env: Env = {}
         self.line = False
+        self.stopped = False  # by a limit, so that nothing is known of what follows
+        self.statements: dict[str, Stated] = {}
 
     # -- faults and bounds ------------------------------------------------------------------
 
@@ -80,15 +85,21 @@ class Wiring:
             self._stop_if_problems(True)
 
     def _charge(self, cost: int, text: Text, start: int, end: int) -> None:
-        self.work += cost
-        if self.work > self.max_work or len(self.nodes) > self.max_layers:
-            raise self._limit(Problem.at(text, start, end, ""))
+        if len(self.nodes) > self.max_layers:
+            raise LimitError(
+                Problem.at(
+                    text, start, end, f"the spec expands to more than {self.max_layers:,} layers",
+                    expected="fewer repeats, or a higher limit (max_layers)",
+                )
+            )  # fmt: skip
+        try:
+            spend(STEP * cost)
+        except OverBudgetError as error:
+            raise self._limit(error, Problem.at(text, start, end, "")) from None
 
-    def _limit(self, problem: Problem) -> LimitError:
-        problem.message = (
-            f"the spec expands to more than {self.max_layers:,} layers or {self.max_work:,} steps"
-        )
-        problem.expected = "fewer repeats, or a higher limit (max_layers)"
+    def _limit(self, error: OverBudgetError, problem: Problem) -> LimitError:
+        """The budget is used up at this place: nothing more is built."""
+        problem.message, problem.expected = error.message, error.hint
         return LimitError(problem)
 
     def _traced(self, error: SpecError, scope: Scope) -> SpecError:
@@ -103,15 +114,24 @@ class Wiring:
     def _formula(self, formula: Formula, env: Env) -> Any:
         if formula.word is not None and formula.word not in env:
             return formula.word
-        self.work += formula.cost
         try:
             return evaluate(formula.expr, env)
         except ExpressionError as error:
             raise expression_fault(formula.text, error) from None
+        except OverBudgetError as error:
+            raise self._limit(error, formula.fault("").problems[0]) from None
 
     def _value(self, value: Value, env: Env) -> Any:
         if isinstance(value, tuple):
-            return tuple(self._value(v, env) for v in value)
+            try:
+                return bounded(tuple(self._value(v, env) for v in value))
+            except (SpecError, OverBudgetError):
+                raise
+            except ValueError as error:
+                place: Value = value
+                while isinstance(place, tuple):
+                    place = place[0]
+                raise place.fault(str(error), "a shorter list") from None
         return self._formula(value, env)
 
     def _with_in(self, env: Env, edge: Flow) -> Env:
@@ -205,7 +225,7 @@ class Wiring:
                 continue
             seen.add(id(body))
             if id(body) in self.walked:  # an alias of YAML: what is written once is read without charge
-                self.work += len(body)
+                spend(len(body))
             self.walked.add(id(body))
             for inner in body:
                 template = inner.id
@@ -251,6 +271,7 @@ class Wiring:
 
     def _child(self, scope: Scope, name: str, document: Document, *bodies: Body) -> Scope:
         """A scope below, its name numbered where it is taken."""
+        spend(2 * STEP)
         label = self._numbered(name, scope, self._taken)
         self._use(label, scope)
         child = Scope(scope, label, document, bodies)

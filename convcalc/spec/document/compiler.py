@@ -85,6 +85,8 @@ class Compiler(Bodies):
             for name, (key_node, value) in self._mapping(node, key).entries.items():
                 parse_template(key_node.text, 0, len(name))
                 document.inputs.append((name, self._shape(value), value))
+        elif key == "ranks":
+            document.ranks = self._ranks(node)
         elif key == "outputs":
             self._outputs(node)
         elif key == "budget":
@@ -92,6 +94,18 @@ class Compiler(Bodies):
                 document.budget[name] = self._string(value, "a budget").text.value
         elif key == "layers":
             document.layers = self.body(node)
+
+    def _ranks(self, node: Node) -> tuple[int, ...]:
+        """The numbers of sizes that an input may have: one, or a list."""
+        found = []
+        for item in node.items if isinstance(node, Sequence) else [node]:
+            text = self._string(item, "ranks").text.value.strip()
+            if text not in ("0", "1", "2", "3"):
+                raise item.fault(
+                    f"{text[:40]!r} is no number of sizes", "0 to 3, or a list such as [1, 2, 3]"
+                )
+            found.append(int(text))
+        return tuple(found)
 
     def _outputs(self, node: Node) -> None:
         items: list[tuple[str, Node]] = []

@@ -12,14 +12,13 @@ from convcalc.spec.source import Text
 
 
 class Formula:
-    """An expression with its text and what it costs to evaluate; ``word`` if it may be a bare word."""
+    """An expression with its text; ``word`` if it may be a bare word."""
 
-    __slots__ = ("cost", "expr", "text", "word")
+    __slots__ = ("expr", "text", "word")
 
     def __init__(self, expr: Expr, text: Text, word: str | None = None) -> None:
         self.expr = expr
         self.text = text
-        self.cost = expr.size() // 2
         self.word = word
 
     def fault(self, message: str, expected: str | None = None) -> SpecError:
@@ -94,9 +93,11 @@ class Document:
         self.name = ""
         self.source = ""
         self.extends: Scalar | None = None
-        self.vars: list[tuple[str, Value, Node]] = []
+        self.vars: list[tuple[str, Value, Node | None]] = []
         self.inputs: list[tuple[str, Value, Node]] = []
         self.blocks: dict[str, Block] = {}
         self.layers: Body = []
         self.outputs: list[tuple[str, Template, Text]] = []
         self.budget: dict[str, str] = {}
+        self.ranks: tuple[int, ...] = ()
+        self.notes: list[str] = []

@@ -7,7 +7,8 @@ from typing import Final
 from convcalc import layers
 
 TOP_KEYS: Final = (
-    "name", "source", "notes", "extends", "vars", "input", "inputs", "blocks", "layers", "outputs", "budget",
+    "name", "source", "notes", "extends", "vars", "input", "inputs", "ranks", "blocks", "layers",
+    "outputs", "budget",
 )  # fmt: skip
 BLOCK_KEYS: Final = ("doc", "source", "let", "residual", "shortcut", "merge", "body")
 ITEMS: Final[dict[str, tuple[str, ...]]] = {

@@ -14,7 +14,7 @@ from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
 
 _DOCUMENT: Final = re.compile(
-    r"\A(?:\s*(?:#[^\n]*)?\n|---[^\n]*\n|%YAML[^\n]*\n)*\s*(?:[\"']?(?:name|source|notes|extends|vars|input|inputs|blocks|layers|outputs|budget)"
+    r"\A(?:\s*(?:#[^\n]*)?\n|---[^\n]*\n|%YAML[^\n]*\n)*\s*(?:[\"']?(?:name|source|notes|extends|vars|input|inputs|ranks|blocks|layers|outputs|budget)"
     r"[\"']?\s*:(?:\s|\Z)|\{|-\s)"
 )
 
@@ -68,6 +68,7 @@ def _extend(document: Document, extended: tuple[str, ...]) -> None:
     document.vars = [own.pop(n, (n, v, at)) for n, v, at in base.vars] + list(own.values())
     document.name = document.name or base.name
     document.source = document.source or base.source
+    document.ranks = document.ranks or (() if document.inputs else base.ranks)
     document.inputs = document.inputs or base.inputs
     document.outputs = document.outputs or base.outputs
     document.layers = document.layers or base.layers

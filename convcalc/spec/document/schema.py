@@ -20,6 +20,7 @@ _DESCRIPTIONS = {
     "vars": "Variables; the command line replaces them with --set name=value.",
     "input": "Channels and sizes, such as 3x224x224.",
     "inputs": "Shapes of several inputs by name.",
+    "ranks": "Numbers of sizes that --input may give besides that of the input's own shape: [1, 2, 3].",
     "blocks": "Block definitions: 'name(parameter, other=default)' to a body or a mapping.",
     "layers": "What runs, in order.",
     "outputs": "Names of the tensors the network returns; the last layer's by default.",
@@ -67,6 +68,12 @@ def _property(key: str) -> dict[str, Any]:
         },
         "input": {"$ref": "#/$defs/shape"},
         "inputs": {"type": "object", "additionalProperties": {"$ref": "#/$defs/shape"}},
+        "ranks": {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 3},
+                {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 3}},
+            ]
+        },
         "outputs": {
             "anyOf": [
                 _NAME,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from convcalc import layers
 from convcalc.spec.document.items import Formula, Value
 from convcalc.spec.document.keys import RESERVED
 from convcalc.spec.document.yamlnodes import Mapping, Node, Scalar, Sequence
@@ -17,6 +18,23 @@ MAX_VALUES: Final = 10_000
 """Most values in one list of a document, nested ones and aliases counted."""
 NAME: Final = re.compile(r"[A-Za-z_]\w*\Z")
 """A name of a variable or parameter."""
+
+_STAGE: Final = re.compile(r"\s*([A-Za-z_]\w*)(?:\s|\()")
+
+
+def _quotes(scalar: Scalar, words: bool) -> str | None:
+    """What to do with a text that is no expression: YAML ended it at a comma, or it holds stages."""
+    value = scalar.text.value
+    if (
+        scalar.flow
+        and scalar.plain
+        and value.count("(") + value.count("[") > value.count(")") + value.count("]")
+    ):
+        return "quotes around a text with ',' inside [...] or {...}"
+    head = _STAGE.match(value)
+    if words and head is not None and (head.group(1) in layers.OPS or head.group(1) in layers.ALIASES):
+        return f"quotes in quotes around a text of stages: \"'{value.strip()}'\""
+    return None
 
 
 class Values:
@@ -65,7 +83,11 @@ class Values:
         try:
             expr = parse(text.value)
         except ExpressionError as error:
-            raise expression_fault(text, error) from None
+            found = expression_fault(text, error)
+            hint = _quotes(scalar, words)
+            if hint is not None:
+                found.problems[0].expected = hint
+            raise found from None
         word = expr.value if words and expr.kind == "name" and not is_symbol_name(expr.value) else None
         return Formula(expr, text, word)
 

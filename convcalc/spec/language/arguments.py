@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
@@ -13,6 +13,11 @@ from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
 from convcalc.spec.language.stage import Arg, Stage, expression_fault, option_kinds, option_names
+
+MOST_NUMBER: Final = 10**300
+"""Largest value of an option that is a number of its own, such as eps."""
+MOST: Final = 4
+"""Most numbers of a shape: channels and three sizes."""
 
 
 def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
@@ -130,6 +135,8 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         return None if value in words else (f"unknown value {describe(value)}", "one of " + ", ".join(words))
     if kind == "number" and (is_symbolic(value) or is_array(value)):
         return f"{describe(value)} stands for many numbers", "one number"
+    if kind == "number" and isinstance(value, (int, Fraction)) and abs(Fraction(value)) > MOST_NUMBER:
+        return f"{describe(value)} is too large", "a number that a float can be"
     if kind in ("dim", "number"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
     items = _items(value)
@@ -137,7 +144,7 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         wrong = [item for item in items if not _is_padding(item, words)]
         expected = "a number, before:after, one per axis, or one of " + ", ".join(words)
         return (f"{describe(wrong[0])} is no padding", expected) if wrong else None
-    nested = [side for item in items for side in _items(item)]
+    nested = items if kind == "axes" else [side for item in items for side in _items(item)]
     if not nested or not all(_dimension(s) or (s is None and option.default is None) for s in nested):
         return f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)"
     return None
@@ -153,14 +160,14 @@ def _is_padding(item: Any, words: tuple[str, ...]) -> bool:
     return len(sides) <= 2 and all(_dimension(side) or side in words for side in sides)
 
 
-def check_shape(value: Any) -> Shape:
+def check_shape(value: Any, most: int = MOST) -> Shape:
     """A shape from what was given.
 
     Raises:
         ValueError: it is none.
     """
     sizes = value if isinstance(value, tuple) else (value,)
-    if not 1 <= len(sizes) <= 4:
+    if not 1 <= len(sizes) <= most:
         raise ValueError(f"a shape of {len(sizes)} sizes")
     for size in sizes:
         if isinstance(size, bool) or not _dimension(size) or type(size) is Fraction:

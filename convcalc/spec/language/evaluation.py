@@ -7,11 +7,20 @@ from fractions import Fraction
 from typing import Any, Final
 
 from convcalc import dims
+from convcalc.budget import OverBudgetError, spend
 from convcalc.spec.language.expression import FUNCTIONS, MAX_BITS, Expr, ExpressionError, is_symbol_name
+
+MAX_ITEMS: Final = 10_000
+"""Most items of a list, those of the lists in it counted, however many are one and the same."""
+MAX_LEVELS: Final = 32
+"""Deepest nesting of lists in a value."""
 
 
 def bounded(value: Any) -> Any:
     """The value, an integer where a fraction is whole; refused where it grew beyond bounds."""
+    if type(value) is tuple:
+        _measured(value, MAX_ITEMS, MAX_LEVELS)
+        return value
     if type(value) is Fraction:
         if value.denominator == 1:
             value = value.numerator
@@ -23,6 +32,24 @@ def bounded(value: Any) -> Any:
     elif dims.is_involved(value):
         raise ValueError("a closed form too long to read: put numbers in place of some symbols")
     return value
+
+
+def _measured(value: tuple[Any, ...], most: int, levels: int) -> int:
+    """How many items a list has, those inside counted each time they are met.
+
+    Raises:
+        ValueError: it is larger or deeper than that.
+    """
+    if not levels:
+        raise ValueError(f"a list nested deeper than {MAX_LEVELS} levels")
+    count = len(value)
+    for item in value:
+        if type(item) is tuple and count <= most:
+            count += _measured(item, most - count, levels - 1)
+    if count > most:
+        raise ValueError(f"a list of more than {MAX_ITEMS:,} items, those of the lists in it counted")
+    spend(1 + (count >> 2))
+    return count
 
 
 def _is_number(value: Any) -> bool:
@@ -126,10 +153,14 @@ def describe(value: Any) -> str:
     if isinstance(value, tuple):
         return "a list" if len(value) > 6 else "(" + ", ".join(map(describe, value)) + ")"
     if isinstance(value, Fraction):
-        return str(value) if value.denominator > 10**6 or 10**9 % value.denominator else f"{float(value):g}"
+        plain = value.denominator > 10**6 or 10**9 % value.denominator or abs(value) > 10**300
+        return _shortened(str(value) if plain else f"{float(value):g}")
     if value is None or isinstance(value, bool):
         return str(value).lower()
-    text = repr(value) if isinstance(value, str) else str(value)
+    return _shortened(repr(value) if isinstance(value, str) else str(value))
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -142,6 +173,7 @@ def evaluate(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[s
         ExpressionError: an unknown name, a wrong type, a division by zero, a value out of bounds.
     """
     kind = expr.kind
+    spend(2)
     if kind == "const":
         return expr.value
     if kind == "name":
@@ -163,7 +195,7 @@ def evaluate(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[s
         )
     try:
         return bounded(_apply(expr, env, words))
-    except ExpressionError:
+    except (ExpressionError, OverBudgetError):
         raise
     except ZeroDivisionError:
         raise ExpressionError("division by zero", expr.start, expr.end) from None

@@ -123,7 +123,8 @@ class Lines:
             return stage
         if library.has_block(name):
             return Stage("block", name, text, start, end)
-        names = (*layers.OPS, *layers.ALIASES, *self.known, *library.block_names(), *self.classes)
+        classes = self.classes if text.value[name_end : name_end + 1] == "(" else ()  # which are calls
+        names = (*layers.OPS, *layers.ALIASES, *self.known, *library.block_names(), *classes)
         raise fault(
             text, start, name_end, f"unknown layer or block {name!r}",
             "a layer or block (see 'convcalc list')", nearest_name(name, names),

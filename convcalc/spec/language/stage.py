@@ -68,11 +68,12 @@ class Stage:
         refuses: why a framework does not take the layer on the shapes that arrive, None where it does.
         adapt: completes the options by the shapes that arrive, where a framework's arguments mean
             something else for every number of axes; None where they stand for themselves.
+        channels_last: whether it was written for tensors whose channels are the last axis.
     """
 
     __slots__ = (
-        *("adapt", "args", "cost", "end", "flat_too", "frozen", "id", "kind", "like", "name", "names"),
-        *("origin", "rank", "refs", "refuses", "start", "text", "withs"),
+        *("adapt", "args", "channels_last", "cost", "end", "flat_too", "frozen", "id", "kind", "like"),
+        *("name", "names", "origin", "rank", "refs", "refuses", "start", "text", "withs"),
     )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
@@ -92,6 +93,7 @@ class Stage:
         self.frozen: Expr | None = None
         self.refuses: Callable[[Any, tuple[Shape, ...]], str | None] | None = None
         self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
+        self.channels_last = False
         self.names: tuple[str, ...] = ()
         self.cost = 10
 

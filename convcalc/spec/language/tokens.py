@@ -83,7 +83,7 @@ def parse_sizes(value: str, start: int, end: int) -> Expr:
     """
     axes = []
     at = start
-    for piece in value[start:end].split("x"):
+    for piece in re.split("x(?=[0-9A-Z])", value[start:end]):  # a symbol such as C_max may hold an x
         sides = []
         position = at
         for side in piece.split(":"):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 LAYERS: Final = 4000
 """Layers up to which an error is answered with sizes: a fraction of a second."""
 
-WORK: Final = 30_000
-"""Steps of building that may be spent on it."""
+WORK: Final = 150_000
+"""Steps of building that may be spent on it; see :mod:`convcalc.budget`."""
 
 STEPS: Final = 4_000_000
 """Values that may be computed for it."""

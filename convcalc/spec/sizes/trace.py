@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from math import inf
 from typing import Any, Final, NamedTuple, Protocol
 
+from convcalc.budget import Budget, drawing_on
 from convcalc.dims import UNKNOWN, DimensionError, Shape
 from convcalc.graph import Edge, Graph
 from convcalc.spec.build.builder import Builder
@@ -48,29 +48,26 @@ class Spec:
     Args:
         reading: the spec.
         max_layers: bound on its expansion.
-        work: bound on the steps of all that is built, as the builder counts them.
+        steps: budget of all that is built together; that of the question that is open where not given.
     """
 
-    def __init__(self, reading: Reading, max_layers: int | None = None, work: float = inf) -> None:
+    def __init__(self, reading: Reading, max_layers: int | None = None, steps: int | None = None) -> None:
         self.reading = reading
         self.max_layers = max_layers
-        self.work = work
+        self.steps = None if steps is None else Budget(steps)
 
     def build(self, shape: Callable[[str, Shape], Shape]) -> Graph:
         """See :meth:`Network.build`."""
-        if self.work < 0:
-            raise Untraceable("too much work")
         builder = self.reading.builder(_Shaped, max_layers=self.max_layers)
         assert isinstance(builder, _Shaped)
         builder.shaped = shape
         try:
-            return builder.build()
-        except SpecError as error:
-            if builder.work > builder.max_work or len(builder.nodes) > builder.max_layers:
-                raise Untraceable(error.problems[-1].message) from None
+            with drawing_on(self.steps):
+                return builder.build()
+        except SpecError:
+            if builder.stopped:
+                raise Untraceable("too much work") from None
             raise
-        finally:
-            self.work -= builder.work
 
 
 class _Shaped(Builder):

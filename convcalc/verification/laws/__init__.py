@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from convcalc.budget import apart
 from convcalc.records import Record, record
 from convcalc.verification.laws.base import Finding, Law, Trial, finite
 
@@ -77,6 +78,7 @@ def laws(only: Sequence[int] | None = None) -> list[Law]:
     return sorted((item for item in found if item.number in wanted), key=lambda item: item.number)
 
 
+@apart
 def run_laws(
     seed: int = 0,
     only: Sequence[int] | None = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from convcalc.budget import apart
 from convcalc.records import Record, record
 from convcalc.verification.random.shrink import shrink
 from convcalc.verification.random.specs import RandomSpec, random_spec
@@ -69,6 +70,7 @@ class RandomRun(Record):
         return record(self, seconds=round(self.seconds, 3), ops=dict(sorted(self.ops.items())))
 
 
+@apart
 def verify_random(
     number: int,
     seed: int = 0,

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from convcalc.layers import lookup, names
-from convcalc.verification.random.layers import Proposal, Shape, propose
+from convcalc.verification.random.layers import Proposal, Shape, divisor, propose
 
 DRAWN: Final = tuple(op for op in names() if lookup(op).arity[1] != 0)
 """Every layer that reads something."""
@@ -47,6 +47,10 @@ class Steps:
         cls = lookup(op)
         if cls.index_inputs:
             return self.unpooling(source, shape, op)
+        if cls.undoes:
+            return self.undoing(op, source, shape)
+        if cls.decided_by:
+            return self.deformed(op, source, shape)
         if cls.arity[1] == 1:
             found = propose(self.rng, op, (shape,))
             return (Added(found.words, (source,)),) if found else ()
@@ -129,6 +133,53 @@ class Steps:
         shuffle = propose(self.rng, "pixelshuffle", ((channels, *shape[1:]),), {"factor": factor})
         made = Added(("conv", f"{channels}", "k1"), (source,))
         return (made, Added(shuffle.words, ("@0",))) if shuffle else ()
+
+    def undoing(self, op: str, source: str, shape: Shape) -> tuple[Added, ...]:
+        """A layer, perhaps another one that keeps its shape, and the transpose of the first."""
+        there = propose(self.rng, lookup(op).undoes, (shape,))
+        if there is None:
+            return ()
+        back = propose(self.rng, op, there.outputs, {**there.values, "size": shape[1:]})
+        if back is None:
+            return ()
+        steps = [Added(there.words, (source,))]
+        between = self.keeping(there.outputs[0], channels=True) if self.rng.random() < 0.4 else None
+        if between is not None:
+            steps.append(Added(between.words, ("@0",)))
+        return (*steps, Added(back.words, (f"@{len(steps) - 1}",)))
+
+    def deformed(self, op: str, source: str, shape: Shape) -> tuple[Added, ...]:
+        """Convolutions that say where another one reads, beside it, and that one."""
+        if len(shape) < 2:
+            return ()
+        rng, cls = self.rng, lookup(op)
+        own = {option.field: None for option in cls.options if option.field in ("groups", "bias")}
+        plain = propose(rng, "conv", (shape,), {**own, "padding_mode": None})
+        if plain is None:
+            return ()
+        window = {field: plain.values[field] for field in ("kernel", "stride", "padding", "dilation")}
+        kernel = (
+            window["kernel"]
+            if isinstance(window["kernel"], tuple)
+            else (window["kernel"],) * (len(shape) - 1)
+        )
+        parts = cls.beside(len(shape) - 1, kernel)[: rng.randint(1, 2)]
+        groups = rng.choice((1, 1, divisor(rng, shape[0])))
+        steps, shapes = [], [shape]
+        for channels in parts:
+            made = propose(
+                rng,
+                "conv",
+                (shape,),
+                {**own, "padding_mode": None, **window, "out_channels": groups * channels},
+            )
+            if made is None:
+                return ()
+            steps.append(Added(made.words, (source,)))
+            shapes += made.outputs
+        found = propose(rng, op, tuple(shapes), window)
+        reads = (source, *(f"@{number}" for number in range(len(steps))))
+        return (*steps, Added(found.words, reads)) if found else ()
 
     def unpooling(self, source: str, shape: Shape, undoing: str | None = None) -> tuple[Added, ...]:
         """A pooling that says where its values stood, perhaps a layer, and one that puts them back there."""

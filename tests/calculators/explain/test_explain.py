@@ -32,6 +32,9 @@ CASES = {
     "bn": ("bn", "3x17x19"),
     "ln": ("ln", "3x5x5"),
     "gn": ("gn 3", "6x17x19"),
+    "rmsnorm": ("rmsnorm", "3x5x5"),
+    "unfold": ("unfold k3x2 s2 p1", "3x9x8"),
+    "fold": ("fold 9x8 k3x2 s2", "12x16"),
     "instancenorm": ("instancenorm", "6x17x19"),
     "lrn": ("lrn 5", "6x17x19"),
     "scale": ("scale", "6x17x19"),
@@ -138,7 +141,7 @@ def test_formulas_at_numbers_are_the_counts(op: str) -> None:
 def test_every_kind_of_layer_has_a_case() -> None:
     """Activations share one class of formulas; layers of several inputs have a test of their own."""
     shared = {op for op in names() if issubclass(lookup(op), Activation)}
-    assert set(CASES) | shared | {"input", "unpool", "concat", "add", "mul"} == set(names())
+    assert set(CASES) | shared | {"input", "unpool", "concat", "add", "mul", "deformconv"} == set(names())
 
 
 @settings(max_examples=40)

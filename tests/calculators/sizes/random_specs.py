@@ -36,7 +36,8 @@ def layer(draw: st.DrawFn) -> str:
         extra = draw(st.integers(0, s - 1))
         return f"convT 4 k{k} s{s} p{p} op{extra}"
     if kind == 8:
-        return f"upsample scale={draw(st.sampled_from(['2', '3', '3/2', '1/2', '4/3', '0.7']))}"
+        rounding = draw(st.sampled_from(["", " rounding=double"]))
+        return f"upsample scale={draw(st.sampled_from(['2', '3', '3/2', '1/2', '4/3', '0.7']))}{rounding}"
     if kind == 9:
         return draw(
             st.sampled_from(["adaptiveavgpool size=5", "crop amounts=1:2", "pad p1:0", "relu", "crop size=4"])

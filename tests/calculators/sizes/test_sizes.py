@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 import pytest
@@ -37,14 +38,14 @@ def followed(text: str, shape: tuple[int, ...]):  # type: ignore[no-untyped-def]
 
 
 @given(spec())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 def test_one_axis_agrees_with_building_every_size(text: str) -> None:
     (row,) = followed(text, (4, 50))
     assert [n for n in range(1, 101) if n in row.sizes] == [n for n in range(1, 101) if builds(text, (4, n))]
 
 
 @given(spec(), st.lists(st.integers(1, 10**7), min_size=8, max_size=8))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_what_repeats_holds_far_beyond_the_window(text: str, sizes: list[int]) -> None:
     (row,) = followed(text, (4, 50))
     for n in (*sizes, *(row.sizes.above(n) or n for n in sizes), *(row.sizes.below(n) or n for n in sizes)):
@@ -72,7 +73,7 @@ def test_two_axes_agree_with_building(text: str, shapes: list[tuple[int, int]]) 
                 assert (height in row.sizes) is builds(text, shape)
 
 
-def agrees(name: str, sizes: range) -> None:
+def agrees(name: str, sizes: Iterable[int]) -> None:
     found = convcalc.sizes(name)
     (shape,) = found.inputs.values()
     free = [axis for axis in found.axes if not axis.held]
@@ -82,11 +83,10 @@ def agrees(name: str, sizes: range) -> None:
         assert builds(name, (shape[0], *(n for _ in shape[1:]))) is expected, n
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", ZOO[::2])
 def test_the_zoo_agrees_with_building(name: str) -> None:
     smallest = max(axis.smallest or 1 for axis in convcalc.sizes(name).axes if not axis.held)
-    agrees(name, range(max(1, smallest - 2), smallest + 3))
-    agrees(name, range(1, 400, 67))
+    agrees(name, [*range(max(1, smallest - 2), smallest + 3), 67, 133, 224, 397])
 
 
 @pytest.mark.slow
@@ -230,6 +230,15 @@ def test_nothing_is_said_of_sizes_beyond_what_was_looked_at() -> None:
     assert "sizes that work" not in str(error.value)
 
 
+def test_a_product_that_is_rounded_to_doubles_is_looked_at_size_by_size() -> None:
+    # 1.4 makes 62 of 45 (PyTorch), so that only what the window holds is known
+    text = "conv 4 k3 | upsample scale=1.4 rounding=double | crop size=62"
+    sizes = convcalc.sizes(text, input="3x45")["length"].sizes
+    assert [n for n in range(1, 90) if n in sizes] == [n for n in range(1, 90) if builds(text, (3, n))]
+    assert sizes.limit is not None
+    assert sizes.limit > 500
+
+
 def test_what_takes_too_much_work_is_refused() -> None:
     huge = "input: 3x20001x100\nlayers: [{repeat: 90000, body: [conv 8 k3 p1, relu]}]"
     with pytest.raises(convcalc.Unreachable, match="more than 100"):
@@ -268,7 +277,7 @@ def test_errors_say_which_sizes_work(text: str, shape: str, message: str, sizes:
 
 
 @given(spec(), st.integers(1, 60), st.integers(1, 60))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_what_an_error_offers_can_be_built(text: str, height: int, width: int) -> None:
     try:
         convcalc.load(text, input=(4, height, width))

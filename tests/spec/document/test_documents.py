@@ -149,8 +149,8 @@ def test_several_inputs() -> None:
     text = "inputs: {left: 3x8x8, right: 5x8x8}\nlayers:\n  - concat from=[left, right]\n  - conv 2 k1\n"
     graph = load(text)
     assert graph.nodes[-1].outputs == ((2, 8, 8),)
-    graph = load(text, input={"left": (4, 8, 8)})
-    assert graph.nodes[2].outputs == ((9, 8, 8),)
+    graph = load(text, input={"left": (3, 4, 4), "right": (5, 4, 4)})
+    assert graph.nodes[2].outputs == ((8, 4, 4),)
     with pytest.raises(SpecError, match="2 inputs"):
         load(text, input="3x8x8")
     with pytest.raises(SpecError, match="no input 'lfet'"):

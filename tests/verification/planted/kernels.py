@@ -205,12 +205,74 @@ def _seen_backwards(call: Any) -> Any:
     return call
 
 
+def _everything(layer: Any) -> Any:
+    return (4, 3, 5) if layer.over == "all" else layer.normalized
+
+
+def _other_order(call: Any) -> Any:
+    rows = call.x.reshape(len(call.x), int(np.prod(call.layer.kernel)), -1, call.x.shape[2])
+    call.xs = (rows.swapaxes(1, 2).reshape(call.x.shape).copy(),)
+    return call
+
+
+def _without_mask(call: Any) -> Any:
+    call.xs = call.xs[:2]
+    return call
+
+
+def _swapped_offsets(call: Any) -> Any:
+    offsets = call.xs[1]
+    pairs = offsets.reshape(len(offsets), -1, 2, *offsets.shape[2:])
+    call.xs = (call.x, pairs[:, :, ::-1].reshape(offsets.shape).copy(), *call.xs[2:])
+    return call
+
+
 # Parameters that a kernel does not read
 mutant("batch norm kernel without weights", f"{RECORDS}[bn].fast", "bn", kernel(affine=False))
 mutant("layer norm kernel without weights", f"{RECORDS}[ln].fast", "ln", kernel(affine=False))
 mutant("layer norm kernel over everything", f"{RECORDS}[ln].fast", "ln", kernel(over="all"))
 mutant("group norm kernel of one group", f"{RECORDS}[gn].fast", "gn", kernel(groups=1))
 mutant("scale kernel without offset", f"{RECORDS}[scale].fast", "scale", kernel(bias=False))
+
+mutant("softmax kernel over the channels", f"{RECORDS}[softmax].fast", "softmax", kernel(axis=0))
+mutant("log softmax kernel over the channels", f"{RECORDS}[logsoftmax].fast", "logsoftmax", kernel(axis=0))
+mutant("glu kernel halves the channels", f"{RECORDS}[glu].fast", "glu", kernel(axis=0))
+
+mutant("rms norm kernel without weight", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(affine=False))
+mutant(
+    "rms norm kernel over everything", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(normalized=_everything)
+)
+
+# Columns, and samples between pixels
+for form in ("fast", "naive"):
+    for op in ("unfold", "fold", "deformconv"):
+        for name, fields in (
+            ("without dilation", {"dilation": ones}),
+            ("without stride", {"stride": ones}),
+            ("that pads on the wrong side", {"padding": mirrored}),
+        ):
+            mutant(f"{form} {op} kernel {name}", f"{RECORDS}[{op}].{form}", op, kernel(**fields))
+    mutant(
+        f"{form} fold kernel mixes up taps and channels",
+        f"{RECORDS}[fold].{form}",
+        "fold",
+        lambda f: lambda call: f(_other_order(call)),
+    )
+    mutant(
+        f"{form} deformable kernel ignores its mask",
+        f"{RECORDS}[deformconv].{form}",
+        "deformconv",
+        lambda f: lambda call: f(_without_mask(call)),
+    )
+    mutant(
+        f"{form} deformable kernel takes one axis of its offsets for the other",
+        f"{RECORDS}[deformconv].{form}",
+        "deformconv",
+        lambda f: lambda call: f(_swapped_offsets(call)),
+    )
+    mutant(
+        f"{form} deformable kernel rotated", f"{RECORDS}[deformconv].{form}", "deformconv", weights(flipped)
+    )
 
 # Counting
 TALLY = "executor.arithmetic.tally:CountingArith"

@@ -50,11 +50,97 @@ mutant(
     "gelu",
     lambda f: lambda s, i, o: f(type(s)(approximate="none"), i, o),
 )
+mutant("slopes of a shape are one per channel", f"{ACT}:PReLU.parameters", "prelu", ignoring(shape=None))
+mutant(
+    "glu keeps the axis",
+    f"{ACT}:GLU.output_shapes",
+    "glu",
+    lambda f: lambda s, i: i,
+)
+mutant("glu reads the first half alone", f"{ACT}:GLU.reads", "glu", after(lambda f, *_: ((f[0][0],),)))
+mutant("log softmax takes one logarithm", f"{ACT}:LogSoftmax.ops", "logsoftmax", ops(special=lambda n: n - 1))
+mutant("softmax is over the channels", f"{ACT}:Softmax.reads", "softmax softmin logsoftmax", ignoring(axis=0))
 mutant(
     "activations are free",
     f"{ACT}:Activation.ops",
     "relu silu hardswish softmax elu",
     lambda f: lambda s, i, o: type(s.cost)(),
+)
+
+mutant("rms norm forgets its weight", f"{NORM}:RMSNorm.parameters", "rmsnorm", without("weight"))
+mutant(
+    "rms norm is over all axes",
+    f"{NORM}:RMSNorm._axes",
+    "rmsnorm",
+    lambda f: lambda s, shape: range(len(shape)),
+)
+mutant(
+    "rms norm centres",
+    f"{NORM}:RMSNorm.ops",
+    "rmsnorm",
+    after(lambda f, s, i, o: f._replace(add=f.add + prod(o[0]))),
+)
+mutant("rms norm of one group", f"{NORM}:RMSNorm.ops", "rmsnorm", ops(div=lambda n: 2, special=lambda n: 1))
+
+# Windows as columns
+COLUMNS = "layers.unfold"
+mutant(
+    "unfold keeps one tap a channel", f"{COLUMNS}:Unfold.output_shapes", "unfold", sizes(lambda n: n // 2, 0)
+)
+for name, fields in (
+    ("ignores dilation", {"dilation": ones}),
+    ("ignores stride", {"stride": ones}),
+    ("ignores padding", {"padding": nothing}),
+):
+    mutant(f"positions of unfold {name}", f"{COLUMNS}:Unfold.positions", "unfold", ignoring(**fields))
+    mutant(f"fields of unfold {name}", f"{COLUMNS}:Unfold.reads", "unfold", ignoring(**fields))
+    mutant(f"fields of fold {name}", f"{COLUMNS}:Fold.reads", "fold", ignoring(**fields))
+mutant(
+    "fold adds what stands in the padding",
+    f"{COLUMNS}:Fold.ops",
+    "fold",
+    lambda f: lambda s, i, o: f(s, i, o)._replace(add=prod(i[0])),
+)
+mutant("fold is free", f"{COLUMNS}:Fold.ops", "fold", ops(add=lambda n: 0))
+mutant("fold keeps all channels", f"{COLUMNS}:Fold.output_shapes", "fold", sizes(lambda n: 2 * n, 0))
+
+# Deformable convolution
+DEFORM = "layers.deformable:DeformableConv"
+mutant(
+    "deformable convolution samples at no cost",
+    f"{DEFORM}.sampling",
+    "deformconv",
+    lambda f: lambda s, i, o: f(s, i, o).times(0),
+)
+mutant(
+    "deformable convolution samples pixels alone",
+    f"{DEFORM}.sampling",
+    "deformconv",
+    after(lambda f, s, i, o: f._replace(mul=f.mul // 4)),
+)
+mutant(
+    "deformable convolution has one group of offsets",
+    f"{DEFORM}._offset_groups",
+    "deformconv",
+    lambda f: lambda s, i: 1,
+)
+mutant(
+    "deformable convolution forgets its mask",
+    f"{DEFORM}.sampling",
+    "deformconv",
+    lambda f: lambda s, i, o: f(s, i[:2], o),
+)
+mutant(
+    "deformable convolution knows what is padding",
+    f"{DEFORM}.valid_macs",
+    "deformconv",
+    lambda f: lambda s, i, o: f(s, i, o) - 1,
+)
+mutant(
+    "deformable convolution has the weights of its offsets",
+    f"{CONV}.parameters",
+    "deformconv",
+    lambda f: lambda s, i: {**f(s, i), "offset": i[-1]},
 )
 
 # Resizing, moving, joining

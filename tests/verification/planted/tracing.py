@@ -126,6 +126,21 @@ for op, name, fields in (
     ("shift", "without dilation", {"dilation": ones}),
 ):
     mutant(f"tracing {op} {name}", f"{RECORDS}[{op}].backward", op, backward(**fields))
+for op in ("unfold", "fold"):
+    mutant(f"tracing {op} without dilation", f"{RECORDS}[{op}].backward", op, backward(dilation=ones))
+    mutant(
+        f"tracing {op} with padding on the wrong side",
+        f"{RECORDS}[{op}].backward",
+        op,
+        backward(padding=mirrored),
+    )
+mutant("tracing rms norm itself", f"{RECORDS}[rmsnorm].backward", "rmsnorm", lambda f: lambda r: [r.mark])
+mutant(
+    "tracing deformable convolution to its offsets alone",
+    f"{RECORDS}[deformconv].backward",
+    "deformconv",
+    lambda f: lambda r: [mark & bool(number) for number, mark in enumerate(f(r))],
+)
 mutant(
     "tracing softmax itself",
     f"{RECORDS}[softmax].backward",
@@ -172,7 +187,21 @@ def as_the_first(right: Any) -> Callable[[Any], Any]:
     return wrong
 
 
-for op in ("conv", "dwconv", "convT", "linear", "maxpool", "avgpool", "bn", "gn", "upsample", "relu"):
+for op in (
+    "conv",
+    "dwconv",
+    "convT",
+    "linear",
+    "maxpool",
+    "avgpool",
+    "bn",
+    "gn",
+    "upsample",
+    "relu",
+    "rmsnorm",
+    "fold",
+    "deformconv",
+):
     both(f"{op} kernel takes all samples for the first", op, as_the_first)
 mutant(
     "statistics of a batch are free",

@@ -1,0 +1,31 @@
+"""Notes on standard error: how something was read that may have been meant otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        (["flops", "conv 64 k7 s2 p3 bias=false", "--input", "8x3x224x224"], "--batch 8"),
+        (["padding", "--kernel", "3", "--in", "3x32x32"], "for 3 channels of 32x32 give --in 32x32"),
+        (["transposed", "--in", "32x32x3", "--out", "64x64x6", "-k", "4"], "give --in 32x32"),
+    ],
+)
+def test_notes_go_to_standard_error(cli: Cli, arguments: list[str], note: str) -> None:
+    done = cli(*arguments)
+    assert done.code == 0
+    assert done.err.startswith("note: ")
+    assert note in done.err
+    assert "note:" not in done.out
+
+
+@pytest.mark.parametrize("size", ["3", "32x32", "16x32x32", "3x3", "1x1x1"])
+def test_common_sizes_are_not_noted(cli: Cli, size: str) -> None:
+    assert cli("padding", "--kernel", "3", "--in", size).err == ""
