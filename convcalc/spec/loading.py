@@ -62,8 +62,13 @@ def build(
         except SpecError as error:
             if reading.line:
                 settable(error)
-            error.search = partial(_helped, reading, error.problems[0])
-            raise
+            raise helped(reading, error) from None
+
+
+def helped(reading: Reading, error: SpecError) -> SpecError:
+    """The error of a spec that was read, which says when it is told what would work instead."""
+    error.search = partial(_helped, reading, error.problems[0])
+    return error
 
 
 def _helped(reading: Reading, problem: Problem) -> Any:
@@ -111,11 +116,14 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
     return Reading(document, inputs, variables, line)
 
 
+_NUMBERS: Final = ("a number", "a literal", "a value")
+
+
 def settable(error: SpecError) -> SpecError:
     """Say of names that a line does not know how they are given a value."""
     for problem in error.problems:
-        unknown = re.match(r"unknown name '([a-z_]\w*)'", problem.message)
-        if unknown and (problem.expected or "").startswith(("a number", "a literal")) and not problem.nearest:
+        unknown = re.search(r"unknown name '([a-z_]\w*)'", problem.message)
+        if unknown and (problem.expected or "").startswith(_NUMBERS) and not problem.nearest:
             problem.expected = f"{problem.expected}, or a value for it: --set {unknown.group(1)}=N"
     return error
 
