@@ -93,6 +93,7 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
     if line:
         from convcalc.importers.calls import Pasted
         from convcalc.spec.document.items import Document, Formula
+        from convcalc.spec.language.stage import Stage
 
         document = Document(source.text)
         pasted = Pasted(given=variables_of(set, document))
@@ -103,6 +104,9 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
         document.notes = pasted.notes
         document.name = _title(Text.whole(source))
         if pasted.program is not None:
+            if pasted.program.passed or pasted.program.tensors:
+                named = " | ".join(stage.origin for stage in document.layers if isinstance(stage, Stage))
+                document.name = named[:MAX_TITLE] if source.name[:1] == "<" else os.path.basename(source.name)
             assigned = pasted.program.assigned.items()
             document.vars = [(name, Formula(expr, Text.whole(source)), None) for name, expr in assigned]
     else:
