@@ -55,7 +55,12 @@ mutant(
     "gelu",
     lambda f: lambda s, i, o: f(type(s)(approximate="none"), i, o),
 )
-mutant("slopes of a shape are one per channel", f"{ACT}:PReLU.parameters", "prelu", ignoring(shape=None))
+mutant(
+    "slopes of a shape are one per channel",
+    f"{ACT}:PReLU.parameters",
+    "prelu",
+    lambda f: lambda s, i: f(s, i) if s.shape is None else {"weight": i[0][:1]},
+)
 mutant(
     "glu keeps the axis",
     f"{ACT}:GLU.output_shapes",
