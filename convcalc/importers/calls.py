@@ -78,7 +78,7 @@ class Pasted(Lines):
         classes = frozenset({*self.classes, *_CONTAINERS, "Model"})
         words = frozenset({*layers.OPS, *layers.ALIASES, *self.known, *library.block_names()})
         self.program = Program(classes, words, {**self.given})
-        self._inside = compounds(text, split_stages(text, start, end), classes)
+        self._inside = compounds(text, split_stages(text, start, end), classes, words)
         found = super().stages(text, start, end)
         if not found and self.program.passed:
             name = self.program.passed[0]

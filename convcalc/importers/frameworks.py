@@ -75,11 +75,6 @@ _DIFFERENT: Final = {
 }
 
 
-def of_keras_alone(name: str) -> bool:
-    """Whether Keras has a class of this name, and PyTorch has none."""
-    return name in _KERAS and name not in pytorch.ROWS
-
-
 def _keywords(text: Text, start: int, end: int) -> set[str]:
     return set(re.findall(r"[(,]\s*([A-Za-z_]\w*)\s*=(?!=)", text.value[start:end]))
 

@@ -47,6 +47,7 @@ _TOOLS: Final = re.compile(
     r"|EarlyStopping|ModelCheckpoint|TensorBoard|Compose|Path|Mean\w+|Sparse\w+|Categorical\w+|Binary\w+)\Z"
 )
 """Losses, optimisers, data and callbacks."""
+_MOVED: Final = re.compile(r"\s*(?:\.(?:to|cuda|cpu|eval|train|float|double|half)\([^()]*\)\s*)+")
 _PROMPT: Final = re.compile(r"^[ \t]*(?:>>>|\.\.\.)(?=[ \t]|$)", re.MULTILINE)
 _DOCSTRING: Final = re.compile(r"(?:\"\"\".*?\"\"\"|'''.*?''')", re.DOTALL)
 _CONTINUED: Final = re.compile(r"\\[ \t]*\n")
@@ -102,6 +103,7 @@ class Program:
         self.tensor: str | None = None
         self.tensors: set[str] = set()
         self.models: set[str] = set()
+        self.results: set[str] = set()
         self.passed: list[str] = []
         self.below: int | None = None
 
@@ -186,17 +188,17 @@ class Program:
     def _idle(self, name: str) -> bool:
         """Whether a call of this name makes no layer."""
         *modules, last = name.split(".")
-        if {"init", "utils"} & set(modules):
+        if {"init", "utils"} & set(modules) or _TOOLS.match(last):
             return True
         if {"models", "applications", "hub"} & set(modules) and last not in ("load_model", "Model"):
             return False
         if modules and (last in _METHODS) and not {"nn", "layers", "F"} & set(modules):
             return True
         if {"nn", "layers"} & set(modules) or last in self.classes:
-            return bool(_TOOLS.match(last)) and last not in self.classes
+            return False
         if modules and modules[0] in _MODULES:
             return True
-        return (not modules and last in _FUNCTIONS) or last in self.models or bool(_TOOLS.match(last))
+        return (not modules and last in _FUNCTIONS) or last in self.models
 
     def _unread(self, text: Text, start: int, end: int) -> None:
         """Refuse what reads the tensor that flows and is no layer: it may change it."""
@@ -223,11 +225,19 @@ class Program:
                 self.assigned.update(found)
                 self.values.update((key, expr.value) for key, expr in found.items())
                 return None
+        if call is not None and call.group(1) in self.models:
+            self._once(text, start, end, names, value[call.end() : end])
         if call is None and self._makes(value[at:end]):
             raise fault(text, start, end, "this assignment is not read", _IN_ORDER)
         self._unread(text, start, end)
         self._pass(value[start:end])
         return None
+
+    def _once(self, text: Text, start: int, end: int, names: str, arguments: str) -> None:
+        """Refuse a model that is run on what a model gave: it would be counted once."""
+        if self.results & set(re.findall(r"[A-Za-z_]\w*", arguments)):
+            raise fault(text, start, end, "models that are run one after the other", _IN_ORDER)
+        self.results.add(names)
 
     def _constants(self, names: list[str], text: Text, start: int, end: int) -> dict[str, Expr]:
         """The constants that an assignment gives, or those given from outside in their place."""
@@ -254,6 +264,10 @@ class Program:
         last = call.group(1).rpartition(".")[2]
         close = closing(text, call.end() - 1, end)
         tail = value[close:end].strip()
+        moved = _MOVED.match(value, close, end)
+        if moved is not None and moved.end() == end:  # Sequential(...).to(device)
+            self._pass(f"{names} = (...){tail}")
+            end, tail = close, ""
         if last == "Model" and self.tensor is not None:
             pieces = [value[a:b] for a, b in split_stages(text, call.end(), close - 1, ",")]
             read = [piece.rpartition("=")[2].strip(" []") for piece in pieces]
@@ -281,6 +295,14 @@ class Program:
             if second:
                 raise fault(text, start, end, "a second input", "one input, or 'inputs:' in a document")
             return Rest(at, end)
+        if call.group(1).rpartition(".")[0].rpartition(".")[2] in ("F", "functional") and not tail:
+            first = re.match(r"\s*([A-Za-z_]\w*)\s*[,)]", value[call.end() : close])
+            if first is not None:  # a function of the tensor that stands first
+                arrived, self.tensor = self.tensor, names
+                self.tensors |= {first.group(1), names}
+                place = call.end() + first.start(1)
+                self._flow(text, place, place + len(first.group(1)), first.group(1), arrived)
+                return Rest(at, end)
         inside = set(re.findall(r"[A-Za-z_]\w*", value[call.end() : close]))
         if self.tensor is not None and self.tensors & inside:
             read_here = " and ".join(map(repr, sorted(self.tensors & inside)))
@@ -320,8 +342,10 @@ def makes_layers(value: str, classes: Collection[str]) -> bool:
     return any(name in classes for name in re.findall(r"([A-Z]\w*)\s*\(", value))
 
 
-def compounds(text: Text, pieces: list[tuple[int, int]], classes: Collection[str]) -> set[int]:
-    """Starts of those statements below which, indented, layers are made."""
+def compounds(
+    text: Text, pieces: list[tuple[int, int]], classes: Collection[str], words: Collection[str]
+) -> set[int]:
+    """Starts of those statements below which, indented, layers are made, or words of the language stand."""
     found = set()
     open_: list[tuple[int, int]] = []
     for start, end in pieces:
@@ -329,7 +353,9 @@ def compounds(text: Text, pieces: list[tuple[int, int]], classes: Collection[str
         indent = _indent(text.value, start)
         while open_ and indent <= open_[-1][0]:
             open_.pop()
-        if open_ and makes_layers(value, classes):
+        head = re.match(r"[A-Za-z_]\w*", value)
+        word = head is not None and head.group() in words and not _ASSIGNMENT.match(value)
+        if open_ and (word or makes_layers(value, classes)):
             found |= {begin for _, begin in open_}
         if _COMPOUND.match(value):
             open_.append((indent, start))
@@ -340,17 +366,20 @@ def _indent(value: str, start: int) -> int:
     return start - (value.rfind("\n", 0, start) + 1)
 
 
+def _written(value: Any, start: int, end: int) -> Expr:
+    """A value as if it were written out: a list with its parts."""
+    if not isinstance(value, tuple):
+        return constant(value, start, end)
+    return Expr("tuple", None, tuple(_written(part, start, end) for part in value), start, end)
+
+
 def bound(expr: Any, values: Mapping[str, Any], read: set[str]) -> Any:
     """An expression with the variables of a program put in; ``read`` collects which."""
     if not isinstance(expr, Expr):
         return expr
     if expr.kind == "name" and expr.value in values:
         read.add(str(expr.value))
-        value = values[str(expr.value)]
-        if isinstance(value, tuple):
-            parts = tuple(constant(part, expr.start, expr.end) for part in value)
-            return Expr("tuple", None, parts, expr.start, expr.end)
-        return constant(value, expr.start, expr.end)
+        return _written(values[str(expr.value)], expr.start, expr.end)
     if not expr.args:
         return expr
     args = tuple(bound(arg, values, read) for arg in expr.args)

@@ -89,7 +89,7 @@ class PReLU(Activation):
     is repeated along the axes where it is 1.
     """
 
-    channels: Dim
+    channels: Dim | None
     shape: tuple[Dim, ...] | None
 
     op: ClassVar[str] = "prelu"
@@ -98,28 +98,33 @@ class PReLU(Activation):
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
 
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; slopes of a shape fit what arrives, axis by axis."""
+        shape, arriving = values.get("shape"), inputs[0]
+        if shape is None:
+            return super(PReLU, cls).create(inputs, values)
+        if values.get("channels") is not None:
+            raise DimensionError("prelu takes channels or a shape", field="channels", hint="one of them")
+        shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
+        message = f"slopes of the shape {show(shape)} do not fit {show(arriving)}"
+        hint = f"{show(arriving)}, with 1 for each axis along which slopes are shared"
+        if len(shape) != len(arriving):
+            raise DimensionError(message, field="shape", hint=hint)
+        for own, size in zip(shape, arriving, strict=True):
+            if not (type(own) is int and own == 1):
+                require(equal(own, size), message, field="shape", hint=hint)
+        return cls(None, shape)
+
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """There is one slope, or as many as channels arrive, or a shape that repeats to what arrives."""
-        if self.shape is not None:
-            self._check_shape(inputs[0])
-        elif not (type(self.channels) is int and self.channels == 1):
+        if self.shape is None and not (type(self.channels) is int and self.channels == 1):
             require(
                 equal(self.channels, inputs[0][0]),
                 f"prelu has {self.channels} slopes, but {inputs[0][0]} channels arrive",
                 field="channels",
                 hint=f"1 or {inputs[0][0]}",
             )
-
-    def _check_shape(self, arriving: Shape) -> None:
-        assert self.shape is not None
-        fits = len(self.shape) == len(arriving) and self.channels == 1
-        wanted = f"a shape of {len(arriving)} sizes, each 1 or that of {show(arriving)}"
-        message = f"slopes of {show(self.shape)} do not repeat to {show(arriving)}"
-        if not fits:
-            raise DimensionError(message, field="shape", hint=wanted)
-        for size, there in zip(self.shape, arriving, strict=True):
-            if not (type(size) is int and size == 1):
-                require(equal(whole(size, "shape"), there), message, field="shape", hint=wanted)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight``, of ``(channels,)`` or of the shape: the slopes."""

@@ -236,6 +236,10 @@ class Layer:
         """Scalar operations outside the multiply-accumulates, for one sample."""
         return NO_OPS
 
+    def apart(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> dict[str, Ops]:
+        """Parts of :meth:`ops` that are worth stating by themselves, by what they are for."""
+        return {}
+
     def shared_ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Scalar operations done once however many samples there are, as statistics of a batch are."""
         return NO_OPS

@@ -110,6 +110,10 @@ class DeformableConv(Conv):
         per_place = Ops(add=3 * rank, special=rank, mul=weights).times(places)
         return per_place.plus(Ops(add=2**rank, mul=2**rank + (len(inputs) > 2)).times(samples))
 
+    def apart(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> dict[str, Ops]:
+        """What sampling takes, beside the convolution of the samples."""
+        return {"sampling": self.sampling(inputs, outputs)}
+
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """What sampling takes, and one addition per output for the bias."""
         bias = Ops(add=prod(outputs[0])) if self.bias else Ops()

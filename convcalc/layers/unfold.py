@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _MANY: Final = 64
 """Most taps that are read one by one; of more, all channels are read."""
+
+_LONG: Final = 20_000
+"""The same for taps times positions, each of which is a phase of its own."""
 _WINDOW: Final = (
     Option("kernel", "axes", short="k"),
     Option("stride", "axes", 1, "s"),
@@ -26,9 +29,11 @@ _WINDOW: Final = (
 )
 
 
-def _taps(kernel: tuple[Dim, ...]) -> list[tuple[int, ...]] | None:
+def _taps(kernel: tuple[Dim, ...], positions: tuple[Dim, ...]) -> list[tuple[int, ...]] | None:
     """Every tap in row-major order; None where they are no numbers, or too many to tell apart."""
-    if not all(type(k) is int for k in kernel) or prod(kernel) > _MANY:
+    if not all(type(n) is int for n in (*kernel, *positions)) or prod(kernel) > _MANY:
+        return None
+    if len(kernel) > 1 and prod(kernel) * prod(positions) > _LONG:
         return None
     return list(product(*(range(k) for k in kernel)))
 
@@ -81,8 +86,8 @@ class Unfold(Layer):
         shape = inputs[0]
         befores = [before for before, _ in self.pads(shape)]
         sizes = self.positions(shape)
-        taps = _taps(self.kernel)
-        if taps is None or not all(type(n) is int for n in sizes):
+        taps = _taps(self.kernel, sizes)
+        if taps is None:
             window = (
                 _digit(sizes, axis, Slide(k, s, d, before))
                 for axis, (k, s, d, before) in enumerate(
@@ -210,8 +215,8 @@ class Fold(Spreading):
 
         sizes = self.positions()
         (before, _), s, d = self.pads()[0], self.stride[0], self.dilation[0]
-        taps = _taps(self.kernel)
-        if taps is None or not all(type(n) is int for n in sizes):
+        taps = _taps(self.kernel, sizes)
+        if taps is None:
             return (((ALL, _run(sizes, Spread(self.kernel[0], s, d, before))),),)
         return (
             tuple(

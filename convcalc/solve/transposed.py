@@ -298,7 +298,7 @@ def solve_transposed(
             options = Settings((chosen[0].setting,), False)
         elif o is None:
             one = Setting(s or 1, p or 0, extra_size or 0, d or 1)
-            check_given(k, Fixed(*one[:4]))
+            check_given(k, Fixed(*one))
             options = Settings((one,), True)
         else:
             options = solve_axis(i, o, k, Fixed(s, p, extra_size, d), max_dilation)

@@ -62,8 +62,13 @@ def build(
         except SpecError as error:
             if reading.line:
                 settable(error)
-            error.search = partial(_helped, reading, error.problems[0])
-            raise
+            raise helped(reading, error) from None
+
+
+def helped(reading: Reading, error: SpecError) -> SpecError:
+    """The error of a spec that was read, which says when it is told what would work instead."""
+    error.search = partial(_helped, reading, error.problems[0])
+    return error
 
 
 def _helped(reading: Reading, problem: Problem) -> Any:
@@ -88,6 +93,7 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
     if line:
         from convcalc.importers.calls import Pasted
         from convcalc.spec.document.items import Document, Formula
+        from convcalc.spec.language.stage import Stage
 
         document = Document(source.text)
         pasted = Pasted(given=variables_of(set, document))
@@ -98,6 +104,9 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
         document.notes = pasted.notes
         document.name = _title(Text.whole(source))
         if pasted.program is not None:
+            if pasted.program.passed or pasted.program.tensors:
+                named = " | ".join(stage.origin for stage in document.layers if isinstance(stage, Stage))
+                document.name = named[:MAX_TITLE] if source.name[:1] == "<" else os.path.basename(source.name)
             assigned = pasted.program.assigned.items()
             document.vars = [(name, Formula(expr, Text.whole(source)), None) for name, expr in assigned]
     else:
@@ -111,11 +120,14 @@ def read(source: Source, input: Any = None, set: Mapping[str, Any] | None = None
     return Reading(document, inputs, variables, line)
 
 
+_NUMBERS: Final = ("a number", "a literal", "a value")
+
+
 def settable(error: SpecError) -> SpecError:
     """Say of names that a line does not know how they are given a value."""
     for problem in error.problems:
-        unknown = re.match(r"unknown name '([a-z_]\w*)'", problem.message)
-        if unknown and (problem.expected or "").startswith(("a number", "a literal")) and not problem.nearest:
+        unknown = re.search(r"unknown name '([a-z_]\w*)'", problem.message)
+        if unknown and (problem.expected or "").startswith(_NUMBERS) and not problem.nearest:
             problem.expected = f"{problem.expected}, or a value for it: --set {unknown.group(1)}=N"
     return error
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from convcalc.dims import Shape
 from convcalc.graph import Graph, Node
+from convcalc.layers.base import NO_OPS
 from convcalc.layers.reads import Chain, Every, Reads, Resample, Slide, Spread
 
 
@@ -27,7 +28,7 @@ def reads_less(graph: Graph, numbers: Sequence[int]) -> bool:
         cuts = _cuts_axes(graph, node)
         if (cuts and len(node.outputs[0]) > 1) or (flat and _takes_channels_apart(graph, node)):
             return True
-        flat = flat or cuts
+        flat = flat or cuts or _gathers(graph, node)
     return False
 
 
@@ -73,6 +74,19 @@ def _cuts_axes(graph: Graph, node: Node) -> bool:
         isinstance(axis.rule, (Chain, Every)) or (isinstance(axis.rule, Slide) and axis.rule.stride > 1)
         for window, _, _ in _windows(graph, node)
         for axis in window
+    )
+
+
+def _gathers(graph: Graph, node: Node) -> bool:
+    """Whether a layer that only moves values is stated to read several at once: each channel reads fewer."""
+    layer, inputs = node.layer, graph.input_shapes(node)
+    if layer.has_macs or layer.elementwise or layer.ops(inputs, node.outputs) != NO_OPS:
+        return False
+    return any(
+        len(axis.rule.of(j, n)) > 1
+        for window, read, written in _windows(graph, node)
+        for axis, n in zip(window, read, strict=True)
+        for j in (0, 0 if axis.output is None else written[axis.output] // 2)
     )
 
 

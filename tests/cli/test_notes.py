@@ -26,6 +26,13 @@ def test_notes_go_to_standard_error(cli: Cli, arguments: list[str], note: str) -
     assert "note:" not in done.out
 
 
+@pytest.mark.parametrize("command", [["sizes"], ["rf"], ["summary"], ["explain"], ["verify"], ["memory"]])
+def test_every_command_says_which_input_was_meant(cli: Cli, command: list[str]) -> None:
+    done = cli(*command, "lenet5", "--input", "2x1x32x32")
+    assert (done.code, done.out) == (2, "")
+    assert "did you mean --input 1x32x32 (--batch 2)?" in done.err
+
+
 @pytest.mark.parametrize("size", ["3", "32x32", "16x32x32", "3x3", "1x1x1"])
 def test_common_sizes_are_not_noted(cli: Cli, size: str) -> None:
     assert cli("padding", "--kernel", "3", "--in", size).err == ""

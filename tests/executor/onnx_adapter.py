@@ -333,8 +333,47 @@ def selu(a: Attributes, arrays: Arrays) -> Arrays:
 
 
 def celu(a: Attributes, arrays: Arrays) -> Arrays:
-    alpha = a.get("alpha", 1.0)
-    return [scaled(elementwise(layer("elu", alpha=1.0), scaled(arrays[0], 1 / alpha)), alpha)]
+    return [elementwise(layer("celu", alpha=a.get("alpha", 1.0)), arrays[0])]
+
+
+def thresholded(a: Attributes, arrays: Arrays) -> Arrays:
+    return [elementwise(layer("threshold", threshold=a.get("alpha", 1.0), value=0.0), arrays[0])]
+
+
+def shrink(a: Attributes, arrays: Arrays) -> Arrays:
+    """``x - bias`` above lambda, ``x + bias`` below it, else 0."""
+    lambd, bias = a.get("lambd", 0.5), a.get("bias", 0.0)
+    if bias not in (0.0, lambd):
+        raise Outside("what is left is moved by lambda, or stays")
+    return [elementwise(layer("softshrink" if bias else "hardshrink", lambd=lambd), arrays[0])]
+
+
+def rmsnorm(a: Attributes, arrays: Arrays) -> Arrays:
+    x, weight = arrays
+    shape = x.shape[a.get("axis", -1) % x.ndim :]
+    stand_in = layer("rmsnorm", normalized=shape, eps=a.get("epsilon", 1e-5))
+    return [one(stand_in, x[None], weight=np.broadcast_to(weight, shape))[0]]
+
+
+def col2im(a: Attributes, arrays: Arrays) -> Arrays:
+    x, size, block = arrays
+    stand_in = layer("fold", size=tuple(size), kernel=tuple(map(int, block)), **window(a, len(size)))
+    return [one(stand_in, x)]
+
+
+def deform_conv(a: Attributes, arrays: Arrays) -> Arrays:
+    x, w, offsets, bias, mask = [*arrays, None, None][:5]
+    rank = x.ndim - 2
+    stand_in = layer(
+        "deformconv",
+        rank,
+        kernel=w.shape[2:],
+        groups=a.get("group", 1),
+        bias=bias is not None,
+        **window(a, rank),
+    )
+    inputs = (x, offsets) if mask is None else (x, offsets, mask)
+    return [one(stand_in, *inputs, weight=w, **({} if bias is None else {"bias": bias}))]
 
 
 def hard_sigmoid(a: Attributes, arrays: Arrays) -> Arrays:
@@ -355,8 +394,12 @@ def swish(a: Attributes, arrays: Arrays) -> Arrays:
 def softmax(a: Attributes, arrays: Arrays) -> Arrays:
     (x,) = arrays
     axis = a.get("axis", -1) % x.ndim
-    moved = np.ascontiguousarray(np.moveaxis(x[None], axis + 1, 1))
-    return [np.moveaxis(one(layer("softmax"), moved), 1, axis + 1)[0]]
+    return [one(layer("softmax", axis=axis), x[None])[0]]
+
+
+def log_softmax(a: Attributes, arrays: Arrays) -> Arrays:
+    (x,) = arrays
+    return [one(layer("logsoftmax", axis=a.get("axis", -1) % x.ndim), x[None])[0]]
 
 
 def clip(a: Attributes, arrays: Arrays) -> Arrays:
@@ -401,4 +444,10 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Swish": swish,
     "Softmax": softmax,
     "Clip": clip,
+    "ThresholdedRelu": thresholded,
+    "Shrink": shrink,
+    "RMSNormalization": rmsnorm,
+    "LogSoftmax": log_softmax,
+    "Col2Im": col2im,
+    "DeformConv": deform_conv,
 }

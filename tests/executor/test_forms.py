@@ -144,7 +144,8 @@ def test_tiles_and_blocks_do_not_change_values(seed: int) -> None:
 
 def test_every_windowed_layer_has_two_forms() -> None:
     both_forms = {op for op, operation in OPERATIONS.items() if operation.naive}
-    assert both_forms == {"conv", "dwconv", "convT", "linear", "maxpool", "avgpool", "lppool"}
+    windows = {"conv", "dwconv", "convT", "deformconv", "fold", "unfold", "maxpool", "avgpool", "lppool"}
+    assert both_forms == {*windows, "linear"}
 
 
 def test_blocks_are_computed_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:

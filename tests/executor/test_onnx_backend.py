@@ -13,9 +13,6 @@ from tests.executor.onnx_adapter import OPERATORS, Outside, execute
 
 pytestmark = pytest.mark.slow
 
-NO_LAYER = ("Mish", "Softplus", "Softsign", "ThresholdedRelu")
-"""Activations of ONNX that the language does not have; their cases are listed, not run."""
-
 FIRST_ONLY = {
     "BatchNormalization": "the running statistics of training are not compared",
     "LayerNormalization": "mean and deviation, which it returns too, are not compared",
@@ -57,7 +54,7 @@ def cases() -> dict[str, Any]:
     chosen = {}
     for case in found:
         nodes = case.model.graph.node
-        if len(nodes) == 1 and nodes[0].op_type in (*OPERATORS, *NO_LAYER) and nodes[0].domain == "":
+        if len(nodes) == 1 and nodes[0].op_type in OPERATORS and nodes[0].domain == "":
             chosen[case.name.removeprefix("test_")] = case
     return chosen
 
@@ -115,7 +112,7 @@ def test_the_cases_pass(capsys: pytest.CaptureFixture[str]) -> None:
         except AssertionError as error:
             faults.append(f"{name}: {error}")
             continue
-        reason = "no such layer" if case.model.graph.node[0].op_type in NO_LAYER else listed(name)
+        reason = listed(name)
         if case.model.graph.node[0].op_type == "Clip":  # relu6 is the only clipping
             continue
         if (reason is None) != (results[name] == "passes") or (reason or "") not in results[name] + "passes":

@@ -74,7 +74,7 @@ def test_parameters(spec: str, count: int) -> None:
         ("Activation('linear')", "identity"),
         ("layers.LeakyReLU()", "leakyrelu slope=0.3"),
         ("nn.LeakyReLU()", "leakyrelu"),
-        ("keras.layers.PReLU()", "prelu 1 shape=(3,5,4)"),
+        ("keras.layers.PReLU()", "prelu shape=(3,5,4)"),
         ("nn.PReLU()", "prelu 1"),
         ("MaxPooling2D(1) | LeakyReLU()", "leakyrelu slope=0.3"),
         ("AvgPool2d(1) | LeakyReLU()", "leakyrelu"),

@@ -35,6 +35,7 @@ optimizer = optim.Adam(model.parameters(), lr=1e-3)
 losses = []
 for epoch in range(10):
     for x, y in loader:
+        input, scale = x, 1
         loss = criterion(model(x), y)
         loss.backward()
         losses.append(loss.item())
@@ -110,6 +111,12 @@ def params(text: str, **given: object) -> int:
         (ADDED, 27 * 8 + 8 + 30 * 30 * 8 * 4 + 4, ["model.compile"]),
         (CHAIN, 27 * 16 + 16 + 9 * 16 * 32 + 32 + 32 * 10 + 10, ["model.summary()"]),
         (PROMPT, 9 * 4 + 4, ["import torch.nn as nn"]),
+        ("m = nn.Sequential(nn.Conv2d(3, 4, 1)).to(device).eval()\n", 16, ["m = (...).to(device).eval()"]),
+        (
+            "m = models.Sequential()\nm.add(layers.Conv2D(4, 1, input_shape=(8, 8, 3)))\nm.summary()",
+            16,
+            ["summary"],
+        ),
         (PRINTED, 75 * 6 + 6, ["Net is read as the one part it holds"]),
     ],
 )
@@ -162,6 +169,7 @@ def test_an_unknown_name_says_how_it_is_set(text: str, name: str) -> None:
     [
         ("class Net(nn.Module):\n    def f(self):\n        self.c = nn.Conv2d(1, 6, 5)", "class", (1, 1)),
         ("def make(n):\n    return nn.Sequential(nn.Conv2d(1, n, 5))\n", "a function is not run", (1, 1)),
+        ("while n:\n    conv 3->4 k3\nrelu", "'while' is not run", (1, 1)),
         ("m = Sequential()\nfor i in range(3):\n    m.add(Conv2D(8, 3))\n", "'for' is not run", (2, 1)),
         (CHAIN.replace("(y)", "(x)", 1), "'x' is read here, and 'y' was made last", (6, 27)),
         (CHAIN.replace("outputs=outputs", "outputs=y", 1), "the output is not 'outputs'", (7, 9)),
@@ -177,6 +185,7 @@ def test_an_unknown_name_says_how_it_is_set(text: str, name: str) -> None:
             "frozen", (3, 5),
         ),
         ("c1 = nn.Conv2d(3, 4, 1)\nc2 = nn.Conv2d(4, 4, 1)", "assignments do not say in which order", (2, 1)),
+        ("m = Sequential([Conv2D(3, 1)])\nx = m(x)\nx = m(x)", "one after the other", (3, 1)),
         ("m = Sequential([Conv2D(3, 1)], 7)", "unexpected ', 7' after the list", (1, 30)),
     ],
 )  # fmt: skip
@@ -232,3 +241,10 @@ def test_types_by_their_other_names(dtype: str, size: int) -> None:
     report = analyze(load("conv 3->8 k3"), dtype=dtype)
     assert report.totals.param_bytes == size * 224
     assert report.dtype in ("float16", "bfloat16", "float32")
+
+
+def test_functions_of_the_tensor_that_flows() -> None:
+    text = "x = nn.Conv2d(3, 8, 3)(x)\nx = F.interpolate(x, scale_factor=2)\nx = F.pad(x, (1, 1, 1, 1))\n"
+    assert load(text, input="3x8x8").nodes[-1].outputs == ((8, 14, 14),)
+    with pytest.raises(SpecError, match="'x' is read here, and 'y' was made last"):
+        load(text.replace("x = F.i", "y = F.i"), input="3x8x8")

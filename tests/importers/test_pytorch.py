@@ -443,7 +443,7 @@ def torch_runs(call: Call, x: np.ndarray, seed: int) -> Ran | None:
                 y = module(*pool_of(call.name)(**named_of(call), return_indices=True)(arriving))
             else:
                 y = module(arriving)
-        except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError, ArithmeticError):
+        except (RuntimeError, ValueError, LookupError, TypeError, ArithmeticError, AssertionError):
             return None
         y, where = y if isinstance(y, tuple) else (y, None)
         if y.numel() == 0 or y.shape[0] != len(x):

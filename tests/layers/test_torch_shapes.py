@@ -3,7 +3,8 @@
 Where PyTorch refuses, convcalc refuses, and the other way round. The known differences:
 
 * an output without elements is an output in PyTorch, and refused here;
-* factors of upsampling are exact here, and binary fractions in PyTorch (``floor(100 * 0.29)``);
+* factors of upsampling are exact in the line form, and binary fractions in PyTorch
+  (``floor(100 * 0.29)``), in a pasted call and with ``rounding=double``;
 * ``linear`` and ``cubic`` interpolation work on every number of axes in the line form; a pasted
   ``Upsample(mode='linear')`` means what PyTorch means;
 * ``p=same`` with a stride is TensorFlow's here; a pasted call of it is refused as in PyTorch;
@@ -103,12 +104,12 @@ def test_random_layers(draw: Callable[[Random], Case], many: int) -> None:
     for seed in range(many):
         rng = Random(f"{draw.__name__} {seed}")
         case = draw(rng)
-        if not case.agree:
+        if not case.agree and case.op != "upsample":  # that is pasted with PyTorch's rounding
             continue
         expected, printed = torch_says(case)
         seen["refused" if expected is None else "run"] += 1
         about = f"{seed}: {case.op} {case.values} on {case.shape}\n{printed}"
-        if case.line:
+        if case.line and case.agree:
             assert layer_says(case) == expected, about
             line = spell(rng, case.op, case.values)
             assert spec_says(line, case.shape) == expected, f"{about}\n{line}"
@@ -152,7 +153,9 @@ def test_constructor_calls(
         with monkeypatch.context() as patch:
             patch.setattr("tests.layers.torch_cases.nn", Written)
             text = repr(case.build())
-        if not case.agree or "-" in text:  # negative padding and infinities are for the witness alone
+        if (
+            not case.agree and case.op != "upsample"
+        ) or "-" in text:  # negative padding and infinities are for the witness alone
             continue
         expected, _ = torch_says(case)
         assert spec_says(f"nn.{text}", case.shape) == expected, f"{seed}: {text} on {case.shape}"

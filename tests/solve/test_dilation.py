@@ -76,10 +76,10 @@ def test_the_context_module_has_no_holes() -> None:
 @pytest.mark.parametrize(
     ("rates", "holes", "words"),
     [
-        ((2, 3), True, "promises no holes (M2 = 3 <= K = 3: no holes), but execution finds 2, at offsets ±4"),
-        ((2, 2, 2), True, "common factor 2"),
+        ((2, 3), True, "M2 = 3 <= K = 3 is met and not enough; execution finds 2 holes, at offsets ±4"),
+        ((2, 2, 2), True, "not enough: the rates share the factor 2"),
         ((9, 1, 2), True, "at offsets ±4, ±5"),
-        ((1, 9, 3), False, "expects holes (M2 = 15 > K = 3: holes), but execution finds none"),
+        ((1, 9, 3), False, "M2 = 15 > K = 3 would be enough and is not needed"),
     ],
 )
 def test_where_rule_and_execution_disagree_it_is_said(rates, holes: bool, words: str) -> None:

@@ -138,7 +138,7 @@ def test_overlap_is_executed(a: tuple[int, ...], b: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason", "nearest"),
     [
-        (dict(input=32, output=64), "needs its kernel", "kernel 4"),
+        (dict(input=32), "needs its kernel", "kernel 4"),
         (dict(input=0, output=64, kernel=4), "input is at least 1", "input 1"),
         (dict(input=4, output=8, kernel=4, padding=-1), "crops; a negative one adds", "padding 0"),
         (dict(input=4, output=8, kernel=4, stride=0), "stride 0", "stride 1"),
@@ -254,3 +254,90 @@ def test_borders_everywhere() -> None:
     found = solve_transposed(5, 64, 2, stride=2, rank=1)
     assert found.is_even and not found.has_inner and found.executed == (0, 1)
     assert solve_transposed(32, 64, 4).executed == (1, 4)
+
+
+def test_without_a_kernel_the_good_ones_are_offered() -> None:
+    found = solve_transposed(8, 16)
+    (best, *others), _ = found.offers
+    assert best[:5] == (4, 2, 1, 0, 1) and best.even  # DCGAN's
+    assert found.pytorch == "nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1)"
+    assert found.axes[0].kernel == 4 and found.is_even and found.proven
+    assert [one.even for one in found.offers[0]] == sorted(
+        (one.even for one in found.offers[0]), reverse=True
+    )
+    for one in (best, *others):
+        assert (
+            one.stride * 7 + one.dilation * (one.kernel - 1) + 1 - 2 * one.padding + one.output_padding == 16
+        )
+    assert solve_transposed((7, 1), (15, 4)).pytorch == (
+        "nn.ConvTranspose2d(in_channels, out_channels, 4, (2, 1), (1, 0), output_padding=(1, 0))"
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 5), st.integers(-2, 3))
+def test_offers_lead_there_and_are_even_where_they_say_so(i: int, s: int, more: int) -> None:
+    from convcalc.calculators.transposed.offers import offers
+    from convcalc.calculators.transposed.settings import FREE
+
+    o = i * s + more
+    assume(o >= 1)
+    for one in offers(i, o, FREE, 6):
+        extent = one.dilation * (one.kernel - 1) + 1
+        assert one.stride * (i - 1) + extent - 2 * one.padding + one.output_padding == o
+        assert one.output_padding < max(one.stride, one.dilation)  # as PyTorch wants it
+        counts = [0] * one.stride
+        for tap in range(one.kernel):
+            counts[tap * one.dilation % one.stride] += 1
+        assert one.even == (len(set(counts)) == 1)
+
+
+def test_what_pytorch_cannot_take_is_said_with_the_nearest() -> None:
+    found = solve_transposed(100, 100, 4, stride=1)
+    assert [(axis.before, axis.after) for axis in found.axes] == [(1, 2)] * 2
+    assert found.pytorch is None
+    cut, itself = found.nearest_in_pytorch()
+    assert cut.startswith("nn.ConvTranspose2d(in_channels, out_channels, 4, 1, 1) gives 101x101")
+    assert cut.endswith("y[..., :-1, :-1] is the same")
+    assert itself == "nn.ConvTranspose2d(in_channels, out_channels, 4, 1, 3, dilation=2) gives 100x100 itself"
+    assert found.to_dict()["solutions"][0][0]["padding_after"] == 2
+    # The cut layer is the same, executed.
+    from convcalc.executor import execute
+
+    rng = np.random.default_rng(0)
+    x, weight = (
+        rng.integers(-9, 9, (1, 1, 9, 9)).astype(float),
+        rng.integers(-9, 9, (1, 1, 4, 4)).astype(float),
+    )
+    one, other = (
+        convcalc.load(f"convT 1 k4 {pads} bias=false id=up", input="1x9x9") for pads in ("p1:2", "p1")
+    )
+    whole = execute(other, x, {"up.weight": weight})
+    assert whole.shape == (1, 1, 10, 10)
+    assert np.array_equal(execute(one, x, {"up.weight": weight}), whole[..., :-1, :-1])
+
+
+def test_an_uneven_layer_comes_with_even_ones() -> None:
+    found = solve_transposed(8, 16, 3)
+    assert not found.is_even
+    assert [(one.kernel, one.stride, one.padding) for one in found.even_instead] == [(4, 2, 1), (6, 2, 2)]
+    assert all(solve_transposed(8, 16, k, stride=s, padding=p).is_even
+               for k, s, p, *_ in found.even_instead)  # fmt: skip
+    assert solve_transposed(8, 16, 4).even_instead == []
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    "arguments",
+    [(8, 16), (7, 15), (5, 17), (1, 4), (8, 8), (8, 16, 3), ((7, 5), (15, 20)), (9, 12, 4), (100, 100, 4)],
+)
+def test_pytorch_takes_what_it_is_said_to_take(arguments: tuple) -> None:
+    torch = pytest.importorskip("torch")
+    found = solve_transposed(*arguments)
+    calls = [(found.pytorch, [axis.output for axis in found.axes])]
+    if found.pytorch is None:
+        calls = [(found.nearest_in_pytorch()[-1].split(" gives ")[0], [axis.output for axis in found.axes])]
+    for call, sizes in calls:
+        names = {"nn": torch.nn, "in_channels": 1, "out_channels": 1}
+        layer = eval(call, names)
+        assert list(layer(torch.zeros(1, 1, *(axis.input for axis in found.axes))).shape[2:]) == sizes

@@ -100,7 +100,7 @@ def test_other_channels_have_a_way() -> None:
             "8x3x224x224",
             ["a volume of 3x224x224 with 8 channels", "--batch 8"],
         ),
-        ("conv 64 k7 s2 p3", "1x3x224x224", ["with 1 channel;", "--input 3x224x224 --batch 1"]),
+        ("conv 64 k7 s2 p3", "1x3x224x224", ["with 1 channel;", "--input 3x224x224 (--batch 1)"]),
         ("conv 64 k3", "32x64x56x56", ["--batch 32"]),
         ("conv 64 k7 p3", "224x224x3", ["a map of 224x3 with 224 channels", "--input 3x224x224"]),
         ("conv 64 k3 p1", "16x2x500", ["a map of 2x500 with 16 channels", "--batch 16"]),

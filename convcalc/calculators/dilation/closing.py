@@ -53,6 +53,8 @@ def reason(kernels: Sequence[int], rates: Sequence[int]) -> str:
         read = "every second pixel is never read" if factor == 2 else f"only one pixel in {factor} is read"
         return f"the rates share the factor {factor}: {read}" if many else f"at rate {factor}, {read}"
     r, field = found
+    if field == 1:
+        return f"the smallest rate is {r}, not 1: the pixel next to the edge of the field is stepped over"
     return (
         f"rate {r} is larger than the field of the smaller ones ({field}): "
         f"the pixel {field} from the edge is stepped over"

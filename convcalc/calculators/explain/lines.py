@@ -101,6 +101,10 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
         amount = getattr(totals.ops, kind)
         if type(amount) is not int or amount:
             lines.add(group, title, amount)
+    for part, ops in node.layer.apart(graph.input_shapes(node), outputs).items():
+        for kind, title in KINDS.items():
+            if type(amount := getattr(ops, kind)) is not int or amount:
+                lines.add(group, f"{title} of {part}", amount)
     lines.add(group, "FLOPs", totals.flops)
     if node.layer.has_macs:
         lines.add(group, "activations", totals.activations)
@@ -123,7 +127,11 @@ def fields(lines: Lines, graph: Graph, numbers: Graph | None = None) -> None:
     """Receptive field, effective stride and effective padding; one line where all axes agree."""
     measured = _measured(graph)
     known = _measured(numbers) if numbers is not None else {}
+    by = graph.nodes[-1].layer.decided_by
     for quantity, values in measured.items():
+        if by and all(value is UNKNOWN for value in values):
+            lines.add("receptive field", quantity, f"unknown: {by} decide what is read")
+            continue
         found = known.get(quantity, [None] * len(values))
         shared = len({str(pair) for pair in zip(values, found, strict=True)}) == 1
         names = [""] if shared else axis_names(len(values))

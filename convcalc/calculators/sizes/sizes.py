@@ -15,7 +15,7 @@ from convcalc.records import Record
 from convcalc.shown import Shown
 from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import SpecError
-from convcalc.spec.loading import read
+from convcalc.spec.loading import helped, read
 from convcalc.spec.lookup import find
 from convcalc.spec.sizes.quasi import Untraceable
 from convcalc.spec.sizes.quote import axes_text, nearest, place_name
@@ -140,7 +140,10 @@ def sizes(
 
 def sizes_of(reading: Reading, near: int | tuple[int, ...] | None = None) -> Sizes:
     """The same for a spec that was read; see :func:`sizes`."""
-    return _answer(Spec(reading, steps=WORK), reading.document.name, near)
+    try:
+        return _answer(Spec(reading, steps=WORK), reading.document.name, near)
+    except SpecError as error:
+        raise helped(reading, error) from None
 
 
 def _of_graph(graph: Graph, input: Any, set: Mapping[str, Any] | None) -> Network:
@@ -213,6 +216,8 @@ def _refused(network: Network) -> str | None:
         network.build(lambda _, own: own)
     except SpecError as error:
         problem = error.problems[0]
+        if problem.file == "--input":  # no other size would mend it
+            raise
         return f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
     except DimensionError as error:
         return error.message

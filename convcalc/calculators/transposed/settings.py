@@ -24,16 +24,32 @@ _SEARCHED: Final = 256
 
 
 class Setting(NamedTuple):
-    """Stride, padding on both sides, output padding and dilation of one axis.
-
-    ``more_after`` is how much more is cropped after than before, which no framework takes.
-    """
+    """Stride, padding on both sides, output padding and dilation of one axis."""
 
     stride: int
     padding: int
     output_padding: int
     dilation: int
-    more_after: int = 0
+
+    @property
+    def more_after(self) -> int:
+        """How much more is cropped after than before."""
+        return 0
+
+
+class OneMoreAfter(Setting):
+    """A setting that crops one pixel more after than before, which PyTorch cannot say."""
+
+    __slots__ = ()
+
+    @property
+    def more_after(self) -> int:
+        """One."""
+        return 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The setting as JSON holds it."""
+        return {**self._asdict(), "padding_after": self.padding + 1}
 
 
 class Fixed(NamedTuple):
@@ -270,7 +286,7 @@ def _uneven(i: int, o: int, k: int, fixed: Fixed) -> Iterator[Setting]:
     if fixed.padding is not None or excess < 1 or excess % 2 == 0 or excess // 2 + 1 > k - 1:
         return
     if fixed.stride in (None, 1) and fixed.output_padding in (None, 0) and fixed.dilation in (None, 1):
-        yield Setting(1, excess // 2, 0, 1, 1)
+        yield OneMoreAfter(1, excess // 2, 0, 1)
 
 
 def _at_rate(i: int, o: int, k: int, d: int, fixed: Fixed) -> Iterator[Setting]:

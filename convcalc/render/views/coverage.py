@@ -107,8 +107,9 @@ def _map(found: Coverage, values: Any, fixed: str, legend: str) -> list[Text]:
                 line.append(_ninth(sum(block.flat), block.size, top))
         lines.append(blank.join(line))
     area = show(f"{first}..{last}" for first, last in found.box)
-    partly = f" {PARTLY} is read in part;" if any(PARTLY in line for line in lines) else ""
-    told = f"pixels {area}{where}; {UNREAD} is never read;{partly} {legend}"
+    partly = any(PARTLY in line for line in lines)
+    unread = f"{UNREAD} never read, {PARTLY} in part" if partly else f"{UNREAD} is never read"
+    told = f"pixels {area}{where}; {unread}; {legend}"
     return [Text("\n".join(lines), drawn=True), Text(told)]
 
 

@@ -84,13 +84,14 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     notes = misaligned_notes(fields, None if whole or not chosen else chosen[0].name)
     if whole:
         notes += hole_notes(fields)
-    notes += unseeing_notes(fields)
+    unseeing = unseeing_notes(fields)
+    notes += unseeing
     if fields.start:
         notes.append(f"Measured from {fields.start}, in positions of its output.")
     notes += _decided_notes(fields, chosen)
     unexplained = [row for row in chosen if not fields.decided_before(row.name)]
     notes += [note for note, applies in _NOTES if applies(unexplained, shown)]
-    if not chosen:
+    if not chosen and not unseeing:
         notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
     return Table([column for column, _ in columns], lines, facts=facts, notes=notes)
 

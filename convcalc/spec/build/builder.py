@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from convcalc.budget import OverBudgetError
-from convcalc.dims import UNKNOWN, collecting
+from convcalc.dims import UNKNOWN, collecting, is_array
 from convcalc.graph import Edge, Graph
 from convcalc.spec.build.given import note
 from convcalc.spec.build.scope import POISON, Choice, Flow, LimitError, Scope, Step
@@ -165,7 +165,7 @@ class Builder(Structures):
         """How shapes from outside were read that others would write for something else."""
         found = []
         for name, given in self.inputs.items():
-            stated = self.statements.get(name)
+            stated = None if any(map(is_array, given)) else self.statements.get(name)
             if stated is not None and (text := note(name, given, stated)):
                 found.append(text)
         return found

@@ -146,7 +146,7 @@ def note(name: str, given: Shape, stated: Stated) -> str | None:
     if stated.arriving == given[0]:
         return None
     if batch_first(given, stated):
-        batch = f" --batch {given[0]}" if type(given[0]) is int else ""
+        batch = f" (--batch {given[0]})" if type(given[0]) is int else ""
         return f"{read}; a batch of {given[0]} is {option(name, given[1:])}{batch}"
     if channels_last(given):
         return f"{read}; channels come first, as in {option(name, moved(given))}"

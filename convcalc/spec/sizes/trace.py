@@ -64,9 +64,9 @@ class Spec:
         try:
             with drawing_on(self.steps):
                 return builder.build()
-        except SpecError:
+        except SpecError as error:
             if builder.stopped:
-                raise Untraceable("too much work") from None
+                raise Untraceable(error.problems[-1].message) from None
             raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,14 @@ import pytest
 def test_rates_are_judged_step_by_step(cli) -> None:
     out = cli("dilation", "1", "2", "5", "--kernel", "3").out
     assert "M2 = max(5 - 2*2, 5 - 2*(5 - 2), 2)" in out
-    assert "criterion      M2 = 2 <= K = 3: no holes" in out
-    assert "coverage  289 of 289 pixels (100.0%), by execution" in out
-    assert "verdict   no holes" in out
+    assert "criterion      M2 = 2 <= K = 3  (" in out
+    assert out.startswith("no holes: all 17x17 pixels are seen\n")  # 1 + 2*(1 + 2 + 5)
 
 
 def test_disagreement_is_shown(cli) -> None:
     out = cli("dilation", "2", "3", "--map").out
-    assert "Rule and execution disagree" in out
+    assert out.startswith("holes: ")
+    assert "M2 = 3 <= K = 3 is met and not enough; execution finds 2 holes" in out
     rows = out.rstrip().splitlines()[-11:]
     assert rows[0] == "1.1111111.1"  # sums of {-2, 0, 2} and {-3, 0, 3}
     assert rows[1] == "." * 11
@@ -122,3 +123,40 @@ def test_a_map_of_what_is_too_wide(cli) -> None:
     done = cli("dilation", "1", "3", "9", "27", "81", "--map")
     assert (done.code, done.out) == (2, "")
     assert "--plot" in done.err
+
+
+def test_the_verdict_comes_first_then_why_then_what_to_do(cli) -> None:
+    lines = cli("dilation", "2", "2", "2").out.splitlines()
+    assert lines[0] == "holes: 29.0% of the 13x13 pixels are seen (49 of 169)"  # 7*7 of 13*13
+    assert lines[2] == "why  the rates share the factor 2: every second pixel is never read"
+    assert lines[3] == "try  1 2 3  13x13, no holes  (convcalc dilation 1 2 3)"
+    assert "no holes\n" not in "\n".join(lines[5:]) + "\n"
+    assert cli("dilation", "1", "2", "3").out.startswith("no holes: all 13x13 pixels are seen\n")
+    assert (
+        cli("dilation", "2", "2", "2", "--csv").out.splitlines()[0]
+        == "layer,kernel,rate,effective,field,M,formula"
+    )
+    data = cli("dilation", "2", "2", "2", "--json").json()
+    assert data["closing"][0] == {
+        "rates": [[1, 1], [2, 2], [3, 3]],
+        "kernels": [[3, 3]] * 3,
+        "field": [13, 13],
+    }
+    assert data["why"] == ["the rates share the factor 2: every second pixel is never read"]
+
+
+def test_what_is_tried_can_be_typed(cli) -> None:
+    for given in (["2", "2"], ["2x1", "2x1"], ["4", "4", "-k", "5,2"], ["3", "3", "--rank", "1"], ["18"]):
+        tried = [line for line in cli("dilation", *given).out.splitlines() if line.startswith("try ")]
+        assert tried
+        for line in tried:
+            command = line.split("(convcalc ")[1].rstrip(")").split()
+            assert cli(*command).out.startswith("no holes: all ")
+
+
+def test_a_network_begins_with_the_verdict(cli) -> None:
+    out = cli("dilation", "input 3x64x64 | conv 8 k3 d2 p2 | conv 8 k3 d2 p2").out
+    assert out.splitlines()[0].endswith(": holes in 1 of 1 dilated run")
+    assert "try rates 1 3  9x9, no holes  (convcalc dilation 1 3)" in out
+    designed = cli("dilation", "--reach", "17").out.splitlines()[0]
+    assert re.fullmatch(r"rates 1 \d \d: 17 pixels without holes in 3 layers", designed)

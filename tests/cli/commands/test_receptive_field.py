@@ -217,3 +217,35 @@ def test_the_name_of_a_block_means_its_last_layer(cli) -> None:
     done = cli("rf", "resnet50", "--layer", "layer4")
     assert done.code == 0
     assert [line.split() for line in done.out.splitlines() if line.startswith("layer4.")] == [last.split()]
+
+
+def test_a_hole_stays_visible_in_blocks(cli) -> None:
+    """Sums of even offsets alone: no block of 2x2 pixels is read whole, however small the map is drawn."""
+    spec = "conv 1->1 k3 d2 | conv 1->1 k3 d4 | conv 1->1 k3 d8 | conv 1->1 k3 d16 | conv 1->1 k3 d32"
+    out = cli("rf", spec, "--map").out
+    assert "a character is 2x2 pixels" in out and ": in part" in out
+    rows = [line for line in out.splitlines() if set(line) <= set(".: ") and len(line) > 40]
+    assert len(rows) == 62  # of 63: the last row of blocks, and the last column, are half as wide
+    assert all(set(row) == {":"} for row in rows)
+    whole = cli("rf", spec.replace("k3 d2 ", "k3 d1 ").replace("d4", "d3").replace("d8", "d9").replace(
+        "d16", "d20").replace("d32", "d31"), "--map").out  # fmt: skip
+    assert ": in part" not in whole
+
+
+def test_layers_that_see_nothing_are_named(cli) -> None:
+    spec = "input 4x8 | pad p1:0 value=1 | slice 0 1 axis=1"
+    assert "slice1 sees no input" in cli("rf", spec).out
+    alone = cli("rf", spec, "--layer", "slice1").out
+    assert "slice1 sees no input" in alone and "No layer sees a pixel" not in alone
+    assert cli("rf", spec, "--json").json()["sees_nothing"] == ["slice1"]
+
+
+def test_outputs_stand_in_json(cli, tmp_path: Path) -> None:
+    page = tmp_path / "net.yaml"
+    page.write_text(
+        "input: 3x8x8\nlayers: [conv 4 k3 id=a, conv 2 k3 id=b]\noutputs: [a, b]\n", encoding="utf-8"
+    )
+    for command in ("summary", "params", "flops", "shapes", "memory"):
+        held = cli(command, str(page), "--json").json()["outputs"]
+        assert held == [{"name": "a", "shape": [4, 6, 6]}, {"name": "b", "shape": [2, 4, 4]}]
+        assert "output b" in cli(command, str(page)).out

@@ -10,9 +10,10 @@ import pytest
 def test_every_setting_with_the_conventional_one_first(cli) -> None:
     out = cli("transposed", "--in", "32", "--out", "64", "--kernel", "4").out
     lines = out.splitlines()
-    assert lines[0].startswith("kernel 4 from 32 to 64: ")
-    assert lines[4].split()[:4] == ["2", "1", "0", "1"]
-    assert "the conventional one" in lines[4]
+    assert lines[0].startswith("32x32 -> 64x64: convT 1->1 k4 s2 p1 ")
+    at = next(number for number, line in enumerate(lines) if line.startswith("kernel 4 from 32 to 64: "))
+    assert lines[at + 4].split()[:4] == ["2", "1", "0", "1"]
+    assert "the conventional one" in lines[at + 4]
     assert "settings are shown; --all shows every one." in out
     assert "1 zero between inputs, padding 2, the kernel rotated, stride 1" in out
     data = cli("transposed", "--in", "32", "--out", "64", "--kernel", "4", "--json").json()
@@ -117,7 +118,7 @@ def test_a_plot(cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "nearest"),
     [
-        (("--in", "32", "--out", "64"), "needs its kernel", "kernel 4"),
+        (("--in", "32"), "needs its kernel", "kernel 4"),
         (("--in", "32", "-k", "4", "--padding", "-1"), "negative one adds", "padding 0"),
         (
             ("--in", "32", "-k", "4", "-s", "2", "--output-padding", "2"),
@@ -154,3 +155,19 @@ def test_a_layer_that_cannot_be_read(cli) -> None:
     done = cli("transposed", "--like", "conv 8 k3 padd=1", "--in", "8")
     assert done.code == 2
     assert "^" in done.err
+
+
+def test_the_verdict_comes_first(cli) -> None:
+    lines = cli("transposed", "--in", "8", "--out", "16").out.splitlines()
+    assert lines[0] == "8x8 -> 16x16: convT 1->1 k4 s2 p1 bias=false, no checkerboard"
+    assert lines[2] == "PyTorch  nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1)"
+    assert lines[8].split()[:4] == ["4", "2", "1", "0"]
+    out = cli("transposed", "--in", "100", "--out", "100", "--kernel", "4", "--stride", "1").out
+    assert "cannot take it" in out.splitlines()[2] and "p1:2" in out.splitlines()[0]
+    tried = [line for line in cli("transposed", "--in", "8", "--out", "16", "-k", "3").out.splitlines()
+             if line.startswith("try")]  # fmt: skip
+    for line in tried:
+        options = line.split("(")[1].rstrip(")").split()
+        again = cli("transposed", "--in", "8", "--out", "16", *options).out
+        assert again.splitlines()[0].endswith("no checkerboard")
+    assert len(tried) == 2
