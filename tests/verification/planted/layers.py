@@ -46,7 +46,6 @@ mutant("normalisation always has a factor", f"{NORM}:BatchNorm.parameters", "bn"
 mutant("layer norm always has a factor", f"{NORM}:LayerNorm.ops", "ln", ignoring(weight=True))
 mutant("group norm always has a factor", f"{NORM}:GroupNorm.ops", "gn", ignoring(weight=True))
 mutant("rescaling adds nothing", f"{NORM}:Rescale.ops", "rescale", ops(add=lambda n: 0))
-mutant("channels are counted off first", "layers.shape:Reshape.reads", "reshape", ignoring(order="first"))
 ACT = "layers.activation"
 mutant("prelu has no parameters", f"{ACT}:PReLU.parameters", "prelu", lambda f: lambda s, i: {})
 mutant(
