@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from convcalc.dims import Shape
+from convcalc.dims import Shape, is_array
 from convcalc.layers.base import show
 from convcalc.spec.errors import Problem
 from convcalc.spec.language.stage import Stage, option_kinds
@@ -139,6 +139,8 @@ def moved(given: Shape) -> Shape:
 
 def note(name: str, given: Shape, stated: Stated) -> str | None:
     """How a shape was read that others would write for something else; None where it is a common one."""
+    if any(map(is_array, given)):  # a table of sizes, which nobody types
+        return None
     read = f"{option(name, given)} is read as {reading(given)}"
     if stated.shape is not None:
         last = type(given[0]) is not int and stated.channels is not None and given[-1] == stated.channels
