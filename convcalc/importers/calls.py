@@ -76,7 +76,7 @@ class Pasted(Lines):
         name = head.group().rpartition(".")[2]
         if name in _CONTAINERS:
             return self._container(text, head.end(), end, depth)
-        if name not in self.known and name[0].isupper() and name in self.classes:
+        if name not in self.known and name[:1].isupper() and name in self.classes:
             from convcalc.importers.frameworks import stages_of
 
             return stages_of(name, text, start, head.end(), end)
