@@ -70,7 +70,7 @@ def _header(file: IO[bytes]) -> Header:
     if start[:6] == npy.MAGIC_PREFIX and length > MAX_HEADER:  # NumPy would read so much first
         raise ValueError(f"a header of {length:,} bytes")
     file.seek(0)
-    version = npy.read_magic(file)  # type: ignore[no-untyped-call]
+    version = npy.read_magic(file)
     read: Callable[..., Any] = {(1, 0): npy.read_array_header_1_0}.get(version, npy.read_array_header_2_0)
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise ValueError(f"a format of version {version[0]}.{version[1]}")
@@ -91,7 +91,7 @@ def _array(file: IO[bytes], header: Header, there: int, place: str, most: int | 
         )
     check_room(header.nbytes, most, place)
     file.seek(0)
-    array = npy.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+    array = npy.read_array(file, allow_pickle=False)
     return np.asarray(array)
 
 
