@@ -24,7 +24,8 @@ def one_line(text: str) -> str:
 
 def in_json(text: str) -> str:
     """JSON text in which strings hold the same characters, written out."""
-    return text if text.isascii() else _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    plain = text.isascii() and "\x7f" not in text  # other controls of ASCII are written out already
+    return text if plain else _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _written(match: re.Match[str]) -> str:

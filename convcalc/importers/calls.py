@@ -146,7 +146,7 @@ class Pasted(Lines):
                 return stages_of(name, text, start, head.end(), end, self._variables(), self.read)
         if name in _CONTAINERS:
             return self._container(text, head.end(), end, depth)
-        if name not in self.known and name[0].isupper():
+        if name not in self.known and name[:1].isupper():
             from convcalc.importers.frameworks import KNOWN, stages_of
 
             if name in KNOWN:

@@ -233,6 +233,8 @@ def double_floor(i: Dim, factor: Any) -> Dim:
 def _factors(scale: Any, rank: int) -> tuple[Any, ...]:
     found = []
     for item in each(scale, "scale", rank, "one factor an axis"):
+        if isinstance(item, tuple):
+            raise DimensionError("a scale has no two sides", field="scale", hint="2, 1.5, 1/2")
         if isinstance(item, float):
             item = Fraction(item).limit_denominator(10**6)
         if isinstance(item, Fraction) and item.denominator == 1:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from convcalc.budget import question
+from convcalc.budget import question, spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.dilation.closing import closings, reason
 from convcalc.calculators.dilation.criterion import Criterion, criterion, layers_of
@@ -218,6 +218,10 @@ class DesignedRun(Record):
         )
 
 
+MAX_STEPS: Final = 20_000_000
+"""Most additions that counting the paths over a whole field may take."""
+
+
 @question
 def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> DilationJudgement:
     """Whether a run of dilated convolutions at stride 1 sees every pixel of its field.
@@ -241,7 +245,7 @@ def judge_dilations(rates: Any, kernel: Any = 3, *, rank: int | None = None) -> 
     )
     fields = tuple(axis.rules.field for axis in axes)
     total = prod(fields)
-    if total > MAX_PIXELS:
+    if total > MAX_PIXELS or total * sum(map(prod, kernels)) > MAX_STEPS:
         covered = prod(len(axis.counts) - len(axis.holes) for axis in axes)
         return DilationJudgement(kernels, dilations, axes, covered, total, None)
     graph = chain(kernels, dilations, fields)
@@ -261,6 +265,7 @@ def judge_axis(kernels: Sequence[int], rates: Sequence[int]) -> AxisJudgement:
         raise Unreachable(
             f"the field is {rules.field} pixels, more than is executed", expected=f"at most {MAX_FIELD}"
         )
+    spend(rules.field * sum(kernels) // 10)
     graph = chain([(k,) for k in kernels], [(r,) for r in rates], (rules.field,))
     counts = tuple(int(n) for n in paths(graph, (0,)))
     centre = (rules.field - 1) / 2

@@ -33,8 +33,12 @@ class Source:
 
     def line(self, number: int) -> str:
         """Text of a line, without its end."""
-        lines = self.text.split("\n", number)
-        return lines[number - 1].rstrip("\r") if number <= len(lines) else ""
+        self.position(0)  # the starts of all lines
+        starts = self._starts or [0]
+        if not 1 <= number <= len(starts):
+            return ""
+        end = starts[number] - 1 if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].rstrip("\r")
 
 
 class Text:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of values read best in long lines
 """Random specs, documents, expressions and pasted code: mostly well formed, with wild values in them."""
 
 from __future__ import annotations

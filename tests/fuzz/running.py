@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - cases read best in one line each
 """Runs a case in this process and says what is wrong with what came of it."""
 
 from __future__ import annotations
@@ -128,7 +129,8 @@ EXECUTE = ("run", "verify", "fit")
 def finds(case: Case, outcome: Outcome) -> list[Find]:
     """What is wrong with an outcome; nothing as a rule."""
     found = []
-    works = case.arguments[0] in EXECUTE or "--coverage" in case.arguments or "--plot" in case.arguments
+    executed = {"--coverage", "--plot", "--map", "--effective", "--samples"} & set(case.arguments)
+    works = case.arguments[0] in EXECUTE or bool(executed)
     slow = outcome.seconds > (GIVEN_UP if works else SECONDS)
     if outcome.fault and not outcome.fault.startswith("slow"):
         found.append(Find("exception", outcome.fault[-1500:]))

@@ -94,3 +94,42 @@ def test_what_one_thread_assumes_no_other_does() -> None:
     asked.set()
     thread.join()
     assert str(here) == "H >= 7"
+
+
+def test_execution_and_verification_in_eight_threads_give_what_one_gives() -> None:
+    """Load, count, field, explain, execute and verify, with numbers: the same text from every thread."""
+    import numpy as np
+
+    import convcalc
+
+    specs = [
+        "input 2x9x9 | conv 4 k3 s2 p1 | bn | relu | maxpool k2",
+        "input 4x8x8 | conv 4 k3 g2 p=same | convT 2 k4 s2 p1 | upsample scale=2",
+        "input 2x7x7 | conv 3 k3 d2 p2 | prelu | adaptiveavgpool size=3 | flatten | linear 5",
+    ]
+
+    def text(spec: str) -> str:
+        graph = convcalc.load(spec)
+        shape = graph.nodes[0].outputs[0]
+        values = convcalc.execute(graph, np.arange(np.prod(shape), dtype=np.float64).reshape(1, *shape))
+        parts = [convcalc.analyze(graph), convcalc.receptive_field(graph), convcalc.explain(graph)]
+        checked = convcalc.verify(graph)
+        return "\n".join(map(str, [*parts, values.tobytes().hex(), checked.to_dict()]))
+
+    alone = [text(spec) for spec in specs]
+    barrier = threading.Barrier(8)
+
+    def work(number: int) -> list[str]:
+        barrier.wait()
+        turned = [(number + n) % len(specs) for n in range(len(specs))]
+        found = {place: text(specs[place]) for place in turned}
+        return [found[place] for place in range(len(specs))]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for found in pool.map(work, range(8)):
+                assert found == alone
+    finally:
+        sys.setswitchinterval(interval)

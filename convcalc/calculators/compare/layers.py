@@ -12,7 +12,7 @@ from convcalc.exporters.text import format_placed
 from convcalc.graph import Graph, Node
 from convcalc.records import Record
 
-MOST_CELLS: Final = 4_000_000
+MOST_CELLS: Final = 1_000_000
 """Largest product of two numbers of layers that are aligned by the best score, not by names alone."""
 
 
@@ -195,15 +195,29 @@ def _best(left: Sequence[Entry], right: Sequence[Entry]) -> list[Pair]:
 
 
 def _by_name(left: Sequence[Entry], right: Sequence[Entry]) -> list[Pair]:
-    from difflib import SequenceMatcher
+    """The longest alignment by names: as these are unique, the longest increasing subsequence."""
+    from bisect import bisect_left
 
-    ours, theirs = ([(entry.name, entry.op) for entry in side] for side in (left, right))
+    places = {(entry.name, entry.op): n for n, entry in enumerate(right)}
+    both = [(n, j) for n, one in enumerate(left) if (j := places.get((one.name, one.op))) is not None]
+    ends: list[int] = []  # the smallest place at which an alignment of each length can end
+    last: list[int] = []  # which of ``both`` that is
+    before: list[int | None] = []
+    for number, (_, j) in enumerate(both):
+        at = bisect_left(ends, j)
+        before.append(last[at - 1] if at else None)
+        ends[at : at + 1], last[at : at + 1] = [j], [number]
+    chosen: list[tuple[int, int]] = []
+    walk = last[-1] if last else None
+    while walk is not None:
+        chosen.append(both[walk])
+        walk = before[walk]
     pairs: list[Pair] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-        if tag == "equal":
-            pairs += zip(range(i1, i2), range(j1, j2), strict=True)
-        else:
-            pairs += [(n, None) for n in range(i1, i2)] + [(None, n) for n in range(j1, j2)]
+    i = j = 0
+    for a, b in [*reversed(chosen), (len(left), len(right))]:
+        pairs += [(n, None) for n in range(i, a)] + [(None, n) for n in range(j, b)]
+        pairs += [(a, b)] if a < len(left) else []
+        i, j = a + 1, b + 1
     return pairs
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 from convcalc.budget import apart
 from convcalc.calculators.check.limits import Limit, LimitError
@@ -15,11 +15,13 @@ from convcalc.calculators.check.verdict import merged
 from convcalc.calculators.fit.networks import Networks
 from convcalc.calculators.fit.proof import proven
 from convcalc.calculators.fit.ranges import MOST, Range, Rules, ranges_of, show
-from convcalc.calculators.fit.search import GRID, Cell, Cells, Search
+from convcalc.calculators.fit.search import GRID, Cell, Cells, Search, Trial
 from convcalc.records import Record, record
 from convcalc.spec.loading import build
 from convcalc.spec.lookup import find
 from convcalc.spec.source import Source
+
+Progress: TypeAlias = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,6 +43,8 @@ class Fit(Record):
         proven: whether no larger value of the ranges can fit: every one was tried, or the cost is
             certain not to fall as the variable grows.
         counted: networks that were built and counted.
+        complete: whether the search came to its end; else it was interrupted, and ``best`` is the best
+            so far.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Fit(Record):
     how: str
     proven: bool
     counted: int
+    complete: bool = True
 
     def __bool__(self) -> bool:
         return self.best is not None
@@ -73,6 +78,7 @@ def fit(
     dtype: str = "float32",
     input: Any = None,
     set: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
     **given: Any,
 ) -> Fit:
     """Find the largest value of a variable whose network stays within limits.
@@ -92,6 +98,8 @@ def fit(
         dtype: element type for the byte counts.
         input: see :func:`convcalc.load`.
         set: see :func:`convcalc.load`.
+        progress: called with the searches done, the searches in all, and the best so far in words. A
+            KeyboardInterrupt then ends the search with what was found.
         given: more limits: ``max_macs="300M"``.
 
     Raises:
@@ -111,13 +119,40 @@ def fit(
     choices = _choices(ranges)
     if range_.step is None:
         networks.probe(first, range_, choices[0])
-    searches = [Search(networks.along(first, choice), limits, batch, dtype) for choice in choices]
-    found = [search.largest(range_) for search in searches]
+    found: list[Cells] = []
+    counts = [0]
+
+    def tell(_: Trial) -> None:
+        counts[0] += 1
+        if progress is not None:
+            best = _best(found).best if found else None
+            shown = f"{first}={show(best.value)} so far" if best is not None else f"{counts[0]} networks"
+            progress(len(found), len(choices), shown)
+
+    searches = [Search(networks.along(first, choice), limits, batch, dtype, tell) for choice in choices]
+    complete = True
+    try:
+        for search in searches:
+            found.append(search.largest(range_))
+    except KeyboardInterrupt:
+        complete = False
+        here = searches[len(found)].so_far()
+        if here is not None:
+            found.append(here)
+        if not found:
+            raise
     below, best, above = _best(found)
     frontier = tuple(cells.best for cells in found if cells.best is not None) if others else ()
     tried = range_.step is not None or (best is not None and above is None and not others)
     by_form = False
-    if not tried and rules is None and not others and first in base.variables and above is not None:
+    if (
+        complete
+        and not tried
+        and rules is None
+        and not others
+        and first in base.variables
+        and above is not None
+    ):
         by_form = proven(source, first, above.trial.exceeds, input=input, set=set or {})
     return Fit(
         base.name,
@@ -127,10 +162,16 @@ def fit(
         below,
         above,
         frontier,
-        _how(first, range_, by_form),
-        tried or by_form,
+        _how(first, range_, by_form) if complete else _broken_off(len(found), len(choices), others),
+        complete and (tried or by_form),
         sum(len(search.trials) for search in searches),
+        complete,
     )
+
+
+def _broken_off(done: int, many: int, others: list[Any]) -> str:
+    what = f"after {done} of {many} values of {', '.join(name for name, _ in others)}" if others else "early"
+    return f"interrupted {what}: the best so far, and no proof that it is the largest"
 
 
 def _choices(ranges: Mapping[str, Range]) -> list[dict[str, Fraction]]:

@@ -129,6 +129,7 @@ class Search:
         limits: what must hold.
         batch: samples in one pass.
         dtype: element type for the byte counts.
+        tell: called after each network that was counted.
     """
 
     def __init__(
@@ -137,7 +138,9 @@ class Search:
         limits: tuple[Limit, ...],
         batch: int,
         dtype: str,
+        tell: Callable[[Trial], None] | None = None,
     ) -> None:
+        self.tell = tell
         self.build = build
         self.limits = limits
         self.batch = batch
@@ -153,7 +156,17 @@ class Search:
         trial = self.trials.get(value)
         if trial is None:
             trial = self.trials[value] = self._try(value)
+            if self.tell is not None:
+                self.tell(trial)
         return trial
+
+    def so_far(self) -> Cells | None:
+        """The largest value that was found to fit before the search was broken off; None where none was."""
+        fitting = [value for value, trial in self.trials.items() if trial.fits]
+        if not fitting:
+            return None
+        best = max(fitting)
+        return Cells(None, Cell(best, best, best, True, True, False, self.trials[best]), None)
 
     def _try(self, value: Fraction) -> Trial:
         try:

@@ -30,6 +30,10 @@ KINDS: Final = {
 """Kinds of findings."""
 
 
+MOST_SHOWN: Final = 12
+"""Most numbers of weights that a finding lists."""
+
+
 class Finding(NamedTuple):
     """One thing to know about a layer.
 
@@ -324,8 +328,11 @@ class _Check:
         full, positions = prod(row.kernel), sum(row.valid_weights.values())
         if max(row.dilation) > 1 and full > 1 and not row.valid_weights.get(full):
             shares = ", ".join(
-                f"{n} at {100 * count / positions:.1f}%" for n, count in sorted(row.valid_weights.items())
+                f"{n} at {100 * count / positions:.1f}%"
+                for n, count in sorted(row.valid_weights.items())[:MOST_SHOWN]
             )
+            if len(row.valid_weights) > MOST_SHOWN:
+                shares += f", and {len(row.valid_weights) - MOST_SHOWN:,} other numbers"
             self._find(
                 "degenerate",
                 None,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Final, NamedTuple, TypeAlias
 
+from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
@@ -24,6 +25,10 @@ LONGEST: Final = 1 << 26
 
 MOST: Final = 64
 """Boxes that are kept apart; more become the one box around them."""
+
+
+MANY: Final = 4 * MOST
+"""Boxes of which each is held against each other."""
 
 
 class Region(NamedTuple):
@@ -42,6 +47,13 @@ class Region(NamedTuple):
 
 def indices(bits: int) -> list[int]:
     """The indices of a set, ascending."""
+    if bits.bit_count() * 8 < bits.bit_length():  # few of them, far apart
+        found = []
+        while bits:
+            low = bits & -bits
+            found.append(low.bit_length() - 1)
+            bits ^= low
+        return found
     return [i for i, bit in enumerate(reversed(format(bits, "b"))) if bit == "1"] if bits else []
 
 
@@ -104,6 +116,7 @@ def regions(
                 check_numbers(node.name, read)
             windows = node.layer.reads(shapes, node.outputs, o)
             for source, ways, read in zip(node.inputs, windows, shapes, strict=True):
+                spend(10 * len(boxes) * len(ways))
                 more = [box for way in ways for part in boxes for box in _boxes_read(way, part, read, memo)]
                 if more:
                     _add(wanted.setdefault(source, []), more)
@@ -171,9 +184,12 @@ def _boxes_read(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, i
         choices = [
             [1 << i for i in indices(bits)] if axis in shared else [bits] for axis, bits in enumerate(box)
         ]
-        boxes: list[Box] = []
+        found: dict[Box, None] = {}
         for part in product(*choices):
-            _add(boxes, _box_read(way, part, read, memo))
+            spend(10)
+            found.update(dict.fromkeys(_box_read(way, part, read, memo)))
+        boxes: list[Box] = []
+        _add(boxes, list(found))
         return boxes
     return _box_read(way, box, read, memo)
 
@@ -246,7 +262,16 @@ def _thin(bits: int, stride: int) -> int:
 
 
 def _add(boxes: list[Box], more: Sequence[Box]) -> None:
-    """Add boxes to a list, without those that lie in another."""
+    """Add boxes to a list, without those that lie in another.
+
+    Of many only those are left out that are the same or make one box with others, so that the work does
+    not grow with the square of their number.
+    """
+    if len(boxes) + len(more) > MANY:
+        more = _merged(list(dict.fromkeys((*boxes, *more))))
+        boxes[:] = more if len(more) > MANY else []
+        if boxes:
+            return
     for box in more:
         if any(_within(box, other) for other in boxes):
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
+from typing import Final
 
 from convcalc.calculators.variants.target import Form, Target, group_counts, grouped, window
 from convcalc.layers.base import joined
@@ -146,9 +147,13 @@ def axiswise(t: Target) -> Iterator[Form]:
         )
 
 
+MOST_STACKED: Final = 257
+"""Largest kernel that is replaced by kernels of 3 one after the other."""
+
+
 def stacked(t: Target, op: str = "conv") -> Iterator[Form]:
     """Kernels of 3 (and 2, for an even kernel) one after the other; the last one has the stride."""
-    if max(t.kernel) <= 3:
+    if not 3 < max(t.kernel) <= MOST_STACKED:
         return
     steps = [[3] * ((k - 1) // 2) + [2] * ((k - 1) % 2) for k in t.kernel]
     count = max(map(len, steps))

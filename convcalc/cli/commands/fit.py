@@ -16,8 +16,9 @@ from convcalc.cli.commands.check import (
     MinField,
     given,
 )
+from convcalc.cli.commands.run import bar
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SPEC, Common, command
-from convcalc.cli.output import UsageProblem
+from convcalc.cli.output import INTERRUPTED, UsageProblem
 from convcalc.render.answer import Answer
 
 
@@ -62,24 +63,28 @@ def fit(
     import convcalc
     from convcalc.render.views.fit import table
 
-    result = convcalc.fit(
-        common.source(),
-        _vary(var, resolution, step),
-        given(
-            limit,
-            max_params=max_params,
-            max_macs=max_macs,
-            max_flops=max_flops,
-            max_memory=max_memory,
-            min_rf=min_rf,
-        ),
-        compound=compound,
-        batch=common.batch,
-        dtype=common.dtype,
-        input=common.shapes(),
-        set=common.assignments(),
+    limits = given(
+        limit,
+        max_params=max_params,
+        max_macs=max_macs,
+        max_flops=max_flops,
+        max_memory=max_memory,
+        min_rf=min_rf,
     )
-    return Answer([table(result, exact=common.exact)], result.to_dict, 0 if result else FAILED)
+    with bar() as progress:
+        result = convcalc.fit(
+            common.source(),
+            _vary(var, resolution, step),
+            limits,
+            compound=compound,
+            batch=common.batch,
+            dtype=common.dtype,
+            input=common.shapes(),
+            set=common.assignments(),
+            progress=progress,
+        )
+    code = (0 if result else FAILED) if result.complete else INTERRUPTED
+    return Answer([table(result, exact=common.exact)], result.to_dict, code)
 
 
 def _vary(texts: list[str] | None, resolution: str | None, step: str | None) -> dict[str, Any] | None:

@@ -144,7 +144,7 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         wrong = [item for item in items if not _is_padding(item, words)]
         expected = "a number, before:after, one per axis, or one of " + ", ".join(words)
         return (f"{describe(wrong[0])} is no padding", expected) if wrong else None
-    nested = items if kind == "axes" else [side for item in items for side in _items(item)]
+    nested: Any = items if kind == "axes" else [side for item in items for side in _items(item)]
     if not nested or not all(_dimension(s) or (s is None and option.default is None) for s in nested):
         return f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)"
     return None

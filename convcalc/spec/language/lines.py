@@ -8,7 +8,7 @@ from typing import Final
 
 from convcalc import layers
 from convcalc.spec import library
-from convcalc.spec.errors import Problem, SpecError, fault, nearest_name
+from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.calls import fill
 from convcalc.spec.language.expression import ExpressionError, parse
 from convcalc.spec.language.stage import (
@@ -59,6 +59,8 @@ class Lines:
         stages: list[Stage] = []
         problems: list[Problem] = []
         for left, right in split_stages(text, start, end):
+            if len(problems) >= MAX_PROBLEMS:
+                break
             try:
                 stages.extend(self._piece(text, left, right, not stages and not problems))
             except SpecError as error:
