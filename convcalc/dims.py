@@ -82,8 +82,7 @@ def is_array(dim: Dim) -> bool:
     return not isinstance(dim, int) and hasattr(dim, "__array__") and not is_symbolic(dim)
 
 
-MAX_SIZE: Final = 200
-"""Most atoms, powers and terms in the closed form of one dimension."""
+MAX_SIZE: Final = 200  # most atoms, powers and terms in the closed form of one dimension
 
 
 def is_involved(dim: Dim) -> bool:
@@ -252,8 +251,8 @@ def total(dims: Iterable[Dim]) -> Dim:
 def require(condition: Any, message: str, *, field: str | None = None, hint: str | None = None) -> None:
     """Raise :class:`DimensionError` unless the condition holds.
 
-    Unknown conditions pass. A condition on symbols that is not certain passes too and is collected
-    as a constraint of the spec (see :func:`collecting`); arrays must hold everywhere.
+    Unknown conditions pass. An uncertain condition on symbols passes too and is collected as a constraint of
+    the spec (see :func:`collecting`); arrays must hold everywhere.
     """
     if condition is True:
         return

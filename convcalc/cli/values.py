@@ -6,7 +6,7 @@ from typing import Any
 
 from convcalc.cli.options import Common
 from convcalc.cli.output import UsageProblem, note
-from convcalc.layers.base import axis_names
+from convcalc.layers.values import axis_names
 
 
 def axes(text: str | None, option: str) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from convcalc.layers.base import INFER, REQUIRED, Layer, Option, show
+from convcalc.layers.base import INFER, REQUIRED, Layer, Option
+from convcalc.layers.values import show
 
 if TYPE_CHECKING:
     from convcalc.graph import Edge, Graph, Node

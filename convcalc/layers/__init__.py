@@ -20,9 +20,9 @@ _FAMILIES: Final = {
     "norm": "bn ln rmsnorm gn instancenorm lrn scale rescale",
     "activation": (
         "relu relu6 leakyrelu prelu elu celu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
-        "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh softmax softmin "
-        "logsoftmax glu"
+        "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh"
     ),
+    "softmax": "softmax softmin logsoftmax glu",
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
     "shape": "input dropout identity flatten reshape",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, divides, equal, is_array, is_symbolic, prod
-from convcalc.layers.base import Layer, Ops, Option, Template, axis_names, fill, joined, spatial
+from convcalc.layers.base import Layer, Ops, Option, Template, fill
+from convcalc.layers.values import axis_names, joined, spatial
 
 if TYPE_CHECKING:
     from typing import Self

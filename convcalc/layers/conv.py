@@ -8,7 +8,8 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, Shape, divides, equal, exact_div, prod, require
-from convcalc.layers.base import INFER, Ops, Option, Padding, fill, stated, whole
+from convcalc.layers.base import INFER, Ops, Option, fill, stated
+from convcalc.layers.values import Padding, whole
 from convcalc.layers.window import Sliding, output_size, valid_pairs
 
 if TYPE_CHECKING:

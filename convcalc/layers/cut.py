@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, require, total
-from convcalc.layers.base import Layer, Option, Padding, Template, axes, axis_of, pads, spatial, whole
+from convcalc.layers.base import Layer, Option, Template
 from convcalc.layers.conv import check_mode
+from convcalc.layers.values import Padding, axes, axis_of, pads, spatial, whole
 
 if TYPE_CHECKING:
     from typing import Self

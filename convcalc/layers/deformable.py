@@ -8,8 +8,9 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
-from convcalc.layers.base import Ops, Option, Template, fill, show
+from convcalc.layers.base import Ops, Option, Template, fill
 from convcalc.layers.conv import Conv
+from convcalc.layers.values import show
 
 if TYPE_CHECKING:
     from typing import Self

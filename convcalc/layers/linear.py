@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, prod
-from convcalc.layers.base import INFER, Layer, Ops, Option, Template, fill, show
+from convcalc.layers.base import INFER, Layer, Ops, Option, Template, fill
+from convcalc.layers.values import show
 
 if TYPE_CHECKING:
     from typing import Self

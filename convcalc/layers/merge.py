@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, maximum, prod, require, total
-from convcalc.layers.base import Layer, Ops, Option, Template, show
+from convcalc.layers.base import Layer, Ops, Option, Template
+from convcalc.layers.values import show
 
 if TYPE_CHECKING:
     from typing import Self

@@ -3,8 +3,7 @@
 Batch normalisation at inference is one multiplication and one addition per element. The others
 compute their statistics from what arrives. Over ``g`` groups of ``n`` elements each, that is per
 element one addition for the mean, one to centre, a square and an addition for the variance, and a
-multiplication to scale; and per group two divisions, an addition of eps, a square root and a
-reciprocal.
+multiplication to scale; and per group two divisions, an addition of eps, a root and a reciprocal.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
-from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, Template, fill, show, whole
+from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, Template, fill
 from convcalc.layers.conv import check_groups
+from convcalc.layers.values import show, whole
 
 if TYPE_CHECKING:
     from typing import Self

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, prod
-from convcalc.layers.base import Layer, Ops, Option, Padding, fill
+from convcalc.layers.base import Layer, Ops, Option, fill
+from convcalc.layers.values import Padding
 from convcalc.layers.window import Sliding, checked_padding, effective, output_size
 
 if TYPE_CHECKING:

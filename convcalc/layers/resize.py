@@ -20,7 +20,8 @@ from convcalc.dims import (
     require,
 )
 from convcalc.layers.adaptive import adaptive_taps
-from convcalc.layers.base import Layer, Ops, Option, Template, axes, each, fill, spatial
+from convcalc.layers.base import Layer, Ops, Option, Template, fill
+from convcalc.layers.values import axes, each, spatial
 
 if TYPE_CHECKING:
     from typing import Self

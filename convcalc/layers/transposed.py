@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, floor_div, maximum, prod, require
-from convcalc.layers.base import INFER, Ops, Option, Padding
+from convcalc.layers.base import INFER, Ops, Option
 from convcalc.layers.conv import check_groups
+from convcalc.layers.values import Padding
 from convcalc.layers.window import Spreading, effective, valid_pairs
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
-from convcalc.layers.base import Layer, Ops, Option, Padding, Template, axes, pads, show, spatial, whole
+from convcalc.layers.base import Layer, Ops, Option, Template
+from convcalc.layers.values import Padding, axes, pads, show, spatial, whole
 from convcalc.layers.window import Spreading, output_size, resolved, valid_pairs
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, require
-from convcalc.layers.base import Option, Padding, Template, axes, show
+from convcalc.layers.base import Option, Template
 from convcalc.layers.pool import WINDOW, strided
+from convcalc.layers.values import Padding, axes, show
 from convcalc.layers.window import Spreading
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from convcalc.dims import (
     minimum,
     require,
 )
-from convcalc.layers.base import Layer, Padding
+from convcalc.layers.base import Layer
+from convcalc.layers.values import Padding
 
 if TYPE_CHECKING:
     from convcalc.layers.reads import Rule

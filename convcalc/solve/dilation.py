@@ -24,7 +24,7 @@ from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.executor import ExecutionError, paths, taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.graph import Edge, Graph, Node, Spec, as_graph, input_node
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.records import Record, plain, record
 from convcalc.spec import load
 

@@ -14,7 +14,7 @@ from convcalc.dims import UNKNOWN, Shape, is_known
 from convcalc.executor import MemoryLimitError, estimate_memory
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Graph
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.layers.window import Spreading
 from convcalc.spec import SpecError, load
 

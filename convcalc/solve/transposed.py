@@ -35,7 +35,7 @@ from convcalc.executor import execute
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.layers.window import effective
 from convcalc.records import Record, plain, record
 from convcalc.spec import load

@@ -15,7 +15,7 @@ from convcalc.calculators.receptive_field.rows import LayerField
 from convcalc.executor import taint
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.graph import Graph
-from convcalc.layers.base import joined
+from convcalc.layers.values import joined
 from convcalc.solve.sizes import own_inputs, reload
 
 LONGEST: Final = 12

@@ -14,7 +14,7 @@ from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph, Spec, as_graph
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.records import Record, plain, record
 
 COMPARED: Final = (

@@ -9,7 +9,8 @@ from convcalc.dims import DimensionError, Shape, collecting, equal, is_symbolic,
 from convcalc.exporters.text import is_default
 from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.layers import lookup
-from convcalc.layers.base import INFER, REQUIRED, Layer, Option, axis_names
+from convcalc.layers.base import INFER, REQUIRED, Layer, Option
+from convcalc.layers.values import axis_names
 
 LETTERS: Final = {
     "in_channels": "M",

@@ -12,7 +12,7 @@ from convcalc.calculators.receptive_field.axis import AxisField
 from convcalc.calculators.receptive_field.graph import receptive_field
 from convcalc.dims import UNKNOWN, Shape, is_symbolic, prod, symbol
 from convcalc.graph import Graph, Node
-from convcalc.layers.base import axis_names
+from convcalc.layers.values import axis_names
 
 KINDS: Final = {
     "add": "additions",

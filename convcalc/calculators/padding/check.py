@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 from convcalc.budget import question, spend
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node, Spec, as_graph
-from convcalc.layers.base import axis_names, show
 from convcalc.layers.cut import Crop, Pad, Slice
 from convcalc.layers.reads import Slide
 from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.values import axis_names, show
 from convcalc.layers.window import Sliding, effective, output_size, valid_pairs
 from convcalc.records import Record, record
 

@@ -8,7 +8,7 @@ from convcalc.budget import question
 from convcalc.calculators.answers import Step, Unreachable, per_axis, rate, whole
 from convcalc.calculators.padding.answer import AxisPadding, PaddingCase, PaddingSolution
 from convcalc.calculators.padding.conventions import conventions, output_text, stand_in
-from convcalc.layers.base import CONVENTIONS
+from convcalc.layers.values import CONVENTIONS
 from convcalc.layers.window import effective, needed, output_size, resolve
 
 SIZE, GIVEN = "size", "given"

@@ -15,8 +15,8 @@ from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.base import show
 from convcalc.layers.reads import ONE, Every, Reads, Rule, Slide, Spread
+from convcalc.layers.values import show
 
 Box: TypeAlias = tuple[int, ...]
 

@@ -11,9 +11,9 @@ from convcalc.calculators.transposed.settings import TransposedAxis
 from convcalc.dims import ceil_div
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph
-from convcalc.layers.base import joined, show
 from convcalc.layers.conv import Conv
 from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.values import joined, show
 from convcalc.layers.window import effective
 from convcalc.records import Record, record
 from convcalc.spec import load

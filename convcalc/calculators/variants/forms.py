@@ -12,7 +12,7 @@ from math import prod
 from typing import Final
 
 from convcalc.calculators.variants.target import Form, Target, group_counts, grouped, window
-from convcalc.layers.base import joined
+from convcalc.layers.values import joined
 from convcalc.layers.window import effective
 
 

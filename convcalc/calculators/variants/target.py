@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import gcd
 from typing import NamedTuple
 
-from convcalc.layers.base import joined, show
+from convcalc.layers.values import joined, show
 from convcalc.layers.window import effective
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convcalc.calculators.variants.target import Form, Target, grouped, window
-from convcalc.layers.base import joined
+from convcalc.layers.values import joined
 from convcalc.layers.window import effective
 
 

@@ -12,7 +12,7 @@ import convcalc
 from convcalc.cli.options import FORM, GRAPH, Common, Shared, command, complete_spec
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.values import alone, axes
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:

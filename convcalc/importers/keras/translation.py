@@ -14,7 +14,7 @@ from typing import Any, Final
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, prod
 from convcalc.importers.keras.reading import Adapt, Keras, axis
 from convcalc.importers.keras.table import CLASSES
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.spec.errors import fault, nearest_name
 from convcalc.spec.language.expression import Expr
 from convcalc.spec.language.stage import Arg, Stage

@@ -19,9 +19,9 @@ from xml.sax.saxutils import escape
 from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
 from convcalc.graph import as_graph
-from convcalc.layers.base import show
 from convcalc.layers.reads import ONE, Slide, Spread
 from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.values import show
 from convcalc.layers.window import Sliding
 from convcalc.printable import one_line
 from convcalc.records import Record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.render import numbers
 from convcalc.render.table import Table, Text
 from convcalc.render.views.receptive_field import regions_table

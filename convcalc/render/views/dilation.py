@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from convcalc.layers.base import axis_names, joined, show
+from convcalc.layers.values import axis_names, joined, show
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 

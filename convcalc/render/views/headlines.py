@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.render import numbers
 from convcalc.render.views.receptive_field import each, size
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from convcalc.layers.base import axis_names, joined
+from convcalc.layers.values import axis_names, joined
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 

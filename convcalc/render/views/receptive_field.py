@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import UNKNOWN, is_symbolic
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.calculators.transposed.costs import COUNTERS
 from convcalc.calculators.transposed.settings import phases
-from convcalc.layers.base import axis_names, show
+from convcalc.layers.values import axis_names, show
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 from convcalc.render.views.padding import steps_table

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from convcalc.dims import Shape, is_array
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.spec.errors import Problem
 from convcalc.spec.language.stage import Stage, option_kinds
 

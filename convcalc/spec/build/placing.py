@@ -9,8 +9,8 @@ from convcalc import layers
 from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
-from convcalc.layers.base import show
 from convcalc.layers.shape import Input
+from convcalc.layers.values import show
 from convcalc.spec.build.given import (
     Stated,
     by_first,

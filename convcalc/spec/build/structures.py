@@ -8,7 +8,7 @@ from convcalc.budget import OverBudgetError, spend
 from convcalc.dims import UNKNOWN, Shape, equal, is_array, is_symbolic, known_apart, require, same
 from convcalc.graph import Edge
 from convcalc.importers.calls import Pasted
-from convcalc.layers.base import show
+from convcalc.layers.values import show
 from convcalc.spec.build.placing import Placing
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Scope, Step
 from convcalc.spec.build.wiring import STEP

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
-from convcalc.layers.base import CONVENTION_WORDS
+from convcalc.layers.values import CONVENTION_WORDS
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import Shape
-from convcalc.layers.base import axis_names
+from convcalc.layers.values import axis_names
 from convcalc.spec.sizes.quasi import Untraceable
 from convcalc.spec.sizes.rows import Answer, Row, fits, own_size, places_of, rows_of
 from convcalc.spec.sizes.sets import SizeSet

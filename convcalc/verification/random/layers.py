@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.dims import DimensionError
 from convcalc.layers import lookup
-from convcalc.layers.base import CONVENTION_WORDS, INFER, REQUIRED, Layer, Option
+from convcalc.layers.base import INFER, REQUIRED, Layer, Option
+from convcalc.layers.values import CONVENTION_WORDS
 
 Shape = tuple[int, ...]
 

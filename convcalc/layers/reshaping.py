@@ -1,0 +1,62 @@
+"""What an output index reads where axes are joined or cut: the index windows of reshapes."""
+
+from __future__ import annotations
+
+from convcalc.dims import Shape
+from convcalc.layers.reads import ALL, FIXED, ONE, Axis, Digit, Reads, Slide, identity
+
+
+def reshaped(shape: Shape, out: Shape) -> Reads:
+    """How a reshape reads: axes that stay, axes that are joined, axes that are cut.
+
+    Axes are matched by products of their sizes. An axis that is cut into several is followed
+    along the first of them, each index of which reads a run; where several become several, all of
+    them are read.
+    """
+    if shape == out:
+        return identity(shape)
+    if not all(type(n) is int for n in (*shape, *out)):
+        return tuple(ALL for _ in shape)
+    axes: list[Axis] = []
+    at = 0
+    for these, those in _matched(shape, out):
+        first = at
+        at += len(those)
+        if not those:
+            axes += [Axis(None, FIXED)] * len(these)
+        elif len(these) == 1 and len(those) == 1:
+            axes.append(Axis(first, ONE))
+        elif len(those) == 1 and first > 0:
+            inner = 1
+            digits: list[Axis] = []
+            for n in reversed(these):
+                digits.append(Axis(first, Digit(inner, n)))
+                inner *= n
+            axes += reversed(digits)
+        elif len(these) == 1 and first > 0:
+            run = these[0] // those[0]
+            axes.append(Axis(first, Slide(run, run)))
+        else:
+            axes += [ALL] * len(these)
+    return tuple(axes)
+
+
+def _matched(shape: Shape, out: Shape) -> list[tuple[Shape, Shape]]:
+    """Smallest runs of axes of both shapes that hold equally many elements."""
+    found: list[tuple[Shape, Shape]] = []
+    i = j = 0
+    while i < len(shape) and j < len(out):
+        start, begin, have, want = i, j, shape[i], out[j]
+        i, j = i + 1, j + 1
+        while have != want:
+            if have < want:
+                have *= shape[i]
+                i += 1
+            else:
+                want *= out[j]
+                j += 1
+        found.append((shape[start:i], out[begin:j]))
+    # what is left over are axes of size 1
+    if i < len(shape):
+        found.append((shape[i:], ()))
+    return found
