@@ -88,7 +88,7 @@ class Walk:
     def _visit(self, number: int) -> None:
         node = self.graph.nodes[number]
         states, many = self.states, len(self.sources)
-        spend(3 * many)
+        spend(2 * many)
         own = [number == source.node for source in self.sources]
         inputs = [states[edge] for edge in node.inputs]
         outputs = range(len(node.outputs))
