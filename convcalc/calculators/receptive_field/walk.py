@@ -211,8 +211,8 @@ def _comparable(field: AxisField) -> bool:
         field.local
         and field.driver is not None
         and all(start is not None for start in field.starts)
-        and is_known(*field.starts, *field.sizes)
-        and not any(map(is_symbolic, (*field.starts, *field.sizes)))
+        and is_known(*field.starts, *field.sizes, field.advance)
+        and not any(map(is_symbolic, (*field.starts, *field.sizes, field.advance)))
     )
 
 
