@@ -2,8 +2,8 @@
 
 A step is about a microsecond of work. Whatever reads, evaluates, counts, traces or prints spends steps in
 its innermost loops (:func:`spend`); a question (:func:`question`) has :data:`STEPS` of them, and more for
-a long text, so that a few hundred bytes cannot ask for hours. The count depends on the question alone,
-never on the machine or on what was asked before.
+a long text, so that a few hundred bytes cannot ask for hours. The count does not depend on the machine; what
+is found in a cache costs nothing.
 """
 
 from __future__ import annotations

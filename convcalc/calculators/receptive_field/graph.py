@@ -61,7 +61,7 @@ class ReceptiveField(Record, Shown):
         smallest: list[dict[int, Any]] = [{} for _ in sources]
         largest: list[dict[int, Any]] = [{} for _ in sources]
         for number in range(len(graph.nodes)):
-            spend(3 * len(sources))
+            spend(len(sources))
             for source in range(len(sources)):
                 self._add(number, source, smallest[source], largest[source])
         for name, edge, low, high in zip(names, sources, smallest, largest, strict=True):

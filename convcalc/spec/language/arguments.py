@@ -135,7 +135,7 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         return None if value in words else (f"unknown value {describe(value)}", "one of " + ", ".join(words))
     if kind == "number" and (is_symbolic(value) or is_array(value)):
         return f"{describe(value)} stands for many numbers", "one number"
-    if kind == "number" and isinstance(value, (int, Fraction)) and abs(Fraction(value)) > MOST_NUMBER:
+    if kind == "number" and type(value) in (int, Fraction) and not -MOST_NUMBER <= value <= MOST_NUMBER:
         return f"{describe(value)} is too large", "a number that a float can be"
     if kind in ("dim", "number"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
