@@ -41,10 +41,10 @@ from convcalc.render.pictures.convolution import Picture as Picture
 from convcalc.render.pictures.convolution import draw as draw
 from convcalc.solve.coverage import Coverage as Coverage
 from convcalc.solve.coverage import coverage as coverage
+from convcalc.solve.dilated_runs import judge_network_dilations as judge_network_dilations
 from convcalc.solve.dilation import DilationJudgement as DilationJudgement
 from convcalc.solve.dilation import design_dilations as design_dilations
 from convcalc.solve.dilation import judge_dilations as judge_dilations
-from convcalc.solve.dilation import judge_network_dilations as judge_network_dilations
 from convcalc.solve.transposed import TransposedSolution as TransposedSolution
 from convcalc.solve.transposed import solve_transposed as solve_transposed
 from convcalc.spec import load as load

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import convcalc
 from convcalc.budget import STEPS, OverBudgetError, allow, apart, budget, question, spend
-from convcalc.calculators.padding.check import _valid_taps, unread_rows
+from convcalc.calculators.padding.taps import _valid_taps, unread_rows
 from convcalc.layers.window import effective
 
 SECONDS = 2.0

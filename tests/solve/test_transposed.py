@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import convcalc
 from convcalc import SpecError, Unreachable, solve_transposed
-from convcalc.solve import transposed
+from convcalc.solve import overlap
 
 SMALL = st.tuples(*(st.integers(1, n) for n in (20, 5, 4, 3)), st.integers(0, 4))
 
@@ -91,21 +91,21 @@ def test_the_equivalent_convolution_by_numpy(parts: tuple[int, ...], extra: int)
 
 def test_a_wrong_equivalent_would_be_noticed() -> None:
     axis = solve_transposed(6, 12, 4, rank=1).axes[0]
-    assert transposed.same_as_convolution([axis])
+    assert overlap.same_as_convolution([axis])
     from dataclasses import replace
 
     shifted = replace(axis.equivalent, before=axis.equivalent.before - 1, after=axis.equivalent.after + 1)
-    assert not transposed.same_as_convolution([replace(axis, equivalent=shifted)])
+    assert not overlap.same_as_convolution([replace(axis, equivalent=shifted)])
 
 
 def test_wrong_counts_would_be_noticed() -> None:
     axis = solve_transposed(6, 13, 5, stride=2, rank=1).axes[0]
     from dataclasses import replace
 
-    short = transposed.executed_overlap([transposed._short(axis)])
-    assert transposed._as_counted([axis], short)
+    short = overlap.executed_overlap([overlap.shortened(axis)])
+    assert overlap.as_counted([axis], short)
     turned = replace(axis.overlap, counts=axis.overlap.counts[::-1])
-    assert not transposed._as_counted([replace(axis, overlap=turned)], short)
+    assert not overlap.as_counted([replace(axis, overlap=turned)], short)
 
 
 def written(i: int, k: int, s: int, d: int, p: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import convcalc
-from convcalc.calculators.count.report import METRICS
+from convcalc.calculators.count.counts import METRICS
 from convcalc.dims import UNKNOWN
 from convcalc.layers import OPS
 from convcalc.spec.errors import SpecError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from convcalc.calculators.count.report import count
+from convcalc.calculators.count.counts import count
 from convcalc.dims import Dim
 from convcalc.exporters.text import format_placed
 from convcalc.graph import Graph, Node

@@ -4,80 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from typing import Any
 
 from convcalc.budget import question, spend
+from convcalc.calculators.count.counts import METRICS, Counts, Memo
 from convcalc.calculators.count.memory import canonical, itemsize, peak_memory
 from convcalc.collector import collector_paused
-from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod
+from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph, Node, Spec, as_graph
-from convcalc.layers.base import NO_OPS, Ops
 from convcalc.records import Record, record
 from convcalc.shown import Shown, table
-
-METRICS: Final = (
-    "params", "trainable", "frozen", "weights", "biases", "other", "buffers", "macs", "valid_macs",
-    "flops", "activations",
-)  # fmt: skip
-"""What is counted of every layer and summed over a network."""
-
-
-class Counts:
-    """The counts of a layer, of a block or of a whole graph.
-
-    ``params`` = ``weights`` + ``biases`` + ``other`` are the learned numbers, of which ``frozen`` are
-    held fixed in training (``frozen=true``) and ``trainable`` are not; ``buffers`` are stored but not
-    learned. ``macs`` are multiply-accumulates of convolutions, transposed convolutions and linear
-    layers, padded positions included, biases not; ``valid_macs`` those of them that do more than
-    multiply padding. ``ops`` are scalar operations outside the MACs, by kind; ``flops`` =
-    2 * ``macs`` + all ``ops``. ``activations`` are the elements that convolutions, transposed
-    convolutions and linear layers write.
-    """
-
-    __slots__ = (*METRICS, "ops")
-
-    params: Dim
-    trainable: Dim
-    frozen: Dim
-    weights: Dim
-    biases: Dim
-    other: Dim
-    buffers: Dim
-    macs: Dim
-    valid_macs: Dim
-    flops: Dim
-    activations: Dim
-    ops: Ops
-
-    def __init__(self) -> None:
-        self.params = self.weights = self.biases = self.other = self.buffers = 0
-        self.trainable = self.frozen = 0
-        self.macs = self.valid_macs = self.flops = self.activations = 0
-        self.ops = NO_OPS
-
-    def take(self, other: Counts) -> None:
-        """Become equal to the counts of another part."""
-        self.params = other.params
-        self.trainable = other.trainable
-        self.frozen = other.frozen
-        self.weights = other.weights
-        self.biases = other.biases
-        self.other = other.other
-        self.buffers = other.buffers
-        self.macs = other.macs
-        self.valid_macs = other.valid_macs
-        self.flops = other.flops
-        self.activations = other.activations
-        self.ops = other.ops
-
-    def add(self, other: Counts, times: int = 1) -> None:
-        """Add the counts of another part, ``times`` over."""
-        for metric in METRICS:
-            value = getattr(other, metric)
-            if type(value) is not int or value:
-                setattr(self, metric, getattr(self, metric) + value * times)
-        if other.ops is not NO_OPS:
-            self.ops = self.ops.plus(other.ops if times == 1 else other.ops.times(times))
 
 
 class LayerReport(Counts, Record):
@@ -264,89 +200,6 @@ def folded(name: str, depth: int) -> str:
     return name if len(parts) <= depth else ".".join(parts[:depth])
 
 
-def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
-    """The counts of one layer."""
-    layer = node.layer
-    outputs = node.outputs
-    counts = Counts()
-    for name, shape in layer.parameters(inputs).items():
-        size = prod(shape)
-        counts.params = counts.params + size
-        kind = name if name in ("weight", "bias") and layer.has_macs else "other"
-        if kind == "weight":
-            counts.weights = counts.weights + size
-        elif kind == "bias":
-            counts.biases = counts.biases + size
-        else:
-            counts.other = counts.other + size
-    if node.frozen:
-        counts.frozen = counts.params
-    else:
-        counts.trainable = counts.params
-    for shape in layer.buffers(inputs).values():
-        counts.buffers = counts.buffers + prod(shape)
-    ops = layer.ops(inputs, outputs)
-    if layer.has_macs:
-        counts.macs = layer.macs(inputs, outputs) * batch
-        counts.valid_macs = layer.valid_macs(inputs, outputs) * batch
-        counts.activations = prod(outputs[0]) * batch
-    if ops is not NO_OPS:
-        counts.ops = ops if batch == 1 else ops.times(batch)
-    shared = layer.shared_ops(inputs, outputs)
-    if shared is not NO_OPS:
-        counts.ops = counts.ops.plus(shared)
-    counts.flops = (
-        2 * counts.macs
-        + counts.ops.add
-        + counts.ops.mul
-        + counts.ops.cmp
-        + counts.ops.div
-        + counts.ops.special
-    )
-    return counts
-
-
-class _Memo:
-    """Counts of layers met before: repeats share a layer, and written-out ones are equal.
-
-    ``found`` holds every distinct count with the number of times it was asked for.
-    """
-
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
-        self.found: list[list[Any]] = []
-        self.by_identity: dict[Any, list[Any]] = {}
-        self.by_value: dict[Any, list[Any]] = {}
-
-    def counts(self, node: Node, shapes: tuple[Shape, ...]) -> Counts:
-        """The counts of a node that reads tensors of these shapes."""
-        key = (id(node.layer), node.frozen, shapes)
-        try:
-            entry = self.by_identity.get(key)
-        except TypeError:  # arrays cannot be keys
-            entry = [count(node, shapes, self.batch), 0]
-            self.found.append(entry)
-        else:
-            if entry is None:
-                entry = self.by_identity[key] = self._equal(node, shapes)
-        entry[1] += 1
-        result: Counts = entry[0]
-        return result
-
-    def _equal(self, node: Node, shapes: tuple[Shape, ...]) -> list[Any]:
-        key: Any = (node.layer, node.frozen, shapes)
-        try:
-            entry = self.by_value.get(key)
-        except TypeError:  # a layer of arrays
-            key, entry = None, None
-        if entry is None:
-            entry = [count(node, shapes, self.batch), 0]
-            self.found.append(entry)
-            if key is not None:
-                self.by_value[key] = entry
-        return entry
-
-
 @question
 def analyze(
     graph: Spec,
@@ -392,7 +245,7 @@ def given(constraints: tuple[Any, ...]) -> AbstractContextManager[None]:
 def _fill(report: Report, item: int) -> None:
     graph, batch, totals = report.graph, report.batch, report.totals
     inputs = set(graph.inputs)
-    memo = _Memo(batch)
+    memo = Memo(batch)
     for number, node in enumerate(graph.nodes):
         if number in inputs:
             continue

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from convcalc.calculators.answers import Step
-from convcalc.calculators.padding.check import valid_weights_of
 from convcalc.calculators.padding.conventions import Convention
+from convcalc.calculators.padding.taps import valid_weights_of
 from convcalc.records import Record, record
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from convcalc.budget import question, spend
 from convcalc.calculators.dilation.holes import Holes, holes
 from convcalc.calculators.receptive_field.axis import AxisField, compose
+from convcalc.calculators.receptive_field.misaligned import Misaligned
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
 from convcalc.calculators.receptive_field.rows import (
     Extent,
@@ -16,7 +17,7 @@ from convcalc.calculators.receptive_field.rows import (
     LayerField,
     PositionField,
 )
-from convcalc.calculators.receptive_field.walk import Misaligned, Walk, context, find_edge
+from convcalc.calculators.receptive_field.walk import Walk, context, find_edge
 from convcalc.collector import collector_paused
 from convcalc.dims import maximum
 from convcalc.graph import Edge, Graph, Spec, as_graph

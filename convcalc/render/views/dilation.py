@@ -10,7 +10,8 @@ from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 
 if TYPE_CHECKING:
-    from convcalc.solve.dilation import AxisJudgement, DesignedRun, DilationJudgement, RunJudgement
+    from convcalc.solve.dilated_runs import RunJudgement
+    from convcalc.solve.dilation import AxisJudgement, DesignedRun, DilationJudgement
 
 
 def _join(values: Any) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convcalc
-from convcalc.calculators.count import report
+from convcalc.calculators.count import counts as counting
 from convcalc.executor.counting import count
 from convcalc.exporters.text import format_graph
 from convcalc.verification.run import verify
@@ -97,14 +97,14 @@ def test_formula_against_execution() -> None:
 
 
 def test_a_mistake_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = report.count
+    right = counting.count
 
     def wrong(*given: Any) -> Any:
         counts = right(*given)
         counts.trainable, counts.frozen = counts.params, 0
         return counts
 
-    monkeypatch.setattr(report, "count", wrong)
+    monkeypatch.setattr(counting, "count", wrong)
     assert {check.quantity for _, check in verify(convcalc.load(DOCUMENT)).differences()} == {
         "trainable", "frozen",
     }  # fmt: skip

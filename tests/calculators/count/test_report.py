@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convcalc
-from convcalc.calculators.count.report import METRICS, LayerReport
+from convcalc.calculators.count.counts import METRICS
+from convcalc.calculators.count.report import LayerReport
 
 OPS = ("add", "mul", "cmp", "div", "special")
 COUNTED = {"params", "buffers", "macs", "valid_macs", "flops", "ops", "activations"}

@@ -226,7 +226,7 @@ mutant(
 )
 
 # Whole graphs
-REPORT = "calculators.count.report:count"
+COUNT = "calculators.count.counts:count"
 
 
 def _counted(change: Callable[[Any, Any, Any], None]) -> Make:
@@ -243,31 +243,31 @@ def _counted(change: Callable[[Any, Any, Any], None]) -> Make:
 
 mutant(
     "flops count a MAC once",
-    REPORT,
+    COUNT,
     "conv linear",
     _counted(lambda c, *_: setattr(c, "flops", c.flops - c.macs)),
 )
 mutant(
     "activations of every layer",
-    REPORT,
+    COUNT,
     "maxpool relu",
     _counted(lambda c, n, i: setattr(c, "activations", prod(n.outputs[0]))),
 )
 mutant(
     "activations of the input",
-    REPORT,
+    COUNT,
     "conv linear",
     _counted(lambda c, n, i: setattr(c, "activations", c.activations and prod(i[0]))),
 )
 mutant(
     "the batch is forgotten",
-    REPORT,
+    COUNT,
     "conv bn",
     lambda f: lambda node, inputs, batch: f(node, inputs, 1),
 )
 mutant(
     "totals forget a layer",
-    "calculators.count.report:Counts.add",
+    "calculators.count.counts:Counts.add",
     "conv linear bn",
     lambda f: lambda s, other, *a, **k: None if other.macs else f(s, other, *a, **k),
 )
