@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from convcalc.importers import pytorch
 from convcalc.importers.call import Call
 from convcalc.importers.keras import table as keras
+from convcalc.importers.pytorch import table as pytorch
+from convcalc.importers.pytorch.refusals import check_value, refusal
+from convcalc.importers.pytorch.translation import SPECIAL
 from convcalc.spec.errors import fault, nearest_name
 from convcalc.spec.language.calls import arguments_of, read_tail
 from convcalc.spec.language.expression import Expr, constant, parse
@@ -110,13 +112,13 @@ def stages_of(
         if field not in call.values:
             at = constant(None, start, head_end)
             call.values[field] = Arg(field, _default(literal, at), start, head_end)
-    special = pytorch.SPECIAL.get(name) or pytorch.SPECIAL.get(_pattern(name))
+    special = SPECIAL.get(name) or SPECIAL.get(_pattern(name))
     try:
         stages = special(call) if special else [call.stage(row.op)]
     except (TypeError, ArithmeticError, LookupError, AttributeError):
         raise fault(text, start, end, f"{name} does not take arguments of these kinds") from None
     if stages and stages[0].refuses is None:
-        stages[0].refuses = pytorch.refusal(name)
+        stages[0].refuses = refusal(name)
     for key, value, _, _ in arguments:
         if key in NODE_KEYS:
             set_node_key(stages[-1 if key == "id" else 0], key, text, *value)
@@ -168,7 +170,7 @@ def _take(call: Call, arguments: list[tuple[str | None, Any, int, int]]) -> None
         if field == "-":
             continue
         if field == "=":
-            pytorch.check_value(call, arg)
+            check_value(call, arg)
             continue
         if field in call.values:
             raise fault(text, left, right, f"{outer} is given twice")

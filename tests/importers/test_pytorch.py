@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 import convcalc
 from convcalc.executor import execute
-from convcalc.importers import pytorch
+from convcalc.importers.pytorch import table as pytorch
 from convcalc.spec.errors import SpecError
 
 pytestmark = pytest.mark.torch

@@ -10,7 +10,7 @@ import pytest
 
 from convcalc import analyze, load
 from convcalc.executor import execute
-from convcalc.importers import pytorch
+from convcalc.importers.pytorch import table as pytorch
 from convcalc.spec import SpecError
 
 

@@ -17,11 +17,11 @@ from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import SpecError
 from convcalc.spec.loading import helped, read
 from convcalc.spec.lookup import find
-from convcalc.spec.sizes.quasi import Untraceable
 from convcalc.spec.sizes.quote import axes_text, nearest, place_name
 from convcalc.spec.sizes.rows import own_size, places_of, rows_of
 from convcalc.spec.sizes.sets import SizeSet
 from convcalc.spec.sizes.trace import Network, Spec, Walk, shapes_of
+from convcalc.spec.sizes.truth import Untraceable
 from convcalc.spec.source import Source
 
 WORK: Final = 2_000_000

@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 from convcalc import layers
+from convcalc.importers.keras.activations import activation
+from convcalc.importers.keras.inputs import input_of
 from convcalc.importers.keras.reading import Keras, bound
 from convcalc.importers.keras.table import UNMODELLED
-from convcalc.importers.keras.translation import TRANSLATIONS, activation, input_of, plain
+from convcalc.importers.keras.translation import TRANSLATIONS, plain
 from convcalc.layers.base import Layer
 from convcalc.spec.errors import fault
 from convcalc.spec.language.calls import read_tail

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from convcalc.spec.sizes.quasi import Quasi, Untraceable, Window
+from convcalc.spec.sizes.quasi import Quasi
 from convcalc.spec.sizes.sets import SizeSet
+from convcalc.spec.sizes.truth import Untraceable
+from convcalc.spec.sizes.window import Window
 
 WINDOW: Final = 1024
 STEPS: Final = 1_000_000

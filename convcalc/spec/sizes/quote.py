@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import Shape
 from convcalc.layers.values import axis_names
-from convcalc.spec.sizes.quasi import Untraceable
 from convcalc.spec.sizes.rows import Answer, Row, fits, own_size, places_of, rows_of
 from convcalc.spec.sizes.sets import SizeSet
 from convcalc.spec.sizes.trace import Network, Place, Spec
+from convcalc.spec.sizes.truth import Untraceable
 
 if TYPE_CHECKING:
     from convcalc.spec.build.reading import Reading

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_symbolic
 from convcalc.spec.errors import SpecError
-from convcalc.spec.sizes.quasi import Truth, Untraceable
 from convcalc.spec.sizes.sets import SizeSet
 from convcalc.spec.sizes.trace import WINDOWS, Network, Place, Traced, shapes_of, trace
+from convcalc.spec.sizes.truth import Truth, Untraceable
 
 STEPS: Final = 8_000_000
 """Values that may be computed for one answer: about a second."""

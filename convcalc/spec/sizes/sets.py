@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
-from convcalc.spec.sizes.quasi import Truth
+from convcalc.spec.sizes.truth import Truth
 
 PIECES: Final = 4
 """Most ranges that are written out."""

@@ -18,7 +18,8 @@ from convcalc.spec.build.builder import Builder
 from convcalc.spec.build.reading import Reading
 from convcalc.spec.build.scope import Scope
 from convcalc.spec.errors import SpecError
-from convcalc.spec.sizes.quasi import Entangled, Split, Truth, Untraceable, Window, everywhere
+from convcalc.spec.sizes.truth import Entangled, Split, Truth, Untraceable, everywhere
+from convcalc.spec.sizes.window import Window
 
 Place = tuple[str, int]
 """Name of an input and number of a spatial axis of it, from 1."""
