@@ -8,7 +8,9 @@ from random import Random
 from typing import Any
 
 from convcalc import layers
-from convcalc.importers.frameworks import CLASSES
+from convcalc.importers.frameworks import KNOWN
+from convcalc.importers.keras import table as keras
+from convcalc.importers.pytorch import table as pytorch
 from convcalc.spec.language.expression import FUNCTIONS
 from convcalc.spec.language.stage import option_kinds, option_names
 from convcalc.spec.library import block_names, zoo_names
@@ -214,14 +216,13 @@ class Grammar:
     def pasted(self, depth: int = 2) -> str:
         """A call of a class of PyTorch or Keras with arguments of any kind."""
         name = self.random.choice(PASTED)
-        row = CLASSES[name]
+        names = [argument.name for argument in ARGUMENTS.get(name, ())]
         arguments = []
-        for argument in row.arguments[: self.random.randint(0, 4)] if self.often(0.7) else ():
-            del argument
+        for _ in names[: self.random.randint(0, 4)] if self.often(0.7) else ():
             arguments.append(self.argument())
-        for argument in row.arguments:
+        for argument in names:
             if self.often(0.15):
-                arguments.append(f"{argument.rstrip('-*').partition('>')[0]}={self.argument()}")
+                arguments.append(f"{argument}={self.argument()}")
         if self.often(0.1):
             extra = (
                 "input_shape",
@@ -372,5 +373,8 @@ def _small(names: Sequence[str]) -> tuple[str, ...]:
 
 LAYERS = tuple(layers.names())
 BLOCKS = tuple(block_names())
-PASTED = tuple(CLASSES)
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    name: row.arguments for name, row in (*pytorch.ROWS.items(), *keras.CLASSES.items())
+}
+PASTED = tuple(sorted(KNOWN))
 ZOO = _small(zoo_names())

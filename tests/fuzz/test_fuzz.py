@@ -43,7 +43,7 @@ FOUND = [
     (("params", "conv 3->[1e399] k3"), "error"),
     (("params", "conv 3->0.5+2**4000 k3"), "10**1204"),
     (("params", "input C_inx | relu"), "C_inx"),
-    (("params", "Conv2DTranspose((2, 2), ['{i}'])"), "arguments of these kinds"),
+    (("params", "Conv2DTranspose((2, 2), ['{i}'])"), "is no number"),
     (("params", "input 1x7x8 | upsample scale=8:3"), "no two sides"),
     (("padding", "input 3x4x32; nn.()"), "error"),
     (("params", "input 16x4x4; crop size=4", "-d", "9" * 400), "crop1"),

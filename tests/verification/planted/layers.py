@@ -46,7 +46,7 @@ mutant("normalisation always has a factor", f"{NORM}:BatchNorm.parameters", "bn"
 mutant("layer norm always has a factor", f"{NORM}:LayerNorm.ops", "ln", ignoring(weight=True))
 mutant("group norm always has a factor", f"{NORM}:GroupNorm.ops", "gn", ignoring(weight=True))
 mutant("rescaling adds nothing", f"{NORM}:Rescale.ops", "rescale", ops(add=lambda n: 0))
-ACT = "layers.activation"
+ACT, SOFTMAX = "layers.activation", "layers.softmax"
 mutant("prelu has no parameters", f"{ACT}:PReLU.parameters", "prelu", lambda f: lambda s, i: {})
 mutant(
     "gelu by tanh as if exact",
@@ -62,13 +62,18 @@ mutant(
 )
 mutant(
     "glu keeps the axis",
-    f"{ACT}:GLU.output_shapes",
+    f"{SOFTMAX}:GLU.output_shapes",
     "glu",
     lambda f: lambda s, i: i,
 )
-mutant("glu reads the first half alone", f"{ACT}:GLU.reads", "glu", after(lambda f, *_: ((f[0][0],),)))
-mutant("log softmax takes one logarithm", f"{ACT}:LogSoftmax.ops", "logsoftmax", ops(special=lambda n: n - 1))
-mutant("softmax is over the channels", f"{ACT}:Softmax.reads", "softmax softmin logsoftmax", ignoring(axis=0))
+mutant("glu reads the first half alone", f"{SOFTMAX}:GLU.reads", "glu", after(lambda f, *_: ((f[0][0],),)))
+mutant("log softmax takes one logarithm", f"{SOFTMAX}:LogSoftmax.ops", "logsoftmax", ops(special=lambda n: n - 1))
+mutant(
+    "softmax is over the channels",
+    f"{SOFTMAX}:Softmax.reads",
+    "softmax softmin logsoftmax",
+    ignoring(axis=0),
+)
 mutant(
     "activations are free",
     f"{ACT}:Activation.ops",
