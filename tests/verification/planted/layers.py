@@ -67,7 +67,12 @@ mutant(
     lambda f: lambda s, i: i,
 )
 mutant("glu reads the first half alone", f"{SOFTMAX}:GLU.reads", "glu", after(lambda f, *_: ((f[0][0],),)))
-mutant("log softmax takes one logarithm", f"{SOFTMAX}:LogSoftmax.ops", "logsoftmax", ops(special=lambda n: n - 1))
+mutant(
+    "log softmax takes one logarithm",
+    f"{SOFTMAX}:LogSoftmax.ops",
+    "logsoftmax",
+    ops(special=lambda n: n - 1),
+)
 mutant(
     "softmax is over the channels",
     f"{SOFTMAX}:Softmax.reads",

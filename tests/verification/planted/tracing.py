@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from convcalc.layers import activation
+from convcalc.layers import activation, softmax
 from tests.verification.planted.base import CONV, CONVS, Make, after, ignoring, mutant, ones, ops
 from tests.verification.planted.kernels import RECORDS, kernel, mirrored
 
@@ -211,13 +211,13 @@ mutant(
 )
 
 # The rest of the formulas
-for one in vars(activation).values():
-    cost = vars(one).get("cost") if isinstance(one, type) else None
+for one in (*activation.LAYERS, *softmax.LAYERS):
+    cost = vars(one).get("cost")
     for kind, many in cost._asdict().items() if cost else ():
         if many:
             mutant(
                 f"{one.op} counts too few of {kind}",
-                f"layers.activation:{one.__name__}.cost",
+                f"{one.__module__.removeprefix('convcalc.')}:{one.__name__}.cost",
                 one.op,
                 lambda right, kind=kind, many=many: right._replace(**{kind: many - 1}),
             )
