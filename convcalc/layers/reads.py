@@ -248,6 +248,41 @@ class Resample(Rule):
 
 
 @dataclass(frozen=True, slots=True)
+class Antialiased(Rule):
+    """Interpolation with a filter that is stretched by ``step`` where it is more than 1.
+
+    Output ``j`` stands at ``center = step*(j + 1/2)`` and reads every ``i`` whose weight, the filter at
+    ``(i + 1/2 - center) / max(step, 1)``, is not zero: a triangle of half-width 1 (``linear``), or Keys's
+    kernel of half-width 2 (``cubic``) with its parameter ``a``.
+
+    Source: PyTorch ``aten/src/ATen/native/cpu/UpSampleKernel.cpp``, after Pillow's ``Resample.c``.
+    """
+
+    kind: str
+    step: Fraction
+    a: Fraction
+
+    def period(self) -> tuple[int, int]:
+        """The same places between samples come again after the denominator of the step."""
+        return self.step.denominator, self.step.numerator
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Antialiased`."""
+        center, wide = self.step * (2 * j + 1) / 2, max(self.step, Fraction(1))
+        support = wide if self.kind == "linear" else 2 * wide
+        half = Fraction(1, 2)
+        indices = range(floor(center - support + half), floor(center + support + half))
+        return [i for i in indices if self._weighs(abs(i + half - center) / wide)]
+
+    def _weighs(self, x: Fraction) -> bool:
+        if self.kind == "linear":
+            return x < 1
+        if x < 1:
+            return ((self.a + 2) * x - (self.a + 3)) * x * x + 1 != 0
+        return 1 < x < 2 and self.a != 0
+
+
+@dataclass(frozen=True, slots=True)
 class Chain(Rule):
     """One rule after another, over an axis of ``size`` indices between them.
 
@@ -370,6 +405,23 @@ def resampling(mode: str, n: Dim, out: Dim, factor: Any, corners: bool, a: float
     if not sized:
         return Resample(mode, Fraction(1), Fraction(0)) if ratio == 1 else UNSTATED
     return Resample(mode, Fraction(n - 1, out - 1) if out > 1 else Fraction(0), Fraction(0))
+
+
+def antialiased(mode: str, n: Dim, out: Dim, factor: Any, corners: bool, a: Any) -> Rule:
+    """The rule of resizing ``n`` to ``out`` with antialiasing, by a factor or, where that is None, to a size.
+
+    :data:`UNSTATED` where what the width of the windows depends on is not a number.
+    """
+    sized = type(n) is int and type(out) is int
+    if corners and sized:
+        step = Fraction(n - 1, out - 1) if out > 1 else Fraction(0)
+    elif not corners and isinstance(factor, int | Fraction):
+        step = 1 / Fraction(factor)
+    elif not corners and factor is None and sized:
+        step = Fraction(n, out)
+    else:
+        return UNSTATED
+    return Antialiased(mode, step, Fraction(a))
 
 
 def broadcast(shape: Shape, out: Shape) -> Reads:

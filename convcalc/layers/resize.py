@@ -54,6 +54,11 @@ class Upsample(Layer):
 
     Taps of ``cubic`` outside the input read its border again; with ``exclude_outside`` they weigh
     nothing, and the others are divided by the weight that is left (ONNX Resize, TensorFlow, Keras).
+
+    ``antialias`` stretches the filter by the ratio of input to output where the map shrinks, so that every
+    sample is read (:class:`~convcalc.layers.reads.Antialiased`); taps outside are left out, and the others
+    divided by their sum. PyTorch and Pillow take ``a=-1/2`` there, which is to be given here.
+    Source: PyTorch ``torch.nn.functional.interpolate(antialias=True)``, after Pillow's ``resize``.
     """
 
     scale: tuple[Any, ...] | None
@@ -61,6 +66,7 @@ class Upsample(Layer):
     mode: str
     exclude_outside: bool
     align_corners: bool
+    antialias: bool
     a: Any
     rounding: str
     recompute: bool
@@ -72,6 +78,7 @@ class Upsample(Layer):
         Option("mode", "choice", "nearest", choices=MODES),
         Option("exclude_outside", "flag", False),
         Option("align_corners", "flag", False),
+        Option("antialias", "flag", False),
         Option("a", "number", -0.75),
         Option("rounding", "choice", "exact", choices=("exact", "double")),
         Option("recompute", "flag", False),
@@ -114,6 +121,14 @@ class Upsample(Layer):
             )
         if mode != "cubic" and values.get("a") not in (None, -0.75):
             raise DimensionError(f"{mode} interpolation has no a", field="a", hint="mode=cubic")
+        if found["antialias"] and mode not in _TAPS:
+            raise DimensionError(
+                f"{mode} interpolation has no antialias", field="antialias", hint="mode=linear or mode=cubic"
+            )
+        if found["antialias"] and found["exclude_outside"]:
+            raise DimensionError(
+                "antialias leaves the taps outside out by itself", field="exclude_outside", hint="false"
+            )
         for field in ("rounding", "recompute"):
             if scale is None and found[field] not in ("exact", False):
                 raise DimensionError(f"{field} is about a scale", field=field, hint="scale= in place of size")
@@ -151,7 +166,10 @@ class Upsample(Layer):
         return ((channels, *found),)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """Taps times the elements each pass writes; for splines also the solution of each line."""
+        """Taps times the elements each pass writes; for splines also the solution of each line.
+
+        With ``antialias`` the taps of every output index are summed (:func:`antialias_taps`).
+        """
         if self.mode.startswith("nearest"):
             return Ops()
         if self.mode == "area":
@@ -159,6 +177,7 @@ class Upsample(Layer):
             return Ops(add=inputs[0][0] * taps, div=prod(outputs[0]))
         channels, *before = inputs[0]
         after = outputs[0][1:]
+        factors = self._factors(len(after))
         mul: Dim = 0
         add: Dim = 0
         for axis in range(len(after)):
@@ -168,14 +187,20 @@ class Upsample(Layer):
                 unknowns = lines * (before[axis] - 2)
                 mul = mul + 3 * unknowns + 4 * written
                 add = add + 5 * unknowns + 4 * written
-            else:
-                mul = mul + _TAPS[self.mode] * written
-                add = add + _TAPS[self.mode] * written
+                continue
+            taps = _TAPS[self.mode] * written
+            if self.antialias:
+                i, o = before[axis], after[axis]
+                lines = channels * prod(after[:axis]) * prod(before[axis + 1 :])
+                factor = self._ratio(i, o, factors[axis])
+                taps = lines * antialias_taps(i, o, factor or 0, int(self.align_corners), _TAPS[self.mode])
+            mul = mul + taps
+            add = add + taps
         return Ops(add=add, mul=mul)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the samples around its place, along every axis."""
-        from convcalc.layers.reads import EVERY, Bins, along, resampling
+        from convcalc.layers.reads import EVERY, Bins, along, antialiased, resampling
 
         sizes = list(zip(inputs[0][1:], outputs[0][1:], strict=True))
         if self.mode == "area":
@@ -184,12 +209,16 @@ class Upsample(Layer):
                 for axis, (i, o) in enumerate(sizes, 1)
             }
             return ((along(inputs[0], bins),),)
-        scale = self.scale if self.scale is not None and not self.recompute else (None,) * len(sizes)
+        rule = antialiased if self.antialias else resampling
         rules = {
-            axis: resampling(self.mode, i, o, self._ratio(i, o, factor), self.align_corners, self.a)
-            for axis, ((i, o), factor) in enumerate(zip(sizes, scale, strict=True), 1)
+            axis: rule(self.mode, i, o, self._ratio(i, o, factor), self.align_corners, self.a)
+            for axis, ((i, o), factor) in enumerate(zip(sizes, self._factors(len(sizes)), strict=True), 1)
         }
         return ((along(inputs[0], rules),),)
+
+    def _factors(self, rank: int) -> tuple[Any, ...]:
+        """The factor of every axis; None where the sizes relate the places of both grids."""
+        return self.scale if self.scale is not None and not self.recompute else (None,) * rank
 
     def _ratio(self, i: Dim, o: Dim, factor: Any) -> Any:
         """The factor by which the places of both grids are related; None for that of the sizes."""
@@ -204,6 +233,65 @@ class Upsample(Layer):
 
 MOST = 10**6
 """Largest denominator of a factor: 1.3636363636363635, which Python writes for 15/11, is meant as that."""
+
+
+def antialias_taps(i: Dim, o: Dim, factor: Any, corners: Any, size: Any) -> Dim:
+    """Sum of the window lengths of resizing ``i`` to ``o`` with antialiasing.
+
+    Args:
+        i: the size that arrives.
+        o: the size that is written.
+        factor: what relates the places of both grids; 0 for the sizes themselves.
+        corners: 1 where the ratio is that of the sizes less one, else 0.
+        size: taps of the filter where nothing shrinks: 2 (linear) or 4 (cubic).
+
+    With the ratio ``p/q`` of input to output, output ``j`` reads from
+    ``max(floor((p*(2*j + 1) - size*max(p, q) + q) / (2*q)), 0)`` up to
+    ``min(floor((p*(2*j + 1) + size*max(p, q) + q) / (2*q)), i)``. The floors are summed in a number of steps
+    that grows as the logarithm of the sizes.
+    """
+    if i is UNKNOWN or o is UNKNOWN or factor is UNKNOWN:
+        return UNKNOWN
+    if any(is_symbolic(value) for value in (i, o, factor)):
+        from convcalc.symbols.form import call
+
+        return call("antialias_taps", antialias_taps, i, o, factor, corners, size)
+    if is_array(i) or is_array(o) or is_array(factor):
+        import numpy as np
+
+        return np.frompyfunc(antialias_taps, 5, 1)(i, o, factor, corners, size)
+    if corners:
+        ratio = Fraction(i - 1, o - 1) if o > 1 else Fraction(0)
+    else:
+        ratio = 1 / Fraction(factor) if factor else Fraction(i, o)
+    p, q = ratio.numerator, ratio.denominator
+    if p == 0:
+        return o * min(size // 2, i)
+    wide = size * max(p, q)
+    first, last = p + q - wide, p + q + wide
+    inside = min(max(-(first // (2 * p)), 0), o)  # windows before it start at 0
+    beyond = min(max(-((last - 2 * q * i) // (2 * p)), 0), o)  # windows from it on end at i
+    starts = _floors(o - inside, 2 * p, first + 2 * p * inside, 2 * q)
+    return _floors(beyond, 2 * p, last, 2 * q) + (o - beyond) * i - starts
+
+
+def _floors(n: int, a: int, b: int, m: int) -> int:
+    """Sum of ``floor((a*j + b) / m)`` for ``j`` below ``n``, none of them negative.
+
+    Source: Graham, Knuth & Patashnik, Concrete Mathematics, section 3.5 (columns in place of rows).
+    """
+    found, sign = 0, 1
+    while n > 0:
+        found += sign * (n * (n - 1) // 2 * (a // m) + n * (b // m))
+        a, b = a % m, b % m
+        top = (a * (n - 1) + b) // m  # the largest value that is left
+        if top == 0:
+            break
+        # Each of the values 1 to top is reached from some j on: n - j more counts for each.
+        found += sign * n * top
+        sign = -sign
+        n, a, b, m = top, m, m - b + a - 1, a
+    return found
 
 
 def double_floor(i: Dim, factor: Any) -> Dim:

@@ -59,6 +59,7 @@ LAYERS: list[tuple[Any, tuple[int, ...]]] = [
     (layer("upsample", scale=2, mode="linear"), (C, 150, 150)),
     (layer("upsample", scale=2, mode="cubic"), (C, 150, 150)),
     (layer("upsample", scale=2, mode="spline"), (C, 150, 150)),
+    (layer("upsample", scale=2, mode="cubic", antialias=True), (C, 150, 150)),
     (layer("bn", channels=C), (C, 300, 300)),
     (layer("bn", channels=C, track=False), (C, 300, 300)),
     (layer("ln", shape=(C, 300, 300)), (C, 300, 300)),

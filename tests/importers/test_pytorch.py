@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 import convcalc
@@ -600,7 +600,7 @@ def functional_calls(draw: Draw, name: str) -> Call:
     rank = draw(whole(1, 3))
     if name == "interpolate":
         given, shape = upsample(draw, "Upsample", 0)
-        maybe(draw, given, "antialias", st.sampled_from([False, False, False, True]))
+        maybe(draw, given, "antialias", st.sampled_from([False, True]))
         return Call(name, given, 0, shape)
     side = whole(-1, 3) if draw(whole(0, 9)) == 0 else whole(0, 3)
     given = {"pad": draw(st.tuples(*[side] * 2 * rank))}
@@ -629,10 +629,12 @@ def test_functions_mean_what_pytorch_means(name: str, data: st.DataObject, seed:
     try:
         graph = convcalc.load(text, input="x".join(map(str, call.shape)))
     except SpecError as error:
-        allowed_here = "antialias=True is not modelled|negative padding cuts"
+        allowed_here = "negative padding cuts"
         assert expected is None or re.search(allowed_here, str(error)), f"{text} on {call.shape}: {error}"
         return
     assert expected is not None, f"PyTorch refuses {text} on {call.shape}"
+    # There PyTorch goes astray; tests/executor/test_antialias.py shows it.
+    assume(not (call.given.get("antialias") and expected.shape[-1] == 1))
     np.testing.assert_allclose(execute(graph, x), expected, rtol=1e-9, atol=1e-10, err_msg=text)
 
 

@@ -94,7 +94,10 @@ def test_what_is_overwritten_cannot_be_read_afterwards() -> None:
         ("nn.Upsample(scale_factor=2, mode='nearest', align_corners=False)", "takes no align_corners"),
         ("nn.Upsample(size=4, recompute_scale_factor=True)", "is about a scale_factor"),
         ("nn.Upsample(scale_factor=2, mode='spline')", "has no mode 'spline'"),
-        ("F.interpolate(x, scale_factor=0.5, mode='bilinear', antialias=True)", "antialias=True is not"),
+        (
+            "F.interpolate(x, scale_factor=0.5, mode='area', antialias=True)",
+            "takes no antialias with mode='area'",
+        ),
         ("nn.AdaptiveMaxPool2d(2, return_indices=True)", "indices of adaptive pools"),
         ("nn.MaxPool2d(3, padding=2, dilation=2)", "half its kernel"),
         ("nn.AvgPool1d(2, divisor_override=3)", "has no argument 'divisor_override'"),

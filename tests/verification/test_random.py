@@ -79,12 +79,13 @@ def test_the_specs_are_of_every_kind() -> None:
             if node.op == "upsample":
                 seen[f"mode {layer.mode}"] += 1  # type: ignore[attr-defined]
                 seen["aligned corners"] += layer.align_corners  # type: ignore[attr-defined]
+                seen["antialias"] += layer.antialias  # type: ignore[attr-defined]
     assert set(ops) == set(OPS)
     wanted = [f"rank {rank}" for rank in (1, 2, 3)]
     wanted += [f"mode {mode}" for mode in (*MODES, "nearest", "nearest_exact", "linear", "cubic", "spline")]
     wanted += [f"padding {name}" for name in ("same", "same_lower", "valid", "full", "causal")]
     wanted += ["inputs 2", "one layer", "branches", "uneven padding", "groups", "dilation", "output padding"]
-    wanted += ["statistics of the batch", "transposed dilation", "ceil", "aligned corners"]
+    wanted += ["statistics of the batch", "transposed dilation", "ceil", "aligned corners", "antialias"]
     assert [name for name in wanted if not seen[name]] == []
 
 

@@ -100,8 +100,11 @@ def _one_sided(a: Branch, b: Branch) -> bool:
         return False
     if _ends(a.field) != _ends(b.field):
         return False
+    if a.cut or b.cut:
+        return True
     meant = a.anchor is not a.field or b.anchor is not b.field
-    return (meant and _offset(a.anchor) == _offset(b.anchor)) or a.cut or b.cut
+    known = comparable(a.anchor) and comparable(b.anchor)
+    return meant and known and _offset(a.anchor) == _offset(b.anchor)
 
 
 def _ends(field: AxisField) -> list[Dim]:

@@ -43,6 +43,8 @@ def upsample(call: Call) -> Array:
 
 
 def _pass(layer: Any, t: Arith, x: Array, axis: int, out: int, ratio: Fraction) -> Array:
+    if getattr(layer, "antialias", False):
+        return _antialiased(t, x, axis, out, ratio, MODES[layer.mode], bool(layer.align_corners), layer.a)
     mode = "cubic_inside" if getattr(layer, "exclude_outside", False) else MODES[layer.mode]
     return resample(t, x, axis, out, ratio, mode, bool(layer.align_corners), float(layer.a))
 
@@ -128,6 +130,52 @@ def _cubic(places: list[Fraction], n: int, a: float, inside: bool) -> tuple[Arra
             taps = [v / sum(taps) for v in taps]
         weights.append(taps)
     return np.array(indices).T, np.array(weights).T
+
+
+def _antialiased(
+    t: Arith, x: Array, axis: int, out: int, ratio: Fraction, mode: str, corners: bool, a: float
+) -> Array:
+    """One pass whose filter is stretched where the map shrinks; the taps inside weigh 1 together.
+
+    As PyTorch's ``_compute_indices_min_size_weights_aa``, worked out in exact fractions.
+    """
+    n = x.shape[axis]
+    if corners:
+        ratio = Fraction(n - 1, out - 1) if out > 1 else Fraction(0)
+    stretch = max(ratio, Fraction(1))
+    support = stretch * (1 if mode == "linear" else 2)
+    half = Fraction(1, 2)
+    firsts: list[int] = []
+    weights: list[list[float]] = []
+    for o in range(out):
+        center = ratio * (o + half)
+        first = max(floor(center - support + half), 0)
+        last = min(floor(center + support + half), n)
+        taps = [_filter(mode, abs(i - center + half) / stretch, Fraction(a)) for i in range(first, last)]
+        whole = sum(taps)
+        if whole == 0:
+            raise ExecutionError("the weights of a window are zero together")
+        firsts.append(first)
+        weights.append([float(v / whole) for v in taps])
+    shape = list(x.shape)
+    shape[axis] = out
+    y = np.zeros(shape, x.dtype)
+    for k in range(max(map(len, weights))):
+        some = [o for o in range(out) if k < len(weights[o])]
+        part = np.take(x, [firsts[o] + k for o in some], axis=axis)
+        t.multiply(part, _along(np.array([weights[o][k] for o in some]), x, axis), out=part)
+        place: Any = (*[slice(None)] * axis, some)
+        y[place] = t.add(y[place], part, out=part)
+    return y
+
+
+def _filter(mode: str, x: Fraction, a: Fraction) -> Fraction:
+    """The triangle, or the kernel of Keys 1981, at a distance of ``x`` from its middle."""
+    if mode == "linear":
+        return max(1 - x, Fraction(0))
+    if x < 1:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+    return (((x - 5) * x + 8) * x - 4) * a if x < 2 else Fraction(0)
 
 
 def _along(values: Array, x: Array, axis: int) -> Array:

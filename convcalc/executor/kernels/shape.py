@@ -27,7 +27,7 @@ def identity(call: Call) -> Array:
 def flatten(call: Call) -> Array:
     """(N, C, *spatial) to (N, everything), or a run of axes to one; channels last on request."""
     layer = call.layer
-    x = call.x if _in_place(layer) else np.ascontiguousarray(np.moveaxis(call.x, 1, -1))
+    x = call.x if _in_place(layer) else np.moveaxis(call.x, 1, -1).copy()
     shape = x.shape[1:]
     start, end = getattr(layer, "start", 0), getattr(layer, "end", -1) % len(shape)
     joined = prod(shape[start : end + 1])

@@ -19,7 +19,11 @@ _PYTORCH_MODES: Final = ("nearest", "nearest-exact", "linear", "bilinear", "tril
 
 
 def _upsample(call: Call) -> list[Stage]:
-    """PyTorch's resize: its sizes are floors of products in double precision."""
+    """PyTorch's resize: its sizes are floors of products in double precision.
+
+    With ``antialias`` PyTorch 2.13 goes astray where it writes a width of 1 (the column that comes out is not
+    the row that the turned map gives); here it is.
+    """
     mode_arg = call.values.get("mode")
     mode = "nearest" if mode_arg is None else call.literal(mode_arg)
     if mode not in _PYTORCH_MODES:
@@ -30,6 +34,13 @@ def _upsample(call: Call) -> list[Stage]:
     if plain and corners is not None and call.literal(corners) is not None:
         message = f"PyTorch takes no align_corners with mode={mode!r}"
         raise call.fault("align_corners", message, "nothing, or another mode")
+    antialias = call.values.get("antialias")
+    if antialias is not None and call.literal(antialias) is True:
+        if mode not in ("bilinear", "bicubic"):
+            message = f"PyTorch takes no antialias with mode={mode!r}"
+            raise call.fault("antialias", message, "mode='bilinear' or 'bicubic', on maps of two axes")
+        if mode == "bicubic":
+            call.set("a", Fraction(-1, 2))
     recompute = call.values.pop("recompute", None)
     scale = call.values.get("scale")
     given = scale is not None and not (scale.expr.kind == "const" and scale.expr.value is None)

@@ -112,7 +112,7 @@ ROWS: Final[dict[str, Row]] = table(_TORCH, False)
 
 # functions of torch.nn.functional, whose first argument is the tensor that arrives
 _FUNCTIONS: Final = f"""
-interpolate|upsample|input!- {_RESIZE} antialias=
+interpolate|upsample|input!- {_RESIZE} antialias
 pad|pad|input!- pad!>padding mode value
 """
 FUNCTIONS: Final[dict[str, Row]] = table(_FUNCTIONS, False)
@@ -131,11 +131,6 @@ HARMLESS: Final = {
 """Arguments that change no number, shape, value or field here (``name-`` in a row), and why."""
 
 ONLY: Final[dict[str, tuple[tuple[Any, ...], str, str]]] = {
-    "antialias": (
-        (False,),
-        "resizing with antialias=True is not modelled: it widens its windows when it shrinks",
-        "antialias=False, or mode='area', which is the mean of what it shrinks",
-    ),
     "dtype": (
         (None, "float32", "float"),
         "the type of the elements is that of the whole network",

@@ -28,6 +28,9 @@ FUNCTIONS: Final = {
     "missed": "missed(h, k, s, d, o) are the taps that read beyond one end of the input, which the first "
     "window overhangs by h",
     "gcd": "gcd is the greatest common divisor",
+    "antialias_taps": "antialias_taps(i, o, r, c, s) is how many samples the o windows of an s-tap filter "
+    "read together, stretched by i/o (or 1/r where r is not 0; c = 1: by (i-1)/(o-1)) "
+    "where that is more than 1",
     "floor_double": "floor_double(n, r) is floor(n*r), with r and the product rounded to double precision",
 }
 """Functions of formulas that are no common knowledge."""

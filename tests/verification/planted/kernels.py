@@ -197,6 +197,18 @@ mutant(
     ),
 )
 mutant(
+    "antialias has too narrow a filter",
+    "executor.kernels.resize:_filter",
+    "upsample",
+    lambda f: lambda mode, x, a: f(mode, x * 3 / 2, a),
+)
+mutant(
+    "antialias aligns no corners",
+    "executor.kernels.resize:_antialiased",
+    "upsample",
+    lambda f: lambda t, x, axis, out, ratio, mode, corners, a: f(t, x, axis, out, ratio, mode, False, a),
+)
+mutant(
     "adaptive windows end early",
     "executor.kernels.adaptive:adaptive_windows",
     "adaptiveavgpool adaptivemaxpool",

@@ -175,6 +175,12 @@ mutant(
     "upsample",
     after(lambda f, s, i, o: f._replace(add=f.mul) if s.mode == "spline" else f),
 )
+mutant(
+    "antialias reads a fixed number of taps",
+    "layers.resize:antialias_taps",
+    "upsample",
+    lambda f: lambda i, o, factor, corners, size: size * o,
+)
 mutant("upsampling rounds up", "layers.resize:floor_div", "upsample", lambda f: lambda a, b: -(-a // b))
 mutant("corners are never aligned", "layers.resize:Upsample.reads", "upsample", ignoring(align_corners=False))
 mutant(
