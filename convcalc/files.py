@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from typing import IO, Any, BinaryIO, Final
 
@@ -66,6 +65,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes | Callable[[IO[bytes]]
             write(file)
         return
     try:
+        import tempfile  # not for those who only read
+
         handle, beside = tempfile.mkstemp(dir=os.path.dirname(target), suffix=".part")
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None
