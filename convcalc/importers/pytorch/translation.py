@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from convcalc.importers.call import Call
 from convcalc.importers.pytorch.refusals import batch
@@ -77,22 +77,6 @@ def _pool(call: Call) -> list[Stage]:
         if arg is not None and arg.expr.kind == "const" and isinstance(arg.expr.value, str):
             raise call.fault(field, f"{call.name} takes its {field} in numbers", f"{field}=1")
     return [call.stage(call.row.op)]
-
-
-def _unfold(call: Call) -> list[Stage]:
-    """PyTorch has it for maps of two axes; a fold reads their columns, which have one."""
-    call.row = call.row._replace(rank=2)
-    _checked_axes(call, "kernel", "stride", "padding", "dilation", "size")
-    size = call.values.get("size")
-    if size is not None and _fixed(size.expr):
-        value = call.literal(size)
-        call.set("size", value if isinstance(value, tuple) and len(value) == 2 else _items_of(value) * 2)
-    call.row = call.row._replace(rank=1 if call.row.op == "fold" else 2)
-    return [call.stage(call.row.op)]
-
-
-def _items_of(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 def _adaptive(call: Call) -> list[Stage]:
@@ -256,7 +240,6 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **dict.fromkeys(("AdaptiveAvgPool#d", "AdaptiveMaxPool#d"), _adaptive),
     **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
-    **dict.fromkeys(("Unfold", "Fold"), _unfold),
     "Hardtanh": _hardtanh,
     "Softmax": _softmax,
     "Flatten": _flatten,
