@@ -200,7 +200,8 @@ class Upsample(Layer):
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the samples around its place, along every axis."""
-        from convcalc.layers.reads import EVERY, Bins, along, antialiased, resampling
+        from convcalc.layers.reads import EVERY, Bins, along
+        from convcalc.layers.resampling import antialiased, resampling
 
         sizes = list(zip(inputs[0][1:], outputs[0][1:], strict=True))
         if self.mode == "area":
