@@ -20,7 +20,7 @@ from convcalc.dims import (
     equal,
     require,
 )
-from convcalc.layers.values import axes, pads, spatial, whole
+from convcalc.layers.values import axes, axes_of, axis_of, pads, spatial, whole
 
 if TYPE_CHECKING:
     from typing import Self
@@ -50,8 +50,9 @@ class Option(NamedTuple):
 
     ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
     ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
-    ``shape``, ``ints``; ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim``
-    and ``axes``.
+    ``shape``, ``ints``, ``axis`` (the number of an axis of the first input, from the end where negative)
+    and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds
+    ``dim`` and ``axes``.
     """
 
     field: str
@@ -287,6 +288,10 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
             pass
         elif kind == "dim":
             value = whole(value, field, minimum)
+        elif kind == "axis":
+            value = axis_of(value, inputs[0], field)
+        elif kind == "axislist":
+            value = axes_of(value, inputs[0], field)
         elif kind == "axes":
             value = axes(value, field, len(spatial(cls.op, inputs[0])), minimum)
         elif kind == "padding":

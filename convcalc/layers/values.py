@@ -135,6 +135,21 @@ def axis_of(value: Any, shape: Shape, field: str = "axis") -> int:
     return value % len(shape)
 
 
+def axes_of(value: Any, shape: Shape, field: str = "axis") -> tuple[int, ...]:
+    """Axes of a shape in ascending order, from one number or several; negative ones count from the end.
+
+    Raises:
+        DimensionError: there is no such axis, or one is named twice.
+    """
+    items = value if isinstance(value, tuple) else (value,)
+    found = tuple(sorted(axis_of(item, shape, field) for item in items))
+    if len(set(found)) < len(found):
+        raise DimensionError(
+            f"{field} names an axis of {show(shape)} twice", field=field, hint="each axis once"
+        )
+    return found
+
+
 def show(shape: Iterable[object]) -> str:
     """A shape as people write it: ``64x28x28``."""
     return "x".join(map(str, shape))

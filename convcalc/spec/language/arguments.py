@@ -140,6 +140,11 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
     if kind in ("dim", "number"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
     items = _items(value)
+    if kind in ("axis", "axislist"):
+        if items and all(type(item) is int for item in items) and (kind == "axislist" or items == (value,)):
+            return None
+        expected = "0, or -1 for the last axis" if kind == "axis" else "an axis or several, such as -1 or (1,2)"
+        return f"{describe(value)} is no number of an axis", expected
     if kind == "padding":
         wrong = [item for item in items if not _is_padding(item, words)]
         expected = "a number, before:after, one per axis, or one of " + ", ".join(words)

@@ -147,6 +147,17 @@ def _ints(rng: Random, option: Option, shape: Shape) -> tuple[Any, ...]:
     return (*parts, left)
 
 
+def _axis(rng: Random, option: Option, shape: Shape) -> int:
+    """An axis, from the front or from the end."""
+    return rng.randrange(-len(shape), len(shape))
+
+
+def _axislist(rng: Random, option: Option, shape: Shape) -> tuple[int, ...]:
+    """Some of the axes, each from the front or from the end."""
+    rank = len(shape)
+    return tuple(a - rng.choice((0, rank)) for a in rng.sample(range(rank), rng.randint(1, rank)))
+
+
 _KINDS: Final[dict[str, Callable[[Random, Option, Shape], Any]]] = {
     "dim": _dim,
     "axes": _axes,
@@ -154,6 +165,8 @@ _KINDS: Final[dict[str, Callable[[Random, Option, Shape], Any]]] = {
     "number": _number,
     "shape": _shape,
     "ints": _ints,
+    "axis": _axis,
+    "axislist": _axislist,
     "flag": lambda rng, option, shape: rng.random() < 0.5,
     "choice": lambda rng, option, shape: rng.choice(option.choices),
 }
@@ -188,6 +201,6 @@ def _text(option: Option, value: Any) -> str:
         return str(value).lower()
     if not isinstance(value, tuple):
         return str(value)
-    if option.kind == "ints" or any(isinstance(item, str) for item in value):
+    if option.kind in ("ints", "axislist") or any(isinstance(item, str) for item in value):
         return "(" + "".join(f"{item}," for item in value) + ")"
     return "x".join(":".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in value)
