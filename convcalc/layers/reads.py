@@ -15,7 +15,7 @@ from fractions import Fraction
 from math import floor, gcd
 from typing import Final, NamedTuple, TypeAlias
 
-from convcalc.dims import Dim, Shape
+from convcalc.dims import Dim, Shape, prod
 
 
 class Rule:
@@ -330,11 +330,23 @@ class Decided(Rule):
 class Axis(NamedTuple):
     """How one axis of an input is read: along which axis of the output, by which rule.
 
-    ``output`` is None where the rule reads the same for every output index.
+    ``output`` is None where the rule reads the same for every output index. Several axes stand for the
+    index that counts their entries off together, the last of them fastest: so an axis is read that was cut.
     """
 
-    output: int | None
+    output: int | tuple[int, ...] | None
     rule: Rule
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The axes of the output that decide what is read."""
+        if self.output is None:
+            return ()
+        return self.output if isinstance(self.output, tuple) else (self.output,)
+
+    def count(self, written: Shape) -> Dim:
+        """How many indices the rule is asked for."""
+        return prod(written[axis] for axis in self.outputs)
 
 
 Reads: TypeAlias = tuple[Axis, ...]

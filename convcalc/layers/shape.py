@@ -66,11 +66,12 @@ def _reshaped(shape: Shape, out: Shape, order: str) -> Windows:
         return ((reshaped(shape, out),),)
     rank = len(out)
     *inner, channels = reshaped((*shape[1:], shape[0]), (*out[1:], out[0]))
-    axes = (
-        axis if axis.output is None else Axis((axis.output + 1) % rank, axis.rule)
-        for axis in (channels, *inner)
-    )
-    return ((tuple(axes),),)
+
+    def turned(axis: Axis) -> Axis:
+        outputs = tuple((output + 1) % rank for output in axis.outputs)
+        return Axis(outputs[0] if len(outputs) == 1 else outputs or None, axis.rule)
+
+    return (((turned(channels), *map(turned, inner)),),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,9 +149,9 @@ def _region_check(
 def _covered(row: LayerField, position: Sequence[int], seen: Sequence[tuple[int, int] | None]) -> bool:
     """Whether what a position reads lies in the run that the field gives it, along every axis."""
     for axis, ends in zip(row.axes, seen, strict=True):
-        if ends is None or axis.everything or not axis.local or not axis.known or axis.driver == 0:
+        if ends is None or axis.everything or not axis.local or not axis.known or 0 in axis.drivers:
             continue
-        run = axis.run(0 if axis.driver is None else position[axis.driver - 1])
+        run = axis.at(position, row.output_shape)
         if run is None or ends[0] < run[0] or ends[1] >= run[0] + run[1]:
             return False
     return True

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
+from convcalc.calculators.receptive_field.axis import AxisField, hull, least, same, through
 from convcalc.calculators.receptive_field.misaligned import Branch, Misaligned, comparable, furthest
 from convcalc.calculators.receptive_field.region import regions
-from convcalc.dims import Dim, Shape, is_known
+from convcalc.dims import Dim, Shape, is_known, prod
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.reads import Axis, Reads, Slide, Windows
 from convcalc.layers.window import Sliding, effective
@@ -135,10 +135,10 @@ class Walk:
             return None
         if len(fields) == 1:
             return Seen(fields[0], leasts[0], anchors[0])
-        field = tuple(_together(list(parts), out) for parts in zip(*fields, strict=True))
+        field = tuple(hull(list(parts), out) for parts in zip(*fields, strict=True))
         anchor = field
         if any(a is not f for a, f in zip(anchors, fields, strict=True)):
-            anchor = tuple(_together(list(parts), out) for parts in zip(*anchors, strict=True))
+            anchor = tuple(hull(list(parts), out) for parts in zip(*anchors, strict=True))
         return Seen(field, tuple(least(list(parts)) for parts in zip(*leasts, strict=True)), anchor)
 
     def _causal(
@@ -241,11 +241,11 @@ def _itself(shape: Shape) -> Seen:
 
 def _outside(field: AxisField, size: Dim, out: Shape) -> bool:
     """Whether no run of a field touches an input of a size, as far as its ends say."""
-    if field.everything or type(size) is not int or not is_known(*field.sizes) or field.driver == 0:
+    if field.everything or type(size) is not int or not is_known(*field.sizes) or 0 in field.drivers:
         return False
     if not field.local:
         return True
-    count = 1 if field.driver is None else out[field.driver]
+    count = prod(out[driver] for driver in field.drivers)
     runs = [(a, n) for a, n in zip(field.starts, field.sizes, strict=True) if a is not None]
     if not all(type(n) is int for n in (count, field.advance, *(n for run in runs for n in run))):
         return False
@@ -257,21 +257,8 @@ def _outside(field: AxisField, size: Dim, out: Shape) -> bool:
 def _composed(ways: Sequence[Reads], axes: Axes, shape: Shape, out: Shape) -> Axes:
     """Fields of an output by one input, read in one way or in several."""
     if len(ways) == 1:
-        return tuple(_one(ways[0], field, shape, out) for field in axes)
-    return tuple(_together([_one(way, field, shape, out) for way in ways], out) for field in axes)
-
-
-def _one(way: Reads, field: AxisField, shape: Shape, out: Shape) -> AxisField:
-    driver = field.driver
-    if driver is None:
-        return field
-    axis = way[driver]
-    return compose(field, axis, shape[driver], None if axis.output is None else out[axis.output])
-
-
-def _together(fields: list[AxisField], out: Shape) -> AxisField:
-    driver = next((f.driver for f in fields if f.driver is not None), None)
-    return hull(fields, 1 if driver is None else out[driver])
+        return tuple(through(field, ways[0], shape, out) for field in axes)
+    return tuple(hull([through(field, way, shape, out) for way in ways], out) for field in axes)
 
 
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:
@@ -294,7 +281,7 @@ def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]
         if not field.local and field.everything:
             spread = any(effective(k, d) != 1 for k, d in zip(layer.kernel, layer.dilation, strict=True))
             found.append((axis, None, spread))
-        elif driver is not None and driver > 0:
+        elif isinstance(driver, int) and driver > 0:
             spread = effective(layer.kernel[driver - 1], layer.dilation[driver - 1]) != 1
             found.append((axis, field.size, spread))
     return found
