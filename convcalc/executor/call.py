@@ -78,15 +78,15 @@ class Call:
 Kernel: TypeAlias = Callable[[Call], "Array | tuple[Array | None, ...]"]
 
 
-def per_channel(values: Array, like: Array) -> Array:
-    """A vector over channels, shaped to broadcast over ``like (N, C, *spatial)``."""
-    return np.reshape(values, (1, -1) + (1,) * (like.ndim - 2))
+def per_channel(values: Array, like: Array, axis: int = 0) -> Array:
+    """A vector over one axis, 0 being the channels, to broadcast over ``like (N, C, *spatial)``."""
+    return np.reshape(values, (1,) * (axis + 1) + (-1,) + (1,) * (like.ndim - axis - 2))
 
 
-def check_channels(x: Array, expected: int) -> None:
+def check_channels(x: Array, expected: int, axis: int = 0) -> None:
     """Raise unless ``x`` has the channels the weights are for."""
-    if x.shape[1] != expected:
-        raise ExecutionError(f"the weights are for {expected} input channels, {x.shape[1]} arrived")
+    if x.shape[axis + 1] != expected:
+        raise ExecutionError(f"the weights are for {expected} input channels, {x.shape[axis + 1]} arrived")
 
 
 def at(*parts: Any) -> Any:

@@ -50,9 +50,9 @@ class Option(NamedTuple):
 
     ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
     ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
-    ``shape``, ``ints``, ``axis`` (the number of an axis of the first input, from the end where negative)
-    and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds
-    ``dim`` and ``axes``.
+    ``shape``, ``ints``, ``axis`` (the number of an axis of the first input, from the end where negative,
+    or one of ``choices``) and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``.
+    ``minimum`` bounds ``dim`` and ``axes``.
     """
 
     field: str
@@ -122,6 +122,7 @@ class Layer:
         cuts_axes: it makes several axes of one and is stated to read along the first of them only, so that
             its windows may hold more than it reads.
         undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
+        sized_by: the option that names the axis whose size an ``INFER`` option takes; empty for the channels.
         decided_by: what decides, when it runs, which places of its first input are read; empty where the
             shapes do, as they do nearly everywhere.
         reading: how what it reads is stated, where several inputs are of several kinds.
@@ -142,6 +143,7 @@ class Layer:
     keeps_positions: ClassVar[bool] = False
     cuts_axes: ClassVar[bool] = False
     undoes: ClassVar[str] = ""
+    sized_by: ClassVar[str] = ""
     decided_by: ClassVar[str] = ""
     reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
@@ -266,7 +268,8 @@ def stated(value: Any, arriving: Dim, field: str) -> Dim:
 def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> dict[str, Any]:
     """Checked values of all options of a layer, by field.
 
-    An ``INFER`` option becomes the channels that arrive. Choices and flags were checked by the
+    An ``INFER`` option becomes the channels that arrive, or the size of the axis that the option
+    ``sized_by`` names. Choices and flags were checked by the
     reader; numbers become floats where they are fractions.
 
     Raises:
@@ -274,7 +277,7 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
     """
     rank = len(inputs[0]) - 1 if inputs else 0
     found: dict[str, Any] = {}
-    for field, kind, default, _, _, minimum, _ in cls.options:
+    for field, kind, default, _, words, minimum, _ in cls.options:
         value = values.get(field)
         if value is None:
             if default is REQUIRED:
@@ -283,13 +286,13 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
                 )
             value = default
         if default is INFER:
-            value = stated(value, inputs[0][0], field)
+            value = stated(value, inputs[0][_sizing(cls, inputs[0], values)], field)
         elif value is None:
             pass
         elif kind == "dim":
             value = whole(value, field, minimum)
         elif kind == "axis":
-            value = axis_of(value, inputs[0], field)
+            value = value if value in words else axis_of(value, inputs[0], field)
         elif kind == "axislist":
             value = axes_of(value, inputs[0], field)
         elif kind == "axes":
@@ -302,6 +305,12 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
             value = float(value)
         found[field] = value
     return found
+
+
+def _sizing(cls: type[Layer], shape: Shape, values: Mapping[str, Any]) -> int:
+    """The axis whose size an ``INFER`` option takes."""
+    value = values.get(cls.sized_by) if cls.sized_by else None
+    return 0 if value is None or isinstance(value, str) else axis_of(value, shape, cls.sized_by)
 
 
 def _example(cls: type[Layer]) -> str:

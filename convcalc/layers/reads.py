@@ -368,11 +368,13 @@ FIXED: Final = Slide(1, 0)
 """Index 0 for every output: an axis of size 1 that is repeated."""
 
 _IDENTITIES: Final[list[Reads]] = [tuple(Axis(a, ONE) for a in range(rank + 1)) for rank in range(8)]
+"""Of the numbers of axes that nearly all tensors have."""
 
 
 def identity(shape: Shape) -> Reads:
     """Index for index along every axis."""
-    return _IDENTITIES[len(shape) - 1]
+    rank = len(shape)
+    return _IDENTITIES[rank - 1] if rank <= len(_IDENTITIES) else tuple(Axis(a, ONE) for a in range(rank))
 
 
 def along(shape: Shape, rules: Mapping[int, Rule]) -> Reads:

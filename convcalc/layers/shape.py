@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, Template
 from convcalc.layers.conv import divisors
-from convcalc.layers.values import axis_of, show, whole
+from convcalc.layers.values import MOST_AXES, axis_of, show, whole
 
 if TYPE_CHECKING:
     from typing import Self
@@ -91,8 +91,8 @@ class Flatten(Layer):
     source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
     template: ClassVar[Template] = Template(options={"start": None, "end": None})
     options: ClassVar[tuple[Option, ...]] = (
-        Option("start", "dim", 0, minimum=0),
-        Option("end", "dim", -1, minimum=0),
+        Option("start", "axis", 0),
+        Option("end", "axis", -1),
         _ORDER,
     )
 
@@ -162,7 +162,7 @@ class Reshape(Layer):
     template: ClassVar[Template] = Template(options={"shape": ("C", "H*W"), "axis": None})
     options: ClassVar[tuple[Option, ...]] = (
         Option("shape", "shape"),
-        Option("axis", "dim", None, minimum=0),
+        Option("axis", "axis", None),
         _ORDER,
     )
     positional: ClassVar[tuple[str, ...]] = ("shape",)
@@ -184,12 +184,9 @@ class Reshape(Layer):
         if axis is not None:
             number = axis_of(axis, inputs[0])
             before, after = inputs[0][:number], inputs[0][number + 1 :]
-        if len(before) + len(shape) + len(after) > 4:
-            raise DimensionError(
-                f"a shape of {len(before) + len(shape) + len(after)} sizes",
-                field="shape",
-                hint="channels and up to three sizes",
-            )
+        many = len(before) + len(shape) + len(after)
+        if many > MOST_AXES:
+            raise DimensionError(f"a shape of {many} sizes", field="shape", hint=f"at most {MOST_AXES}")
         open_ = [place for place, size in enumerate(shape) if type(size) is int and size == -1]
         if len(open_) == 1:
             have = prod(inputs[0]) if axis is None else inputs[0][len(before)]

@@ -58,12 +58,12 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "bn": [(layer("bn", channels=3), (3, 2, 2)), (layer("bn", channels=3, track=False), (3, 2, 2))],
     "ln": [
         (layer("ln", shape=(2, 3, 3)), (2, 3, 3)),
-        (layer("ln", shape=(3,), over="channels"), (3, 2, 2)),
+        (layer("ln", shape=(3,), axis=(0,)), (3, 2, 2)),
     ],
     "rmsnorm": [
-        (layer("rmsnorm", normalized=(2, 3, 3)), (2, 3, 3)),
-        (layer("rmsnorm", normalized=(3, 3), eps=0.1), (2, 3, 3)),
-        (layer("rmsnorm", normalized=(3,), over="channels"), (3, 2, 2)),
+        (layer("rmsnorm", shape=(2, 3, 3)), (2, 3, 3)),
+        (layer("rmsnorm", shape=(3, 3), axis=(1, 2), eps=0.1), (2, 3, 3)),
+        (layer("rmsnorm", shape=(3,), axis=(0,)), (3, 2, 2)),
     ],
     "unfold": [
         (layer("unfold", kernel=(3, 2), stride=(2, 1), padding=1, dilation=(1, 2)), (2, 5, 4)),

@@ -10,7 +10,7 @@ from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.layers.shape import Input
-from convcalc.layers.values import show
+from convcalc.layers.values import MOST_AXES, show
 from convcalc.spec.build.given import (
     Stated,
     by_first,
@@ -25,7 +25,7 @@ from convcalc.spec.build.given import (
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
 from convcalc.spec.build.wiring import Wiring
 from convcalc.spec.errors import SpecError
-from convcalc.spec.language.arguments import MOST, check_shape, dimension_fault, values_of
+from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
 
@@ -86,8 +86,8 @@ class Placing(Wiring):
             assert shape is not None
             return shape
         stated = self.statements[name] = self.stated(name, shape)
-        if len(given) > MOST:
-            message = f"{show(given)} has {len(given)} sizes, a shape has at most {MOST}"
+        if len(given) > MOST_AXES:
+            message = f"{show(given)} has {len(given)} sizes, a shape has at most {MOST_AXES}"
             raise SpecError(refusal(name, given, stated, message))
         if shape is not None:
             wrong = contradiction(given, stated, "the spec's" if self.line else "the document's")
@@ -108,6 +108,8 @@ class Placing(Wiring):
         if self.nodes:
             return None
         values = values_of(stage, env)
+        if values.get("axis") not in (None, "channels", 0, -1):  # the input has more axes than are stated
+            return None
         for field in ("in_channels", "in_features", "channels"):
             if field in values:
                 rank = stage.rank
