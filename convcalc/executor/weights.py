@@ -96,10 +96,11 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
         node, _, kind = name.rpartition(".")
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         values: Array
-        if kind == "running_var" or (kind == "weight" and fans[node] is None):
+        learned = kind.startswith("weight")
+        if kind == "running_var" or (learned and fans[node] is None):
             values = rng.random(shape, dtype=np.float32) + np.float32(0.5)
         else:
-            fan = fans[node] if kind == "weight" else None
+            fan = fans[node] if learned else None
             deviation = 0.1 if fan is None else sqrt(2.0 / fan)
             values = rng.standard_normal(shape, dtype=np.float32)
             values *= np.float32(deviation)

@@ -193,6 +193,15 @@ class Layer:
             DimensionError: with the option it is about.
         """
 
+    @classmethod
+    def feature_axis(cls, options: Mapping[str, Any]) -> int:
+        """The axis of the first input that holds its channels, or its features."""
+        return 0
+
+    def output_axes(self, output: int) -> tuple[str, ...] | None:
+        """What the axes of an output are called; None for channels and positions."""
+        return None
+
     def output_names(self) -> tuple[str, ...]:
         """Names of the outputs; ``("",)`` for a layer with one."""
         return ("",)

@@ -118,6 +118,51 @@ class Every(Rule):
 
 
 @dataclass(frozen=True, slots=True)
+class UpTo(Rule):
+    """Output ``j`` reads every index from the first one to its own, as recurrence does."""
+
+    def period(self) -> None:
+        """None: every output reads one more."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`UpTo`."""
+        return range(j + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class From(Rule):
+    """Output ``j`` reads every index from its own to the last one of ``size``."""
+
+    size: int
+
+    def period(self) -> None:
+        """None: every output reads one less."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`From`."""
+        return range(max(j, 0), self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Rule):
+    """Outputs ``first`` to ``first + count - 1`` read all indices of ``size``, the others nothing."""
+
+    first: int
+    count: int
+    size: int
+
+    def period(self) -> None:
+        """None: what lies beside the part reads nothing."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Whole`."""
+        return range(self.size if 0 <= j - self.first < self.count else 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Block(Rule):
     """Groups: output ``j`` reads the ``read`` indices of its group of ``written`` outputs."""
 

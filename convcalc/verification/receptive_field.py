@@ -100,7 +100,7 @@ def targets(graph: Graph, every: bool) -> list[Target]:
         names = node.layer.output_names()
         for output, shape in enumerate(node.outputs):
             if output not in node.layer.index_outputs:
-                part = names[output] if len(node.outputs) > 1 and names[0] else ""
+                part = names[output] if len(node.outputs) > 1 else ""
                 found.append(Target(node.name, f"{node.name}.{part}" if part else node.name, shape))
     sampled = SAMPLED if every or elements(graph) < LARGE else SAMPLED // 2
     if every or len(found) <= sampled:

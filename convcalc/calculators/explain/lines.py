@@ -53,15 +53,22 @@ def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
         if number in node.layer.index_outputs:  # the shape of the values
             found.append(found[0])
             continue
-        part = "" if single else f" of part {number}"
+        part = _part(node, number)
         letters = ["C" if len(shape) > 1 else "F", *AXES.get(len(shape) - 1, ())]
         sizes = []
-        for name, letter, size in zip(_axes(shape), letters, shape, strict=True):
+        names = node.layer.output_axes(number) or _axes(shape)
+        for name, letter, size in zip(names, letters, shape, strict=True):
             letter = f"{letter}_out" if _long(size) and single else ""
             lines.add("output", name + part, size, letter)
             sizes.append(symbol(letter) if letter else size)
         found.append(tuple(sizes))
     return tuple(found)
+
+
+def _part(node: Node, number: int) -> str:
+    """Which of several outputs is meant: ``of h``, ``of part 0``; nothing of what flows on."""
+    name = node.layer.output_names()[number]
+    return f" of part {name}" if name.isdigit() else f" of {name}" if name else ""
 
 
 def _axes(shape: Shape) -> tuple[str, ...]:

@@ -21,7 +21,20 @@ from typing import Any, Final
 from convcalc.budget import spend
 from convcalc.calculators.answers import tidy
 from convcalc.dims import UNKNOWN, Dim, Shape, is_known, is_symbolic, maximum, minimum
-from convcalc.layers.reads import ONE, Axis, Decided, Every, Reads, Resample, Rule, Slide, Spread, Unstated
+from convcalc.layers.reads import (
+    ONE,
+    Axis,
+    Decided,
+    Every,
+    From,
+    Reads,
+    Resample,
+    Rule,
+    Slide,
+    Spread,
+    Unstated,
+    UpTo,
+)
 
 LIMIT: Final = 4096
 """Phases that are told apart; beyond, a field is a table of its output's indices."""
@@ -322,6 +335,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
             return unknown(driver)
     if isinstance(rule, (Decided, Unstated)) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
+    if isinstance(rule, (From, UpTo)) and type(read) is int and read <= LONGEST:
+        return _running(field, driver, read, isinstance(rule, From))
     return _by_phase(field, driver, rule, written)
 
 
@@ -399,6 +414,26 @@ def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) ->
         starts.append(first)
         sizes.append(0 if first is None or last is None else last - first)
     return _shortest(AxisField(driver, tuple(starts), tuple(sizes), advance, field.everything, periodic))
+
+
+def _running(field: AxisField, driver: int | None, count: int, backwards: bool) -> AxisField:
+    """The field where index ``j`` reads all of ``count`` indices up to its own, or from its own on."""
+    starts: list[int | None] = []
+    sizes: list[int] = []
+    first = last = None
+    spend(3 * count)
+    for j in reversed(range(count)) if backwards else range(count):
+        run = field.run(j)
+        if run is not None:
+            first = run[0] if first is None else min(first, run[0])
+            last = run[0] + run[1] if last is None else max(last, run[0] + run[1])
+        starts.append(first)
+        sizes.append(0 if first is None or last is None else last - first)
+    order = slice(None, None, -1 if backwards else 1)
+    advance = int(Fraction(field.advance * count, field.period))
+    return AxisField(
+        driver, tuple(starts[order]), tuple(sizes[order]), advance, field.everything, periodic=False
+    )
 
 
 def _shortest(field: AxisField) -> AxisField:

@@ -16,7 +16,7 @@ from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.reads import ONE, Axis, Digit, Every, Reads, Rule, Slide, Spread
+from convcalc.layers.reads import ONE, Axis, Digit, Every, From, Reads, Rule, Slide, Spread, UpTo
 from convcalc.layers.values import show
 
 Box: TypeAlias = tuple[int, ...]
@@ -322,6 +322,10 @@ def indices_read(rule: Rule, bits: int, n: int) -> int:
         reach = _smeared(bits, rule.count, rule.dilation)
         first = -(-max(-low, 0) // rule.stride) * rule.stride  # a whole number of inputs before 0
         return (_thin(_moved(reach, low + first), rule.stride) >> first // rule.stride) & ((1 << n) - 1)
+    if isinstance(rule, UpTo):
+        return (1 << min(bits.bit_length(), n)) - 1
+    if isinstance(rule, From):
+        return (1 << n) - (bits & -bits) if bits and bits & ((1 << n) - 1) else 0
     found = 0
     for j in indices(bits):
         for i in rule.of(j, n):

@@ -12,7 +12,7 @@ from convcalc.calculators.receptive_field.misaligned import Branch, Misaligned, 
 from convcalc.calculators.receptive_field.region import regions
 from convcalc.dims import Dim, Shape, is_known, prod
 from convcalc.graph import Edge, Graph, Node
-from convcalc.layers.reads import Axis, Reads, Slide, Windows
+from convcalc.layers.reads import ONE, Axis, Reads, Slide, UpTo, Windows
 from convcalc.layers.window import Sliding, effective
 
 Axes = tuple[AxisField, ...]
@@ -148,9 +148,13 @@ class Walk:
 
         They are padded by all of their reach in front, by themselves or by the layer before them.
         """
-        if not isinstance(node.layer, Sliding) or len(windows) != 1 or len(windows[0]) != 1:
+        if len(windows) != 1 or len(windows[0]) != 1:
             return windows
         way = list(windows[0][0])
+        if not isinstance(node.layer, Sliding):
+            if not any(isinstance(axis.rule, UpTo) for axis in way):
+                return windows
+            return ((tuple(Axis(o, ONE) if isinstance(rule, UpTo) else Axis(o, rule) for o, rule in way),),)
         found = False
         for axis, (output, rule) in enumerate(way):
             if not isinstance(rule, Slide) or not all(
@@ -278,7 +282,9 @@ def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]
     found = []
     for axis, field in enumerate(seen.least):
         driver = field.driver
-        if not field.local and field.everything:
+        whole = walk.graph.shape(walk.sources[source])[axis + 1]
+        grows = not field.periodic and type(whole) is int and field.size >= whole  # with the input, any
+        if (not field.local and field.everything) or grows:
             spread = any(effective(k, d) != 1 for k, d in zip(layer.kernel, layer.dilation, strict=True))
             found.append((axis, None, spread))
         elif isinstance(driver, int) and driver > 0:
