@@ -63,6 +63,8 @@ def _format_option(option: Option, value: Any) -> str:
         return _format_padding(option, value)
     if not isinstance(value, tuple):
         return _keyed(option, _bare(value), option.kind == "dim" and _plain(value))
+    if option.kind == "axislist" and len(value) == 1:
+        return _keyed(option, _bare(value[0]))
     if option.kind != "axes":
         return _keyed(option, _tuple(value))
     if value and all(v == value[0] for v in value) and (len(value) == 1 or value[0] is not None):

@@ -13,6 +13,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     norm,
     pool,
     rearrange,
+    reduce,
     resize,
     shape,
     transposed,

@@ -99,6 +99,8 @@ def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, 
         raise stage.fault("the value is too involved to compute", at=arg) from None
     if value is None and "none" in words:
         value = "none"
+    if option.kind == "choice" and type(value) is int and str(value) in words:
+        value = str(value)
     problem = check_kind(option, value, words)
     if problem is not None:
         message, expected = problem
@@ -143,7 +145,9 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
     if kind in ("axis", "axislist"):
         if items and all(type(item) is int for item in items) and (kind == "axislist" or items == (value,)):
             return None
-        expected = "0, or -1 for the last axis" if kind == "axis" else "an axis or several, such as -1 or (1,2)"
+        expected = (
+            "0, or -1 for the last axis" if kind == "axis" else "an axis or several, such as -1 or (1,2)"
+        )
         return f"{describe(value)} is no number of an axis", expected
     if kind == "padding":
         wrong = [item for item in items if not _is_padding(item, words)]
