@@ -123,7 +123,8 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
                 if output == 1 and operation(node.layer).writes_indices:  # written if they are read
                     sizes[i] += prod(shape) * batch * 8 * _read(graph, node, 1)
                 else:
-                    sizes[i] += prod(shape) * batch * item
+                    wide = operation(node.layer).gives_indices
+                    sizes[i] += prod(shape) * batch * (8 if wide else item)
             total += sizes[i]
             last.setdefault(i, i)
         live.append(total)

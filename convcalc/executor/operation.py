@@ -133,6 +133,7 @@ class Operation(NamedTuple):
         is_view: whether the result of a layer shares the storage of the input.
         writes_indices: whether there is a second output of 64-bit indices, written only where
             somebody reads it.
+        gives_indices: whether what it writes are 64-bit indices.
     """
 
     fast: Kernel
@@ -144,6 +145,7 @@ class Operation(NamedTuple):
     working_bytes: Callable[[Sizes], int] = few_blocks
     is_view: Callable[[Any], bool] = never
     writes_indices: bool = False
+    gives_indices: bool = False
 
 
 OPERATIONS: dict[str, Operation] = {}

@@ -28,6 +28,7 @@ _FAMILIES: Final = {
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
+    "reduce": "mean sum prod max min norm var std argmax argmin",
     "merge": "concat add mul",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}
@@ -47,7 +48,6 @@ ALIASES: Final[dict[str, str]] = {
     "groupnorm": "gn",
     "layernorm": "ln",
     "resize": "upsample",
-    "sum": "add",
     "swish": "silu",
     "unshuffle": "pixelunshuffle",
 }

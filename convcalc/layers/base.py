@@ -127,7 +127,9 @@ class Layer:
             shapes do, as they do nearly everywhere.
         reading: how what it reads is stated, where several inputs are of several kinds.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
-        index_outputs: numbers of the outputs that do.
+        index_outputs: numbers of the outputs that do: the first, or one beside it of the same shape that is
+            written where somebody reads it.
+        join: registered name of the layer that the same word means with several inputs, or with a number.
         template: how it is explained in letters.
         source: where the layer was proposed or is defined.
     """
@@ -148,6 +150,7 @@ class Layer:
     reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
+    join: ClassVar[str] = ""
     template: ClassVar[Template] = Template()
     source: ClassVar[str] = ""
 

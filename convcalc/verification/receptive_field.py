@@ -99,7 +99,7 @@ def targets(graph: Graph, every: bool) -> list[Target]:
             continue
         names = node.layer.output_names()
         for output, shape in enumerate(node.outputs):
-            if output not in node.layer.index_outputs:
+            if output == 0 or output not in node.layer.index_outputs:
                 part = names[output] if len(node.outputs) > 1 else ""
                 found.append(Target(node.name, f"{node.name}.{part}" if part else node.name, shape))
     sampled = SAMPLED if every or elements(graph) < LARGE else SAMPLED // 2

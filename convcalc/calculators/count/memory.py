@@ -78,7 +78,7 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
         new: Dim = 0
         for output, shape in enumerate(node.outputs):
             positions = output in node.layer.index_outputs
-            unread = positions and (number, output) not in read
+            unread = positions and output and (number, output) not in read
             size = 0 if unread else prod(shape) * batch * (INDEX_BYTES if positions else item)
             sizes.append(size)
             last.append(number)

@@ -48,9 +48,10 @@ class Lines:
 def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
     """Lines of the output sizes, and the outputs with a letter where a size is a longer formula."""
     found: list[tuple[Any, ...]] = []
-    single = len(node.outputs) - len(node.layer.index_outputs) == 1
+    beside = [number for number in node.layer.index_outputs if number]  # of the shape of the values
+    single = len(node.outputs) - len(beside) == 1
     for number, shape in enumerate(node.outputs):
-        if number in node.layer.index_outputs:  # the shape of the values
+        if number in beside:
             found.append(found[0])
             continue
         part = _part(node, number)

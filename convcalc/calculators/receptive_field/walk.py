@@ -78,7 +78,7 @@ class Walk:
             shapes = self.graph.input_shapes(node)
             found = []
             for o in outputs:
-                if o not in node.layer.index_outputs:  # places are read as the values are
+                if o == 0 or o not in node.layer.index_outputs:  # places are read as the values beside them
                     windows = self._read(node, shapes, o)
                     causal = self._causal(node, windows, shapes)
                     found = [

@@ -85,6 +85,10 @@ class CountingArith(Arith):
     power = _by_result("special", Arith.power)
     sum = _by_operand("add", Arith.sum)
     max = _by_operand("cmp", Arith.max)
+    min = _by_operand("cmp", Arith.min)
+    product = _by_operand("mul", Arith.product)
+    argmax = _by_operand("cmp", Arith.argmax)
+    argmin = _by_operand("cmp", Arith.argmin)
 
     def matmul(self, a: Array, b: Array, out: Array | None = None, real: Array | None = None) -> Array:
         """Matrix product: every entry of the result takes a product for each column of ``a``."""

@@ -14,6 +14,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     pool,
     rearrange,
     recurrent,
+    reduce,
     resize,
     shape,
     transposed,

@@ -150,6 +150,7 @@ class Placing(Wiring):
         else:
             self._charge(1, stage.text, stage.start, stage.end)
         layer, outputs = made
+        self._refuse_indices(stage, layer, edges)
         frozen = self._frozen(stage.frozen, stage.text, env, scope) and bool(layer.parameters(shapes))
         if stage.id is None:
             name = self._auto(scope, layer.op)
@@ -161,13 +162,34 @@ class Placing(Wiring):
         if layer.overwrites and stage.origin != stage.name:
             assert isinstance(edge, Edge)
             self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote
+        assert isinstance(edge, Edge)
+        if layer.index_outputs or (layer.view and edges[0] in self.indices):
+            self.indices.update(Edge(edge.node, number) for number in layer.index_outputs or (0,))
         if len(outputs) > 1 and (names := layer.output_names())[0]:
-            assert isinstance(edge, Edge)
             edge = Choice(edge.node, names, name)
         scope.ids[name] = edge
         if stage.id is not None:
             scope.ids[given] = edge
         return edge
+
+    def _refuse_indices(self, stage: Stage, layer: Any, edges: Sequence[Edge | Poison]) -> None:
+        """Refuse a layer that reads, as values, whole numbers that say where something stands.
+
+        Raises:
+            SpecError: it does.
+        """
+        if not self.indices or layer.view:
+            return
+        for number, edge in enumerate(edges):
+            if edge in self.indices and number not in layer.index_inputs:
+                assert isinstance(edge, Edge)
+                node = self.nodes[edge.node]
+                part = node.layer.output_names()[edge.output]
+                name = f"{node.name}.{part}" if part else node.name
+                raise stage.fault(
+                    f"{stage.origin} reads values, and {name} holds indices",
+                    "a layer that looks up by them, or another input",
+                )
 
     def _make(
         self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]
@@ -219,7 +241,7 @@ class Placing(Wiring):
         cls = layers.lookup(stage.name)
         if cls.index_inputs and len(shapes) == 1:
             for node in reversed(self.nodes):
-                if not node.layer.index_outputs or node.outputs[0] != shapes[0]:
+                if not any(node.layer.index_outputs) or node.outputs[0] != shapes[0]:
                     continue
                 name = f"{node.name.removeprefix(scope.prefix)}.{node.layer.output_names()[1]}"
                 before = self.nodes[node.inputs[0].node].outputs[node.inputs[0].output]

@@ -97,6 +97,8 @@ def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, 
         raise stage.fault("the value is too involved to compute", at=arg) from None
     if value is None and "none" in words:
         value = "none"
+    if option.kind == "choice" and type(value) is int and str(value) in words:
+        value = str(value)
     problem = check_kind(option, value, words)
     if problem is not None:
         message, expected = problem

@@ -184,7 +184,7 @@ class Steps:
     def unpooling(self, source: str, shape: Shape, undoing: str | None = None) -> tuple[Added, ...]:
         """A pooling that says where its values stood, perhaps a layer, and one that puts them back there."""
         rng = self.rng
-        pooling = rng.choice([op for op in DRAWN if lookup(op).index_outputs])
+        pooling = rng.choice([op for op in DRAWN if any(lookup(op).index_outputs)])  # beside its values
         undoing = undoing or rng.choice([op for op in DRAWN if lookup(op).index_inputs])
         shared = {option.field for option in lookup(undoing).options}
         left_out = {option.field: None for option in lookup(pooling).options if option.field not in shared}
