@@ -50,6 +50,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "slice": {"start": 0, "stop": None, "axis": 0},
     "split": {"axis": 0},
     "concat": {"axis": 0},
+    "const": {"value": None},
     "scale": {"bias": False},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
@@ -98,7 +99,8 @@ class Net:
 
     def add(self, stand_in: Any, *sources: int | Edge, name: str | None = None) -> int:
         """Append a layer that reads the given nodes (the last one if none is given)."""
-        read = sources or (len(self.nodes) - 1,)
+        own = stand_in.op in ("param", "const")
+        read = sources or () if own else sources or (len(self.nodes) - 1,)
         edges = tuple(s if isinstance(s, Edge) else Edge(s) for s in read)
         self.nodes.append(Node(name or f"{stand_in.op}{len(self.nodes)}", stand_in, edges, ()))
         return len(self.nodes) - 1

@@ -15,6 +15,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     rearrange,
     resize,
     shape,
+    sources,
     transposed,
     unfold,
 )
