@@ -40,9 +40,11 @@ class Call:
         params: arrays of the node.
         spare: whether the first input may be overwritten by the result.
         wanted: for layers with several outputs, which of them somebody reads.
+        batch: samples of the run, which a layer without inputs is to write.
+        dtype: what the run computes in, for a layer without inputs.
     """
 
-    __slots__ = ("layer", "params", "spare", "t", "wanted", "xs")
+    __slots__ = ("batch", "dtype", "layer", "params", "spare", "t", "wanted", "xs")
 
     def __init__(
         self,
@@ -52,6 +54,8 @@ class Call:
         t: Arith = PLAIN,
         spare: bool = False,
         wanted: frozenset[int] = frozenset((0,)),
+        batch: int = 1,
+        dtype: Any = np.float32,
     ) -> None:
         self.t = t
         self.layer = layer
@@ -59,6 +63,8 @@ class Call:
         self.params = params if params is not None else Params()
         self.spare = spare
         self.wanted = wanted
+        self.batch = batch
+        self.dtype = dtype
 
     @property
     def x(self) -> Array:

@@ -1,6 +1,7 @@
 """Weights: created by seed, or taken from a mapping or an ``.npz`` and checked.
 
-Names are ``<node name>.weight``, ``.bias``, ``.running_mean``, ``.running_var``; layouts are those
+Names are ``<node name>.weight``, ``.bias``, ``.running_mean``, ``.running_var``, of tensors of the
+network's own ``.value`` (learned) and ``.buffer`` (stored); layouts are those
 of PyTorch and ONNX: (out, in / groups, *kernel) for convolutions, (in, out / groups, *kernel) for
 transposed ones, (out, in) for linear layers.
 """
@@ -36,7 +37,7 @@ class WeightsError(ExecutionError):
         self.faults = faults
 
 
-BUFFERS = frozenset(("running_mean", "running_var"))
+BUFFERS = frozenset(("running_mean", "running_var", "buffer"))
 """Arrays that are stored, not learned."""
 
 

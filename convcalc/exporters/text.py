@@ -159,7 +159,7 @@ def format_node(graph: Graph, index: int, node: Node) -> str:
     flows_on = node.inputs == ((previous, 0),) and graph.nodes[previous].layer.output_names()[0] == ""
     if len(graph.inputs) > 1 and previous in graph.inputs:
         flows_on = False
-    if not flows_on:
+    if not flows_on and node.inputs:
         names = [edge_name(graph, edge) for edge in node.inputs]
         words.append(f"from={names[0]}" if len(names) == 1 else f"from=[{','.join(names)}]")
     words.append(f"id={node.name}")

@@ -26,6 +26,7 @@ _FAMILIES: Final = {
     "softmax": "softmax softmin logsoftmax glu",
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
+    "sources": "param const",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
     "reduce": "mean sum prod max min norm var std argmax argmin",

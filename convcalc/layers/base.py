@@ -115,7 +115,9 @@ class Layer:
         positional: fields that may be given without a key, in order; a pair given as
             ``in->out`` is written as the two fields joined by ``->``.
         arity: smallest and largest number of inputs (``None``: any number).
-        view: the output shares the storage of the input (it has no memory of its own).
+        enters: it stands for a tensor that comes from outside, an input of the graph.
+        view: the output shares the storage of the input, or of an array of the layer (it has no memory of its
+            own).
         regroups: it joins and cuts axes, so that places along them are no places of the input.
         keeps_positions: a position of the output stands for one of the input and neighbours stay
             neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
@@ -140,6 +142,7 @@ class Layer:
     options: ClassVar[tuple[Option, ...]] = ()
     positional: ClassVar[tuple[str, ...]] = ()
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    enters: ClassVar[bool] = False
     view: ClassVar[bool] = False
     regroups: ClassVar[bool] = False
     keeps_positions: ClassVar[bool] = False

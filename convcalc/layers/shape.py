@@ -27,6 +27,7 @@ class Input(Layer):
     source: ClassVar[str] = "the data"
     template: ClassVar[Template] = Template(options={"shape": ("C", "H", "W")})
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
+    enters: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
 

@@ -52,6 +52,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {"axis": 0},
     "concat": {"axis": 0},
     "scale": {"bias": False, "axis": 0},
+    "const": {"value": None},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
 PER_AXIS = ("kernel", "stride", "dilation", "output_padding", "scale")
@@ -99,7 +100,8 @@ class Net:
 
     def add(self, stand_in: Any, *sources: int | Edge, name: str | None = None) -> int:
         """Append a layer that reads the given nodes (the last one if none is given)."""
-        read = sources or (len(self.nodes) - 1,)
+        own = stand_in.op in ("param", "const")
+        read = sources or () if own else sources or (len(self.nodes) - 1,)
         edges = tuple(s if isinstance(s, Edge) else Edge(s) for s in read)
         self.nodes.append(Node(name or f"{stand_in.op}{len(self.nodes)}", stand_in, edges, ()))
         return len(self.nodes) - 1

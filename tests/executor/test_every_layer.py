@@ -127,7 +127,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         ]
     },
 }
-JOINS = ("concat", "add", "mul", "unpool", "deformconv")
+JOINS = ("concat", "add", "mul", "unpool", "deformconv", "param", "const")
 
 
 def joined(op: str) -> Graph:
@@ -143,6 +143,13 @@ def joined(op: str) -> Graph:
         offsets = net.add(layer("conv", in_channels=4, out_channels=24, **window), 0)
         mask = net.add(layer("conv", in_channels=4, out_channels=12, **window), 0)
         net.add(layer(op, in_channels=4, out_channels=4, groups=2, **window), 0, offsets, mask)
+        return net.graph()
+    if op in ("param", "const"):
+        net = Net((2, 5))
+        own = net.add(layer(op, shape=(2, 1)))
+        sum_ = net.add(layer("add"), 0, own)
+        more = net.add(layer(op, shape=(2, 5), **({"value": 0.5} if op == "const" else {})))
+        net.add(layer("concat"), sum_, net.add(layer("relu"), more))
         return net.graph()
     net = Net((2, 5))
     left = net.add(layer("conv", 1, in_channels=2, out_channels=2, kernel=3, padding=1), 0)

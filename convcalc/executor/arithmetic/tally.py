@@ -145,8 +145,11 @@ class ScalarArith(Arith):
     def adopt(self, array: Array) -> Array:
         """Make every element a counting scalar of its own right, in place.
 
-        Zeros that a kernel filled in are plain numbers or marked as padding until then.
+        Zeros that a kernel filled in are plain numbers or marked as padding until then; an array of the
+        network's own holds machine numbers and is left as it is, for a copy.
         """
+        if array.dtype.kind == "f":
+            array = array.astype(object, order="C")
         if array.dtype.hasobject:
             flat = array.reshape(-1)
             for i, value in enumerate(flat):

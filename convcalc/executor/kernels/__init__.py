@@ -17,6 +17,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     reduce,
     resize,
     shape,
+    sources,
     transposed,
     unfold,
 )

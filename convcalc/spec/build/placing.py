@@ -35,6 +35,8 @@ class Placing(Wiring):
     def _layer(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
         if stage.name == "input":
             return self._input_stage(stage, env, scope)
+        if layers.lookup(stage.name).arity == (0, 0):
+            return self._source(stage, env, scope)
         if stage.refs is None and not stage.withs:
             if edge is None:
                 edge = self._implied_input(stage, env, scope)
@@ -46,6 +48,13 @@ class Placing(Wiring):
             flow = self._reference(template, stage.text, self._with_in(env, edge), scope)
             edges.append(self._edge(flow, stage.text, template))
         return self._apply(stage, edges, env, scope)
+
+    def _source(self, stage: Stage, env: Env, scope: Scope) -> Flow:
+        """A tensor of the network's own, with which another flow starts."""
+        given = (*(stage.refs or ()), *stage.withs)
+        if given:
+            raise stage.fault(f"{stage.origin} reads no tensor", "no from= and no with=", at=given[0])
+        return self._apply(stage, (), env, scope)
 
     def _input_stage(self, stage: Stage, env: Env, scope: Scope) -> Flow:
         name = self._name(stage.id, stage.text, env) if stage.id else "input"

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from convcalc.layers import lookup, names
 from convcalc.verification.random.layers import Proposal, Shape, divisor, propose
 
-DRAWN: Final = tuple(op for op in names() if lookup(op).arity[1] != 0)
-"""Every layer that reads something."""
+DRAWN: Final = tuple(op for op in names() if not lookup(op).enters)
+"""Every layer that is not an input of the network."""
 
 
 class Added(NamedTuple):
@@ -45,6 +45,8 @@ class Steps:
             return self.rng.choice(motifs)(source, shape)
         op = wanted or self.any_layer()
         cls = lookup(op)
+        if cls.arity[1] == 0:
+            return self.own(op, source, shape)
         if cls.index_inputs:
             return self.unpooling(source, shape, op)
         if cls.undoes:
@@ -71,6 +73,22 @@ class Steps:
             if found is not None:
                 return (Added(found.words, tuple(reads)),)
         return ()
+
+    def own(self, op: str, source: str, shape: Shape) -> tuple[Added, ...]:
+        """A tensor of the network's own that fits the source, and a layer that joins the two."""
+        rng = self.rng
+        together = rng.choice(("concat", "add", "mul"))
+        sizes, words = list(shape), [together]
+        if together == "concat":
+            axis = rng.randrange(len(shape))
+            sizes[axis] = rng.randint(1, 3)
+            words.append(f"axis={axis}")
+        else:
+            sizes = [rng.choice((size, size, 1)) for size in sizes]
+        made = propose(rng, op, (shape,), {"shape": tuple(sizes)})
+        reads = [source, "@0"]
+        rng.shuffle(reads)
+        return (Added(made.words, ()), Added(tuple(words), tuple(reads))) if made else ()
 
     def keeping(self, shape: Shape, channels: bool) -> Proposal | None:
         """A layer of one input that keeps the spatial sizes, and where wanted the channels."""
