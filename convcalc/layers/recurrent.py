@@ -92,9 +92,7 @@ class Recurrent(Layer):
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Layers are listed one by one, so that there must be a number of them."""
         if type(self.layers) is not int or self.layers > _MOST:
-            raise DimensionError(
-                f"{self.layers} layers", field="layers", hint=f"a number, {_MOST} at most"
-            )
+            raise DimensionError(f"{self.layers} layers", field="layers", hint=f"a number, {_MOST} at most")
 
     @classmethod
     def feature_axis(cls, options: Mapping[str, Any]) -> int:
@@ -251,9 +249,7 @@ class LSTM(Recurrent):
         Option("projection", "dim", None, aliases=("proj_size",)),
         *_AFTER,
     )
-    template: ClassVar[Template] = Recurrent.template._replace(
-        options={"hidden": "N", "projection": None}
-    )
+    template: ClassVar[Template] = Recurrent.template._replace(options={"hidden": "N", "projection": None})
     gates: ClassVar[int] = 4
     cost: ClassVar[Ops] = Ops(add=3 + 1, mul=3, div=3, special=5)
 
