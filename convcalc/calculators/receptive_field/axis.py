@@ -236,7 +236,7 @@ def _tabled(field: AxisField, axes: Sequence[Axis], shape: Shape, out: Shape) ->
         first = min((start for start, _ in runs), default=None)
         starts.append(first)
         spans.append(0 if first is None else max(start + size for start, size in runs) - first)
-    return _settled(driver, starts, spans, field.everything)
+    return _settled(outputs, written, starts, spans, field.everything)
 
 
 def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim]) -> AxisField:
@@ -284,9 +284,26 @@ def _runs(field: AxisField, chosen: Sequence[Sequence[int]], sizes: Sequence[Dim
 
 
 def _settled(
-    driver: int | tuple[int, ...], starts: list[int | None], sizes: list[int], everything: bool
+    outputs: Sequence[int],
+    written: Sequence[int],
+    starts: Sequence[int | None],
+    sizes: Sequence[int],
+    everything: bool,
 ) -> AxisField:
-    """A field from its table: in phases, where one axis decides and the runs repeat."""
+    """A field from its table: over no more axes than decide, and in phases where one does and runs repeat."""
+    for place in range(len(outputs) if len(outputs) > 1 else 0):
+        count, inner = written[place], prod(written[place + 1 :])
+        kept = [j for j in range(len(starts)) if j // inner % count == 0]
+        spend(len(starts))
+        if all(
+            (starts[j], sizes[j]) == (starts[j + step], sizes[j + step])
+            for j in kept
+            for step in range(inner, inner * count, inner)
+        ):
+            left = [[*axes[:place], *axes[place + 1 :]] for axes in (outputs, written)]
+            runs = [starts[j] for j in kept], [sizes[j] for j in kept]
+            return _settled(left[0], left[1], *runs, everything)
+    driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
     count = len(starts)
     known = [(j, start) for j, start in enumerate(starts) if start is not None]
     rise = 0
@@ -512,7 +529,7 @@ def _hull_of_tables(fields: Sequence[AxisField], everything: bool, out: Shape) -
         low = min((start for start, _ in runs), default=None)
         starts.append(low)
         sizes.append(0 if low is None else max(start + size for start, size in runs) - low)
-    return _settled(driver, starts, sizes, everything)
+    return _settled(outputs, written, starts, sizes, everything)
 
 
 def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisField:

@@ -16,7 +16,7 @@ from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.reads import ONE, Axis, Digit, Every, From, Reads, Rule, Slide, Spread, UpTo
+from convcalc.layers.reads import ONE, Axis, Block, Digit, Every, From, Reads, Rule, Slide, Spread, UpTo
 from convcalc.layers.values import show
 
 Box: TypeAlias = tuple[int, ...]
@@ -251,7 +251,7 @@ def _inner(axes: Sequence[Axis], sizes: Shape) -> bool:
     """Whether axes are the digits of one count, all of them, the last one fastest."""
     inner = 1
     for axis, size in zip(reversed(axes), reversed(sizes), strict=True):
-        digit = isinstance(axis.rule, Digit) and (axis.rule.inner, axis.rule.size) == (inner, size)
+        digit = axis.rule == Digit(inner, size) or (axis is axes[0] and axis.rule == Block(inner, 1))
         if axis.output != axes[0].output or not digit:
             return False
         inner *= size
