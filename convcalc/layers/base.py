@@ -201,8 +201,9 @@ class Layer:
 
     @classmethod
     def feature_axis(cls, options: Mapping[str, Any]) -> int:
-        """The axis of the first input that holds its channels, or its features."""
-        return 0
+        """The axis of the first input that holds its channels, or its features; from the end if negative."""
+        value = options.get(cls.sized_by)
+        return value if type(value) is int else 0
 
     def output_axes(self, output: int) -> tuple[str, ...] | None:
         """What the axes of an output are called; None for channels and positions."""
