@@ -18,7 +18,10 @@ from convcalc.layers import ALIASES, OPS
 ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
-WORDS = frozenset(["add", "depthwise", "identity", "input", "linear", "mul", "pad", "scale", "shift", "sum"])
+WORDS = frozenset([
+    "add", "depthwise", "div", "identity", "input", "linear", "maximum", "minimum", "mul", "pad", "scale", "shift",
+    "sum",
+])  # fmt: skip
 """Names that are also kinds of operations, options and their values, keys of documents, or columns."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")

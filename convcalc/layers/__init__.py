@@ -27,7 +27,7 @@ _FAMILIES: Final = {
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
-    "merge": "concat add mul",
+    "merge": "concat add sub mul div pow maximum minimum",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}
 """Family module of every layer."""

@@ -50,6 +50,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "slice": {"start": 0, "stop": None, "axis": 0},
     "split": {"axis": 0},
     "concat": {"axis": 0},
+    **{op: {"value": None} for op in ("add", "mul", "maximum", "minimum")},
+    **{op: {"value": None, "reverse": False} for op in ("sub", "div", "pow")},
     "scale": {"bias": False},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
