@@ -24,7 +24,9 @@ def format_layer(layer: Layer) -> str:
             words.append("->".join(_bare(v) for v in values))
         elif options[fields[0]].kind == "shape":
             words.append("x".join(_bare(v) for v in values[0]))
-        elif values[0] is None or options[fields[0]].kind != "dim" or _bare(values[0])[0] == "(":
+        elif (
+            values[0] is None or options[fields[0]].kind not in ("dim", "value") or _bare(values[0])[0] == "("
+        ):
             break
         else:
             words.append(_bare(values[0]))

@@ -30,7 +30,7 @@ _FAMILIES: Final = {
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
     "reduce": "mean sum prod max min norm var std argmax argmin",
-    "merge": "concat add mul",
+    "merge": "concat add sub mul div pow maximum minimum",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}
 """Family module of every layer."""

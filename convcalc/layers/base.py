@@ -50,7 +50,7 @@ class Option(NamedTuple):
 
     ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
     ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
-    ``shape``, ``ints``, ``axis`` (the number of an axis of the first input, from the end where negative,
+    ``value`` (a number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of the first input, from the end where negative,
     or one of ``choices``) and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``.
     ``minimum`` bounds ``dim`` and ``axes``.
     """
@@ -317,7 +317,7 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
             value = pads(value, field, rank)
         elif kind == "shape" and not isinstance(value, tuple):
             value = (value,)
-        elif kind == "number" and isinstance(value, Fraction):
+        elif kind in ("number", "value") and isinstance(value, Fraction):
             value = float(value)
         found[field] = value
     return found

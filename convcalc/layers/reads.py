@@ -439,10 +439,11 @@ def groups(read: Dim, written: Dim, count: Dim) -> Rule:
 
 
 def broadcast(shape: Shape, out: Shape) -> Reads:
-    """Index for index, but axes of size 1 are repeated."""
+    """Index for index from the last axis on, but axes of size 1 are repeated."""
     if shape == out:
         return identity(out)
+    missing = len(out) - len(shape)
     return tuple(
-        Axis(a, FIXED if type(n) is int and n == 1 and not (type(m) is int and m == 1) else ONE)
-        for a, (n, m) in enumerate(zip(shape, out, strict=True))
+        Axis(a, FIXED if type(n) is int and n == 1 and not (type(out[a]) is int and out[a] == 1) else ONE)
+        for a, n in enumerate(shape, missing)
     )

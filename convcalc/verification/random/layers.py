@@ -163,6 +163,7 @@ _KINDS: Final[dict[str, Callable[[Random, Option, Shape], Any]]] = {
     "axes": _axes,
     "padding": _padding,
     "number": _number,
+    "value": lambda rng, option, shape: rng.choice((-1, -0.25, 0.5, 1, 2, 3)),
     "shape": _shape,
     "ints": _ints,
     "axis": _axis,
