@@ -7,7 +7,7 @@ carrier of :mod:`convcalc.dims`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -182,6 +182,15 @@ class Layer:
     @classmethod
     def beside(cls, rank: int, kernel: tuple[int, ...]) -> tuple[int, ...]:
         """Channels of the maps that :attr:`decided_by` speaks of, for one group, at a rank and kernel."""
+        return ()
+
+    @classmethod
+    def partners(cls, shape: Shape, size: Callable[[], int]) -> tuple[tuple[Shape, ...], ...]:
+        """Shapes of further inputs that go with a first one of this shape, in several ways to choose from.
+
+        Sizes that are free come from ``size()``. None where what fits is found among tensors of any kind, as
+        for joins.
+        """
         return ()
 
     def check(self, inputs: tuple[Shape, ...]) -> None:

@@ -141,7 +141,9 @@ def test_formulas_at_numbers_are_the_counts(op: str) -> None:
 def test_every_kind_of_layer_has_a_case() -> None:
     """Activations share one class of formulas; layers of several inputs have a test of their own."""
     shared = {op for op in names() if issubclass(lookup(op), Activation)}
-    assert set(CASES) | shared | {"input", "unpool", "concat", "add", "mul", "deformconv"} == set(names())
+    assert set(CASES) | shared | {"input", "unpool", "concat", "add", "mul", "matmul", "deformconv"} == set(
+        names()
+    )
 
 
 @settings(max_examples=40)
