@@ -60,8 +60,8 @@ class Node:
 
     @property
     def is_input(self) -> bool:
-        """Whether it is an input of the graph, which reads nothing."""
-        return self.layer.arity == (0, 0)
+        """Whether it is an input of the graph; a tensor of the network's own reads nothing either."""
+        return self.layer.enters
 
     @property
     def block(self) -> str:

@@ -18,8 +18,10 @@ from convcalc.layers import ALIASES, OPS
 ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
-WORDS = frozenset(["add", "depthwise", "identity", "input", "linear", "mul", "pad", "scale", "shift", "sum"])
-"""Names that are also kinds of operations, options and their values, keys of documents, or columns."""
+WORDS = frozenset(
+    ["add", "const", "depthwise", "identity", "input", "linear", "mul", "pad", "scale", "shift", "sum"]
+)
+"""Names that are also kinds of operations or expressions, options, their values, keys of documents, or columns."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")
 """Where layers live, and what translates their names into those of other notations."""

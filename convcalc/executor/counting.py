@@ -48,7 +48,7 @@ class NodeCount:
         cmp: comparisons.
         div: divisions.
         special: exponentials, roots, powers, tanh, erf.
-        activations: elements written, if it multiplied weights with activations.
+        activations: elements of its first output, if it multiplied weights with activations.
         live: bytes of all tensors alive while it ran.
         unread: arrays given for the node that its kernel did not read.
     """
@@ -187,7 +187,7 @@ def _node_count(step: Step, t: CountingArith | ScalarArith, unread: tuple[str, .
         tally.cmp,
         tally.div,
         tally.special,
-        sum(array.size for array in written) if tally.macs else 0,
+        written[0].size if tally.macs else 0,
         step.live,
         unread,
     )

@@ -106,7 +106,7 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
     last: dict[int, int] = {}
     root = list(range(len(graph.nodes)))
     for i, node in enumerate(graph.nodes):
-        if operation(node.layer).is_view(node.layer):
+        if node.inputs and operation(node.layer).is_view(node.layer):
             root[i] = root[node.inputs[0].node]
         for edge in node.inputs:
             last[root[edge.node]] = i
@@ -116,15 +116,17 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
     total = 0
     sizes = [0] * len(graph.nodes)
     for i, node in enumerate(graph.nodes):
-        if root[i] == i:
+        if root[i] == i and (node.inputs or not operation(node.layer).is_view(node.layer)):
             for output, shape in enumerate(node.outputs):
                 if not all(isinstance(n, int) for n in shape):
                     raise ExecutionError(f"{node.name} has the shape {shape}, which is not numeric")
                 if output == 1 and operation(node.layer).writes_indices:  # written if they are read
                     sizes[i] += prod(shape) * batch * 8 * _read(graph, node, 1)
                 else:
-                    sizes[i] += prod(shape) * batch * item
+                    wide = operation(node.layer).gives_indices
+                    sizes[i] += prod(shape) * batch * (8 if wide else item)
             total += sizes[i]
+        if root[i] == i:
             last.setdefault(i, i)
         live.append(total)
         for r in {root[i], *(root[edge.node] for edge in node.inputs)}:

@@ -130,9 +130,10 @@ class Operation(NamedTuple):
         fan_in: how many products are summed into one output; None where a weight is a factor per
             channel.
         working_bytes: what the fast form allocates at most besides what it writes.
-        is_view: whether the result of a layer shares the storage of the input.
+        is_view: whether the result of a layer shares the storage of the input, or of an array of its own.
         writes_indices: whether there is a second output of 64-bit indices, written only where
             somebody reads it.
+        gives_indices: whether what it writes are 64-bit indices.
     """
 
     fast: Kernel
@@ -144,6 +145,7 @@ class Operation(NamedTuple):
     working_bytes: Callable[[Sizes], int] = few_blocks
     is_view: Callable[[Any], bool] = never
     writes_indices: bool = False
+    gives_indices: bool = False
 
 
 OPERATIONS: dict[str, Operation] = {}

@@ -75,12 +75,19 @@ class Runner:
         self.owners: dict[Edge, int] = {}
         self.readers: dict[int, int] = {}
         self.sizes: dict[int, int] = {}
+        # What no layer may write over: arrays of the caller, and those of the network itself.
         self.foreign: set[int] = set()
+        self.own: set[int] = set()
+        self.batch = 1
+        self.dtype: Any = np.float32
 
     def steps(self, inputs: list[Array]) -> Iterator[Step]:
         """Run all nodes; yields after each, before anything it read is freed."""
         arriving = dict(zip(self.graph.inputs, inputs, strict=True))
         overwrites = any(_in_place(node) for node in self.graph.nodes)
+        if inputs:
+            self.batch, dtype = len(inputs[0]), inputs[0].dtype
+            self.dtype = np.float64 if dtype.hasobject else dtype
         for index, array in arriving.items():
             if overwrites:  # whoever gave the array keeps it as it is
                 array = arriving[index] = array.copy()
@@ -91,11 +98,13 @@ class Runner:
         for index, node in enumerate(self.graph.nodes):
             params = Params(node.name, self.by_node.get(node.name))
             outputs = (arriving[index],) if index in arriving else self._execute(node, index, params)
+            own = not node.inputs and index not in arriving
             for i, output in enumerate(outputs):
                 edge = Edge(index, i)
                 if output is not None and self.reads.get(edge) and edge not in self.tensors:
-                    self._hold(edge, output)
-            fresh = {id(_owner(a)): self._bytes(_owner(a)) for a in outputs if a is not None}
+                    self._hold(edge, output, own)
+            fresh = {id(_owner(a)): self._bytes(_owner(a)) for a in outputs if a is not None and not own}
+            fresh.update(dict.fromkeys(self.own & fresh.keys(), 0))
             live = sum({**fresh, **self.sizes}.values())
             yield Step(node, outputs, params, live)
             for edge in node.inputs:
@@ -107,10 +116,11 @@ class Runner:
         if xs and (self.reuse or _in_place(node)):
             owner = self.owners[node.inputs[0]]
             here = sum(self.owners[edge] == owner for edge in node.inputs)
-            spare = here == self.readers[owner] and owner not in self.foreign
+            spare = here == self.readers[owner] and owner not in self.foreign | self.own
         wanted = frozenset(i for i in (0, 1) if self.reads.get(Edge(index, i)))
         try:
-            outputs = run_kernel(Call(node.layer, xs, params, self.t, spare, wanted), form=self.form)
+            call = Call(node.layer, xs, params, self.t, spare, wanted, self.batch, self.dtype)
+            outputs = run_kernel(call, form=self.form)
         except ExecutionError as error:
             if str(error).startswith(node.name):
                 raise
@@ -127,12 +137,15 @@ class Runner:
     def _bytes(self, array: Array) -> int:
         return array.size * self.object_bytes if array.dtype.hasobject else array.nbytes
 
-    def _hold(self, edge: Edge, array: Array) -> None:
+    def _hold(self, edge: Edge, array: Array, own: bool = False) -> None:
+        """Keep a tensor until it was read; one of the network's own is its array, no activation."""
         owner = _owner(array)
         key = id(owner)
         self.tensors[edge] = array
         self.owners[edge] = key
-        self.sizes[key] = self._bytes(owner)
+        if own:
+            self.own.add(key)
+        self.sizes[key] = 0 if key in self.own else self._bytes(owner)
         self.readers[key] = self.readers.get(key, 0) + self.reads[edge]
 
     def _release(self, edge: Edge) -> None:
@@ -144,6 +157,7 @@ class Runner:
         if self.readers[key] == 0:
             del self.readers[key], self.sizes[key]
             self.foreign.discard(key)
+            self.own.discard(key)
 
 
 def _in_place(node: Node) -> bool:

@@ -207,7 +207,7 @@ def run(
         for suffix, array in zip(_suffixes(node), step.outputs, strict=False):
             if array is not None:
                 row = TensorRun(node.name + suffix, node.layer.op, array.shape[1:], statistics(array))
-                (rows if node.inputs else entered).append(row)
+                (entered if done in graph.inputs else rows).append(row)
         if progress is not None:
             progress(done + 1, len(nodes), nodes[done + 1].name if done + 1 < len(nodes) else "")
     found = {

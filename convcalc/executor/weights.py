@@ -1,6 +1,7 @@
 """Weights: created by seed, or taken from a mapping or an ``.npz`` and checked.
 
-Names are ``<node name>.weight``, ``.bias``, ``.running_mean``, ``.running_var``; layouts are those
+Names are ``<node name>.weight``, ``.bias``, ``.running_mean``, ``.running_var``, of tensors of the
+network's own ``.value`` (learned) and ``.buffer`` (stored); layouts are those
 of PyTorch and ONNX: (out, in / groups, *kernel) for convolutions, (in, out / groups, *kernel) for
 transposed ones, (out, in) for linear layers.
 """
@@ -36,7 +37,7 @@ class WeightsError(ExecutionError):
         self.faults = faults
 
 
-BUFFERS = frozenset(("running_mean", "running_var"))
+BUFFERS = frozenset(("running_mean", "running_var", "buffer"))
 """Arrays that are stored, not learned."""
 
 
@@ -96,10 +97,11 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
         node, _, kind = name.rpartition(".")
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         values: Array
-        if kind == "running_var" or (kind == "weight" and fans[node] is None):
+        learned = kind.startswith("weight")
+        if kind == "running_var" or (learned and fans[node] is None):
             values = rng.random(shape, dtype=np.float32) + np.float32(0.5)
         else:
-            fan = fans[node] if kind == "weight" else None
+            fan = fans[node] if learned else None
             deviation = 0.1 if fan is None else sqrt(2.0 / fan)
             values = rng.standard_normal(shape, dtype=np.float32)
             values *= np.float32(deviation)

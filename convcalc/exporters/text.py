@@ -63,6 +63,8 @@ def _format_option(option: Option, value: Any) -> str:
         return _format_padding(option, value)
     if not isinstance(value, tuple):
         return _keyed(option, _bare(value), option.kind == "dim" and _plain(value))
+    if option.kind == "axislist" and len(value) == 1:
+        return _keyed(option, _bare(value[0]))
     if option.kind != "axes":
         return _keyed(option, _tuple(value))
     if value and all(v == value[0] for v in value) and (len(value) == 1 or value[0] is not None):
@@ -157,7 +159,7 @@ def format_node(graph: Graph, index: int, node: Node) -> str:
     flows_on = node.inputs == ((previous, 0),) and graph.nodes[previous].layer.output_names()[0] == ""
     if len(graph.inputs) > 1 and previous in graph.inputs:
         flows_on = False
-    if not flows_on:
+    if not flows_on and node.inputs:
         names = [edge_name(graph, edge) for edge in node.inputs]
         words.append(f"from={names[0]}" if len(names) == 1 else f"from=[{','.join(names)}]")
     words.append(f"id={node.name}")

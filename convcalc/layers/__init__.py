@@ -14,6 +14,7 @@ _FAMILIES: Final = {
     "transposed": "convT",
     "linear": "linear",
     "product": "matmul",
+    "recurrent": "rnn lstm gru",
     "pool": "maxpool avgpool lppool",
     "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
     "unpool": "unpool",
@@ -26,8 +27,10 @@ _FAMILIES: Final = {
     "softmax": "softmax softmin logsoftmax glu",
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
+    "sources": "param const",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
+    "reduce": "mean sum prod max min norm var std argmax argmin",
     "merge": "concat add mul",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}
@@ -47,7 +50,6 @@ ALIASES: Final[dict[str, str]] = {
     "groupnorm": "gn",
     "layernorm": "ln",
     "resize": "upsample",
-    "sum": "add",
     "swish": "silu",
     "unshuffle": "pixelunshuffle",
 }

@@ -18,24 +18,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Linear(Layer):
-    """Fully connected layer, over a flat input or, with ``axis=channels``, at every position.
+    """Fully connected layer: over a flat input or, where an ``axis`` holds the features, along that one.
 
-    Weights ``(out, in)``; ``macs = positions * in * out``.
+    The axis is a number, or ``channels`` for the first; all other axes are positions. Weights ``(out, in)``;
+    ``macs = positions * in * out``.
     """
 
     in_features: Dim
     out_features: Dim
     bias: bool
-    axis: str
+    axis: int | str
 
     op: ClassVar[str] = "linear"
     options: ClassVar[tuple[Option, ...]] = (
         Option("in_features", "dim", INFER, aliases=("in",)),
         Option("out_features", "dim", aliases=("out",)),
         Option("bias", "flag", True),
-        Option("axis", "choice", "flat", choices=("flat", "channels")),
+        Option("axis", "axis", "flat", choices=("flat", "channels")),
     )
     positional: ClassVar[tuple[str, ...]] = ("in_features->out_features",)
+    sized_by: ClassVar[str] = "axis"
     source: ClassVar[str] = "the affine map y = W x + b"
     template: ClassVar[Template] = Template(
         ("M",), meanings={"M": "features that arrive", "N": "features that leave"}
@@ -43,19 +45,28 @@ class Linear(Layer):
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer; a map must be flattened unless the channels are the axis."""
+        """Make the layer; several axes must be flattened unless it is said which one has the features."""
         if len(inputs[0]) > 1 and values.get("axis", "flat") == "flat":
             raise DimensionError(
                 f"linear needs a flat input, got {show(inputs[0])}",
-                hint="'flatten' before it, or axis=channels to apply it at every position",
+                hint="'flatten' before it, or axis=channels or axis=-1 to apply it at every position",
             )
-        if len(inputs[0]) == 1:  # there is one position, and both mean the same
-            values = {**values, "axis": "flat"}
-        return cls(**fill(cls, inputs, values))
+        found = fill(cls, inputs, values)
+        if len(inputs[0]) == 1:  # there is one position, and all mean the same
+            found["axis"] = "flat"
+        elif found["axis"] == 0:
+            found["axis"] = "channels"
+        return cls(**found)
+
+    @property
+    def along(self) -> int:
+        """The axis of the features."""
+        return self.axis if isinstance(self.axis, int) else 0
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """``(out_features, ...)``."""
-        return ((self.out_features, *inputs[0][1:]),)
+        """``out_features`` in place of the features that arrive."""
+        shape = inputs[0]
+        return ((*shape[: self.along], self.out_features, *shape[self.along + 1 :]),)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight (out, in)`` and ``bias (out,)``."""
@@ -74,7 +85,7 @@ class Linear(Layer):
         """Every output reads all features at its position."""
         from convcalc.layers.reads import EVERY, along
 
-        return ((along(inputs[0], {0: EVERY}),),)
+        return ((along(inputs[0], {self.along: EVERY}),),)
 
 
 LAYERS = (Linear,)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, maximum, prod, require, total
 from convcalc.layers.base import Layer, Ops, Option, Template
 from convcalc.layers.values import show
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from convcalc.layers.reads import Windows
 
 
 @dataclass(frozen=True, slots=True)
 class Concat(Layer):
-    """Concatenation along one axis, the channels (0) unless told otherwise."""
+    """Concatenation along one axis, the channels (0) unless told otherwise; negatives count from the end."""
 
     axis: int
 
@@ -26,22 +23,11 @@ class Concat(Layer):
     keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "Szegedy et al. 2015, Going deeper with convolutions (filter concatenation)"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
-    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
     template: ClassVar[Template] = Template(
         ("C_1 H W", "C_2 H W"),
         meanings={"C_1": "channels of the first input", "C_2": "channels of the second input"},
     )
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer; all sizes but those of the axis must agree."""
-        axis = values.get("axis", 0)
-        rank = len(inputs[0])
-        if type(axis) is not int or not 0 <= axis < rank:
-            raise DimensionError(
-                f"no axis {axis} in {show(inputs[0])}", field="axis", hint=f"0 to {rank - 1}"
-            )
-        return cls(axis)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The sizes along the axis add up; all others stay."""

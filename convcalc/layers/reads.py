@@ -15,7 +15,7 @@ from fractions import Fraction
 from math import floor, gcd
 from typing import Final, NamedTuple, TypeAlias
 
-from convcalc.dims import Dim, Shape
+from convcalc.dims import Dim, Shape, prod
 
 
 class Rule:
@@ -115,6 +115,51 @@ class Every(Rule):
     def of(self, j: int, n: int) -> Sequence[int]:
         """All ``n`` of them."""
         return range(n)
+
+
+@dataclass(frozen=True, slots=True)
+class UpTo(Rule):
+    """Output ``j`` reads every index from the first one to its own, as recurrence does."""
+
+    def period(self) -> None:
+        """None: every output reads one more."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`UpTo`."""
+        return range(j + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class From(Rule):
+    """Output ``j`` reads every index from its own to the last one of ``size``."""
+
+    size: int
+
+    def period(self) -> None:
+        """None: every output reads one less."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`From`."""
+        return range(max(j, 0), self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Rule):
+    """Outputs ``first`` to ``first + count - 1`` read all indices of ``size``, the others nothing."""
+
+    first: int
+    count: int
+    size: int
+
+    def period(self) -> None:
+        """None: what lies beside the part reads nothing."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Whole`."""
+        return range(self.size if 0 <= j - self.first < self.count else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,11 +375,23 @@ class Decided(Rule):
 class Axis(NamedTuple):
     """How one axis of an input is read: along which axis of the output, by which rule.
 
-    ``output`` is None where the rule reads the same for every output index.
+    ``output`` is None where the rule reads the same for every output index. Several axes stand for the
+    index that counts their entries off together, the last of them fastest: so an axis is read that was cut.
     """
 
-    output: int | None
+    output: int | tuple[int, ...] | None
     rule: Rule
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The axes of the output that decide what is read."""
+        if self.output is None:
+            return ()
+        return self.output if isinstance(self.output, tuple) else (self.output,)
+
+    def count(self, written: Shape) -> Dim:
+        """How many indices the rule is asked for."""
+        return prod(written[axis] for axis in self.outputs)
 
 
 Reads: TypeAlias = tuple[Axis, ...]
@@ -356,11 +413,13 @@ FIXED: Final = Slide(1, 0)
 """Index 0 for every output: an axis of size 1 that is repeated."""
 
 _IDENTITIES: Final[list[Reads]] = [tuple(Axis(a, ONE) for a in range(rank + 1)) for rank in range(8)]
+"""Of the numbers of axes that nearly all tensors have."""
 
 
 def identity(shape: Shape) -> Reads:
     """Index for index along every axis."""
-    return _IDENTITIES[len(shape) - 1]
+    rank = len(shape)
+    return _IDENTITIES[rank - 1] if rank <= len(_IDENTITIES) else tuple(Axis(a, ONE) for a in range(rank))
 
 
 def along(shape: Shape, rules: Mapping[int, Rule]) -> Reads:

@@ -46,7 +46,8 @@ def parse_shape(given: Any, variables: Mapping[str, Any] | None = None) -> tuple
         SpecError: it is none.
     """
     from convcalc.dims import UNKNOWN, carried, symbol
-    from convcalc.spec.language.arguments import MOST, check_shape
+    from convcalc.layers.values import MOST_AXES
+    from convcalc.spec.language.arguments import check_shape
     from convcalc.spec.language.expression import is_symbol_name
 
     def fail(message: str, start: int = 0, length: int = 1) -> SpecError:
@@ -94,7 +95,7 @@ def parse_shape(given: Any, variables: Mapping[str, Any] | None = None) -> tuple
         except ValueError as error:
             raise fail(str(error)) from None
     try:
-        return check_shape(tuple(sizes), MOST + 1)  # a batch may stand before it, which is told later
+        return check_shape(tuple(sizes), MOST_AXES + 1)  # a batch may stand before it, which is told later
     except ValueError as error:
         raise fail(str(error)) from None
 

@@ -86,7 +86,7 @@ def _gathers(graph: Graph, node: Node) -> bool:
         len(axis.rule.of(j, n)) > 1
         for window, read, written in _windows(graph, node)
         for axis, n in zip(window, read, strict=True)
-        for j in (0, 0 if axis.output is None else written[axis.output] // 2)
+        for j in (0, axis.count(written) // 2)
     )
 
 
@@ -96,8 +96,8 @@ def _channels_differ(graph: Graph, node: Node) -> bool:
     Some window writes part of the channels only, or the channels run along an axis of the map.
     """
     return any(
-        any(axis.output == 0 for axis in window[1:])
-        or (window[0].output == 0 and any(not window[0].rule.of(j, read[0]) for j in range(written[0])))
+        any(0 in axis.outputs for axis in window[1:])
+        or (window[0].outputs == (0,) and any(not window[0].rule.of(j, read[0]) for j in range(written[0])))
         for window, read, written in _windows(graph, node)
     )
 
@@ -106,9 +106,9 @@ def _takes_channels_apart(graph: Graph, node: Node) -> bool:
     """Whether some window of a layer reads part of the channels only, or reads them along the map."""
     for window, read, written in _windows(graph, node):
         axis = window[0]
-        if axis.output:
+        if any(axis.outputs):
             return True
-        seen = {i for j in range(written[0] if axis.output == 0 else 1) for i in axis.rule.of(j, read[0])}
+        seen = {i for j in range(axis.count(written)) for i in axis.rule.of(j, read[0])}
         if len(seen) < read[0]:
             return True
     return False
@@ -117,13 +117,12 @@ def _takes_channels_apart(graph: Graph, node: Node) -> bool:
 def _crops_map(graph: Graph, node: Node) -> bool:
     """Whether a layer moves positions index for index along an axis of the map and leaves some out."""
     return any(
-        bool(axis.output)
+        any(axis.outputs)
         and isinstance(axis.rule, Slide)
         and (axis.rule.count, axis.rule.stride, axis.rule.dilation) == (1, 1, 1)
-        and written[axis.output] < size
+        and axis.count(written) < size
         for window, read, written in _windows(graph, node)
         for axis, size in zip(window[1:], read[1:], strict=True)
-        if axis.output is not None
     )
 
 

@@ -303,15 +303,13 @@ def _value_checks(
     maxima may come out either way.
     """
     found = {}
-    tied: set[int] = set()
+    tied: set[Edge] = set()
     undecided: set[int] = set()
     for index, node in enumerate(graph.nodes):
         if index in graph.inputs or node.name not in fast or node.name not in naive:
             continue
         if any(
-            edge.node in undecided
-            or (edge.output and edge.node in tied)
-            or _has_nan(fast[graph.nodes[edge.node].name][edge.output])
+            edge.node in undecided or edge in tied or _has_nan(fast[graph.nodes[edge.node].name][edge.output])
             for edge in node.inputs
         ):
             undecided.add(index)
@@ -322,9 +320,10 @@ def _value_checks(
                 continue
             if output in node.layer.index_outputs:
                 if not np.array_equal(a, b):
-                    tied.add(index)
+                    tied.add(Edge(index, output))
                 source = fast[graph.nodes[node.inputs[0].node].name][node.inputs[0].output]
-                a, b = _places(source, a), _places(source, b)
+                pointed = _along_an_axis if output == 0 else _places
+                a, b = pointed(node.layer, source, a), pointed(node.layer, source, b)
             gap = max(gap, _gap(np.asarray(a, np.float64), np.asarray(b, np.float64)))
         good = gap <= TOLERANCE
         found[node.name] = Check(
@@ -362,7 +361,15 @@ def _sample_checks(graph: Graph, seed: int) -> dict[str, Check]:
     return _value_checks(graph, seen[0], seen[1], "samples", f"a batch of {BATCH}")
 
 
-def _places(source: Array | None, indices: Array) -> Array:
+def _along_an_axis(layer: Any, source: Array | None, indices: Array) -> Array:
+    """The values that indices along the axis of a layer point at."""
+    assert source is not None
+    axis = layer.axis + 1
+    found = indices.reshape(*source.shape[:axis], 1, *source.shape[axis + 1 :])
+    return np.take_along_axis(source, found % source.shape[axis], axis)
+
+
+def _places(layer: Any, source: Array | None, indices: Array) -> Array:
     """The values that indices of a pool point at: of two that are equal, either may be the largest."""
     assert source is not None
     flat = source.reshape(*source.shape[:2], -1)

@@ -355,8 +355,9 @@ def matrix_product(a: Any, b: Any) -> Arrays:
 
 def rmsnorm(a: Attributes, arrays: Arrays) -> Arrays:
     x, weight = arrays
-    shape = x.shape[a.get("axis", -1) % x.ndim :]
-    stand_in = layer("rmsnorm", normalized=shape, eps=a.get("epsilon", 1e-5))
+    axes = tuple(range(a.get("axis", -1) % x.ndim, x.ndim))
+    shape = x.shape[axes[0] :]
+    stand_in = layer("rmsnorm", axis=axes, shape=shape, eps=a.get("epsilon", 1e-5))
     return [one(stand_in, x[None], weight=np.broadcast_to(weight, shape))[0]]
 
 

@@ -24,9 +24,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "pixelshuffle": {"mode": "crd"},
     "pixelunshuffle": {"mode": "crd"},
     "shift": {"kernel": 3, "dilation": 1},
-    "bn": {"affine": True, "track": True, "eps": 1e-5},
-    "ln": {"over": "all", "affine": True, "bias": True, "eps": 1e-5},
-    "rmsnorm": {"over": "all", "affine": True, "eps": None},
+    "bn": {"affine": True, "track": True, "eps": 1e-5, "axis": 0},
+    "ln": {"axis": None, "affine": True, "bias": True, "eps": 1e-5},
+    "rmsnorm": {"axis": None, "affine": True, "eps": None},
     "unfold": {"stride": 1, "padding": 0, "dilation": 1},
     "fold": {"stride": 1, "padding": 0, "dilation": 1},
     "deformconv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True},
@@ -34,7 +34,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "instancenorm": {"affine": False, "eps": 1e-5},
     "lrn": {"alpha": 1e-4, "beta": 0.75, "k": 1.0},
     "leakyrelu": {"slope": 0.01},
-    "prelu": {"channels": 1, "shape": None},
+    "prelu": {"channels": 1, "shape": None, "axis": 0},
     "celu": {"alpha": 1.0},
     "threshold": {"threshold": 0.1, "value": 20.0},
     "softshrink": {"lambd": 0.5},
@@ -47,11 +47,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "hardtanh": {"low": -1.0, "high": 1.0},
     "softplus": {"beta": 1.0, "threshold": 20.0},
     "gelu": {"approximate": "none"},
-    "pad": {"mode": "zeros", "value": 0.0},
+    "pad": {"mode": "zeros", "value": 0.0, "axis": None},
+    "crop": {"axis": None},
     "slice": {"start": 0, "stop": None, "axis": 0},
     "split": {"axis": 0},
     "concat": {"axis": 0},
-    "scale": {"bias": False},
+    "scale": {"bias": False, "axis": 0},
+    "const": {"value": None},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
 PER_AXIS = ("kernel", "stride", "dilation", "output_padding", "scale")
@@ -99,7 +101,8 @@ class Net:
 
     def add(self, stand_in: Any, *sources: int | Edge, name: str | None = None) -> int:
         """Append a layer that reads the given nodes (the last one if none is given)."""
-        read = sources or (len(self.nodes) - 1,)
+        own = stand_in.op in ("param", "const")
+        read = sources or () if own else sources or (len(self.nodes) - 1,)
         edges = tuple(s if isinstance(s, Edge) else Edge(s) for s in read)
         self.nodes.append(Node(name or f"{stand_in.op}{len(self.nodes)}", stand_in, edges, ()))
         return len(self.nodes) - 1

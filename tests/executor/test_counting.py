@@ -114,9 +114,9 @@ BY_HAND: list[tuple[Any, tuple[int, ...], dict[str, int]]] = [
         (4, 3),
         {"add": 12 + 12 + 12 + 2 + 12, "div": 6, "mul": 36, "special": 2},
     ),
-    (layer("rmsnorm", normalized=(4, 3)), (4, 3), {"mul": 36, "add": 12 + 1, "div": 2, "special": 1}),
+    (layer("rmsnorm", shape=(4, 3)), (4, 3), {"mul": 36, "add": 12 + 1, "div": 2, "special": 1}),
     (
-        layer("rmsnorm", normalized=(3,), affine=False),
+        layer("rmsnorm", shape=(3,), axis=(1,), affine=False),
         (4, 3),
         {"mul": 24, "add": 12 + 4, "div": 8, "special": 4},
     ),

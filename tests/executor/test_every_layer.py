@@ -58,12 +58,12 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "bn": [(layer("bn", channels=3), (3, 2, 2)), (layer("bn", channels=3, track=False), (3, 2, 2))],
     "ln": [
         (layer("ln", shape=(2, 3, 3)), (2, 3, 3)),
-        (layer("ln", shape=(3,), over="channels"), (3, 2, 2)),
+        (layer("ln", shape=(3,), axis=(0,)), (3, 2, 2)),
     ],
     "rmsnorm": [
-        (layer("rmsnorm", normalized=(2, 3, 3)), (2, 3, 3)),
-        (layer("rmsnorm", normalized=(3, 3), eps=0.1), (2, 3, 3)),
-        (layer("rmsnorm", normalized=(3,), over="channels"), (3, 2, 2)),
+        (layer("rmsnorm", shape=(2, 3, 3)), (2, 3, 3)),
+        (layer("rmsnorm", shape=(3, 3), axis=(1, 2), eps=0.1), (2, 3, 3)),
+        (layer("rmsnorm", shape=(3,), axis=(0,)), (3, 2, 2)),
     ],
     "unfold": [
         (layer("unfold", kernel=(3, 2), stride=(2, 1), padding=1, dilation=(1, 2)), (2, 5, 4)),
@@ -127,7 +127,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         ]
     },
 }
-JOINS = ("concat", "add", "mul", "matmul", "unpool", "deformconv")
+JOINS = ("concat", "add", "mul", "matmul", "unpool", "deformconv", "param", "const")
 
 
 def joined(op: str) -> Graph:
@@ -148,6 +148,13 @@ def joined(op: str) -> Graph:
         net = Net((2, 3, 4))
         scores = net.add(layer(op, transpose_b=True), 0, 0)
         net.add(layer(op), net.add(layer("softmax", axis=2), scores), 0)
+        return net.graph()
+    if op in ("param", "const"):
+        net = Net((2, 5))
+        own = net.add(layer(op, shape=(2, 1)))
+        sum_ = net.add(layer("add"), 0, own)
+        more = net.add(layer(op, shape=(2, 5), **({"value": 0.5} if op == "const" else {})))
+        net.add(layer("concat"), sum_, net.add(layer("relu"), more))
         return net.graph()
     net = Net((2, 5))
     left = net.add(layer("conv", 1, in_channels=2, out_channels=2, kernel=3, padding=1), 0)

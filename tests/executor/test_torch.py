@@ -354,7 +354,7 @@ def layernorm(rng: Rng) -> Case:
     if not bias:
         params.pop("bias", None)
     t = {name: tensor(v) for name, v in params.items()}
-    stand_in = layer("ln", over=over, affine=on, bias=bias, shape=shape)
+    stand_in = layer("ln", axis=None if over == "all" else (0,), affine=on, bias=bias, shape=shape)
     if over == "all":
         return (
             stand_in,
@@ -453,7 +453,9 @@ def rmsnorm(rng: Rng) -> Case:
     over = pick(rng, "all", "all", "channels")
     shape = x.shape[1:2] if over == "channels" else x.shape[int(rng.integers(1, x.ndim)) :]
     weight = some(rng, *shape)
-    stand_in = layer("rmsnorm", over=over, normalized=shape, eps=eps, affine=on)
+    rank = x.ndim - 1
+    axis = (0,) if over == "channels" else tuple(range(rank - len(shape), rank))
+    stand_in = layer("rmsnorm", axis=axis, shape=shape, eps=eps, affine=on)
     t = tensor(x).movedim(1, -1) if over == "channels" else tensor(x)
     expected = functional().rms_norm(t, shape, tensor(weight) if on else None, eps)
     expected = expected.movedim(-1, 1) if over == "channels" else expected

@@ -91,7 +91,7 @@ def test_parameters(spec: str, count: int) -> None:
         ("ReLU(threshold=0.5)", "threshold threshold=0.5 value=0"),
         ("layers.Softmax(axis=1)", "softmax axis=1"),
         ("Conv2D(4, 1, activation='softmax')", "softmax"),
-        ("RMSNormalization()", "rmsnorm over=channels eps=1e-06"),
+        ("RMSNormalization()", "rmsnorm axis=0 eps=1e-06 shape=(3,)"),
         ("RandomRotation(0.2, fill_mode='nearest')", "identity"),
     ],
 )  # fmt: skip

@@ -389,6 +389,8 @@ REACHABLE = {
     "slice start=-2 axis=1": (1, 2, 3),
     "identity id=a | add with=a": (0, 1, 2, 3),
     "identity id=a | concat with=a axis=1": (1, 2, 3),
+    "identity id=a | param 4 id=p | const 4 value=0.5 | add with=p | const 4 | mul from=[const2,a]": (0,),
+    "identity id=a | param (4,8) id=p | const 4x8 | add with=p | concat with=a": (1,),
     "identity id=a | globalavgpool | conv 4 k1 | sigmoid | mul with=a": (1, 2, 3),
 }  # fmt: skip
 

@@ -81,7 +81,7 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
     for name, shape in layer.parameters(inputs).items():
         size = prod(shape)
         counts.params = counts.params + size
-        kind = name if name in ("weight", "bias") and layer.has_macs else "other"
+        kind = name.partition("_")[0] if layer.has_macs else "other"  # weight_ih_l0 is a weight
         if kind == "weight":
             counts.weights = counts.weights + size
         elif kind == "bias":

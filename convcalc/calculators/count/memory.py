@@ -38,7 +38,8 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
     """Bytes that each node writes, and bytes of all tensors that are live while it runs.
 
     A tensor lives from the node that writes it (inputs of the graph: from the start) to the node
-    that reads it last; outputs of the graph live to the end. Views own nothing, nor does what runs in
+    that reads it last; outputs of the graph live to the end. Views own nothing (a tensor of the network's
+    own is a view of its parameters or buffers), nor does what runs in
     place where nothing else reads what it overwrites; positions of a max-pool that nobody reads are
     not written.
 
@@ -76,13 +77,14 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
                 continue
         first.append(len(sizes))
         new: Dim = 0
+        stored = node.layer.view and not node.inputs  # counted as parameters, and never written over
         for output, shape in enumerate(node.outputs):
             positions = output in node.layer.index_outputs
-            unread = positions and (number, output) not in read
-            size = 0 if unread else prod(shape) * batch * (INDEX_BYTES if positions else item)
+            unread = positions and output and (number, output) not in read
+            size = 0 if unread or stored else prod(shape) * batch * (INDEX_BYTES if positions else item)
             sizes.append(size)
             last.append(number)
-            until.append(reader.get(Edge(number, output), number))
+            until.append(len(nodes) if stored else reader.get(Edge(number, output), number))
             new = new + size
         written.append(new)
     for edge in graph.outputs:

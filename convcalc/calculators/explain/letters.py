@@ -17,6 +17,8 @@ LETTERS: Final = {
     "out_channels": "N",
     "in_features": "M",
     "out_features": "N",
+    "hidden": "N",
+    "projection": "P",
     "kernel": "K",
     "stride": "S",
     "padding": "P",
@@ -57,6 +59,8 @@ _OF_FIELDS: Final = {
     "amounts": "cropped on each side",
     "out_features": "features that leave",
     "in_features": "features that arrive",
+    "hidden": "features of a state",
+    "projection": "features of a projected state",
 }
 """Meanings of letters that stand for other things in other layers."""
 AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
@@ -143,7 +147,7 @@ def _lettered(
 ) -> Lettered:
     cls = lookup(op)
     letters = _Letters()
-    arriving = _sizes(cls, letters, shapes) if of_sizes else shapes
+    arriving = _sizes(cls, letters, shapes, cls.feature_axis(options)) if of_sizes else shapes
     values: dict[str, Any] = {}
     for option in cls.options:
         value = options.get(option.field)
@@ -173,13 +177,14 @@ def option_letter(option: Option) -> str | None:
     return LETTERS.get(option.field) if option.kind in ("dim", "axes", "padding") else None
 
 
-def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...], features: int = 0) -> tuple[Shape, ...]:
     """Letters for what arrives. Sizes that are equal in several inputs have one letter; 1 stays 1."""
     channel = channel_letter(cls)
     found: list[Shape] = []
     used: dict[tuple[str, Any], Any] = {}
     for shape in shapes:
-        names = [channel, *AXES.get(len(shape) - 1, ())]
+        names = [*AXES.get(len(shape) - 1, ())]
+        names.insert(features, channel)
         sizes = []
         for name, size in zip(names, shape, strict=True):
             if type(size) is int and size == 1 and len(shapes) > 1:

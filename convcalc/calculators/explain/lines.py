@@ -48,20 +48,28 @@ class Lines:
 def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
     """Lines of the output sizes, and the outputs with a letter where a size is a longer formula."""
     found: list[tuple[Any, ...]] = []
-    single = len(node.outputs) - len(node.layer.index_outputs) == 1
+    beside = [number for number in node.layer.index_outputs if number]  # of the shape of the values
+    single = len(node.outputs) - len(beside) == 1
     for number, shape in enumerate(node.outputs):
-        if number in node.layer.index_outputs:  # the shape of the values
+        if number in beside:
             found.append(found[0])
             continue
-        part = "" if single else f" of part {number}"
+        part = _part(node, number)
         letters = ["C" if len(shape) > 1 else "F", *AXES.get(len(shape) - 1, ())]
         sizes = []
-        for name, letter, size in zip(_axes(shape), letters, shape, strict=True):
+        names = node.layer.output_axes(number) or _axes(shape)
+        for name, letter, size in zip(names, letters, shape, strict=True):
             letter = f"{letter}_out" if _long(size) and single else ""
             lines.add("output", name + part, size, letter)
             sizes.append(symbol(letter) if letter else size)
         found.append(tuple(sizes))
     return tuple(found)
+
+
+def _part(node: Node, number: int) -> str:
+    """Which of several outputs is meant: ``of h``, ``of part 0``; nothing of what flows on."""
+    name = node.layer.output_names()[number]
+    return f" of part {name}" if name.isdigit() else f" of {name}" if name else ""
 
 
 def _axes(shape: Shape) -> tuple[str, ...]:

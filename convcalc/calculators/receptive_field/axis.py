@@ -11,16 +11,30 @@ works for closed forms too.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
-from math import gcd, lcm
+from itertools import pairwise, product
+from math import gcd, lcm, prod
 from typing import Any, Final
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import tidy
-from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
-from convcalc.layers.reads import ONE, Axis, Decided, Every, Resample, Rule, Slide, Spread, Unstated
+from convcalc.dims import UNKNOWN, Dim, Shape, is_known, is_symbolic, maximum, minimum
+from convcalc.layers.reads import (
+    ONE,
+    Axis,
+    Decided,
+    Every,
+    From,
+    Reads,
+    Resample,
+    Rule,
+    Slide,
+    Spread,
+    Unstated,
+    UpTo,
+)
 
 LIMIT: Final = 4096
 """Phases that are told apart; beyond, a field is a table of its output's indices."""
@@ -35,7 +49,9 @@ class AxisField:
 
     Attributes:
         driver: the axis of the output tensor that ``j`` runs along (0 is the channels); None where
-            every output sees the same.
+            every output sees the same. Several axes, in ascending order, where what is seen depends on all
+            of them: ``j`` counts their entries off together, the last of them fastest, and the runs are a
+            table.
         starts: first input index seen by output indices 0, 1, ..., one per phase; None where a phase
             sees nothing.
         sizes: how many indices there are from the first to the last, one per phase.
@@ -45,12 +61,31 @@ class AxisField:
         periodic: the phases repeat; else they are a table of the indices of this output.
     """
 
-    driver: int | None
+    driver: int | tuple[int, ...] | None
     starts: tuple[Dim | None, ...]
     sizes: tuple[Dim, ...]
     advance: Dim
     everything: bool = False
     periodic: bool = True
+
+    @property
+    def drivers(self) -> tuple[int, ...]:
+        """The axes of the output tensor that ``j`` runs along."""
+        if self.driver is None:
+            return ()
+        return self.driver if isinstance(self.driver, tuple) else (self.driver,)
+
+    def at(self, position: Sequence[int], shape: Shape) -> tuple[Dim, Dim] | None:
+        """What a position of a tensor sees: first index and size; None where that is nothing.
+
+        Args:
+            position: one index per axis behind the first.
+            shape: that of the tensor.
+        """
+        j = 0
+        for axis in self.drivers:
+            j = j * shape[axis] + position[axis - 1]
+        return self.run(j)
 
     @property
     def period(self) -> int:
@@ -137,13 +172,143 @@ EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 """Every output sees the whole axis."""
 
 
-def unknown(driver: int | None) -> AxisField:
+def unknown(driver: int | tuple[int, ...] | None) -> AxisField:
     """A field that depends on a size nobody stated, or on what an input decides."""
     return AxisField(driver, (UNKNOWN,), (UNKNOWN,), UNKNOWN)
 
 
-def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
+def through(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField:
     """The field of a layer's output, from that of its input and how the layer reads it.
+
+    Args:
+        field: of the input.
+        way: how the layer reads the input.
+        shape: of the input.
+        out: of the output.
+    """
+    drivers = field.drivers
+    if not drivers:
+        return field
+    if len(drivers) == 1:
+        axis = way[drivers[0]]
+        if not isinstance(axis.output, tuple):
+            written = None if axis.output is None else out[axis.output]
+            return compose(field, axis, shape[drivers[0]], written)
+    axes = [way[driver] for driver in drivers]
+    if field.local and all(axis.rule is ONE and type(axis.output) is int for axis in axes):
+        outputs = tuple(axis.outputs[0] for axis in axes)
+        if list(outputs) == sorted(set(outputs)):
+            return replace(field, driver=outputs)
+    return _tabled(field, axes, shape, out)
+
+
+def _tabled(field: AxisField, axes: Sequence[Axis], shape: Shape, out: Shape) -> AxisField:
+    """A field that several axes decide, of the input or of the output, index by index."""
+    drivers = field.drivers
+    sizes = [shape[driver] for driver in drivers]
+    outputs = [o for o in sorted({o for axis in axes for o in axis.outputs}) if out[o] != 1]
+    written = [out[o] for o in outputs]
+    if not outputs:
+        return field if prod(sizes) == 1 and not field.local else _alone(field, axes, sizes)
+    driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
+    if not field.local:
+        return replace(field, driver=driver)
+    count = prod(n if type(n) is int else 0 for n in written)
+    if (
+        not 0 < count <= LONGEST
+        or not all(type(n) is int for n in sizes)
+        or any(isinstance(axis.rule, Decided | Unstated) or not _numeric(axis.rule) for axis in axes)
+        or not _in_numbers(field)
+    ):
+        return unknown(driver)
+    alone = len(drivers) == 1
+    taps = [_taps_of(axis, n, axis.count(out), not alone) for axis, n in zip(axes, sizes, strict=True)]
+    starts: list[int | None] = []
+    spans: list[int] = []
+    # What entries of the output ask of each driver: the weights of their digits in its count.
+    weights = [_weights(axis, outputs, out) for axis in axes]
+    for place in product(*map(range, written)):
+        chosen = [
+            of[sum(w * i for w, i in zip(weight, place, strict=True))]
+            for of, weight in zip(taps, weights, strict=True)
+        ]
+        runs = _runs(field, chosen, sizes)
+        first = min((start for start, _ in runs), default=None)
+        starts.append(first)
+        spans.append(0 if first is None else max(start + size for start, size in runs) - first)
+    return _settled(driver, starts, spans, field.everything)
+
+
+def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim]) -> AxisField:
+    """A field that no axis of the output decides: of everything, or of one entry."""
+    if all(type(n) is int for n in sizes) and prod(sizes) == 1:
+        run = field.run(0)
+        return field if run is None else AxisField(None, (run[0],), (run[1],), 0, field.everything)
+    if any(isinstance(axis.rule, Every) for axis in axes) or not _in_numbers(field):
+        return EVERYTHING
+    chosen = [axis.rule.of(0, int(n)) for axis, n in zip(axes, sizes, strict=True)]
+    runs = _runs(field, chosen, sizes)
+    if not runs:
+        return AxisField(None, (None,), (0,), 0, field.everything)
+    first = min(start for start, _ in runs)
+    return AxisField(None, (first,), (max(s + n for s, n in runs) - first,), 0, field.everything)
+
+
+def _taps_of(axis: Axis, read: int, written: Dim, within: bool) -> list[Sequence[int]]:
+    """What each index of the output reads of one driver; within its ends, or as if it had none."""
+    rule = axis.rule
+    if isinstance(rule, Every):
+        return [range(read)] * int(written)
+    spend(int(written))
+    return [rule.of(j, read) if within else rule.taps(j) for j in range(int(written))]
+
+
+def _weights(axis: Axis, outputs: Sequence[int], out: Shape) -> list[int]:
+    """How much a step along each axis of the output moves the count that a rule is asked for."""
+    found = dict.fromkeys(outputs, 0)
+    inner = 1
+    for output in reversed(axis.outputs):
+        found[output] = inner
+        inner *= out[output]
+    return [found[output] for output in outputs]
+
+
+def _runs(field: AxisField, chosen: Sequence[Sequence[int]], sizes: Sequence[Dim]) -> list[tuple[int, int]]:
+    """The runs of the entries that are chosen along each driver."""
+    entries: Iterable[int] = chosen[0]
+    for more, size in zip(chosen[1:], sizes[1:], strict=True):
+        entries = [i * int(size) + k for i in entries for k in more]
+    found = [run for i in entries if (run := field.run(i)) is not None]
+    spend(1 + len(found) // 4)
+    return found
+
+
+def _settled(
+    driver: int | tuple[int, ...], starts: list[int | None], sizes: list[int], everything: bool
+) -> AxisField:
+    """A field from its table: in phases, where one axis decides and the runs repeat."""
+    count = len(starts)
+    known = [(j, start) for j, start in enumerate(starts) if start is not None]
+    rise = 0
+    if len(known) > 1:
+        (a, low), (b, high) = known[0], known[-1]
+        rise = int(Fraction((high - low) * count, b - a))
+    table = AxisField(driver, tuple(starts), tuple(sizes), rise, everything, periodic=False)
+    if not isinstance(driver, int) or len(known) < count:
+        return table
+    spend(count)
+    for short in range(1, count // 2 + 1):
+        step = known[short][1] - known[0][1]
+        if count % short == 0 and all(
+            sizes[p] == sizes[p - short] and known[p][1] == known[p - short][1] + step
+            for p in range(short, count)
+        ):
+            return AxisField(driver, tuple(starts[:short]), tuple(sizes[:short]), step, everything)
+    return table
+
+
+def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
+    """The field of a layer's output along one axis, from that of its input and how the layer reads it.
 
     Args:
         field: of the input.
@@ -152,6 +317,7 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
         written: size of the axis of the output, where there is one.
     """
     driver, rule = axis
+    assert not isinstance(driver, tuple)
     if rule is ONE or rule == ONE:
         return field if driver == field.driver else replace(field, driver=driver)
     if isinstance(rule, Every):
@@ -169,6 +335,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
             return unknown(driver)
     if isinstance(rule, (Decided, Unstated)) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
+    if isinstance(rule, (From, UpTo)) and type(read) is int and read <= LONGEST:
+        return _running(field, driver, read, isinstance(rule, From))
     return _by_phase(field, driver, rule, written)
 
 
@@ -248,6 +416,26 @@ def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) ->
     return _shortest(AxisField(driver, tuple(starts), tuple(sizes), advance, field.everything, periodic))
 
 
+def _running(field: AxisField, driver: int | None, count: int, backwards: bool) -> AxisField:
+    """The field where index ``j`` reads all of ``count`` indices up to its own, or from its own on."""
+    starts: list[int | None] = []
+    sizes: list[int] = []
+    first = last = None
+    spend(3 * count)
+    for j in reversed(range(count)) if backwards else range(count):
+        run = field.run(j)
+        if run is not None:
+            first = run[0] if first is None else min(first, run[0])
+            last = run[0] + run[1] if last is None else max(last, run[0] + run[1])
+        starts.append(first)
+        sizes.append(0 if first is None or last is None else last - first)
+    order = slice(None, None, -1 if backwards else 1)
+    advance = int(Fraction(field.advance * count, field.period))
+    return AxisField(
+        driver, tuple(starts[order]), tuple(sizes[order]), advance, field.everything, periodic=False
+    )
+
+
 def _shortest(field: AxisField) -> AxisField:
     """The same field with the shortest period."""
     count, starts, sizes, advance = field.period, field.starts, field.sizes, field.advance
@@ -268,12 +456,12 @@ def _shortest(field: AxisField) -> AxisField:
     return field
 
 
-def hull(fields: list[AxisField], written: Dim) -> AxisField:
+def hull(fields: list[AxisField], out: Shape) -> AxisField:
     """The field of several paths together.
 
     Args:
         fields: of the paths.
-        written: size of the output axis that drives them, for paths of different strides.
+        out: shape of the output, for paths of different strides.
     """
     first = fields[0]
     if all(field is first for field in fields):
@@ -283,9 +471,11 @@ def hull(fields: list[AxisField], written: Dim) -> AxisField:
     if not parts:
         return EVERYTHING if everything else first
     drivers = {field.driver for field in parts if field.driver is not None}
-    if len(drivers) > 1:
-        return unknown(None) if not everything else EVERYTHING
+    if len(drivers) > 1 or any(isinstance(driver, tuple) for driver in drivers):
+        return _hull_of_tables(parts, everything, out)
     driver = next(iter(drivers), None)
+    assert not isinstance(driver, tuple)
+    written = 1 if driver is None else out[driver]
     found = parts[0]
     for field in parts[1:]:
         if field is not found:
@@ -293,6 +483,36 @@ def hull(fields: list[AxisField], written: Dim) -> AxisField:
     if found.everything != everything or found.driver != driver:
         found = replace(found, driver=driver, everything=everything)
     return found
+
+
+def _hull_of_tables(fields: Sequence[AxisField], everything: bool, out: Shape) -> AxisField:
+    """The field of several paths of which some follow several axes, or each another one."""
+    first = fields[0]
+    if all(field is first for field in fields):
+        return first if first.everything == everything else replace(first, everything=everything)
+    outputs = sorted({driver for field in fields for driver in field.drivers})
+    written = [out[o] for o in outputs]
+    count = prod(n if type(n) is int else 0 for n in written)
+    driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
+    if not 0 < count <= LONGEST or not all(map(_in_numbers, fields)):
+        return unknown(driver)
+    tables = []
+    for field in fields:
+        axis = Axis(field.driver, ONE)
+        weight = _weights(axis, outputs, out)
+        spend(2 * count)
+        tables.append(
+            [field.run(sum(w * i for w, i in zip(weight, place, strict=True)))
+             for place in product(*map(range, written))]
+        )  # fmt: skip
+    starts: list[int | None] = []
+    sizes: list[int] = []
+    for several in zip(*tables, strict=True):
+        runs = [run for run in several if run is not None]
+        low = min((start for start, _ in runs), default=None)
+        starts.append(low)
+        sizes.append(0 if low is None else max(start + size for start, size in runs) - low)
+    return _settled(driver, starts, sizes, everything)
 
 
 def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisField:

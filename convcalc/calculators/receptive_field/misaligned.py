@@ -61,7 +61,7 @@ def comparable(field: AxisField) -> bool:
     """Whether a field is made of runs at known numbers, and moves with an axis of the output."""
     return (
         field.local
-        and field.driver is not None
+        and isinstance(field.driver, int)
         and all(start is not None for start in field.starts)
         and is_known(*field.starts, *field.sizes, field.advance)
         and not any(map(is_symbolic, (*field.starts, *field.sizes, field.advance)))
@@ -81,7 +81,7 @@ def furthest(parts: list[Branch], out: Shape) -> tuple[tuple[str, str], Any, Any
         if None not in strides and same(*strides):
             by, end = abs(_offset(base) - _offset(field)), None
         else:
-            assert base.driver is not None
+            assert isinstance(base.driver, int)
             size = out[base.driver]
             last = size - 1 if type(size) is int else 0
             by, end = (abs(_middle(base, j) - _middle(field, j)) for j in (0, last))
@@ -96,9 +96,14 @@ def _one_sided(a: Branch, b: Branch) -> bool:
     They do so because their windows read nothing behind their own position, or because the beginning of
     a sequence was cut off to meet windows without padding.
     """
-    if a.field.period != b.field.period or a.field.advance != b.field.advance:
-        return False
-    if _ends(a.field) != _ends(b.field):
+    if a.field.periodic and b.field.periodic:
+        if a.field.period != b.field.period or a.field.advance != b.field.advance:
+            return False
+        same_ends = _ends(a.field) == _ends(b.field)
+    else:  # what a recurrent layer sees grows with the position
+        count = max(a.field.period, b.field.period)
+        same_ends = all(_end(a.field, j) == _end(b.field, j) for j in range(count))
+    if not same_ends:
         return False
     if a.cut or b.cut:
         return True
@@ -110,6 +115,12 @@ def _one_sided(a: Branch, b: Branch) -> bool:
 def _ends(field: AxisField) -> list[Dim]:
     """The index behind the run of each phase."""
     return [start + size for start, size in zip(field.starts, field.sizes, strict=True)]
+
+
+def _end(field: AxisField, j: int) -> Dim:
+    """The index behind the run of one position."""
+    run = field.run(j)
+    return None if run is None else run[0] + run[1]
 
 
 def _middle(field: AxisField, j: int) -> Fraction:

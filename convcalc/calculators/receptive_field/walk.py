@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
+from convcalc.calculators.receptive_field.axis import AxisField, hull, least, same, through
 from convcalc.calculators.receptive_field.misaligned import Branch, Misaligned, comparable, furthest
 from convcalc.calculators.receptive_field.region import regions
-from convcalc.dims import Dim, Shape, is_known
+from convcalc.dims import Dim, Shape, is_known, prod
 from convcalc.graph import Edge, Graph, Node
-from convcalc.layers.reads import Axis, Reads, Slide, Windows
+from convcalc.layers.reads import ONE, Axis, Reads, Slide, UpTo, Windows
 from convcalc.layers.window import Sliding, effective
 
 Axes = tuple[AxisField, ...]
@@ -78,7 +78,7 @@ class Walk:
             shapes = self.graph.input_shapes(node)
             found = []
             for o in outputs:
-                if o not in node.layer.index_outputs:  # places are read as the values are
+                if o == 0 or o not in node.layer.index_outputs:  # places are read as the values beside them
                     windows = self._read(node, shapes, o)
                     causal = self._causal(node, windows, shapes)
                     found = [
@@ -135,10 +135,10 @@ class Walk:
             return None
         if len(fields) == 1:
             return Seen(fields[0], leasts[0], anchors[0])
-        field = tuple(_together(list(parts), out) for parts in zip(*fields, strict=True))
+        field = tuple(hull(list(parts), out) for parts in zip(*fields, strict=True))
         anchor = field
         if any(a is not f for a, f in zip(anchors, fields, strict=True)):
-            anchor = tuple(_together(list(parts), out) for parts in zip(*anchors, strict=True))
+            anchor = tuple(hull(list(parts), out) for parts in zip(*anchors, strict=True))
         return Seen(field, tuple(least(list(parts)) for parts in zip(*leasts, strict=True)), anchor)
 
     def _causal(
@@ -148,9 +148,13 @@ class Walk:
 
         They are padded by all of their reach in front, by themselves or by the layer before them.
         """
-        if not isinstance(node.layer, Sliding) or len(windows) != 1 or len(windows[0]) != 1:
+        if len(windows) != 1 or len(windows[0]) != 1:
             return windows
         way = list(windows[0][0])
+        if not isinstance(node.layer, Sliding):
+            if not any(isinstance(axis.rule, UpTo) for axis in way):
+                return windows
+            return ((tuple(Axis(o, ONE) if isinstance(rule, UpTo) else Axis(o, rule) for o, rule in way),),)
         found = False
         for axis, (output, rule) in enumerate(way):
             if not isinstance(rule, Slide) or not all(
@@ -241,11 +245,11 @@ def _itself(shape: Shape) -> Seen:
 
 def _outside(field: AxisField, size: Dim, out: Shape) -> bool:
     """Whether no run of a field touches an input of a size, as far as its ends say."""
-    if field.everything or type(size) is not int or not is_known(*field.sizes) or field.driver == 0:
+    if field.everything or type(size) is not int or not is_known(*field.sizes) or 0 in field.drivers:
         return False
     if not field.local:
         return True
-    count = 1 if field.driver is None else out[field.driver]
+    count = prod(out[driver] for driver in field.drivers)
     runs = [(a, n) for a, n in zip(field.starts, field.sizes, strict=True) if a is not None]
     if not all(type(n) is int for n in (count, field.advance, *(n for run in runs for n in run))):
         return False
@@ -257,21 +261,8 @@ def _outside(field: AxisField, size: Dim, out: Shape) -> bool:
 def _composed(ways: Sequence[Reads], axes: Axes, shape: Shape, out: Shape) -> Axes:
     """Fields of an output by one input, read in one way or in several."""
     if len(ways) == 1:
-        return tuple(_one(ways[0], field, shape, out) for field in axes)
-    return tuple(_together([_one(way, field, shape, out) for way in ways], out) for field in axes)
-
-
-def _one(way: Reads, field: AxisField, shape: Shape, out: Shape) -> AxisField:
-    driver = field.driver
-    if driver is None:
-        return field
-    axis = way[driver]
-    return compose(field, axis, shape[driver], None if axis.output is None else out[axis.output])
-
-
-def _together(fields: list[AxisField], out: Shape) -> AxisField:
-    driver = next((f.driver for f in fields if f.driver is not None), None)
-    return hull(fields, 1 if driver is None else out[driver])
+        return tuple(through(field, ways[0], shape, out) for field in axes)
+    return tuple(hull([through(field, way, shape, out) for way in ways], out) for field in axes)
 
 
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:
@@ -291,10 +282,12 @@ def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]
     found = []
     for axis, field in enumerate(seen.least):
         driver = field.driver
-        if not field.local and field.everything:
+        whole = walk.graph.shape(walk.sources[source])[axis + 1]
+        grows = not field.periodic and type(whole) is int and field.size >= whole  # with the input, any
+        if (not field.local and field.everything) or grows:
             spread = any(effective(k, d) != 1 for k, d in zip(layer.kernel, layer.dilation, strict=True))
             found.append((axis, None, spread))
-        elif driver is not None and driver > 0:
+        elif isinstance(driver, int) and driver > 0:
             spread = effective(layer.kernel[driver - 1], layer.dilation[driver - 1]) != 1
             found.append((axis, field.size, spread))
     return found

@@ -36,7 +36,9 @@ _matmul: _Ufunc = np.matmul
 _maximum: _Ufunc = np.maximum
 _maximum_reduce: _Ufunc = np.maximum.reduce
 _minimum: _Ufunc = np.minimum
+_minimum_reduce: _Ufunc = np.minimum.reduce
 _multiply: _Ufunc = np.multiply
+_multiply_reduce: _Ufunc = np.multiply.reduce
 _power: _Ufunc = np.power
 _sqrt: _Ufunc = np.sqrt
 _subtract: _Ufunc = np.subtract
@@ -174,6 +176,26 @@ class Arith:
         if a.dtype.hasobject:
             return _as_array(_maximum_reduce(a, axis=axis, keepdims=keepdims, initial=-np.inf))
         return _maximum_reduce(a, axis=axis, keepdims=keepdims)
+
+    def min(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
+        """Minimum over axes; the accumulator starts from infinity: n items, n comparisons."""
+        if a.dtype.hasobject:
+            return _as_array(_minimum_reduce(a, axis=axis, keepdims=keepdims, initial=np.inf))
+        return _minimum_reduce(a, axis=axis, keepdims=keepdims)
+
+    def product(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
+        """Product over axes; the accumulator starts from one: n items, n multiplications."""
+        if a.dtype.hasobject:
+            return _as_array(_multiply_reduce(a, axis=axis, keepdims=keepdims, initial=1.0))
+        return _multiply_reduce(a, axis=axis, keepdims=keepdims)
+
+    def argmax(self, a: Array, axis: int) -> Array:
+        """Where along an axis the first of the largest stands, in 64 bits; n items, n comparisons."""
+        return np.asarray(np.argmax(a, axis=axis, keepdims=True), np.int64)
+
+    def argmin(self, a: Array, axis: int) -> Array:
+        """Where along an axis the first of the smallest stands; as :meth:`argmax`."""
+        return np.asarray(np.argmin(a, axis=axis, keepdims=True), np.int64)
 
     def matmul(self, a: Array, b: Array, out: Array | None = None, real: Array | None = None) -> Array:
         """Matrix product of weights ``a (..., m, k)`` with activations ``b (..., k, n)``.

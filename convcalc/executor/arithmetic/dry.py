@@ -50,7 +50,7 @@ class _DryArith(Arith):
         kept = [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
         return np.zeros(kept, a.dtype)
 
-    max = sum
+    max = min = product = sum
 
     def matmul(self, a: Array, b: Array, out: Array | None = None, real: Array | None = None) -> Array:
         if a.shape[-1] != b.shape[-2]:

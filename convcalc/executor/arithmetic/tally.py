@@ -85,6 +85,10 @@ class CountingArith(Arith):
     power = _by_result("special", Arith.power)
     sum = _by_operand("add", Arith.sum)
     max = _by_operand("cmp", Arith.max)
+    min = _by_operand("cmp", Arith.min)
+    product = _by_operand("mul", Arith.product)
+    argmax = _by_operand("cmp", Arith.argmax)
+    argmin = _by_operand("cmp", Arith.argmin)
 
     def matmul(self, a: Array, b: Array, out: Array | None = None, real: Array | None = None) -> Array:
         """Matrix product: every entry of the result takes a product for each column of ``a``."""
@@ -141,8 +145,11 @@ class ScalarArith(Arith):
     def adopt(self, array: Array) -> Array:
         """Make every element a counting scalar of its own right, in place.
 
-        Zeros that a kernel filled in are plain numbers or marked as padding until then.
+        Zeros that a kernel filled in are plain numbers or marked as padding until then; an array of the
+        network's own holds machine numbers and is left as it is, for a copy.
         """
+        if array.dtype.kind == "f":
+            array = array.astype(object, order="C")
         if array.dtype.hasobject:
             flat = array.reshape(-1)
             for i, value in enumerate(flat):

@@ -14,8 +14,11 @@ from convcalc.executor.kernels import (  # noqa: F401
     pool,
     product,
     rearrange,
+    recurrent,
+    reduce,
     resize,
     shape,
+    sources,
     transposed,
     unfold,
 )

@@ -107,6 +107,11 @@ def _decided_notes(fields: ReceptiveField, rows: Sequence[LayerField]) -> list[s
     return notes + ([f"The same of {len(names) - SHOWN} more layers."] if len(names) > SHOWN else [])
 
 
+def _by_place(row: LayerField) -> bool:
+    """Whether the field is another one at every position, as behind a recurrent layer."""
+    return any(not axis.periodic for axis in row.axes)
+
+
 def _padding_unknown(row: LayerField) -> bool:
     return any(axis.known and axis.local and axis.padding is UNKNOWN for axis in row.axes)
 
@@ -122,7 +127,11 @@ _NOTES: Final[tuple[tuple[str, Callable[[Sequence[LayerField], Mapping[str, bool
     ),
     (
         "A field a..b depends on the phase of the output: the smallest and the largest.",
-        lambda rows, shown: any(row.smallest != row.size for row in rows),
+        lambda rows, shown: any(row.smallest != row.size and not _by_place(row) for row in rows),
+    ),
+    (
+        "A field a..b depends on the position of the output: the smallest and the largest.",
+        lambda rows, shown: any(row.smallest != row.size and _by_place(row) for row in rows),
     ),
     (
         "With a period of n, every n-th output is at i*stride - padding; between, --at shows a position.",

@@ -10,7 +10,7 @@ from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.layers.shape import Input
-from convcalc.layers.values import show
+from convcalc.layers.values import MOST_AXES, show
 from convcalc.spec.build.given import (
     Stated,
     by_first,
@@ -25,7 +25,7 @@ from convcalc.spec.build.given import (
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
 from convcalc.spec.build.wiring import Wiring
 from convcalc.spec.errors import SpecError
-from convcalc.spec.language.arguments import MOST, check_shape, dimension_fault, values_of
+from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
 
@@ -35,6 +35,8 @@ class Placing(Wiring):
     def _layer(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
         if stage.name == "input":
             return self._input_stage(stage, env, scope)
+        if layers.lookup(stage.name).arity == (0, 0):
+            return self._source(stage, env, scope)
         if stage.refs is None and not stage.withs:
             if edge is None:
                 edge = self._implied_input(stage, env, scope)
@@ -46,6 +48,13 @@ class Placing(Wiring):
             flow = self._reference(template, stage.text, self._with_in(env, edge), scope)
             edges.append(self._edge(flow, stage.text, template))
         return self._apply(stage, edges, env, scope)
+
+    def _source(self, stage: Stage, env: Env, scope: Scope) -> Flow:
+        """A tensor of the network's own, with which another flow starts."""
+        given = (*(stage.refs or ()), *stage.withs)
+        if given:
+            raise stage.fault(f"{stage.origin} reads no tensor", "no from= and no with=", at=given[0])
+        return self._apply(stage, (), env, scope)
 
     def _input_stage(self, stage: Stage, env: Env, scope: Scope) -> Flow:
         name = self._name(stage.id, stage.text, env) if stage.id else "input"
@@ -86,8 +95,8 @@ class Placing(Wiring):
             assert shape is not None
             return shape
         stated = self.statements[name] = self.stated(name, shape)
-        if len(given) > MOST:
-            message = f"{show(given)} has {len(given)} sizes, a shape has at most {MOST}"
+        if len(given) > MOST_AXES:
+            message = f"{show(given)} has {len(given)} sizes, a shape has at most {MOST_AXES}"
             raise SpecError(refusal(name, given, stated, message))
         if shape is not None:
             wrong = contradiction(given, stated, "the spec's" if self.line else "the document's")
@@ -108,6 +117,8 @@ class Placing(Wiring):
         if self.nodes:
             return None
         values = values_of(stage, env)
+        if values.get("axis") not in (None, "channels", 0, -1):  # the input has more axes than are stated
+            return None
         for field in ("in_channels", "in_features", "channels"):
             if field in values:
                 rank = stage.rank
@@ -148,6 +159,7 @@ class Placing(Wiring):
         else:
             self._charge(1, stage.text, stage.start, stage.end)
         layer, outputs = made
+        self._refuse_indices(stage, layer, edges)
         frozen = self._frozen(stage.frozen, stage.text, env, scope) and bool(layer.parameters(shapes))
         if stage.id is None:
             name = self._auto(scope, layer.op)
@@ -159,13 +171,34 @@ class Placing(Wiring):
         if layer.overwrites and stage.origin != stage.name:
             assert isinstance(edge, Edge)
             self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote
+        assert isinstance(edge, Edge)
+        if layer.index_outputs or (layer.view and edges[0] in self.indices):
+            self.indices.update(Edge(edge.node, number) for number in layer.index_outputs or (0,))
         if len(outputs) > 1 and (names := layer.output_names())[0]:
-            assert isinstance(edge, Edge)
             edge = Choice(edge.node, names, name)
         scope.ids[name] = edge
         if stage.id is not None:
             scope.ids[given] = edge
         return edge
+
+    def _refuse_indices(self, stage: Stage, layer: Any, edges: Sequence[Edge | Poison]) -> None:
+        """Refuse a layer that reads, as values, whole numbers that say where something stands.
+
+        Raises:
+            SpecError: it does.
+        """
+        if not self.indices or layer.view:
+            return
+        for number, edge in enumerate(edges):
+            if edge in self.indices and number not in layer.index_inputs:
+                assert isinstance(edge, Edge)
+                node = self.nodes[edge.node]
+                part = node.layer.output_names()[edge.output]
+                name = f"{node.name}.{part}" if part else node.name
+                raise stage.fault(
+                    f"{stage.origin} reads values, and {name} holds indices",
+                    "a layer that looks up by them, or another input",
+                )
 
     def _make(
         self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]
@@ -217,7 +250,7 @@ class Placing(Wiring):
         cls = layers.lookup(stage.name)
         if cls.index_inputs and len(shapes) == 1:
             for node in reversed(self.nodes):
-                if not node.layer.index_outputs or node.outputs[0] != shapes[0]:
+                if not any(node.layer.index_outputs) or node.outputs[0] != shapes[0]:
                     continue
                 name = f"{node.name.removeprefix(scope.prefix)}.{node.layer.output_names()[1]}"
                 before = self.nodes[node.inputs[0].node].outputs[node.inputs[0].output]

@@ -60,6 +60,7 @@ class Wiring:
         self.walked: set[int] = set()
         self.poisoned: set[int] = set()
         self.overwriting: dict[int, Stage] = {}
+        self.indices: set[Edge] = set()
         self.env: Env = {}
         self.line = False
         self.stopped = False  # by a limit, so that nothing is known of what follows

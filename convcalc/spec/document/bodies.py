@@ -128,7 +128,7 @@ class Bodies(Values):
         if not is_merge(name):
             known = merges()
             raise at.fault(f"unknown merge {name!r}", "one of " + ", ".join(known), nearest_name(name, known))
-        return Stage("layer", name, at.text, 0, len(name))
+        return Stage("layer", layers.lookup(name).join or name, at.text, 0, len(name))
 
     def _branches(self, node: Node, entries: dict[str, Node]) -> Item:
         item = Item("branches", node)

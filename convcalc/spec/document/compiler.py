@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from convcalc.layers.values import MOST_AXES
 from convcalc.spec.document.bodies import Bodies
 from convcalc.spec.document.items import Block, Body, Document, Formula
 from convcalc.spec.document.keys import BLOCK_KEYS, RESERVED, TOP_KEYS
@@ -100,9 +101,10 @@ class Compiler(Bodies):
         found = []
         for item in node.items if isinstance(node, Sequence) else [node]:
             text = self._string(item, "ranks").text.value.strip()
-            if text not in ("0", "1", "2", "3"):
+            if text not in map(str, range(MOST_AXES)):
                 raise item.fault(
-                    f"{text[:40]!r} is no number of sizes", "0 to 3, or a list such as [1, 2, 3]"
+                    f"{text[:40]!r} is no number of sizes",
+                    f"0 to {MOST_AXES - 1}, or a list such as [1, 2, 3]",
                 )
             found.append(int(text))
         return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convcalc.layers.values import MOST_AXES
 from convcalc.spec.document.keys import BLOCK_KEYS, ITEMS, REQUIRED, RESIDUALS, TOP_KEYS, merges
 
 _VALUE = {"$ref": "#/$defs/value"}
@@ -70,8 +71,8 @@ def _property(key: str) -> dict[str, Any]:
         "inputs": {"type": "object", "additionalProperties": {"$ref": "#/$defs/shape"}},
         "ranks": {
             "anyOf": [
-                {"type": "integer", "minimum": 0, "maximum": 3},
-                {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 3}},
+                {"type": "integer", "minimum": 0, "maximum": MOST_AXES - 1},
+                {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MOST_AXES - 1}},
             ]
         },
         "outputs": {

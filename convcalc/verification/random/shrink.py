@@ -63,7 +63,9 @@ def _smaller(spec: RandomSpec) -> Iterator[RandomSpec]:
     for count in range(1, len(stages)):
         yield _used(replace(spec, stages=stages[:count]))
     for index in range(len(stages) - 1, -1, -1):
-        for read in stages[index].reads:
+        name = stages[index].name
+        unread = not any(read.partition(".")[0] == name for stage in stages for read in stage.reads)
+        for read in stages[index].reads or ("",) * (unread and len(stages) > 1):
             yield _used(_without(spec, index, read))
     for index, stage in enumerate(stages):
         if len(stage.reads) > 1:

@@ -171,11 +171,9 @@ class _Growth:
         nodes = [node for i, node in enumerate(graph.nodes) if i not in graph.inputs]
         for stage, node in zip(grown.stages[number:], nodes[number:], strict=True):
             parts = node.layer.output_names()
-            if parts[0] == "":
-                self.shapes[stage.name] = node.outputs[0]
-            else:
-                for part, shape in zip(parts, node.outputs, strict=True):
-                    self.shapes[f"{stage.name}.{part}"] = shape
+            for number, (part, shape) in enumerate(zip(parts, node.outputs, strict=True)):
+                if number not in node.layer.index_outputs:
+                    self.shapes[f"{stage.name}.{part}" if part else stage.name] = shape
         return True
 
 

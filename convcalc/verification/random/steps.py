@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from convcalc.layers import lookup, names
 from convcalc.verification.random.layers import Proposal, Shape, divisor, propose
 
-DRAWN: Final = tuple(op for op in names() if lookup(op).arity[1] != 0)
-"""Every layer that reads something."""
+DRAWN: Final = tuple(op for op in names() if not lookup(op).enters)
+"""Every layer that is not an input of the network."""
 
 
 class Added(NamedTuple):
@@ -49,6 +49,8 @@ class Steps:
             return self.rng.choice(motifs)(source, shape)
         op = wanted or self.any_layer()
         cls = lookup(op)
+        if cls.arity[1] == 0:
+            return self.own(op, source, shape)
         if cls.index_inputs:
             return self.unpooling(source, shape, op)
         if cls.undoes:
@@ -91,6 +93,22 @@ class Steps:
             return ()
         reads = (source, *(f"@{number}" for number in range(len(beside))))
         return (*(Added(shape=one) for one in beside), Added(found.words, reads))
+
+    def own(self, op: str, source: str, shape: Shape) -> tuple[Added, ...]:
+        """A tensor of the network's own that fits the source, and a layer that joins the two."""
+        rng = self.rng
+        together = rng.choice(("concat", "add", "mul"))
+        sizes, words = list(shape), [together]
+        if together == "concat":
+            axis = rng.randrange(len(shape))
+            sizes[axis] = rng.randint(1, 3)
+            words.append(f"axis={axis}")
+        else:
+            sizes = [rng.choice((size, size, 1)) for size in sizes]
+        made = propose(rng, op, (shape,), {"shape": tuple(sizes)})
+        reads = [source, "@0"]
+        rng.shuffle(reads)
+        return (Added(made.words, ()), Added(tuple(words), tuple(reads))) if made else ()
 
     def keeping(self, shape: Shape, channels: bool) -> Proposal | None:
         """A layer of one input that keeps the spatial sizes, and where wanted the channels."""
@@ -205,7 +223,7 @@ class Steps:
     def unpooling(self, source: str, shape: Shape, undoing: str | None = None) -> tuple[Added, ...]:
         """A pooling that says where its values stood, perhaps a layer, and one that puts them back there."""
         rng = self.rng
-        pooling = rng.choice([op for op in DRAWN if lookup(op).index_outputs])
+        pooling = rng.choice([op for op in DRAWN if any(lookup(op).index_outputs)])  # beside its values
         undoing = undoing or rng.choice([op for op in DRAWN if lookup(op).index_inputs])
         shared = {option.field for option in lookup(undoing).options}
         left_out = {option.field: None for option in lookup(pooling).options if option.field not in shared}

@@ -224,10 +224,6 @@ def _seen_backwards(call: Any) -> Any:
     return call
 
 
-def _everything(layer: Any) -> Any:
-    return (4, 3, 5) if layer.over == "all" else layer.normalized
-
-
 def _other_order(call: Any) -> Any:
     rows = call.x.reshape(len(call.x), int(np.prod(call.layer.kernel)), -1, call.x.shape[2])
     call.xs = (rows.swapaxes(1, 2).reshape(call.x.shape).copy(),)
@@ -249,7 +245,7 @@ def _swapped_offsets(call: Any) -> Any:
 # Parameters that a kernel does not read
 mutant("batch norm kernel without weights", f"{RECORDS}[bn].fast", "bn", kernel(affine=False))
 mutant("layer norm kernel without weights", f"{RECORDS}[ln].fast", "ln", kernel(affine=False))
-mutant("layer norm kernel over everything", f"{RECORDS}[ln].fast", "ln", kernel(over="all"))
+mutant("layer norm kernel over everything", f"{RECORDS}[ln].fast", "ln", kernel(axis=None))
 mutant("group norm kernel of one group", f"{RECORDS}[gn].fast", "gn", kernel(groups=1))
 mutant("scale kernel without offset", f"{RECORDS}[scale].fast", "scale", kernel(bias=False))
 
@@ -258,9 +254,7 @@ mutant("log softmax kernel over the channels", f"{RECORDS}[logsoftmax].fast", "l
 mutant("glu kernel halves the channels", f"{RECORDS}[glu].fast", "glu", kernel(axis=0))
 
 mutant("rms norm kernel without weight", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(affine=False))
-mutant(
-    "rms norm kernel over everything", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(normalized=_everything)
-)
+mutant("rms norm kernel over everything", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(axis=None))
 
 # Products of two tensors
 for form in ("fast", "naive"):

@@ -36,7 +36,7 @@ mutant(
     "batch norm without affine keeps its weights", f"{NORM}:BatchNorm.parameters", "bn", ignoring(affine=True)
 )
 mutant("batch norm only multiplies", f"{NORM}:BatchNorm.ops", "bn", ops(add=lambda n: 0))
-mutant("layer norm over channels as over all", f"{NORM}:LayerNorm.ops", "ln", ignoring(over="all"))
+mutant("layer norm over channels as over all", f"{NORM}:LayerNorm.ops", "ln", ignoring(axis=None))
 mutant("layer norm forgets its offset", f"{NORM}:LayerNorm.parameters", "ln", without("bias"))
 mutant("group norm of one group", f"{NORM}:GroupNorm.ops", "gn", ignoring(groups=1))
 mutant("instance norm of one channel", f"{NORM}:InstanceNorm.ops", "instancenorm", ignoring(channels=1))
