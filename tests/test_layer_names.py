@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
 WORDS = frozenset([
-    "add", "const", "depthwise", "div", "identity", "input", "linear", "maximum", "minimum", "mul", "pad", "scale", "shift",
-    "sum",
+    "add", "const", "depthwise", "div", "identity", "input", "linear", "maximum", "minimum", "mul", "pad",
+    "scale", "shift", "sum",
 ])  # fmt: skip
 """Names that are also kinds of operations, options and their values, keys of documents, or columns."""
 

@@ -13,6 +13,7 @@ _FAMILIES: Final = {
     "deformable": "deformconv",
     "transposed": "convT",
     "linear": "linear",
+    "product": "matmul",
     "recurrent": "rnn lstm gru",
     "pool": "maxpool avgpool lppool",
     "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",

@@ -7,7 +7,7 @@ carrier of :mod:`convcalc.dims`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -50,8 +50,8 @@ class Option(NamedTuple):
 
     ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
     ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
-    ``value`` (a number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of the first input, from the end where negative,
-    or one of ``choices``) and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``.
+    ``value`` (a number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of
+    the first input, from the end where negative, or one of ``choices``) and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``.
     ``minimum`` bounds ``dim`` and ``axes``.
     """
 
@@ -190,6 +190,15 @@ class Layer:
     @classmethod
     def beside(cls, rank: int, kernel: tuple[int, ...]) -> tuple[int, ...]:
         """Channels of the maps that :attr:`decided_by` speaks of, for one group, at a rank and kernel."""
+        return ()
+
+    @classmethod
+    def partners(cls, shape: Shape, size: Callable[[], int]) -> tuple[tuple[Shape, ...], ...]:
+        """Shapes of further inputs that go with a first one of this shape, in several ways to choose from.
+
+        Sizes that are free come from ``size()``. None where what fits is found among tensors of any kind, as
+        for joins.
+        """
         return ()
 
     def check(self, inputs: tuple[Shape, ...]) -> None:

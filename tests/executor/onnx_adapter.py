@@ -348,6 +348,11 @@ def shrink(a: Attributes, arrays: Arrays) -> Arrays:
     return [elementwise(layer("softshrink" if bias else "hardshrink", lambd=lambd), arrays[0])]
 
 
+def matrix_product(a: Any, b: Any) -> Arrays:
+    (y,) = one(layer("matmul"), a[None], b[None])
+    return [y if a.ndim + b.ndim > 2 else y[0]]  # of two vectors: a shape of ours has an axis
+
+
 def rmsnorm(a: Attributes, arrays: Arrays) -> Arrays:
     x, weight = arrays
     axes = tuple(range(a.get("axis", -1) % x.ndim, x.ndim))
@@ -424,6 +429,7 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "DepthToSpace": pixels("pixelshuffle", "DCR"),
     "SpaceToDepth": pixels("pixelunshuffle", "DCR"),
     "Gemm": gemm,
+    "MatMul": lambda a, arrays: matrix_product(*arrays),
     "InstanceNormalization": instancenorm,
     "LayerNormalization": layernorm,
     "GroupNormalization": groupnorm,

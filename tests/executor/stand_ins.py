@@ -15,6 +15,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "conv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "padding_mode": "zeros"},
     "convT": {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True},
     "linear": {"bias": True, "axis": "flat"},
+    "matmul": {"transpose_a": False, "transpose_b": False},
     "maxpool": {"stride": None, "padding": 0, "dilation": 1, "ceil": False},
     "avgpool": {"stride": None, "padding": 0, "ceil": False, "count_include_pad": True, "divisor": None},
     "lppool": {"norm": 2, "stride": None, "padding": 0, "ceil": False},

@@ -128,7 +128,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     },
 }
 ARITHMETIC = ("add", "sub", "mul", "div", "pow", "maximum", "minimum")
-JOINS = ("concat", *ARITHMETIC, "unpool", "deformconv", "param", "const")
+JOINS = ("concat", *ARITHMETIC, "matmul", "unpool", "deformconv", "param", "const")
 
 
 def joined(op: str) -> Graph:
@@ -144,6 +144,11 @@ def joined(op: str) -> Graph:
         offsets = net.add(layer("conv", in_channels=4, out_channels=24, **window), 0)
         mask = net.add(layer("conv", in_channels=4, out_channels=12, **window), 0)
         net.add(layer(op, in_channels=4, out_channels=4, groups=2, **window), 0, offsets, mask)
+        return net.graph()
+    if op == "matmul":  # attention: every step but the last reads all of the input
+        net = Net((2, 3, 4))
+        scores = net.add(layer(op, transpose_b=True), 0, 0)
+        net.add(layer(op), net.add(layer("softmax", axis=2), scores), 0)
         return net.graph()
     if op in ("param", "const"):
         net = Net((2, 5))

@@ -36,6 +36,7 @@ LINES: dict[str, tuple[str, ...]] = {
         "maxpool kK sS pP dD",
         "maxpool k3 s2 ceil=true",
         "maxpool k2 | maxpool k3 s2 | maxpool k2 s2",
+        "identity id=x | matmul transpose_b=true with=x | softmax axis=2 | matmul with=x",
         "maxpool k2 id=p | conv M k3 p1 | unpool k2 with=p.indices",
         "avgpool kK sS p=same",
         "avgpool k2 ceil=true | avgpool k2",

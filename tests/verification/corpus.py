@@ -16,6 +16,13 @@ CORPUS: tuple[str, ...] = (
     "input 4x4x5 | convT 6 k3x2 s2x3 p1:0x0:1 op1x0 d1x2 g2",
     "input 2x5x4 | convT 3 k4x3 s2 p=same | convT 2 k3 s2 p=same_lower bias=false",
     "input 3x4x5 | linear 7 axis=channels | flatten | linear 4 | linear 3 bias=false",
+    "input 3x4 | linear 5 axis=channels id=a | matmul transpose_b=true from=[a,input] | matmul with=input",
+    "input 2x4x4 | matmul transpose_b=true from=[input,input]",
+    "input 4x4 | matmul from=[input,input] | matmul transpose_b=true with=input",
+    "input 2x3x4 | matmul transpose_a=true from=[input,input] id=s | softmax axis=2 | matmul from=[input,s]",
+    "input 2x3x4 | slice 0 1 id=a | matmul transpose_a=true from=[a,input] | matmul from=[a,matmul1]",
+    "input 4x2x3 | slice 0 1 id=a | reshape 6 id=v | slice 0 2 from=v | matmul with=input | matmul with=a"
+    " transpose_b=true",
     "input 2x8x7 | conv 3 k3 s2 p=same | conv 2 k3 d2 p=same",
     "input 3x10x7 | maxpool k3x2 s2x3 p1x0 ceil=true",
     "input 2x8 | maxpool k2 s3 p1 ceil=true",

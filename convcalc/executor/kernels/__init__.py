@@ -12,6 +12,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     merge,
     norm,
     pool,
+    product,
     rearrange,
     recurrent,
     reduce,

@@ -86,6 +86,9 @@ def _smaller_numbers(spec: RandomSpec) -> Iterator[RandomSpec]:
             for less in _less(size):
                 inputs = dict.fromkeys(spec.inputs, (*shape[:axis], less, *shape[axis + 1 :]))
                 yield replace(spec, inputs=inputs)
+                if len(spec.inputs) > 1:
+                    one = {**spec.inputs, name: inputs[name]}
+                    yield replace(spec, inputs=one)
     for index, stage in enumerate(spec.stages):
         for number, word in enumerate(stage.words[1:], 1):
             for match in re.finditer(r"\d+(?!\w|\.)", word.replace("x", ",")):

@@ -7,7 +7,7 @@ if the parser takes it; what comes out depends on the seed alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from random import Random
 from typing import Final
@@ -144,14 +144,19 @@ class _Growth:
     def _keep(self, added: Sequence[Added]) -> bool:
         """Add the stages if the parser takes them and they are small; whether it did."""
         number = len(self.spec.stages)
-        names = [f"n{number + i + 1}" for i in range(len(added))]
-        new = tuple(
-            Stage(one.words, name, tuple(_resolved(read, names) for read in one.reads))
-            for one, name in zip(added, names, strict=True)
-        )
+        inputs, names = dict(self.spec.inputs), []
+        new: list[Stage] = []
+        for one in added:
+            if one.shape is not None:
+                names.append(f"beside{len(inputs)}")
+                inputs[names[-1]] = one.shape
+                continue
+            names.append(f"n{number + len(new) + 1}")
+            reads = tuple(_resolved(read, names) for read in one.reads)
+            new.append(Stage(one.words, names[-1], reads))
         if not new:
             return False
-        grown = replace(self.spec, stages=(*self.spec.stages, *new))
+        grown = RandomSpec(inputs, (*self.spec.stages, *new))
         try:
             graph = grown.load()
             if work(graph) > WORK:
@@ -162,6 +167,7 @@ class _Growth:
             self.spec, self.broken = grown, True
             return True
         self.spec = grown
+        self.shapes.update({name: shape for name, shape in inputs.items() if name not in self.shapes})
         nodes = [node for i, node in enumerate(graph.nodes) if i not in graph.inputs]
         for stage, node in zip(grown.stages[number:], nodes[number:], strict=True):
             parts = node.layer.output_names()

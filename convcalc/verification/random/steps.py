@@ -16,10 +16,14 @@ DRAWN: Final = tuple(op for op in names() if not lookup(op).enters)
 
 
 class Added(NamedTuple):
-    """A stage to add: its words and what it reads; ``@0`` is the first stage of the same step."""
+    """A stage to add: its words and what it reads; ``@0`` is the first stage of the same step.
 
-    words: tuple[str, ...]
-    reads: tuple[str, ...]
+    With a ``shape`` it is an input of the network instead.
+    """
+
+    words: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    shape: Shape | None = None
 
 
 class Steps:
@@ -53,10 +57,13 @@ class Steps:
             return self.undoing(op, source, shape)
         if cls.decided_by:
             return self.deformed(op, source, shape)
-        if cls.arity[1] == 1:
-            found = propose(self.rng, op, (shape,))
-            return (Added(found.words, (source,)),) if found else ()
-        return self.join(op, source, shapes)
+        joins = cls.arity[0] > 1 or cls.arity[1] is None
+        if self.rng.random() < (0.7 if joins else 0.15) and (steps := self.accompanied(op, source, shape)):
+            return steps
+        if joins:
+            return self.join(op, source, shapes)
+        found = propose(self.rng, op, (shape,))
+        return (Added(found.words, (source,)),) if found else ()
 
     def any_layer(self) -> str:
         """The name of a layer."""
@@ -73,6 +80,19 @@ class Steps:
             if found is not None:
                 return (Added(found.words, tuple(reads)),)
         return ()
+
+    def accompanied(self, op: str, source: str, shape: Shape) -> tuple[Added, ...]:
+        """A layer with further inputs of shapes that it names itself; nothing where it names none."""
+        rng = self.rng
+        ways = lookup(op).partners(shape, lambda: rng.randint(1, 5))
+        if not ways:
+            return ()
+        beside = rng.choice(ways)
+        found = propose(rng, op, (shape, *beside))
+        if found is None:
+            return ()
+        reads = (source, *(f"@{number}" for number in range(len(beside))))
+        return (*(Added(shape=one) for one in beside), Added(found.words, reads))
 
     def own(self, op: str, source: str, shape: Shape) -> tuple[Added, ...]:
         """A tensor of the network's own that fits the source, and a layer that joins the two."""
@@ -95,7 +115,8 @@ class Steps:
         kept = 0 if channels else 1
         for _ in range(20):
             op = self.any_layer()
-            found = propose(self.rng, op, (shape,), tries=4) if lookup(op).arity == (1, 1) else None
+            alone = lookup(op).arity[0] == 1 and lookup(op).arity[1] is not None
+            found = propose(self.rng, op, (shape,), tries=4) if alone else None
             if found is not None and [one[kept:] for one in found.outputs] == [shape[kept:]]:
                 return found
         return None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convcalc.executor.call import Call
 from tests.verification.planted.base import (
     CONVS,
     POOLS,
@@ -254,6 +255,28 @@ mutant("glu kernel halves the channels", f"{RECORDS}[glu].fast", "glu", kernel(a
 
 mutant("rms norm kernel without weight", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(affine=False))
 mutant("rms norm kernel over everything", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(axis=None))
+
+# Products of two tensors
+for form in ("fast", "naive"):
+    for side in "ab":
+        mutant(
+            f"{form} matmul kernel forgets to transpose {side}",
+            f"{RECORDS}[matmul].{form}",
+            "matmul",
+            kernel(**{f"transpose_{side}": False}),
+        )
+    mutant(
+        f"{form} matmul kernel takes its inputs the other way round",
+        f"{RECORDS}[matmul].{form}",
+        "matmul",
+        lambda f: lambda call: f(Call(call.layer, call.xs[::-1], call.params, call.t)),
+    )
+mutant(
+    "matmul kernel multiplies the first batch alone",
+    "executor.kernels.product:_straight",
+    "matmul",
+    lambda f: lambda x: np.broadcast_to(f(x)[:, :1], x.shape),
+)
 
 # Columns, and samples between pixels
 for form in ("fast", "naive"):

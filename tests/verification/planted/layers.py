@@ -101,6 +101,26 @@ mutant(
 )
 mutant("rms norm of one group", f"{NORM}:RMSNorm.ops", "rmsnorm", ops(div=lambda n: 2, special=lambda n: 1))
 
+# Products of two tensors
+PRODUCT = "layers.product:Matmul"
+mutant("matmul forgets the inner size", f"{PRODUCT}.macs", "matmul", lambda f: lambda s, i, o: prod(o[0]))
+mutant("matmul counts its first input", f"{PRODUCT}.macs", "matmul", lambda f: lambda s, i, o: prod(i[0]))
+mutant("matmul sums over the other axis", f"{PRODUCT}.inner", "matmul", lambda f: lambda s, i: i[0][0])
+mutant(
+    "matmul forgets to transpose when it counts",
+    f"{PRODUCT}.macs",
+    "matmul",
+    ignoring(transpose_a=False),
+)
+for side in "ab":
+    mutant(
+        f"matmul forgets to transpose {side} when it reads",
+        f"{PRODUCT}.reads",
+        "matmul",
+        ignoring(**{f"transpose_{side}": False}),
+    )
+mutant("matmul keeps the first shape", f"{PRODUCT}.output_shapes", "matmul", lambda f: lambda s, i: i[:1])
+
 # Windows as columns
 COLUMNS = "layers.unfold"
 mutant(

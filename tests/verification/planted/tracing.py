@@ -141,6 +141,19 @@ mutant(
     "deformconv",
     lambda f: lambda r: [mark & bool(number) for number, mark in enumerate(f(r))],
 )
+for side in "ab":
+    mutant(
+        f"tracing matmul that forgets to transpose {side}",
+        f"{RECORDS}[matmul].backward",
+        "matmul",
+        backward(**{f"transpose_{side}": False}),
+    )
+mutant(
+    "tracing matmul to its first input",
+    f"{RECORDS}[matmul].backward",
+    "matmul",
+    lambda f: lambda r: [f(r)[0], f(r)[1] & False],
+)
 mutant(
     "tracing softmax itself",
     f"{RECORDS}[softmax].backward",
@@ -192,6 +205,7 @@ for op in (
     "dwconv",
     "convT",
     "linear",
+    "matmul",
     "maxpool",
     "avgpool",
     "bn",
