@@ -211,6 +211,10 @@ class Layer:
         """Shapes of the arrays that are stored but not trained."""
         return {}
 
+    def arrays(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of all arrays that are stored for the layer, trained or not."""
+        return {**self.parameters(inputs), **self.buffers(inputs)}
+
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """Multiply-accumulates for one sample, padded positions included, biases not."""
         return 0
