@@ -37,10 +37,10 @@ class NodeCount:
         op: registered name of its layer.
         outputs: shapes of the arrays it wrote, without the batch; ``()`` for one that is not
             written because nobody reads it.
-        params: elements of the learned arrays it read.
+        params: elements of the learned arrays that it was the first to read.
         trainable: those of a layer that is trained.
         frozen: those of a layer that is not.
-        buffers: elements of the running statistics it read.
+        buffers: elements of the running statistics that it was the first to read.
         macs: products of a weight with an activation, accumulated.
         valid_macs: those whose activation was not padding and whose sum was not cropped.
         add: additions outside the multiply-accumulates (subtractions too).
@@ -51,6 +51,8 @@ class NodeCount:
         activations: elements of its first output, if it multiplied weights with activations.
         live: bytes of all tensors alive while it ran.
         unread: arrays given for the node that its kernel did not read.
+        shared: arrays it read that a node before it had read: the very same, not equal ones; each
+            with the name of the first node that did.
     """
 
     name: str
@@ -70,6 +72,7 @@ class NodeCount:
     activations: int = 0
     live: int = 0
     unread: tuple[str, ...] = ()
+    shared: tuple[tuple[str, str], ...] = ()
 
     @property
     def ops(self) -> dict[str, int]:
@@ -157,19 +160,30 @@ def count(
     form = "naive" if scalar else "fast"
     runner = Runner(graph, prepared, t, form=form, reuse=False, object_bytes=item)
     nodes = []
+    readers: dict[int, tuple[str, Array]] = {}
     for step in runner.steps(arrays):
         given = runner.by_node.get(step.node.name, {})
-        nodes.append(_node_count(step, t, tuple(name for name in given if name not in step.params.read)))
+        unread = tuple(name for name in given if name not in step.params.read)
+        nodes.append(_node_count(step, t, unread, readers))
         t.tally.clear()
         if progress is not None:
             progress(step.node, step.outputs)
-    unread = tuple(f"{node.name}.{name}" for node in nodes for name in node.unread)
-    return Counts(tuple(nodes), max(node.live for node in nodes), unread)
+    never = tuple(f"{node.name}.{name}" for node in nodes for name in node.unread)
+    return Counts(tuple(nodes), max(node.live for node in nodes), never)
 
 
-def _node_count(step: Step, t: CountingArith | ScalarArith, unread: tuple[str, ...]) -> NodeCount:
+def _node_count(
+    step: Step, t: CountingArith | ScalarArith, unread: tuple[str, ...], readers: dict[int, tuple[str, Array]]
+) -> NodeCount:
+    """What one step took; ``readers`` holds every array by its identity, with who read it first."""
     tally = t.tally
-    read = step.params.read
+    shared, read = {}, {}
+    for name, array in step.params.read.items():
+        reader, _ = readers.setdefault(id(array), (step.node.name, array))
+        if reader == step.node.name:
+            read[name] = array
+        else:
+            shared[name] = reader
     written = [array for array in step.outputs if array is not None]
     learned = sum(array.size for name, array in read.items() if name not in BUFFERS)
     return NodeCount(
@@ -190,6 +204,7 @@ def _node_count(step: Step, t: CountingArith | ScalarArith, unread: tuple[str, .
         written[0].size if tally.macs else 0,
         step.live,
         unread,
+        tuple(sorted(shared.items())),
     )
 
 

@@ -65,6 +65,10 @@ class Runner:
         for name, array in weights.items():
             owner, _, short = name.rpartition(".")
             self.by_node.setdefault(owner, {})[short] = array
+        for node in graph.nodes:
+            for name in node.shares:
+                if name in weights:
+                    self.by_node.setdefault(node.name, {})[name.rpartition(".")[2]] = weights[name]
         self.reads: dict[Edge, int] = {}
         for node in graph.nodes:
             for edge in node.inputs:

@@ -51,8 +51,8 @@ class Option(NamedTuple):
     ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
     ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
     ``value`` (a number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of
-    the first input, from the end where negative, or one of ``choices``) and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``.
-    ``minimum`` bounds ``dim`` and ``axes``.
+    the first input, from the end where negative, or one of ``choices``) and ``axislist`` (several of
+    them); ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim`` and ``axes``.
     """
 
     field: str
@@ -237,6 +237,10 @@ class Layer:
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """Shapes of the arrays that are stored but not trained."""
         return {}
+
+    def arrays(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of all arrays that are stored for the layer, trained or not."""
+        return {**self.parameters(inputs), **self.buffers(inputs)}
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """Multiply-accumulates for one sample, padded positions included, biases not."""

@@ -161,7 +161,7 @@ def _read_in_line(
     read: dict[str, None] = dict.fromkeys([*(name for name, _, _ in document.vars), *sorted(known)])
     for stage in stages:
         read.update(dict.fromkeys(stage.names))
-        for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like):
+        for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like, *(stage.share or ())):
             for expr in template.exprs() if template else ():
                 read.update(dict.fromkeys(sorted(expr.names())))
         if stage.frozen is not None:

@@ -126,7 +126,7 @@ def verify(
         LayerCheck(
             node.name,
             node.op,
-            format_placed(node),
+            format_placed(node, run.input_shapes(node)),
             tuple(checks.get(node.name, ())),
             node.name in reached,
         )
@@ -203,8 +203,7 @@ class _Witness:
             if done <= len(graph.inputs):
                 return None, error, set()
             part = Graph(graph.name, graph.nodes[:done], graph.inputs, (Edge(done - 1),))
-            names = {node.name for node in part.nodes}
-            weights = {k: w for k, w in self.weights.items() if k.rpartition(".")[0] in names}
+            weights = {name: self.weights[name] for name in weight_shapes(part)}
             reached.clear()
             return run(part, weights), error, reached
 
@@ -247,6 +246,9 @@ def _layer_checks(
     for name, array in weights.items():
         owner, _, short = name.rpartition(".")
         given.setdefault(owner, {})[short] = array.shape
+    for node in graph.nodes:
+        for name in node.shares:
+            given.setdefault(node.name, {})[name.rpartition(".")[2]] = weights[name].shape
     nodes = {node.name: node for node in graph.nodes}
     for counted in counts.nodes:
         row = rows.get(counted.name)
@@ -258,9 +260,12 @@ def _layer_checks(
         checks.extend(_count_checks(row, counted, witness))
         if whole:
             checks.append(compare("live_bytes", live[row.name], counted.live, witness))
-        stated = {**node.layer.parameters(row.input_shapes), **node.layer.buffers(row.input_shapes)}
+        stated = node.layer.arrays(row.input_shapes)
         read = {k: s for k, s in given.get(node.name, {}).items() if k not in counted.unread}
         checks.append(compare("arrays", stated, read, witness))
+        if node.shares:
+            owners = {key.rpartition(".")[2]: one.owner for key, one in row.lent.items()}
+            checks.append(compare("shares", owners, dict(counted.shared), witness))
     return found
 
 

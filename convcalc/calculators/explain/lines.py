@@ -103,7 +103,7 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
     """Lines of the operations, in the letters of the layer and of its output sizes."""
     nodes = [*made.graph.nodes[:-1]]
     node = made.node
-    nodes.append(Node(node.name, node.layer, node.inputs, outputs, node.frozen))
+    nodes.append(Node(node.name, node.layer, node.inputs, outputs, node.frozen, node.shares))
     graph = Graph(made.graph.name, nodes, made.graph.inputs, made.graph.outputs, made.graph.output_names)
     totals = analyze(graph).totals
     group = "operations"

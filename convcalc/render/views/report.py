@@ -330,17 +330,17 @@ def _specs(rows: Sequence[LayerReport]) -> list[str]:
     """Each layer as the spec language writes it; a folded block by its number of layers."""
     from convcalc.exporters.text import format_placed
 
-    texts: dict[tuple[int, bool], str] = {}
+    texts: dict[Any, str] = {}
     result = []
     for row in rows:
         if row.node is None:
             result.append(f"{row.layers} layer{'s' * (row.layers != 1)}")
             continue
         # Repeats share their layers.
-        key = id(row.node.layer), row.node.frozen
+        key = id(row.node.layer), row.node.frozen, row.node.shares
         text = texts.get(key)
         if text is None:
-            text = texts[key] = format_placed(row.node)
+            text = texts[key] = format_placed(row.node, row.input_shapes)
         result.append(text)
     return result
 

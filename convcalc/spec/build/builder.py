@@ -47,6 +47,8 @@ class Builder(Structures):
     def _graph(self) -> Graph:
         root = Scope(None, "", self.document, (self.document.layers,))
         self._variables()
+        if (frozen := self.document.frozen) is not None:
+            root.frozen = self._frozen(frozen.expr, frozen.text, self.env, root)
         edge = self._inputs(root)
         self._stop_if_problems(len(self.problems) > 0)
         edge = self._drive(self._body(self.document.layers, self.env, root, edge))

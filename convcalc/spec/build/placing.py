@@ -23,13 +23,13 @@ from convcalc.spec.build.given import (
     refusal,
 )
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
-from convcalc.spec.build.wiring import Wiring
+from convcalc.spec.build.sharing import Place, Sharing
 from convcalc.spec.errors import SpecError
 from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
 
-class Placing(Wiring):
+class Placing(Sharing):
     """Places one layer at a time."""
 
     def _layer(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
@@ -61,6 +61,8 @@ class Placing(Wiring):
         args = stage.args
         if stage.frozen is not None:
             raise stage.fault("an input has no parameters that could be frozen")
+        if stage.share is not None:
+            raise stage.fault("an input has no weights to share", "no share=", at=stage.share[0])
         if len(args) != 1 or args[0].pair is not None:
             raise stage.fault("an input has one shape", "input 3x224x224")
         given = name == "input" and name in self.inputs and not self.document.inputs
@@ -160,14 +162,27 @@ class Placing(Wiring):
             self._charge(1, stage.text, stage.start, stage.end)
         layer, outputs = made
         self._refuse_indices(stage, layer, edges)
-        frozen = self._frozen(stage.frozen, stage.text, env, scope) and bool(layer.parameters(shapes))
+        stated = self._frozen(stage.frozen, stage.text, env, scope)
+        frozen = stated is True and bool(layer.parameters(shapes))
+        shares: tuple[str, ...] = ()
+        if stage.share is not None:
+            arrays = layer.arrays(shapes)
+            found = self._shares(stage, layer.op, arrays, env, scope)
+            if found is None:
+                self._poison_stage(stage, env, scope)
+                return POISON
+            shares, place = found, Place(stage.text, stage.share[0], "")
+            who = stage.origin if stage.id is None else self._name(stage.id, stage.text, env)
+            frozen = self._freeze(who, stated, shares, len(shares) == len(arrays), place)
+        if stated is not None:
+            self.freezing[len(self.nodes)] = stated
         if stage.id is None:
             name = self._auto(scope, layer.op)
         else:
             given = self._name(stage.id, stage.text, env)
             self._once(given, scope, stage, stage.id)
             name = self._numbered(given, scope, self.used.__contains__)
-        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen)  # type: ignore[arg-type]
+        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen, shares)  # type: ignore[arg-type]
         if layer.overwrites and stage.origin != stage.name:
             assert isinstance(edge, Edge)
             self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote

@@ -10,7 +10,8 @@ from convcalc.graph import Edge
 from convcalc.importers.calls import Pasted
 from convcalc.layers.values import show
 from convcalc.spec.build.placing import Placing
-from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Scope, Step
+from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope, Step
+from convcalc.spec.build.sharing import Lender
 from convcalc.spec.build.wiring import STEP
 from convcalc.spec.document.items import Block, Body, Formula, Item
 from convcalc.spec.document.reading import block as library_block
@@ -65,20 +66,45 @@ class Structures(Placing):
                 except SpecError as error:
                     self._problem(self._traced(error, scope))
                     edge = POISON
-            run = getattr(self, f"_{item.kind}")
-            template = item.label or item.id
-            if template is not None:
-                assert item.text is not None
-                name = self._name(template, item.text, env)
-                child = self._child(scope, name, scope.document, item.body, item.other)
-                if item.frozen is not None:
-                    child.frozen = self._frozen(item.frozen.expr, item.frozen.text, env, scope)
-                edge = scope.ids[name] = scope.ids[child.label] = yield run(item, env, child, edge)
-                continue
-            edge = yield run(item, env, scope, edge)
+            edge = yield self._structure(item, env, scope, edge)
             if edge is POISON:
                 self._poison_inside(item, scope)
+                if (template := item.label or item.id) is not None:
+                    assert item.text is not None
+                    self._poison(template, item.text, env, scope)
         return edge
+
+    def _structure(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        run = getattr(self, f"_{item.kind}")
+        template, held = item.label or item.id, scope.frozen
+        frozen = held
+        if item.frozen is not None:
+            frozen = self._frozen(item.frozen.expr, item.frozen.text, env, scope)
+        lender = self._structure_lender(item, env, scope)
+        if isinstance(lender, Poison):
+            return POISON
+        if template is None:
+            scope.frozen = frozen
+            edge = yield run(item, env, scope, edge)
+            scope.frozen = held
+            return edge
+        assert item.text is not None
+        name = self._name(template, item.text, env)
+        child = self._child(scope, name, scope.document, item.body, item.other)
+        child.frozen = frozen
+        end = yield run(item, env, child, edge)
+        self._finish(child, end, lender, scope)
+        scope.ids[name] = scope.ids[child.label] = end
+        return end
+
+    def _finish(self, child: Scope, end: Flow, lender: Lender | None, scope: Scope) -> None:
+        """Note that a level is finished, and give it the weights of the one that it shares them with."""
+        child.past = len(self.nodes)
+        if lender is not None and end is not POISON and not self.problems:
+            try:
+                self._tie(child, lender)
+            except SpecError as error:
+                self._problem(self._traced(error, scope))
 
     def _bind(self, item: Item, env: Env, edge: Flow) -> Env:
         env = self._with_in(dict(env), edge)
@@ -104,15 +130,19 @@ class Structures(Placing):
         assert isinstance(item.value, Formula)
         text = item.value.text
         index = item.index[0] if item.index else None
+        ends = [len(self.nodes)]
         for i in range(count):
             self._charge(1, text, 0, len(text.value))
             edge = yield self._body(item.body, {**env, index: i} if index else env, scope, edge)
+            ends.append(len(self.nodes))
+        self._alike(item, env, ends)
         return edge
 
     def _each(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         values = self._value(item.value, self._with_in(env, edge))
         if not isinstance(values, tuple):
             raise item.node.fault(f"'of' must be a list, got {describe(values)}", "a list")
+        ends = [len(self.nodes)]
         for value in values:
             spend(STEP)
             names = item.index
@@ -122,6 +152,8 @@ class Structures(Placing):
                     f"{describe(value)} does not give {', '.join(names)}", f"a list of {len(names)} values"
                 )
             edge = yield self._body(item.body, {**env, **dict(zip(names, row, strict=True))}, scope, edge)
+            ends.append(len(self.nodes))
+        self._alike(item, env, ends)
         return edge
 
     def _when(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
@@ -240,6 +272,9 @@ class Structures(Placing):
                 )
             )  # fmt: skip
         edge = self._start(stage, env, scope, edge)
+        lender = self._call_lender(stage, env, scope)
+        if isinstance(lender, Poison):
+            return self._ended(POISON)
         inner_env = self._arguments(stage, block, env, edge)
         if stage.id is None:
             name = self._auto(scope, stage.name)
@@ -253,7 +288,7 @@ class Structures(Placing):
         child.via = (
             scope.via or f" (in block {stage.name!r}, called in line {line} of {stage.text.source.name})"
         )
-        return self._run_block(block, inner_env, child, edge, scope, name)
+        return self._run_block(block, inner_env, child, edge, scope, name, lender)
 
     def _arguments(self, stage: Stage, block: Block, env: Env, edge: Flow) -> Env:
         """The variables that a block sees: those of its document, ``in``, and its parameters."""
@@ -296,8 +331,15 @@ class Structures(Placing):
                 raise stage.fault(f"{block.name} needs {name}", signature)
         return inner
 
-    def _run_block(self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, name: str) -> Step:
+    def _ended(self, end: Flow) -> Step:
+        return end
+        yield
+
+    def _run_block(
+        self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, name: str, lender: Lender | None
+    ) -> Step:
         end = yield self._body(block.body, env, child, edge)
+        self._finish(child, end, lender, scope)
         scope.ids[name] = scope.ids[child.label] = end
         return end
 

@@ -147,8 +147,8 @@ class Wiring:
             return env
         return {**env, "in": channels}
 
-    def _frozen(self, expr: Expr | None, text: Text, env: Env, scope: Scope) -> bool:
-        """Whether ``frozen=`` holds; what does not say is as the level it stands in."""
+    def _frozen(self, expr: Expr | None, text: Text, env: Env, scope: Scope) -> bool | None:
+        """Whether ``frozen=`` holds; what does not say is as the level it stands in, None where none says."""
         if expr is None:
             return scope.frozen
         try:
@@ -275,7 +275,7 @@ class Wiring:
         spend(2 * STEP)
         label = self._numbered(name, scope, self._taken)
         self._use(label, scope)
-        child = Scope(scope, label, document, bodies)
+        child = Scope(scope, label, document, bodies, len(self.nodes))
         scope.children[label] = scope.children[name] = child
         return child
 
@@ -287,8 +287,9 @@ class Wiring:
         name: str,
         scope: Scope,
         frozen: bool = False,
+        shares: tuple[str, ...] = (),
     ) -> Edge:
-        self.nodes.append(Node(self._use(name, scope), layer, inputs, outputs, frozen))
+        self.nodes.append(Node(self._use(name, scope), layer, inputs, outputs, frozen, shares))
         return Edge(len(self.nodes) - 1)
 
     def _find(self, scope: Scope | None, name: str) -> Flow | str:

@@ -87,6 +87,11 @@ class Bodies(Values):
             item.text = text
         if "from" in entries:
             item.refs, item.text = self._from(entries["from"])
+        if "frozen" in entries:
+            item.frozen = self.formula(entries["frozen"])
+        if "share" in entries:
+            text = self._string(entries["share"], "share").text
+            item.share = parse_template(text, 0, len(text.value)), text
         return item
 
     def _from(self, node: Node) -> tuple[list[Template], Text]:
@@ -174,8 +179,6 @@ class Bodies(Values):
         text = self._string(entries["group"], "group").text
         item.label = parse_template(text, 0, len(text.value))
         item.text = text
-        if "frozen" in entries:
-            item.frozen = self.formula(entries["frozen"])
         item.body = self.body(entries["body"])
         return item
 

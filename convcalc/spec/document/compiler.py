@@ -93,6 +93,8 @@ class Compiler(Bodies):
         elif key == "budget":
             for name, (_, value) in self._mapping(node, key).entries.items():
                 document.budget[name] = self._string(value, "a budget").text.value
+        elif key == "frozen":
+            document.frozen = self.formula(node)
         elif key == "layers":
             document.layers = self.body(node)
 

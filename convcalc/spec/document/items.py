@@ -31,7 +31,7 @@ class Item:
 
     __slots__ = (
         *("body", "condition", "frozen", "id", "index", "kind", "label", "lets", "merge"),
-        *("mode", "node", "other", "parts", "refs", "shortcut", "text", "value"),
+        *("mode", "node", "other", "parts", "refs", "share", "shortcut", "text", "value"),
     )
 
     def __init__(self, kind: str, node: Node) -> None:
@@ -45,6 +45,7 @@ class Item:
         self.shortcut: Body = []
         self.condition: Formula | None = None
         self.frozen: Formula | None = None
+        self.share: tuple[Template, Text] | None = None
         self.value: Value | None = None
         self.index: tuple[str, ...] = ()
         self.label: Template | None = None
@@ -99,5 +100,6 @@ class Document:
         self.layers: Body = []
         self.outputs: list[tuple[str, Template, Text]] = []
         self.budget: dict[str, str] = {}
+        self.frozen: Formula | None = None
         self.ranks: tuple[int, ...] = ()
         self.notes: list[str] = []

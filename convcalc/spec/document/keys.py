@@ -8,17 +8,17 @@ from convcalc import layers
 
 TOP_KEYS: Final = (
     "name", "source", "notes", "extends", "vars", "input", "inputs", "ranks", "blocks", "layers",
-    "outputs", "budget",
+    "outputs", "budget", "frozen",
 )  # fmt: skip
 BLOCK_KEYS: Final = ("doc", "source", "let", "residual", "shortcut", "merge", "body")
 ITEMS: Final[dict[str, tuple[str, ...]]] = {
-    "repeat": ("repeat", "each", "body", "id", "from"),
-    "each": ("each", "of", "body", "id", "from"),
-    "when": ("when", "do", "else", "id", "from"),
-    "branches": ("branches", "merge", "id", "from"),
-    "residual": ("residual", "shortcut", "merge", "body", "id", "from"),
-    "group": ("group", "body", "from", "frozen"),
-    "let": ("let", "body", "id", "from"),
+    "repeat": ("repeat", "each", "body", "id", "from", "frozen", "share"),
+    "each": ("each", "of", "body", "id", "from", "frozen", "share"),
+    "when": ("when", "do", "else", "id", "from", "frozen", "share"),
+    "branches": ("branches", "merge", "id", "from", "frozen", "share"),
+    "residual": ("residual", "shortcut", "merge", "body", "id", "from", "frozen", "share"),
+    "group": ("group", "body", "from", "frozen", "share"),
+    "let": ("let", "body", "id", "from", "frozen", "share"),
 }
 """Structures by the key that names them, and the keys each may have."""
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {

@@ -33,6 +33,7 @@ _DESCRIPTIONS = {
     "residual": "Run the body and add the shortcut.",
     "group": "Give the body a name; from=NAME reads its result.",
     "frozen": "Whether the parameters inside are held fixed in training.",
+    "share": "Whose weights it uses; true: all turns of a loop use those of the first.",
     "let": "Variables for what follows, or for the body where one is given.",
 }
 
@@ -48,6 +49,7 @@ def _property(key: str) -> dict[str, Any]:
         "from": _NAME,
         "group": _NAME,
         "frozen": {"type": ["boolean", "string"]},
+        "share": {"type": ["boolean", "string", "integer"]},
         "name": _TEXT,
         "source": _TEXT,
         "notes": _TEXT,

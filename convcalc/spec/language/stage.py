@@ -18,7 +18,7 @@ from convcalc.spec.language.expression import Expr, ExpressionError, parse
 from convcalc.spec.source import Text
 
 _REFERENCE: Final = re.compile(r"(?:[\w.\-]|\{[^{}]*\})+\Z")
-NODE_KEYS: Final = ("id", "from", "with", "like", "frozen")
+NODE_KEYS: Final = ("id", "from", "with", "like", "frozen", "share")
 """Keys every stage takes beside the options of its layer."""
 
 
@@ -65,6 +65,7 @@ class Stage:
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
         frozen: whether its parameters are held fixed in training; None where it does not say.
+        share: the layers or arrays (of a block: the block) whose weights it uses; None where it has its own.
         refuses: why a framework does not take the layer on the shapes that arrive, None where it does.
         adapt: completes the options by the shapes that arrive, where a framework's arguments mean
             something else for every number of axes; None where they stand for themselves.
@@ -73,7 +74,7 @@ class Stage:
 
     __slots__ = (
         *("adapt", "args", "channels_last", "cost", "end", "flat_too", "frozen", "id", "kind", "like"),
-        *("name", "names", "origin", "rank", "refs", "refuses", "start", "text", "withs"),
+        *("name", "names", "origin", "rank", "refs", "refuses", "share", "start", "text", "withs"),
     )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
@@ -91,6 +92,7 @@ class Stage:
         self.rank: int | None = None
         self.flat_too = False
         self.frozen: Expr | None = None
+        self.share: list[Template] | None = None
         self.refuses: Callable[[Any, tuple[Shape, ...]], str | None] | None = None
         self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
         self.channels_last = False
@@ -187,7 +189,7 @@ def option_kinds(op: str) -> dict[str, Any]:
 
 
 def set_node_key(stage: Stage, key: str, text: Text, start: int, end: int) -> None:
-    """Set ``id``, ``from``, ``with``, ``like`` or ``frozen`` of a stage."""
+    """Set one of :data:`NODE_KEYS` of a stage."""
     if start >= end:
         raise fault(
             text, start - 1, start, f"{key}= needs {'true or false' if key == 'frozen' else 'a name'}"
@@ -201,6 +203,8 @@ def set_node_key(stage: Stage, key: str, text: Text, start: int, end: int) -> No
             stage.frozen = parse(text.value, start, end)
         except ExpressionError as error:
             raise expression_fault(text, error) from None
+    elif key == "share":
+        stage.share = parse_references(text, start, end)
     elif key == "from":
         stage.refs = parse_references(text, start, end)
     else:
