@@ -143,7 +143,9 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
     if kind in ("axis", "axislist"):
         if items and all(type(item) is int for item in items) and (kind == "axislist" or items == (value,)):
             return None
-        expected = "0, or -1 for the last axis" if kind == "axis" else "an axis or several, such as -1 or (1,2)"
+        expected = (
+            "0, or -1 for the last axis" if kind == "axis" else "an axis or several, such as -1 or (1,2)"
+        )
         return f"{describe(value)} is no number of an axis", expected
     if kind == "padding":
         wrong = [item for item in items if not _is_padding(item, words)]
