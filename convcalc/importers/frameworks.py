@@ -102,6 +102,10 @@ def stages_of(
     row = pytorch.FUNCTIONS[name] if name in pytorch.FUNCTIONS else pytorch.ROWS[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
+    arguments = [
+        (key, value.of_variables() if isinstance(value, Expr) else value, *place)
+        for key, value, *place in arguments
+    ]
     if values:
         from convcalc.importers.programs import bound
 

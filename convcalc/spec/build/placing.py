@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from convcalc import layers
 from convcalc.budget import OverBudgetError
@@ -28,6 +28,9 @@ from convcalc.spec.errors import SpecError
 from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
+FEW_NODES: Final = 64
+"""Layers back to which a second input is looked for, to be suggested."""
+
 
 class Placing(Sharing):
     """Places one layer at a time."""
@@ -44,9 +47,10 @@ class Placing(Sharing):
         edges = []
         if stage.refs is None:
             edges.append(self._edge(edge, stage.text, stage))
+        outer = self._with_in(env, edge)
         for template in (*(stage.refs or ()), *stage.withs):
-            flow = self._reference(template, stage.text, self._with_in(env, edge), scope)
-            edges.append(self._edge(flow, stage.text, template))
+            for flow in self._references(template, stage.text, outer, scope):
+                edges.append(self._edge(flow, stage.text, template))
         return self._apply(stage, edges, env, scope)
 
     def _source(self, stage: Stage, env: Env, scope: Scope) -> Flow:
@@ -139,8 +143,8 @@ class Placing(Sharing):
     def _apply(self, stage: Stage, edges: Sequence[Edge | Poison], env: Env, scope: Scope) -> Flow:
         nodes = self.nodes
         shapes = tuple(nodes[e.node].outputs[e.output] for e in edges if isinstance(e, Edge))
-        if "in" in stage.names:
-            env = {**env, "in": shapes[0][0] if len(shapes) == len(edges) and shapes else UNKNOWN}
+        if stage.arrives:
+            env = {**env, "in": shapes[0] if len(shapes) == len(edges) and shapes else UNKNOWN}
         if len(shapes) < len(edges):
             values_of(stage, env)
             self._poison_stage(stage, env, scope)
@@ -278,7 +282,17 @@ class Placing(Sharing):
                 size = f"size={show(before[1:])}, or like=NAME of what was pooled"
                 return f"with={name}, and, since the pool left rows over, {size}"
             return "with=NAME.indices, of the pool that it undoes"
-        return "from=[a,b], or with=b beside the tensor that arrives"
+        for node in self.nodes[-2:-FEW_NODES:-1]:
+            name = node.name.removeprefix(scope.prefix)
+            if len(shapes) != 1 or not isinstance(self._find(scope, name), Edge):
+                continue
+            both = (shapes[0], node.outputs[0])
+            try:
+                cls.create(both, values_of(stage, env)).output_shapes(both)
+            except DimensionError:
+                continue
+            return f"with={name}, say, beside the tensor that arrives, or from=[a,b] naming both"
+        return "with=b beside the tensor that arrives, or from=[a,b]"
 
     def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
         edge = self._add(Input(tuple(shape)), (), (shape,), name, scope)

@@ -26,7 +26,14 @@ class Choice:
         self.name = name
 
 
-Flow = Edge | Poison | Choice | None
+class Several:
+    """The tensors that the branches of a structure read, one each."""
+
+    def __init__(self, flows: tuple[Edge | Poison, ...]) -> None:
+        self.flows = flows
+
+
+Flow = Edge | Poison | Choice | Several | None
 Env = dict[str, Any]
 Step = Generator[Any, Flow, Flow]
 

@@ -12,8 +12,8 @@ TOP_KEYS: Final = (
 )  # fmt: skip
 BLOCK_KEYS: Final = ("doc", "source", "let", "residual", "shortcut", "merge", "body")
 ITEMS: Final[dict[str, tuple[str, ...]]] = {
-    "repeat": ("repeat", "each", "body", "id", "from", "frozen", "share"),
-    "each": ("each", "of", "body", "id", "from", "frozen", "share"),
+    "repeat": ("repeat", "each", "index", "merge", "body", "id", "from", "frozen", "share"),
+    "each": ("each", "of", "index", "merge", "body", "id", "from", "frozen", "share"),
     "when": ("when", "do", "else", "id", "from", "frozen", "share"),
     "branches": ("branches", "merge", "id", "from", "frozen", "share"),
     "residual": ("residual", "shortcut", "merge", "body", "id", "from", "frozen", "share"),
@@ -34,10 +34,11 @@ RESERVED: Final = frozenset(
 
 
 def merges() -> tuple[str, ...]:
-    """Layers that join any number of tensors, which are those that ``merge`` may name."""
-    return tuple(sorted(op for op in layers.OPS if is_merge(op)))
+    """Layers that read several tensors, and their other names: those that ``merge`` may name."""
+    return tuple(sorted(name for name in (*layers.OPS, *layers.ALIASES) if is_merge(name)))
 
 
 def is_merge(name: str) -> bool:
-    """Whether a name is that of a layer that joins any number of tensors."""
-    return name in layers.OPS and layers.lookup(name).arity[1] is None
+    """Whether a name is that of a layer that reads several tensors."""
+    name = layers.ALIASES.get(name, name)
+    return name in layers.OPS and layers.lookup(name).arity[1] not in (0, 1)
