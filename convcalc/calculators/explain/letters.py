@@ -242,7 +242,9 @@ def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, 
     if option.kind == "dim" or not isinstance(value, tuple):
         return letters.of(name, value, meaning) if not isinstance(value, str) else value
     rank = len(shapes[0]) - 1
-    marks = [""] * len(value) if len(set(map(str, value))) == 1 else [f"_{a}" for a in _marks(rank, len(value))]
+    marks = (
+        [""] * len(value) if len(set(map(str, value))) == 1 else [f"_{a}" for a in _marks(rank, len(value))]
+    )
     axes = axis_names(len(value)) if marks[0] else ("",) * len(value)
     return tuple(
         _side(name, mark, (meaning, axis), part, letters, option.kind)
