@@ -5,9 +5,10 @@ output shape, as many trainable and other parameters, and the same values with t
 refuses is refused. What is refused here alone is refused for one of the reasons of :data:`REFUSED_HERE`.
 
 Keras runs on PyTorch, whose results are those of its other backends but for three that are held against
-the definition of the others instead: normalisation over neighbouring axes, bicubic interpolation (``a = -3/4`` there, the border repeated), and average
-pooling whose ``same`` pads an odd number (the border is repeated there and counted). ``python -m
-tests.importers.test_keras`` prints which arguments of which classes were drawn.
+the definition of the others instead: normalisation over neighbouring axes, bicubic interpolation
+(``a = -3/4`` there, the border repeated), and average pooling whose ``same`` pads an odd number (the border
+is repeated there and counted). ``python -m tests.importers.test_keras`` prints which arguments of which
+classes were drawn.
 """
 
 from __future__ import annotations
