@@ -195,6 +195,6 @@ def _listed(names: list[str]) -> str:
 
 
 def _default(literal: str, at: Expr) -> Expr:
-    expr = parse(literal)
-    value = expr.value  # a word, a number or a flag
-    return constant(value, at.start, at.end)
+    expr = parse(literal.removeprefix("-"))
+    value: Any = expr.value  # a word, a number or a flag
+    return constant(-value if literal.startswith("-") else value, at.start, at.end)

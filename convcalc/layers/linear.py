@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, prod
+from convcalc.dims import Dim, DimensionError, Shape, equal, prod
 from convcalc.layers.base import INFER, Layer, Ops, Option, Template, fill
-from convcalc.layers.values import show
+from convcalc.layers.values import axis_of, show
 
 if TYPE_CHECKING:
     from typing import Self
@@ -51,6 +51,7 @@ class Linear(Layer):
                 f"linear needs a flat input, got {show(inputs[0])}",
                 hint="'flatten' before it, or axis=channels or axis=-1 to apply it at every position",
             )
+        _check_features(inputs[0], values)
         found = fill(cls, inputs, values)
         if len(inputs[0]) == 1:  # there is one position, and all mean the same
             found["axis"] = "flat"
@@ -86,6 +87,20 @@ class Linear(Layer):
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], {self.along: EVERY}),),)
+
+
+def _check_features(shape: Shape, values: Mapping[str, Any]) -> None:
+    """Refuse features that lie on no axis but are all there are: what was forgotten is to flatten them."""
+    features, axis = values.get("in_features"), values.get("axis")
+    if features is None or not isinstance(axis, int) or len(shape) < 2:
+        return
+    arriving = shape[axis_of(axis, shape)]
+    if equal(features, arriving) is False and equal(features, prod(shape)) is True:
+        raise DimensionError(
+            f"in_features is {features}, but {arriving} arrive on the axis of the features of {show(shape)}",
+            field="in_features",
+            hint="'flatten' before it",
+        )
 
 
 LAYERS = (Linear,)

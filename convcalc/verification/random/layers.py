@@ -147,8 +147,10 @@ def _ints(rng: Random, option: Option, shape: Shape) -> tuple[Any, ...]:
     return (*parts, left)
 
 
-def _axis(rng: Random, option: Option, shape: Shape) -> int:
-    """An axis, from the front or from the end."""
+def _axis(rng: Random, option: Option, shape: Shape) -> Any:
+    """An axis, from the front or from the end, or a word for one."""
+    if option.choices and rng.random() < 0.3:
+        return rng.choice(option.choices)
     return rng.randrange(-len(shape), len(shape))
 
 
