@@ -27,6 +27,7 @@ _FAMILIES: Final = {
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
+    "moves": "roll flip expand tile stack unstack",
     "reduce": "mean sum prod max min norm var std argmax argmin",
     "merge": "concat add mul",
 }

@@ -85,7 +85,7 @@ def _gathers(graph: Graph, node: Node) -> bool:
     return any(
         len(axis.rule.of(j, n)) > 1
         for window, read, written in _windows(graph, node)
-        for axis, n in zip(window, read, strict=True)
+        for axis, n in zip(window[: len(read)], read, strict=True)
         for j in (0, 0 if axis.output is None else written[axis.output] // 2)
     )
 
@@ -115,15 +115,18 @@ def _takes_channels_apart(graph: Graph, node: Node) -> bool:
 
 
 def _crops_map(graph: Graph, node: Node) -> bool:
-    """Whether a layer moves positions index for index along an axis of the map and leaves some out."""
+    """Whether a layer reads an axis of the map index for index and leaves some out, or reads one of them."""
     return any(
-        bool(axis.output)
-        and isinstance(axis.rule, Slide)
-        and (axis.rule.count, axis.rule.stride, axis.rule.dilation) == (1, 1, 1)
-        and written[axis.output] < size
+        isinstance(axis.rule, Slide)
+        and (
+            size > 1
+            if axis.output is None
+            else axis.output > 0
+            and (axis.rule.count, axis.rule.stride, axis.rule.dilation) == (1, 1, 1)
+            and written[axis.output] < size
+        )
         for window, read, written in _windows(graph, node)
-        for axis, size in zip(window[1:], read[1:], strict=True)
-        if axis.output is not None
+        for axis, size in zip(window[1 : len(read)], read[1:], strict=True)
     )
 
 

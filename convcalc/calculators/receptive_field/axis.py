@@ -20,7 +20,7 @@ from typing import Any, Final
 from convcalc.budget import spend
 from convcalc.calculators.answers import tidy
 from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
-from convcalc.layers.reads import ONE, Axis, Decided, Every, Resample, Rule, Slide, Spread, Unstated
+from convcalc.layers.reads import ONE, Axis, Decided, Every, Flipped, Resample, Rule, Slide, Spread, Unstated
 
 LIMIT: Final = 4096
 """Phases that are told apart; beyond, a field is a table of its output's indices."""
@@ -161,6 +161,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
         rule = Slide(rule.count, 1, rule.dilation, turned)  # the convolution with the kernel turned round
     if isinstance(rule, Slide) and len(field.starts) == 1:
         return _slid(field, driver, rule)
+    if isinstance(rule, Flipped) and len(field.starts) == 1 and type(field.advance) is int:
+        return _slid(field, driver, Slide(1, -1, 1, 1 - rule.size))
     if isinstance(rule, Resample):
         if type(read) is int and type(written) is int:
             if rule.whole_line(read, written):
@@ -178,10 +180,13 @@ def _slid(field: AxisField, driver: int | None, rule: Slide) -> AxisField:
     if start is None:
         return field if field.everything else replace(field, driver=driver)
     step = field.advance
+    first, reach = start - rule.before * step, (rule.count - 1) * rule.dilation * step
+    if type(step) is int and step < 0:  # turned round: the last tap reads first
+        first, reach = first + reach, -reach
     return AxisField(
         driver,
-        (start - rule.before * step,),
-        (field.sizes[0] + (rule.count - 1) * rule.dilation * step,),
+        (first,),
+        (field.sizes[0] + reach,),
         step * rule.stride,
         field.everything,
         field.periodic,

@@ -15,7 +15,7 @@ from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.reads import ONE, Every, Reads, Rule, Slide, Spread
+from convcalc.layers.reads import ONE, Every, Flipped, Reads, Rolled, Rule, Slide, Spread
 from convcalc.layers.values import show
 
 Box: TypeAlias = tuple[int, ...]
@@ -197,11 +197,11 @@ def _boxes_read(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, i
 def _box_read(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int], int]) -> list[Box]:
     """The box of an input that one box of an output reads, axis by axis; none where nothing is read."""
     found = []
-    for (output, rule), n in zip(way, read, strict=True):
+    for (output, rule), n in zip(way, (*read, 1) if len(way) > len(read) else read, strict=True):
         if isinstance(rule, Every):
             bits = (1 << n) - 1
         elif output is None:
-            bits = 1
+            bits = indices_read(rule, 1, n)
         elif rule is ONE:
             bits = box[output] & ((1 << n) - 1)
         else:
@@ -211,7 +211,7 @@ def _box_read(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int
         if not bits:
             return []
         found.append(bits)
-    return [tuple(found)]
+    return [tuple(found[: len(read)])]
 
 
 def indices_read(rule: Rule, bits: int, n: int) -> int:
@@ -225,6 +225,11 @@ def indices_read(rule: Rule, bits: int, n: int) -> int:
         reach = _smeared(bits, rule.count, rule.dilation)
         first = -(-max(-low, 0) // rule.stride) * rule.stride  # a whole number of inputs before 0
         return (_thin(_moved(reach, low + first), rule.stride) >> first // rule.stride) & ((1 << n) - 1)
+    if isinstance(rule, Rolled):
+        shift = rule.shift % n
+        return (bits >> shift | bits << n - shift) & ((1 << n) - 1)
+    if isinstance(rule, Flipped):
+        return int(format(bits, f"0{n}b")[::-1], 2)
     found = 0
     for j in indices(bits):
         for i in rule.of(j, n):
