@@ -105,9 +105,13 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
     """Bytes of live tensors while each node runs."""
     last: dict[int, int] = {}
     root = list(range(len(graph.nodes)))
+    repeated: set[int] = set()  # of which a view may have to be a copy
     for i, node in enumerate(graph.nodes):
-        if node.inputs and operation(node.layer).is_view(node.layer):
+        view = node.inputs and operation(node.layer).is_view(node.layer)
+        if view and node.inputs[0].node not in repeated:
             root[i] = root[node.inputs[0].node]
+            if operation(node.layer).repeats:
+                repeated.add(i)
         for edge in node.inputs:
             last[root[edge.node]] = i
     for edge in graph.outputs:

@@ -134,6 +134,7 @@ class Operation(NamedTuple):
         writes_indices: whether there is a second output of 64-bit indices, written only where
             somebody reads it.
         gives_indices: whether what it writes are 64-bit indices.
+        repeats: whether it is a view that shows entries several times.
     """
 
     fast: Kernel
@@ -146,6 +147,7 @@ class Operation(NamedTuple):
     is_view: Callable[[Any], bool] = never
     writes_indices: bool = False
     gives_indices: bool = False
+    repeats: bool = False
 
 
 OPERATIONS: dict[str, Operation] = {}

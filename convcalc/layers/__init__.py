@@ -30,6 +30,7 @@ _FAMILIES: Final = {
     "sources": "param const",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
+    "moves": "roll flip expand tile stack unstack",
     "reduce": "mean sum prod max min norm var std argmax argmin",
     "merge": "concat add sub mul div pow maximum minimum",
 }

@@ -118,6 +118,8 @@ class Layer:
         enters: it stands for a tensor that comes from outside, an input of the graph.
         view: the output shares the storage of the input, or of an array of the layer (it has no memory of its
             own).
+        repeats: it is a view that shows entries several times, which cannot be counted off nor written over
+            without a copy.
         regroups: it joins and cuts axes, so that places along them are no places of the input.
         keeps_positions: a position of the output stands for one of the input and neighbours stay
             neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
@@ -125,6 +127,8 @@ class Layer:
             its windows may hold more than it reads.
         undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
         sized_by: the option that names the axis whose size an ``INFER`` option takes; empty for the channels.
+        jumps: its values leap where its input passes some number, so that inputs which differ by a rounding
+            may give outputs which differ by much.
         decided_by: what decides, when it runs, which places of its first input are read; empty where the
             shapes do, as they do nearly everywhere.
         reading: how what it reads is stated, where several inputs are of several kinds.
@@ -144,11 +148,13 @@ class Layer:
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     enters: ClassVar[bool] = False
     view: ClassVar[bool] = False
+    repeats: ClassVar[bool] = False
     regroups: ClassVar[bool] = False
     keeps_positions: ClassVar[bool] = False
     cuts_axes: ClassVar[bool] = False
     undoes: ClassVar[str] = ""
     sized_by: ClassVar[str] = ""
+    jumps: ClassVar[bool] = False
     decided_by: ClassVar[str] = ""
     reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()

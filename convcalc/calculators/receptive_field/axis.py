@@ -26,6 +26,7 @@ from convcalc.layers.reads import (
     Axis,
     Decided,
     Every,
+    Flipped,
     From,
     Reads,
     Resample,
@@ -344,6 +345,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
         rule = Slide(rule.count, 1, rule.dilation, turned)  # the convolution with the kernel turned round
     if isinstance(rule, Slide) and len(field.starts) == 1:
         return _slid(field, driver, rule)
+    if isinstance(rule, Flipped) and len(field.starts) == 1 and type(field.advance) is int:
+        return _slid(field, driver, Slide(1, -1, 1, 1 - rule.size))
     if isinstance(rule, Resample):
         if type(read) is int and type(written) is int:
             if rule.whole_line(read, written):
@@ -363,10 +366,13 @@ def _slid(field: AxisField, driver: int | None, rule: Slide) -> AxisField:
     if start is None:
         return field if field.everything else replace(field, driver=driver)
     step = field.advance
+    first, reach = start - rule.before * step, (rule.count - 1) * rule.dilation * step
+    if type(step) is int and step < 0:  # turned round: the last tap reads first
+        first, reach = first + reach, -reach
     return AxisField(
         driver,
-        (start - rule.before * step,),
-        (field.sizes[0] + (rule.count - 1) * rule.dilation * step,),
+        (first,),
+        (field.sizes[0] + reach,),
         step * rule.stride,
         field.everything,
         field.periodic,

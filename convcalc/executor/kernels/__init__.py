@@ -10,6 +10,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     deformable,
     linear,
     merge,
+    moves,
     norm,
     pool,
     product,
