@@ -21,7 +21,7 @@ NAMES = frozenset(OPS) | frozenset(ALIASES)
 WORDS = frozenset(
     ["add", "const", "depthwise", "identity", "input", "linear", "mul", "pad", "scale", "shift", "sum"]
 )
-"""Names that are also kinds of operations or expressions, options, their values, keys of documents, or columns."""
+"""Names that are also kinds of operations or expressions, options, their values, keys, or columns."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")
 """Where layers live, and what translates their names into those of other notations."""

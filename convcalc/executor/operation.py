@@ -106,6 +106,18 @@ def no_weights(layer: Any) -> Shapes:
     return {}
 
 
+class Entries(NamedTuple):
+    """What whole numbers choose from: entries 0 to ``size - 1``; with ``negative``, -1 is the last."""
+
+    size: int
+    negative: bool = False
+
+
+def no_indices(layer: Any) -> dict[Any, Entries]:
+    """A layer that looks nothing up."""
+    return {}
+
+
 def never(layer: Any) -> bool:
     """A layer whose result has storage of its own."""
     return False
@@ -133,6 +145,9 @@ class Operation(NamedTuple):
         is_view: whether the result of a layer shares the storage of the input, or of an array of its own.
         writes_indices: whether there is a second output of 64-bit indices, written only where
             somebody reads it.
+        moves: whether what it writes are values that it reads, and no others; views do so unasked.
+        looks_up: by the number of an input that holds whole numbers, what they choose from.
+        indices: by the name of an array of its own that holds whole numbers, what they choose from.
     """
 
     fast: Kernel
@@ -144,6 +159,9 @@ class Operation(NamedTuple):
     working_bytes: Callable[[Sizes], int] = few_blocks
     is_view: Callable[[Any], bool] = never
     writes_indices: bool = False
+    moves: bool = False
+    looks_up: Callable[[Any], dict[int, Entries]] = no_indices
+    indices: Callable[[Any], dict[str, Entries]] = no_indices
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -160,6 +178,12 @@ def operation(layer: Any) -> Operation:
     if found is None:
         raise ExecutionError(f"there is no kernel for {layer.op!r}")
     return found
+
+
+def moves(layer: Any) -> bool:
+    """Whether what a layer writes are values that it reads, and no others."""
+    how = operation(layer)
+    return how.moves or how.is_view(layer) or how.backward in (through_indices, channels_together)
 
 
 def run_kernel(call: Call, *, form: str = "fast") -> tuple[Array | None, ...]:

@@ -18,8 +18,9 @@ import numpy as np
 
 from convcalc.executor.archives import Archive, check_room
 from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.indices import as_indices
 from convcalc.executor.kernels import operation
-from convcalc.executor.operation import Shapes
+from convcalc.executor.operation import Entries, Shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.printable import one_line
@@ -59,6 +60,15 @@ def weight_shapes(graph: Graph) -> Shapes:
     return shapes
 
 
+def stored_indices(graph: Graph) -> dict[str, Entries]:
+    """By name of each array that holds whole numbers, what they choose from."""
+    return {
+        f"{node.name}.{name}": entries
+        for node in graph.nodes
+        for name, entries in operation(node.layer).indices(node.layer).items()
+    }
+
+
 def _has_symbols(value: Any) -> bool:
     if isinstance(value, tuple):
         return any(map(_has_symbols, value))
@@ -70,7 +80,8 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
 
     Weights of convolutions and linear layers are normal with variance 2 / fan-in (He et al. 2015);
     factors of normalisations lie around one, running variances between 0.5 and 1.5, terms and
-    running means around zero. Each array depends on the seed and its name alone, not on the order
+    running means around zero. Stored indices are whole numbers (64 bits) below the number of entries that
+    they choose from. Each array depends on the seed and its name alone, not on the order
     of the nodes; float32 and float64 give the same numbers.
 
     Args:
@@ -93,10 +104,14 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
         fan_in = operation(one.layer).fan_in
         fans[one.name] = None if fan_in is None else fan_in(one.layer)
     weights = {}
+    chosen = stored_indices(graph)
     for name, shape in shapes.items():
         node, _, kind = name.rpartition(".")
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         values: Array
+        if name in chosen:
+            weights[name] = rng.integers(0, chosen[name].size, shape)
+            continue
         if kind == "running_var" or (kind == "weight" and fans[node] is None):
             values = rng.random(shape, dtype=np.float32) + np.float32(0.5)
         else:
@@ -121,7 +136,8 @@ def load_weights(
     PyTorch's ``num_batches_tracked`` is passed over.
 
     Raises:
-        WeightsError: arrays are missing, unknown or of another shape; all of them are listed.
+        WeightsError: arrays are missing, unknown or of another shape, or indices choose entries that are
+            not there; all of them are listed.
         ExecutionError: the file is damaged or no ``.npz`` archive, or its arrays take more than
             ``max_memory`` bytes.
         OSError: the file cannot be read.
@@ -131,12 +147,31 @@ def load_weights(
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
         _check(expected, arrays)
-        return {name: np.ascontiguousarray(arrays[name], dtype=dtype) for name in expected}
+        return _typed(graph, {name: arrays[name] for name in expected}, dtype)
     with Archive(source) as archive:
         _check(expected, archive.headers)
         needed = sum(archive.headers[name].nbytes for name in expected)
         check_room(needed, max_memory, archive.place)
-        return {name: np.ascontiguousarray(archive.read(name), dtype=dtype) for name in expected}
+        return _typed(graph, {name: archive.read(name) for name in expected}, dtype)
+
+
+def _typed(graph: Graph, arrays: dict[str, Array], dtype: str) -> dict[str, Array]:
+    """Arrays in the dtype of a run; those of indices as whole numbers, checked."""
+    chosen = stored_indices(graph)
+    problems = []
+    for name, array in arrays.items():
+        if name not in chosen:
+            arrays[name] = np.ascontiguousarray(array, dtype=dtype)
+            continue
+        try:
+            arrays[name], missing = as_indices(array, chosen[name])
+            if missing is not None:
+                raise ExecutionError("an index is no number")
+        except ExecutionError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise WeightsError(problems)
+    return arrays
 
 
 def _check(expected: Shapes, given: Mapping[str, Any]) -> None:

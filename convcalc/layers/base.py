@@ -129,6 +129,7 @@ class Layer:
         reading: how what it reads is stated, where several inputs are of several kinds.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
         index_outputs: numbers of the outputs that do.
+        looks_up: numbers of the inputs that hold whole numbers, by which it looks up what it writes.
         template: how it is explained in letters.
         source: where the layer was proposed or is defined.
     """
@@ -149,6 +150,7 @@ class Layer:
     reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
+    looks_up: ClassVar[tuple[int, ...]] = ()
     template: ClassVar[Template] = Template()
     source: ClassVar[str] = ""
 
@@ -212,6 +214,10 @@ class Layer:
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """Shapes of the arrays that are stored but not trained."""
+        return {}
+
+    def indices(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of the arrays of whole numbers that are stored with the weights; they are no buffers."""
         return {}
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:

@@ -108,5 +108,5 @@ def _part_backward(r: Reach) -> list[Array]:
 
 
 OPERATIONS["crop"] = Operation(crop, backward=channels_together)
-OPERATIONS["slice"] = Operation(slice_, backward=_part_backward)
-OPERATIONS["split"] = Operation(split, backward=_part_backward)
+OPERATIONS["slice"] = Operation(slice_, backward=_part_backward, moves=True)
+OPERATIONS["split"] = Operation(split, backward=_part_backward, moves=True)
