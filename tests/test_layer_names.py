@@ -22,7 +22,7 @@ WORDS = frozenset([
     "add", "const", "depthwise", "div", "identity", "input", "linear", "maximum", "minimum", "mul", "pad",
     "scale", "shift", "sum",
 ])  # fmt: skip
-"""Names that are also kinds of operations, options and their values, keys of documents, or columns."""
+"""Names that are also kinds of operations or expressions, options and their values, keys of documents, or columns."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")
 """Where layers live, and what translates their names into those of other notations."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.arithmetic.tally import CountingArith, ScalarArith
+from convcalc.executor.indices import LARGEST, bounds
 from convcalc.executor.run import (
     Outputs,
     Runner,
@@ -40,7 +41,8 @@ class NodeCount:
         params: elements of the learned arrays that it was the first to read.
         trainable: those of a layer that is trained.
         frozen: those of a layer that is not.
-        buffers: elements of the running statistics that it was the first to read.
+        buffers: elements of the arrays that it was the first to read, stored and not learned.
+        indices: elements of the stored indices that it was the first to read.
         macs: products of a weight with an activation, accumulated.
         valid_macs: those whose activation was not padding and whose sum was not cropped.
         add: additions outside the multiply-accumulates (subtractions too).
@@ -62,6 +64,7 @@ class NodeCount:
     trainable: int = 0
     frozen: int = 0
     buffers: int = 0
+    indices: int = 0
     macs: int = 0
     valid_macs: int = 0
     add: int = 0
@@ -185,7 +188,8 @@ def _node_count(
         else:
             shared[name] = reader
     written = [array for array in step.outputs if array is not None]
-    learned = sum(array.size for name, array in read.items() if name not in BUFFERS)
+    stored = {name: array.size for name, array in read.items() if array.dtype.kind not in "iu"}
+    learned = sum(size for name, size in stored.items() if name not in BUFFERS)
     return NodeCount(
         step.node.name,
         step.node.layer.op,
@@ -193,7 +197,8 @@ def _node_count(
         learned,
         0 if step.node.frozen else learned,
         learned if step.node.frozen else 0,
-        sum(array.size for name, array in read.items() if name in BUFFERS),
+        sum(size for name, size in stored.items() if name in BUFFERS),
+        sum(array.size for name, array in read.items() if name not in stored),
         tally.macs,
         tally.valid,
         tally.add,
@@ -209,15 +214,21 @@ def _node_count(
 
 
 def random_inputs(graph: Graph, batch: int = 1, dtype: str = "float32", seed: int = 0) -> dict[str, Array]:
-    """Normal random arrays for the inputs of the graph.
+    """Random arrays for the inputs: normal, or whole numbers where entries are looked up by them.
 
     Raises:
         ExecutionError: an input has dimensions that are not numbers.
     """
     result = {}
+    whole = bounds(graph)
     for i, index in enumerate(graph.inputs):
         node = graph.nodes[index]
         rng = np.random.default_rng((seed, i))
-        drawn = rng.standard_normal((batch, *input_shape(node)), dtype=np.float32)
+        shape = (batch, *input_shape(node))
+        drawn: Array
+        if index in whole:
+            drawn = rng.integers(0, min(whole[index].entries.size, LARGEST), shape)
+        else:
+            drawn = rng.standard_normal(shape, dtype=np.float32)
         result[node.name] = drawn.astype(dtype, copy=False)
     return result

@@ -19,8 +19,9 @@ import numpy as np
 
 from convcalc.executor.archives import Archive, check_room
 from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.indices import as_indices
 from convcalc.executor.kernels import operation
-from convcalc.executor.operation import Shapes
+from convcalc.executor.operation import Entries, Shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.printable import one_line
@@ -67,6 +68,15 @@ def copies(graph: Graph) -> dict[str, str]:
     return {f"{node.name}.{name.rpartition('.')[2]}": name for node in graph.nodes for name in node.shares}
 
 
+def stored_indices(graph: Graph) -> dict[str, Entries]:
+    """By name of each array that holds whole numbers, what they choose from."""
+    return {
+        node.key(name): entries
+        for node in graph.nodes
+        for name, entries in operation(node.layer).indices(node.layer).items()
+    }
+
+
 def _has_symbols(value: Any) -> bool:
     if isinstance(value, tuple):
         return any(map(_has_symbols, value))
@@ -78,7 +88,8 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
 
     Weights of convolutions and linear layers are normal with variance 2 / fan-in (He et al. 2015);
     factors of normalisations lie around one, running variances between 0.5 and 1.5, terms and
-    running means around zero. Each array depends on the seed and its name alone, not on the order
+    running means around zero. Stored indices are whole numbers (64 bits) below the number of entries that
+    they choose from. Each array depends on the seed and its name alone, not on the order
     of the nodes; float32 and float64 give the same numbers.
 
     Args:
@@ -102,10 +113,14 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
         fan = None if fan_in is None else fan_in(one.layer)
         fans.setdefault(one.key("weight").rpartition(".")[0], fan)
     weights = {}
+    chosen = stored_indices(graph)
     for name, shape in shapes.items():
         node, _, kind = name.rpartition(".")
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         values: Array
+        if name in chosen:
+            weights[name] = rng.integers(0, chosen[name].size, shape)
+            continue
         learned = kind.startswith("weight")
         if kind == "running_var" or (learned and fans[node] is None):
             values = rng.random(shape, dtype=np.float32) + np.float32(0.5)
@@ -132,18 +147,18 @@ def load_weights(
     of any of them, or of several if all are equal.
 
     Raises:
-        WeightsError: arrays are missing, unknown or of another shape, or copies of a shared array differ;
-            all of them are listed.
+        WeightsError: arrays are missing, unknown or of another shape, copies of a shared array differ, or
+            indices choose entries that are not there; all of them are listed.
         ExecutionError: the file is damaged or no ``.npz`` archive, or its arrays take more than
             ``max_memory`` bytes.
         OSError: the file cannot be read.
     """
     graph = as_graph(graph)
     expected = weight_shapes(graph)
-    other = copies(graph)
+    other, chosen = copies(graph), stored_indices(graph)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
-        found = _gathered(arrays.__getitem__, _places(expected, other, arrays), dtype)
+        found = _gathered(arrays.__getitem__, _places(expected, other, arrays), chosen, dtype)
         # One array given under two names is two: what layers share, the graph says.
         distinct = {id(array): name for name, array in found.items()}
         return {name: a if distinct[id(a)] == name else a.copy() for name, a in found.items()}
@@ -152,18 +167,34 @@ def load_weights(
         needed = [sum(archive.headers[name].nbytes for name, *_ in places.values())]
         needed += [archive.headers[name].nbytes for _, *more in places.values() for name in more]
         check_room(needed[0] + max(needed[1:], default=0), max_memory, archive.place)
-        return _gathered(archive.read, places, dtype)
+        return _gathered(archive.read, places, chosen, dtype)
 
 
-def _gathered(read: Callable[[str], Array], places: Mapping[str, list[str]], dtype: str) -> dict[str, Array]:
-    """The arrays of a source by their names in the graph, after comparing those that are there twice."""
+def _gathered(
+    read: Callable[[str], Array],
+    places: Mapping[str, list[str]],
+    chosen: Mapping[str, Entries],
+    dtype: str,
+) -> dict[str, Array]:
+    """The arrays of a source by their names in the graph, after comparing those that are there twice.
+
+    They come in the dtype of a run; those of indices as whole numbers, checked.
+    """
     found, problems = {}, []
     for name, (first, *more) in places.items():
         array = read(first)
         for one in more:
             if not np.array_equal(array, copy := read(one), equal_nan=copy.dtype.kind == "f"):
                 problems.append(f"{one} differs from {first}; both are {name}, which their layers share")
-        found[name] = np.ascontiguousarray(array, dtype=dtype)
+        if name not in chosen:
+            found[name] = np.ascontiguousarray(array, dtype=dtype)
+            continue
+        try:
+            found[name], missing = as_indices(array, chosen[name])
+            if missing is not None:
+                raise ExecutionError("an index is no number")
+        except ExecutionError as error:
+            problems.append(f"{name}: {error}")
     if problems:
         raise WeightsError(problems)
     return found

@@ -25,7 +25,7 @@ def format_layer(layer: Layer) -> str:
         values = [getattr(layer, f) for f in fields]
         if len(fields) == 2:
             words.append("->".join(_bare(v) for v in values))
-        elif options[fields[0]].kind == "shape":
+        elif options[fields[0]].kind == "shape" and values[0] is not None:
             words.append("x".join(_bare(v) for v in values[0]))
         elif (
             values[0] is None or options[fields[0]].kind not in ("dim", "value") or _bare(values[0])[0] == "("

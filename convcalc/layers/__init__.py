@@ -28,6 +28,7 @@ _FAMILIES: Final = {
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
     "sources": "param const",
+    "lookups": "embedding gather",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
     "moves": "roll flip expand tile stack unstack",

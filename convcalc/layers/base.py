@@ -136,6 +136,7 @@ class Layer:
         index_outputs: numbers of the outputs that do: the first, or one beside it of the same shape that is
             written where somebody reads it.
         join: registered name of the layer that the same word means with several inputs, or with a number.
+        looks_up: numbers of the inputs that hold whole numbers, by which it looks up what it writes.
         template: how it is explained in letters.
         source: where the layer was proposed or is defined.
     """
@@ -160,6 +161,7 @@ class Layer:
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
     join: ClassVar[str] = ""
+    looks_up: ClassVar[tuple[int, ...]] = ()
     template: ClassVar[Template] = Template()
     source: ClassVar[str] = ""
 
@@ -246,7 +248,11 @@ class Layer:
 
     def arrays(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """Shapes of all arrays that are stored for the layer, trained or not."""
-        return {**self.parameters(inputs), **self.buffers(inputs)}
+        return {**self.parameters(inputs), **self.buffers(inputs), **self.indices(inputs)}
+
+    def indices(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of the arrays of whole numbers that are stored with the weights; they are no buffers."""
+        return {}
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """Multiply-accumulates for one sample, padded positions included, biases not."""

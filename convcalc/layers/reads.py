@@ -410,6 +410,21 @@ class Chain(Rule):
         return sorted({i for between in self.first.of(j, self.size) for i in self.second.of(between, n)})
 
 
+@dataclass(frozen=True, slots=True)
+class Picks(Rule):
+    """An index that is written out: ``j`` reads ``index[j]``."""
+
+    index: tuple[int, ...]
+
+    def period(self) -> None:
+        """None: no index repeats another."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Picks`."""
+        return self.index[j : j + 1] if j >= 0 else ()
+
+
 class Unstated(Rule):
     """A rule that depends on a size nobody stated."""
 

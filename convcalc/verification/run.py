@@ -15,7 +15,7 @@ from convcalc.dims import is_known
 from convcalc.executor import Counts, MemoryLimitError, NodeCount, count, execute, init_weights
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.counting import random_inputs
-from convcalc.executor.weights import weight_shapes
+from convcalc.executor.weights import stored_indices, weight_shapes
 from convcalc.exporters.text import format_placed
 from convcalc.graph import Edge, Graph, Node, Spec, as_graph
 from convcalc.layers.base import Ops
@@ -38,7 +38,7 @@ TOLERANCE = 1e-9
 
 Progress = Callable[[int, int, str], None]
 
-_COUNTS = ("params", "buffers", "macs", "valid_macs")
+_COUNTS = ("params", "buffers", "indices", "macs", "valid_macs")
 _SPLIT = ("trainable", "frozen")
 """Checked besides where a layer is frozen; elsewhere they are all of the parameters, and none."""
 
@@ -216,11 +216,15 @@ def quick_weights(graph: Graph, seed: int) -> dict[str, Array]:
     pool = np.random.default_rng(seed).standard_normal((1 << 20) + 1, dtype=np.float32)
     near_one = np.abs(pool) / 4 + np.float32(0.5)
     weights = {}
+    chosen = stored_indices(graph)
     for name, shape in weight_shapes(graph).items():
         kind, size = name.rpartition(".")[2], prod(shape)
         matrix = len(shape) > 1 and kind == "weight"
         source = pool if matrix or kind not in ("weight", "running_var") else near_one
         array: Array = np.resize(source[:size], shape)
+        if name in chosen:
+            weights[name] = (np.abs(array) * 1000).astype(np.int64) % chosen[name].size
+            continue
         if matrix:
             np.multiply(array, np.float32(sqrt(2.0 / prod(shape[1:]))), out=array)
         weights[name] = array

@@ -10,8 +10,8 @@ from convcalc.graph import Node
 from convcalc.layers.base import NO_OPS, Ops
 
 METRICS: Final = (
-    "params", "trainable", "frozen", "weights", "biases", "other", "buffers", "macs", "valid_macs",
-    "flops", "activations",
+    "params", "trainable", "frozen", "weights", "biases", "other", "buffers", "indices", "macs",
+    "valid_macs", "flops", "activations",
 )  # fmt: skip
 """What is counted of every layer and summed over a network."""
 
@@ -21,11 +21,11 @@ class Counts:
 
     ``params`` = ``weights`` + ``biases`` + ``other`` are the learned numbers, of which ``frozen`` are
     held fixed in training (``frozen=true``) and ``trainable`` are not; ``buffers`` are stored but not
-    learned. ``macs`` are multiply-accumulates of convolutions, transposed convolutions and linear
-    layers, padded positions included, biases not; ``valid_macs`` those of them that do more than
-    multiply padding. ``ops`` are scalar operations outside the MACs, by kind; ``flops`` =
-    2 * ``macs`` + all ``ops``. ``activations`` are the elements that convolutions, transposed
-    convolutions and linear layers write.
+    learned; ``indices`` are whole numbers that are stored, by which entries are looked up. ``macs`` are
+    multiply-accumulates of convolutions, transposed convolutions and linear layers, padded positions
+    included, biases not; ``valid_macs`` those of them that do more than multiply padding. ``ops`` are
+    scalar operations outside the MACs, by kind; ``flops`` = 2 * ``macs`` + all ``ops``. ``activations``
+    are the elements that convolutions, transposed convolutions and linear layers write.
     """
 
     __slots__ = (*METRICS, "ops")
@@ -37,6 +37,7 @@ class Counts:
     biases: Dim
     other: Dim
     buffers: Dim
+    indices: Dim
     macs: Dim
     valid_macs: Dim
     flops: Dim
@@ -45,7 +46,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.params = self.weights = self.biases = self.other = self.buffers = 0
-        self.trainable = self.frozen = 0
+        self.trainable = self.frozen = self.indices = 0
         self.macs = self.valid_macs = self.flops = self.activations = 0
         self.ops = NO_OPS
 
@@ -58,6 +59,7 @@ class Counts:
         self.biases = other.biases
         self.other = other.other
         self.buffers = other.buffers
+        self.indices = other.indices
         self.macs = other.macs
         self.valid_macs = other.valid_macs
         self.flops = other.flops
@@ -98,6 +100,9 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int, lent: Collection[st
     for name, shape in layer.buffers(inputs).items():
         if name not in lent:
             counts.buffers = counts.buffers + prod(shape)
+    for name, shape in layer.indices(inputs).items():
+        if name not in lent:
+            counts.indices = counts.indices + prod(shape)
     ops = layer.ops(inputs, outputs)
     if layer.has_macs:
         counts.macs = layer.macs(inputs, outputs) * batch

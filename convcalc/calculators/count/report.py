@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from convcalc.budget import question, spend
 from convcalc.calculators.count.counts import METRICS, Counts, Memo
-from convcalc.calculators.count.memory import canonical, itemsize, peak_memory
+from convcalc.calculators.count.memory import INDEX_BYTES, canonical, itemsize, peak_memory
 from convcalc.collector import collector_paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod, total
 from convcalc.graph import Graph, Node, Spec, as_graph
@@ -83,18 +83,20 @@ class Totals(Counts, Record):
     Attributes:
         param_bytes: bytes of the parameters in the chosen dtype.
         buffer_bytes: bytes of the buffers.
+        index_bytes: bytes of the stored indices, 8 each.
         peak_memory_bytes: the largest sum of live activations over the execution order.
         peak_memory_at: name of the layer at which it is reached; empty where sizes are symbols.
     """
 
-    __slots__ = ("buffer_bytes", "param_bytes", "peak_memory_at", "peak_memory_bytes")
+    __slots__ = ("buffer_bytes", "index_bytes", "param_bytes", "peak_memory_at", "peak_memory_bytes")
 
-    KEYS = f"{' '.join(METRICS)} ops param_bytes buffer_bytes peak_memory_bytes peak_memory_at"
+    KEYS = f"{' '.join(METRICS)} ops param_bytes buffer_bytes index_bytes peak_memory_bytes peak_memory_at"
 
     def __init__(self) -> None:
         super().__init__()
         self.param_bytes: Dim = 0
         self.buffer_bytes: Dim = 0
+        self.index_bytes: Dim = 0
         self.peak_memory_bytes: Dim = 0
         self.peak_memory_at = ""
 
@@ -293,8 +295,9 @@ def _fill(report: Report, item: int) -> None:
         totals.add(counts, times)
     totals.param_bytes = totals.params * item
     totals.buffer_bytes = totals.buffers * item
+    totals.index_bytes = totals.indices * INDEX_BYTES
     totals.peak_memory_bytes, totals.peak_memory_at = peak_memory(graph, batch, item)
-    for metric in (*METRICS, "param_bytes", "buffer_bytes", "peak_memory_bytes"):
+    for metric in (*METRICS, "param_bytes", "buffer_bytes", "index_bytes", "peak_memory_bytes"):
         if getattr(totals, metric) is not UNKNOWN:
             report.status[metric] = "complete"
         elif metric in METRICS and any(_counts(row, metric) for row in report.layers):

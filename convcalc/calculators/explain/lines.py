@@ -97,6 +97,8 @@ def parameters(lines: Lines, made: Lettered) -> None:
         lines.add("parameters", "all parameters", sum(prod(shape) for shape in arrays.values()))
     for name, shape in node.layer.buffers(shapes).items():
         lines.add("parameters", f"{name}, not trained ({' x '.join(map(str, shape))})", prod(shape))
+    for name, shape in node.layer.indices(shapes).items():
+        lines.add("parameters", f"{name}, whole numbers ({' x '.join(map(str, shape))})", prod(shape))
 
 
 def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...]) -> None:

@@ -391,7 +391,9 @@ def _over_all(field: AxisField, read: Dim) -> AxisField:
 
 
 def _numeric(rule: Rule) -> bool:
-    values = [getattr(rule, name) for name in getattr(rule, "__slots__", ())]
+    values: list[object] = []
+    for value in (getattr(rule, name) for name in getattr(rule, "__slots__", ())):
+        values += value if isinstance(value, tuple) else (value,)
     return all(_numeric(v) if isinstance(v, Rule) else isinstance(v, int | str | Fraction) for v in values)
 
 

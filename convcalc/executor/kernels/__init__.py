@@ -9,6 +9,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     conv,
     deformable,
     linear,
+    lookups,
     merge,
     moves,
     norm,

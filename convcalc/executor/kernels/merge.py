@@ -45,7 +45,7 @@ def _concat_backward(r: Reach) -> list[Array]:
     return [r.mark for _ in r.inputs] if r.mark.shape[1] == 1 else through_indices(r)
 
 
-OPERATIONS["concat"] = Operation(concat, backward=_concat_backward)
+OPERATIONS["concat"] = Operation(concat, backward=_concat_backward, moves=True)
 
 
 def _aligned(xs: tuple[Array, ...]) -> list[Array]:

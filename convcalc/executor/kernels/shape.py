@@ -129,5 +129,5 @@ def _crop_backward(r: Reach) -> list[Array]:
 
 
 OPERATIONS["crop"] = Operation(crop, backward=_crop_backward)
-OPERATIONS["slice"] = Operation(slice_, backward=_part_backward)
-OPERATIONS["split"] = Operation(split, backward=_part_backward)
+OPERATIONS["slice"] = Operation(slice_, backward=_part_backward, moves=True)
+OPERATIONS["split"] = Operation(split, backward=_part_backward, moves=True)

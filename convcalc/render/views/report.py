@@ -61,6 +61,8 @@ _SPEC: Final = _text("spec", "layer", 70)
 _OUTPUT: Final = _shape("output_shape", "output", 30)
 _SPLIT: Final = (Field("trainable", "trainable", 5), Field("frozen", "frozen", 6))
 """What the parameters are made up of; shown where something is frozen."""
+_INDICES: Final = (Field("indices", "indices", 31), _bytes("index_bytes", "indices", 41))
+"""Whole numbers that are stored; shown where there are any."""
 
 VIEWS: Final[dict[str, View]] = {
     "summary": View(
@@ -81,6 +83,7 @@ VIEWS: Final[dict[str, View]] = {
             "trainable",
             "frozen",
             "buffers",
+            "indices",
             "macs",
             "valid_macs",
             "flops",
@@ -101,6 +104,7 @@ VIEWS: Final[dict[str, View]] = {
             *_SPLIT,
             Field("params%", "share", 20),
             Field("buffers", "buffers", 30),
+            _INDICES[0],
         ),
         always_exact=True,
     ),
@@ -140,10 +144,11 @@ VIEWS: Final[dict[str, View]] = {
             _bytes("param_bytes", "params", 10),
             Field("params%", "share", 50),
             _bytes("buffer_bytes", "buffers", 40),
+            _INDICES[1],
             _bytes("output_bytes", "writes", 20, total=False),
             _bytes("live_bytes", "live", total=False),
         ),
-        ("param_bytes", "buffer_bytes", "peak_memory_bytes"),
+        ("param_bytes", "buffer_bytes", "index_bytes", "peak_memory_bytes"),
     ),
 }
 """The views by name. ``live`` is every tensor that is alive while the layer runs."""
@@ -153,12 +158,14 @@ NAMED: Final[dict[str, tuple[str, Format, Format]]] = {
     "trainable": ("trainable", numbers.exact, numbers.human),
     "frozen": ("frozen", numbers.exact, numbers.human),
     "buffers": ("buffers", numbers.exact, numbers.human),
+    "indices": ("stored indices", numbers.exact, numbers.human),
     "macs": ("MACs", numbers.exact, numbers.human),
     "valid_macs": ("valid MACs", numbers.exact, numbers.human),
     "flops": ("FLOPs", numbers.exact, numbers.human),
     "activations": ("activations", numbers.exact, numbers.human),
     "param_bytes": ("parameter memory", numbers.exact, numbers.human_bytes),
     "buffer_bytes": ("buffer memory", numbers.exact, numbers.human_bytes),
+    "index_bytes": ("index memory", numbers.exact, numbers.human_bytes),
     "peak_memory_bytes": ("peak memory", numbers.exact, numbers.human_bytes),
 }
 """Name of each total, and how it is written in full and in human units."""
@@ -210,6 +217,10 @@ def table(
         if not any(node.frozen for node in report.graph.nodes):
             fields = tuple(field for field in chosen.fields if field not in _SPLIT)
             facts = tuple(name for name in chosen.facts if name not in ("trainable", "frozen"))
+            chosen = chosen._replace(fields=fields, facts=facts)
+        if type(report.totals.indices) is int and report.totals.indices == 0:
+            fields = tuple(field for field in chosen.fields if field not in _INDICES)
+            facts = tuple(name for name in chosen.facts if name not in ("indices", "index_bytes"))
             chosen = chosen._replace(fields=fields, facts=facts)
         return _table(report, chosen, exact, report.layers if rows is None else rows)
 
@@ -300,7 +311,7 @@ def _met(report: Report) -> str:
     return f"; that is, {', '.join(met)}" if met else ""
 
 
-_FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "output_bytes", "live_bytes")
+_FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "index_bytes", "output_bytes", "live_bytes")
 
 
 def _column(field: Field, exact: bool) -> Column:

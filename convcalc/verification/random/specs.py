@@ -135,6 +135,7 @@ class _Growth:
         names = ("input",) if many == 1 else ("left", "right")
         self.spec = RandomSpec({name: (channels, *sizes) for name in names})
         self.shapes = dict(self.spec.inputs)
+        self.steps.inputs = names
 
     def _source(self) -> str:
         """Mostly the last tensor, else any."""
