@@ -92,15 +92,16 @@ class Structures(Placing):
         name = self._name(template, item.text, env)
         child = self._child(scope, name, scope.document, item.body, item.other)
         child.frozen = frozen
+        told = len(self.problems)
         end = yield run(item, env, child, edge)
-        self._finish(child, end, lender, scope)
+        self._finish(child, lender if len(self.problems) == told else None, scope)
         scope.ids[name] = scope.ids[child.label] = end
         return end
 
-    def _finish(self, child: Scope, end: Flow, lender: Lender | None, scope: Scope) -> None:
+    def _finish(self, child: Scope, lender: Lender | None, scope: Scope) -> None:
         """Note that a level is finished, and give it the weights of the one that it shares them with."""
         child.past = len(self.nodes)
-        if lender is not None and end is not POISON and not self.problems:
+        if lender is not None:
             try:
                 self._tie(child, lender)
             except SpecError as error:
@@ -130,19 +131,20 @@ class Structures(Placing):
         assert isinstance(item.value, Formula)
         text = item.value.text
         index = item.index[0] if item.index else None
-        ends = [len(self.nodes)]
+        ends, told = [len(self.nodes)], len(self.problems)
         for i in range(count):
             self._charge(1, text, 0, len(text.value))
             edge = yield self._body(item.body, {**env, index: i} if index else env, scope, edge)
             ends.append(len(self.nodes))
-        self._alike(item, env, ends)
+        if len(self.problems) == told:
+            self._alike(item, env, ends)
         return edge
 
     def _each(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         values = self._value(item.value, self._with_in(env, edge))
         if not isinstance(values, tuple):
             raise item.node.fault(f"'of' must be a list, got {describe(values)}", "a list")
-        ends = [len(self.nodes)]
+        ends, told = [len(self.nodes)], len(self.problems)
         for value in values:
             spend(STEP)
             names = item.index
@@ -153,7 +155,8 @@ class Structures(Placing):
                 )
             edge = yield self._body(item.body, {**env, **dict(zip(names, row, strict=True))}, scope, edge)
             ends.append(len(self.nodes))
-        self._alike(item, env, ends)
+        if len(self.problems) == told:
+            self._alike(item, env, ends)
         return edge
 
     def _when(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
@@ -338,8 +341,9 @@ class Structures(Placing):
     def _run_block(
         self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, name: str, lender: Lender | None
     ) -> Step:
+        told = len(self.problems)
         end = yield self._body(block.body, env, child, edge)
-        self._finish(child, end, lender, scope)
+        self._finish(child, lender if len(self.problems) == told else None, scope)
         scope.ids[name] = scope.ids[child.label] = end
         return end
 
