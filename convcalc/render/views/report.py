@@ -63,6 +63,10 @@ _SPLIT: Final = (Field("trainable", "trainable", 5), Field("frozen", "frozen", 6
 """What the parameters are made up of; shown where something is frozen."""
 _INDICES: Final = (Field("indices", "indices", 31), _bytes("index_bytes", "indices", 41))
 """Whole numbers that are stored; shown where there are any."""
+_STORED: Final = Field("buffers", "buffers", 45)
+"""Shown in the summary where something is stored."""
+_LENT: Final = (Field("shared_params", "shared", 4, total=False), _text("shares", "weights of", 3))
+"""Whose parameters a layer uses that are counted there, and how many; shown where there are such."""
 
 VIEWS: Final[dict[str, View]] = {
     "summary": View(
@@ -73,6 +77,8 @@ VIEWS: Final[dict[str, View]] = {
             _OUTPUT,
             Field("params", "params"),
             *_SPLIT,
+            *_LENT,
+            _STORED,
             Field("macs", "MACs", 10),
             Field("flops", "FLOPs", 20),
             Field("flops%", "FLOPs %", 50),
@@ -102,10 +108,12 @@ VIEWS: Final[dict[str, View]] = {
             Field("other", "other", 42),
             Field("params", "params"),
             *_SPLIT,
+            *_LENT,
             Field("params%", "share", 20),
             Field("buffers", "buffers", 30),
             _INDICES[0],
         ),
+        ("params", "trainable", "frozen"),
         always_exact=True,
     ),
     "flops": View(
@@ -142,6 +150,7 @@ VIEWS: Final[dict[str, View]] = {
             _SPEC,
             _OUTPUT,
             _bytes("param_bytes", "params", 10),
+            _LENT[1],
             Field("params%", "share", 50),
             _bytes("buffer_bytes", "buffers", 40),
             _INDICES[1],
@@ -213,16 +222,24 @@ def table(
     if view not in VIEWS:
         raise ValueError(f"no view {view!r}: expected one of {', '.join(VIEWS)}")
     with numbers.written_in(notation):
-        chosen = VIEWS[view]
-        if not any(node.frozen for node in report.graph.nodes):
-            fields = tuple(field for field in chosen.fields if field not in _SPLIT)
-            facts = tuple(name for name in chosen.facts if name not in ("trainable", "frozen"))
-            chosen = chosen._replace(fields=fields, facts=facts)
-        if type(report.totals.indices) is int and report.totals.indices == 0:
-            fields = tuple(field for field in chosen.fields if field not in _INDICES)
-            facts = tuple(name for name in chosen.facts if name not in ("indices", "index_bytes"))
-            chosen = chosen._replace(fields=fields, facts=facts)
-        return _table(report, chosen, exact, report.layers if rows is None else rows)
+        return _table(report, _needed(report, VIEWS[view]), exact, report.layers if rows is None else rows)
+
+
+def _needed(report: Report, view: View) -> View:
+    """The view without columns that would say nothing: where nothing is frozen, shared or stored."""
+    hidden: list[Field] = []
+    facts = view.facts
+    if not any(node.frozen for node in report.graph.nodes):
+        hidden += _SPLIT
+        facts = tuple(name for name in facts if name not in ("trainable", "frozen"))
+    if not any(row.lent for row in report.layers):
+        hidden += _LENT
+    if type(report.totals.buffers) is int and not report.totals.buffers:
+        hidden.append(_STORED)
+    if type(report.totals.indices) is int and not report.totals.indices:
+        hidden += _INDICES
+        facts = tuple(name for name in facts if name not in ("indices", "index_bytes"))
+    return view._replace(fields=tuple(field for field in view.fields if field not in hidden), facts=facts)
 
 
 def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport]) -> Table:
@@ -327,6 +344,8 @@ def _column(field: Field, exact: bool) -> Column:
 def _values(report: Report, rows: Sequence[LayerReport], prints: Sequence[Footprint], key: str) -> list[Any]:
     if key == "spec":
         return _specs(rows)
+    if key == "shares":
+        return [row.shares or "" for row in rows]
     if key.endswith("%"):
         whole = getattr(report.totals, key[:-1])
         return [numbers.Share(getattr(row, key[:-1]), whole) for row in rows]
@@ -381,6 +400,8 @@ def _fact(report: Report, name: str, exact: bool) -> tuple[str, str]:
     text = (full if exact else human)(value)
     if name == "valid_macs" and type(totals.macs) is int and totals.macs:
         text += f"  ({numbers.share(numbers.Share(value, totals.macs))} of the MACs do not multiply padding)"
+    if name == "params" and value and not any(node.frozen for node in report.graph.nodes):
+        text += "  (all trainable)"
     if name == "peak_memory_bytes" and totals.peak_memory_at:
         text += f"  (at {totals.peak_memory_at})"
     return title, text

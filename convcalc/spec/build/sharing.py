@@ -117,6 +117,13 @@ class Sharing(Wiring):
                 return found
             known |= at.ids.keys() | at.children.keys()
             at = at.parent
+        head, _, array = place.name.rpartition(".")
+        if head and head != mine:
+            owner = self._lender(place._replace(name=head), scope, mine)
+            if isinstance(owner, tuple) and owner[1] is None:
+                there = self._arrays(self.nodes[owner[0]])
+                expected = " or ".join(f"share={head}.{name}" for name in there) or "a layer with weights"
+                raise place.fault(f"{head} has no {array!r}", expected, nearest_name(array, there))
         if place.name == mine:
             raise place.fault(f"{mine!r} cannot share the weights of itself", "a layer or block before it")
         raise place.fault(
@@ -313,7 +320,7 @@ def _agree(
         for a, b in zip(mine, theirs, strict=True):
             require(equal(a, b), message)
     except DimensionError:
-        raise place.fault(message, instead or f"{what.partition(' ')[0]} {show(theirs)}") from None
+        raise place.fault(message, instead or f"a {what.partition(' ')[0]} of {show(theirs)}") from None
 
 
 def _have(arrays: Arrays) -> str:

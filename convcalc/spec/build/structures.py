@@ -102,15 +102,16 @@ class Structures(Placing):
         name = self._name(template, item.text, self._with_in(env, edge))
         child = self._child(scope, name, scope.document, item.body, item.other)
         child.frozen = frozen
+        told = len(self.problems)
         end = yield run(item, env, child, edge)
-        self._finish(child, end, lender, scope)
+        self._finish(child, lender if len(self.problems) == told else None, scope)
         scope.ids[name] = scope.ids[child.label] = end
         return end
 
-    def _finish(self, child: Scope, end: Flow, lender: Lender | None, scope: Scope) -> None:
+    def _finish(self, child: Scope, lender: Lender | None, scope: Scope) -> None:
         """Note that a level is finished, and give it the weights of the one that it shares them with."""
         child.past = len(self.nodes)
-        if lender is not None and end is not POISON and not self.problems:
+        if lender is not None:
             try:
                 self._tie(child, lender)
             except SpecError as error:
@@ -149,12 +150,13 @@ class Structures(Placing):
                 )
             turns = [{index: i} if index else {} for i in range(count)]
             return (yield self._parallel(item, turns, env, scope, edge))
-        ends = [len(self.nodes)]
+        ends, told = [len(self.nodes)], len(self.problems)
         for i in range(count):
             self._charge(1, text, 0, len(text.value))
             edge = yield self._body(item.body, {**env, index: i} if index else env, scope, edge)
             ends.append(len(self.nodes))
-        self._alike(item, env, ends)
+        if len(self.problems) == told:
+            self._alike(item, env, ends)
         return edge
 
     def _each(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
@@ -177,11 +179,12 @@ class Structures(Placing):
             if not turns:
                 raise item.node.fault("a merge of no branches: the list is empty", "a value or more")
             return (yield self._parallel(item, turns, env, scope, edge))
-        ends = [len(self.nodes)]
+        ends, told = [len(self.nodes)], len(self.problems)
         for turn in turns:
             edge = yield self._body(item.body, {**env, **turn}, scope, edge)
             ends.append(len(self.nodes))
-        self._alike(item, env, ends)
+        if len(self.problems) == told:
+            self._alike(item, env, ends)
         return edge
 
     def _parallel(self, item: Item, turns: list[Env], env: Env, scope: Scope, edge: Flow) -> Step:
@@ -189,13 +192,14 @@ class Structures(Placing):
         starts = self._starts(item, len(turns), edge)
         text = Text("", item.node.source, item.node.start, item.node.start)
         ends: list[Flow] = []
-        past = [len(self.nodes)]
+        past, told = [len(self.nodes)], len(self.problems)
         for number, (turn, start) in enumerate(zip(turns, starts, strict=True), 1):
             self._charge(1, text, 0, 0)
             child = self._child(scope, f"branch{number}", scope.document, item.body)
             ends.append((yield self._body(item.body, {**env, **turn}, child, start)))
             past.append(len(self.nodes))
-        self._alike(item, env, past)
+        if len(self.problems) == told:
+            self._alike(item, env, past)
         return self._merge(item, ends, env, scope)
 
     @staticmethod
@@ -423,8 +427,9 @@ class Structures(Placing):
     def _run_block(
         self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, name: str, lender: Lender | None
     ) -> Step:
+        told = len(self.problems)
         end = yield self._body(block.body, env, child, edge)
-        self._finish(child, end, lender, scope)
+        self._finish(child, lender if len(self.problems) == told else None, scope)
         scope.ids[name] = scope.ids[child.label] = end
         return end
 
