@@ -191,7 +191,7 @@ class Placing(Sharing):
             assert isinstance(edge, Edge)
             self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote
         assert isinstance(edge, Edge)
-        if layer.index_outputs or (layer.view and edges[0] in self.indices):
+        if layer.index_outputs or (layer.view and edges and edges[0] in self.indices):
             self.indices.update(Edge(edge.node, number) for number in layer.index_outputs or (0,))
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             edge = Choice(edge.node, names, name)
