@@ -39,7 +39,7 @@ class Placing(Sharing):
         if stage.name == "input":
             return self._input_stage(stage, env, scope)
         if layers.lookup(stage.name).arity == (0, 0):
-            return self._source(stage, env, scope)
+            return self._source(stage, self._with_in(env, edge), scope)
         if stage.refs is None and not stage.withs:
             if edge is None:
                 edge = self._implied_input(stage, env, scope)
