@@ -35,6 +35,9 @@ def _sides(
         return None, pads(value, field, len(spatial(op, shape, MOST_AXES)))
     found = axes_of(axis, shape)
     order = [axis_of(item, shape) for item in (axis if isinstance(axis, tuple) else (axis,))]
+    if isinstance(value, tuple) and len(value) not in (1, len(order)):
+        message = f"{field} has {len(value)} values for {len(order)} axes"
+        raise DimensionError(message, field=field, hint="one for all of them, or one each")
     sides = pads(value, field, len(order))
     named = None if found == tuple(range(1, len(shape))) else found
     return named, tuple(sides[order.index(a)] for a in found)

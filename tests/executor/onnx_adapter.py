@@ -273,11 +273,11 @@ def instancenorm(a: Attributes, arrays: Arrays) -> Arrays:
 
 def layernorm(a: Attributes, arrays: Arrays) -> Arrays:
     x, weight, *bias = arrays
-    axis = a.get("axis", -1) % x.ndim
-    shape = x.shape[axis:]
-    stand_in = layer("ln", shape=shape, bias=bool(bias), eps=a.get("epsilon", 1e-5))
+    axes = tuple(range(a.get("axis", -1) % x.ndim, x.ndim))
+    shape = x.shape[axes[0] :]
+    stand_in = layer("ln", axis=axes, shape=shape, bias=bool(bias), eps=a.get("epsilon", 1e-5))
     params = {"weight": weight.reshape(shape), **({"bias": bias[0].reshape(shape)} if bias else {})}
-    return [one(stand_in, x.reshape(-1, *shape), **params).reshape(x.shape)]
+    return [one(stand_in, x[None], **params)[0]]
 
 
 def groupnorm(a: Attributes, arrays: Arrays) -> Arrays:

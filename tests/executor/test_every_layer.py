@@ -39,6 +39,8 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "linear": [
         (layer("linear", in_features=6, out_features=3), (6,)),
         (layer("linear", in_features=3, out_features=2, axis="channels"), (3, 4, 2)),
+        (layer("linear", in_features=3, out_features=2, axis=2), (2, 4, 3)),
+        (layer("linear", in_features=3, out_features=2, axis=1, bias=False), (2, 3, 2, 2)),
     ],
     "maxpool": [(layer("maxpool", kernel=3, stride=2, padding=1, dilation=1, ceil=True), (2, 6, 5))],
     "avgpool": [(layer("avgpool", kernel=3, stride=2, padding=1, count_include_pad=False), (2, 5, 5))],
@@ -55,15 +57,22 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "pixelunshuffle": [(layer("pixelunshuffle", factor=2), (2, 4, 6))],
     "shift": [(layer("shift", kernel=3), (18, 4, 4))],
     "shuffle": [(layer("shuffle", groups=3), (6, 2, 2))],
-    "bn": [(layer("bn", channels=3), (3, 2, 2)), (layer("bn", channels=3, track=False), (3, 2, 2))],
+    "bn": [
+        (layer("bn", channels=3), (3, 2, 2)),
+        (layer("bn", channels=3, track=False), (3, 2, 2)),
+        (layer("bn", channels=3, axis=2), (2, 2, 3)),
+        (layer("bn", channels=3, axis=1, track=False), (2, 3, 2)),
+    ],
     "ln": [
         (layer("ln", shape=(2, 3, 3)), (2, 3, 3)),
         (layer("ln", shape=(3,), axis=(0,)), (3, 2, 2)),
+        (layer("ln", shape=(3, 2), axis=(1, 3)), (2, 3, 2, 2)),
     ],
     "rmsnorm": [
         (layer("rmsnorm", shape=(2, 3, 3)), (2, 3, 3)),
         (layer("rmsnorm", shape=(3, 3), axis=(1, 2), eps=0.1), (2, 3, 3)),
         (layer("rmsnorm", shape=(3,), axis=(0,)), (3, 2, 2)),
+        (layer("rmsnorm", shape=(2, 3), axis=(0, 1), eps=0.1), (2, 3, 2)),
     ],
     "unfold": [
         (layer("unfold", kernel=(3, 2), stride=(2, 1), padding=1, dilation=(1, 2)), (2, 5, 4)),
@@ -82,6 +91,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         (layer("prelu", channels=1), (2, 3)),
         (layer("prelu", channels=1, shape=(1, 3)), (2, 3)),
         (layer("prelu", shape=(2, 1, 4)), (2, 3, 4)),
+        (layer("prelu", channels=3, axis=1), (2, 3, 2)),
     ],
     "celu": [(layer("celu", alpha=0.5), (2, 3))],
     "threshold": [(layer("threshold", value=-3.0), (2, 3))],
@@ -101,11 +111,21 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     ],
     "flatten": [(layer("flatten"), (2, 3, 3)), (layer("flatten", order="last"), (2, 3, 3))],
     "permute": [(layer("permute", order=(0, 2, 1)), (2, 3, 4))],
-    "pad": [(layer("pad", padding=1, mode=mode), (2, 3, 3)) for mode in ("zeros", "constant", "reflect")],
-    "crop": [(layer("crop", amounts=((1, 0), (0, 2))), (2, 3, 4))],
+    "pad": [
+        *((layer("pad", padding=1, mode=mode), (2, 3, 3)) for mode in ("zeros", "constant", "reflect")),
+        *((layer("pad", 1, padding=1, mode=mode, axis=(0,)), (3, 3)) for mode in ("zeros", "circular")),
+        (layer("pad", padding=((0, 2), (1, 0)), axis=(0, 2), mode="replicate"), (2, 3, 3)),
+    ],
+    "crop": [
+        (layer("crop", amounts=((1, 0), (0, 2))), (2, 3, 4)),
+        (layer("crop", amounts=((1, 0), (0, 2)), axis=(0, 2)), (3, 2, 4)),
+    ],
     "slice": [(layer("slice", axis=1, start=1, stop=3), (2, 4, 3))],
     "split": [(layer("split", axis=0, sizes=(1, 2)), (3, 3))],
-    "scale": [(layer("scale", channels=2, bias=True), (2, 3))],
+    "scale": [
+        (layer("scale", channels=2, bias=True), (2, 3)),
+        (layer("scale", channels=3, bias=True, axis=1), (2, 3)),
+    ],
     "rescale": [(layer("rescale", scale=0.5, offset=-1.0), (2, 3))],
     **{
         op: [(layer(op), (2, 3, 3))]

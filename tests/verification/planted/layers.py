@@ -89,9 +89,9 @@ mutant(
 mutant("rms norm forgets its weight", f"{NORM}:RMSNorm.parameters", "rmsnorm", without("weight"))
 mutant(
     "rms norm is over all axes",
-    f"{NORM}:RMSNorm._axes",
+    f"{NORM}:_axes",
     "rmsnorm",
-    lambda f: lambda s, shape: range(len(shape)),
+    lambda f: lambda axis, shape: tuple(range(len(shape))),
 )
 mutant(
     "rms norm centres",
