@@ -19,9 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
 WORDS = frozenset([
-    "add", "const", "depthwise", "div", "identity",
-    "input", "linear", "maximum", "minimum", "mul", "pad",
-    "scale", "shift", "sum",
+    "abs", "add", "const", "depthwise", "div", "floor", "identity", "input", "linear", "maximum", "minimum",
+    "mul", "pad", "scale", "shift", "sum",
 ])  # fmt: skip
 """Names that are also kinds of operations or expressions, options, their values, keys, or columns."""
 
@@ -38,6 +37,7 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
         "add concat conv globalavgpool globalmaxpool hardsigmoid mul pixelshuffle sigmoid",
         "structures that consist of these: shortcuts, branches, gates, sub-pixel convolutions",
     ),
+    "symbols/bounds.py": ("floor sum", "kinds of atoms that closed forms are made of"),
     "spec/document/bodies.py": ("concat", "how branches are merged where a document does not say"),
 }
 """By file: the names it may hold, and why."""

@@ -24,6 +24,7 @@ _FAMILIES: Final = {
         "relu relu6 leakyrelu prelu elu celu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
         "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh"
     ),
+    "functions": "neg exp log sqrt rsqrt abs square sin cos erf reciprocal clip sign floor l2norm",
     "softmax": "softmax softmin logsoftmax glu",
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",

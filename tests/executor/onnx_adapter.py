@@ -410,11 +410,36 @@ def log_softmax(a: Attributes, arrays: Arrays) -> Arrays:
 
 def clip(a: Attributes, arrays: Arrays) -> Arrays:
     x, low, high = [*arrays, None, None][:3]
-    if low is None or high is None or (float(low), float(high)) != (0.0, 6.0):
-        raise Outside("the language clips to 0..6 (relu6) only")
-    return [elementwise(layer("relu6"), x)]
+    if x.dtype.kind != "f":
+        raise Outside("the executor computes in float32 and float64")
+    if low is None and high is None:
+        raise Outside("a clip has a bound")
+    bounds = {name: None if at is None else float(at) for name, at in (("min", low), ("max", high))}
+    return [elementwise(layer("clip", **bounds), x)]
 
 
+def join(op: str) -> Callable[[Attributes, Arrays], Arrays]:
+    """The operator has no batch: one is put in front."""
+
+    def kernel(a: Attributes, arrays: Arrays) -> Arrays:
+        first, *rest = arrays
+        if first.dtype.kind != "f":
+            raise Outside("the executor computes in float32 and float64")
+        if not rest:
+            raise Outside("a join has two operands")
+        return [one(layer(op), *(array[None].astype(first.dtype, copy=False) for array in arrays))[0]]
+
+    return kernel
+
+
+def lp_normalization(a: Attributes, arrays: Arrays) -> Arrays:
+    (x,) = arrays
+    if a.get("p", 2) != 2:
+        raise Outside("a vector is divided by its length, which is p = 2")
+    return [one(layer("l2norm", axis=a.get("axis", -1) % x.ndim), x[None])[0]]
+
+
+FUNCTIONS = ("Neg", "Exp", "Log", "Sqrt", "Abs", "Sin", "Cos", "Erf", "Reciprocal", "Sign", "Floor")
 OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Conv": conv,
     "ConvTranspose": conv_transposed,
@@ -451,6 +476,12 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Swish": swish,
     "Softmax": softmax,
     "Clip": clip,
+    **{name: plain(name.lower()) for name in FUNCTIONS},
+    **{name: join(name.lower()) for name in ("Add", "Sub", "Mul", "Div", "Pow")},
+    "Sum": join("add"),
+    "Max": join("maximum"),
+    "Min": join("minimum"),
+    "LpNormalization": lp_normalization,
     "ThresholdedRelu": thresholded,
     "Shrink": shrink,
     "RMSNormalization": rmsnorm,

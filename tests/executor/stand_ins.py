@@ -44,6 +44,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "logsoftmax": {"axis": 0},
     "glu": {"axis": 0},
     "elu": {"alpha": 1.0},
+    "clip": {"min": -0.5, "max": 0.5},
+    "l2norm": {"axis": 0, "eps": 1e-12},
     "hardtanh": {"low": -1.0, "high": 1.0},
     "softplus": {"beta": 1.0, "threshold": 20.0},
     "gelu": {"approximate": "none"},

@@ -126,6 +126,13 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         (layer("scale", channels=2, bias=True), (2, 3)),
         (layer("scale", channels=3, bias=True, axis=1), (2, 3)),
     ],
+    **{op: [((layer("square"), layer(op)), (2, 3, 3))] for op in ("log", "sqrt", "rsqrt")},
+    "clip": [(layer("clip", **bounds), (2, 3, 3)) for bounds in ({}, {"min": None}, {"max": None})],
+    "l2norm": [
+        (layer("l2norm"), (4, 3, 2)),
+        (layer("l2norm", axis=1), (4, 3, 2)),
+        (layer("l2norm", axis=1, eps=2.0), (4, 3, 2)),
+    ],
     "rescale": [(layer("rescale", scale=0.5, offset=-1.0), (2, 3))],
     **{
         op: [(layer(op), (2, 3, 3))]
@@ -142,6 +149,16 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
             "softsign",
             "logsigmoid",
             "tanhshrink",
+            "neg",
+            "exp",
+            "abs",
+            "square",
+            "sin",
+            "cos",
+            "erf",
+            "reciprocal",
+            "sign",
+            "floor",
             "dropout",
             "identity",
         ]
@@ -189,7 +206,7 @@ def joined(op: str) -> Graph:
 
 GRAPHS = [
     *(
-        pytest.param(op, chain(shape, one), id=f"{op}{i}")
+        pytest.param(op, chain(shape, *(one if isinstance(one, tuple) else (one,))), id=f"{op}{i}")
         for op, many in SAMPLES.items()
         for i, (one, shape) in enumerate(many)
     ),

@@ -146,7 +146,7 @@ def test_every_windowed_layer_has_two_forms() -> None:
     both_forms = {op for op, operation in OPERATIONS.items() if operation.naive}
     products = {"conv", "dwconv", "convT", "linear", "matmul", "deformconv"}
     joins = {"add", "sub", "mul", "div", "pow", "maximum", "minimum"}
-    assert both_forms == joins | products | {"maxpool", "avgpool", "lppool", "unfold", "fold"}
+    assert both_forms == joins | products | {"l2norm"} | {"maxpool", "avgpool", "lppool", "unfold", "fold"}
 
 
 def test_blocks_are_computed_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from convcalc.executor.kernels import (  # noqa: F401
     adaptive,
     conv,
     deformable,
+    functions,
     linear,
     lookups,
     merge,

@@ -150,12 +150,11 @@ Slopes: TypeAlias = Callable[[list[Any], Array], list[Any]]
 
 def _join_gradient(slopes: Slopes) -> Callable[[Backprop], list[Array]]:
     def gradient(b: Backprop) -> list[Array]:
-        operands = _operands(b.layer, b.xs)
         with np.errstate(all="ignore"):
-            found = slopes(operands, b.ys[0])
-        if getattr(b.layer, "reverse", False):
-            found = found[::-1]
-        return [_summed(b.g * slope, x.shape) for slope, x in zip(found, b.xs, strict=False)]
+            found = slopes(_operands(b.layer, b.xs), b.ys[0])
+            if getattr(b.layer, "reverse", False):
+                found = found[::-1]
+            return [_summed(b.g * slope, x.shape) for slope, x in zip(found, b.xs, strict=False)]
 
     return gradient
 

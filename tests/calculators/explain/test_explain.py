@@ -43,6 +43,7 @@ CASES = {
     "prelu": ("prelu", "6x17x19"),
     "gelu": ("gelu", "6x17x19"),
     "softmax": ("softmax", "10"),
+    "l2norm": ("l2norm", "10"),
     "upsample": ("upsample scale=2 mode=bilinear", "3x5x6"),
     "pixelshuffle": ("pixelshuffle 2", "8x5x6"),
     "pixelunshuffle": ("pixelunshuffle 2", "3x8x6"),
