@@ -50,6 +50,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "slice": {"start": 0, "stop": None, "axis": 0},
     "split": {"axis": 0},
     "concat": {"axis": 0},
+    "stack": {"axis": 0},
+    "unstack": {"axis": 0},
+    "flip": {"axis": None},
+    **{op: {"axis": None, "keep": False} for op in ("mean", "sum", "prod", "max", "min", "argmax", "argmin")},
+    "norm": {"axis": None, "keep": False, "p": "2"},
+    "var": {"axis": None, "keep": False, "correction": 1},
+    "std": {"axis": None, "keep": False, "correction": 1},
     "scale": {"bias": False},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
