@@ -130,7 +130,7 @@ class Runner:
             if str(error).startswith(node.name):
                 raise
             raise ExecutionError(f"{node.name}: {error}") from error
-        return tuple(None if array is None else self.t.adopt(array) for array in outputs)
+        return tuple(None if array is None else self.t.adopt(_in_order(array)) for array in outputs)
 
     def _tensor(self, edge: Edge, reader: Node) -> Array:
         array = self.tensors.get(edge)
@@ -163,6 +163,11 @@ class Runner:
             del self.readers[key], self.sizes[key]
             self.foreign.discard(key)
             self.own.discard(key)
+
+
+def _in_order(array: Array) -> Array:
+    """A result of its own with its elements in order, as what NumPy makes of a repeated view is not."""
+    return array if array.base is not None or array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def _in_place(node: Node) -> bool:

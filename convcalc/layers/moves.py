@@ -259,7 +259,7 @@ class Unstack(Layer):
     op: ClassVar[str] = "unstack"
     source: ClassVar[str] = "PyTorch unbind, TensorFlow unstack"
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
-    template: ClassVar[Template] = Template(("2 H W",), {"axis": 0})
+    template: ClassVar[Template] = Template(("2 4 5",), {"axis": 0})
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:

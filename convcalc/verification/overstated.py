@@ -50,8 +50,15 @@ def field_is_smaller(graph: Graph, numbers: Sequence[int]) -> bool:
 
 
 def reads_nothing_between(graph: Graph, numbers: Sequence[int]) -> bool:
-    """Whether one of these nodes spreads what it reads so far apart that positions between read nothing."""
+    """Whether some positions of one of these nodes read nothing of one of its inputs.
+
+    It spreads what it reads so far apart that others lie between, or joins inputs along an axis of its own.
+    """
     return any(
+        len(window) > len(read)
+        for number in numbers
+        for window, read, _ in _windows(graph, graph.nodes[number])
+    ) or any(
         isinstance(axis.rule, Spread) and not all(axis.rule.taps(j) for j in range(axis.rule.stride))
         for number in numbers
         for window, _, _ in _windows(graph, graph.nodes[number])

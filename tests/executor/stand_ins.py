@@ -58,6 +58,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "const": {"value": None},
     **{op: {"value": None} for op in ("add", "mul", "maximum", "minimum")},
     **{op: {"value": None, "reverse": False} for op in ("sub", "div", "pow")},
+    "stack": {"axis": 0},
+    "unstack": {"axis": 0},
+    "flip": {"axis": None},
+    **{op: {"axis": None, "keep": False} for op in ("mean", "sum", "prod", "max", "min", "argmax", "argmin")},
+    "norm": {"axis": None, "keep": False, "p": "2"},
+    "var": {"axis": None, "keep": False, "correction": 1},
+    "std": {"axis": None, "keep": False, "correction": 1},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
 PER_AXIS = ("kernel", "stride", "dilation", "output_padding", "scale")

@@ -87,6 +87,14 @@ LAYERS: list[tuple[Any, tuple[int, ...]]] = [
     (layer("pixelunshuffle", factor=2), (C, 300, 300)),
     (layer("shift"), (18, 300, 300)),
     (layer("permute", order=(1, 2, 0)), (C, 300, 300)),
+    *((layer(op, axis=(0,)), (C, 300, 300)) for op in ("mean", "prod", "norm", "var", "std")),
+    (layer("max", axis=(1, 2), keep=True), (C, 300, 300)),
+    (layer("argmax", axis=0), (C, 300, 300)),
+    (layer("roll", shift=(-3, 3), axis=(1, 2)), (C, 300, 300)),
+    (layer("flip"), (C, 300, 300)),
+    (layer("tile", counts=(1, 2, 2)), (C, 100, 100)),
+    (layer("stack"), (C, 300, 300)),
+    (layer("unstack", axis=1), (C, 300, 300)),
 ]
 
 

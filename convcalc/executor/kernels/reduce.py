@@ -205,6 +205,7 @@ OPERATIONS["argmax"] = Operation(
     _naive(_place(lambda a, b: a > b, -np.inf), whole=True),
     _nonlinear_back,
     _no_gradient,
+    working_bytes=_whole_tensors(1),
     gives_indices=True,
 )
 OPERATIONS["argmin"] = Operation(
@@ -212,6 +213,7 @@ OPERATIONS["argmin"] = Operation(
     _naive(_place(lambda a, b: a < b, np.inf), whole=True),
     _nonlinear_back,
     _no_gradient,
+    working_bytes=_whole_tensors(1),
     gives_indices=True,
 )
 
@@ -244,7 +246,7 @@ def _norm_gradient(b: Backprop) -> list[Array]:
 
 
 OPERATIONS["norm"] = Operation(
-    _fast(_norm), _naive(_norm_of), _nonlinear_back, _norm_gradient, working_bytes=_whole_tensors(1)
+    _fast(_norm), _naive(_norm_of), _back, _norm_gradient, working_bytes=_whole_tensors(1)
 )
 
 

@@ -58,6 +58,21 @@ CASES = {
     "crop": ("crop amounts=1:2x1", "9x8x6"),
     "slice": ("slice 2 7", "9x8x6"),
     "split": ("split (4,5)", "9x8x6"),
+    "roll": ("roll (-1,2) axis=(1,2)", "9x8x6"),
+    "flip": ("flip axis=2", "9x8x6"),
+    "expand": ("expand 9x8x6", "9x1x6"),
+    "tile": ("tile (1,2,3)", "9x8x6"),
+    "unstack": ("unstack axis=2", "9x8x6"),
+    "mean": ("mean axis=(1,2)", "9x8x6"),
+    "norm": ("norm axis=0", "9x8x6"),
+    "var": ("var axis=(0,2) keep=true", "9x8x6"),
+    "std": ("std", "9x8x6"),
+    "sum": ("sum axis=0", "9x8x6"),
+    "prod": ("prod axis=(0,1)", "9x8x6"),
+    "max": ("max axis=-1 keep=true", "9x8x6"),
+    "min": ("min", "9x8x6"),
+    "argmax": ("argmax axis=1", "9x8x6"),
+    "argmin": ("argmin axis=-1 keep=true", "9x8x6"),
     "relu": ("relu", "9x8x6"),
 }
 
@@ -144,7 +159,7 @@ def test_every_kind_of_layer_has_a_case() -> None:
     """Activations share one class of formulas; layers of no or several inputs have a test of their own."""
     shared = {op for op in names() if issubclass(lookup(op), Activation | Join)}
     shared |= {op for op in names() if lookup(op).arity[1] == 0}
-    assert set(CASES) | shared | {"unpool", "concat", "matmul", "deformconv"} == set(names())
+    assert set(CASES) | shared | {"unpool", "concat", "stack", "matmul", "deformconv"} == set(names())
 
 
 @settings(max_examples=40)
