@@ -18,10 +18,12 @@ from convcalc.layers import ALIASES, OPS
 ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
-WORDS = frozenset(
-    ["add", "const", "depthwise", "identity", "input", "linear", "mul", "pad", "scale", "shift", "sum"]
-)
-"""Names that are also kinds of operations or expressions, options, their values, keys of documents, or columns."""
+WORDS = frozenset([
+    "add", "const", "depthwise", "div", "identity",
+    "input", "linear", "maximum", "minimum", "mul", "pad",
+    "scale", "shift", "sum",
+])  # fmt: skip
+"""Names that are also kinds of operations or expressions, options, their values, keys, or columns."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")
 """Where layers live, and what translates their names into those of other notations."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import PLAIN, Arith, Array
 from convcalc.executor.call import Call, Params
+from convcalc.executor.indices import LARGEST, Bound, as_indices, bounds
 from convcalc.executor.kernels import run_kernel
 from convcalc.executor.memory import MemoryEstimate, MemoryLimitError, estimate_memory
 from convcalc.executor.weights import init_weights, load_weights
@@ -65,6 +66,10 @@ class Runner:
         for name, array in weights.items():
             owner, _, short = name.rpartition(".")
             self.by_node.setdefault(owner, {})[short] = array
+        for node in graph.nodes:
+            for name in node.shares:
+                if name in weights:
+                    self.by_node.setdefault(node.name, {})[name.rpartition(".")[2]] = weights[name]
         self.reads: dict[Edge, int] = {}
         for node in graph.nodes:
             for edge in node.inputs:
@@ -197,10 +202,11 @@ def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Arra
     if unknown:
         raise ExecutionError(f"the graph has no input {unknown[0]!r}")
     arrays: list[Array] = []
-    for node in nodes:
+    whole = bounds(graph)
+    for number, node in zip(graph.inputs, nodes, strict=True):
         if node.name not in given:
             raise ExecutionError(f"input {node.name!r} is missing")
-        arrays.append(_input_array(node, given[node.name]))
+        arrays.append(_input_array(node, given[node.name], whole.get(number)))
     if len({array.dtype for array in arrays}) > 1:
         arrays = [array.astype(np.result_type(*arrays)) for array in arrays]
     if len({len(array) for array in arrays}) > 1:
@@ -208,12 +214,18 @@ def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Arra
     return arrays
 
 
-def _input_array(node: Node, given: Any) -> Array:
+def _input_array(node: Node, given: Any, bound: Bound | None) -> Array:
     array = np.asarray(given)
     if array.dtype.kind not in "fiubO":
         raise ExecutionError(f"input {node.name!r} holds {array.dtype}, not numbers")
     if array.dtype.kind != "O":  # of eight bytes or more in float64, whatever their order
         wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
+        if bound is not None:
+            try:
+                index, _ = as_indices(array, bound.entries)
+            except ExecutionError as error:
+                raise ExecutionError(f"input {node.name!r} is looked up in {bound.reader}: {error}") from None
+            wide = wide or bool(index.size and index.max() > LARGEST)
         array = array.astype(np.float64 if wide else np.float32, copy=False)
     shape = tuple(node.layer.shape)  # type: ignore[attr-defined]
     fits = array.ndim == len(shape) + 1 and all(
@@ -225,6 +237,23 @@ def _input_array(node: Node, given: Any) -> Array:
     if len(array) == 0:
         raise ExecutionError(f"input {node.name!r} holds no sample; its shape is {array.shape}")
     return np.ascontiguousarray(array)
+
+
+def in_dtype(graph: Graph, arrays: list[Array], dtype: str) -> list[Array]:
+    """The arrays for the inputs in the dtype of a run.
+
+    Raises:
+        ExecutionError: one that is looked up by holds whole numbers that the dtype cannot tell apart.
+    """
+    found = [array.astype(dtype, copy=False) for array in arrays]
+    for number in bounds(graph):
+        place = graph.inputs.index(number)
+        if not np.array_equal(found[place], arrays[place], equal_nan=True):
+            name = graph.nodes[number].name
+            raise ExecutionError(
+                f"input {name!r} holds indices above {LARGEST:,}, which {dtype} cannot tell apart"
+            )
+    return found
 
 
 def input_shape(node: Node, sizes: Sequence[int] | None = None) -> tuple[int, ...]:

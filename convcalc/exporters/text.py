@@ -9,6 +9,9 @@ from convcalc.layers.base import INFER, REQUIRED, Layer, Option
 from convcalc.layers.values import show
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from convcalc.dims import Shape
     from convcalc.graph import Edge, Graph, Node
 
 
@@ -22,9 +25,11 @@ def format_layer(layer: Layer) -> str:
         values = [getattr(layer, f) for f in fields]
         if len(fields) == 2:
             words.append("->".join(_bare(v) for v in values))
-        elif options[fields[0]].kind == "shape":
+        elif options[fields[0]].kind == "shape" and values[0] is not None:
             words.append("x".join(_bare(v) for v in values[0]))
-        elif values[0] is None or options[fields[0]].kind != "dim" or _bare(values[0])[0] == "(":
+        elif (
+            values[0] is None or options[fields[0]].kind not in ("dim", "value") or _bare(values[0])[0] == "("
+        ):
             break
         else:
             words.append(_bare(values[0]))
@@ -42,9 +47,22 @@ def format_layer(layer: Layer) -> str:
     return " ".join(words)
 
 
-def format_placed(node: Node) -> str:
-    """A layer in its place, in line form: the layer, and whether its parameters are frozen."""
-    return format_layer(node.layer) + " frozen=true" * node.frozen
+def format_placed(node: Node, inputs: tuple[Shape, ...]) -> str:
+    """A layer in its place, in line form: the layer, whose arrays it uses, and whether they are frozen.
+
+    Args:
+        node: the layer in its place.
+        inputs: shapes that it reads.
+    """
+    shares = _format_shares(node.shares, node.layer.arrays(inputs)) if node.shares else ""
+    return format_layer(node.layer) + shares + " frozen=true" * node.frozen
+
+
+def _format_shares(shares: Sequence[str], arrays: Collection[str]) -> str:
+    """All arrays of one layer by its name alone, others each by its own: ``share=fc.weight``."""
+    owners = {name.rpartition(".")[0] for name in shares}
+    names = sorted(owners) if len(owners) == 1 and len(shares) == len(arrays) else shares
+    return f" share={names[0]}" if len(names) == 1 else f" share=[{','.join(names)}]"
 
 
 def is_default(option: Option, value: Any) -> bool:
@@ -131,6 +149,7 @@ def format_graph(graph: Graph) -> str:
     """A graph as a document: every layer in one line, nothing repeated, no blocks."""
     import json
 
+    graph = _closed(graph)
     lines = [f"name: {json.dumps(graph.name, ensure_ascii=False)}"]
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
@@ -153,9 +172,26 @@ def format_graph(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _closed(graph: Graph) -> Graph:
+    """A part of a network in which what is shared belongs to the first layer of the part that uses it."""
+    names = {node.name for node in graph.nodes}
+    if all(key.rpartition(".")[0] in names for node in graph.nodes for key in node.shares):
+        return graph
+    from dataclasses import replace
+
+    from convcalc.graph import Node
+
+    lent = graph.lent()
+    nodes = []
+    for number, node in enumerate(graph.nodes):
+        shares = [f"{graph.nodes[at].name}.{array}" for array, at in lent.get(number, {}).items()]
+        nodes.append(Node(node.name, node.layer, node.inputs, node.outputs, node.frozen, tuple(shares)))
+    return replace(graph, nodes=nodes)
+
+
 def format_node(graph: Graph, index: int, node: Node) -> str:
     """A node as a stage with its id and, where it does not read the node before, its inputs."""
-    words = [format_placed(node)]
+    words = [format_placed(node, graph.input_shapes(node))]
     previous = index - 1
     flows_on = node.inputs == ((previous, 0),) and graph.nodes[previous].layer.output_names()[0] == ""
     if len(graph.inputs) > 1 and previous in graph.inputs:

@@ -28,10 +28,12 @@ _FAMILIES: Final = {
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
     "sources": "param const",
+    "lookups": "embedding gather",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
+    "moves": "roll flip expand tile stack unstack",
     "reduce": "mean sum prod max min norm var std argmax argmin",
-    "merge": "concat add mul",
+    "merge": "concat add sub mul div pow maximum minimum",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}
 """Family module of every layer."""

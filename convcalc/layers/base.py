@@ -50,9 +50,9 @@ class Option(NamedTuple):
 
     ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
     ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
-    ``shape``, ``ints``, ``axis`` (the number of an axis of the first input, from the end where negative,
-    or one of ``choices``) and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``.
-    ``minimum`` bounds ``dim`` and ``axes``.
+    ``value`` (a number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of
+    the first input, from the end where negative, or one of ``choices``) and ``axislist`` (several of
+    them); ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim`` and ``axes``.
     """
 
     field: str
@@ -118,6 +118,8 @@ class Layer:
         enters: it stands for a tensor that comes from outside, an input of the graph.
         view: the output shares the storage of the input, or of an array of the layer (it has no memory of its
             own).
+        repeats: it is a view that shows entries several times, which cannot be counted off nor written over
+            without a copy.
         regroups: it joins and cuts axes, so that places along them are no places of the input.
         keeps_positions: a position of the output stands for one of the input and neighbours stay
             neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
@@ -125,6 +127,8 @@ class Layer:
             its windows may hold more than it reads.
         undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
         sized_by: the option that names the axis whose size an ``INFER`` option takes; empty for the channels.
+        jumps: its values leap where its input passes some number, so that inputs which differ by a rounding
+            may give outputs which differ by much.
         decided_by: what decides, when it runs, which places of its first input are read; empty where the
             shapes do, as they do nearly everywhere.
         reading: how what it reads is stated, where several inputs are of several kinds.
@@ -132,6 +136,7 @@ class Layer:
         index_outputs: numbers of the outputs that do: the first, or one beside it of the same shape that is
             written where somebody reads it.
         join: registered name of the layer that the same word means with several inputs, or with a number.
+        looks_up: numbers of the inputs that hold whole numbers, by which it looks up what it writes.
         template: how it is explained in letters.
         source: where the layer was proposed or is defined.
     """
@@ -144,16 +149,19 @@ class Layer:
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     enters: ClassVar[bool] = False
     view: ClassVar[bool] = False
+    repeats: ClassVar[bool] = False
     regroups: ClassVar[bool] = False
     keeps_positions: ClassVar[bool] = False
     cuts_axes: ClassVar[bool] = False
     undoes: ClassVar[str] = ""
     sized_by: ClassVar[str] = ""
+    jumps: ClassVar[bool] = False
     decided_by: ClassVar[str] = ""
     reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
     join: ClassVar[str] = ""
+    looks_up: ClassVar[tuple[int, ...]] = ()
     template: ClassVar[Template] = Template()
     source: ClassVar[str] = ""
 
@@ -214,8 +222,9 @@ class Layer:
 
     @classmethod
     def feature_axis(cls, options: Mapping[str, Any]) -> int:
-        """The axis of the first input that holds its channels, or its features."""
-        return 0
+        """The axis of the first input that holds its channels, or its features; from the end if negative."""
+        value = options.get(cls.sized_by)
+        return value if type(value) is int else 0
 
     def output_axes(self, output: int) -> tuple[str, ...] | None:
         """What the axes of an output are called; None for channels and positions."""
@@ -239,6 +248,14 @@ class Layer:
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """Shapes of the arrays that are stored but not trained."""
+        return {}
+
+    def arrays(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of all arrays that are stored for the layer, trained or not."""
+        return {**self.parameters(inputs), **self.buffers(inputs), **self.indices(inputs)}
+
+    def indices(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of the arrays of whole numbers that are stored with the weights; they are no buffers."""
         return {}
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
@@ -329,7 +346,7 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
             value = pads(value, field, rank)
         elif kind == "shape" and not isinstance(value, tuple):
             value = (value,)
-        elif kind == "number" and isinstance(value, Fraction):
+        elif kind in ("number", "value") and isinstance(value, Fraction):
             value = float(value)
         found[field] = value
     return found

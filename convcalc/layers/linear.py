@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, prod
+from convcalc.dims import Dim, DimensionError, Shape, equal, prod
 from convcalc.layers.base import INFER, Ops, Option, Template, fill
-from convcalc.layers.values import show
+from convcalc.layers.values import axis_of, show
 from convcalc.layers.weights import ARRIVING, Weighted, weight_first
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Linear(Weighted):
                 f"linear needs a flat input, got {show(inputs[0])}",
                 hint="'flatten' before it, or axis=channels or axis=-1 to apply it at every position",
             )
+        _check_features(inputs[0], values)
         found = weight_first(cls, inputs, values, 2)
         if len(inputs) > 1:
             found.setdefault("out_features", inputs[1][0])
@@ -101,6 +102,20 @@ class Linear(Weighted):
 
         window = along(inputs[0], {self.along: EVERY})
         return self.with_arriving(((window,),), (Axis(self.along, ONE), ALL), self.along)
+
+
+def _check_features(shape: Shape, values: Mapping[str, Any]) -> None:
+    """Refuse features that lie on no axis but are all there are: what was forgotten is to flatten them."""
+    features, axis = values.get("in_features"), values.get("axis")
+    if features is None or not isinstance(axis, int) or len(shape) < 2:
+        return
+    arriving = shape[axis_of(axis, shape)]
+    if equal(features, arriving) is False and equal(features, prod(shape)) is True:
+        raise DimensionError(
+            f"in_features is {features}, but {arriving} arrive on the axis of the features of {show(shape)}",
+            field="in_features",
+            hint="'flatten' before it",
+        )
 
 
 LAYERS = (Linear,)

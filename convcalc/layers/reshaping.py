@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convcalc.dims import Shape
-from convcalc.layers.reads import ALL, FIXED, ONE, Axis, Digit, Reads, identity
+from convcalc.layers.reads import ALL, FIXED, ONE, Axis, Block, Digit, Reads, identity
 
 
 def reshaped(shape: Shape, out: Shape) -> Reads:
@@ -29,8 +29,9 @@ def reshaped(shape: Shape, out: Shape) -> Reads:
         else:
             inner = 1
             digits: list[Axis] = []
-            for n in reversed(these):
-                digits.append(Axis(output, Digit(inner, n)))
+            for place, n in enumerate(reversed(these), 1):
+                # the first digit of a count goes on rising; the others come again and again
+                digits.append(Axis(output, Block(inner, 1) if place == len(these) else Digit(inner, n)))
                 inner *= n
             axes += reversed(digits)
     return tuple(axes)

@@ -275,7 +275,7 @@ def _cut(graph: Graph, start: str, layer: str | None) -> Graph:
     for number, node in enumerate(graph.nodes):
         edges = tuple(Edge(0) if edge == source else Edge(edge.node + 1, edge.output) for edge in node.inputs)
         name = f"{start} itself" if number == source.node else node.name
-        nodes.append(Node(name, node.layer, edges, node.outputs))
+        nodes.append(Node(name, node.layer, edges, node.outputs, node.frozen, node.shares))
     inputs = (0, *(number + 1 for number in graph.inputs))
     part = Graph(graph.name, nodes, inputs, ()).part(Edge(edge.node + 1, edge.output))
     needed = tuple(i for i, node in enumerate(part.nodes) if node.is_input)

@@ -85,7 +85,7 @@ def _gathers(graph: Graph, node: Node) -> bool:
     return any(
         len(axis.rule.of(j, n)) > 1
         for window, read, written in _windows(graph, node)
-        for axis, n in zip(window, read, strict=True)
+        for axis, n in zip(window[: len(read)], read, strict=True)
         for j in (0, axis.count(written) // 2)
     )
 
@@ -115,14 +115,18 @@ def _takes_channels_apart(graph: Graph, node: Node) -> bool:
 
 
 def _crops_map(graph: Graph, node: Node) -> bool:
-    """Whether a layer moves positions index for index along an axis of the map and leaves some out."""
+    """Whether a layer reads an axis of the map index for index and leaves some out, or reads one of them."""
     return any(
-        any(axis.outputs)
-        and isinstance(axis.rule, Slide)
-        and (axis.rule.count, axis.rule.stride, axis.rule.dilation) == (1, 1, 1)
-        and axis.count(written) < size
+        isinstance(axis.rule, Slide)
+        and (
+            size > 1
+            if axis.output is None
+            else any(axis.outputs)
+            and (axis.rule.count, axis.rule.stride, axis.rule.dilation) == (1, 1, 1)
+            and axis.count(written) < size
+        )
         for window, read, written in _windows(graph, node)
-        for axis, size in zip(window[1:], read[1:], strict=True)
+        for axis, size in zip(window[1 : len(read)], read[1:], strict=True)
     )
 
 

@@ -253,7 +253,7 @@ def _traced(
     if best[2] == [stated(axis) for axis in row.axes]:
         return best
     moving = [axis for axis in row.axes if axis.local and not axis.everything]
-    wide = max((axis.size + (2 * axis.advance if axis.period > 1 else 0) for axis in moving), default=0)
+    wide = max((axis.size + (2 * abs(axis.advance) if axis.period > 1 else 0) for axis in moving), default=0)
     again = larger.at_least(wide) if type(wide) is int else None
     if again is not None:
         bigger, fields = again

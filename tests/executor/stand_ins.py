@@ -70,6 +70,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "concat": {"axis": 0},
     "scale": {"bias": False, "axis": 0},
     "const": {"value": None},
+    **{op: {"value": None} for op in ("add", "mul", "maximum", "minimum")},
+    **{op: {"value": None, "reverse": False} for op in ("sub", "div", "pow")},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
 PER_AXIS = ("kernel", "stride", "dilation", "output_padding", "scale")

@@ -127,7 +127,8 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         ]
     },
 }
-JOINS = ("concat", "add", "mul", "matmul", "unpool", "deformconv", "param", "const")
+ARITHMETIC = ("add", "sub", "mul", "div", "pow", "maximum", "minimum")
+JOINS = ("concat", *ARITHMETIC, "matmul", "unpool", "deformconv", "param", "const")
 
 
 def joined(op: str) -> Graph:
@@ -158,7 +159,11 @@ def joined(op: str) -> Graph:
         return net.graph()
     net = Net((2, 5))
     left = net.add(layer("conv", 1, in_channels=2, out_channels=2, kernel=3, padding=1), 0)
-    net.add(layer(op), left, 0, left)
+    if op in ("sub", "div", "pow"):
+        above = net.add(layer("maximum", value=0.5), left)  # a power of a negative number is none
+        net.add(layer(op, reverse=op == "div"), above, 0)
+    else:
+        net.add(layer(op), left, 0, left)
     return net.graph()
 
 

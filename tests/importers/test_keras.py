@@ -4,10 +4,11 @@ Each class is built in Keras with drawn arguments and run; the same call, pasted
 output shape, as many trainable and other parameters, and the same values with the same weights. What Keras
 refuses is refused. What is refused here alone is refused for one of the reasons of :data:`REFUSED_HERE`.
 
-Keras runs on PyTorch, whose results are those of its other backends but for two that are held against
-TensorFlow's definition instead: bicubic interpolation (``a = -3/4`` there, the border repeated), and average
-pooling whose ``same`` pads an odd number (the border is repeated there and counted). ``python -m
-tests.importers.test_keras`` prints which arguments of which classes were drawn.
+Keras runs on PyTorch, whose results are those of its other backends but for three that are held against
+the definition of the others instead: normalisation over neighbouring axes, bicubic interpolation
+(``a = -3/4`` there, the border repeated), and average pooling whose ``same`` pads an odd number (the border
+is repeated there and counted). ``python -m tests.importers.test_keras`` prints which arguments of which
+classes were drawn.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ pytestmark = pytest.mark.keras
 EXAMPLES = int(os.environ.get("KERAS_EXAMPLES", "60"))
 REFUSED_HERE = {
     "TensorFlow cannot run padding 'same'": "the other backends give an output of (i - 1)*s + k % 2",
-    "neither over the channels|not over the channels or over all": "layer normalisation over other axes",
-    "is not along the channels": "batch, group and RMS normalisation along a spatial axis",
+    "Keras lays its scale on the last axes": "an RMS normalisation whose scale lies on other axes",
+    "count from both ends": "axes whose weights Keras puts in another order",
+    "is not along the channels": "group normalisation along a spatial axis",
     "not in the language": "activations, interpolations and forms of ReLU that the language lacks",
     "has no number type of its own": "dtype other than float32",
     "crops all of the output|leaves nothing|nothing is left": "an output without elements",
@@ -52,7 +54,12 @@ outcomes: Counter[str] = Counter()
 @pytest.fixture(scope="module")
 def keras() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    return pytest.importorskip("keras")
+    found = pytest.importorskip("keras")
+    from keras.src.ops import nn
+
+    # There alone Keras takes a function of PyTorch for neighbouring axes, which is for the last ones.
+    nn.is_continuous_axis = lambda axis: False
+    return found
 
 
 def general(entry: table.Class, name: str) -> bool:
@@ -174,7 +181,7 @@ def argument(d: Draw, entry: table.Class, name: str, shape: tuple[int, ...], ran
         "depth_multiplier": lambda: d.int(1, 3),
         "output_padding": lambda: d.per_axis(spatial, 0, 3) if d.int(0, 6) else None,
         "output_size": lambda: d.per_axis(spatial, 1, 4),
-        "axis": lambda: d.pick(-1, axes, 1, tuple(range(1, axes + 1)) if entry.op == "ln" else -1),
+        "axis": lambda: d.pick(-1, axes, 1, several(d, axes) if entry.op in ("ln", "rmsnorm") else -1),
         "momentum": lambda: d.pick(0.0, 0.9),
         "renorm_momentum": lambda: 0.5,
         "renorm_clipping": lambda: None,
@@ -223,6 +230,12 @@ def argument(d: Draw, entry: table.Class, name: str, shape: tuple[int, ...], ran
     if name in ("center", "use_bias", "keepdims"):
         return d.pick(True, False)
     return found[name]()
+
+
+def several(d: Draw, axes: int) -> list[int]:
+    """Some of the axes, from the front or the end, in any order."""
+    found = d.data.draw(st.permutations(range(1, axes + 1)))[: d.int(1, axes)]
+    return [a if d.int(0, 1) else a - axes - 1 for a in found]
 
 
 def sides(d: Draw, rank: int) -> Any:
@@ -299,8 +312,14 @@ def copied(layer: Any, graph: Any, first: bool) -> dict[str, np.ndarray]:
         elif name == "bias" and "dwconv" in by_op and "conv" in by_op:
             owner = by_op["conv"]
         name = OURS.get(name, name)
-        if value.ndim > 1 and name in ("weight", "bias") and by_op.get("ln", by_op.get("prelu")) == owner:
-            value = value if first else np.moveaxis(value, -1, 0)
+        if (
+            value.ndim > 1
+            and name in ("weight", "bias")
+            and owner in map(by_op.get, ("ln", "rmsnorm", "prelu"))
+        ):
+            over = getattr(layer, "axis", -1)
+            channels = over == -1 or {-1, len(graph.nodes[0].outputs[0])} & set(over)
+            value = np.moveaxis(value, -1, 0) if channels and not first else value
         found[f"{owner}.{name}"] = value.reshape(shapes[f"{owner}.{name}"])
     return found
 

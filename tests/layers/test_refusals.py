@@ -190,9 +190,14 @@ OPTIONS = [
     ("6x8x8", "Conv2d(6, 4, 3, «paddding»=1)", "no argument 'paddding'", "padding"),
 ]  # fmt: skip
 JOINS = [
-    ("6x8x8", "identity id=a | conv 5 k1 | «add» with=a", "add cannot join 5x8x8 and 6x8x8", "equal shapes"),
+    (
+        "6x8x8",
+        "identity id=a | conv 5 k1 | «add» with=a",
+        "add cannot join 5x8x8 and 6x8x8",
+        "equal sizes, or 1",
+    ),
     ("6x8x8", "identity id=a | maxpool k2 | «mul» with=a", "mul cannot join 6x4x4 and 6x8x8", "or 1"),
-    ("6x8x8", "identity id=a | flatten | «add» with=a", "add cannot join 384 and 6x8x8", "one rank"),
+    ("6x8x8", "identity id=a | flatten | «add» with=a", "add cannot join 384 and 6x8x8", "from the last"),
     ("6x8x8", "identity id=a | maxpool k2 | «concat» with=a", "concat cannot join", "every other axis"),
     ("6x8x8", "identity id=a | flatten | «concat» with=a", "concat cannot join", "one rank"),
     ("6x8x8", "identity id=a | concat with=a «axis=3»", "no axis 3 in 6x8x8", "0 to 2"),
@@ -388,6 +393,10 @@ REACHABLE = {
     "slice 1 3": (0, 1, 2, 3),
     "slice start=-2 axis=1": (1, 2, 3),
     "identity id=a | add with=a": (0, 1, 2, 3),
+    "mul 0.5 | add -1 | sub 3 reverse=true | div 1/3 | pow 2 | maximum 0.1 | minimum 20": (0, 1, 2, 3),
+    "pow 2 id=a | sub with=input | div from=[input,a] | pow with=a": (1, 2),
+    "pow 2 id=a | maximum 0 with=input | minimum with=a": (1, 2),
+    "globalavgpool id=a | conv 8 k1 | reshape (8,) id=b | add from=[b,input]": (1, 2, 3),
     "identity id=a | concat with=a axis=1": (1, 2, 3),
     "identity id=a | param 4 id=p | const 4 value=0.5 | add with=p | const 4 | mul from=[const2,a]": (0,),
     "identity id=a | param (4,8) id=p | const 4x8 | add with=p | concat with=a": (1,),

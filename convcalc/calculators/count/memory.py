@@ -64,13 +64,19 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
     until: list[int] = []
     first: list[int] = []
     written: list[Dim] = []
+    repeated: set[int] = set()  # views that show entries several times
     for number, node in enumerate(nodes):
         for edge in node.inputs:
             last[first[edge.node] + edge.output] = number
         if node.inputs and (node.layer.view or node.layer.overwrites):
             source = node.inputs[0]
             stored = first[source.node] + source.output
-            if node.layer.view or until[stored] <= number:
+            again = source.node in repeated
+            if (node.layer.view and not (again and node.layer.regroups)) or (
+                not node.layer.view and until[stored] <= number and not again
+            ):
+                if again or node.layer.repeats:
+                    repeated.add(number)
                 first.append(stored)
                 until[stored] = max(until[stored], reader.get(Edge(number), number))
                 written.append(0)

@@ -26,6 +26,7 @@ from convcalc.layers.reads import (
     Axis,
     Decided,
     Every,
+    Flipped,
     From,
     Reads,
     Resample,
@@ -236,7 +237,7 @@ def _tabled(field: AxisField, axes: Sequence[Axis], shape: Shape, out: Shape) ->
         first = min((start for start, _ in runs), default=None)
         starts.append(first)
         spans.append(0 if first is None else max(start + size for start, size in runs) - first)
-    return _settled(driver, starts, spans, field.everything)
+    return _settled(outputs, written, starts, spans, field.everything)
 
 
 def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim]) -> AxisField:
@@ -284,9 +285,26 @@ def _runs(field: AxisField, chosen: Sequence[Sequence[int]], sizes: Sequence[Dim
 
 
 def _settled(
-    driver: int | tuple[int, ...], starts: list[int | None], sizes: list[int], everything: bool
+    outputs: Sequence[int],
+    written: Sequence[int],
+    starts: Sequence[int | None],
+    sizes: Sequence[int],
+    everything: bool,
 ) -> AxisField:
-    """A field from its table: in phases, where one axis decides and the runs repeat."""
+    """A field from its table: over no more axes than decide, and in phases where one does and runs repeat."""
+    for place in range(len(outputs) if len(outputs) > 1 else 0):
+        count, inner = written[place], prod(written[place + 1 :])
+        kept = [j for j in range(len(starts)) if j // inner % count == 0]
+        spend(len(starts))
+        if all(
+            (starts[j], sizes[j]) == (starts[j + step], sizes[j + step])
+            for j in kept
+            for step in range(inner, inner * count, inner)
+        ):
+            left = [[*axes[:place], *axes[place + 1 :]] for axes in (outputs, written)]
+            runs = [starts[j] for j in kept], [sizes[j] for j in kept]
+            return _settled(left[0], left[1], *runs, everything)
+    driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
     count = len(starts)
     known = [(j, start) for j, start in enumerate(starts) if start is not None]
     rise = 0
@@ -327,6 +345,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
         rule = Slide(rule.count, 1, rule.dilation, turned)  # the convolution with the kernel turned round
     if isinstance(rule, Slide) and len(field.starts) == 1:
         return _slid(field, driver, rule)
+    if isinstance(rule, Flipped) and len(field.starts) == 1 and type(field.advance) is int:
+        return _slid(field, driver, Slide(1, -1, 1, 1 - rule.size))
     if isinstance(rule, Resample):
         if type(read) is int and type(written) is int:
             if rule.whole_line(read, written):
@@ -346,10 +366,13 @@ def _slid(field: AxisField, driver: int | None, rule: Slide) -> AxisField:
     if start is None:
         return field if field.everything else replace(field, driver=driver)
     step = field.advance
+    first, reach = start - rule.before * step, (rule.count - 1) * rule.dilation * step
+    if type(step) is int and step < 0:  # turned round: the last tap reads first
+        first, reach = first + reach, -reach
     return AxisField(
         driver,
-        (start - rule.before * step,),
-        (field.sizes[0] + (rule.count - 1) * rule.dilation * step,),
+        (first,),
+        (field.sizes[0] + reach,),
         step * rule.stride,
         field.everything,
         field.periodic,
@@ -368,7 +391,9 @@ def _over_all(field: AxisField, read: Dim) -> AxisField:
 
 
 def _numeric(rule: Rule) -> bool:
-    values = [getattr(rule, name) for name in getattr(rule, "__slots__", ())]
+    values: list[object] = []
+    for value in (getattr(rule, name) for name in getattr(rule, "__slots__", ())):
+        values += value if isinstance(value, tuple) else (value,)
     return all(_numeric(v) if isinstance(v, Rule) else isinstance(v, int | str | Fraction) for v in values)
 
 
@@ -512,7 +537,7 @@ def _hull_of_tables(fields: Sequence[AxisField], everything: bool, out: Shape) -
         low = min((start for start, _ in runs), default=None)
         starts.append(low)
         sizes.append(0 if low is None else max(start + size for start, size in runs) - low)
-    return _settled(driver, starts, sizes, everything)
+    return _settled(outputs, written, starts, sizes, everything)
 
 
 def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisField:

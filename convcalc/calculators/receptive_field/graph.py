@@ -54,7 +54,12 @@ class ReceptiveField(Record, Shown):
             sources, names = [find_edge(graph, start)], [start]
         self._walk = Walk(graph, sources, names)
         self.misaligned: list[Misaligned] = self._walk.misaligned
-        self.decided = {n.name: n.layer.decided_by for n in graph.nodes if n.layer.decided_by}
+        # what a layer chooses from the network's own tensors alone is no pixel, whatever decides
+        self.decided = {
+            n.name: n.layer.decided_by
+            for n in graph.nodes
+            if n.layer.decided_by and any(self._walk.states[n.inputs[0]])
+        }
         self.unseeing: list[str] = self._walk.unseeing
         self.layers: list[LayerField] = []
         self._by_name: dict[str, list[LayerField]] = {}

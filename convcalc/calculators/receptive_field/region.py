@@ -16,7 +16,21 @@ from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.reads import ONE, Axis, Digit, Every, From, Reads, Rule, Slide, Spread, UpTo
+from convcalc.layers.reads import (
+    ONE,
+    Axis,
+    Block,
+    Digit,
+    Every,
+    Flipped,
+    From,
+    Reads,
+    Rolled,
+    Rule,
+    Slide,
+    Spread,
+    UpTo,
+)
 from convcalc.layers.values import show
 
 Box: TypeAlias = tuple[int, ...]
@@ -186,6 +200,8 @@ def _boxes_read(
     way: Reads, box: Box, read: Shape, written: Shape, memo: dict[tuple[Rule, int, int], int]
 ) -> list[Box]:
     """The boxes of an input that one box of an output reads."""
+    if len(way) > len(read):  # the axis more says whether the input is read at all
+        return [one[:-1] for one in _boxes_read(way, box, (*read, 1), written, memo)]
     groups = _groups(way)
     if len(groups) == len(way):
         return _box_read(way, box, read, written, memo)
@@ -251,7 +267,7 @@ def _inner(axes: Sequence[Axis], sizes: Shape) -> bool:
     """Whether axes are the digits of one count, all of them, the last one fastest."""
     inner = 1
     for axis, size in zip(reversed(axes), reversed(sizes), strict=True):
-        digit = isinstance(axis.rule, Digit) and (axis.rule.inner, axis.rule.size) == (inner, size)
+        digit = axis.rule == Digit(inner, size) or (axis is axes[0] and axis.rule == Block(inner, 1))
         if axis.output != axes[0].output or not digit:
             return False
         inner *= size
@@ -296,7 +312,7 @@ def _box_read(
         if isinstance(rule, Every):
             bits = (1 << n) - 1
         elif output is None:
-            bits = 1
+            bits = indices_read(rule, 1, n)
         else:
             bits = box[output] if isinstance(output, int) else _counted(axis, box, written)
             if rule is ONE:
@@ -308,7 +324,7 @@ def _box_read(
         if not bits:
             return []
         found.append(bits)
-    return [tuple(found)]
+    return [tuple(found[: len(read)])]
 
 
 def indices_read(rule: Rule, bits: int, n: int) -> int:
@@ -326,6 +342,11 @@ def indices_read(rule: Rule, bits: int, n: int) -> int:
         return (1 << min(bits.bit_length(), n)) - 1
     if isinstance(rule, From):
         return (1 << n) - (bits & -bits) if bits and bits & ((1 << n) - 1) else 0
+    if isinstance(rule, Rolled):
+        shift = rule.shift % n
+        return (bits >> shift | bits << n - shift) & ((1 << n) - 1)
+    if isinstance(rule, Flipped):
+        return int(format(bits, f"0{n}b")[::-1], 2)
     found = 0
     for j in indices(bits):
         for i in rule.of(j, n):

@@ -27,7 +27,7 @@ def identity(call: Call) -> Array:
 def flatten(call: Call) -> Array:
     """(N, C, *spatial) to (N, everything), or a run of axes to one; channels last on request."""
     layer = call.layer
-    x = call.x if _in_place(layer) else np.moveaxis(call.x, 1, -1).copy()
+    x = np.ascontiguousarray(call.x) if _in_place(layer) else np.moveaxis(call.x, 1, -1).copy()
     shape = x.shape[1:]
     start, end = getattr(layer, "start", 0), getattr(layer, "end", -1) % len(shape)
     joined = prod(shape[start : end + 1])
@@ -38,7 +38,7 @@ def reshape(call: Call) -> Array:
     """Same elements in the same order under another shape; with order=last channels run fastest in both."""
     x, shape = call.x, tuple(call.layer.shape)
     if _in_place(call.layer):
-        return x.reshape(len(x), *shape)
+        return np.ascontiguousarray(x).reshape(len(x), *shape)
     return np.moveaxis(np.moveaxis(x, 1, -1).reshape(len(x), *shape[1:], shape[0]), -1, 1).copy()
 
 
@@ -129,5 +129,5 @@ def _crop_backward(r: Reach) -> list[Array]:
 
 
 OPERATIONS["crop"] = Operation(crop, backward=_crop_backward)
-OPERATIONS["slice"] = Operation(slice_, backward=_part_backward)
-OPERATIONS["split"] = Operation(split, backward=_part_backward)
+OPERATIONS["slice"] = Operation(slice_, backward=_part_backward, moves=True)
+OPERATIONS["split"] = Operation(split, backward=_part_backward, moves=True)

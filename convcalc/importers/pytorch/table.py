@@ -37,8 +37,8 @@ Conv#d|conv|{_CONV}
 ConvTranspose#d|convT|{_CONVT}
 LazyConv#d|conv|{_lazy(_CONV)}
 LazyConvTranspose#d|convT|{_lazy(_CONVT)}
-Linear|linear|in_features! out_features! bias device- dtype=
-LazyLinear|linear|out_features! bias device- dtype=
+Linear|linear|in_features! out_features! bias device- dtype=|axis=-1
+LazyLinear|linear|out_features! bias device- dtype=|axis=-1
 MaxPool#d|maxpool|kernel_size!>kernel stride padding dilation return_indices- ceil_mode>ceil
 AvgPool1d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad
 AvgPool2d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad divisor_override>divisor

@@ -108,7 +108,7 @@ def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, 
         message, expected = problem
         nearest = nearest_name(value, words) if isinstance(value, str) else None
         raise stage.fault(f"{option.field}: {message}", expected, nearest, at=arg)
-    if option.kind == "number" and isinstance(value, Fraction):
+    if option.kind in ("number", "value") and isinstance(value, Fraction):
         return float(value)
     return value
 
@@ -139,9 +139,13 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         return None if value in words else (f"unknown value {describe(value)}", "one of " + ", ".join(words))
     if kind == "number" and (is_symbolic(value) or is_array(value)):
         return f"{describe(value)} stands for many numbers", "one number"
-    if kind == "number" and type(value) in (int, Fraction) and not -MOST_NUMBER <= value <= MOST_NUMBER:
+    if (
+        kind in ("number", "value")
+        and type(value) in (int, Fraction)
+        and not -MOST_NUMBER <= value <= MOST_NUMBER
+    ):
         return f"{describe(value)} is too large", "a number that a float can be"
-    if kind in ("dim", "number"):
+    if kind in ("dim", "number", "value"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
     items = _items(value)
     if kind in ("axis", "axislist"):

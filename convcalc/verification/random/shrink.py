@@ -45,9 +45,12 @@ def shrink(spec: RandomSpec, fails: Callable[[RandomSpec], bool], tries: int = 4
 
 
 def _sensible(spec: RandomSpec) -> bool:
-    """Whether layers that read places in a map still read those of a pool: other numbers are no places."""
+    """Whether what is read as whole numbers still is: places of a pool, or an input, which is drawn so."""
     layers = {stage.name: lookup(stage.words[0]) for stage in spec.stages}
     for stage in spec.stages:
+        for number in layers[stage.name].looks_up:
+            if number < len(stage.reads) and stage.reads[number] not in spec.inputs:
+                return False
         for number in layers[stage.name].index_inputs:
             if number >= len(stage.reads):
                 return False

@@ -127,14 +127,15 @@ class _Growth:
     def _begin(self) -> None:
         """Inputs of some shape, nothing else."""
         rng = self.rng
-        rank = rng.choice((0, *(1, 2, 2, 2, 3) * 3))
-        most = (0, 14, 9, 5)[rank]
+        rank = rng.choice((0, *(1, 2, 2, 2, 3) * 3, 1, 4, 5))
+        most = (0, 14, 9, 5, 3, 3)[rank]
         many = 2 if rng.random() < 0.08 else 1
         channels = rng.choice((1, 2, 3, 4, 4, 6, 8, 12))
         sizes = tuple(rng.randint(2, most) for _ in range(rank))
         names = ("input",) if many == 1 else ("left", "right")
         self.spec = RandomSpec({name: (channels, *sizes) for name in names})
         self.shapes = dict(self.spec.inputs)
+        self.steps.inputs = names
 
     def _source(self) -> str:
         """Mostly the last tensor, else any."""

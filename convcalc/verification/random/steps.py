@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from math import comb
 from random import Random
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from convcalc.layers import lookup, names
 from convcalc.layers.base import REQUIRED
@@ -30,9 +30,10 @@ class Added(NamedTuple):
 class Steps:
     """Draws steps with one source of randomness."""
 
-    def __init__(self, rng: Random) -> None:
-        """Draw with ``rng``."""
+    def __init__(self, rng: Random, inputs: Sequence[str] = ()) -> None:
+        """Draw with ``rng`` for a spec with inputs of these names."""
         self.rng = rng
+        self.inputs = inputs
         # What can be set in more ways is drawn more often: as often as two options of it may meet.
         self.weights = tuple(accumulate(2 + comb(len(lookup(op).options), 2) for op in DRAWN))
 
@@ -52,6 +53,8 @@ class Steps:
         cls = lookup(op)
         if cls.arity[1] == 0:
             return self.own(op, source, shape)
+        if cls.looks_up:
+            return self.looked_up(op, source, shapes)
         if cls.index_inputs:
             return self.unpooling(source, shape, op)
         if cls.undoes:
@@ -112,6 +115,27 @@ class Steps:
         reads = [source, "@0"]
         rng.shuffle(reads)
         return (Added(made.words, ()), Added(tuple(words), tuple(reads))) if made else ()
+
+    def looked_up(self, op: str, source: str, shapes: Mapping[str, Shape]) -> tuple[Added, ...]:
+        """A layer that looks something up: by an input of the spec, which is drawn to fit, or by its own."""
+        rng, cls = self.rng, lookup(op)
+        reads = [source]
+        if 0 in cls.looks_up:
+            reads = [rng.choice(self.inputs)]
+        elif rng.random() < 0.4:
+            reads.append(rng.choice(self.inputs))
+        given: dict[str, Any] = {}
+        if cls.arity[1] != 1:
+            own = rng.choice(("shape", "index")) if len(reads) == 1 else None
+            size = min(shapes[source])
+            given = {
+                "shape": tuple(rng.randint(1, 4) for _ in range(rng.randint(1, 2)))
+                if own == "shape"
+                else None,
+                "index": tuple(rng.randrange(-size, size) for _ in range(4)) if own == "index" else None,
+            }
+        found = propose(rng, op, tuple(shapes[name] for name in reads), given)
+        return (Added(found.words, tuple(reads)),) if found else ()
 
     def keeping(self, shape: Shape, channels: bool) -> Proposal | None:
         """A layer of one input that keeps the spatial sizes, and where wanted the channels."""

@@ -14,6 +14,7 @@ from convcalc.calculators.explain.sections import Explanation, Section
 from convcalc.dims import is_symbolic
 from convcalc.layers import ALIASES, lookup, names
 from convcalc.layers.activation import Activation
+from convcalc.layers.merge import Join
 from convcalc.render.views import explain as render
 from convcalc.spec.library import block_names
 
@@ -140,9 +141,9 @@ def test_formulas_at_numbers_are_the_counts(op: str) -> None:
 
 def test_every_kind_of_layer_has_a_case() -> None:
     """Activations share one class of formulas; layers of no or several inputs have a test of their own."""
-    shared = {op for op in names() if issubclass(lookup(op), Activation)}
+    shared = {op for op in names() if issubclass(lookup(op), Activation | Join)}
     shared |= {op for op in names() if lookup(op).arity[1] == 0}
-    assert set(CASES) | shared | {"unpool", "concat", "add", "mul", "matmul", "deformconv"} == set(names())
+    assert set(CASES) | shared | {"unpool", "concat", "matmul", "deformconv"} == set(names())
 
 
 @settings(max_examples=40)

@@ -249,11 +249,11 @@ mutant(
 mutant("concat takes the largest", "layers.merge:total", "concat", lambda f: lambda sizes: max(sizes))
 mutant(
     "add counts every input",
-    "layers.merge:Add.ops",
+    "layers.merge:Join.ops",
     "add",
     after(lambda f, s, i, o: f._replace(add=f.add + prod(o[0]))),
 )
-mutant("mul is free", "layers.merge:Mul.ops", "mul", ops(mul=lambda n: 0))
+mutant("mul is free", "layers.merge:Join.ops", "mul", ops(mul=lambda n: 0))
 mutant(
     "joins have the shape of their first input",
     "layers.merge:broadcast",
