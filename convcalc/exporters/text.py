@@ -38,6 +38,7 @@ def format_layer(layer: Layer) -> str:
         if option.field in done or not hasattr(layer, option.field):
             continue
         value = getattr(layer, option.field)
+        option = option._replace(default=layer.default(option))
         if value is None or (
             option.default is not REQUIRED and option.default is not INFER and is_default(option, value)
         ):

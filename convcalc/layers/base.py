@@ -209,6 +209,10 @@ class Layer:
         """
         return ()
 
+    def default(self, option: Option) -> Any:
+        """What an option is where nothing is said: that of the option, unless the inputs make it another."""
+        return option.default
+
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Refuse options that do not go together, or that the inputs do not allow.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod
-from convcalc.layers.base import INFER, Layer, Ops, Option, Template, fill
+from convcalc.layers.base import INFER, Ops, Option, Template, fill
 from convcalc.layers.values import axis_of, show
+from convcalc.layers.weights import ARRIVING, Weighted, weight_first
 
 if TYPE_CHECKING:
     from typing import Self
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Linear(Layer):
+class Linear(Weighted):
     """Fully connected layer: over a flat input or, where an ``axis`` holds the features, along that one.
 
     The axis is a number, or ``channels`` for the first; all other axes are positions. Weights ``(out, in)``;
@@ -28,6 +29,7 @@ class Linear(Layer):
     out_features: Dim
     bias: bool
     axis: int | str
+    arriving: str | None = None
 
     op: ClassVar[str] = "linear"
     options: ClassVar[tuple[Option, ...]] = (
@@ -35,10 +37,12 @@ class Linear(Layer):
         Option("out_features", "dim", aliases=("out",)),
         Option("bias", "flag", True),
         Option("axis", "axis", "flat", choices=("flat", "channels")),
+        ARRIVING,
     )
     positional: ClassVar[tuple[str, ...]] = ("in_features->out_features",)
     sized_by: ClassVar[str] = "axis"
     source: ClassVar[str] = "the affine map y = W x + b"
+    layout: ClassVar[str] = "(out, in)"
     template: ClassVar[Template] = Template(
         ("M",), meanings={"M": "features that arrive", "N": "features that leave"}
     )
@@ -52,12 +56,23 @@ class Linear(Layer):
                 hint="'flatten' before it, or axis=channels or axis=-1 to apply it at every position",
             )
         _check_features(inputs[0], values)
-        found = fill(cls, inputs, values)
+        found = weight_first(cls, inputs, values, 2)
+        if len(inputs) > 1:
+            found.setdefault("out_features", inputs[1][0])
+        found = fill(cls, inputs, found)
         if len(inputs[0]) == 1:  # there is one position, and all mean the same
             found["axis"] = "flat"
         elif found["axis"] == 0:
             found["axis"] = "channels"
-        return cls(**found)
+        layer = cls(**found)
+        layer.check_arriving(inputs)
+        return layer
+
+    @classmethod
+    def partners(cls, shape: Shape, size: Callable[[], int]) -> tuple[tuple[Shape, ...], ...]:
+        """A weight, with a bias or without."""
+        out = size()
+        return tuple(beside for n in shape for beside in (((out, n),), ((out, n), (out,))))
 
     @property
     def along(self) -> int:
@@ -70,9 +85,8 @@ class Linear(Layer):
         return ((*shape[: self.along], self.out_features, *shape[self.along + 1 :]),)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight (out, in)`` and ``bias (out,)``."""
-        weight = (self.out_features, self.in_features)
-        return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
+        """``weight (out, in)`` and ``bias (out,)``, as far as they do not arrive."""
+        return self.owned((self.out_features, self.in_features), self.out_features)
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``positions * in * out``."""
@@ -83,10 +97,11 @@ class Linear(Layer):
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """Every output reads all features at its position."""
-        from convcalc.layers.reads import EVERY, along
+        """Every output reads all features at its position, and its row of the weight."""
+        from convcalc.layers.reads import ALL, EVERY, ONE, Axis, along
 
-        return ((along(inputs[0], {self.along: EVERY}),),)
+        window = along(inputs[0], {self.along: EVERY})
+        return self.with_arriving(((window,),), (Axis(self.along, ONE), ALL), self.along)
 
 
 def _check_features(shape: Shape, values: Mapping[str, Any]) -> None:

@@ -12,9 +12,25 @@ from convcalc.executor.kernels import run_kernel
 from convcalc.graph import Edge, Graph, Node
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "conv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "padding_mode": "zeros"},
-    "convT": {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True},
-    "linear": {"bias": True, "axis": "flat"},
+    "conv": {
+        "stride": 1,
+        "padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "bias": True,
+        "padding_mode": "zeros",
+        "arriving": None,
+    },
+    "convT": {
+        "stride": 1,
+        "padding": 0,
+        "output_padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "bias": True,
+        "arriving": None,
+    },
+    "linear": {"bias": True, "axis": "flat", "arriving": None},
     "matmul": {"transpose_a": False, "transpose_b": False},
     "maxpool": {"stride": None, "padding": 0, "dilation": 1, "ceil": False},
     "avgpool": {"stride": None, "padding": 0, "ceil": False, "count_include_pad": True, "divisor": None},
@@ -29,7 +45,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "rmsnorm": {"axis": None, "affine": True, "eps": None},
     "unfold": {"stride": 1, "padding": 0, "dilation": 1},
     "fold": {"stride": 1, "padding": 0, "dilation": 1},
-    "deformconv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True},
+    "deformconv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "arriving": None},
     "gn": {"affine": True, "eps": 1e-5},
     "instancenorm": {"affine": False, "eps": 1e-5},
     "lrn": {"alpha": 1e-4, "beta": 0.75, "k": 1.0},

@@ -15,6 +15,19 @@ CORPUS: tuple[str, ...] = (
     "input 4x5x4 | dwconv k3 p1 bias=false",
     "input 4x4x5 | convT 6 k3x2 s2x3 p1:0x0:1 op1x0 d1x2 g2",
     "input 2x5x4 | convT 3 k4x3 s2 p=same | convT 2 k3 s2 p=same_lower bias=false",
+    # Weights that arrive: as inputs, and made from what they are applied to
+    "inputs: {x: 4x6x5, w: 6x2x3x2, b: 6}\nlayers:\n  - conv s2x1 p1:0x1 d1x2 g2 from=[x,w,b]\n",
+    "inputs: {x: 3x5x6, w: 6x1x3x2}\nlayers:\n  - dwconv p1x0 bias=true from=[x,w]\n",
+    "inputs: {x: 4x3x4, w: 4x3x3x2, b: 6}\nlayers:\n  - convT s2x3 p1:0x0 d1x2 g2 from=[x,w,b]\n",
+    "inputs: {x: 4x3, w: 5x3, b: 5}\nlayers:\n  - linear axis=-1 from=[x,w,b]\n",
+    "inputs: {x: 4, w: 5x4}\nlayers:\n  - linear from=[x,w] | linear 2\n",
+    "input 2x4x4 | reshape 2x2x2x4 id=w | conv p=same from=[input,w] | convT s2 with=w",
+    "input 2x4 | permute order=(1,0) id=w | const 2 value=0.5 id=x | linear from=[x,w] | reshape 1x4",
+    "input 2x4 | permute order=(1,0) | reshape 4x2x1 id=w | const 2x3 value=0.5 id=x | conv from=[x,w] |"
+    " permute order=(1,0)",
+    "input 2x4 | permute order=(1,0) | reshape 2x2x2 id=w | const 2x3 value=0.5 id=x | convT from=[x,w] |"
+    " permute order=(1,0)",
+    "input 3x3 | linear axis=1 from=[input,input] id=w | linear axis=0 bias=true from=[input,w]",
     "input 3x4x5 | linear 7 axis=channels | flatten | linear 4 | linear 3 bias=false",
     "input 3x4 | linear 5 axis=channels id=a | matmul transpose_b=true from=[a,input] | matmul with=input",
     "input 2x4x4 | matmul transpose_b=true from=[input,input]",

@@ -11,6 +11,7 @@ from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.layers import lookup
 from convcalc.layers.base import INFER, REQUIRED, Layer, Option
 from convcalc.layers.values import axis_names
+from convcalc.layers.weights import Weighted
 
 LETTERS: Final = {
     "in_channels": "M",
@@ -151,13 +152,19 @@ def _lettered(
 ) -> Lettered:
     cls = lookup(op)
     letters = _Letters()
-    arriving = _sizes(cls, letters, shapes, cls.feature_axis(options)) if of_sizes else shapes
+    # the weight and the bias that arrive follow from the first input and from the options
+    weighted = of_sizes and issubclass(cls, Weighted) and options.get("arriving") is not None
+    own = shapes[:1] if weighted else shapes
+    arriving = _sizes(cls, letters, own, cls.feature_axis(options)) if of_sizes else shapes
     values: dict[str, Any] = {}
     for option in cls.options:
         value = options.get(option.field)
         if value is None or (option.default is INFER and _arrives(option, value, shapes)):
             continue
         values[option.field] = _letter(option, value, letters, shapes) if of_options else value
+    if weighted:
+        learned = cls.create(arriving, {**values, "arriving": None, "bias": True})
+        arriving = (*arriving, *list(learned.parameters(arriving).values())[: len(shapes) - 1])
     layer: Any = cls.create(arriving, values)
     graph = alone(op, layer, arriving, layer.output_shapes(arriving))
     return Lettered(graph, tuple(letters.found.values()), ())

@@ -148,7 +148,7 @@ class Walk:
 
         They are padded by all of their reach in front, by themselves or by the layer before them.
         """
-        if len(windows) != 1 or len(windows[0]) != 1:
+        if (len(windows) != 1 and not isinstance(node.layer, Sliding)) or len(windows[0]) != 1:
             return windows
         way = list(windows[0][0])
         if not isinstance(node.layer, Sliding):
@@ -165,7 +165,7 @@ class Walk:
             if reach and reach == rule.before + self._moved(node.inputs[0], axis):
                 way[axis] = Axis(output, Slide(1, rule.stride, 1, rule.before - reach))
                 found = True
-        return ((tuple(way),),) if found else windows
+        return ((tuple(way),), *windows[1:]) if found else windows
 
     def _moved(self, edge: Edge, axis: int) -> int:
         """How far the layer that writes a tensor moves what it reads back along an axis; else 0."""

@@ -10,6 +10,7 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at, check_channels, per_channel
 from convcalc.executor.kernels.conv import COLUMN_BYTES, pointwise
+from convcalc.executor.kernels.weights import arriving, one_filter
 from convcalc.executor.marks import Reach, to_groups, whole_axes
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes
 from convcalc.executor.parallel import each, row_spans, spans
@@ -90,12 +91,24 @@ def _weights(layer: Any) -> Shapes:
     return {"weight": (layer.out_features, layer.in_features), **bias}
 
 
-OPERATIONS["linear"] = Operation(
-    linear,
-    naive_linear,
-    _backward,
-    _gradient,
-    _weights,
-    fan_in=lambda layer: int(layer.in_features),
-    working_bytes=lambda s: 2 * (s.arriving + s.written),
+def _slope(layer: Any, x: Array, g: Array) -> Array:
+    """The outer product of gradient and input, over all positions."""
+    axis = _axis(layer) + 1
+    left, right = (np.moveaxis(one, axis, 1).reshape(len(one), one.shape[axis], -1) for one in (g, x))
+    return np.asarray(left @ right.swapaxes(-1, -2))
+
+
+OPERATIONS["linear"] = arriving(
+    Operation(
+        linear,
+        naive_linear,
+        _backward,
+        _gradient,
+        _weights,
+        fan_in=lambda layer: int(layer.in_features),
+        working_bytes=lambda s: 2 * (s.arriving + s.written),
+    ),
+    _slope,
+    lambda r: one_filter(r, _axis(r.layer)),
+    _axis,
 )

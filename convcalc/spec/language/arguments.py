@@ -12,7 +12,7 @@ from convcalc.layers.values import CONVENTION_WORDS, MOST_AXES
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
-from convcalc.spec.language.stage import Arg, Stage, expression_fault, option_kinds, option_names
+from convcalc.spec.language.stage import Arg, Stage, Template, expression_fault, option_kinds, option_names
 
 MOST_NUMBER: Final = 10**300
 """Largest value of an option that is a number of its own, such as eps."""
@@ -23,6 +23,10 @@ def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
     for arg, field in zip(stage.args, fields_of(stage), strict=True):
         if error.field is not None and error.field in field:
             return stage.fault(error.message, error.hint, at=arg)
+    if error.field is not None and error.field.startswith("input "):
+        flowing: list[Template | None] = [None] if stage.refs is None else [*stage.refs]
+        place = [*flowing, *stage.withs][int(error.field.removeprefix("input "))]
+        return stage.fault(error.message, error.hint, at=place)
     end = min(stage.end, max(stage.start + 1, stage.start + len(stage.origin)))
     return fault(stage.text, stage.start, end, error.message, error.hint)
 

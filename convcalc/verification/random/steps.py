@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from convcalc.layers import lookup, names
+from convcalc.layers.base import REQUIRED
 from convcalc.verification.random.layers import Proposal, Shape, divisor, propose
 
 DRAWN: Final = tuple(op for op in names() if not lookup(op).enters)
@@ -91,7 +92,9 @@ class Steps:
         if not ways:
             return ()
         beside = rng.choice(ways)
-        found = propose(rng, op, (shape, *beside))
+        # what has to be stated elsewhere may follow from the inputs here
+        follows = {o.field: None for o in lookup(op).options if o.default is REQUIRED and rng.random() < 0.9}
+        found = propose(rng, op, (shape, *beside), follows)
         if found is None:
             return ()
         reads = (source, *(f"@{number}" for number in range(len(beside))))

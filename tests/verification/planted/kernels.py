@@ -242,6 +242,20 @@ def _swapped_offsets(call: Any) -> Any:
     return call
 
 
+def _without_bias(call: Any) -> Any:
+    """The call with a bias that arrives set to zero."""
+    if len(call.xs) > 2:
+        call.xs = (*call.xs[:2], call.xs[2] * 0)
+    return call
+
+
+def _weights_backwards(call: Any) -> Any:
+    """The call with the filters that arrive in the other order."""
+    if len(call.xs) > 1:
+        call.xs = (call.x, call.xs[1][:, ::-1], *call.xs[2:])
+    return call
+
+
 # Parameters that a kernel does not read
 mutant("batch norm kernel without weights", f"{RECORDS}[bn].fast", "bn", kernel(affine=False))
 mutant("layer norm kernel without weights", f"{RECORDS}[ln].fast", "ln", kernel(affine=False))
@@ -255,6 +269,28 @@ mutant("glu kernel halves the channels", f"{RECORDS}[glu].fast", "glu", kernel(a
 
 mutant("rms norm kernel without weight", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(affine=False))
 mutant("rms norm kernel over everything", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(axis=None))
+
+# Weights that arrive
+mutant(
+    "weights that arrive are those of the first sample",
+    "executor.kernels.weights:_shared",
+    f"{CONVS} convT linear",
+    lambda f: lambda arriving: True,
+)
+for form in ("fast", "naive"):
+    for op in ("conv", "convT", "linear"):
+        mutant(
+            f"{form} {op} kernel forgets a bias that arrives",
+            f"{RECORDS}[{op}].{form}",
+            op,
+            lambda f: lambda call: f(_without_bias(call)),
+        )
+        mutant(
+            f"{form} {op} kernel takes weights that arrive backwards",
+            f"{RECORDS}[{op}].{form}",
+            op,
+            lambda f: lambda call: f(_weights_backwards(call)),
+        )
 
 # Products of two tensors
 for form in ("fast", "naive"):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from convcalc.layers import activation, softmax
 from tests.verification.planted.base import CONV, CONVS, Make, after, ignoring, mutant, ones, ops
 from tests.verification.planted.kernels import RECORDS, kernel, mirrored
@@ -140,6 +142,18 @@ mutant(
     f"{RECORDS}[deformconv].backward",
     "deformconv",
     lambda f: lambda r: [mark & bool(number) for number, mark in enumerate(f(r))],
+)
+mutant(
+    "tracing convolutions to what they work on, not to weights that arrive",
+    "executor.kernels.weights:one_filter",
+    "conv dwconv linear",
+    lambda f: lambda r, axis=0: [mark & False for mark in f(r, axis)],
+)
+mutant(
+    "tracing weights that arrive by another channel",
+    "executor.kernels.weights:one_filter",
+    "conv dwconv linear",
+    lambda f: lambda r, axis=0: [np.roll(mark, 1, axis=1) for mark in f(r, axis)],
 )
 for side in "ab":
     mutant(
