@@ -51,6 +51,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {"axis": 0},
     "concat": {"axis": 0},
     "const": {"value": None},
+    "gather": {"shape": None, "index": None, "axis": 0},
     "scale": {"bias": False},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]

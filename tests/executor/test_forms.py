@@ -145,7 +145,7 @@ def test_tiles_and_blocks_do_not_change_values(seed: int) -> None:
 def test_every_windowed_layer_has_two_forms() -> None:
     both_forms = {op for op, operation in OPERATIONS.items() if operation.naive}
     products = {"conv", "dwconv", "convT", "linear", "deformconv"}
-    assert both_forms == products | {"maxpool", "avgpool", "lppool", "unfold", "fold"}
+    assert both_forms == products | {"maxpool", "avgpool", "lppool", "unfold", "fold", "embedding", "gather"}
 
 
 def test_blocks_are_computed_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:

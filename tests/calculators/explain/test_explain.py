@@ -55,6 +55,8 @@ CASES = {
     "pad": ("pad p1:2x3", "9x8x6"),
     "crop": ("crop amounts=1:2x1", "9x8x6"),
     "slice": ("slice 2 7", "9x8x6"),
+    "embedding": ("embedding 9->4", "6x5"),
+    "gather": ("gather 3x4 axis=1", "6x5x4"),
     "split": ("split (4,5)", "9x8x6"),
     "relu": ("relu", "9x8x6"),
 }
@@ -142,7 +144,8 @@ def test_every_kind_of_layer_has_a_case() -> None:
     """Activations share one class of formulas; layers of no or several inputs have a test of their own."""
     shared = {op for op in names() if issubclass(lookup(op), Activation)}
     shared |= {op for op in names() if lookup(op).arity[1] == 0}
-    assert set(CASES) | shared | {"unpool", "concat", "add", "mul", "deformconv"} == set(names())
+    several = {"unpool", "concat", "add", "mul", "deformconv"}
+    assert set(CASES) | shared | several == set(names())
 
 
 @settings(max_examples=40)
