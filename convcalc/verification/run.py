@@ -38,7 +38,7 @@ TOLERANCE = 1e-9
 
 Progress = Callable[[int, int, str], None]
 
-_COUNTS = ("params", "buffers", "indices", "macs", "valid_macs")
+_COUNTS = ("params", "buffers", "macs", "valid_macs")
 _SPLIT = ("trainable", "frozen")
 """Checked besides where a layer is frozen; elsewhere they are all of the parameters, and none."""
 
@@ -290,6 +290,8 @@ def _shape_check(node: Node, counted: NodeCount, witness: str) -> Check:
 def _count_checks(row: LayerReport, counted: NodeCount, witness: str) -> list[Check]:
     checks = [compare(name, getattr(row, name), getattr(counted, name), witness) for name in _COUNTS]
     checks += [compare(kind, getattr(row.ops, kind), getattr(counted, kind), witness) for kind in Ops._fields]
+    if row.indices or counted.indices:
+        checks.append(compare("indices", row.indices, counted.indices, witness))
     if row.node is not None and row.node.frozen:
         checks += [compare(name, getattr(row, name), getattr(counted, name), witness) for name in _SPLIT]
     checks.append(compare("flops", row.flops, counted.flops, witness))
@@ -418,6 +420,8 @@ def _total_checks(report: Report, counts: Counts | None, witness: str = "arrays"
     totals, executed = report.totals, counts.totals
     checks = [compare(name, getattr(totals, name), executed[name], witness) for name in _COUNTS]
     checks += [compare(kind, getattr(totals.ops, kind), executed[kind], witness) for kind in Ops._fields]
+    if totals.indices or executed["indices"]:
+        checks.append(compare("indices", totals.indices, executed["indices"], witness))
     if any(node.frozen for node in report.graph.nodes):
         checks += [compare(name, getattr(totals, name), executed[name], witness) for name in _SPLIT]
     checks.append(compare("flops", totals.flops, executed["flops"], witness))

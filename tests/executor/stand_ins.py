@@ -81,6 +81,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "norm": {"axis": None, "keep": False, "p": "2"},
     "var": {"axis": None, "keep": False, "correction": 1},
     "std": {"axis": None, "keep": False, "correction": 1},
+    "gather": {"shape": None, "index": None, "axis": 0},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
 PER_AXIS = ("kernel", "stride", "dilation", "output_padding", "scale")

@@ -121,6 +121,12 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         (layer("crop", amounts=((1, 0), (0, 2)), axis=(0, 2)), (3, 2, 4)),
     ],
     "slice": [(layer("slice", axis=1, start=1, stop=3), (2, 4, 3))],
+    "gather": [
+        (layer("gather", index=(2, 0, 0), size=3), (3, 4)),
+        (layer("gather", index=(3, 1), axis=1, size=4), (3, 4)),
+        (layer("gather", shape=(2, 3), axis=1, size=4), (2, 4, 3)),
+        (layer("gather", shape=(2,), size=2), (2, 4)),
+    ],
     "split": [(layer("split", axis=0, sizes=(1, 2)), (3, 3))],
     "scale": [
         (layer("scale", channels=2, bias=True), (2, 3)),
@@ -193,7 +199,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     },
 }
 ARITHMETIC = ("add", "sub", "mul", "div", "pow", "maximum", "minimum")
-JOINS = ("concat", "stack", *ARITHMETIC, "matmul", "unpool", "deformconv", "param", "const")
+JOINS = ("concat", "stack", *ARITHMETIC, "matmul", "unpool", "deformconv", "param", "const", "embedding")
 
 
 def joined(op: str) -> Graph:
@@ -221,6 +227,12 @@ def joined(op: str) -> Graph:
         sum_ = net.add(layer("add"), 0, own)
         more = net.add(layer(op, shape=(2, 5), **({"value": 0.5} if op == "const" else {})))
         net.add(layer("concat"), sum_, net.add(layer("relu"), more))
+        return net.graph()
+    if op == "embedding":  # of the places of a pool, whose values it meets again
+        net = Net((2, 4, 4))
+        pool = net.add(layer("maxpool", kernel=2), 0)
+        net.add(layer("embedding", entries=16, features=1), Edge(pool, 1))
+        net.add(layer("add"), pool, net.add(layer("reshape", shape=(2, 2, 2))))
         return net.graph()
     net = Net((2, 5))
     left = net.add(layer("conv", 1, in_channels=2, out_channels=2, kernel=3, padding=1), 0)
@@ -262,7 +274,7 @@ def test_marks_go_where_poison_goes(op: str, graph: Graph) -> None:
         assert not poisoned.any()
         return
     assert poisoned.any()
-    if op in ("unpool", "deformconv"):  # one run writes or reads one place of those that there may be
+    if op in ("unpool", "deformconv", "gather"):  # one run writes or reads one place of those that there may be
         assert not (poisoned & ~marked).any()
     else:
         np.testing.assert_array_equal(marked, poisoned)

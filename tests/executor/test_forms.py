@@ -148,6 +148,7 @@ def test_every_windowed_layer_has_two_forms() -> None:
     joins = {"add", "sub", "mul", "div", "pow", "maximum", "minimum"}
     reductions = {"mean", "sum", "prod", "max", "min", "norm", "var", "std", "argmax", "argmin"}
     others = {"maxpool", "avgpool", "lppool", "unfold", "fold", "l2norm", "rnn", "lstm", "gru"}
+    others |= {"embedding", "gather"}
     assert both_forms == products | joins | reductions | others
 
 

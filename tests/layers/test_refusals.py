@@ -469,6 +469,10 @@ REACHABLE = {
     "identity id=a | concat with=a axis=1": (1, 2, 3),
     "identity id=a | param 4 id=p | const 4 value=0.5 | add with=p | const 4 | mul from=[const2,a]": (0,),
     "identity id=a | param (4,8) id=p | const 4x8 | add with=p | concat with=a": (1,),
+    "embedding 9->4": (0, 1, 2, 3),
+    "gather 3x2 axis=-1": (0, 1, 2, 3),
+    "gather index=(2,-1,0)": (0, 1, 2, 3),
+    "param 5x2 id=t | gather from=[t,input]": (0, 1),
     "identity id=a | globalavgpool | conv 4 k1 | sigmoid | mul with=a": (1, 2, 3),
 }  # fmt: skip
 

@@ -86,8 +86,7 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
 
 def _numbers(found: Verification) -> list[tuple[str, str, int]]:
     """The numbers that have a column: stored indices only where there are any."""
-    stored = (layer.find("indices") for layer in found.layers)
-    some = any(check is not None and (check.formula or check.executed) for check in stored)
+    some = any(layer.find("indices") is not None for layer in found.layers)
     columns: list[tuple[str, str, int]] = [*_NUMBERS]
     return [column for column in columns if some or column[0] != "indices"]
 

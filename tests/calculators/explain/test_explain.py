@@ -57,6 +57,8 @@ CASES = {
     "pad": ("pad p1:2x3", "9x8x6"),
     "crop": ("crop amounts=1:2x1", "9x8x6"),
     "slice": ("slice 2 7", "9x8x6"),
+    "embedding": ("embedding 9->4", "6x5"),
+    "gather": ("gather 3x4 axis=1", "6x5x4"),
     "split": ("split (4,5)", "9x8x6"),
     "roll": ("roll (-1,2) axis=(1,2)", "9x8x6"),
     "flip": ("flip axis=2", "9x8x6"),
