@@ -165,9 +165,10 @@ def format_graph(graph: Graph) -> str:
         f"  - {format_node(graph, i, node)}" for i, node in enumerate(graph.nodes) if i not in graph.inputs
     ]
     last = len(graph.nodes) - 1
-    if graph.outputs != ((last, 0),) or graph.output_names != (graph.nodes[last].name,):
+    names = graph.output_names or tuple(graph.named_outputs())
+    if graph.outputs != ((last, 0),) or names != (graph.nodes[last].name,):
         lines.append("outputs:")
-        named = zip(graph.output_names, graph.outputs, strict=True)
+        named = zip(names, graph.outputs, strict=True)
         lines += [f"  {json.dumps(name)}: {edge_name(graph, edge)}" for name, edge in named]
     return "\n".join(lines) + "\n"
 

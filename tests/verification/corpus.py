@@ -61,6 +61,7 @@ CORPUS: tuple[str, ...] = (
     "input 2x5x4 | upsample scale=2 mode=cubic a=-1/2 exclude_outside=true",
     "input 4x5x3 | ln | ln over=channels | ln over=channels bias=false affine=false",
     "input 6x5x3 | gn 3 | instancenorm | instancenorm affine=true | lrn 5 | scale | scale bias=true",
+    "input 2x4x5 | conv 2 k3 p1 id=a | bn id=b | relu | conv 2 k3 p2 d2 share=a | bn share=b",
     "input 3x5x4 | prelu 3 | prelu | leakyrelu | elu | selu | gelu | gelu approximate=tanh",
     "input 3x5x4 | relu | relu6 | silu | hardswish | hardsigmoid | sigmoid | tanh | softmax",
     "input 3x5x4 | mish | softplus | softplus beta=2 threshold=0.1 | hardtanh | hardtanh -0.3 0.4",

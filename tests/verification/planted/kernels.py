@@ -367,6 +367,16 @@ def _more(field: str) -> Make:
     return _tallied(lambda t, r: setattr(t, field, getattr(t, field) + 1))
 
 
+def _apart(right: Any) -> Any:
+    def wrong(self: Any, graph: Any, *args: Any, **kwargs: Any) -> None:
+        right(self, graph, *args, **kwargs)
+        arrays = {node: {k: a.copy() for k, a in own.items()} for node, own in self.by_node.items()}
+        self.by_node = arrays
+
+    return wrong
+
+
+mutant("a layer that shares runs on arrays of its own", "executor.run:Runner.__init__", "share", _apart)
 mutant("counted comparisons off by one", f"{TALLY}.maximum", "relu maxpool", _more("cmp"))
 mutant("counted sums off by one", f"{TALLY}.add", "add bn", _more("add"))
 mutant("counted products off by one", f"{TALLY}.matmul", "conv linear", _more("macs"))

@@ -379,6 +379,7 @@ mutant(
     WINDOWS,
     _composed(lambda f, a: _rebuilt(f, advance=f.advance + 1) if hasattr(a.rule, "count") else f),
 )
+mutant("shared parameters count at each use", "graph:Graph.lent", "share", lambda f: lambda self: {})
 mutant(
     "field of branches is that of the first",
     "calculators.receptive_field.axis:hull",
