@@ -28,7 +28,6 @@ from convcalc.spec.errors import SpecError
 from convcalc.spec.language.arguments import MOST, check_shape, dimension_fault, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
-
 FEW_NODES: Final = 64
 """Layers back to which a second input is looked for, to be suggested."""
 
