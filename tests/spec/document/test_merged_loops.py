@@ -317,13 +317,13 @@ vars: {n: 2, c: 26}
 input: [c, 12, 12]
 blocks:
   mixed(n):
-    - let: {part: in//n, first: in - n*(in//n)}
+    - let: {part: in//n, first: in - (n-1)*(in//n)}
+    - split [first]+[part]*(n-1) id=part
     - repeat: n
       index: i
+      from: part.{0..n-1}
       merge: concat
-      body:
-        - slice start=part*i+(first if i > 0 else 0) stop=part*(i+1)+first
-        - dwconv k=3+2*i p=1+i bias=false
+      body: dwconv k=3+2*i p=1+i bias=false
 layers: mixed(n)
 """
     graph = load(text, set={"n": kernels, "c": channels})

@@ -46,6 +46,7 @@ def test_items_cuts_sums_and_products_are_those_of_python(
         *shape[start:],
         7,
     )
+    assert evaluate(parse(f"size*{index} + 2*[in]"), env) == shape * index + (shape[0],) * 2
     assert evaluate(parse(f"prod(size[{start}:{stop}])"), env) == prod(shape[start:stop])
     assert evaluate(parse(f"sum(size[{start}:{stop}])"), env) == sum(shape[start:stop])
     if -len(shape) <= index < len(shape):
@@ -58,7 +59,7 @@ def test_items_cuts_sums_and_products_are_those_of_python(
 def test_what_follows_from_unknown_sizes_is_unknown() -> None:
     for text in (
         *("in", "size", "size[0]", "size[-1]*2", "len(size)", "size[1:]", "prod(size[1:])", "sum(size)"),
-        *("max(size)", "size + (1,)", "(1,) + size", "(1, 2)[len(size)]", "(1, 2)[:in]"),
+        *("max(size)", "size + (1,)", "(1,) + size", "size*2", "(1,)*in", "(1, 2)[len(size)]", "(1, 2)[:in]"),
     ):
         assert evaluate(parse(text), {"in": UNKNOWN}) is UNKNOWN, text
     assert evaluate(parse("prod(size[1:])"), {"in": (3, 4, UNKNOWN)}) is UNKNOWN
@@ -80,9 +81,12 @@ def test_arrays_and_symbols_work() -> None:
         ("size[1:2:1]", "unexpected ':'"),
         ("size[", "too early"),
         ("size[:", "too early"),
-        ("size + 3", "needs numbers"),
-        ("3 + size", "needs numbers"),
-        ("size * 2", "needs numbers"),
+        ("size + 3", "another list, got 3"),
+        ("3 + size", "another list, got 3"),
+        ("size * 1.5", "a whole number, got 1.5"),
+        ("size * size", r"a whole number, got \(3, 4, 5\)"),
+        ("size * 10**6", "more than 10,000 items"),
+        ("size - size", "needs numbers"),
         ("sum('a')", "expected a number"),
         ("1 : 2", "unexpected ':'"),
     ],
