@@ -103,8 +103,8 @@ def stages_of(
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
     arguments = [
-        (key, value.of_variables() if isinstance(value, Expr) else value, *place)
-        for key, value, *place in arguments
+        (key, value.of_variables() if isinstance(value, Expr) else value, left, right)
+        for key, value, left, right in arguments
     ]
     if values:
         from convcalc.importers.programs import bound

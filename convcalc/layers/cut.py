@@ -283,8 +283,8 @@ class Split(Layer):
         return cls(sizes, axis)
 
     def output_names(self) -> tuple[str, ...]:
-        """The numbers of the parts, where there are several."""
-        return tuple(map(str, range(len(self.sizes)))) if len(self.sizes) > 1 else ("",)
+        """The numbers of the parts."""
+        return tuple(map(str, range(len(self.sizes))))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """One shape per part."""

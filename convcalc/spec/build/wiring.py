@@ -14,7 +14,7 @@ from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poi
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import bounded, describe, evaluate
-from convcalc.spec.language.expression import Expr, ExpressionError
+from convcalc.spec.language.expression import ARRIVING, Expr, ExpressionError
 from convcalc.spec.language.stage import Range, Stage, Template, expression_fault
 from convcalc.spec.source import Text
 
@@ -115,8 +115,9 @@ class Wiring:
     # -- values -----------------------------------------------------------------------------
 
     def _formula(self, formula: Formula, env: Env) -> Any:
-        if formula.word is not None and formula.word not in env:
-            return formula.word
+        word = formula.word
+        if word is not None and word not in env and (word not in ARRIVING or "in" not in env):
+            return word
         try:
             return evaluate(formula.expr, env)
         except ExpressionError as error:
@@ -189,13 +190,18 @@ class Wiring:
         for part in template.parts:
             if isinstance(part, Range):
                 numbers = self._range(part, text, env)
-                spend(STEP * len(names) * len(numbers))
                 if len(names) * len(numbers) > MAX_NAMES:
                     raise fault(text, part.start, part.end, f"more than {MAX_NAMES:,} names", "fewer")
+                spend(STEP * len(names) * len(numbers))
                 names = [f"{name}{number}" for name in names for number in numbers]
                 continue
             if isinstance(part, Expr):
                 value = self._part(part, text, env)
+                if value is UNKNOWN:
+                    if self.problems:
+                        raise SpecError([])  # told already, in all likelihood
+                    message = "a size that was not given, in a name"
+                    raise fault(text, part.start, part.end, message, "--input CxHxW")
                 if isinstance(value, (tuple, Fraction)) or value is None:
                     raise fault(
                         text, part.start, part.end, f"{describe(value)} in a name", "a whole number or a text"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+LONGEST: Final = 200
+"""Longest text that is shown in the quotes that it needs."""
+_GOES_ON: Final = re.compile(r"[\[+*/%<>=!-]")
 _CLOSES: Final = {"(": ")", "[": "]", "{": "}"}
 _QUOTED: Final = re.compile(r"'(?:[^'\n]|'')*'|\"(?:[^\"\\\n]|\\.)*\"")
 
@@ -39,12 +42,14 @@ def whole_text(text: str, start: int, flow: bool) -> str | None:
     return found if found and not waiting else None
 
 
-def start_of_text(text: str, at: int, flow: bool) -> int:
-    """Where the text began that YAML gave up on at a character."""
+def start_of_text(text: str, at: int, flow: bool) -> int | None:
+    """Where the text began that YAML gave up on at a character; None where it may be no text."""
+    before = text[:at].rstrip(" ")
+    if before[-1:] in ("]", "}"):  # a list that goes on: [1, 2][0]
+        return _opening(before) if _GOES_ON.match(text, at) else None
     begin = text.rfind("\n", 0, at) + 1
-    start = begin
+    start = i = begin
     waiting = 0
-    i = begin
     while i < at:
         char = text[i]
         quoted = _QUOTED.match(text, i) if char in "'\"" and not text[start:i].strip() else None
@@ -58,6 +63,16 @@ def start_of_text(text: str, at: int, flow: bool) -> int:
             waiting = 0
         i += 1
     return start + len(text[start:at]) - len(text[start:at].lstrip())
+
+
+def _opening(text: str) -> int | None:
+    """Where the bracket opens that the last character closes."""
+    waiting = 0
+    for i in range(len(text) - 1, max(-1, len(text) - LONGEST), -1):
+        waiting += (text[i] in ")]}") - (text[i] in "([{")
+        if not waiting:
+            return i
+    return None
 
 
 def _key_before(text: str, sign: str) -> bool:
@@ -75,6 +90,8 @@ def quoted(text: str) -> str:
 def quotes_for(text: str, start: int, flow: bool) -> str | None:
     """What to write for a text that was not read as one; None where no quotes would help."""
     found = whole_text(text, start, flow)
-    if found is None or len(found) > 200 or (found[0] in "'\"" and _QUOTED.fullmatch(found)):
+    if found is None or len(found) > LONGEST or (found[0] in "'\"" and _QUOTED.fullmatch(found)):
+        return None
+    if flow and ": " in found:  # more likely a key of what is around it, whose comma is missing
         return None
     return f"quotes around all of it: {quoted(found)}"

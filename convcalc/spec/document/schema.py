@@ -29,7 +29,7 @@ _DESCRIPTIONS = {
     "repeat": "Run the body so many times; 'each' or 'index' names the index, from 0.",
     "each": "With 'of': run the body for every value of a list; a list of names takes rows apart.",
     "index": "The name of the number of the turn, from 0.",
-    "merge": "The layer that joins the branches; in a loop every turn is one, and starts from what arrives.",
+    "merge": "The layer that joins the branches; in a loop, turns that all start from what arrives.",
     "when": "Run 'do' if the condition holds, else 'else'.",
     "branches": "Run every branch on the same tensor and merge the results.",
     "residual": "Run the body and add the shortcut.",
@@ -109,7 +109,7 @@ def _property(key: str) -> dict[str, Any]:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a document."""
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "type": "object",
             "properties": {key: _property(key) for key in keys},

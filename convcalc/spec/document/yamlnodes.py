@@ -129,7 +129,8 @@ def _no_yaml(source: Source, error: Any) -> Problem:
         at = error.context_mark.index
         expected = f"a closing {source.text[at]}"
     elif at < len(source.text):
-        expected = quotes_for(source.text, start_of_text(source.text, at, flow), flow)
+        start = start_of_text(source.text, at, flow)
+        expected = None if start is None else quotes_for(source.text, start, flow)
     if expected is None and flow:
         expected = "quotes around a text with any of , [ ] { } : inside [...] or {...}"
     return Problem.in_source(source, at, 1, message, expected=expected)

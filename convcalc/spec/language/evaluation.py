@@ -243,10 +243,8 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
     if kind == "binary":
         left = evaluate(args[0], env, words)
         right = evaluate(args[1], env, words)
-        if expr.value == "+" and type(left) is tuple and type(right) in (tuple, dims.Unknown):
-            return left + right if type(right) is tuple else right
-        if expr.value == "+" and type(right) is tuple and left is dims.UNKNOWN:
-            return left
+        if tuple in (type(left), type(right)) and expr.value in ("+", "*"):
+            return _joined(expr, left, right)
         for value, arg in ((left, args[0]), (right, args[1])):
             if not _is_number(value):
                 raise ExpressionError(
@@ -297,6 +295,22 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
             expected=f"0 to {len(value) - 1}",
         )
     return value[index]
+
+
+def _joined(expr: Expr, left: Any, right: Any) -> Any:
+    """Two lists behind one another, or one some times."""
+    if left is dims.UNKNOWN or right is dims.UNKNOWN:
+        return dims.UNKNOWN
+    if expr.value == "+" and type(left) is type(right):
+        return left + right
+    if expr.value == "*" and int in (type(left), type(right)):
+        items, times = (left, right) if type(left) is tuple else (right, left)
+        if len(items) * times > MAX_ITEMS:
+            raise ValueError(f"a list of more than {MAX_ITEMS:,} items")
+        return items * times
+    other, arg = (right, expr.args[1]) if type(left) is tuple else (left, expr.args[0])
+    wanted = "another list" if expr.value == "+" else "a whole number"
+    raise ExpressionError(f"a list {expr.value} {wanted}, got {describe(other)}", arg.start, arg.end)
 
 
 def _compare(expr: Expr, values: list[Any]) -> Any:
