@@ -278,7 +278,7 @@ def test_marks_go_where_poison_goes(op: str, graph: Graph) -> None:
         "unpool",
         "deformconv",
         "gather",
-    ):  # one run writes or reads one place of those that there may be
+    ):  # one run meets one of the places that there may be
         assert not (poisoned & ~marked).any()
     else:
         np.testing.assert_array_equal(marked, poisoned)

@@ -39,7 +39,7 @@ class Placing(Sharing):
         if stage.name == "input":
             return self._input_stage(stage, env, scope)
         if layers.lookup(stage.name).arity == (0, 0):
-            return self._source(stage, self._with_in(env, edge), scope)
+            return self._source(stage, self._with_in({"in": UNKNOWN, **env}, edge), scope)
         if stage.refs is None and not stage.withs:
             if edge is None:
                 edge = self._implied_input(stage, env, scope)
@@ -143,8 +143,8 @@ class Placing(Sharing):
     def _apply(self, stage: Stage, edges: Sequence[Edge | Poison], env: Env, scope: Scope) -> Flow:
         nodes = self.nodes
         shapes = tuple(nodes[e.node].outputs[e.output] for e in edges if isinstance(e, Edge))
-        if stage.arrives:
-            env = {**env, "in": shapes[0] if len(shapes) == len(edges) and shapes else UNKNOWN}
+        if stage.arrives and edges:
+            env = {**env, "in": shapes[0] if len(shapes) == len(edges) else UNKNOWN}
         if len(shapes) < len(edges):
             values_of(stage, env)
             self._poison_stage(stage, env, scope)
