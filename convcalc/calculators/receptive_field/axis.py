@@ -22,6 +22,7 @@ from convcalc.budget import spend
 from convcalc.calculators.answers import tidy
 from convcalc.dims import UNKNOWN, Dim, Shape, is_known, is_symbolic, maximum, minimum
 from convcalc.layers.reads import (
+    ALL,
     ONE,
     Axis,
     Decided,
@@ -169,6 +170,74 @@ class AxisField:
         return all(a <= b for a, b in pairwise(starts)) and all(a <= b for a, b in pairwise(ends))
 
 
+class Joint(AxisField):
+    """What an index sees by several paths each of which follows other axes, as a product of two tensors does.
+
+    Their table would have an entry for every pair of indices, so the paths are kept apart. ``starts`` and
+    ``sizes`` are those of all indices together along the axes that the paths do not share.
+
+    Attributes:
+        parts: the fields of the paths.
+        out: shape of the output.
+    """
+
+    __slots__ = ("_shown", "out", "parts")
+
+    def __init__(self, parts: Sequence[AxisField], out: Shape) -> None:
+        self.parts = tuple(parts)
+        self.out = out
+        self.driver = tuple(sorted({driver for part in parts for driver in part.drivers}))
+        self.advance = 0
+        self.everything = False
+        self.periodic = False
+        self._shown: AxisField | None = None
+
+    @property
+    def shown(self) -> AxisField:
+        """The field along the axes that all paths share."""
+        if self._shown is None:
+            common = set(self.drivers).intersection(*(part.drivers for part in self.parts))
+            way = tuple(Axis(a, ONE) if a in common else ALL for a in range(len(self.out)))
+            whole = [
+                _tabled(part, [way[d] for d in part.drivers], self.out, self.out, False)
+                for part in self.parts
+            ]
+            self._shown = hull(whole, self.out)
+        return self._shown
+
+    @property
+    def starts(self) -> tuple[Dim | None, ...]:  # type: ignore[override]
+        """See :class:`Joint`."""
+        return self.shown.starts
+
+    @property
+    def sizes(self) -> tuple[Dim, ...]:  # type: ignore[override]
+        """See :class:`Joint`."""
+        return self.shown.sizes
+
+    @property
+    def local(self) -> bool:
+        """Every path sees a part."""
+        return True
+
+    def run(self, j: int) -> tuple[Dim, Dim] | None:
+        """First index and size of what all paths together see."""
+        place = {}
+        for driver in reversed(self.drivers):
+            j, place[driver] = divmod(j, self.out[driver])
+        runs = []
+        for part in self.parts:
+            at = 0
+            for driver in part.drivers:
+                at = at * self.out[driver] + place[driver]
+            runs.append(part.run(at))
+        seen = [run for run in runs if run is not None]
+        if not seen:
+            return None
+        low = min(start for start, _ in seen)
+        return low, max(start + size for start, size in seen) - low
+
+
 EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 """Every output sees the whole axis."""
 
@@ -187,6 +256,8 @@ def through(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField
         shape: of the input.
         out: of the output.
     """
+    if isinstance(field, Joint):
+        return hull([through(part, way, shape, out) for part in field.parts], out)
     drivers = field.drivers
     if not drivers:
         return field
@@ -203,14 +274,19 @@ def through(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField
     return _tabled(field, axes, shape, out)
 
 
-def _tabled(field: AxisField, axes: Sequence[Axis], shape: Shape, out: Shape) -> AxisField:
-    """A field that several axes decide, of the input or of the output, index by index."""
+def _tabled(
+    field: AxisField, axes: Sequence[Axis], shape: Shape, out: Shape, whole: bool = True
+) -> AxisField:
+    """A field that several axes decide, of the input or of the output, index by index.
+
+    Where ``whole``, what is read of all indices is everything, whatever those see.
+    """
     drivers = field.drivers
     sizes = [shape[driver] for driver in drivers]
     outputs = [o for o in sorted({o for axis in axes for o in axis.outputs}) if out[o] != 1]
     written = [out[o] for o in outputs]
     if not outputs:
-        return field if prod(sizes) == 1 and not field.local else _alone(field, axes, sizes)
+        return field if prod(sizes) == 1 and not field.local else _alone(field, axes, sizes, whole)
     driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
     if not field.local:
         return replace(field, driver=driver)
@@ -240,12 +316,12 @@ def _tabled(field: AxisField, axes: Sequence[Axis], shape: Shape, out: Shape) ->
     return _settled(outputs, written, starts, spans, field.everything)
 
 
-def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim]) -> AxisField:
+def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim], whole: bool) -> AxisField:
     """A field that no axis of the output decides: of everything, or of one entry."""
     if all(type(n) is int for n in sizes) and prod(sizes) == 1:
         run = field.run(0)
         return field if run is None else AxisField(None, (run[0],), (run[1],), 0, field.everything)
-    if any(isinstance(axis.rule, Every) for axis in axes) or not _in_numbers(field):
+    if (whole and any(isinstance(axis.rule, Every) for axis in axes)) or not _in_numbers(field):
         return EVERYTHING
     chosen = [axis.rule.of(0, int(n)) for axis, n in zip(axes, sizes, strict=True)]
     runs = _runs(field, chosen, sizes)
@@ -512,20 +588,45 @@ def hull(fields: list[AxisField], out: Shape) -> AxisField:
 
 def _hull_of_tables(fields: Sequence[AxisField], everything: bool, out: Shape) -> AxisField:
     """The field of several paths of which some follow several axes, or each another one."""
-    first = fields[0]
-    if all(field is first for field in fields):
+    paths = [part for field in fields for part in (field.parts if isinstance(field, Joint) else (field,))]
+    paths = sorted(dict.fromkeys(paths), key=lambda path: -len(path.drivers))
+    groups: list[list[AxisField]] = []
+    for path in paths:  # those together of which one follows all axes that the others do
+        for group in groups:
+            if set(path.drivers) <= set(group[0].drivers):
+                group.append(path)
+                break
+        else:
+            groups.append([path])
+    found = [_table_of_all(group, everything, out) for group in groups]
+    if len(found) == 1:
+        return found[0]
+    if everything:
+        return EVERYTHING
+    if not all(map(_in_numbers, found)):
+        return unknown(tuple(sorted({driver for field in found for driver in field.drivers})))
+    return Joint(found, out)
+
+
+def _table_of_all(fields: Sequence[AxisField], everything: bool, out: Shape) -> AxisField:
+    """The field of several paths of which the first follows all axes that the others do."""
+    first, *others = fields
+    if not others:
         return first if first.everything == everything else replace(first, everything=everything)
-    outputs = sorted({driver for field in fields for driver in field.drivers})
+    outputs = first.drivers
+    if len(outputs) == 1:
+        found = first
+        for field in others:
+            found = _both(found, field, outputs[0], out[outputs[0]])
+        return found if found.everything == everything else replace(found, everything=everything)
     written = [out[o] for o in outputs]
     count = prod(n if type(n) is int else 0 for n in written)
-    driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
     if not 0 < count <= LONGEST or not all(map(_in_numbers, fields)):
-        return unknown(driver)
+        return unknown(first.driver)
     tables = []
     for field in fields:
-        axis = Axis(field.driver, ONE)
-        weight = _weights(axis, outputs, out)
-        spend(2 * count)
+        weight = _weights(Axis(field.driver, ONE), outputs, out)
+        spend(count)
         tables.append(
             [field.run(sum(w * i for w, i in zip(weight, place, strict=True)))
              for place in product(*map(range, written))]
