@@ -56,6 +56,8 @@ LAYERS: list[tuple[Any, tuple[int, ...]]] = [
     (layer("globalavgpool"), (64, 200, 200)),
     (layer("adaptiveavgpool", size=(7, 7)), (64, 200, 200)),
     (layer("upsample", scale=2), (C, 150, 150)),
+    (layer("linear", in_features=768, out_features=768, axis=1), (1000, 768)),
+    (layer("linear", in_features=64, out_features=64, axis=1), (100, 64, 100)),
     (layer("upsample", scale=2, mode="linear"), (C, 150, 150)),
     (layer("upsample", scale=2, mode="cubic"), (C, 150, 150)),
     (layer("upsample", scale=2, mode="spline"), (C, 150, 150)),
@@ -64,6 +66,10 @@ LAYERS: list[tuple[Any, tuple[int, ...]]] = [
     (layer("bn", channels=C, track=False), (C, 300, 300)),
     (layer("ln", shape=(C, 300, 300)), (C, 300, 300)),
     (layer("ln", shape=(C,), axis=(0,)), (C, 300, 300)),
+    (layer("ln", shape=(300,), axis=(2,)), (C, 300, 300)),
+    (layer("ln", shape=(C, 300), axis=(0, 2)), (C, 300, 300)),
+    (layer("bn", channels=300, axis=2), (C, 300, 300)),
+    (layer("bn", channels=300, axis=2, track=False), (C, 300, 300)),
     (layer("gn", channels=C, groups=4), (C, 300, 300)),
     (layer("lrn", size=5), (C, 300, 300)),
     (layer("rmsnorm", shape=(C, 300, 300)), (C, 300, 300)),
@@ -82,6 +88,7 @@ LAYERS: list[tuple[Any, tuple[int, ...]]] = [
     (layer("pixelshuffle", factor=2), (C, 300, 300)),
     (layer("pixelunshuffle", factor=2), (C, 300, 300)),
     (layer("shift"), (18, 300, 300)),
+    (layer("pad", padding=((1, 0), (0, 2)), axis=(0, 2)), (C, 300, 300)),
     (layer("permute", order=(1, 2, 0)), (C, 300, 300)),
 ]
 
