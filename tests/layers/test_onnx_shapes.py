@@ -185,6 +185,12 @@ def gemm(rng: Random) -> Case:
     return Case("Gemm", {"transB": 1}, [(1, ins), (outs, ins), (outs,)], f"linear {ins}->{outs}")
 
 
+def matmul(rng: Random) -> Case:
+    ins, outs = ints(rng, 1, 9, 2)
+    shape = (*ints(rng, 1, 5, rng.randint(1, 5)), ins)
+    return Case("MatMul", {}, [(1, *shape), (ins, outs)], f"linear {outs} axis=-1 bias=false")
+
+
 def join(rng: Random) -> Case:
     rank = rng.randint(1, 4)
     first = ints(rng, 1, 6, rank)
@@ -277,6 +283,7 @@ DRAWS: list[tuple[Callable[[Random], Case], int]] = [
     (space_to_depth, 40),
     (flatten, 20),
     (gemm, 20),
+    (matmul, 20),
     (join, 120),
     (transpose, 40),
     (pad, 80),
