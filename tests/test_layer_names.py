@@ -34,8 +34,8 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
         "a law about the two, written in the spec language",
     ),
     "verification/random/steps.py": (
-        "add concat conv globalavgpool globalmaxpool hardsigmoid mul pixelshuffle sigmoid",
-        "structures that consist of these: shortcuts, branches, gates, sub-pixel convolutions",
+        "add concat conv globalavgpool globalmaxpool hardsigmoid mul pixelshuffle reshape sigmoid",
+        "structures that consist of these: shortcuts, branches, gates, sub-pixel convolutions, lifts",
     ),
     "symbols/bounds.py": ("floor sum", "kinds of atoms that closed forms are made of"),
     "spec/document/bodies.py": ("concat", "how branches are merged where a document does not say"),

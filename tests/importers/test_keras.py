@@ -68,7 +68,8 @@ def general(entry: table.Class, name: str) -> bool:
 
 
 NAMES = [name for name, entry in table.CLASSES.items() if general(entry, name)]
-LAYERS = [name for name in NAMES if table.CLASSES[name].op not in ("input", "add", "mul", "concat")]
+JOINS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
+LAYERS = [name for name in NAMES if table.CLASSES[name].op != "input" and name not in JOINS]
 
 
 # The table against the signatures
@@ -413,7 +414,7 @@ def compare(keras: Any, name: str, given: dict[str, Any], x: np.ndarray, first: 
     outcomes["equal"] += 1
 
 
-@pytest.mark.parametrize("name", ["Add", "Multiply", "Concatenate"])
+@pytest.mark.parametrize("name", JOINS)
 def test_joins(keras: Any, name: str) -> None:
     @settings(max_examples=EXAMPLES, deadline=None)
     @given(st.data())
@@ -432,8 +433,11 @@ def test_joins(keras: Any, name: str) -> None:
                 given_[key] = d.pick(*options)
         drawn.update((name, key) for key in given_)
         x = np.random.default_rng(1).standard_normal((2, *shape)).astype("float32")
-        expected = keras.ops.convert_to_numpy(getattr(keras.layers, name)(**given_)([x, 2 * x]))
-        call = ", ".join([*(f"{key}={value!r}" for key, value in given_.items()), "from=[input, twice]"])
+        many = 2 if name == "Subtract" else d.int(2, 3)
+        arrays = [x, 2 * x, x][:many]
+        expected = keras.ops.convert_to_numpy(getattr(keras.layers, name)(**given_)(arrays))
+        read = ", ".join(["input", "twice", "input"][:many])
+        call = ", ".join([*(f"{key}={value!r}" for key, value in given_.items()), f"from=[{read}]"])
         graph = convcalc.load(
             f"Rescaling(2, id=twice) | {name}({call})", input="x".join(map(str, moved(x, False).shape[1:]))
         )
@@ -442,6 +446,29 @@ def test_joins(keras: Any, name: str) -> None:
         )
 
     check()
+
+
+@pytest.mark.parametrize("name", JOINS[:-1])
+def test_joins_that_repeat(keras: Any, name: str) -> None:
+    x = np.random.default_rng(2).standard_normal((2, 4, 5, 3)).astype("float32")
+    small = x.mean(axis=(1, 2), keepdims=True)
+    expected = keras.ops.convert_to_numpy(getattr(keras.layers, name)()([x, small]))
+    graph = convcalc.load(
+        f"GlobalAveragePooling2D(keepdims=True) | {name}(from=[input, globalavgpool1])", input="3x4x5"
+    )
+    np.testing.assert_allclose(execute(graph, moved(x, False)), moved(np.asarray(expected), False), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", JOINS[:-1])
+def test_joins_of_other_ranks_are_aligned_at_the_channels(keras: Any, name: str) -> None:
+    """A vector meets the channels, which are last there: refused, with what means the same."""
+    x = np.random.default_rng(2).standard_normal((2, 4, 3, 3)).astype("float32")
+    expected = keras.ops.convert_to_numpy(getattr(keras.layers, name)()([x, x.mean(axis=(1, 2))]))
+    pool = "GlobalAveragePooling2D(id=g) | "
+    with pytest.raises(convcalc.SpecError, match=r"Reshape\(\(1, 1, 3\)\)"):
+        convcalc.load(f"{pool}{name}(from=[input, g])", input="3x4x3")
+    graph = convcalc.load(f"{pool}Reshape((1, 1, 3), id=r) | {name}(from=[input, r])", input="3x4x3")
+    np.testing.assert_allclose(execute(graph, moved(x, False)), moved(np.asarray(expected), False), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["Input", "InputLayer"])
@@ -516,9 +543,7 @@ def uncovered() -> list[tuple[str, str]]:
         if argument.fate != "!"
         and argument.name not in ONLY_REFUSED
         and not drawn[name, argument.name]
-        and not (
-            argument.name == "input_shape" and table.CLASSES[name].op in ("input", "add", "mul", "concat")
-        )
+        and not (argument.name == "input_shape" and name not in LAYERS)
     ]
 
 

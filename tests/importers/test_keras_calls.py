@@ -160,7 +160,7 @@ def test_bicubic_as_jax_ran_it() -> None:
         ("Input(shape=(None, None, None)) | Conv2D(8, 3)", "the channels must be a number"),
         ("LSTM(32)", "recurrent layers are not modelled"),
         ("Bidirectional(LSTM(32))", "recurrent layers are not modelled"),
-        ("Subtract()", "joins of tensors other than Add"),
+        ("Dot(1)", "a product of two tensors along axes"),
         ("MultiHeadAttention(8, 64)", "attention is not modelled"),
         ("LeakyReLU()", "0.01 in PyTorch and of 0.3 in Keras (nn.LeakyReLU() or layers.LeakyReLU())"),
     ],

@@ -9,7 +9,7 @@ from convcalc.dims import DimensionError, Shape
 from convcalc.importers.keras.activations import ACTIVATIONS
 from convcalc.importers.keras.adapting import along, axes, last_axis
 from convcalc.importers.keras.inputs import input_of
-from convcalc.importers.keras.reading import Keras
+from convcalc.importers.keras.reading import Adapt, Keras
 from convcalc.importers.keras.shapes import SHAPES
 from convcalc.importers.keras.windows import WINDOWS
 from convcalc.layers.values import show
@@ -70,6 +70,48 @@ def _layer_norm(call: Keras) -> list[Stage]:
     return [call.stage(call.entry.op, call.fields(), adapt)]
 
 
+def _unit_norm(call: Keras) -> list[Stage]:
+    given = axes(call)
+    if len(given) != 1:
+        raise call.fault("axis", "a length over several axes at once is not in the language", "axis=-1")
+    return [call.stage("l2norm", {}, along(call, given[0]))]
+
+
+def _aligned(call: Keras) -> Adapt:
+    """Shapes of one rank: Keras aligns others at their last axes, which are the channels there."""
+
+    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        short, long = (choose(shapes, key=len) for choose in (min, max))
+        if len(short) < len(long) and not call.first:
+            ones = ", ".join(["1"] * (len(long) - len(short)))
+            sizes = ", ".join(map(str, (*short[1:], short[0])))
+            raise DimensionError(
+                f"{call.name} joins {show(long)} and {show(short)}, of other ranks, at their last axes",
+                hint=f"Reshape(({ones}, {sizes})) before it",
+            )
+        return values
+
+    return adapt
+
+
+def _join(call: Keras) -> list[Stage]:
+    return [call.stage(call.entry.op, {}, _aligned(call))]
+
+
+def _average(call: Keras) -> list[Stage]:
+    """The sum over how many there are."""
+    check, many = _aligned(call), [2]
+
+    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        many[0] = len(shapes)
+        return check(shapes, values)
+
+    def divide(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        return {"value": many[0]}
+
+    return [call.stage("add", {}, adapt), call.stage("div", {}, divide)]
+
+
 def _input(call: Keras) -> list[Stage]:
     stage = input_of(call)
     if stage is None:
@@ -85,6 +127,9 @@ TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     "BatchNormalization": _norm,
     "GroupNormalization": _group_norm,
     **dict.fromkeys(("LayerNormalization", "RMSNormalization"), _layer_norm),
+    "UnitNormalization": _unit_norm,
+    **dict.fromkeys(("Add", "Subtract", "Multiply", "Maximum", "Minimum"), _join),
+    "Average": _average,
     **dict.fromkeys(("Input", "InputLayer"), _input),
 }
 """What people paste from Keras."""

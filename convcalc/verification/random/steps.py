@@ -77,6 +77,14 @@ class Steps:
         """A layer of several inputs, with tensors that fit the source, itself among them."""
         rng, (least, most) = self.rng, lookup(op).arity
         several = [n for n in (1, 2, 2, 2, 3, 3) if least <= n <= (most or n)]
+        if 2 in several and rng.random() < 0.2:  # with itself on an axis more
+            more = (1, *shapes[source])
+            pair = [(source, shapes[source]), ("@0", more)]
+            rng.shuffle(pair)
+            found = propose(rng, op, tuple(shape for _, shape in pair))
+            if found is not None:
+                lifted = Added(("reshape", f"({','.join(map(str, more))})"), (source,))
+                return (lifted, Added(found.words, tuple(name for name, _ in pair)))
         for _ in range(12):
             reads = [source, *rng.choices(list(shapes), k=rng.choice(several) - 1)]
             rng.shuffle(reads)
