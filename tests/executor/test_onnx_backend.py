@@ -38,6 +38,12 @@ OUTSIDE = {
     "resize_upsample_sizes_nearest_round_prefer_ceil_asymmetric": "neighbours",
     "resize_downsample_scales_linear_align_corners": "corners",
     "resize_downsample_scales_cubic_align_corners": "corners",
+    "select_last_index": "the first is taken",
+    "reduce_max_bool_inputs": "float32 and float64",
+    "reduce_min_bool_inputs": "float32 and float64",
+    "empty_set_bool": "float32 and float64",
+    "empty_set": "an entry",
+    "empty_axes_input_noop": "an axis at least",
     "celu_float16": "float32 and float64",
     "celu_bfloat16": "float32 and float64",
 }
