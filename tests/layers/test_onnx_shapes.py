@@ -257,6 +257,34 @@ def reshape(rng: Random) -> Case:
     return Case("Reshape", {}, [(1, *shape)], f"reshape {by(to)}", {1: (TensorProto.INT64, [1, divisor, -1])})
 
 
+def reduction(rng: Random) -> Case:
+    rank = rng.randint(1, 4)
+    shape, axes = ints(rng, 1, 6, rank), sorted(rng.sample(range(rank), rng.randint(1, rank)))
+    keep = rng.random() < 0.5 or len(axes) == rank
+    if rng.random() < 0.2:
+        op = rng.choice(["argmax", "argmin"])
+        attributes = {"axis": axes[0] + 1, "keepdims": int(keep or rank == 1)}
+        name = {"argmax": "ArgMax", "argmin": "ArgMin"}[op]
+        flag = str(keep or rank == 1).lower()
+        return Case(name, attributes, [(1, *shape)], f"{op} axis={axes[0]} keep={flag}")
+    op, name = rng.choice(
+        [("mean", "Mean"), ("sum", "Sum"), ("prod", "Prod"), ("max", "Max"), ("min", "Min"), ("norm", "L2")]
+    )
+    line = f"{op} axis=({','.join(map(str, axes))},) keep={str(keep).lower()}"
+    constants = {1: (TensorProto.INT64, [a + 1 for a in axes])}
+    return Case(f"Reduce{name}", {"keepdims": int(keep)}, [(1, *shape)], line, constants)
+
+
+def repetition(rng: Random) -> Case:
+    shape = ints(rng, 1, 3, rng.randint(1, 4))
+    if rng.random() < 0.5:
+        counts = ints(rng, 1, 3, len(shape))
+        line = f"tile ({','.join(map(str, counts))},)"
+        return Case("Tile", {}, [(1, *shape)], line, {1: (TensorProto.INT64, [1, *counts])})
+    wide = tuple(rng.randint(1, 4) if n == 1 else n for n in shape)
+    return Case("Expand", {}, [(1, *shape)], f"expand {by(wide)}", {1: (TensorProto.INT64, [1, *wide])})
+
+
 def plain(rng: Random) -> Case:
     rank = rng.randint(1, 3)
     shape = (rng.randint(1, 6), *ints(rng, 1, 6, rank))
@@ -289,6 +317,8 @@ DRAWS: list[tuple[Callable[[Random], Case], int]] = [
     (pad, 80),
     (cut, 80),
     (reshape, 60),
+    (reduction, 100),
+    (repetition, 60),
     (plain, 80),
 ]
 

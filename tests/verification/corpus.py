@@ -109,6 +109,7 @@ CORPUS: tuple[str, ...] = (
     "input 6x4x5 | roll 1 axis=0 | conv 4 k1 g2 | roll shift=-9 axis=2",
     "input 4x6x5 | conv 4 k3 s2 | flip axis=(1,2) | conv 3 k2",
     "input 6x4x5 | flip | conv 4 k3 g2 | flip axis=1",
+    "input 2x4x6 | upsample scale=2 mode=linear | flip axis=1 | conv 2 k3 | roll 1 axis=2 | flip axis=2",
     "input 4x6x5 | globalavgpool | expand 4x3x2 | conv 2 k2 | flatten",
     "input 1x6x5 | expand (3,4,-1,5) | relu | reshape 12x30",
     "input 4x3x5 | tile (1,2,1) | conv 3 k3 | tile 3 axis=0 | conv 3 k1 g3",
