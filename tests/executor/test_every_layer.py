@@ -195,7 +195,11 @@ def test_scalars_count_what_arrays_count(op: str, graph: Graph) -> None:
 def test_marks_go_where_poison_goes(op: str, graph: Graph) -> None:
     marked, poisoned = taint(graph, reads=True), poison(graph)
     assert poisoned.any()
-    if op in ("unpool", "deformconv", "gather"):  # one run writes or reads one place of those that there may be
+    if op in (
+        "unpool",
+        "deformconv",
+        "gather",
+    ):  # one run writes or reads one place of those that there may be
         assert not (poisoned & ~marked).any()
     else:
         np.testing.assert_array_equal(marked, poisoned)
