@@ -382,6 +382,14 @@ def deform_conv(a: Attributes, arrays: Arrays) -> Arrays:
     return [one(stand_in, *inputs, weight=w, **({} if bias is None else {"bias": bias}))]
 
 
+def gather(a: Attributes, arrays: Arrays) -> Arrays:
+    """ONNX's tensor as one sample, so that every axis of it may be chosen along."""
+    x, index = arrays
+    axis = int(a.get("axis", 0)) % x.ndim
+    stand_in = layer("gather", axis=axis, size=x.shape[axis])
+    return [one(stand_in, x[None], index[None])[0]]
+
+
 def hard_sigmoid(a: Attributes, arrays: Arrays) -> Arrays:
     # max(0, min(1, alpha x + beta)) is ours, relu6(z + 3) / 6, at z = 6 (alpha x + beta) - 3.
     alpha, beta = a.get("alpha", 0.2), a.get("beta", 0.5)
@@ -545,4 +553,5 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "LogSoftmax": log_softmax,
     "Col2Im": col2im,
     "DeformConv": deform_conv,
+    "Gather": gather,
 }

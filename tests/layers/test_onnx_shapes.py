@@ -35,6 +35,7 @@ class Case(NamedTuple):
     shapes: list[Axes]
     line: str
     constants: dict[int, Any] = {}  # noqa: RUF012
+    of_constants: Axes | None = None
 
 
 def infer(case: Case) -> Axes:
@@ -48,7 +49,7 @@ def infer(case: Case) -> Axes:
         while len(names) < i:
             names.append("")
         names.append(f"c{i}")
-        initializers.append(helper.make_tensor(f"c{i}", kind, [len(values)], values))
+        initializers.append(helper.make_tensor(f"c{i}", kind, case.of_constants or [len(values)], values))
     node = helper.make_node(case.op, names, ["y"], **case.attributes)
     graph = helper.make_graph([node], "g", inputs, [helper.make_empty_tensor_value_info("y")], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
@@ -249,6 +250,15 @@ def cut(rng: Random) -> Case:
     return Case("Slice", {}, [(1, *shape)], line, constants)
 
 
+def gather(rng: Random) -> Case:
+    shape = ints(rng, 1, 6, rng.randint(1, 3))
+    index = ints(rng, 1, 4, rng.randint(1, 2))
+    axis = rng.randrange(len(shape))
+    line = f"gather {by(index)} axis={axis - rng.choice((0, len(shape)))}"
+    values = [rng.randrange(shape[axis]) for _ in range(prod(index))]
+    return Case("Gather", {"axis": axis + 1}, [(1, *shape)], line, {1: (TensorProto.INT64, values)}, index)
+
+
 def reshape(rng: Random) -> Case:
     shape = ints(rng, 1, 6, rng.randint(1, 4))
     total = prod(shape)
@@ -316,6 +326,7 @@ DRAWS: list[tuple[Callable[[Random], Case], int]] = [
     (transpose, 40),
     (pad, 80),
     (cut, 80),
+    (gather, 60),
     (reshape, 60),
     (reduction, 100),
     (repetition, 60),
