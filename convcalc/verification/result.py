@@ -22,8 +22,9 @@ QUANTITIES: Final = (
     "live_bytes",
     "receptive_field",
 )
-"""What both witnesses state of a layer. ``arrays`` (names and shapes of what is stored) and
-``values`` (two forms of execution against each other) are checked besides."""
+"""What both witnesses state of a layer. ``arrays`` (names and shapes of what is stored), ``shares``
+(whose arrays are used: the very same ones) and ``values`` (two forms of execution against each other) are
+checked besides."""
 
 TOTALS: Final = (
     "params",
@@ -43,7 +44,8 @@ class Check(NamedTuple):
     """One quantity, by formula and by execution.
 
     Attributes:
-        quantity: one of :data:`QUANTITIES` or :data:`TOTALS`, ``arrays``, ``values`` or ``unread``.
+        quantity: one of :data:`QUANTITIES` or :data:`TOTALS`, ``arrays``, ``shares``, ``values`` or
+            ``unread``.
         formula: what the formula says.
         executed: what running showed.
         ok: whether they agree.

@@ -211,6 +211,8 @@ class Grammar:
             stage += f" from={self.one(self.name, 'input', lambda: f'[input,{self.name()}]')}"
         if self.often(0.05):
             stage += f" with={self.one(self.name, 'input')}"
+        if self.often(0.08):
+            stage += f" share={self.one(self.name, 'conv1', lambda: f'{self.name()}.weight', lambda: f'[conv1,{self.name()}]')}"
         return stage
 
     def pasted(self, depth: int = 2) -> str:
@@ -307,6 +309,8 @@ class Grammar:
                 lambda: f"{{branches: {{a: [{inner()}], b: [{inner()}]}}, merge: {self.one('add', 'concat', inner)}}}",
                 lambda: f"{{residual: {self.one('auto', 'project', 'identity', self.name)}, body: [{inner()}]}}",
                 lambda: f"{{group: {self.quoted(self.name())}, body: [{inner()}]}}",
+                lambda: f"{{repeat: {count()}, share: {self.one('true', self.name)}, body: [{inner()}]}}",
+                lambda: f"{{group: x, share: {self.quoted(self.name())}, frozen: true, body: [{inner()}]}}",
                 lambda: f"{{let: {{x: {self.quoted(self.expression(2))}}}, body: [{inner()}]}}",
                 lambda: f"{{{self.random.choice(STRUCTURES)}: {inner()}}}",
                 lambda: f"b({self.number()})",
