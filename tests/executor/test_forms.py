@@ -144,7 +144,7 @@ def test_tiles_and_blocks_do_not_change_values(seed: int) -> None:
 
 def test_every_windowed_layer_has_two_forms() -> None:
     both_forms = {op for op, operation in OPERATIONS.items() if operation.naive}
-    products = {"conv", "dwconv", "convT", "linear", "deformconv"}
+    products = {"conv", "dwconv", "convT", "linear", "deformconv", "rnn", "lstm", "gru"}
     assert both_forms == products | {"maxpool", "avgpool", "lppool", "unfold", "fold"}
 
 
