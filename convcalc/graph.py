@@ -35,9 +35,11 @@ class Node:
         inputs: the edges it reads, in order.
         outputs: the shapes it writes, one an output (channels, then spatial sizes).
         frozen: whether its parameters are held fixed while the rest is trained.
+        shares: the arrays that it has from others, by their full names (``fc.weight``): they are used
+            here under the last part of the name, stored once, and counted where they are used first.
     """
 
-    __slots__ = ("frozen", "inputs", "layer", "name", "outputs")
+    __slots__ = ("frozen", "inputs", "layer", "name", "outputs", "shares")
 
     def __init__(
         self,
@@ -46,12 +48,14 @@ class Node:
         inputs: tuple[Edge, ...],
         outputs: tuple[Shape, ...],
         frozen: bool = False,
+        shares: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.layer = layer
         self.inputs = inputs
         self.outputs = outputs
         self.frozen = frozen
+        self.shares = shares
 
     @property
     def op(self) -> str:
@@ -60,8 +64,8 @@ class Node:
 
     @property
     def is_input(self) -> bool:
-        """Whether it is an input of the graph, which reads nothing."""
-        return self.layer.arity == (0, 0)
+        """Whether it is an input of the graph; a tensor of the network's own reads nothing either."""
+        return self.layer.enters
 
     @property
     def block(self) -> str:
@@ -74,13 +78,21 @@ class Node:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Node):
             return NotImplemented
-        return (self.name, self.layer, self.inputs, self.outputs, self.frozen) == (
+        return (self.name, self.layer, self.inputs, self.outputs, self.frozen, self.shares) == (
             other.name,
             other.layer,
             other.inputs,
             other.outputs,
             other.frozen,
+            other.shares,
         )
+
+    def key(self, array: str) -> str:
+        """Full name of an array that the node uses: that of another node where it shares it."""
+        for name in self.shares:
+            if name.rpartition(".")[2] == array:
+                return name
+        return f"{self.name}.{array}"
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -173,9 +185,31 @@ class Graph:
         for old in needed:
             node = self.nodes[old]
             inputs = tuple(Edge(number[e.node], e.output) for e in node.inputs)
-            nodes.append(Node(node.name, node.layer, inputs, node.outputs, node.frozen))
+            nodes.append(Node(node.name, node.layer, inputs, node.outputs, node.frozen, node.shares))
         kept = tuple(number[i] for i in self.inputs)
         return Graph(self.name, nodes, kept, (Edge(number[edge.node], edge.output),))
+
+    def lent(self) -> dict[int, dict[str, int]]:
+        """Of every node that uses an array that a node before it has: the array's name, and whose it is.
+
+        In a part of a network that lacks the node an array is named after, it belongs to the first
+        that uses it.
+
+        Returns:
+            by number of the node, the number of the first node that has each array.
+        """
+        found: dict[int, dict[str, int]] = {}
+        if not any(node.shares for node in self.nodes):
+            return found
+        numbers = {node.name: number for number, node in enumerate(self.nodes)}
+        first: dict[str, int] = {}
+        for number, node in enumerate(self.nodes):
+            for key in node.shares:
+                owner, _, array = key.rpartition(".")
+                at = first.setdefault(key, min(number, numbers.get(owner, number)))
+                if at != number:
+                    found.setdefault(number, {})[array] = at
+        return found
 
     def named_outputs(self) -> dict[str, Shape]:
         """The shapes that the network returns, by name, in its order."""

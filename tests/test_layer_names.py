@@ -18,8 +18,11 @@ from convcalc.layers import ALIASES, OPS
 ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
-WORDS = frozenset(["add", "depthwise", "identity", "input", "linear", "mul", "pad", "scale", "shift", "sum"])
-"""Names that are also kinds of operations, options and their values, keys of documents, or columns."""
+WORDS = frozenset([
+    "abs", "add", "const", "depthwise", "div", "floor", "identity", "input", "linear", "maximum", "minimum",
+    "mul", "pad", "scale", "shift", "sum",
+])  # fmt: skip
+"""Names that are also kinds of operations or expressions, options, their values, keys, or columns."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")
 """Where layers live, and what translates their names into those of other notations."""
@@ -31,9 +34,10 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
         "a law about the two, written in the spec language",
     ),
     "verification/random/steps.py": (
-        "add concat conv globalavgpool globalmaxpool hardsigmoid mul pixelshuffle sigmoid",
-        "structures that consist of these: shortcuts, branches, gates, sub-pixel convolutions",
+        "add concat conv globalavgpool globalmaxpool hardsigmoid mul pixelshuffle reshape sigmoid",
+        "structures that consist of these: shortcuts, branches, gates, sub-pixel convolutions, lifts",
     ),
+    "symbols/bounds.py": ("floor sum", "kinds of atoms that closed forms are made of"),
     "spec/document/bodies.py": ("concat", "how branches are merged where a document does not say"),
 }
 """By file: the names it may hold, and why."""

@@ -40,9 +40,11 @@ class Call:
         params: arrays of the node.
         spare: whether the first input may be overwritten by the result.
         wanted: for layers with several outputs, which of them somebody reads.
+        batch: samples of the run, which a layer without inputs is to write.
+        dtype: what the run computes in, for a layer without inputs.
     """
 
-    __slots__ = ("layer", "params", "spare", "t", "wanted", "xs")
+    __slots__ = ("batch", "dtype", "layer", "params", "spare", "t", "wanted", "xs")
 
     def __init__(
         self,
@@ -52,6 +54,8 @@ class Call:
         t: Arith = PLAIN,
         spare: bool = False,
         wanted: frozenset[int] = frozenset((0,)),
+        batch: int = 1,
+        dtype: Any = np.float32,
     ) -> None:
         self.t = t
         self.layer = layer
@@ -59,6 +63,8 @@ class Call:
         self.params = params if params is not None else Params()
         self.spare = spare
         self.wanted = wanted
+        self.batch = batch
+        self.dtype = dtype
 
     @property
     def x(self) -> Array:
@@ -78,15 +84,15 @@ class Call:
 Kernel: TypeAlias = Callable[[Call], "Array | tuple[Array | None, ...]"]
 
 
-def per_channel(values: Array, like: Array) -> Array:
-    """A vector over channels, shaped to broadcast over ``like (N, C, *spatial)``."""
-    return np.reshape(values, (1, -1) + (1,) * (like.ndim - 2))
+def per_channel(values: Array, like: Array, axis: int = 0) -> Array:
+    """A vector over one axis, 0 being the channels, to broadcast over ``like (N, C, *spatial)``."""
+    return np.reshape(values, (1,) * (axis + 1) + (-1,) + (1,) * (like.ndim - axis - 2))
 
 
-def check_channels(x: Array, expected: int) -> None:
+def check_channels(x: Array, expected: int, axis: int = 0) -> None:
     """Raise unless ``x`` has the channels the weights are for."""
-    if x.shape[1] != expected:
-        raise ExecutionError(f"the weights are for {expected} input channels, {x.shape[1]} arrived")
+    if x.shape[axis + 1] != expected:
+        raise ExecutionError(f"the weights are for {expected} input channels, {x.shape[axis + 1]} arrived")
 
 
 def at(*parts: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.arithmetic.tally import CountingArith, ScalarArith
+from convcalc.executor.indices import LARGEST, bounds
 from convcalc.executor.run import (
     Outputs,
     Runner,
@@ -37,10 +38,11 @@ class NodeCount:
         op: registered name of its layer.
         outputs: shapes of the arrays it wrote, without the batch; ``()`` for one that is not
             written because nobody reads it.
-        params: elements of the learned arrays it read.
+        params: elements of the learned arrays that it was the first to read.
         trainable: those of a layer that is trained.
         frozen: those of a layer that is not.
-        buffers: elements of the running statistics it read.
+        buffers: elements of the arrays that it was the first to read, stored and not learned.
+        indices: elements of the stored indices that it was the first to read.
         macs: products of a weight with an activation, accumulated.
         valid_macs: those whose activation was not padding and whose sum was not cropped.
         add: additions outside the multiply-accumulates (subtractions too).
@@ -51,6 +53,8 @@ class NodeCount:
         activations: elements of its first output, if it multiplied weights with activations.
         live: bytes of all tensors alive while it ran.
         unread: arrays given for the node that its kernel did not read.
+        shared: arrays it read that a node before it had read: the very same, not equal ones; each
+            with the name of the first node that did.
     """
 
     name: str
@@ -60,6 +64,7 @@ class NodeCount:
     trainable: int = 0
     frozen: int = 0
     buffers: int = 0
+    indices: int = 0
     macs: int = 0
     valid_macs: int = 0
     add: int = 0
@@ -70,6 +75,7 @@ class NodeCount:
     activations: int = 0
     live: int = 0
     unread: tuple[str, ...] = ()
+    shared: tuple[tuple[str, str], ...] = ()
 
     @property
     def ops(self) -> dict[str, int]:
@@ -157,21 +163,33 @@ def count(
     form = "naive" if scalar else "fast"
     runner = Runner(graph, prepared, t, form=form, reuse=False, object_bytes=item)
     nodes = []
+    readers: dict[int, tuple[str, Array]] = {}
     for step in runner.steps(arrays):
         given = runner.by_node.get(step.node.name, {})
-        nodes.append(_node_count(step, t, tuple(name for name in given if name not in step.params.read)))
+        unread = tuple(name for name in given if name not in step.params.read)
+        nodes.append(_node_count(step, t, unread, readers))
         t.tally.clear()
         if progress is not None:
             progress(step.node, step.outputs)
-    unread = tuple(f"{node.name}.{name}" for node in nodes for name in node.unread)
-    return Counts(tuple(nodes), max(node.live for node in nodes), unread)
+    never = tuple(f"{node.name}.{name}" for node in nodes for name in node.unread)
+    return Counts(tuple(nodes), max(node.live for node in nodes), never)
 
 
-def _node_count(step: Step, t: CountingArith | ScalarArith, unread: tuple[str, ...]) -> NodeCount:
+def _node_count(
+    step: Step, t: CountingArith | ScalarArith, unread: tuple[str, ...], readers: dict[int, tuple[str, Array]]
+) -> NodeCount:
+    """What one step took; ``readers`` holds every array by its identity, with who read it first."""
     tally = t.tally
-    read = step.params.read
+    shared, read = {}, {}
+    for name, array in step.params.read.items():
+        reader, _ = readers.setdefault(id(array), (step.node.name, array))
+        if reader == step.node.name:
+            read[name] = array
+        else:
+            shared[name] = reader
     written = [array for array in step.outputs if array is not None]
-    learned = sum(array.size for name, array in read.items() if name not in BUFFERS)
+    stored = {name: array.size for name, array in read.items() if array.dtype.kind not in "iu"}
+    learned = sum(size for name, size in stored.items() if name not in BUFFERS)
     return NodeCount(
         step.node.name,
         step.node.layer.op,
@@ -179,7 +197,8 @@ def _node_count(step: Step, t: CountingArith | ScalarArith, unread: tuple[str, .
         learned,
         0 if step.node.frozen else learned,
         learned if step.node.frozen else 0,
-        sum(array.size for name, array in read.items() if name in BUFFERS),
+        sum(size for name, size in stored.items() if name in BUFFERS),
+        sum(array.size for name, array in read.items() if name not in stored),
         tally.macs,
         tally.valid,
         tally.add,
@@ -190,19 +209,26 @@ def _node_count(step: Step, t: CountingArith | ScalarArith, unread: tuple[str, .
         written[0].size if tally.macs else 0,
         step.live,
         unread,
+        tuple(sorted(shared.items())),
     )
 
 
 def random_inputs(graph: Graph, batch: int = 1, dtype: str = "float32", seed: int = 0) -> dict[str, Array]:
-    """Normal random arrays for the inputs of the graph.
+    """Random arrays for the inputs: normal, or whole numbers where entries are looked up by them.
 
     Raises:
         ExecutionError: an input has dimensions that are not numbers.
     """
     result = {}
+    whole = bounds(graph)
     for i, index in enumerate(graph.inputs):
         node = graph.nodes[index]
         rng = np.random.default_rng((seed, i))
-        drawn = rng.standard_normal((batch, *input_shape(node)), dtype=np.float32)
+        shape = (batch, *input_shape(node))
+        drawn: Array
+        if index in whole:
+            drawn = rng.integers(0, min(whole[index].entries.size, LARGEST), shape)
+        else:
+            drawn = rng.standard_normal(shape, dtype=np.float32)
         result[node.name] = drawn.astype(dtype, copy=False)
     return result

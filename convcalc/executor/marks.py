@@ -66,6 +66,12 @@ def sum_over(mark: Array, axis: int | tuple[int, ...]) -> Array:
     return np.asarray(np.add.reduce(mark, axis=axis, keepdims=True, dtype=mark.dtype))
 
 
+def whole_axes(r: Reach, axes: tuple[int, ...]) -> list[Array]:
+    """Back through a layer of which every output reads all of some axes of its input (0 is the channels)."""
+    total = sum_over(r.mark, tuple(axis + 1 for axis in axes))
+    return [np.broadcast_to(total, (*total.shape[:2], *r.inputs[0][1:]))]
+
+
 def sum_over_space(mark: Array) -> Array:
     """Marks summed over all spatial axes, which stay with size 1."""
     return sum_over(mark, tuple(range(2, mark.ndim))) if mark.ndim > 2 else mark

@@ -13,9 +13,12 @@ import numpy as np
 from convcalc.executor.kernels import operation
 from convcalc.executor.operation import Sizes
 from convcalc.executor.parallel import threads
-from convcalc.executor.weights import weight_shapes
+from convcalc.executor.weights import stored_indices, weight_shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Node
+
+INDEX_BYTES = 8
+"""Bytes of an entry of a stored index."""
 
 
 class MemoryLimitError(ExecutionError, MemoryError):
@@ -70,7 +73,11 @@ def estimate_memory(graph: Graph, batch: int = 1, dtype: str = "float32") -> Mem
         ExecutionError: a shape of the graph is not numeric.
     """
     item = np.dtype(dtype).itemsize
-    fixed = sum(prod(shape) for shape in weight_shapes(graph).values()) * item
+    indices = stored_indices(graph)
+    fixed = sum(
+        prod(shape) * (INDEX_BYTES if name in indices else item)
+        for name, shape in weight_shapes(graph).items()
+    )
     live = _live_bytes(graph, batch, item)
     if any(getattr(node.layer, "inplace", False) for node in graph.nodes):
         # inputs are copied, as they may be written over
@@ -105,9 +112,13 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
     """Bytes of live tensors while each node runs."""
     last: dict[int, int] = {}
     root = list(range(len(graph.nodes)))
+    repeated: set[int] = set()  # of which a view may have to be a copy
     for i, node in enumerate(graph.nodes):
-        if operation(node.layer).is_view(node.layer):
+        view = node.inputs and operation(node.layer).is_view(node.layer)
+        if view and node.inputs[0].node not in repeated:
             root[i] = root[node.inputs[0].node]
+            if operation(node.layer).repeats:
+                repeated.add(i)
         for edge in node.inputs:
             last[root[edge.node]] = i
     for edge in graph.outputs:
@@ -116,15 +127,17 @@ def _live_bytes(graph: Graph, batch: int, item: int) -> list[int]:
     total = 0
     sizes = [0] * len(graph.nodes)
     for i, node in enumerate(graph.nodes):
-        if root[i] == i:
+        if root[i] == i and (node.inputs or not operation(node.layer).is_view(node.layer)):
             for output, shape in enumerate(node.outputs):
                 if not all(isinstance(n, int) for n in shape):
                     raise ExecutionError(f"{node.name} has the shape {shape}, which is not numeric")
                 if output == 1 and operation(node.layer).writes_indices:  # written if they are read
                     sizes[i] += prod(shape) * batch * 8 * _read(graph, node, 1)
                 else:
-                    sizes[i] += prod(shape) * batch * item
+                    wide = operation(node.layer).gives_indices
+                    sizes[i] += prod(shape) * batch * (8 if wide else item)
             total += sizes[i]
+        if root[i] == i:
             last.setdefault(i, i)
         live.append(total)
         for r in {root[i], *(root[edge.node] for edge in node.inputs)}:

@@ -106,6 +106,18 @@ def no_weights(layer: Any) -> Shapes:
     return {}
 
 
+class Entries(NamedTuple):
+    """What whole numbers choose from: entries 0 to ``size - 1``; with ``negative``, -1 is the last."""
+
+    size: int
+    negative: bool = False
+
+
+def no_indices(layer: Any) -> dict[Any, Entries]:
+    """A layer that looks nothing up."""
+    return {}
+
+
 def never(layer: Any) -> bool:
     """A layer whose result has storage of its own."""
     return False
@@ -130,9 +142,14 @@ class Operation(NamedTuple):
         fan_in: how many products are summed into one output; None where a weight is a factor per
             channel.
         working_bytes: what the fast form allocates at most besides what it writes.
-        is_view: whether the result of a layer shares the storage of the input.
+        is_view: whether the result of a layer shares the storage of the input, or of an array of its own.
         writes_indices: whether there is a second output of 64-bit indices, written only where
             somebody reads it.
+        gives_indices: whether what it writes are 64-bit indices.
+        repeats: whether it is a view that shows entries several times.
+        moves: whether what it writes are values that it reads, and no others; views do so unasked.
+        looks_up: by the number of an input that holds whole numbers, what they choose from.
+        indices: by the name of an array of its own that holds whole numbers, what they choose from.
     """
 
     fast: Kernel
@@ -144,6 +161,11 @@ class Operation(NamedTuple):
     working_bytes: Callable[[Sizes], int] = few_blocks
     is_view: Callable[[Any], bool] = never
     writes_indices: bool = False
+    gives_indices: bool = False
+    repeats: bool = False
+    moves: bool = False
+    looks_up: Callable[[Any], dict[int, Entries]] = no_indices
+    indices: Callable[[Any], dict[str, Entries]] = no_indices
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -160,6 +182,12 @@ def operation(layer: Any) -> Operation:
     if found is None:
         raise ExecutionError(f"there is no kernel for {layer.op!r}")
     return found
+
+
+def moves(layer: Any) -> bool:
+    """Whether what a layer writes are values that it reads, and no others."""
+    how = operation(layer)
+    return how.moves or how.is_view(layer) or how.backward in (through_indices, channels_together)
 
 
 def run_kernel(call: Call, *, form: str = "fast") -> tuple[Array | None, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import PLAIN, Arith, Array
 from convcalc.executor.call import Call, Params
+from convcalc.executor.indices import LARGEST, Bound, as_indices, bounds
 from convcalc.executor.kernels import run_kernel
 from convcalc.executor.memory import MemoryEstimate, MemoryLimitError, estimate_memory
 from convcalc.executor.weights import init_weights, load_weights
@@ -65,6 +66,10 @@ class Runner:
         for name, array in weights.items():
             owner, _, short = name.rpartition(".")
             self.by_node.setdefault(owner, {})[short] = array
+        for node in graph.nodes:
+            for name in node.shares:
+                if name in weights:
+                    self.by_node.setdefault(node.name, {})[name.rpartition(".")[2]] = weights[name]
         self.reads: dict[Edge, int] = {}
         for node in graph.nodes:
             for edge in node.inputs:
@@ -75,12 +80,20 @@ class Runner:
         self.owners: dict[Edge, int] = {}
         self.readers: dict[int, int] = {}
         self.sizes: dict[int, int] = {}
+        # What no layer may write over: arrays of the caller, and those of the network itself.
         self.foreign: set[int] = set()
+        self.own: set[int] = set()
+        self.stored = {id(_owner(array)) for array in weights.values()}
+        self.batch = 1
+        self.dtype: Any = np.float32
 
     def steps(self, inputs: list[Array]) -> Iterator[Step]:
         """Run all nodes; yields after each, before anything it read is freed."""
         arriving = dict(zip(self.graph.inputs, inputs, strict=True))
         overwrites = any(_in_place(node) for node in self.graph.nodes)
+        if inputs:
+            self.batch, dtype = len(inputs[0]), inputs[0].dtype
+            self.dtype = np.float64 if dtype.hasobject else dtype
         for index, array in arriving.items():
             if overwrites:  # whoever gave the array keeps it as it is
                 array = arriving[index] = array.copy()
@@ -90,12 +103,15 @@ class Runner:
                 self._hold(Edge(index), array)
         for index, node in enumerate(self.graph.nodes):
             params = Params(node.name, self.by_node.get(node.name))
-            outputs = (arriving[index],) if index in arriving else self._execute(node, index, params)
+            outputs: Outputs = (arriving[index],) if index in arriving else self._execute(node, index, params)
+            own = not node.inputs and index not in arriving and all(map(self._is_stored, outputs))
+            outputs = tuple(None if array is None else self.t.adopt(_in_order(array)) for array in outputs)
             for i, output in enumerate(outputs):
                 edge = Edge(index, i)
                 if output is not None and self.reads.get(edge) and edge not in self.tensors:
-                    self._hold(edge, output)
-            fresh = {id(_owner(a)): self._bytes(_owner(a)) for a in outputs if a is not None}
+                    self._hold(edge, output, own)
+            fresh = {id(_owner(a)): self._bytes(_owner(a)) for a in outputs if a is not None and not own}
+            fresh.update(dict.fromkeys(self.own & fresh.keys(), 0))
             live = sum({**fresh, **self.sizes}.values())
             yield Step(node, outputs, params, live)
             for edge in node.inputs:
@@ -107,15 +123,21 @@ class Runner:
         if xs and (self.reuse or _in_place(node)):
             owner = self.owners[node.inputs[0]]
             here = sum(self.owners[edge] == owner for edge in node.inputs)
-            spare = here == self.readers[owner] and owner not in self.foreign
+            spare = here == self.readers[owner] and owner not in self.foreign | self.own
         wanted = frozenset(i for i in (0, 1) if self.reads.get(Edge(index, i)))
         try:
-            outputs = run_kernel(Call(node.layer, xs, params, self.t, spare, wanted), form=self.form)
+            call = Call(node.layer, xs, params, self.t, spare, wanted, self.batch, self.dtype)
+            outputs = run_kernel(call, form=self.form)
         except ExecutionError as error:
             if str(error).startswith(node.name):
                 raise
             raise ExecutionError(f"{node.name}: {error}") from error
-        return tuple(None if array is None else self.t.adopt(array) for array in outputs)
+        return outputs
+
+    def _is_stored(self, array: Array | None) -> bool:
+        """Whether a tensor is an array of the network itself, or one number that is repeated."""
+        owner = None if array is None else _owner(array)
+        return owner is None or id(owner) in self.stored or owner.size == 1
 
     def _tensor(self, edge: Edge, reader: Node) -> Array:
         array = self.tensors.get(edge)
@@ -127,12 +149,15 @@ class Runner:
     def _bytes(self, array: Array) -> int:
         return array.size * self.object_bytes if array.dtype.hasobject else array.nbytes
 
-    def _hold(self, edge: Edge, array: Array) -> None:
+    def _hold(self, edge: Edge, array: Array, own: bool = False) -> None:
+        """Keep a tensor until it was read; one of the network's own is its array, no activation."""
         owner = _owner(array)
         key = id(owner)
         self.tensors[edge] = array
         self.owners[edge] = key
-        self.sizes[key] = self._bytes(owner)
+        if own:
+            self.own.add(key)
+        self.sizes[key] = 0 if key in self.own else self._bytes(owner)
         self.readers[key] = self.readers.get(key, 0) + self.reads[edge]
 
     def _release(self, edge: Edge) -> None:
@@ -144,6 +169,12 @@ class Runner:
         if self.readers[key] == 0:
             del self.readers[key], self.sizes[key]
             self.foreign.discard(key)
+            self.own.discard(key)
+
+
+def _in_order(array: Array) -> Array:
+    """A result of its own with its elements in order, as what NumPy makes of a repeated view is not."""
+    return array if array.base is not None or array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def _in_place(node: Node) -> bool:
@@ -183,10 +214,11 @@ def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Arra
     if unknown:
         raise ExecutionError(f"the graph has no input {unknown[0]!r}")
     arrays: list[Array] = []
-    for node in nodes:
+    whole = bounds(graph)
+    for number, node in zip(graph.inputs, nodes, strict=True):
         if node.name not in given:
             raise ExecutionError(f"input {node.name!r} is missing")
-        arrays.append(_input_array(node, given[node.name]))
+        arrays.append(_input_array(node, given[node.name], whole.get(number)))
     if len({array.dtype for array in arrays}) > 1:
         arrays = [array.astype(np.result_type(*arrays)) for array in arrays]
     if len({len(array) for array in arrays}) > 1:
@@ -194,12 +226,18 @@ def input_arrays(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Arra
     return arrays
 
 
-def _input_array(node: Node, given: Any) -> Array:
+def _input_array(node: Node, given: Any, bound: Bound | None) -> Array:
     array = np.asarray(given)
     if array.dtype.kind not in "fiubO":
         raise ExecutionError(f"input {node.name!r} holds {array.dtype}, not numbers")
     if array.dtype.kind != "O":  # of eight bytes or more in float64, whatever their order
         wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
+        if bound is not None:
+            try:
+                index, _ = as_indices(array, bound.entries)
+            except ExecutionError as error:
+                raise ExecutionError(f"input {node.name!r} is looked up in {bound.reader}: {error}") from None
+            wide = wide or bool(index.size and index.max() > LARGEST)
         array = array.astype(np.float64 if wide else np.float32, copy=False)
     shape = tuple(node.layer.shape)  # type: ignore[attr-defined]
     fits = array.ndim == len(shape) + 1 and all(
@@ -211,6 +249,22 @@ def _input_array(node: Node, given: Any) -> Array:
     if len(array) == 0:
         raise ExecutionError(f"input {node.name!r} holds no sample; its shape is {array.shape}")
     return np.ascontiguousarray(array)
+
+
+def in_dtype(graph: Graph, arrays: list[Array], dtype: str) -> list[Array]:
+    """The arrays for the inputs in the dtype of a run.
+
+    Raises:
+        ExecutionError: one that is looked up by holds whole numbers that the dtype cannot tell apart.
+    """
+    found = [array.astype(dtype, copy=False) for array in arrays]
+    for number in bounds(graph):
+        place = graph.inputs.index(number)
+        if not np.array_equal(found[place], arrays[place], equal_nan=True):
+            name = graph.nodes[number].name
+            about = f"indices above {LARGEST:,}, which {dtype} cannot tell apart; float64 can"
+            raise ExecutionError(f"input {name!r} holds {about}")
+    return found
 
 
 def input_shape(node: Node, sizes: Sequence[int] | None = None) -> tuple[int, ...]:

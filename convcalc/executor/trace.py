@@ -15,6 +15,7 @@ from convcalc.executor.memory import MemoryEstimate, memory_limit
 from convcalc.executor.run import (
     Runner,
     check_memory,
+    in_dtype,
     input_arrays,
     inputs_by_name,
     output_names,
@@ -196,7 +197,7 @@ def run(
     limit = memory_limit() if max_memory is None else max_memory
     memory = check_memory(graph, batch, dtype, limit)
     drawn = random_inputs(graph, batch, dtype, seed) if inputs is None else inputs
-    arrays = [array.astype(dtype, copy=False) for array in input_arrays(graph, drawn)]
+    arrays = in_dtype(graph, input_arrays(graph, drawn), dtype)
     prepared = prepare_weights(graph, weights, seed, dtype, limit)
     runner = Runner(graph, prepared)
     rows: list[TensorRun] = []
@@ -207,7 +208,7 @@ def run(
         for suffix, array in zip(_suffixes(node), step.outputs, strict=False):
             if array is not None:
                 row = TensorRun(node.name + suffix, node.layer.op, array.shape[1:], statistics(array))
-                (rows if node.inputs else entered).append(row)
+                (entered if done in graph.inputs else rows).append(row)
         if progress is not None:
             progress(done + 1, len(nodes), nodes[done + 1].name if done + 1 < len(nodes) else "")
     found = {

@@ -1,15 +1,17 @@
 """Weights: created by seed, or taken from a mapping or an ``.npz`` and checked.
 
-Names are ``<node name>.weight``, ``.bias``, ``.running_mean``, ``.running_var``; layouts are those
+Names are ``<node name>.weight``, ``.bias``, ``.running_mean``, ``.running_var``, of tensors of the
+network's own ``.value`` (learned) and ``.buffer`` (stored); layouts are those
 of PyTorch and ONNX: (out, in / groups, *kernel) for convolutions, (in, out / groups, *kernel) for
-transposed ones, (out, in) for linear layers.
+transposed ones, (out, in) for linear layers. What several layers share has one name, that of the layer
+it is stored for.
 """
 
 from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import sqrt
 from typing import Any
 
@@ -17,8 +19,9 @@ import numpy as np
 
 from convcalc.executor.archives import Archive, check_room
 from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.indices import as_indices
 from convcalc.executor.kernels import operation
-from convcalc.executor.operation import Shapes
+from convcalc.executor.operation import Entries, Shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.printable import one_line
@@ -36,15 +39,15 @@ class WeightsError(ExecutionError):
         self.faults = faults
 
 
-BUFFERS = frozenset(("running_mean", "running_var"))
+BUFFERS = frozenset(("running_mean", "running_var", "buffer"))
 """Arrays that are stored, not learned."""
 
 
 def weight_shapes(graph: Graph) -> Shapes:
-    """Shape of every array the graph needs, by name, in the order of its nodes.
+    """Shape of every array the graph needs, by name, in the order of its nodes; what is shared once.
 
     Raises:
-        ExecutionError: a layer has dimensions that are not numbers.
+        ExecutionError: a layer has dimensions that are not numbers, or shares an array of another shape.
     """
     shapes: Shapes = {}
     for node in graph.nodes:
@@ -54,8 +57,24 @@ def weight_shapes(graph: Graph) -> Shapes:
         for name, shape in operation(node.layer).weights(node.layer).items():
             if not all(isinstance(n, int) for n in shape):
                 raise ExecutionError(f"{node.name}: {name} has the shape {shape}, which is not numeric")
-            shapes[f"{node.name}.{name}"] = shape
+            key = node.key(name) if node.shares else f"{node.name}.{name}"
+            if shapes.setdefault(key, shape) != shape:
+                raise ExecutionError(f"{node.name} needs {name} of shape {shape}; {key} is {shapes[key]}")
     return shapes
+
+
+def copies(graph: Graph) -> dict[str, str]:
+    """Other names of shared arrays: those they would have in the layers that use them, with their own."""
+    return {f"{node.name}.{name.rpartition('.')[2]}": name for node in graph.nodes for name in node.shares}
+
+
+def stored_indices(graph: Graph) -> dict[str, Entries]:
+    """By name of each array that holds whole numbers, what they choose from."""
+    return {
+        node.key(name): entries
+        for node in graph.nodes
+        for name, entries in operation(node.layer).indices(node.layer).items()
+    }
 
 
 def _has_symbols(value: Any) -> bool:
@@ -69,7 +88,8 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
 
     Weights of convolutions and linear layers are normal with variance 2 / fan-in (He et al. 2015);
     factors of normalisations lie around one, running variances between 0.5 and 1.5, terms and
-    running means around zero. Each array depends on the seed and its name alone, not on the order
+    running means around zero. Stored indices are whole numbers (64 bits) below the number of entries that
+    they choose from. Each array depends on the seed and its name alone, not on the order
     of the nodes; float32 and float64 give the same numbers.
 
     Args:
@@ -90,12 +110,17 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
     fans: dict[str, int | None] = {}
     for one in graph.nodes:
         fan_in = operation(one.layer).fan_in
-        fans[one.name] = None if fan_in is None else fan_in(one.layer)
+        fan = None if fan_in is None else fan_in(one.layer)
+        fans.setdefault(one.key("weight").rpartition(".")[0], fan)
     weights = {}
+    chosen = stored_indices(graph)
     for name, shape in shapes.items():
         node, _, kind = name.rpartition(".")
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         values: Array
+        if name in chosen:
+            weights[name] = rng.integers(0, chosen[name].size, shape)
+            continue
         learned = kind.startswith("weight")
         if kind == "running_var" or (learned and fans[node] is None):
             values = rng.random(shape, dtype=np.float32) + np.float32(0.5)
@@ -118,39 +143,85 @@ def load_weights(
     """Weights from a mapping or an ``.npz`` file, checked against the graph.
 
     Names, shapes and types of a file are checked by its headers before anything is unpacked.
-    PyTorch's ``num_batches_tracked`` is passed over.
+    PyTorch's ``num_batches_tracked`` is passed over. An array that layers share may stand under the name
+    of any of them, or of several if all are equal.
 
     Raises:
-        WeightsError: arrays are missing, unknown or of another shape; all of them are listed.
+        WeightsError: arrays are missing, unknown or of another shape, copies of a shared array differ, or
+            indices choose entries that are not there; all of them are listed.
         ExecutionError: the file is damaged or no ``.npz`` archive, or its arrays take more than
             ``max_memory`` bytes.
         OSError: the file cannot be read.
     """
     graph = as_graph(graph)
     expected = weight_shapes(graph)
+    other, chosen = copies(graph), stored_indices(graph)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
-        _check(expected, arrays)
-        return {name: np.ascontiguousarray(arrays[name], dtype=dtype) for name in expected}
+        found = _gathered(arrays.__getitem__, _places(expected, other, arrays), chosen, dtype)
+        # One array given under two names is two: what layers share, the graph says.
+        distinct = {id(array): name for name, array in found.items()}
+        return {name: a if distinct[id(a)] == name else a.copy() for name, a in found.items()}
     with Archive(source) as archive:
-        _check(expected, archive.headers)
-        needed = sum(archive.headers[name].nbytes for name in expected)
-        check_room(needed, max_memory, archive.place)
-        return {name: np.ascontiguousarray(archive.read(name), dtype=dtype) for name in expected}
+        places = _places(expected, other, archive.headers)
+        needed = [sum(archive.headers[name].nbytes for name, *_ in places.values())]
+        needed += [archive.headers[name].nbytes for _, *more in places.values() for name in more]
+        check_room(needed[0] + max(needed[1:], default=0), max_memory, archive.place)
+        return _gathered(archive.read, places, chosen, dtype)
 
 
-def _check(expected: Shapes, given: Mapping[str, Any]) -> None:
-    """Hold names, shapes and types (of arrays or of their headers) to those that the graph needs."""
+def _gathered(
+    read: Callable[[str], Array],
+    places: Mapping[str, list[str]],
+    chosen: Mapping[str, Entries],
+    dtype: str,
+) -> dict[str, Array]:
+    """The arrays of a source by their names in the graph, after comparing those that are there twice.
+
+    They come in the dtype of a run; those of indices as whole numbers, checked.
+    """
+    found, problems = {}, []
+    for name, (first, *more) in places.items():
+        array = read(first)
+        for one in more:
+            if not np.array_equal(array, copy := read(one), equal_nan=copy.dtype.kind == "f"):
+                problems.append(f"{one} differs from {first}; both are {name}, which their layers share")
+        if name not in chosen:
+            found[name] = np.ascontiguousarray(array, dtype=dtype)
+            continue
+        try:
+            found[name], missing = as_indices(array, chosen[name])
+            if missing is not None:
+                raise ExecutionError("an index is no number")
+        except ExecutionError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise WeightsError(problems)
+    return found
+
+
+def _places(expected: Shapes, other: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Under which names each array that the graph needs is given, its own first.
+
+    Names, shapes and types (of arrays or of their headers) are held to those that the graph needs.
+    """
     problems = []
+    places: dict[str, list[str]] = {name: [name] * (name in given) for name in expected}
+    for copy, name in other.items():
+        if copy in given and name in places:
+            places[name].append(copy)
     for name, shape in expected.items():
-        found = given.get(name)
-        if found is None:
+        if not places[name]:
             problems.append(f"{name} is missing; its shape should be {shape}")
-        elif found.shape != shape:
-            problems.append(f"{name} has the shape {found.shape}; it should be {shape}")
-        elif found.dtype.kind not in "fiu":
-            problems.append(f"{name} holds {found.dtype}, not numbers")
-    unknown = [n for n in given if n not in expected and not str(n).endswith(".num_batches_tracked")]
+        for place in places[name]:
+            found = given[place]
+            if found.shape != shape:
+                problems.append(f"{place} has the shape {found.shape}; it should be {shape}")
+            elif found.dtype.kind not in "fiu":
+                problems.append(f"{place} holds {found.dtype}, not numbers")
+    known = {place for names in places.values() for place in names}
+    unknown = [n for n in given if n not in known and not str(n).endswith(".num_batches_tracked")]
     problems += [f"{one_line(str(name))[:200]} belongs to no layer of the graph" for name in unknown]
     if problems:
         raise WeightsError(problems)
+    return places

@@ -9,6 +9,9 @@ from convcalc.layers.base import INFER, REQUIRED, Layer, Option
 from convcalc.layers.values import show
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from convcalc.dims import Shape
     from convcalc.graph import Edge, Graph, Node
 
 
@@ -22,9 +25,11 @@ def format_layer(layer: Layer) -> str:
         values = [getattr(layer, f) for f in fields]
         if len(fields) == 2:
             words.append("->".join(_bare(v) for v in values))
-        elif options[fields[0]].kind == "shape":
+        elif options[fields[0]].kind == "shape" and values[0] is not None:
             words.append("x".join(_bare(v) for v in values[0]))
-        elif values[0] is None or options[fields[0]].kind != "dim" or _bare(values[0])[0] == "(":
+        elif (
+            values[0] is None or options[fields[0]].kind not in ("dim", "value") or _bare(values[0])[0] == "("
+        ):
             break
         else:
             words.append(_bare(values[0]))
@@ -33,6 +38,7 @@ def format_layer(layer: Layer) -> str:
         if option.field in done or not hasattr(layer, option.field):
             continue
         value = getattr(layer, option.field)
+        option = option._replace(default=layer.default(option))
         if value is None or (
             option.default is not REQUIRED and option.default is not INFER and is_default(option, value)
         ):
@@ -41,9 +47,22 @@ def format_layer(layer: Layer) -> str:
     return " ".join(words)
 
 
-def format_placed(node: Node) -> str:
-    """A layer in its place, in line form: the layer, and whether its parameters are frozen."""
-    return format_layer(node.layer) + " frozen=true" * node.frozen
+def format_placed(node: Node, inputs: tuple[Shape, ...]) -> str:
+    """A layer in its place, in line form: the layer, whose arrays it uses, and whether they are frozen.
+
+    Args:
+        node: the layer in its place.
+        inputs: shapes that it reads.
+    """
+    shares = _format_shares(node.shares, node.layer.arrays(inputs)) if node.shares else ""
+    return format_layer(node.layer) + shares + " frozen=true" * node.frozen
+
+
+def _format_shares(shares: Sequence[str], arrays: Collection[str]) -> str:
+    """All arrays of one layer by its name alone, others each by its own: ``share=fc.weight``."""
+    owners = {name.rpartition(".")[0] for name in shares}
+    names = sorted(owners) if len(owners) == 1 and len(shares) == len(arrays) else shares
+    return f" share={names[0]}" if len(names) == 1 else f" share=[{','.join(names)}]"
 
 
 def is_default(option: Option, value: Any) -> bool:
@@ -63,6 +82,8 @@ def _format_option(option: Option, value: Any) -> str:
         return _format_padding(option, value)
     if not isinstance(value, tuple):
         return _keyed(option, _bare(value), option.kind == "dim" and _plain(value))
+    if option.kind == "axislist" and len(value) == 1:
+        return _keyed(option, _bare(value[0]))
     if option.kind != "axes":
         return _keyed(option, _tuple(value))
     if value and all(v == value[0] for v in value) and (len(value) == 1 or value[0] is not None):
@@ -128,6 +149,7 @@ def format_graph(graph: Graph) -> str:
     """A graph as a document: every layer in one line, nothing repeated, no blocks."""
     import json
 
+    graph = _closed(graph)
     lines = [f"name: {json.dumps(graph.name, ensure_ascii=False)}"]
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
@@ -143,21 +165,39 @@ def format_graph(graph: Graph) -> str:
         f"  - {format_node(graph, i, node)}" for i, node in enumerate(graph.nodes) if i not in graph.inputs
     ]
     last = len(graph.nodes) - 1
-    if graph.outputs != ((last, 0),) or graph.output_names != (graph.nodes[last].name,):
+    names = graph.output_names or tuple(graph.named_outputs())
+    if graph.outputs != ((last, 0),) or names != (graph.nodes[last].name,):
         lines.append("outputs:")
-        named = zip(graph.output_names, graph.outputs, strict=True)
+        named = zip(names, graph.outputs, strict=True)
         lines += [f"  {json.dumps(name)}: {edge_name(graph, edge)}" for name, edge in named]
     return "\n".join(lines) + "\n"
 
 
+def _closed(graph: Graph) -> Graph:
+    """A part of a network in which what is shared belongs to the first layer of the part that uses it."""
+    names = {node.name for node in graph.nodes}
+    if all(key.rpartition(".")[0] in names for node in graph.nodes for key in node.shares):
+        return graph
+    from dataclasses import replace
+
+    from convcalc.graph import Node
+
+    lent = graph.lent()
+    nodes = []
+    for number, node in enumerate(graph.nodes):
+        shares = [f"{graph.nodes[at].name}.{array}" for array, at in lent.get(number, {}).items()]
+        nodes.append(Node(node.name, node.layer, node.inputs, node.outputs, node.frozen, tuple(shares)))
+    return replace(graph, nodes=nodes)
+
+
 def format_node(graph: Graph, index: int, node: Node) -> str:
     """A node as a stage with its id and, where it does not read the node before, its inputs."""
-    words = [format_placed(node)]
+    words = [format_placed(node, graph.input_shapes(node))]
     previous = index - 1
     flows_on = node.inputs == ((previous, 0),) and graph.nodes[previous].layer.output_names()[0] == ""
     if len(graph.inputs) > 1 and previous in graph.inputs:
         flows_on = False
-    if not flows_on:
+    if not flows_on and node.inputs:
         names = [edge_name(graph, edge) for edge in node.inputs]
         words.append(f"from={names[0]}" if len(names) == 1 else f"from=[{','.join(names)}]")
     words.append(f"id={node.name}")

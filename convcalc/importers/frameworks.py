@@ -108,6 +108,10 @@ def stages_of(
     row = pytorch.FUNCTIONS[name] if name in pytorch.FUNCTIONS else pytorch.ROWS[name]
     call = Call(name, row, text, start, end)
     arguments, close = arguments_of(text, head_end, end)
+    arguments = [
+        (key, value.of_variables() if isinstance(value, Expr) else value, left, right)
+        for key, value, left, right in arguments
+    ]
     if values:
         from convcalc.importers.programs import bound
 
@@ -197,6 +201,6 @@ def _listed(names: list[str]) -> str:
 
 
 def _default(literal: str, at: Expr) -> Expr:
-    expr = parse(literal)
-    value = expr.value  # a word, a number or a flag
-    return constant(value, at.start, at.end)
+    expr = parse(literal.removeprefix("-"))
+    value: Any = expr.value  # a word, a number or a flag
+    return constant(-value if literal.startswith("-") else value, at.start, at.end)

@@ -13,6 +13,7 @@ _FAMILIES: Final = {
     "deformable": "deformconv",
     "transposed": "convT",
     "linear": "linear",
+    "product": "matmul",
     "recurrent": "rnn lstm gru",
     "pool": "maxpool avgpool lppool",
     "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
@@ -23,12 +24,17 @@ _FAMILIES: Final = {
         "relu relu6 leakyrelu prelu elu celu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
         "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh"
     ),
+    "functions": "neg exp log sqrt rsqrt abs square sin cos erf reciprocal clip sign floor l2norm",
     "softmax": "softmax softmin logsoftmax glu",
     "resize": "upsample",
     "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
+    "sources": "param const",
+    "lookups": "embedding gather",
     "shape": "input dropout identity flatten reshape",
     "cut": "pad crop slice split",
-    "merge": "concat add mul",
+    "moves": "roll flip expand tile stack unstack",
+    "reduce": "mean sum prod max min norm var std argmax argmin",
+    "merge": "concat add sub mul div pow maximum minimum",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}
 """Family module of every layer."""
@@ -47,7 +53,6 @@ ALIASES: Final[dict[str, str]] = {
     "groupnorm": "gn",
     "layernorm": "ln",
     "resize": "upsample",
-    "sum": "add",
     "swish": "silu",
     "unshuffle": "pixelunshuffle",
 }

@@ -7,7 +7,7 @@ one addition, one division.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
@@ -84,16 +84,21 @@ class LeakyReLU(Activation):
 class PReLU(Activation):
     """Leaky ReLU with learned slopes (He et al. 2015).
 
-    There is one for all, one per channel or, with a ``shape``, one for every entry of that shape, which
-    is repeated along the axes where it is 1.
+    There is one for all, one per channel (of the first axis, or of ``axis``) or, with a ``shape``, one for
+    every entry of that shape, which is repeated along the axes where it is 1.
     """
 
     channels: Dim | None
     shape: tuple[Dim, ...] | None
+    axis: int
 
     op: ClassVar[str] = "prelu"
     source: ClassVar[str] = "He et al. 2015, Delving deep into rectifiers"
-    options: ClassVar[tuple[Option, ...]] = (Option("channels", "dim", 1), Option("shape", "shape", None))
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("channels", "dim", 1),
+        Option("shape", "shape", None),
+        Option("axis", "axis", 0),
+    )
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     cost: ClassVar[Ops] = Ops(cmp=1, mul=1)
 
@@ -102,9 +107,11 @@ class PReLU(Activation):
         """Make the layer; slopes of a shape fit what arrives, axis by axis."""
         shape, arriving = values.get("shape"), inputs[0]
         if shape is None:
-            return super(PReLU, cls).create(inputs, values)
-        if values.get("channels") is not None:
-            raise DimensionError("prelu takes channels or a shape", field="channels", hint="one of them")
+            layer = super(PReLU, cls).create(inputs, values)
+            return replace(layer, axis=0) if type(layer.channels) is int and layer.channels == 1 else layer
+        for other in ("channels", "axis"):
+            if values.get(other) is not None:
+                raise DimensionError(f"prelu takes {other} or a shape", field=other, hint="one of them")
         shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
         message = f"slopes of the shape {show(shape)} do not fit {show(arriving)}"
         hint = f"{show(arriving)}, with 1 for each axis along which slopes are shared"
@@ -113,16 +120,17 @@ class PReLU(Activation):
         for own, size in zip(shape, arriving, strict=True):
             if not (type(own) is int and own == 1):
                 require(equal(own, size), message, field="shape", hint=hint)
-        return cls(None, shape)
+        return cls(None, shape, 0)
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """There is one slope, or as many as channels arrive, or a shape that repeats to what arrives."""
         if self.shape is None and not (type(self.channels) is int and self.channels == 1):
+            arriving = inputs[0][self.axis]
             require(
-                equal(self.channels, inputs[0][0]),
-                f"prelu has {self.channels} slopes, but {inputs[0][0]} channels arrive",
+                equal(self.channels, arriving),
+                f"prelu has {self.channels} slopes, but {arriving} channels arrive",
                 field="channels",
-                hint=f"1 or {inputs[0][0]}",
+                hint=f"1 or {arriving}",
             )
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
@@ -277,6 +285,7 @@ class Threshold(Activation):
     value: float
 
     op: ClassVar[str] = "threshold"
+    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "PyTorch Threshold; ONNX ThresholdedRelu where the value is 0"
     options: ClassVar[tuple[Option, ...]] = (Option("threshold", "number"), Option("value", "number"))
     positional: ClassVar[tuple[str, ...]] = ("threshold", "value")
@@ -339,6 +348,7 @@ class Hardshrink(_Shrink):
 
     __slots__ = ()
     op: ClassVar[str] = "hardshrink"
+    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "Donoho & Johnstone 1994, Ideal spatial adaptation by wavelet shrinkage"
     cost: ClassVar[Ops] = Ops(cmp=2)
 

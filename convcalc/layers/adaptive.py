@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, divides, equal, is_array, is_symbolic, prod
 from convcalc.layers.base import Layer, Ops, Option, Template, fill
-from convcalc.layers.values import axis_names, joined, spatial
+from convcalc.layers.values import MOST_AXES, axis_names, joined, spatial
 
 if TYPE_CHECKING:
     from typing import Self
@@ -21,7 +21,7 @@ class _Global(Layer):
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Channels, with every spatial size 1."""
-        return ((inputs[0][0], *(1 for _ in spatial(self.op, inputs[0]))),)
+        return ((inputs[0][0], *(1 for _ in spatial(self.op, inputs[0], MOST_AXES))),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Every output reads the whole map of its channel."""

@@ -7,7 +7,7 @@ carrier of :mod:`convcalc.dims`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -50,9 +50,9 @@ class Option(NamedTuple):
 
     ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
     ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
-    ``shape``, ``ints``, ``axis`` (the number of an axis of the first input, from the end where negative)
-    and ``axislist`` (several of them); ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds
-    ``dim`` and ``axes``.
+    ``value`` (a number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of
+    the first input, from the end where negative, or one of ``choices``) and ``axislist`` (several of
+    them); ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim`` and ``axes``.
     """
 
     field: str
@@ -115,18 +115,28 @@ class Layer:
         positional: fields that may be given without a key, in order; a pair given as
             ``in->out`` is written as the two fields joined by ``->``.
         arity: smallest and largest number of inputs (``None``: any number).
-        view: the output shares the storage of the input (it has no memory of its own).
+        enters: it stands for a tensor that comes from outside, an input of the graph.
+        view: the output shares the storage of the input, or of an array of the layer (it has no memory of its
+            own).
+        repeats: it is a view that shows entries several times, which cannot be counted off nor written over
+            without a copy.
         regroups: it joins and cuts axes, so that places along them are no places of the input.
         keeps_positions: a position of the output stands for one of the input and neighbours stay
             neighbours, statistics of the map aside. :attr:`elementwise` layers do so unasked.
         cuts_axes: it makes several axes of one and is stated to read along the first of them only, so that
             its windows may hold more than it reads.
         undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
+        sized_by: the option that names the axis whose size an ``INFER`` option takes; empty for the channels.
+        jumps: its values leap where its input passes some number, so that inputs which differ by a rounding
+            may give outputs which differ by much.
         decided_by: what decides, when it runs, which places of its first input are read; empty where the
             shapes do, as they do nearly everywhere.
         reading: how what it reads is stated, where several inputs are of several kinds.
         index_inputs: numbers of the inputs that hold places in a map instead of values.
-        index_outputs: numbers of the outputs that do.
+        index_outputs: numbers of the outputs that do: the first, or one beside it of the same shape that is
+            written where somebody reads it.
+        join: registered name of the layer that the same word means with several inputs, or with a number.
+        looks_up: numbers of the inputs that hold whole numbers, by which it looks up what it writes.
         template: how it is explained in letters.
         source: where the layer was proposed or is defined.
     """
@@ -137,15 +147,21 @@ class Layer:
     options: ClassVar[tuple[Option, ...]] = ()
     positional: ClassVar[tuple[str, ...]] = ()
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    enters: ClassVar[bool] = False
     view: ClassVar[bool] = False
+    repeats: ClassVar[bool] = False
     regroups: ClassVar[bool] = False
     keeps_positions: ClassVar[bool] = False
     cuts_axes: ClassVar[bool] = False
     undoes: ClassVar[str] = ""
+    sized_by: ClassVar[str] = ""
+    jumps: ClassVar[bool] = False
     decided_by: ClassVar[str] = ""
     reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()
     index_outputs: ClassVar[tuple[int, ...]] = ()
+    join: ClassVar[str] = ""
+    looks_up: ClassVar[tuple[int, ...]] = ()
     template: ClassVar[Template] = Template()
     source: ClassVar[str] = ""
 
@@ -184,6 +200,19 @@ class Layer:
         """Channels of the maps that :attr:`decided_by` speaks of, for one group, at a rank and kernel."""
         return ()
 
+    @classmethod
+    def partners(cls, shape: Shape, size: Callable[[], int]) -> tuple[tuple[Shape, ...], ...]:
+        """Shapes of further inputs that go with a first one of this shape, in several ways to choose from.
+
+        Sizes that are free come from ``size()``. None where what fits is found among tensors of any kind, as
+        for joins.
+        """
+        return ()
+
+    def default(self, option: Option) -> Any:
+        """What an option is where nothing is said: that of the option, unless the inputs make it another."""
+        return option.default
+
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Refuse options that do not go together, or that the inputs do not allow.
 
@@ -198,8 +227,9 @@ class Layer:
 
     @classmethod
     def feature_axis(cls, options: Mapping[str, Any]) -> int:
-        """The axis of the first input that holds its channels, or its features."""
-        return 0
+        """The axis of the first input that holds its channels, or its features; from the end if negative."""
+        value = options.get(cls.sized_by)
+        return value if type(value) is int else 0
 
     def output_axes(self, output: int) -> tuple[str, ...] | None:
         """What the axes of an output are called; None for channels and positions."""
@@ -223,6 +253,14 @@ class Layer:
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """Shapes of the arrays that are stored but not trained."""
+        return {}
+
+    def arrays(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of all arrays that are stored for the layer, trained or not."""
+        return {**self.parameters(inputs), **self.buffers(inputs), **self.indices(inputs)}
+
+    def indices(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Shapes of the arrays of whole numbers that are stored with the weights; they are no buffers."""
         return {}
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
@@ -280,7 +318,8 @@ def stated(value: Any, arriving: Dim, field: str) -> Dim:
 def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> dict[str, Any]:
     """Checked values of all options of a layer, by field.
 
-    An ``INFER`` option becomes the channels that arrive. Choices and flags were checked by the
+    An ``INFER`` option becomes the channels that arrive, or the size of the axis that the option
+    ``sized_by`` names. Choices and flags were checked by the
     reader; numbers become floats where they are fractions.
 
     Raises:
@@ -288,7 +327,7 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
     """
     rank = len(inputs[0]) - 1 if inputs else 0
     found: dict[str, Any] = {}
-    for field, kind, default, _, _, minimum, _ in cls.options:
+    for field, kind, default, _, words, minimum, _ in cls.options:
         value = values.get(field)
         if value is None:
             if default is REQUIRED:
@@ -297,13 +336,13 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
                 )
             value = default
         if default is INFER:
-            value = stated(value, inputs[0][0], field)
+            value = stated(value, inputs[0][_sizing(cls, inputs[0], values)], field)
         elif value is None:
             pass
         elif kind == "dim":
             value = whole(value, field, minimum)
         elif kind == "axis":
-            value = axis_of(value, inputs[0], field)
+            value = value if value in words else axis_of(value, inputs[0], field)
         elif kind == "axislist":
             value = axes_of(value, inputs[0], field)
         elif kind == "axes":
@@ -312,10 +351,16 @@ def fill(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any])
             value = pads(value, field, rank)
         elif kind == "shape" and not isinstance(value, tuple):
             value = (value,)
-        elif kind == "number" and isinstance(value, Fraction):
+        elif kind in ("number", "value") and isinstance(value, Fraction):
             value = float(value)
         found[field] = value
     return found
+
+
+def _sizing(cls: type[Layer], shape: Shape, values: Mapping[str, Any]) -> int:
+    """The axis whose size an ``INFER`` option takes."""
+    value = values.get(cls.sized_by) if cls.sized_by else None
+    return 0 if value is None or isinstance(value, str) else axis_of(value, shape, cls.sized_by)
 
 
 def _example(cls: type[Layer]) -> str:

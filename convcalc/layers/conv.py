@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import INFER, Ops, Option, fill, stated
-from convcalc.layers.values import Padding, whole
+from convcalc.layers.values import Padding, show, whole
+from convcalc.layers.weights import ARRIVING, Weighted, groups_of, weight_first
 from convcalc.layers.window import Sliding, output_size, valid_pairs
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ _SHARED = (
     Option("padding", "padding", 0, "p"),
     Option("dilation", "axes", 1, "d"),
 )
-_LAST = (Option("bias", "flag", True), Option("padding_mode", "choice", "zeros", choices=MODES))
+_LAST = (
+    Option("bias", "flag", True),
+    Option("padding_mode", "choice", "zeros", choices=MODES),
+    ARRIVING,
+)
 
 
 def divisors(number: int, most: int = 12) -> str:
@@ -62,11 +67,12 @@ def _common_divisors(channels: Dim, others: Dim) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Conv(Sliding):
+class Conv(Weighted, Sliding):
     """Convolution, grouped and dilated, in one to three spatial dimensions.
 
     Every axis: ``o = floor((i + before + after - (d*(k - 1) + 1)) / s) + 1``. Weights
-    ``(out, in/groups, kernel...)``; ``macs = out * o... * in/groups * k...``.
+    ``(out, in/groups, kernel...)``; ``macs = out * o... * in/groups * k...``. The weight may arrive as a
+    second input, the bias as a third.
 
     Source: Dumoulin & Visin 2016; groups from Krizhevsky et al. 2012; dilation from Yu & Koltun 2016.
     """
@@ -80,6 +86,7 @@ class Conv(Sliding):
     groups: Dim
     bias: bool
     padding_mode: str
+    arriving: str | None = None
 
     op: ClassVar[str] = "conv"
     options: ClassVar[tuple[Option, ...]] = (
@@ -91,6 +98,35 @@ class Conv(Sliding):
     )
     positional: ClassVar[tuple[str, ...]] = ("in_channels->out_channels",)
     source: ClassVar[str] = "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning"
+    layout: ClassVar[str] = "(out, in/groups, kernel)"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; a weight that arrives says what is not stated of channels and kernel."""
+        layer: Self = made(cls, inputs, cls.options_for(inputs, values))
+        return layer
+
+    @classmethod
+    def options_for(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked values of the options."""
+        found = weight_first(cls, inputs, values, len(inputs[0]) + 1)
+        if len(inputs) > 1:
+            found.setdefault("out_channels", inputs[1][0])
+            found.setdefault("kernel", tuple(inputs[1][2:]))
+        return fill(cls, inputs, found)
+
+    @classmethod
+    def partners(cls, shape: Shape, size: Callable[[], int]) -> tuple[tuple[Shape, ...], ...]:
+        """A weight, with a bias or without."""
+        out = size()
+        weight = (out, shape[0], *(min(size(), n) for n in shape[1:]))
+        return ((weight,), (weight, (out,))) if len(shape) > 1 else ()
+
+    def remedy(self, shape: Shape, due: Shape) -> str:
+        """The shape that is due, or the groups with which the weight that arrives is the right one."""
+        groups = groups_of(shape, self.in_channels) if len(shape) == len(due) else None
+        fits = groups and (shape[0], *shape[2:]) == (due[0], *due[2:]) and divides(groups, due[0]) is True
+        return f"{show(due)}, or g{groups}" if fits else show(due)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``(out_channels, o...)``."""
@@ -107,9 +143,9 @@ class Conv(Sliding):
         return ((self.out_channels, *sizes),)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight (out, in/groups, kernel...)`` and ``bias (out,)``."""
+        """``weight (out, in/groups, kernel...)`` and ``bias (out,)``, as far as they do not arrive."""
         weight = (self.out_channels, exact_div(self.in_channels, self.groups), *self.kernel)
-        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+        return self.owned(weight, self.out_channels)
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``o... * out * in/groups * k...``."""
@@ -142,11 +178,12 @@ class Conv(Sliding):
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """An output reads a window along every axis, of the channels of its group."""
-        from convcalc.layers.reads import along, groups
+        """An output reads a window along every axis, of the channels of its group, and all of its filter."""
+        from convcalc.layers.reads import ALL, ONE, Axis, along, groups
 
         channels = groups(self.in_channels, self.out_channels, self.groups)
-        return ((along(inputs[0], {0: channels, **self.windows(inputs[0], self.padding_mode)}),),)
+        window = along(inputs[0], {0: channels, **self.windows(inputs[0], self.padding_mode)})
+        return self.with_arriving(((window,),), (Axis(0, ONE), ALL, *(ALL for _ in self.kernel)))
 
 
 class DepthwiseConv(Conv):
@@ -168,10 +205,15 @@ class DepthwiseConv(Conv):
     source: ClassVar[str] = "Howard et al. 2017, MobileNets"
 
     @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer: ``out_channels`` is ``multiplier * in_channels``, or a multiple given."""
+    def options_for(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked values of the options; ``out_channels`` is ``multiplier * in_channels``, or as given."""
         channels = stated(values.get("in_channels"), inputs[0][0], "in_channels")
         multiplier = values.get("multiplier")
+        values = weight_first(cls, inputs, values, len(inputs[0]) + 1)
+        if len(inputs) > 1:
+            if multiplier is None:
+                values.setdefault("out_channels", inputs[1][0])
+            values.setdefault("kernel", tuple(inputs[1][2:]))
         out = values.get("out_channels")
         if multiplier is not None:
             product = whole(multiplier, "multiplier") * channels
@@ -193,8 +235,22 @@ class DepthwiseConv(Conv):
         rest = {k: v for k, v in values.items() if k not in ("out_channels", "multiplier")}
         found = fill(cls, inputs, rest)
         del found["multiplier"]
-        found["out_channels"] = out
-        return cls(groups=channels, **found)
+        return {**found, "out_channels": out, "groups": channels}
+
+    @classmethod
+    def partners(cls, shape: Shape, size: Callable[[], int]) -> tuple[tuple[Shape, ...], ...]:
+        """A weight of one or two filters a channel, with a bias or without."""
+        out = shape[0] * (1 + size() % 2)
+        weight = (out, 1, *(min(size(), n) for n in shape[1:]))
+        return ((weight,), (weight, (out,))) if len(shape) > 1 else ()
+
+
+def made(cls: Any, inputs: tuple[Shape, ...], options: Mapping[str, Any]) -> Any:
+    """A layer of these options for these inputs, what arrives for it checked."""
+    layer = cls(**options)
+    layer.check(inputs)
+    layer.check_arriving(inputs)
+    return layer
 
 
 def check_mode(mode: str, before: Dim, after: Dim, size: Dim) -> None:

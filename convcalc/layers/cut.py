@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, require, total
-from convcalc.layers.base import Layer, Option, Template
+from convcalc.layers.base import Layer, Option, Template, fill
 from convcalc.layers.conv import check_mode
-from convcalc.layers.values import Padding, axes, axis_of, pads, spatial, whole
+from convcalc.layers.values import MOST_AXES, Padding, axes, axes_of, axis_of, pads, spatial, whole
 
 if TYPE_CHECKING:
     from typing import Self
@@ -17,13 +17,48 @@ if TYPE_CHECKING:
     from convcalc.layers.reads import Windows
 
 
+_AXIS = Option("axis", "axislist", None)
+
+
+def _sides(
+    op: str, field: str, value: Any, shape: Shape, axis: Any
+) -> tuple[tuple[int, ...] | None, Padding]:
+    """What is added to or cut off axes, before and after each: the axes, ascending, and their sides.
+
+    One value for all of them, or one each in the order they were named; without names they are all but the
+    channels, and so they are where these were named.
+
+    Raises:
+        DimensionError: there is no such axis, or the values do not fit it.
+    """
+    if axis is None:
+        return None, pads(value, field, len(spatial(op, shape, MOST_AXES)))
+    found = axes_of(axis, shape)
+    order = [axis_of(item, shape) for item in (axis if isinstance(axis, tuple) else (axis,))]
+    if isinstance(value, tuple) and len(value) not in (1, len(order)):
+        message = f"{field} has {len(value)} values for {len(order)} axes"
+        raise DimensionError(message, field=field, hint="one for all of them, or one each")
+    sides = pads(value, field, len(order))
+    named = None if found == tuple(range(1, len(shape))) else found
+    return named, tuple(sides[order.index(a)] for a in found)
+
+
+def _along(axis: tuple[int, ...] | None, shape: Shape) -> tuple[int, ...]:
+    return tuple(range(1, len(shape))) if axis is None else axis
+
+
 @dataclass(frozen=True, slots=True)
 class Pad(Layer):
-    """Padding as a layer of its own: a constant, or taken from the input."""
+    """Padding as a layer of its own: a constant, or taken from the input.
+
+    It pads all axes but the channels, or those that ``axis`` names, where one amount stands for each of
+    them: ``pad p1:0 axis=0``, ``pad p=2x0:1 axis=(1,2)``.
+    """
 
     padding: Padding
     mode: str
     value: float
+    axis: tuple[int, ...] | None
 
     op: ClassVar[str] = "pad"
     keeps_positions: ClassVar[bool] = True
@@ -32,13 +67,24 @@ class Pad(Layer):
         Option("padding", "padding", short="p"),
         Option("mode", "choice", "zeros", choices=("zeros", "constant", "reflect", "replicate", "circular")),
         Option("value", "number", 0),
+        _AXIS,
     )
+    template: ClassVar[Template] = Template(options={"axis": None})
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer; a flat input is refused first of all."""
-        spatial(cls.op, inputs[0])
-        return super(Pad, cls).create(inputs, values)
+        """Make the layer; a flat input is refused first of all, unless its axis is named."""
+        if values.get("axis") is None:
+            spatial(cls.op, inputs[0], MOST_AXES)
+        if values.get("padding") is None:
+            return super(Pad, cls).create(inputs, values)
+        axis, padding = _sides(cls.op, "padding", values["padding"], inputs[0], values.get("axis"))
+        found = fill(
+            cls, inputs, {k: v for k, v in values.items() if k not in ("padding", "axis")} | {"padding": 0}
+        )
+        layer = cls(**{**found, "padding": padding, "axis": axis})
+        layer.check(inputs)
+        return layer
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Padding by convention needs a kernel, which there is not; only constant padding has a value."""
@@ -47,40 +93,54 @@ class Pad(Layer):
         if self.value and self.mode not in ("constant", "zeros"):
             raise DimensionError(f"mode {self.mode} pads no value", field="value", hint="mode=constant")
 
+    def sides(self, shape: Shape) -> dict[int, tuple[Dim, Dim]]:
+        """What is padded before and after, by axis."""
+        return dict(zip(_along(self.axis, shape), self.padding, strict=True))
+
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``before + i + after`` per axis."""
-        channels, *sizes = inputs[0]
-        for (before, after), i in zip(self.padding, sizes, strict=True):
-            check_mode(self.mode, before, after, i)
-        return ((channels, *(b + i + a for (b, a), i in zip(self.padding, sizes, strict=True))),)
+        sizes = list(inputs[0])
+        for axis, (before, after) in self.sides(inputs[0]).items():
+            check_mode(self.mode, before, after, sizes[axis])
+            sizes[axis] = before + sizes[axis] + after
+        return (tuple(sizes),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads its own place, moved by the padding before."""
         from convcalc.layers.reads import Slide, along
 
-        rules = {axis: Slide(1, 1, 1, before, self.mode) for axis, (before, _) in enumerate(self.padding, 1)}
-        return ((along(inputs[0], rules),),)
+        sides = self.sides(inputs[0]).items()
+        return ((along(inputs[0], {a: Slide(1, 1, 1, before, self.mode) for a, (before, _) in sides}),),)
 
 
 @dataclass(frozen=True, slots=True)
 class Crop(Layer):
-    """Sizes cut before and after, per axis; from a wanted size, the centre (the odd one cut after)."""
+    """Sizes cut before and after, per axis; from a wanted size, the centre (the odd one cut after).
+
+    It cuts all axes but the channels, or those that ``axis`` names, where one amount stands for each.
+    """
 
     amounts: Padding
+    axis: tuple[int, ...] | None
 
     op: ClassVar[str] = "crop"
     keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "Ronneberger et al. 2015, U-Net (crop and copy)"
-    template: ClassVar[Template] = Template(options={"size": None}, meanings={"P": "cropped on each side"})
+    template: ClassVar[Template] = Template(
+        options={"size": None, "axis": None}, meanings={"P": "cropped on each side"}
+    )
     options: ClassVar[tuple[Option, ...]] = (
         Option("amounts", "padding", None),
         Option("size", "axes", None),
+        _AXIS,
     )
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; exactly one of amounts and size."""
-        sizes = spatial(cls.op, inputs[0])
+        shape, axis = inputs[0], values.get("axis")
+        if axis is None:
+            spatial(cls.op, shape, MOST_AXES)
         amounts, size = values.get("amounts"), values.get("size")
         if amounts is not None and size is not None:
             raise DimensionError("crop takes amounts or size, not both", field="size", hint="one of them")
@@ -89,34 +149,41 @@ class Crop(Layer):
                 "crop needs one of amounts and size", hint="amounts=2, size=56x56 or like=NAME"
             )
         if size is not None:
+            order = _along(None, shape) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+            order = tuple(axis_of(item, shape) for item in order)
             found = []
-            for i, wanted in zip(sizes, axes(size, "size", len(sizes)), strict=True):
+            for a, wanted in zip(order, axes(size, "size", len(order)), strict=True):
+                i = shape[a]
                 require(wanted <= i, f"cannot crop {i} to {wanted}", field="size", hint=f"at most {i}")
                 before = floor_div(i - wanted, 2)
                 found.append((before, i - wanted - before))
-            return cls(tuple(found))
-        layer = cls(pads(amounts, "amounts", len(sizes)))
-        if any(isinstance(p, str) for p in layer.amounts):
+            amounts = tuple(found)
+        named, sides = _sides(cls.op, "amounts", amounts, shape, axis)
+        if any(isinstance(p, str) for p in sides):
             raise DimensionError("a crop has no kernel to follow", field="amounts", hint="numbers")
-        return layer
+        return cls(sides, named)
+
+    def sides(self, shape: Shape) -> dict[int, tuple[Dim, Dim]]:
+        """What is cut before and after, by axis."""
+        return dict(zip(_along(self.axis, shape), self.amounts, strict=True))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """``i - before - after`` per axis."""
-        channels, *sizes = inputs[0]
-        found = []
-        for (before, after), i in zip(self.amounts, sizes, strict=True):
+        sizes = list(inputs[0])
+        for axis, (before, after) in self.sides(inputs[0]).items():
+            i = sizes[axis]
             require(
                 i - before - after >= 1, f"cropping {before}:{after} leaves nothing of {i}", field="amounts",
                 hint=f"less than {i} in all",
             )  # fmt: skip
-            found.append(i - before - after)
-        return ((channels, *found),)
+            sizes[axis] = i - before - after
+        return (tuple(sizes),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads its own place, moved by what is cut before."""
         from convcalc.layers.reads import Slide, along
 
-        rules = {axis: Slide(1, 1, 1, -before) for axis, (before, _) in enumerate(self.amounts, 1)}
+        rules = {a: Slide(1, 1, 1, -before) for a, (before, _) in self.sides(inputs[0]).items()}
         return ((along(inputs[0], rules),),)
 
 
@@ -135,7 +202,7 @@ class Slice(Layer):
     options: ClassVar[tuple[Option, ...]] = (
         Option("start", "dim", 0, minimum=0),
         Option("stop", "dim", None, minimum=0),
-        Option("axis", "dim", 0, minimum=0),
+        Option("axis", "axis", 0),
     )
     positional: ClassVar[tuple[str, ...]] = ("start", "stop")
 
@@ -195,7 +262,7 @@ class Split(Layer):
         {"sizes": ("A", "B")},
         {"A": "channels of the first part", "B": "channels of the second part"},
     )
-    options: ClassVar[tuple[Option, ...]] = (Option("sizes", "ints"), Option("axis", "dim", 0, minimum=0))
+    options: ClassVar[tuple[Option, ...]] = (Option("sizes", "ints"), Option("axis", "axis", 0))
     positional: ClassVar[tuple[str, ...]] = ("sizes",)
 
     @classmethod
@@ -216,8 +283,8 @@ class Split(Layer):
         return cls(sizes, axis)
 
     def output_names(self) -> tuple[str, ...]:
-        """The numbers of the parts, where there are several."""
-        return tuple(map(str, range(len(self.sizes)))) if len(self.sizes) > 1 else ("",)
+        """The numbers of the parts."""
+        return tuple(map(str, range(len(self.sizes))))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """One shape per part."""

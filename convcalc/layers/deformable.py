@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,7 +36,7 @@ class DeformableConv(Conv):
     op: ClassVar[str] = "deformconv"
     arity: ClassVar[tuple[int, int | None]] = (2, 3)
     options: ClassVar[tuple[Option, ...]] = tuple(
-        option for option in Conv.options if option.field != "padding_mode"
+        option for option in Conv.options if option.field not in ("padding_mode", "arriving")
     )
     source: ClassVar[str] = "Dai et al. 2017, Deformable convolutional networks; Zhu et al. 2019 (version 2)"
     decided_by: ClassVar[str] = "its offsets"
@@ -46,6 +46,11 @@ class DeformableConv(Conv):
     template: ClassVar[Template] = Template(
         ("M H W", "K*K+K*K H W"), {"stride": 1, "padding": "same", "dilation": 1, "groups": None}
     )
+
+    @classmethod
+    def partners(cls, shape: Shape, size: Callable[[], int]) -> tuple[tuple[Shape, ...], ...]:
+        """None: offsets are made by a convolution."""
+        return ()
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:

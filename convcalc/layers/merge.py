@@ -1,24 +1,26 @@
-"""Layers that join tensors: concatenation, addition, multiplication."""
+"""Layers that join tensors: concatenation, and arithmetic entry by entry.
+
+What is joined entry by entry is broadcast as NumPy and ONNX do: shapes are aligned at their last axes, and
+an axis of size 1, or one that is missing in front, is repeated. A constant may stand for one of the tensors.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import combinations
+from typing import TYPE_CHECKING, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, maximum, prod, require, total
-from convcalc.layers.base import Layer, Ops, Option, Template
+from convcalc.layers.base import NO_OPS, Layer, Ops, Option, Template
 from convcalc.layers.values import show
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from convcalc.layers.reads import Windows
 
 
 @dataclass(frozen=True, slots=True)
 class Concat(Layer):
-    """Concatenation along one axis, the channels (0) unless told otherwise."""
+    """Concatenation along one axis, the channels (0) unless told otherwise; negatives count from the end."""
 
     axis: int
 
@@ -26,22 +28,11 @@ class Concat(Layer):
     keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "Szegedy et al. 2015, Going deeper with convolutions (filter concatenation)"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
-    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
     template: ClassVar[Template] = Template(
         ("C_1 H W", "C_2 H W"),
         meanings={"C_1": "channels of the first input", "C_2": "channels of the second input"},
     )
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer; all sizes but those of the axis must agree."""
-        axis = values.get("axis", 0)
-        rank = len(inputs[0])
-        if type(axis) is not int or not 0 <= axis < rank:
-            raise DimensionError(
-                f"no axis {axis} in {show(inputs[0])}", field="axis", hint=f"0 to {rank - 1}"
-            )
-        return cls(axis)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The sizes along the axis add up; all others stay."""
@@ -74,19 +65,16 @@ class Concat(Layer):
 
 
 def broadcast(op: str, inputs: tuple[Shape, ...]) -> Shape:
-    """The common shape of inputs that agree, or are 1, on every axis.
+    """The common shape of inputs that agree, or are 1, on every axis; axes are counted from the last one.
 
     Raises:
         DimensionError: they do not.
     """
-    first = inputs[0]
-    result = list(first)
+    rank = max(map(len, inputs))
+    result = [1] * (rank - len(inputs[0])) + list(inputs[0])
     for shape in inputs[1:]:
-        if len(shape) != len(first):
-            raise DimensionError(
-                f"{op} cannot join {show(first)} and {show(shape)}", hint="inputs of one rank"
-            )
-        for a, size in enumerate(shape):
+        before = tuple(result)
+        for a, size in enumerate(shape, rank - len(shape)):
             one = result[a]
             if type(size) is int and size == 1:
                 continue
@@ -97,26 +85,68 @@ def broadcast(op: str, inputs: tuple[Shape, ...]) -> Shape:
             if is_array(one) or is_array(size):  # equal here, 1 there
                 fits = fits | equal(one, 1) | equal(size, 1)
                 result[a] = maximum(one, size)
-            require(
-                fits,
-                f"{op} cannot join {show(first)} and {show(shape)}",
-                hint="equal shapes, or 1 where they differ",
-            )
+            if fits is not True:
+                left = inputs[0] if len(inputs) == 2 else before
+                require(fits, f"{op} cannot join {show(left)} and {show(shape)}", hint=_fitting(left, shape))
             if one is UNKNOWN:
                 result[a] = size
     return tuple(result)
 
 
-class _Broadcast(Layer):
-    """Entry by entry over inputs of one shape, or of 1 where they differ."""
+def _fitting(one: Shape, other: Shape) -> str:
+    """What would make two shapes fit: axes of 1 in the shorter one, where that is enough."""
+    short, long = sorted((one, other), key=len)
+    for places in combinations(range(len(long)), len(short)) if len(short) < len(long) else ():
+        sizes: list[Dim] = [1] * len(long)
+        for place, size in zip(places, short, strict=True):
+            sizes[place] = size
+        if all(_agree(n, m) for n, m in zip(sizes, long, strict=True)):
+            made = ",".join(map(str, sizes))
+            return f"'reshape ({made})' of {show(short)}: shapes are aligned at their last axes"
+    return "equal sizes, or 1, on every axis" + ", counted from the last" * (len(one) != len(other))
 
-    __slots__ = ()
-    arity: ClassVar[tuple[int, int | None]] = (2, None)
+
+def _agree(one: Dim, other: Dim) -> bool:
+    """Whether two sizes certainly go together."""
+    return any(type(n) is int and n == 1 for n in (one, other)) or equal(one, other) is True
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Layer):
+    """Entry by entry over several tensors, or over one and a constant."""
+
+    value: Dim | None
+
+    kind: ClassVar[str]
+    arity: ClassVar[tuple[int, int | None]] = (1, None)
     keeps_positions: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = (Option("value", "value", None),)
+    positional: ClassVar[tuple[str, ...]] = ("value",)
+    template: ClassVar[Template] = Template(("C H W", "C H W"))
+    reading: ClassVar[str] = "two tensors, or one and a constant"
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """There are two operands: tensors, or one tensor and a constant."""
+        if len(inputs) + (self.value is not None) < 2:
+            raise DimensionError(
+                f"{self.op} reads 2 {'' if self.arity[1] else 'or more '}tensors, got 1",
+                hint=f"from=[a,b], with=b beside the tensor that arrives, or a constant: {self.op} 2",
+            )
+        if self.value is not None and len(inputs) == self.arity[1]:
+            raise DimensionError(
+                f"{self.op} has a constant beside {len(inputs)} tensors",
+                field="value",
+                hint="two tensors, or one and a constant",
+            )
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """The common shape; sizes of 1 are repeated."""
+        """The common shape; sizes of 1, and axes missing in front, are repeated."""
         return (broadcast(self.op, inputs),)
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """``m - 1`` operations per element for ``m`` operands, a constant among them."""
+        operands = len(inputs) + (self.value is not None)
+        return NO_OPS._replace(**{self.kind: (operands - 1) * prod(outputs[0])})
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Every input index for index, repeated along axes of size 1."""
@@ -125,29 +155,83 @@ class _Broadcast(Layer):
         return tuple((repeated(shape, outputs[0]),) for shape in inputs)
 
 
-class Add(_Broadcast):
-    """Sum of its inputs, with broadcasting: ``(m - 1)`` additions per element for m inputs."""
+@dataclass(frozen=True, slots=True)
+class _Ordered(Join):
+    """Of two operands in order, which ``reverse=true`` exchanges: ``sub 1 reverse=true`` is ``1 - x``."""
+
+    reverse: bool
+
+    arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    options: ClassVar[tuple[Option, ...]] = (Option("value", "value", None), Option("reverse", "flag", False))
+
+
+class Add(Join):
+    """Sum of its operands."""
 
     __slots__ = ()
     op: ClassVar[str] = "add"
+    kind: ClassVar[str] = "add"
     source: ClassVar[str] = "He et al. 2016, Deep residual learning, equation 1"
 
-    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """``m - 1`` additions per element."""
-        return Ops(add=(len(inputs) - 1) * prod(outputs[0]))
 
-
-class Mul(_Broadcast):
-    """Product of its inputs, with broadcasting (the gate of squeeze-and-excitation)."""
+class Mul(Join):
+    """Product of its operands (the gate of squeeze-and-excitation)."""
 
     __slots__ = ()
     op: ClassVar[str] = "mul"
+    kind: ClassVar[str] = "mul"
     source: ClassVar[str] = "Hu et al. 2018, Squeeze-and-excitation networks, equation 4"
 
-    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """``m - 1`` multiplications per element."""
-        count: Dim = (len(inputs) - 1) * prod(outputs[0])
-        return Ops(mul=count)
+
+class Maximum(Join):
+    """The largest of its operands: a comparison for each but the first."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "maximum"
+    kind: ClassVar[str] = "cmp"
+    source: ClassVar[str] = "Goodfellow et al. 2013, Maxout networks"
 
 
-LAYERS = (Concat, Add, Mul)
+class Minimum(Join):
+    """The smallest of its operands: a comparison for each but the first."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "minimum"
+    kind: ClassVar[str] = "cmp"
+    source: ClassVar[str] = "ONNX Min"
+
+
+class Sub(_Ordered):
+    """The first operand less the second; counted as an addition."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "sub"
+    kind: ClassVar[str] = "add"
+    source: ClassVar[str] = "ONNX Sub"
+
+
+class Div(_Ordered):
+    """The first operand over the second."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "div"
+    kind: ClassVar[str] = "div"
+    source: ClassVar[str] = "ONNX Div"
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """There are two operands, and nothing is divided by the constant 0."""
+        _Ordered.check(self, inputs)
+        if type(self.value) in (int, float) and self.value == 0 and not self.reverse:
+            raise DimensionError("div divides by 0", field="value", hint="a number other than 0")
+
+
+class Pow(_Ordered):
+    """The first operand to the power of the second; of a negative number to a fraction, no number."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "pow"
+    kind: ClassVar[str] = "special"
+    source: ClassVar[str] = "ONNX Pow"
+
+
+LAYERS = (Concat, Add, Sub, Mul, Div, Pow, Maximum, Minimum)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
 from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, Template, fill
 from convcalc.layers.conv import check_groups
-from convcalc.layers.values import show, whole
+from convcalc.layers.values import axes_of, show, whole
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,6 +27,8 @@ _WEIGHT = Option("weight", "flag", True)
 _BIAS = Option("bias", "flag", True)
 _EPS = Option("eps", "number", 1e-5)
 _CHANNELS = Option("channels", "dim", INFER)
+_AXIS = Option("axis", "axis", 0)
+"""Which axis holds the channels."""
 
 
 def _affine(shape: Shape, affine: bool, weight: bool, bias: bool) -> dict[str, Shape]:
@@ -51,7 +53,7 @@ def _statistics(elements: Dim, groups: Dim, weight: bool, bias: bool) -> Ops:
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm(Layer):
-    """Batch normalisation with stored statistics (Ioffe & Szegedy 2015).
+    """Batch normalisation with stored statistics (Ioffe & Szegedy 2015), one for each channel of an axis.
 
     With ``track=false`` nothing is stored, and every channel computes its statistics.
     """
@@ -62,8 +64,10 @@ class BatchNorm(Layer):
     bias: bool
     track: bool
     eps: float
+    axis: int
 
     op: ClassVar[str] = "bn"
+    sized_by: ClassVar[str] = "axis"
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         _CHANNELS,
@@ -72,6 +76,7 @@ class BatchNorm(Layer):
         _BIAS,
         Option("track", "flag", True),
         _EPS,
+        _AXIS,
     )
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Ioffe & Szegedy 2015"
@@ -100,14 +105,80 @@ class BatchNorm(Layer):
 
         if self.track:
             return ((along(inputs[0], {}),),)
-        return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
+        others = (a for a in range(len(inputs[0])) if a != self.axis)
+        return ((along(inputs[0], dict.fromkeys(others, EVERY)),),)
+
+
+_OVER: tuple[Option, ...] = (
+    Option("over", "choice", "all", choices=("all", "channels")),
+    Option("axis", "axislist", None),
+)
+"""What is normalised together: axes, or a word for the first of them or for all."""
+
+
+def _normalised(op: str, arriving: Shape, values: Mapping[str, Any]) -> tuple[tuple[int, ...] | None, Shape]:
+    """The axes that are normalised over, None for all of them, and their sizes.
+
+    They are those named, or the last ones where only their sizes are stated, or all of them.
+
+    Raises:
+        DimensionError: axes are said twice over, or the sizes stated are not those that arrive.
+    """
+    over, axis, shape = values.get("over"), values.get("axis"), values.get("shape")
+    if over is not None and axis is not None:
+        raise DimensionError(f"{op} takes over or axis", field="over", hint="one of them")
+    rank = len(arriving)
+    if shape is not None:
+        shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
+    if over == "channels":
+        found: tuple[int, ...] = (0,)
+    elif axis is not None:
+        found = axes_of(axis, arriving)
+    else:
+        stated = rank if shape is None or len(shape) > rank else len(shape)
+        found = tuple(range(rank - stated, rank))
+    sizes = tuple(arriving[a] for a in found)
+    if shape is not None:
+        free = over is None and axis is None
+        whole_shape = arriving if free else sizes
+        message = f"shape {show(shape)} is not what arrives: {show(whole_shape)}"
+        hint = f"{show(whole_shape)}{' or its last axes' * free}, or over=channels for one a channel"
+        if len(shape) != len(sizes):
+            raise DimensionError(message, field="shape", hint=hint)
+        for own, size in zip(shape, sizes, strict=True):
+            require(equal(own, size), message, field="shape", hint=hint)
+    return None if len(found) == rank else found, sizes
+
+
+def _over_axes(cls: type[Layer], inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the fields of a layer that normalises over axes."""
+    axis, shape = _normalised(cls.op, inputs[0], values)
+    found = fill(cls, inputs, {k: v for k, v in values.items() if k not in ("over", "axis", "shape")})
+    del found["over"]
+    return {**found, "axis": axis, "shape": shape}
+
+
+def _axes(axis: tuple[int, ...] | None, shape: Shape) -> tuple[int, ...]:
+    """The axes that are normalised over."""
+    return tuple(range(len(shape))) if axis is None else axis
+
+
+def _groups(axis: tuple[int, ...] | None, shape: Shape) -> Dim:
+    """How often statistics are computed: the positions along the other axes."""
+    over = _axes(axis, shape)
+    return prod(n for a, n in enumerate(shape) if a not in over)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm(Layer):
-    """Layer normalisation, over everything or over the channels at each position (Ba et al. 2016)."""
+    """Layer normalisation over everything, over the channels at each position, or over axes (Ba et al. 2016).
 
-    over: str
+    ``axis=-1`` is over the last axis at every position of the others, ``axis=(1,2)`` over two of them;
+    ``over=channels`` says ``axis=0``. A ``shape`` that is stated without either is that of the last axes, as
+    in PyTorch.
+    """
+
+    axis: tuple[int, ...] | None
     affine: bool
     weight: bool
     bias: bool
@@ -117,121 +188,81 @@ class LayerNorm(Layer):
     op: ClassVar[str] = "ln"
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
-        Option("over", "choice", "all", choices=("all", "channels")),
+        *_OVER,
         _AFFINE,
         _WEIGHT,
         _BIAS,
         _EPS,
         Option("shape", "shape", INFER),
     )
+    template: ClassVar[Template] = Template(options={"over": None, "axis": None})
     source: ClassVar[str] = "Ba et al. 2016"
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the layer; a shape that is stated must be the one normalised over."""
-        over = values.get("over") or "all"
-        expected = inputs[0][:1] if over == "channels" else inputs[0]
-        shape = values.get("shape")
-        if shape is not None:
-            shape = shape if isinstance(shape, tuple) else (shape,)
-            hint = show(expected) + ", or over=channels for one a channel"
-            if len(shape) != len(expected):
-                raise DimensionError(
-                    f"shape {show(shape)} is not what arrives: {show(expected)}", field="shape", hint=hint
-                )
-            for a, b in zip(shape, expected, strict=True):
-                a = whole(a, "shape")
-                require(
-                    equal(a, b),
-                    f"shape {show(shape)} is not what arrives: {show(expected)}",
-                    field="shape",
-                    hint=hint,
-                )
-        rest = {k: v for k, v in values.items() if k != "shape"}
-        found = fill(cls, inputs, rest)
-        found["shape"] = expected
-        return cls(**found)
+        return cls(**_over_axes(cls, inputs, values))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and ``bias``, unless turned off, of the shape normalised over, where affine."""
         return _affine(self.shape, self.affine, self.weight, self.bias)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """Statistics over one group, or over one group per position."""
-        groups = prod(outputs[0][1:]) if self.over == "channels" else 1
-        return _statistics(prod(outputs[0]), groups, self.affine and self.weight, self.affine and self.bias)
+        """Statistics for every position along the axes that are not normalised over."""
+        weight, bias = self.affine and self.weight, self.affine and self.bias
+        return _statistics(prod(outputs[0]), _groups(self.axis, outputs[0]), weight, bias)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads all that is normalised together."""
         from convcalc.layers.reads import EVERY, along
 
-        over = 1 if self.over == "channels" else len(inputs[0])
-        return ((along(inputs[0], dict.fromkeys(range(over), EVERY)),),)
+        return ((along(inputs[0], dict.fromkeys(_axes(self.axis, inputs[0]), EVERY)),),)
 
 
 @dataclass(frozen=True, slots=True)
 class RMSNorm(Layer):
-    """``x / sqrt(mean(x^2) + eps)`` over the last axes, or over the channels at each position.
+    """``x / sqrt(mean(x^2) + eps)`` over everything, over the channels at each position, or over axes.
 
-    The last axes are those of ``shape``, all of them where none is given. Without ``eps`` it is the
-    smallest step from 1 in the type of the numbers, as in PyTorch.
+    The axes are said as those of :class:`LayerNorm`. Without ``eps`` it is the smallest step from 1 in the
+    type of the numbers, as in PyTorch.
     """
 
-    over: str
+    axis: tuple[int, ...] | None
     affine: bool
     eps: float | None
-    shape: tuple[Dim, ...] | None
-    normalized: tuple[Dim, ...]
+    shape: tuple[Dim, ...]
 
     op: ClassVar[str] = "rmsnorm"
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
-        Option("over", "choice", "all", choices=("all", "channels")),
+        *_OVER,
         _AFFINE,
         Option("eps", "number", None),
-        Option("shape", "shape", None),
+        Option("shape", "shape", INFER),
     )
+    template: ClassVar[Template] = Template(options={"over": None, "axis": None})
     source: ClassVar[str] = "Zhang & Sennrich 2019, Root mean square layer normalization"
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer; a shape that is stated must be that of the last axes, or the channels."""
-        found = fill(cls, inputs, values)
-        arriving, shape = inputs[0], found["shape"]
-        whole_shape = arriving[:1] if found["over"] == "channels" else arriving
-        if shape is None:
-            return cls(**found, normalized=whole_shape)
-        shape = tuple(whole(n, "shape") for n in (shape if isinstance(shape, tuple) else (shape,)))
-        expected = whole_shape[-len(shape) :]
-        message = f"shape {show(shape)} is not what arrives: {show(whole_shape)}"
-        hint = f"{show(whole_shape)} or its last axes, or over=channels for one a channel"
-        if len(shape) > len(whole_shape):
-            raise DimensionError(message, field="shape", hint=hint)
-        for own, size in zip(shape, expected, strict=True):
-            require(equal(own, size), message, field="shape", hint=hint)
-        return cls(**{**found, "shape": shape}, normalized=expected)
-
-    def _axes(self, shape: Shape) -> range:
-        """The axes that are normalised over."""
-        return range(1) if self.over == "channels" else range(len(shape) - len(self.normalized), len(shape))
+        """Make the layer; a shape that is stated must be the one normalised over."""
+        return cls(**_over_axes(cls, inputs, values))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` of the shape normalised over, where affine."""
-        return _affine(self.normalized, self.affine, True, False)
+        return _affine(self.shape, self.affine, True, False)
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """A square, a sum and a product (and the weight) per element; a mean, eps, a root and its inverse."""
         shape = outputs[0]
-        over = self._axes(shape)
-        groups = prod(n for axis, n in enumerate(shape) if axis not in over)
         each = Ops(add=1, mul=2 + self.affine).times(prod(shape))
-        return each.plus(Ops(add=1, div=2, special=1).times(groups))
+        return each.plus(Ops(add=1, div=2, special=1).times(_groups(self.axis, shape)))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads all that is normalised together."""
         from convcalc.layers.reads import EVERY, along
 
-        return ((along(inputs[0], dict.fromkeys(self._axes(inputs[0]), EVERY)),),)
+        return ((along(inputs[0], dict.fromkeys(_axes(self.axis, inputs[0]), EVERY)),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,13 +392,18 @@ class LocalResponseNorm(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Scale(Layer):
-    """A learned factor, and where wanted an offset, per channel (layer scale: Touvron et al. 2021)."""
+    """A learned factor, and where wanted an offset, per channel (layer scale: Touvron et al. 2021).
+
+    The channels are those of an axis, the first unless told otherwise.
+    """
 
     channels: Dim
     bias: bool
+    axis: int
 
     op: ClassVar[str] = "scale"
-    options: ClassVar[tuple[Option, ...]] = (_CHANNELS, Option("bias", "flag", False))
+    sized_by: ClassVar[str] = "axis"
+    options: ClassVar[tuple[Option, ...]] = (_CHANNELS, Option("bias", "flag", False), _AXIS)
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Touvron et al. 2021, CaiT"
 

@@ -15,7 +15,7 @@ from fractions import Fraction
 from math import floor, gcd
 from typing import Final, NamedTuple, TypeAlias
 
-from convcalc.dims import Dim, Shape
+from convcalc.dims import Dim, Shape, prod
 
 
 class Rule:
@@ -212,6 +212,60 @@ class Shuffled(Rule):
 
 
 @dataclass(frozen=True, slots=True)
+class Rolled(Rule):
+    """``size`` indices moved on by ``shift``, those behind the last at the first again."""
+
+    shift: int
+    size: int
+
+    @property
+    def stays(self) -> bool:
+        """Whether every index is read at its own place."""
+        if type(self.shift) is not int or type(self.size) is not int:
+            return type(self.shift) is int and self.shift == 0
+        return self.shift % self.size == 0
+
+    def period(self) -> None:
+        """None: what lies beside the axis reads nothing, and there is one axis of them alone."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Rolled`."""
+        return ((j - self.shift) % self.size,)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiled(Rule):
+    """``size`` indices again and again, ``count`` times."""
+
+    size: int
+    count: int
+
+    def period(self) -> None:
+        """None: what lies beside the copies reads nothing."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Tiled`."""
+        return (j % self.size,)
+
+
+@dataclass(frozen=True, slots=True)
+class Flipped(Rule):
+    """``size`` indices in reverse order."""
+
+    size: int
+
+    def period(self) -> tuple[int, int]:
+        """The next output reads the index before."""
+        return 1, -1
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Flipped`."""
+        return (self.size - 1 - j,)
+
+
+@dataclass(frozen=True, slots=True)
 class Part(Rule):
     """Outputs ``first`` to ``first + size - 1`` read the indices from ``to`` on, the others nothing."""
 
@@ -356,6 +410,21 @@ class Chain(Rule):
         return sorted({i for between in self.first.of(j, self.size) for i in self.second.of(between, n)})
 
 
+@dataclass(frozen=True, slots=True)
+class Picks(Rule):
+    """An index that is written out: ``j`` reads ``index[j]``."""
+
+    index: tuple[int, ...]
+
+    def period(self) -> None:
+        """None: no index repeats another."""
+        return None
+
+    def taps(self, j: int) -> Sequence[int]:
+        """See :class:`Picks`."""
+        return self.index[j : j + 1] if j >= 0 else ()
+
+
 class Unstated(Rule):
     """A rule that depends on a size nobody stated."""
 
@@ -375,15 +444,30 @@ class Decided(Rule):
 class Axis(NamedTuple):
     """How one axis of an input is read: along which axis of the output, by which rule.
 
-    ``output`` is None where the rule reads the same for every output index.
+    ``output`` is None where the rule reads the same for every output index. Several axes stand for the
+    index that counts their entries off together, the last of them fastest: so an axis is read that was cut.
     """
 
-    output: int | None
+    output: int | tuple[int, ...] | None
     rule: Rule
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The axes of the output that decide what is read."""
+        if self.output is None:
+            return ()
+        return self.output if isinstance(self.output, tuple) else (self.output,)
+
+    def count(self, written: Shape) -> Dim:
+        """How many indices the rule is asked for."""
+        return prod(written[axis] for axis in self.outputs)
 
 
 Reads: TypeAlias = tuple[Axis, ...]
-"""How one input is read, axis by axis from the channels on."""
+"""How one input is read, axis by axis from the channels on.
+
+There may be one axis more than the input has, of size 1: it says which outputs read the input at all.
+"""
 
 Windows: TypeAlias = tuple[tuple[Reads, ...], ...]
 """How a layer reads each of its inputs: in one way, or in several that together are it."""
@@ -401,11 +485,13 @@ FIXED: Final = Slide(1, 0)
 """Index 0 for every output: an axis of size 1 that is repeated."""
 
 _IDENTITIES: Final[list[Reads]] = [tuple(Axis(a, ONE) for a in range(rank + 1)) for rank in range(8)]
+"""Of the numbers of axes that nearly all tensors have."""
 
 
 def identity(shape: Shape) -> Reads:
     """Index for index along every axis."""
-    return _IDENTITIES[len(shape) - 1]
+    rank = len(shape)
+    return _IDENTITIES[rank - 1] if rank <= len(_IDENTITIES) else tuple(Axis(a, ONE) for a in range(rank))
 
 
 def along(shape: Shape, rules: Mapping[int, Rule]) -> Reads:
@@ -425,10 +511,11 @@ def groups(read: Dim, written: Dim, count: Dim) -> Rule:
 
 
 def broadcast(shape: Shape, out: Shape) -> Reads:
-    """Index for index, but axes of size 1 are repeated."""
+    """Index for index from the last axis on, but axes of size 1 are repeated."""
     if shape == out:
         return identity(out)
+    missing = len(out) - len(shape)
     return tuple(
-        Axis(a, FIXED if type(n) is int and n == 1 and not (type(m) is int and m == 1) else ONE)
-        for a, (n, m) in enumerate(zip(shape, out, strict=True))
+        Axis(a, FIXED if type(n) is int and n == 1 and not (type(out[a]) is int and out[a] == 1) else ONE)
+        for a, n in enumerate(shape, missing)
     )

@@ -290,7 +290,7 @@ class ChannelShuffle(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Permute(Layer):
-    """Axes in another order; 0 is the channels."""
+    """Axes in another order; 0 is the channels, and negatives count from the end."""
 
     order: tuple[int, ...]
 
@@ -308,13 +308,14 @@ class Permute(Layer):
         if order is None:
             raise DimensionError("permute needs its order", hint="order=(1,0,2)")
         order = order if isinstance(order, tuple) else (order,)
-        if not all(type(a) is int for a in order) or sorted(order) != list(range(rank)):
+        found = tuple(a + rank if type(a) is int and a < 0 else a for a in order)
+        if not all(type(a) is int for a in found) or sorted(found) != list(range(rank)):
             raise DimensionError(
                 f"order ({','.join(map(str, order))}) is no order of the {rank} axes of {show(inputs[0])}",
                 field="order",
                 hint=f"each of 0 to {rank - 1} once",
             )
-        return cls(tuple(order))
+        return cls(found)
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The sizes in the new order."""

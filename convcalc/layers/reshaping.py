@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from convcalc.dims import Shape
-from convcalc.layers.reads import ALL, FIXED, ONE, Axis, Digit, Reads, Slide, identity
+from convcalc.layers.reads import ALL, FIXED, ONE, Axis, Block, Digit, Reads, identity
 
 
 def reshaped(shape: Shape, out: Shape) -> Reads:
     """How a reshape reads: axes that stay, axes that are joined, axes that are cut.
 
-    Axes are matched by products of their sizes. An axis that is cut into several is followed
-    along the first of them, each index of which reads a run; where several become several, all of
-    them are read.
+    Axes are matched by products of their sizes. Where several axes become others, what is written is
+    counted off along those, and every axis that is read is a digit of that count.
     """
     if shape == out:
         return identity(shape)
@@ -20,24 +19,21 @@ def reshaped(shape: Shape, out: Shape) -> Reads:
     axes: list[Axis] = []
     at = 0
     for these, those in _matched(shape, out):
-        first = at
+        written = tuple(range(at, at + len(those)))
         at += len(those)
+        output = written[0] if len(written) == 1 else written
         if not those:
             axes += [Axis(None, FIXED)] * len(these)
-        elif len(these) == 1 and len(those) == 1:
-            axes.append(Axis(first, ONE))
-        elif len(those) == 1 and first > 0:
+        elif len(these) == 1:
+            axes.append(Axis(output, ONE))
+        else:
             inner = 1
             digits: list[Axis] = []
-            for n in reversed(these):
-                digits.append(Axis(first, Digit(inner, n)))
+            for place, n in enumerate(reversed(these), 1):
+                # the first digit of a count goes on rising; the others come again and again
+                digits.append(Axis(output, Block(inner, 1) if place == len(these) else Digit(inner, n)))
                 inner *= n
             axes += reversed(digits)
-        elif len(these) == 1 and first > 0:
-            run = these[0] // those[0]
-            axes.append(Axis(first, Slide(run, run)))
-        else:
-            axes += [ALL] * len(these)
     return tuple(axes)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, Template
 from convcalc.layers.conv import divisors
-from convcalc.layers.values import axis_of, show, whole
+from convcalc.layers.values import MOST_AXES, axis_of, show, whole
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,6 +27,7 @@ class Input(Layer):
     source: ClassVar[str] = "the data"
     template: ClassVar[Template] = Template(options={"shape": ("C", "H", "W")})
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
+    enters: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"),)
     positional: ClassVar[tuple[str, ...]] = ("shape",)
 
@@ -66,11 +67,12 @@ def _reshaped(shape: Shape, out: Shape, order: str) -> Windows:
         return ((reshaped(shape, out),),)
     rank = len(out)
     *inner, channels = reshaped((*shape[1:], shape[0]), (*out[1:], out[0]))
-    axes = (
-        axis if axis.output is None else Axis((axis.output + 1) % rank, axis.rule)
-        for axis in (channels, *inner)
-    )
-    return ((tuple(axes),),)
+
+    def turned(axis: Axis) -> Axis:
+        outputs = tuple((output + 1) % rank for output in axis.outputs)
+        return Axis(outputs[0] if len(outputs) == 1 else outputs or None, axis.rule)
+
+    return (((turned(channels), *map(turned, inner)),),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,8 @@ class Flatten(Layer):
     source: ClassVar[str] = "PyTorch Flatten, ONNX Flatten"
     template: ClassVar[Template] = Template(options={"start": None, "end": None})
     options: ClassVar[tuple[Option, ...]] = (
-        Option("start", "dim", 0, minimum=0),
-        Option("end", "dim", -1, minimum=0),
+        Option("start", "axis", 0),
+        Option("end", "axis", -1),
         _ORDER,
     )
 
@@ -161,7 +163,7 @@ class Reshape(Layer):
     template: ClassVar[Template] = Template(options={"shape": ("C", "H*W"), "axis": None})
     options: ClassVar[tuple[Option, ...]] = (
         Option("shape", "shape"),
-        Option("axis", "dim", None, minimum=0),
+        Option("axis", "axis", None),
         _ORDER,
     )
     positional: ClassVar[tuple[str, ...]] = ("shape",)
@@ -183,12 +185,9 @@ class Reshape(Layer):
         if axis is not None:
             number = axis_of(axis, inputs[0])
             before, after = inputs[0][:number], inputs[0][number + 1 :]
-        if len(before) + len(shape) + len(after) > 4:
-            raise DimensionError(
-                f"a shape of {len(before) + len(shape) + len(after)} sizes",
-                field="shape",
-                hint="channels and up to three sizes",
-            )
+        many = len(before) + len(shape) + len(after)
+        if many > MOST_AXES:
+            raise DimensionError(f"a shape of {many} sizes", field="shape", hint=f"at most {MOST_AXES}")
         open_ = [place for place, size in enumerate(shape) if type(size) is int and size == -1]
         if len(open_) == 1:
             have = prod(inputs[0]) if axis is None else inputs[0][len(before)]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from convcalc.dims import Shape, divides, exact_div, prod, require
 from convcalc.layers.activation import Activation
 from convcalc.layers.base import Ops, Option, Template
-from convcalc.layers.values import axis_of
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from convcalc.layers.reads import Windows
 
 
@@ -28,15 +24,10 @@ class Softmax(Activation):
 
     op: ClassVar[str] = "softmax"
     source: ClassVar[str] = "Bridle 1990, Probabilistic interpretation of classification network outputs"
-    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
     keeps_positions: ClassVar[bool] = True
     template: ClassVar[Template] = Template(("C",), {"axis": None})
     cost: ClassVar[Ops] = Ops(cmp=1, add=2, special=1, div=1)
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer; the axis is one that arrives."""
-        return cls(axis_of(values.get("axis", 0), inputs[0]))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Every output reads the whole axis at its position."""
@@ -77,13 +68,8 @@ class GLU(Activation):
     op: ClassVar[str] = "glu"
     source: ClassVar[str] = "Dauphin et al. 2017, Language modeling with gated convolutional networks"
     keeps_positions: ClassVar[bool] = True
-    options: ClassVar[tuple[Option, ...]] = (Option("axis", "dim", 0, minimum=0),)
+    options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
     cost: ClassVar[Ops] = Ops(special=1, add=1, div=1, mul=1)
-
-    @classmethod
-    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
-        """Make the layer; the axis is one that arrives."""
-        return cls(axis_of(values.get("axis", 0), inputs[0]))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Half of the axis, all else as it arrives."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, floor_div, maximum, prod, require
-from convcalc.layers.base import INFER, Ops, Option
-from convcalc.layers.conv import check_groups
-from convcalc.layers.values import Padding
+from convcalc.layers.base import INFER, Ops, Option, fill
+from convcalc.layers.conv import check_groups, made
+from convcalc.layers.values import Padding, whole
+from convcalc.layers.weights import ARRIVING, Weighted, weight_first
 from convcalc.layers.window import Spreading, effective, valid_pairs
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from convcalc.layers.reads import Windows
 
 
 @dataclass(frozen=True, slots=True)
-class ConvTranspose(Spreading):
+class ConvTranspose(Weighted, Spreading):
     """Transposed convolution: the backward pass of a convolution with respect to its input.
 
     Every axis: ``o = s*(i - 1) + d*(k - 1) + 1 - before - after + output_padding``. Weights
@@ -37,6 +41,7 @@ class ConvTranspose(Spreading):
     dilation: tuple[Dim, ...]
     groups: Dim
     bias: bool
+    arriving: str | None = None
 
     op: ClassVar[str] = "convT"
     options: ClassVar[tuple[Option, ...]] = (
@@ -49,9 +54,28 @@ class ConvTranspose(Spreading):
         Option("dilation", "axes", 1, "d"),
         Option("groups", "dim", 1, "g"),
         Option("bias", "flag", True),
+        ARRIVING,
     )
     positional: ClassVar[tuple[str, ...]] = ("in_channels->out_channels",)
     source: ClassVar[str] = "Dumoulin & Visin 2016, relationship 14"
+    layout: ClassVar[str] = "(in, out/groups, kernel)"
+
+    @classmethod
+    def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
+        """Make the layer; a weight that arrives says what is not stated of channels and kernel."""
+        found = weight_first(cls, inputs, values, len(inputs[0]) + 1)
+        if len(inputs) > 1:
+            found.setdefault("out_channels", inputs[1][1] * whole(found.get("groups", 1), "groups"))
+            found.setdefault("kernel", tuple(inputs[1][2:]))
+        layer: Self = made(cls, inputs, fill(cls, inputs, found))
+        return layer
+
+    @classmethod
+    def partners(cls, shape: Shape, size: Callable[[], int]) -> tuple[tuple[Shape, ...], ...]:
+        """A weight, with a bias or without, of one group."""
+        out = size()
+        weight = (shape[0], out, *(size() for _ in shape[1:]))
+        return ((weight,), (weight, (out,))) if len(shape) > 1 else ()
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """No padding of a convolution alone, and no more output padding than a stride leaves room for."""
@@ -109,9 +133,9 @@ class ConvTranspose(Spreading):
         return ((self.out_channels, *sizes),)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``weight (in, out/groups, kernel...)`` and ``bias (out,)``."""
+        """``weight (in, out/groups, kernel...)`` and ``bias (out,)``, as far as they do not arrive."""
         weight = (self.in_channels, exact_div(self.out_channels, self.groups), *self.kernel)
-        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+        return self.owned(weight, self.out_channels)
 
     def _channels(self) -> Dim:
         return self.in_channels * (exact_div(self.out_channels, self.groups))
@@ -145,8 +169,8 @@ class ConvTranspose(Spreading):
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
-        """An output reads the inputs whose window covers it, of the channels of its group."""
-        from convcalc.layers.reads import Spread, along, groups
+        """An output reads the inputs whose window covers it, of the channels of its group, and their taps."""
+        from convcalc.layers.reads import ONE, Axis, Digit, Spread, along, groups
 
         rules = {
             axis: Spread(k, s, d, before)
@@ -155,7 +179,16 @@ class ConvTranspose(Spreading):
             )
         }
         channels = groups(self.in_channels, self.out_channels, self.groups)
-        return ((along(inputs[0], {0: channels, **rules}),),)
+        window = along(inputs[0], {0: channels, **rules})
+        # tap t of input i lands on j for i*s + t*d - before == j: the taps are read by a window as well
+        taps = (
+            Axis(axis, Spread(i, d, s, before))
+            for axis, (i, s, d, (before, _, _)) in enumerate(
+                zip(inputs[0][1:], self.stride, self.dilation, self.crops(), strict=True), 1
+            )
+        )
+        filters = Digit(1, exact_div(self.out_channels, self.groups)) if self.groups != 1 else ONE
+        return self.with_arriving(((window,),), (window[0], Axis(0, filters), *taps))
 
 
 LAYERS = (ConvTranspose,)

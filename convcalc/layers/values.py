@@ -23,6 +23,9 @@ from convcalc.dims import (
 Padding: TypeAlias = tuple[Any, ...]
 """One entry per axis: ``(before, after)`` or the name of a convention."""
 
+MOST_AXES: Final = 16
+"""Most axes of a tensor: NumPy has 32 in some versions, and some kernels cut every axis into two."""
+
 CONVENTIONS: Final = ("same", "same_lower", "valid", "full", "causal")
 """Names of padding that follows from the window; see :func:`convcalc.layers.window.resolve`."""
 
@@ -108,12 +111,21 @@ def pads(value: Any, field: str, rank: int) -> Padding:
     return tuple(found)
 
 
-def spatial(layer: str, shape: Shape) -> tuple[Dim, ...]:
+MOST_SIZES: Final = 3
+"""Most sizes of a map that a window slides over, or that is resized."""
+
+
+def spatial(layer: str, shape: Shape, most: int = MOST_SIZES) -> tuple[Dim, ...]:
     """The spatial sizes of a shape.
 
     Raises:
-        DimensionError: the input is flat.
+        DimensionError: the input is flat, or has more sizes than the layer works on.
     """
+    if len(shape) > most + 1:
+        raise DimensionError(
+            f"{layer} works on up to {most} sizes besides the channels, got {show(shape)}",
+            hint="fewer axes: 'flatten' and 'reshape' join them",
+        )
     if len(shape) < 2:
         raise DimensionError(
             f"{layer} needs spatial axes, got a flat input of {shape[0]}",

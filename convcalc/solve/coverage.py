@@ -255,9 +255,10 @@ def _whole(graph: Graph, layer: str | None, input: str | None) -> bool:
     """Whether some position's field lies inside the input."""
     row = _row(receptive_field(graph), layer, input)
     edge = graph.outputs[0] if layer is None else find_edge(graph, layer)
-    place = _nearest_whole(row, graph.shape(edge)[1:])
+    shape = graph.shape(edge)
+    place = _nearest_whole(row, shape[1:])
     for axis, n in zip(row.axes, row.input_shape[1:], strict=True):
-        run = axis.run(0 if axis.driver is None else place[axis.driver - 1])
+        run = axis.at(place, shape)
         if axis.everything or run is None or run[0] < 0 or run[0] + run[1] > n:
             return axis.everything
     return True
@@ -274,7 +275,7 @@ def _cut(graph: Graph, start: str, layer: str | None) -> Graph:
     for number, node in enumerate(graph.nodes):
         edges = tuple(Edge(0) if edge == source else Edge(edge.node + 1, edge.output) for edge in node.inputs)
         name = f"{start} itself" if number == source.node else node.name
-        nodes.append(Node(name, node.layer, edges, node.outputs))
+        nodes.append(Node(name, node.layer, edges, node.outputs, node.frozen, node.shares))
     inputs = (0, *(number + 1 for number in graph.inputs))
     part = Graph(graph.name, nodes, inputs, ()).part(Edge(edge.node + 1, edge.output))
     needed = tuple(i for i, node in enumerate(part.nodes) if node.is_input)
@@ -285,7 +286,7 @@ def _nearest_whole(row: LayerField, sizes: Sequence[int]) -> tuple[int, ...]:
     """The output position nearest to the middle whose field lies inside the input, where there is one."""
     place = [n // 2 for n in sizes]
     for axis, n in zip(row.axes, row.input_shape[1:], strict=True):
-        if axis.driver is None or axis.everything or not axis.known:
+        if not isinstance(axis.driver, int) or axis.everything or not axis.known:
             continue
         count, middle = sizes[axis.driver - 1], sizes[axis.driver - 1] // 2
         near = range(max(0, middle - TRIED // 2), min(count, middle + TRIED // 2))

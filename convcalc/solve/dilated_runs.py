@@ -126,7 +126,7 @@ def _part(graph: Graph, run: DilatedRun, sizes: tuple[int, ...]) -> Graph:
         wired = tuple(places[edge] for edge in node.inputs)
         for output in range(len(node.outputs)):
             places[Edge(index, output)] = Edge(len(nodes), output)
-        nodes.append(Node(node.name, node.layer, wired, node.outputs))
+        nodes.append(Node(node.name, node.layer, wired, node.outputs, node.frozen, node.shares))
     return Graph("run", nodes, inputs, (places[Edge(run.end)],), (graph.nodes[run.end].name,))
 
 

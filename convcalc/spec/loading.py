@@ -161,11 +161,12 @@ def _read_in_line(
     read: dict[str, None] = dict.fromkeys([*(name for name, _, _ in document.vars), *sorted(known)])
     for stage in stages:
         read.update(dict.fromkeys(stage.names))
-        for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like):
+        for template in (stage.id, *(stage.refs or ()), *stage.withs, stage.like, *(stage.share or ())):
             for expr in template.exprs() if template else ():
                 read.update(dict.fromkeys(sorted(expr.names())))
         if stage.frozen is not None:
             read.update(dict.fromkeys(sorted(stage.frozen.names())))
+    read.pop("in", None)  # which is what arrives
     shape = dict.fromkeys(re.findall(r"[A-Z]\w*?(?=x|\W|\Z)", str(given or "")))
     problems = [
         Problem(
@@ -177,7 +178,7 @@ def _read_in_line(
             nearest=nearest_name(name, [*read, *shape]),
         )
         for name in variables
-        if name not in read and name not in shape
+        if (name not in read and name not in shape) or name == "in"
     ]
     if problems:
         raise SpecError(problems)

@@ -46,7 +46,8 @@ def parse_shape(given: Any, variables: Mapping[str, Any] | None = None) -> tuple
         SpecError: it is none.
     """
     from convcalc.dims import UNKNOWN, carried, symbol
-    from convcalc.spec.language.arguments import MOST, check_shape
+    from convcalc.layers.values import MOST_AXES
+    from convcalc.spec.language.arguments import check_shape
     from convcalc.spec.language.expression import is_symbol_name
 
     def fail(message: str, start: int = 0, length: int = 1) -> SpecError:
@@ -94,7 +95,7 @@ def parse_shape(given: Any, variables: Mapping[str, Any] | None = None) -> tuple
         except ValueError as error:
             raise fail(str(error)) from None
     try:
-        return check_shape(tuple(sizes), MOST + 1)  # a batch may stand before it, which is told later
+        return check_shape(tuple(sizes), MOST_AXES + 1)  # a batch may stand before it, which is told later
     except ValueError as error:
         raise fail(str(error)) from None
 
@@ -123,13 +124,24 @@ def variables_of(given: Mapping[str, Any] | None, document: Document) -> dict[st
         if isinstance(value, Formula) and type(value.expr.value) is Fraction
     }
     return {
-        str(name): _setting(str(name), value, kinds.get(str(name), False), str(name) not in decimal)
+        str(name): _setting(
+            str(name),
+            value,
+            kinds.get(str(name), False),
+            str(name) not in decimal,
+            frozenset(document.blocks),
+        )
         for name, value in (given or {}).items()
     }
 
 
-def _setting(name: str, value: Any, text: bool, whole: bool = True) -> Any:
+def _setting(
+    name: str, value: Any, text: bool, whole: bool = True, known: frozenset[str] = frozenset()
+) -> Any:
     """The value of ``--set name=value``; a bare word is a text for a text variable, else a symbol.
+
+    What is no expression and begins with a layer or a block, of which the document has those that are
+    ``known``, is a text of stages.
 
     Such a symbol stands for any positive number where the document writes the variable with a decimal
     point (``alpha: 1.0``), and for whole numbers otherwise.
@@ -137,6 +149,7 @@ def _setting(name: str, value: Any, text: bool, whole: bool = True) -> Any:
     from fractions import Fraction
 
     from convcalc.dims import carried, symbol
+    from convcalc.spec.document.values import stages_in
     from convcalc.spec.language.evaluation import bounded, evaluate
     from convcalc.spec.language.expression import ExpressionError, parse
 
@@ -150,7 +163,7 @@ def _setting(name: str, value: Any, text: bool, whole: bool = True) -> Any:
             )  # fmt: skip
         return bounded(Fraction(repr(value)))
     if isinstance(value, list):
-        return tuple(_setting(name, v, text, whole) for v in value)
+        return tuple(_setting(name, v, text, whole, known) for v in value)
     if not isinstance(value, str):
         return carried(value)
     try:
@@ -159,6 +172,8 @@ def _setting(name: str, value: Any, text: bool, whole: bool = True) -> Any:
             return expr.value
         return evaluate(expr, {n: symbol(n, whole=whole) for n in expr.names()})
     except (ExpressionError, ValueError) as error:
+        if stages_in(value, known):
+            return value.strip()
         start, end = getattr(error, "start", 0), getattr(error, "end", len(value))
         raise SpecError(
             Problem(

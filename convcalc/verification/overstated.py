@@ -50,8 +50,15 @@ def field_is_smaller(graph: Graph, numbers: Sequence[int]) -> bool:
 
 
 def reads_nothing_between(graph: Graph, numbers: Sequence[int]) -> bool:
-    """Whether one of these nodes spreads what it reads so far apart that positions between read nothing."""
+    """Whether some positions of one of these nodes read nothing of one of its inputs.
+
+    It spreads what it reads so far apart that others lie between, or joins inputs along an axis of its own.
+    """
     return any(
+        len(window) > len(read)
+        for number in numbers
+        for window, read, _ in _windows(graph, graph.nodes[number])
+    ) or any(
         isinstance(axis.rule, Spread) and not all(axis.rule.taps(j) for j in range(axis.rule.stride))
         for number in numbers
         for window, _, _ in _windows(graph, graph.nodes[number])
@@ -85,8 +92,8 @@ def _gathers(graph: Graph, node: Node) -> bool:
     return any(
         len(axis.rule.of(j, n)) > 1
         for window, read, written in _windows(graph, node)
-        for axis, n in zip(window, read, strict=True)
-        for j in (0, 0 if axis.output is None else written[axis.output] // 2)
+        for axis, n in zip(window[: len(read)], read, strict=True)
+        for j in (0, axis.count(written) // 2)
     )
 
 
@@ -96,8 +103,8 @@ def _channels_differ(graph: Graph, node: Node) -> bool:
     Some window writes part of the channels only, or the channels run along an axis of the map.
     """
     return any(
-        any(axis.output == 0 for axis in window[1:])
-        or (window[0].output == 0 and any(not window[0].rule.of(j, read[0]) for j in range(written[0])))
+        any(0 in axis.outputs for axis in window[1:])
+        or (window[0].outputs == (0,) and any(not window[0].rule.of(j, read[0]) for j in range(written[0])))
         for window, read, written in _windows(graph, node)
     )
 
@@ -106,24 +113,27 @@ def _takes_channels_apart(graph: Graph, node: Node) -> bool:
     """Whether some window of a layer reads part of the channels only, or reads them along the map."""
     for window, read, written in _windows(graph, node):
         axis = window[0]
-        if axis.output:
+        if any(axis.outputs):
             return True
-        seen = {i for j in range(written[0] if axis.output == 0 else 1) for i in axis.rule.of(j, read[0])}
+        seen = {i for j in range(axis.count(written)) for i in axis.rule.of(j, read[0])}
         if len(seen) < read[0]:
             return True
     return False
 
 
 def _crops_map(graph: Graph, node: Node) -> bool:
-    """Whether a layer moves positions index for index along an axis of the map and leaves some out."""
+    """Whether a layer reads an axis of the map index for index and leaves some out, or reads one of them."""
     return any(
-        bool(axis.output)
-        and isinstance(axis.rule, Slide)
-        and (axis.rule.count, axis.rule.stride, axis.rule.dilation) == (1, 1, 1)
-        and written[axis.output] < size
+        isinstance(axis.rule, Slide)
+        and (
+            size > 1
+            if axis.output is None
+            else any(axis.outputs)
+            and (axis.rule.count, axis.rule.stride, axis.rule.dilation) == (1, 1, 1)
+            and axis.count(written) < size
+        )
         for window, read, written in _windows(graph, node)
-        for axis, size in zip(window[1:], read[1:], strict=True)
-        if axis.output is not None
+        for axis, size in zip(window[1 : len(read)], read[1:], strict=True)
     )
 
 

@@ -69,5 +69,5 @@ class _Notes:
         names = node.layer.output_names()
         for part, array in zip(names, outputs, strict=False):
             if array is not None and array.dtype.kind == "f":
-                name = f"{node.name}.{part}" if part else node.name
+                name = f"{node.name}.{part}" if part and len(names) > 1 else node.name
                 self.reached[name] = np.isnan(array[0]).any(axis=0)

@@ -99,7 +99,7 @@ def targets(graph: Graph, every: bool) -> list[Target]:
             continue
         names = node.layer.output_names()
         for output, shape in enumerate(node.outputs):
-            if output not in node.layer.index_outputs:
+            if output == 0 or output not in node.layer.index_outputs:
                 part = names[output] if len(node.outputs) > 1 else ""
                 found.append(Target(node.name, f"{node.name}.{part}" if part else node.name, shape))
     sampled = SAMPLED if every or elements(graph) < LARGE else SAMPLED // 2
@@ -149,9 +149,9 @@ def _region_check(
 def _covered(row: LayerField, position: Sequence[int], seen: Sequence[tuple[int, int] | None]) -> bool:
     """Whether what a position reads lies in the run that the field gives it, along every axis."""
     for axis, ends in zip(row.axes, seen, strict=True):
-        if ends is None or axis.everything or not axis.local or not axis.known or axis.driver == 0:
+        if ends is None or axis.everything or not axis.local or not axis.known or 0 in axis.drivers:
             continue
-        run = axis.run(0 if axis.driver is None else position[axis.driver - 1])
+        run = axis.at(position, row.output_shape)
         if run is None or ends[0] < run[0] or ends[1] >= run[0] + run[1]:
             return False
     return True
@@ -253,7 +253,7 @@ def _traced(
     if best[2] == [stated(axis) for axis in row.axes]:
         return best
     moving = [axis for axis in row.axes if axis.local and not axis.everything]
-    wide = max((axis.size + (2 * axis.advance if axis.period > 1 else 0) for axis in moving), default=0)
+    wide = max((axis.size + (2 * abs(axis.advance) if axis.period > 1 else 0) for axis in moving), default=0)
     again = larger.at_least(wide) if type(wide) is int else None
     if again is not None:
         bigger, fields = again

@@ -13,6 +13,7 @@ QUANTITIES: Final = (
     "output_shape",
     "params",
     "buffers",
+    "indices",
     "macs",
     "valid_macs",
     *Ops._fields,
@@ -27,6 +28,7 @@ QUANTITIES: Final = (
 TOTALS: Final = (
     "params",
     "buffers",
+    "indices",
     "macs",
     "valid_macs",
     *Ops._fields,

@@ -149,7 +149,7 @@ def traced_field(
     for number, (axis, n) in enumerate(zip(row.axes, row.input_shape[1:], strict=True)):
         if axis.everything or not axis.local:
             continue
-        if axis.driver != number + 1 or not axis.periodic or axis.period > LONGEST:
+        if axis.driver != number + 1 or not axis.periodic or not axis.known or axis.period > LONGEST:
             return None, True
         first = _interior(axis, n, target.shape[number + 1])
         if first is None:

@@ -273,11 +273,11 @@ def instancenorm(a: Attributes, arrays: Arrays) -> Arrays:
 
 def layernorm(a: Attributes, arrays: Arrays) -> Arrays:
     x, weight, *bias = arrays
-    axis = a.get("axis", -1) % x.ndim
-    shape = x.shape[axis:]
-    stand_in = layer("ln", shape=shape, bias=bool(bias), eps=a.get("epsilon", 1e-5))
+    axes = tuple(range(a.get("axis", -1) % x.ndim, x.ndim))
+    shape = x.shape[axes[0] :]
+    stand_in = layer("ln", axis=axes, shape=shape, bias=bool(bias), eps=a.get("epsilon", 1e-5))
     params = {"weight": weight.reshape(shape), **({"bias": bias[0].reshape(shape)} if bias else {})}
-    return [one(stand_in, x.reshape(-1, *shape), **params).reshape(x.shape)]
+    return [one(stand_in, x[None], **params)[0]]
 
 
 def groupnorm(a: Attributes, arrays: Arrays) -> Arrays:
@@ -348,10 +348,16 @@ def shrink(a: Attributes, arrays: Arrays) -> Arrays:
     return [elementwise(layer("softshrink" if bias else "hardshrink", lambd=lambd), arrays[0])]
 
 
+def matrix_product(a: Any, b: Any) -> Arrays:
+    (y,) = one(layer("matmul"), a[None], b[None])
+    return [y if a.ndim + b.ndim > 2 else y[0]]  # of two vectors: a shape of ours has an axis
+
+
 def rmsnorm(a: Attributes, arrays: Arrays) -> Arrays:
     x, weight = arrays
-    shape = x.shape[a.get("axis", -1) % x.ndim :]
-    stand_in = layer("rmsnorm", normalized=shape, eps=a.get("epsilon", 1e-5))
+    axes = tuple(range(a.get("axis", -1) % x.ndim, x.ndim))
+    shape = x.shape[axes[0] :]
+    stand_in = layer("rmsnorm", axis=axes, shape=shape, eps=a.get("epsilon", 1e-5))
     return [one(stand_in, x[None], weight=np.broadcast_to(weight, shape))[0]]
 
 
@@ -374,6 +380,14 @@ def deform_conv(a: Attributes, arrays: Arrays) -> Arrays:
     )
     inputs = (x, offsets) if mask is None else (x, offsets, mask)
     return [one(stand_in, *inputs, weight=w, **({} if bias is None else {"bias": bias}))]
+
+
+def gather(a: Attributes, arrays: Arrays) -> Arrays:
+    """ONNX's tensor as one sample, so that every axis of it may be chosen along."""
+    x, index = arrays
+    axis = int(a.get("axis", 0)) % x.ndim
+    stand_in = layer("gather", axis=axis, size=x.shape[axis])
+    return [one(stand_in, x[None], index[None])[0]]
 
 
 def hard_sigmoid(a: Attributes, arrays: Arrays) -> Arrays:
@@ -453,9 +467,80 @@ def recurrent(op: str) -> Callable[[Attributes, Arrays], Arrays]:
 
 def clip(a: Attributes, arrays: Arrays) -> Arrays:
     x, low, high = [*arrays, None, None][:3]
-    if low is None or high is None or (float(low), float(high)) != (0.0, 6.0):
-        raise Outside("the language clips to 0..6 (relu6) only")
-    return [elementwise(layer("relu6"), x)]
+    if x.dtype.kind != "f":
+        raise Outside("the executor computes in float32 and float64")
+    if low is None and high is None:
+        raise Outside("a clip has a bound")
+    bounds = {name: None if at is None else float(at) for name, at in (("min", low), ("max", high))}
+    return [elementwise(layer("clip", **bounds), x)]
+
+
+def join(op: str) -> Callable[[Attributes, Arrays], Arrays]:
+    """The operator has no batch: one is put in front."""
+
+    def kernel(a: Attributes, arrays: Arrays) -> Arrays:
+        first, *rest = arrays
+        if first.dtype.kind != "f":
+            raise Outside("the executor computes in float32 and float64")
+        if not rest:
+            raise Outside("a join has two operands")
+        return [one(layer(op), *(array[None].astype(first.dtype, copy=False) for array in arrays))[0]]
+
+    return kernel
+
+
+def lp_normalization(a: Attributes, arrays: Arrays) -> Arrays:
+    (x,) = arrays
+    if a.get("p", 2) != 2:
+        raise Outside("a vector is divided by its length, which is p = 2")
+    return [one(layer("l2norm", axis=a.get("axis", -1) % x.ndim), x[None])[0]]
+
+
+FUNCTIONS = ("Neg", "Exp", "Log", "Sqrt", "Abs", "Sin", "Cos", "Erf", "Reciprocal", "Sign", "Floor")
+
+
+def reduction(op: str, **fields: Any) -> Callable[[Attributes, Arrays], Arrays]:
+    """A reduction over axes that an input or an attribute names; all of them by default."""
+
+    def run_it(a: Attributes, arrays: Arrays) -> Arrays:
+        x, axes = [*arrays, None][:2]
+        if x.dtype.kind != "f":
+            raise Outside("the executor computes in float32 and float64")
+        if x.ndim == 0 or x.size == 0:
+            raise Outside("a tensor has an axis at least, and an entry")
+        axes = a.get("axes") if axes is None else axes
+        if axes is None or len(axes) == 0:
+            if a.get("noop_with_empty_axes"):
+                raise Outside("a reduction is over an axis at least")
+            axes = range(x.ndim)
+        over = tuple(sorted(int(axis) % x.ndim for axis in axes))
+        keep = bool(a.get("keepdims", 1))
+        y = one(layer(op, axis=over, keep=keep, **fields), x[None])[0]
+        return [y if keep or len(over) < x.ndim else y.reshape(())]
+
+    return run_it
+
+
+def place(op: str) -> Callable[[Attributes, Arrays], Arrays]:
+    def run_it(a: Attributes, arrays: Arrays) -> Arrays:
+        (x,) = arrays
+        if a.get("select_last_index"):
+            raise Outside("of several the first is taken")
+        keep = bool(a.get("keepdims", 1))
+        return [one(layer(op, axis=a.get("axis", 0) % x.ndim, keep=keep), x[None])[0]]
+
+    return run_it
+
+
+def tile(a: Attributes, arrays: Arrays) -> Arrays:
+    x, counts = arrays
+    return [one(layer("tile", counts=tuple(map(int, counts))), x[None])[0]]
+
+
+def expand(a: Attributes, arrays: Arrays) -> Arrays:
+    """ONNX broadcasts both ways: a size of 1 that is asked for leaves what arrives."""
+    x, shape = arrays
+    return [one(layer("expand", shape=np.broadcast_shapes(x.shape, tuple(map(int, shape)))), x[None])[0]]
 
 
 OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
@@ -472,6 +557,7 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "DepthToSpace": pixels("pixelshuffle", "DCR"),
     "SpaceToDepth": pixels("pixelunshuffle", "DCR"),
     "Gemm": gemm,
+    "MatMul": lambda a, arrays: matrix_product(*arrays),
     "InstanceNormalization": instancenorm,
     "LayerNormalization": layernorm,
     "GroupNormalization": groupnorm,
@@ -492,7 +578,24 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Gelu": gelu,
     "Swish": swish,
     "Softmax": softmax,
+    "ReduceMean": reduction("mean"),
+    "ReduceSum": reduction("sum"),
+    "ReduceProd": reduction("prod"),
+    "ReduceMax": reduction("max"),
+    "ReduceMin": reduction("min"),
+    "ReduceL1": reduction("norm", p="1"),
+    "ReduceL2": reduction("norm", p="2"),
+    "ArgMax": place("argmax"),
+    "ArgMin": place("argmin"),
+    "Tile": tile,
+    "Expand": expand,
     "Clip": clip,
+    **{name: plain(name.lower()) for name in FUNCTIONS},
+    **{name: join(name.lower()) for name in ("Add", "Sub", "Mul", "Div", "Pow")},
+    "Sum": join("add"),
+    "Max": join("maximum"),
+    "Min": join("minimum"),
+    "LpNormalization": lp_normalization,
     "ThresholdedRelu": thresholded,
     "Shrink": shrink,
     "RMSNormalization": rmsnorm,
@@ -500,4 +603,5 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Col2Im": col2im,
     "DeformConv": deform_conv,
     **{op.upper(): recurrent(op) for op in ORDERS},
+    "Gather": gather,
 }

@@ -93,9 +93,13 @@ def make_layer(rng: Random, shape: tuple[int, ...]) -> Any:
         op = rng.choice(["bn", "ln", "gn", "instancenorm", "lrn", "scale", "rmsnorm"])
         fields: dict[str, Any] = {
             "bn": {"channels": channels, "affine": rng.random() < 0.5},
-            "ln": rng.choice([{"shape": shape}, {"shape": (channels,), "over": "channels"}]),
+            "ln": rng.choice([{"shape": shape}, {"shape": (channels,), "axis": (0,)}]),
             "rmsnorm": rng.choice(
-                [{"normalized": shape[rng.randint(0, rank) :]}, {"normalized": shape[:1], "over": "channels"}]
+                [
+                    {"shape": shape},
+                    {"shape": shape[rank:], "axis": (rank,)},
+                    {"shape": shape[:1], "axis": (0,)},
+                ]
             ),
             "gn": {"channels": channels, "groups": groups},
             "instancenorm": {"channels": channels, "affine": rng.random() < 0.5},

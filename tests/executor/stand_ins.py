@@ -13,9 +13,26 @@ from convcalc.graph import Edge, Graph, Node
 
 RECURRENT = {"layers": 1, "bidirectional": False, "bias": True, "recurrent_bias": True, "axis": 0}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "conv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "padding_mode": "zeros"},
-    "convT": {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True},
-    "linear": {"bias": True, "axis": "flat"},
+    "conv": {
+        "stride": 1,
+        "padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "bias": True,
+        "padding_mode": "zeros",
+        "arriving": None,
+    },
+    "convT": {
+        "stride": 1,
+        "padding": 0,
+        "output_padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "bias": True,
+        "arriving": None,
+    },
+    "linear": {"bias": True, "axis": "flat", "arriving": None},
+    "matmul": {"transpose_a": False, "transpose_b": False},
     "rnn": {**RECURRENT, "nonlinearity": "tanh"},
     "lstm": {**RECURRENT, "projection": None},
     "gru": {**RECURRENT, "reset": "after"},
@@ -27,17 +44,17 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "pixelshuffle": {"mode": "crd"},
     "pixelunshuffle": {"mode": "crd"},
     "shift": {"kernel": 3, "dilation": 1},
-    "bn": {"affine": True, "track": True, "eps": 1e-5},
-    "ln": {"over": "all", "affine": True, "bias": True, "eps": 1e-5},
-    "rmsnorm": {"over": "all", "affine": True, "eps": None},
+    "bn": {"affine": True, "track": True, "eps": 1e-5, "axis": 0},
+    "ln": {"axis": None, "affine": True, "bias": True, "eps": 1e-5},
+    "rmsnorm": {"axis": None, "affine": True, "eps": None},
     "unfold": {"stride": 1, "padding": 0, "dilation": 1},
     "fold": {"stride": 1, "padding": 0, "dilation": 1},
-    "deformconv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True},
+    "deformconv": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "arriving": None},
     "gn": {"affine": True, "eps": 1e-5},
     "instancenorm": {"affine": False, "eps": 1e-5},
     "lrn": {"alpha": 1e-4, "beta": 0.75, "k": 1.0},
     "leakyrelu": {"slope": 0.01},
-    "prelu": {"channels": 1, "shape": None},
+    "prelu": {"channels": 1, "shape": None, "axis": 0},
     "celu": {"alpha": 1.0},
     "threshold": {"threshold": 0.1, "value": 20.0},
     "softshrink": {"lambd": 0.5},
@@ -47,14 +64,28 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "logsoftmax": {"axis": 0},
     "glu": {"axis": 0},
     "elu": {"alpha": 1.0},
+    "clip": {"min": -0.5, "max": 0.5},
+    "l2norm": {"axis": 0, "eps": 1e-12},
     "hardtanh": {"low": -1.0, "high": 1.0},
     "softplus": {"beta": 1.0, "threshold": 20.0},
     "gelu": {"approximate": "none"},
-    "pad": {"mode": "zeros", "value": 0.0},
+    "pad": {"mode": "zeros", "value": 0.0, "axis": None},
+    "crop": {"axis": None},
     "slice": {"start": 0, "stop": None, "axis": 0},
     "split": {"axis": 0},
     "concat": {"axis": 0},
-    "scale": {"bias": False},
+    "scale": {"bias": False, "axis": 0},
+    "const": {"value": None},
+    **{op: {"value": None} for op in ("add", "mul", "maximum", "minimum")},
+    **{op: {"value": None, "reverse": False} for op in ("sub", "div", "pow")},
+    "stack": {"axis": 0},
+    "unstack": {"axis": 0},
+    "flip": {"axis": None},
+    **{op: {"axis": None, "keep": False} for op in ("mean", "sum", "prod", "max", "min", "argmax", "argmin")},
+    "norm": {"axis": None, "keep": False, "p": "2"},
+    "var": {"axis": None, "keep": False, "correction": 1},
+    "std": {"axis": None, "keep": False, "correction": 1},
+    "gather": {"shape": None, "index": None, "axis": 0},
 }
 DEFAULTS["dwconv"] = DEFAULTS["conv"]
 PER_AXIS = ("kernel", "stride", "dilation", "output_padding", "scale")
@@ -102,7 +133,8 @@ class Net:
 
     def add(self, stand_in: Any, *sources: int | Edge, name: str | None = None) -> int:
         """Append a layer that reads the given nodes (the last one if none is given)."""
-        read = sources or (len(self.nodes) - 1,)
+        own = stand_in.op in ("param", "const")
+        read = sources or () if own else sources or (len(self.nodes) - 1,)
         edges = tuple(s if isinstance(s, Edge) else Edge(s) for s in read)
         self.nodes.append(Node(name or f"{stand_in.op}{len(self.nodes)}", stand_in, edges, ()))
         return len(self.nodes) - 1

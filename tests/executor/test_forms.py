@@ -144,8 +144,12 @@ def test_tiles_and_blocks_do_not_change_values(seed: int) -> None:
 
 def test_every_windowed_layer_has_two_forms() -> None:
     both_forms = {op for op, operation in OPERATIONS.items() if operation.naive}
-    products = {"conv", "dwconv", "convT", "linear", "deformconv", "rnn", "lstm", "gru"}
-    assert both_forms == products | {"maxpool", "avgpool", "lppool", "unfold", "fold"}
+    products = {"conv", "dwconv", "convT", "linear", "matmul", "deformconv"}
+    joins = {"add", "sub", "mul", "div", "pow", "maximum", "minimum"}
+    reductions = {"mean", "sum", "prod", "max", "min", "norm", "var", "std", "argmax", "argmin"}
+    others = {"maxpool", "avgpool", "lppool", "unfold", "fold", "l2norm", "rnn", "lstm", "gru"}
+    others |= {"embedding", "gather"}
+    assert both_forms == products | joins | reductions | others
 
 
 def test_blocks_are_computed_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:

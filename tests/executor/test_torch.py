@@ -171,15 +171,15 @@ def conv_transposed(rng: Rng) -> Case:
 def linear(rng: Rng) -> Case:
     ins, outs, n = ints(rng, 1, 9, 3)
     flat = bool(rng.integers(2))
-    sizes = () if flat else ints(rng, 1, 4, int(rng.integers(1, 4)))
-    bias = bool(rng.integers(2))
-    x, w, b = some(rng, n, ins, *sizes), some(rng, outs, ins), some(rng, outs)
-    expected = functional().linear(tensor(np.moveaxis(x, 1, -1)), tensor(w), tensor(b) if bias else None)
-    stand_in = layer(
-        "linear", in_features=ins, out_features=outs, bias=bias, axis="flat" if flat else "channels"
-    )
+    sizes = () if flat else ints(rng, 1, 4, int(rng.integers(1, 6)))
+    bias, axis = bool(rng.integers(2)), int(rng.integers(len(sizes) + 1))
+    x, w, b = some(rng, n, *sizes[:axis], ins, *sizes[axis:]), some(rng, outs, ins), some(rng, outs)
+    last = tensor(np.moveaxis(x, axis + 1, -1))
+    expected = functional().linear(last, tensor(w), tensor(b) if bias else None)
+    word = "flat" if flat else "channels" if axis == 0 else axis
+    stand_in = layer("linear", in_features=ins, out_features=outs, bias=bias, axis=word)
     params = {"weight": w, **({"bias": b} if bias else {})}
-    return stand_in, (x,), params, expected.moveaxis(-1, 1)
+    return stand_in, (x,), params, expected.moveaxis(-1, axis + 1)
 
 
 def pool_sizes(rng: Rng, dilated: bool) -> dict[str, Any]:
@@ -346,25 +346,21 @@ def batchnorm(rng: Rng) -> Case:
 
 
 def layernorm(rng: Rng) -> Case:
-    x, channels, _ = norm_input(rng)
-    on, over = bool(rng.integers(2)), pick(rng, "all", "channels")
-    shape = x.shape[1:] if over == "all" else (channels,)
+    x, _, _ = norm_input(rng)
+    on, rank = bool(rng.integers(2)), x.ndim - 1
+    axes = tuple(sorted(int(a) for a in rng.permutation(rank)[: rng.integers(1, rank + 1)]))
+    shape = tuple(x.shape[a + 1] for a in axes)
     params = affine(rng, shape, on)
     bias = on and bool(rng.integers(2))
     if not bias:
         params.pop("bias", None)
     t = {name: tensor(v) for name, v in params.items()}
-    stand_in = layer("ln", over=over, affine=on, bias=bias, shape=shape)
-    if over == "all":
-        return (
-            stand_in,
-            (x,),
-            params,
-            functional().layer_norm(tensor(x), shape, t.get("weight"), t.get("bias")),
-        )
-    last = tensor(np.moveaxis(x, 1, -1))
-    expected = functional().layer_norm(last, shape, t.get("weight"), t.get("bias")).moveaxis(-1, 1)
-    return stand_in, (x,), params, expected
+    axis = None if len(axes) == rank else axes
+    stand_in = layer("ln", axis=axis, affine=on, bias=bias, shape=shape)
+    there, last = tuple(a + 1 for a in axes), tuple(range(-len(axes), 0))
+    moved = tensor(np.moveaxis(x, there, last))
+    expected = functional().layer_norm(moved, shape, t.get("weight"), t.get("bias"))
+    return stand_in, (x,), params, expected.movedim(last, there)
 
 
 def groupnorm(rng: Rng) -> Case:
@@ -453,7 +449,9 @@ def rmsnorm(rng: Rng) -> Case:
     over = pick(rng, "all", "all", "channels")
     shape = x.shape[1:2] if over == "channels" else x.shape[int(rng.integers(1, x.ndim)) :]
     weight = some(rng, *shape)
-    stand_in = layer("rmsnorm", over=over, normalized=shape, eps=eps, affine=on)
+    rank = x.ndim - 1
+    axis = (0,) if over == "channels" else tuple(range(rank - len(shape), rank))
+    stand_in = layer("rmsnorm", axis=axis, shape=shape, eps=eps, affine=on)
     t = tensor(x).movedim(1, -1) if over == "channels" else tensor(x)
     expected = functional().rms_norm(t, shape, tensor(weight) if on else None, eps)
     expected = expected.movedim(-1, 1) if over == "channels" else expected

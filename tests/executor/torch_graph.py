@@ -87,7 +87,7 @@ class TorchGraph:
                     own.get("bias"),
                     eps=layer.eps,
                 )
-            case "ln" if layer.over == "channels":
+            case "ln" if layer.axis == (0,):
                 y = f.layer_norm(x.movedim(1, -1), layer.shape, own.get("weight"), own.get("bias"), layer.eps)
                 return y.movedim(-1, 1)
             case "ln":

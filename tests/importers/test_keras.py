@@ -4,10 +4,11 @@ Each class is built in Keras with drawn arguments and run; the same call, pasted
 output shape, as many trainable and other parameters, and the same values with the same weights. What Keras
 refuses is refused. What is refused here alone is refused for one of the reasons of :data:`REFUSED_HERE`.
 
-Keras runs on PyTorch, whose results are those of its other backends but for two that are held against
-TensorFlow's definition instead: bicubic interpolation (``a = -3/4`` there, the border repeated), and average
-pooling whose ``same`` pads an odd number (the border is repeated there and counted). ``python -m
-tests.importers.test_keras`` prints which arguments of which classes were drawn.
+Keras runs on PyTorch, whose results are those of its other backends but for three that are held against
+the definition of the others instead: normalisation over neighbouring axes, bicubic interpolation
+(``a = -3/4`` there, the border repeated), and average pooling whose ``same`` pads an odd number (the border
+is repeated there and counted). ``python -m tests.importers.test_keras`` prints which arguments of which
+classes were drawn.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ pytestmark = pytest.mark.keras
 EXAMPLES = int(os.environ.get("KERAS_EXAMPLES", "60"))
 REFUSED_HERE = {
     "TensorFlow cannot run padding 'same'": "the other backends give an output of (i - 1)*s + k % 2",
-    "neither over the channels|not over the channels or over all": "layer normalisation over other axes",
-    "is not along the channels": "batch, group and RMS normalisation along a spatial axis",
+    "Keras lays its scale on the last axes": "an RMS normalisation whose scale lies on other axes",
+    "count from both ends": "axes whose weights Keras puts in another order",
+    "is not along the channels": "group normalisation along a spatial axis",
     "not in the language": "activations, interpolations and forms of ReLU that the language lacks",
     "has no number type of its own": "dtype other than float32",
     "crops all of the output|leaves nothing|nothing is left": "an output without elements",
@@ -52,7 +54,12 @@ outcomes: Counter[str] = Counter()
 @pytest.fixture(scope="module")
 def keras() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    return pytest.importorskip("keras")
+    found = pytest.importorskip("keras")
+    from keras.src.ops import nn
+
+    # There alone Keras takes a function of PyTorch for neighbouring axes, which is for the last ones.
+    nn.is_continuous_axis = lambda axis: False
+    return found
 
 
 def general(entry: table.Class, name: str) -> bool:
@@ -63,7 +70,8 @@ def general(entry: table.Class, name: str) -> bool:
 RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 """Their sequence is an axis of its own; tests/importers/test_recurrent.py holds them."""
 NAMES = [name for name, entry in table.CLASSES.items() if general(entry, name) and name not in RECURRENT]
-LAYERS = [name for name in NAMES if table.CLASSES[name].op not in ("input", "add", "mul", "concat")]
+JOINS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
+LAYERS = [name for name in NAMES if table.CLASSES[name].op != "input" and name not in JOINS]
 
 
 # The table against the signatures
@@ -176,7 +184,7 @@ def argument(d: Draw, entry: table.Class, name: str, shape: tuple[int, ...], ran
         "depth_multiplier": lambda: d.int(1, 3),
         "output_padding": lambda: d.per_axis(spatial, 0, 3) if d.int(0, 6) else None,
         "output_size": lambda: d.per_axis(spatial, 1, 4),
-        "axis": lambda: d.pick(-1, axes, 1, tuple(range(1, axes + 1)) if entry.op == "ln" else -1),
+        "axis": lambda: d.pick(-1, axes, 1, several(d, axes) if entry.op in ("ln", "rmsnorm") else -1),
         "momentum": lambda: d.pick(0.0, 0.9),
         "renorm_momentum": lambda: 0.5,
         "renorm_clipping": lambda: None,
@@ -225,6 +233,12 @@ def argument(d: Draw, entry: table.Class, name: str, shape: tuple[int, ...], ran
     if name in ("center", "use_bias", "keepdims"):
         return d.pick(True, False)
     return found[name]()
+
+
+def several(d: Draw, axes: int) -> list[int]:
+    """Some of the axes, from the front or the end, in any order."""
+    found = d.data.draw(st.permutations(range(1, axes + 1)))[: d.int(1, axes)]
+    return [a if d.int(0, 1) else a - axes - 1 for a in found]
 
 
 def sides(d: Draw, rank: int) -> Any:
@@ -301,8 +315,14 @@ def copied(layer: Any, graph: Any, first: bool) -> dict[str, np.ndarray]:
         elif name == "bias" and "dwconv" in by_op and "conv" in by_op:
             owner = by_op["conv"]
         name = OURS.get(name, name)
-        if value.ndim > 1 and name in ("weight", "bias") and by_op.get("ln", by_op.get("prelu")) == owner:
-            value = value if first else np.moveaxis(value, -1, 0)
+        if (
+            value.ndim > 1
+            and name in ("weight", "bias")
+            and owner in map(by_op.get, ("ln", "rmsnorm", "prelu"))
+        ):
+            over = getattr(layer, "axis", -1)
+            channels = over == -1 or {-1, len(graph.nodes[0].outputs[0])} & set(over)
+            value = np.moveaxis(value, -1, 0) if channels and not first else value
         found[f"{owner}.{name}"] = value.reshape(shapes[f"{owner}.{name}"])
     return found
 
@@ -396,7 +416,7 @@ def compare(keras: Any, name: str, given: dict[str, Any], x: np.ndarray, first: 
     outcomes["equal"] += 1
 
 
-@pytest.mark.parametrize("name", ["Add", "Multiply", "Concatenate"])
+@pytest.mark.parametrize("name", JOINS)
 def test_joins(keras: Any, name: str) -> None:
     @settings(max_examples=EXAMPLES, deadline=None)
     @given(st.data())
@@ -415,8 +435,11 @@ def test_joins(keras: Any, name: str) -> None:
                 given_[key] = d.pick(*options)
         drawn.update((name, key) for key in given_)
         x = np.random.default_rng(1).standard_normal((2, *shape)).astype("float32")
-        expected = keras.ops.convert_to_numpy(getattr(keras.layers, name)(**given_)([x, 2 * x]))
-        call = ", ".join([*(f"{key}={value!r}" for key, value in given_.items()), "from=[input, twice]"])
+        many = 2 if name == "Subtract" else d.int(2, 3)
+        arrays = [x, 2 * x, x][:many]
+        expected = keras.ops.convert_to_numpy(getattr(keras.layers, name)(**given_)(arrays))
+        read = ", ".join(["input", "twice", "input"][:many])
+        call = ", ".join([*(f"{key}={value!r}" for key, value in given_.items()), f"from=[{read}]"])
         graph = convcalc.load(
             f"Rescaling(2, id=twice) | {name}({call})", input="x".join(map(str, moved(x, False).shape[1:]))
         )
@@ -425,6 +448,29 @@ def test_joins(keras: Any, name: str) -> None:
         )
 
     check()
+
+
+@pytest.mark.parametrize("name", JOINS[:-1])
+def test_joins_that_repeat(keras: Any, name: str) -> None:
+    x = np.random.default_rng(2).standard_normal((2, 4, 5, 3)).astype("float32")
+    small = x.mean(axis=(1, 2), keepdims=True)
+    expected = keras.ops.convert_to_numpy(getattr(keras.layers, name)()([x, small]))
+    graph = convcalc.load(
+        f"GlobalAveragePooling2D(keepdims=True) | {name}(from=[input, globalavgpool1])", input="3x4x5"
+    )
+    np.testing.assert_allclose(execute(graph, moved(x, False)), moved(np.asarray(expected), False), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", JOINS[:-1])
+def test_joins_of_other_ranks_are_aligned_at_the_channels(keras: Any, name: str) -> None:
+    """A vector meets the channels, which are last there: refused, with what means the same."""
+    x = np.random.default_rng(2).standard_normal((2, 4, 3, 3)).astype("float32")
+    expected = keras.ops.convert_to_numpy(getattr(keras.layers, name)()([x, x.mean(axis=(1, 2))]))
+    pool = "GlobalAveragePooling2D(id=g) | "
+    with pytest.raises(convcalc.SpecError, match=r"Reshape\(\(1, 1, 3\)\)"):
+        convcalc.load(f"{pool}{name}(from=[input, g])", input="3x4x3")
+    graph = convcalc.load(f"{pool}Reshape((1, 1, 3), id=r) | {name}(from=[input, r])", input="3x4x3")
+    np.testing.assert_allclose(execute(graph, moved(x, False)), moved(np.asarray(expected), False), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["Input", "InputLayer"])
@@ -499,9 +545,7 @@ def uncovered() -> list[tuple[str, str]]:
         if argument.fate != "!"
         and argument.name not in ONLY_REFUSED
         and not drawn[name, argument.name]
-        and not (
-            argument.name == "input_shape" and table.CLASSES[name].op in ("input", "add", "mul", "concat")
-        )
+        and not (argument.name == "input_shape" and name not in LAYERS)
     ]
 
 

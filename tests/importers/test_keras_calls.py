@@ -91,7 +91,7 @@ def test_parameters(spec: str, count: int) -> None:
         ("ReLU(threshold=0.5)", "threshold threshold=0.5 value=0"),
         ("layers.Softmax(axis=1)", "softmax axis=1"),
         ("Conv2D(4, 1, activation='softmax')", "softmax"),
-        ("RMSNormalization()", "rmsnorm over=channels eps=1e-06"),
+        ("RMSNormalization()", "rmsnorm axis=0 eps=1e-06 shape=(3,)"),
         ("RandomRotation(0.2, fill_mode='nearest')", "identity"),
     ],
 )  # fmt: skip
@@ -168,7 +168,7 @@ def test_bicubic_as_jax_ran_it() -> None:
         ("Bidirectional(LSTM(32))", "layers around layers are not read"),
         ("ConvLSTM2D(32, 3)", "the block conv_lstm_cell is one step of it"),
         ("layers.GRUCell(32)", "a cell by itself"),
-        ("Subtract()", "joins of tensors other than Add"),
+        ("Dot(1)", "a product of two tensors along axes"),
         ("MultiHeadAttention(8, 64)", "attention is not modelled"),
         ("LeakyReLU()", "0.01 in PyTorch and of 0.3 in Keras (nn.LeakyReLU() or layers.LeakyReLU())"),
     ],

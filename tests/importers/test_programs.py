@@ -201,31 +201,6 @@ def test_what_changes_the_network_is_refused_at_its_place(
 
 
 @pytest.mark.parametrize(
-    ("document", "hint"),
-    [
-        ("vars: {act: leakyrelu slope=0.1}\nlayers: [conv 3->8 k3, $act]\n", "\"'leakyrelu slope=0.1'\""),
-        (
-            "input: 3x8x8\nlayers:\n  - let: {h: make_divisible(in*2, 8)}\n  - conv h k3\n",
-            "quotes around a text with ','",
-        ),
-    ],
-)
-def test_documents_say_where_quotes_are_wanted(document: str, hint: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        load(document)
-    assert hint in (caught.value.problems[0].expected or "")
-
-
-def test_the_quotes_that_are_wanted_work() -> None:
-    assert (
-        load("vars: {act: \"'leakyrelu slope=0.1'\"}\nlayers: [conv 3->8 k3, $act]\n").nodes[-1].op
-        == "leakyrelu"
-    )
-    text = "input: 3x8x8\nlayers:\n  - let: {h: 'make_divisible(in*2, 8)'}\n  - conv h k3\n"
-    assert load(text).nodes[-1].outputs == ((8, 6, 6),)
-
-
-@pytest.mark.parametrize(
     "name", ["LSTMCell", "GRUCell", "RNNBase", "DeformConv2d", "Embedding", "MultiheadAttention", "lstm"]
 )
 def test_nothing_far_is_suggested(name: str) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from convcalc.dims import DimensionError
 from convcalc.layers import lookup, names
-from convcalc.layers.base import REQUIRED, Layer
+from convcalc.layers.base import Layer
 
-ELEMENTWISE = tuple(
-    op
-    for op in names()
-    if lookup(op).reads is Layer.reads and all(o.default is not REQUIRED for o in lookup(op).options)
-)
+
+def bare(op: str) -> bool:
+    """Whether a layer needs no option."""
+    try:
+        lookup(op).create(((4, 3),), {})
+    except DimensionError:
+        return False
+    return True
+
+
+ELEMENTWISE = tuple(op for op in names() if lookup(op).reads is Layer.reads and bare(op))
 """Layers of one input that work entry by entry and need no option: a new one is among them."""

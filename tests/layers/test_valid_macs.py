@@ -282,6 +282,26 @@ BY_DEFINITION = {
     "unfold k2 | fold 4x10 k2": (6 * 4 * (3 * 9), 0, 0, 0, 0),
     "unfold k2 s2 | fold 4x10 k2 s2": (240, 0, 0, 0, 0),
     "pixelunshuffle 2": (0, 0, 0, 0, 0),
+    **{
+        line: (0, 0, 0, 0, 0)
+        for line in ("roll 2 axis=1", "flip", "tile (1,2,3)", "expand 5x6x4x10", "unstack", "stack axis=2")
+    },
+    # every entry is added to its sum, each sum divided
+    "mean": (240, 0, 0, 1, 0),
+    "mean axis=(1,2)": (240, 0, 0, 6, 0),
+    "mean axis=0 keep=true": (240, 0, 0, 40, 0),
+    "sum axis=1": (240, 0, 0, 0, 0),
+    "prod axis=1": (0, 240, 0, 0, 0),
+    "max axis=1": (0, 0, 240, 0, 0),
+    "min": (0, 0, 240, 0, 0),
+    "argmax axis=0": (0, 0, 240, 0, 0),
+    "argmin axis=2": (0, 0, 240, 0, 0),
+    "norm axis=0": (240, 240, 0, 0, 40),  # squares, their sum, its root
+    "norm axis=0 p=1": (240, 0, 240, 0, 0),  # |x|, their sum
+    "norm axis=0 p=inf": (0, 0, 480, 0, 0),  # |x|, the largest of them
+    # the mean, x - mean, the sum of its squares; a mean and a variance divided for each of 40
+    "var axis=0": (720, 240, 0, 80, 0),
+    "std axis=0 correction=0": (720, 240, 0, 80, 40),
     "maxpool k2": (0, 0, 240, 0, 0),  # 60 outputs of 4 taps
     "avgpool k2": (240, 0, 0, 60, 0),
     "lppool k2": (240, 240, 0, 0, 60),  # squares, a sum, a root

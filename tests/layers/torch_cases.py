@@ -202,8 +202,9 @@ def transposed(rng: Random) -> Case:
 def linear(rng: Random) -> Case:
     ins, outs, bias = rng.randint(1, 40), rng.randint(1, 40), rng.random() < 0.5
     arriving = ins + (rng.random() < 0.2)
-    values = {"in_features": ins, "out_features": outs, "bias": bias}
-    return Case(lambda: nn().Linear(ins, outs, bias), "linear", values, (arriving,))
+    values = {"in_features": ins, "out_features": outs, "bias": bias, "axis": -1}
+    shape = (*ints(rng, 1, 6, rng.choice((0, 0, 1, 2, 5))), arriving)
+    return Case(lambda: nn().Linear(ins, outs, bias), "linear", values, shape)
 
 
 def pool_window(rng: Random, dilated: bool) -> tuple[int, Axes, Axes | None, Axes, Axes, Axes]:
@@ -424,9 +425,8 @@ def group_norm(rng: Random) -> Case:
 
 
 def layer_norm(rng: Random) -> Case:
-    # Only over everything: PyTorch also normalises over the last axes alone.
-    shape = (rng.randint(1, 6), *ints(rng, 1, 5, rng.randint(0, 3)))
-    stated = tuple(n + (rng.random() < 0.05) for n in shape)
+    shape = (rng.randint(1, 6), *ints(rng, 1, 5, rng.randint(0, 5)))
+    stated = tuple(n + (rng.random() < 0.05) for n in shape[rng.randrange(len(shape)) :])
     affine, bias = rng.random() < 0.6, rng.random() < 0.6
     return Case(
         lambda: nn().LayerNorm(stated, elementwise_affine=affine, bias=bias),

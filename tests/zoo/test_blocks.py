@@ -70,7 +70,7 @@ def test_separable_against_standard() -> None:
 def test_three_small_kernels_for_a_large_one(channels: int) -> None:
     # Simonyan & Zisserman 2015, section 2.3: 27 C^2 against 49 C^2 weights.
     size = f"{channels}x12x12"
-    assert params(f"stack({channels}, 3)", size) - 3 * channels == 27 * channels**2
+    assert params(f"conv_stack({channels}, 3)", size) - 3 * channels == 27 * channels**2
     assert params(f"conv {channels} k7 p3 bias=false", size) == 49 * channels**2
 
 
@@ -130,7 +130,7 @@ def test_project_and_reshape_is_one_linear_map() -> None:
     ("shuffle_unit_v2(116, stride=2)", "24x56x56", (116, 28, 28)),
     ("shuffle_unit(240, 3, stride=2)", "24x56x56", (240, 28, 28)),
     ("volume_block(64)", "64x8x28x28", (64, 8, 28, 28)),
-    ("stack(64, 2)", "3x32x32", (64, 16, 16)),
+    ("conv_stack(64, 2)", "3x32x32", (64, 16, 16)),
 ])  # fmt: skip
 def test_shapes(spec: str, input: str, output: tuple[int, ...]) -> None:
     assert shape(spec, input) == output

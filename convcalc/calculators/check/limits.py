@@ -34,7 +34,7 @@ class LimitError(ValueError):
 KINDS: Final[dict[str, Quantity]] = {
     **{
         key: MEASURES[key]
-        for key in ("params", "trainable", "buffers", "macs", "valid_macs", "flops", "activations")
+        for key in ("params", "trainable", "frozen", "buffers", "macs", "valid_macs", "flops", "activations")
     },
     "param_memory": MEASURES["param_bytes"],
     "peak_memory": MEASURES["peak_memory_bytes"],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.count.counts import count
 from convcalc.dims import Dim
@@ -117,21 +117,22 @@ def difference(first: Graph, second: Graph) -> Difference:
 
 
 def _entries(graph: Graph) -> list[Entry]:
-    texts: dict[tuple[int, bool], str] = {}
+    texts: dict[Any, str] = {}
+    lent = graph.lent()
     found = []
     for number, node in enumerate(graph.nodes):
         if number in graph.inputs:
             continue
-        key = id(node.layer), node.frozen
+        key = id(node.layer), node.frozen, node.shares
         text = texts.get(key)
         if text is None:
-            text = texts[key] = format_placed(node)
-        found.append(_entry(graph, node, text))
+            text = texts[key] = format_placed(node, graph.input_shapes(node))
+        found.append(_entry(graph, node, text, lent.get(number, ())))
     return found
 
 
-def _entry(graph: Graph, node: Node, text: str) -> Entry:
-    counts = count(node, graph.input_shapes(node), 1)
+def _entry(graph: Graph, node: Node, text: str, lent: Collection[str]) -> Entry:
+    counts = count(node, graph.input_shapes(node), 1, lent)
     return Entry(node.name, node.op, text, node.outputs[0], counts.params, counts.macs)
 
 

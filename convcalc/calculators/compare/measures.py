@@ -39,8 +39,8 @@ MEASURES: Final[dict[str, Quantity]] = {
         Quantity("memory_bytes", "memory", "bytes"),
     )
 }
-"""``memory_bytes`` is what a device must hold to run the network: parameters, buffers and the peak
-of live activations together."""
+"""``memory_bytes`` is what a device must hold to run the network: parameters, buffers, stored
+indices and the peak of live activations together."""
 
 
 def read(report: Report, key: str) -> Dim:
@@ -51,7 +51,7 @@ def read(report: Report, key: str) -> Dim:
     """
     totals = report.totals
     if key == "memory_bytes":
-        return totals.param_bytes + totals.buffer_bytes + totals.peak_memory_bytes
+        return totals.param_bytes + totals.buffer_bytes + totals.index_bytes + totals.peak_memory_bytes
     return getattr(totals, MEASURES[key].key)
 
 

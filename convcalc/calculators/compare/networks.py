@@ -18,13 +18,10 @@ from convcalc.layers.values import show
 from convcalc.records import Record, plain, record
 
 COMPARED: Final = (
-    "params", "trainable", "frozen", "macs", "valid_macs", "flops", "activations",
+    "params", "trainable", "frozen", "buffers", "macs", "valid_macs", "flops", "activations",
     "param_bytes", "peak_memory_bytes",
 )  # fmt: skip
 """Keys of :data:`~convcalc.calculators.compare.measures.MEASURES`, in the order of the table."""
-
-SPLIT: Final = frozenset({"trainable", "frozen"})
-"""Those that are compared where one of the networks has frozen parameters."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +157,11 @@ def compare(
     if layers is None:
         layers = len(networks) == 2 and _document(first) and _document(others[0]) and alike(first, others[0])
     fields = tuple(field_of(graph) for graph in networks)
-    split = any(node.frozen for graph in networks for node in graph.nodes)
     return Comparison(
         names,
         reports,
         baseline,
-        tuple(_line(key, reports, baseline) for key in COMPARED if key not in SPLIT or split),
+        tuple(_line(key, reports, baseline) for key in COMPARED),
         fields,
         tuple(_warnings(names, networks, fields, baseline)),
         tuple(difference(first, other) for other in others) if layers else (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from convcalc.dims import Dim, Shape, prod
@@ -9,8 +10,8 @@ from convcalc.graph import Node
 from convcalc.layers.base import NO_OPS, Ops
 
 METRICS: Final = (
-    "params", "trainable", "frozen", "weights", "biases", "other", "buffers", "macs", "valid_macs",
-    "flops", "activations",
+    "params", "trainable", "frozen", "weights", "biases", "other", "buffers", "indices", "macs",
+    "valid_macs", "flops", "activations",
 )  # fmt: skip
 """What is counted of every layer and summed over a network."""
 
@@ -20,8 +21,9 @@ class Counts:
 
     ``params`` = ``weights`` + ``biases`` + ``other`` are the learned numbers, of which ``frozen`` are
     held fixed in training (``frozen=true``) and ``trainable`` are not; ``buffers`` are stored but not
-    learned. ``macs`` are multiply-accumulates of convolutions, transposed convolutions, linear
-    layers and recurrent cells, padded positions included, biases not; ``valid_macs`` those of them
+    learned; ``indices`` are whole numbers that are stored, by which entries are looked up. ``macs`` are
+    multiply-accumulates of convolutions, transposed convolutions, linear layers, products of two
+    tensors and recurrent cells, padded positions included, biases not; ``valid_macs`` those of them
     that do more than multiply padding. ``ops`` are scalar operations outside the MACs, by kind;
     ``flops`` = 2 * ``macs`` + all ``ops``. ``activations`` are the elements that these layers write,
     of several outputs the first.
@@ -36,6 +38,7 @@ class Counts:
     biases: Dim
     other: Dim
     buffers: Dim
+    indices: Dim
     macs: Dim
     valid_macs: Dim
     flops: Dim
@@ -44,7 +47,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.params = self.weights = self.biases = self.other = self.buffers = 0
-        self.trainable = self.frozen = 0
+        self.trainable = self.frozen = self.indices = 0
         self.macs = self.valid_macs = self.flops = self.activations = 0
         self.ops = NO_OPS
 
@@ -57,6 +60,7 @@ class Counts:
         self.biases = other.biases
         self.other = other.other
         self.buffers = other.buffers
+        self.indices = other.indices
         self.macs = other.macs
         self.valid_macs = other.valid_macs
         self.flops = other.flops
@@ -73,12 +77,14 @@ class Counts:
             self.ops = self.ops.plus(other.ops if times == 1 else other.ops.times(times))
 
 
-def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
-    """The counts of one layer."""
+def count(node: Node, inputs: tuple[Shape, ...], batch: int, lent: Collection[str] = ()) -> Counts:
+    """The counts of one layer; arrays of the names ``lent`` are counted elsewhere."""
     layer = node.layer
     outputs = node.outputs
     counts = Counts()
     for name, shape in layer.parameters(inputs).items():
+        if name in lent:
+            continue
         size = prod(shape)
         counts.params = counts.params + size
         kind = name.partition("_")[0] if layer.has_macs else "other"  # weight_ih_l0 is a weight
@@ -92,8 +98,12 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int) -> Counts:
         counts.frozen = counts.params
     else:
         counts.trainable = counts.params
-    for shape in layer.buffers(inputs).values():
-        counts.buffers = counts.buffers + prod(shape)
+    for name, shape in layer.buffers(inputs).items():
+        if name not in lent:
+            counts.buffers = counts.buffers + prod(shape)
+    for name, shape in layer.indices(inputs).items():
+        if name not in lent:
+            counts.indices = counts.indices + prod(shape)
     ops = layer.ops(inputs, outputs)
     if layer.has_macs:
         counts.macs = layer.macs(inputs, outputs) * batch
@@ -127,29 +137,29 @@ class Memo:
         self.by_identity: dict[Any, list[Any]] = {}
         self.by_value: dict[Any, list[Any]] = {}
 
-    def counts(self, node: Node, shapes: tuple[Shape, ...]) -> Counts:
-        """The counts of a node that reads tensors of these shapes."""
-        key = (id(node.layer), node.frozen, shapes)
+    def counts(self, node: Node, shapes: tuple[Shape, ...], lent: tuple[str, ...] = ()) -> Counts:
+        """The counts of a node that reads tensors of these shapes; ``lent`` as for :func:`count`."""
+        key = (id(node.layer), node.frozen, shapes, lent)
         try:
             entry = self.by_identity.get(key)
         except TypeError:  # arrays cannot be keys
-            entry = [count(node, shapes, self.batch), 0]
+            entry = [count(node, shapes, self.batch, lent), 0]
             self.found.append(entry)
         else:
             if entry is None:
-                entry = self.by_identity[key] = self._equal(node, shapes)
+                entry = self.by_identity[key] = self._equal(node, shapes, lent)
         entry[1] += 1
         result: Counts = entry[0]
         return result
 
-    def _equal(self, node: Node, shapes: tuple[Shape, ...]) -> list[Any]:
-        key: Any = (node.layer, node.frozen, shapes)
+    def _equal(self, node: Node, shapes: tuple[Shape, ...], lent: tuple[str, ...]) -> list[Any]:
+        key: Any = (node.layer, node.frozen, shapes, lent)
         try:
             entry = self.by_value.get(key)
         except TypeError:  # a layer of arrays
             key, entry = None, None
         if entry is None:
-            entry = [count(node, shapes, self.batch), 0]
+            entry = [count(node, shapes, self.batch, lent), 0]
             self.found.append(entry)
             if key is not None:
                 self.by_value[key] = entry

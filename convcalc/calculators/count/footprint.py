@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from convcalc.calculators.count.memory import itemsize, live_bytes
+from convcalc.calculators.count.memory import INDEX_BYTES, itemsize, live_bytes
 from convcalc.calculators.count.report import LayerReport, Report, given
 from convcalc.dims import Dim, maximum_of
 
@@ -16,6 +16,7 @@ class Footprint(NamedTuple):
     Attributes:
         param_bytes: of its parameters.
         buffer_bytes: of its buffers.
+        index_bytes: of its stored indices, 8 each.
         output_bytes: of what it writes; nothing for a view of its input.
         live_bytes: of all tensors that are live while it runs (its inputs, its outputs, and what
             a later layer still reads); the largest such sum for a folded block.
@@ -23,6 +24,7 @@ class Footprint(NamedTuple):
 
     param_bytes: Dim
     buffer_bytes: Dim
+    index_bytes: Dim
     output_bytes: Dim
     live_bytes: Dim
 
@@ -55,7 +57,7 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
     with given(report.constraints):
         largest = [maximum_of(sizes) for sizes in during]
     return [
-        Footprint(row.params * item, row.buffers * item, output, alive)
+        Footprint(row.params * item, row.buffers * item, row.indices * INDEX_BYTES, output, alive)
         for row, output, alive in zip(rows, outputs, largest, strict=True)
     ]
 

@@ -38,7 +38,8 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
     """Bytes that each node writes, and bytes of all tensors that are live while it runs.
 
     A tensor lives from the node that writes it (inputs of the graph: from the start) to the node
-    that reads it last; outputs of the graph live to the end. Views own nothing, nor does what runs in
+    that reads it last; outputs of the graph live to the end. Views own nothing (a tensor of the network's
+    own is a view of its parameters or buffers), nor does what runs in
     place where nothing else reads what it overwrites; positions of a max-pool that nobody reads are
     not written.
 
@@ -63,26 +64,33 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
     until: list[int] = []
     first: list[int] = []
     written: list[Dim] = []
+    repeated: set[int] = set()  # views that show entries several times
     for number, node in enumerate(nodes):
         for edge in node.inputs:
             last[first[edge.node] + edge.output] = number
         if node.inputs and (node.layer.view or node.layer.overwrites):
             source = node.inputs[0]
             stored = first[source.node] + source.output
-            if node.layer.view or until[stored] <= number:
+            again = source.node in repeated
+            if (node.layer.view and not (again and node.layer.regroups)) or (
+                not node.layer.view and until[stored] <= number and not again
+            ):
+                if again or node.layer.repeats:
+                    repeated.add(number)
                 first.append(stored)
                 until[stored] = max(until[stored], reader.get(Edge(number), number))
                 written.append(0)
                 continue
         first.append(len(sizes))
         new: Dim = 0
+        stored = node.layer.view and not node.inputs  # counted as parameters, and never written over
         for output, shape in enumerate(node.outputs):
             positions = output in node.layer.index_outputs
-            unread = positions and (number, output) not in read
-            size = 0 if unread else prod(shape) * batch * (INDEX_BYTES if positions else item)
+            unread = positions and output and (number, output) not in read
+            size = 0 if unread or stored else prod(shape) * batch * (INDEX_BYTES if positions else item)
             sizes.append(size)
             last.append(number)
-            until.append(reader.get(Edge(number, output), number))
+            until.append(len(nodes) if stored else reader.get(Edge(number, output), number))
             new = new + size
         written.append(new)
     for edge in graph.outputs:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcalc.budget import question, spend
 from convcalc.calculators.count.counts import METRICS, Counts, Memo
-from convcalc.calculators.count.memory import canonical, itemsize, peak_memory
+from convcalc.calculators.count.memory import INDEX_BYTES, canonical, itemsize, peak_memory
 from convcalc.collector import collector_paused
-from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
+from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod, total
 from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.records import Record, record
 from convcalc.shown import Shown, table
+
+
+class Lent(NamedTuple):
+    """An array that a row uses and that is counted in another.
+
+    Attributes:
+        owner: name of the layer in whose row it is counted.
+        params: numbers in it that are learned.
+        buffers: numbers in it that are stored, not learned.
+    """
+
+    owner: str
+    params: Dim
+    buffers: Dim
 
 
 class LayerReport(Counts, Record):
@@ -26,11 +40,12 @@ class LayerReport(Counts, Record):
         input_shapes: channels, then spatial sizes, without batch.
         output_shape: that of its first output.
         node: the node of the graph; None for a folded row.
+        lent: the arrays that it uses and that are counted in another row, by full name.
     """
 
-    __slots__ = ("block", "input_shapes", "layers", "name", "node", "op", "output_shape")
+    __slots__ = ("block", "input_shapes", "layers", "lent", "name", "node", "op", "output_shape")
 
-    KEYS = f"name op block input_shapes output_shape {' '.join(METRICS)} ops"
+    KEYS = f"name op block input_shapes output_shape {' '.join(METRICS)} ops shares shared_params"
 
     def __init__(
         self,
@@ -49,6 +64,17 @@ class LayerReport(Counts, Record):
         self.output_shape = output_shape
         self.node = node
         self.layers = layers
+        self.lent: dict[str, Lent] = {}
+
+    @property
+    def shares(self) -> str | None:
+        """The layers (of a folded row: the blocks) whose arrays it uses besides its own; None of none."""
+        return ", ".join(dict.fromkeys(one.owner for one in self.lent.values())) or None
+
+    @property
+    def shared_params(self) -> Dim:
+        """Parameters that it uses and that are counted in another row."""
+        return total(one.params for one in self.lent.values())
 
 
 class Totals(Counts, Record):
@@ -57,18 +83,20 @@ class Totals(Counts, Record):
     Attributes:
         param_bytes: bytes of the parameters in the chosen dtype.
         buffer_bytes: bytes of the buffers.
+        index_bytes: bytes of the stored indices, 8 each.
         peak_memory_bytes: the largest sum of live activations over the execution order.
         peak_memory_at: name of the layer at which it is reached; empty where sizes are symbols.
     """
 
-    __slots__ = ("buffer_bytes", "param_bytes", "peak_memory_at", "peak_memory_bytes")
+    __slots__ = ("buffer_bytes", "index_bytes", "param_bytes", "peak_memory_at", "peak_memory_bytes")
 
-    KEYS = f"{' '.join(METRICS)} ops param_bytes buffer_bytes peak_memory_bytes peak_memory_at"
+    KEYS = f"{' '.join(METRICS)} ops param_bytes buffer_bytes index_bytes peak_memory_bytes peak_memory_at"
 
     def __init__(self) -> None:
         super().__init__()
         self.param_bytes: Dim = 0
         self.buffer_bytes: Dim = 0
+        self.index_bytes: Dim = 0
         self.peak_memory_bytes: Dim = 0
         self.peak_memory_at = ""
 
@@ -165,6 +193,10 @@ class Report(Record, Shown):
             target.add(row)
             target.layers += row.layers
             target.output_shape = row.output_shape
+            for key, one in row.lent.items():
+                owner = folded(one.owner, depth)
+                if owner != name:  # what the block has from itself is counted in its row
+                    target.lent[key] = one._replace(owner=owner)
         return rows
 
     def share(self, row: LayerReport, metric: str) -> float | None:
@@ -246,26 +278,45 @@ def _fill(report: Report, item: int) -> None:
     graph, batch, totals = report.graph, report.batch, report.totals
     inputs = set(graph.inputs)
     memo = Memo(batch)
+    lent = graph.lent()
     for number, node in enumerate(graph.nodes):
         if number in inputs:
             continue
         spend(3)
         shapes = graph.input_shapes(node)
         row = LayerReport(node.name, node.layer.op, shapes, node.outputs[0], node)
-        row.take(memo.counts(node, shapes))
+        if number in lent:
+            row.lent = _lent(graph, node, shapes, lent[number])
+            row.take(memo.counts(node, shapes, tuple(lent[number])))
+        else:
+            row.take(memo.counts(node, shapes))
         report.layers.append(row)
     for counts, times in memo.found:
         totals.add(counts, times)
     totals.param_bytes = totals.params * item
     totals.buffer_bytes = totals.buffers * item
+    totals.index_bytes = totals.indices * INDEX_BYTES
     totals.peak_memory_bytes, totals.peak_memory_at = peak_memory(graph, batch, item)
-    for metric in (*METRICS, "param_bytes", "buffer_bytes", "peak_memory_bytes"):
+    for metric in (*METRICS, "param_bytes", "buffer_bytes", "index_bytes", "peak_memory_bytes"):
         if getattr(totals, metric) is not UNKNOWN:
             report.status[metric] = "complete"
         elif metric in METRICS and any(_counts(row, metric) for row in report.layers):
             report.status[metric] = "partial"
         else:
             report.status[metric] = "unavailable"
+
+
+def _lent(graph: Graph, node: Node, shapes: tuple[Shape, ...], owners: Mapping[str, int]) -> dict[str, Lent]:
+    """The arrays of a layer that are counted in other rows, by full name."""
+    learned, stored = node.layer.parameters(shapes), node.layer.buffers(shapes)
+    return {
+        node.key(name): Lent(
+            graph.nodes[owner].name,
+            prod(learned[name]) if name in learned else 0,
+            prod(stored[name]) if name in stored else 0,
+        )
+        for name, owner in owners.items()
+    }
 
 
 def _counts(row: LayerReport, metric: str) -> bool:

@@ -84,6 +84,9 @@ def _state(graph: Graph, index: int, node: Node, states: list[_State]) -> _State
         return _State(start, (*before.chain, index), before.reach + grown)
     if layer.elementwise or layer.keeps_positions:
         arriving = [states[edge.node] for edge in node.inputs]
+        ranks = [len(graph.shape(edge)) for edge in node.inputs]
+        if max(ranks) > min(ranks):  # positions of one are no positions of the other
+            return fresh
         best = max(range(len(arriving)), key=lambda i: arriving[i].reach)
         if arriving[best].chain or arriving[best].start.node != node.inputs[best].node:
             return arriving[best]

@@ -11,6 +11,7 @@ from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.layers import lookup
 from convcalc.layers.base import INFER, REQUIRED, Layer, Option
 from convcalc.layers.values import axis_names
+from convcalc.layers.weights import Weighted
 
 LETTERS: Final = {
     "in_channels": "M",
@@ -63,8 +64,12 @@ _OF_FIELDS: Final = {
     "projection": "features of a projected state",
 }
 """Meanings of letters that stand for other things in other layers."""
-AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
-"""Letters of the sizes that arrive, by the number of spatial axes."""
+_AXES: Final = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
+
+
+def size_letters(rank: int) -> tuple[str, ...]:
+    """Letters of the sizes that arrive, by the number of axes besides that of the channels."""
+    return _AXES.get(rank) or tuple(f"L_{number}" for number in range(1, rank + 1))
 
 
 class Variable(NamedTuple):
@@ -147,13 +152,19 @@ def _lettered(
 ) -> Lettered:
     cls = lookup(op)
     letters = _Letters()
-    arriving = _sizes(cls, letters, shapes, cls.feature_axis(options)) if of_sizes else shapes
+    # the weight and the bias that arrive follow from the first input and from the options
+    weighted = of_sizes and issubclass(cls, Weighted) and options.get("arriving") is not None
+    own = shapes[:1] if weighted else shapes
+    arriving = _sizes(cls, letters, own, cls.feature_axis(options)) if of_sizes else shapes
     values: dict[str, Any] = {}
     for option in cls.options:
         value = options.get(option.field)
         if value is None or (option.default is INFER and _arrives(option, value, shapes)):
             continue
         values[option.field] = _letter(option, value, letters, shapes) if of_options else value
+    if weighted:
+        learned = cls.create(arriving, {**values, "arriving": None, "bias": True})
+        arriving = (*arriving, *list(learned.parameters(arriving).values())[: len(shapes) - 1])
     layer: Any = cls.create(arriving, values)
     graph = alone(op, layer, arriving, layer.output_shapes(arriving))
     return Lettered(graph, tuple(letters.found.values()), ())
@@ -183,8 +194,8 @@ def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...], features: int
     found: list[Shape] = []
     used: dict[tuple[str, Any], Any] = {}
     for shape in shapes:
-        names = [*AXES.get(len(shape) - 1, ())]
-        names.insert(features, channel)
+        names = [*size_letters(len(shape) - 1)]
+        names.insert(features % len(shape), channel)
         sizes = []
         for name, size in zip(names, shape, strict=True):
             if type(size) is int and size == 1 and len(shapes) > 1:
@@ -195,11 +206,17 @@ def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...], features: int
                 taken = sum(1 for other, _ in used if other == name)
                 many = taken or any(_differs(name, size, names, other) for other in shapes)
                 letter = f"{name}_{taken + 1}" if many else name
-                meaning = MEANINGS[name] if len(shape) > 1 else MEANINGS[name].replace("channels", "features")
+                meaning = _meaning(name)
+                meaning = meaning if len(shape) > 1 else meaning.replace("channels", "features")
                 used[key] = letters.of(letter, size, meaning + (f" {taken + 1}" if many else ""))
             sizes.append(used[key])
         found.append(tuple(sizes))
     return tuple(found)
+
+
+def _meaning(name: str) -> str:
+    head, _, number = name.partition("_")
+    return f"{MEANINGS[head]} {number}".rstrip()
 
 
 def _differs(name: str, size: Any, names: list[str], shape: Shape) -> bool:
@@ -229,12 +246,20 @@ def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, 
     if option.kind == "dim" or not isinstance(value, tuple):
         return letters.of(name, value, meaning) if not isinstance(value, str) else value
     rank = len(shapes[0]) - 1
-    marks = [""] * len(value) if len(set(map(str, value))) == 1 else [f"_{a.lower()}" for a in AXES[rank]]
-    axes = axis_names(rank) if marks[0] else ("",) * len(value)
+    alike = len(set(map(str, value))) == 1
+    marks = [""] * len(value) if alike else [f"_{a}" for a in _marks(rank, len(value))]
+    axes = axis_names(len(value)) if marks[0] else ("",) * len(value)
     return tuple(
         _side(name, mark, (meaning, axis), part, letters, option.kind)
         for mark, axis, part in zip(marks, axes, value, strict=True)
     )
+
+
+def _marks(rank: int, many: int) -> tuple[str, ...]:
+    """What tells the letters of axes apart: the letters of the sizes; numbers where only some are meant."""
+    if many != rank or rank not in _AXES:
+        return tuple(str(number) for number in range(1, many + 1))
+    return tuple(letter.lower() for letter in _AXES[rank])
 
 
 def _side(name: str, mark: str, meant: tuple[str, str], part: Any, letters: _Letters, kind: str) -> Any:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from convcalc.calculators.count.report import analyze
-from convcalc.calculators.explain.letters import AXES, Lettered
+from convcalc.calculators.explain.letters import Lettered, size_letters
 from convcalc.calculators.explain.records import Line
 from convcalc.calculators.receptive_field.axis import AxisField
 from convcalc.calculators.receptive_field.graph import receptive_field
 from convcalc.dims import UNKNOWN, Shape, is_symbolic, prod, symbol
 from convcalc.graph import Graph, Node
+from convcalc.layers.base import Layer
 from convcalc.layers.values import axis_names
 
 KINDS: Final = {
@@ -48,16 +49,16 @@ class Lines:
 def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
     """Lines of the output sizes, and the outputs with a letter where a size is a longer formula."""
     found: list[tuple[Any, ...]] = []
-    single = len(node.outputs) - len(node.layer.index_outputs) == 1
+    beside = [number for number in node.layer.index_outputs if number]  # of the shape of the values
+    single = len(node.outputs) - len(beside) == 1
     for number, shape in enumerate(node.outputs):
-        if number in node.layer.index_outputs:  # the shape of the values
+        if number in beside:
             found.append(found[0])
             continue
         part = _part(node, number)
-        letters = ["C" if len(shape) > 1 else "F", *AXES.get(len(shape) - 1, ())]
+        names, letters = _axes(node.layer, shape)
         sizes = []
-        names = node.layer.output_axes(number) or _axes(shape)
-        for name, letter, size in zip(names, letters, shape, strict=True):
+        for name, letter, size in zip(node.layer.output_axes(number) or names, letters, shape, strict=True):
             letter = f"{letter}_out" if _long(size) and single else ""
             lines.add("output", name + part, size, letter)
             sizes.append(symbol(letter) if letter else size)
@@ -71,9 +72,14 @@ def _part(node: Node, number: int) -> str:
     return f" of part {name}" if name.isdigit() else f" of {name}" if name else ""
 
 
-def _axes(shape: Shape) -> tuple[str, ...]:
-    """What the axes of a shape are called."""
-    return ("channels" if len(shape) > 1 else "features", *axis_names(len(shape) - 1))
+def _axes(layer: Layer, shape: Shape) -> tuple[list[str], list[str]]:
+    """What the axes of a shape are called, in words and in letters."""
+    rank = len(shape)
+    names, letters = [*axis_names(rank - 1)], [*size_letters(rank - 1)]
+    at = layer.feature_axis({layer.sized_by: getattr(layer, layer.sized_by, None)}) % rank
+    names.insert(at, "channels" if rank > 1 else "features")
+    letters.insert(at, "C" if rank > 1 else "F")
+    return names, letters
 
 
 def _long(size: Any) -> bool:
@@ -91,13 +97,15 @@ def parameters(lines: Lines, made: Lettered) -> None:
         lines.add("parameters", "all parameters", sum(prod(shape) for shape in arrays.values()))
     for name, shape in node.layer.buffers(shapes).items():
         lines.add("parameters", f"{name}, not trained ({' x '.join(map(str, shape))})", prod(shape))
+    for name, shape in node.layer.indices(shapes).items():
+        lines.add("parameters", f"{name}, whole numbers ({' x '.join(map(str, shape))})", prod(shape))
 
 
 def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...]) -> None:
     """Lines of the operations, in the letters of the layer and of its output sizes."""
     nodes = [*made.graph.nodes[:-1]]
     node = made.node
-    nodes.append(Node(node.name, node.layer, node.inputs, outputs, node.frozen))
+    nodes.append(Node(node.name, node.layer, node.inputs, outputs, node.frozen, node.shares))
     graph = Graph(made.graph.name, nodes, made.graph.inputs, made.graph.outputs, made.graph.output_names)
     totals = analyze(graph).totals
     group = "operations"
@@ -194,7 +202,7 @@ def totals(graph: Graph) -> tuple[Line, ...]:
     for edge, name in zip(graph.outputs, graph.output_names, strict=False):
         title = "output" if len(graph.outputs) == 1 else f"output {name}"
         shape = graph.shape(edge)
-        for axis, size in zip(_axes(shape), shape, strict=True):
+        for axis, size in zip(_axes(graph.nodes[edge.node].layer, shape)[0], shape, strict=True):
             lines.add("output", axis if title == "output" else f"{title}, {axis}", size)
     lines.add("parameters", "all parameters", totals.params)
     lines.add("parameters", "buffers, not trained", totals.buffers)

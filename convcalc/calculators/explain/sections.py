@@ -24,8 +24,8 @@ from convcalc.calculators.explain.lines import (
 from convcalc.calculators.explain.records import Explanation, Line, Part, Section
 from convcalc.calculators.explain.templates import block_call, block_letters, block_source, template
 from convcalc.dims import is_symbolic
-from convcalc.exporters.text import format_layer
-from convcalc.graph import Graph, Spec, as_graph
+from convcalc.exporters.text import format_layer, format_placed
+from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers import ALIASES, OPS, lookup
 from convcalc.spec import library
 from convcalc.spec.document.reading import block
@@ -76,7 +76,7 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
     sections: dict[Any, Section] = {}
     for node in nodes:
         shapes = graph.input_shapes(node)
-        given = format_layer(node.layer)
+        given = format_placed(node, shapes)
         key = (given, str(shapes))
         if key not in sections:
             options = {o.field: getattr(node.layer, o.field, None) for o in node.layer.options}
@@ -86,6 +86,7 @@ def _graph(graph: Graph, layer: str | None) -> Explanation:
                 lettered(node.op, options, shapes),
                 texts,
                 alone(node.name, node.layer, shapes, node.outputs),
+                node,
             )
     found = Explanation(graph.name, sections=tuple(sections.values()))
     if len(nodes) == 1:
@@ -130,19 +131,31 @@ def _reading(letter: str) -> tuple[int, str]:
 def _parts(graph: Graph) -> tuple[Part, ...]:
     report = analyze(graph)
     return tuple(
-        Part(row.name, format_layer(row.node.layer), row.output_shape, row.params, row.macs)
+        Part(row.name, format_placed(row.node, row.input_shapes), row.output_shape, row.params, row.macs)
         for row in report.layers
         if row.node is not None
     )
 
 
-def _section(op: str, made: Lettered, texts: Mapping[str, str], numbers: Graph | None = None) -> Section:
+def _section(
+    op: str,
+    made: Lettered,
+    texts: Mapping[str, str],
+    numbers: Graph | None = None,
+    placed: Node | None = None,
+) -> Section:
     cls = lookup(op)
     node = made.node
     values = {v.name: v.value for v in made.variables if v.value is not None}
     lines = Lines(values)
     parts = outputs(lines, node)
     parameters(lines, made)
+    if placed is not None and placed.shares:
+        lines.add("parameters", "of these, those of another layer", ", ".join(placed.shares))
+    if placed is not None and placed.frozen:
+        lines.add(
+            "parameters", "held fixed in training", "all but those of others" if placed.shares else "all"
+        )
     operations(lines, made, parts)
     fields(lines, made.graph, numbers)
     particulars(lines, made, numbers)

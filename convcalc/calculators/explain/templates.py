@@ -23,7 +23,7 @@ def _value(text: Any) -> Any:
     if isinstance(text, tuple):
         return tuple(_value(part) for part in text)
     if not isinstance(text, str) or not text[0].isupper():
-        return text
+        return int(text) if isinstance(text, str) and text.isdigit() else text
     for mark in "+*":
         if mark in text:
             left, right = (_value(part) for part in text.split(mark, 1))

@@ -192,8 +192,10 @@ class _Check:
         pads = tuple(_whole_pair(pair) for pair in layer.pads(shapes[0]))
         before = graph.nodes[node.inputs[0].node]
         if isinstance(before.layer, Pad):  # what a layer of padding adds is padding too
-            extra = before.layer.padding
-            sizes = graph.input_shapes(before)[0][1:]
+            arriving = graph.input_shapes(before)[0]
+            added = before.layer.sides(arriving)
+            extra = [added.get(axis, (0, 0)) for axis in range(1, rank + 1)]
+            sizes = arriving[1:]
             pads = tuple(
                 None if p is None else (p[0] + a, p[1] + b) for p, (a, b) in zip(pads, extra, strict=True)
             )

@@ -11,21 +11,25 @@ works for closed forms too.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
-from math import gcd, lcm
+from itertools import pairwise, product
+from math import gcd, lcm, prod
 from typing import Any, Final
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import tidy
-from convcalc.dims import UNKNOWN, Dim, is_known, is_symbolic, maximum, minimum
+from convcalc.dims import UNKNOWN, Dim, Shape, is_known, is_symbolic, maximum, minimum
 from convcalc.layers.reads import (
+    ALL,
     ONE,
     Axis,
     Decided,
     Every,
+    Flipped,
     From,
+    Reads,
     Resample,
     Rule,
     Slide,
@@ -47,7 +51,9 @@ class AxisField:
 
     Attributes:
         driver: the axis of the output tensor that ``j`` runs along (0 is the channels); None where
-            every output sees the same.
+            every output sees the same. Several axes, in ascending order, where what is seen depends on all
+            of them: ``j`` counts their entries off together, the last of them fastest, and the runs are a
+            table.
         starts: first input index seen by output indices 0, 1, ..., one per phase; None where a phase
             sees nothing.
         sizes: how many indices there are from the first to the last, one per phase.
@@ -57,12 +63,31 @@ class AxisField:
         periodic: the phases repeat; else they are a table of the indices of this output.
     """
 
-    driver: int | None
+    driver: int | tuple[int, ...] | None
     starts: tuple[Dim | None, ...]
     sizes: tuple[Dim, ...]
     advance: Dim
     everything: bool = False
     periodic: bool = True
+
+    @property
+    def drivers(self) -> tuple[int, ...]:
+        """The axes of the output tensor that ``j`` runs along."""
+        if self.driver is None:
+            return ()
+        return self.driver if isinstance(self.driver, tuple) else (self.driver,)
+
+    def at(self, position: Sequence[int], shape: Shape) -> tuple[Dim, Dim] | None:
+        """What a position of a tensor sees: first index and size; None where that is nothing.
+
+        Args:
+            position: one index per axis behind the first.
+            shape: that of the tensor.
+        """
+        j = 0
+        for axis in self.drivers:
+            j = j * shape[axis] + position[axis - 1]
+        return self.run(j)
 
     @property
     def period(self) -> int:
@@ -145,17 +170,239 @@ class AxisField:
         return all(a <= b for a, b in pairwise(starts)) and all(a <= b for a, b in pairwise(ends))
 
 
+class Joint(AxisField):
+    """What an index sees by several paths each of which follows other axes, as a product of two tensors does.
+
+    Their table would have an entry for every pair of indices, so the paths are kept apart. ``starts`` and
+    ``sizes`` are those of all indices together along the axes that the paths do not share.
+
+    Attributes:
+        parts: the fields of the paths.
+        out: shape of the output.
+    """
+
+    __slots__ = ("_shown", "out", "parts")
+
+    def __init__(self, parts: Sequence[AxisField], out: Shape) -> None:
+        self.parts = tuple(parts)
+        self.out = out
+        self.driver = tuple(sorted({driver for part in parts for driver in part.drivers}))
+        self.advance = 0
+        self.everything = False
+        self.periodic = False
+        self._shown: AxisField | None = None
+
+    @property
+    def shown(self) -> AxisField:
+        """The field along the axes that all paths share."""
+        if self._shown is None:
+            common = set(self.drivers).intersection(*(part.drivers for part in self.parts))
+            way = tuple(Axis(a, ONE) if a in common else ALL for a in range(len(self.out)))
+            whole = [
+                _tabled(part, [way[d] for d in part.drivers], self.out, self.out, False)
+                for part in self.parts
+            ]
+            self._shown = hull(whole, self.out)
+        return self._shown
+
+    @property
+    def starts(self) -> tuple[Dim | None, ...]:  # type: ignore[override]
+        """See :class:`Joint`."""
+        return self.shown.starts
+
+    @property
+    def sizes(self) -> tuple[Dim, ...]:  # type: ignore[override]
+        """See :class:`Joint`."""
+        return self.shown.sizes
+
+    @property
+    def local(self) -> bool:
+        """Every path sees a part."""
+        return True
+
+    def run(self, j: int) -> tuple[Dim, Dim] | None:
+        """First index and size of what all paths together see."""
+        place = {}
+        for driver in reversed(self.drivers):
+            j, place[driver] = divmod(j, self.out[driver])
+        runs = []
+        for part in self.parts:
+            at = 0
+            for driver in part.drivers:
+                at = at * self.out[driver] + place[driver]
+            runs.append(part.run(at))
+        seen = [run for run in runs if run is not None]
+        if not seen:
+            return None
+        low = min(start for start, _ in seen)
+        return low, max(start + size for start, size in seen) - low
+
+
 EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 """Every output sees the whole axis."""
 
 
-def unknown(driver: int | None) -> AxisField:
+def unknown(driver: int | tuple[int, ...] | None) -> AxisField:
     """A field that depends on a size nobody stated, or on what an input decides."""
     return AxisField(driver, (UNKNOWN,), (UNKNOWN,), UNKNOWN)
 
 
-def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
+def through(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField:
     """The field of a layer's output, from that of its input and how the layer reads it.
+
+    Args:
+        field: of the input.
+        way: how the layer reads the input.
+        shape: of the input.
+        out: of the output.
+    """
+    if isinstance(field, Joint):
+        return hull([through(part, way, shape, out) for part in field.parts], out)
+    drivers = field.drivers
+    if not drivers:
+        return field
+    if len(drivers) == 1:
+        axis = way[drivers[0]]
+        if not isinstance(axis.output, tuple):
+            written = None if axis.output is None else out[axis.output]
+            return compose(field, axis, shape[drivers[0]], written)
+    axes = [way[driver] for driver in drivers]
+    if field.local and all(axis.rule is ONE and type(axis.output) is int for axis in axes):
+        outputs = tuple(axis.outputs[0] for axis in axes)
+        if list(outputs) == sorted(set(outputs)):
+            return replace(field, driver=outputs)
+    return _tabled(field, axes, shape, out)
+
+
+def _tabled(
+    field: AxisField, axes: Sequence[Axis], shape: Shape, out: Shape, whole: bool = True
+) -> AxisField:
+    """A field that several axes decide, of the input or of the output, index by index.
+
+    Where ``whole``, what is read of all indices is everything, whatever those see.
+    """
+    drivers = field.drivers
+    sizes = [shape[driver] for driver in drivers]
+    outputs = [o for o in sorted({o for axis in axes for o in axis.outputs}) if out[o] != 1]
+    written = [out[o] for o in outputs]
+    if not outputs:
+        return field if prod(sizes) == 1 and not field.local else _alone(field, axes, sizes, whole)
+    driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
+    if not field.local:
+        return replace(field, driver=driver)
+    count = prod(n if type(n) is int else 0 for n in written)
+    if (
+        not 0 < count <= LONGEST
+        or not all(type(n) is int for n in sizes)
+        or any(isinstance(axis.rule, Decided | Unstated) or not _numeric(axis.rule) for axis in axes)
+        or not _in_numbers(field)
+    ):
+        return unknown(driver)
+    alone = len(drivers) == 1
+    taps = [_taps_of(axis, n, axis.count(out), not alone) for axis, n in zip(axes, sizes, strict=True)]
+    starts: list[int | None] = []
+    spans: list[int] = []
+    # What entries of the output ask of each driver: the weights of their digits in its count.
+    weights = [_weights(axis, outputs, out) for axis in axes]
+    for place in product(*map(range, written)):
+        chosen = [
+            of[sum(w * i for w, i in zip(weight, place, strict=True))]
+            for of, weight in zip(taps, weights, strict=True)
+        ]
+        runs = _runs(field, chosen, sizes)
+        first = min((start for start, _ in runs), default=None)
+        starts.append(first)
+        spans.append(0 if first is None else max(start + size for start, size in runs) - first)
+    return _settled(outputs, written, starts, spans, field.everything)
+
+
+def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim], whole: bool) -> AxisField:
+    """A field that no axis of the output decides: of everything, or of one entry."""
+    if all(type(n) is int for n in sizes) and prod(sizes) == 1:
+        run = field.run(0)
+        return field if run is None else AxisField(None, (run[0],), (run[1],), 0, field.everything)
+    if (whole and any(isinstance(axis.rule, Every) for axis in axes)) or not _in_numbers(field):
+        return EVERYTHING
+    chosen = [axis.rule.of(0, int(n)) for axis, n in zip(axes, sizes, strict=True)]
+    runs = _runs(field, chosen, sizes)
+    if not runs:
+        return AxisField(None, (None,), (0,), 0, field.everything)
+    first = min(start for start, _ in runs)
+    return AxisField(None, (first,), (max(s + n for s, n in runs) - first,), 0, field.everything)
+
+
+def _taps_of(axis: Axis, read: int, written: Dim, within: bool) -> list[Sequence[int]]:
+    """What each index of the output reads of one driver; within its ends, or as if it had none."""
+    rule = axis.rule
+    if isinstance(rule, Every):
+        return [range(read)] * int(written)
+    spend(int(written))
+    return [rule.of(j, read) if within else rule.taps(j) for j in range(int(written))]
+
+
+def _weights(axis: Axis, outputs: Sequence[int], out: Shape) -> list[int]:
+    """How much a step along each axis of the output moves the count that a rule is asked for."""
+    found = dict.fromkeys(outputs, 0)
+    inner = 1
+    for output in reversed(axis.outputs):
+        found[output] = inner
+        inner *= out[output]
+    return [found[output] for output in outputs]
+
+
+def _runs(field: AxisField, chosen: Sequence[Sequence[int]], sizes: Sequence[Dim]) -> list[tuple[int, int]]:
+    """The runs of the entries that are chosen along each driver."""
+    entries: Iterable[int] = chosen[0]
+    for more, size in zip(chosen[1:], sizes[1:], strict=True):
+        entries = [i * int(size) + k for i in entries for k in more]
+    found = [run for i in entries if (run := field.run(i)) is not None]
+    spend(1 + len(found) // 4)
+    return found
+
+
+def _settled(
+    outputs: Sequence[int],
+    written: Sequence[int],
+    starts: Sequence[int | None],
+    sizes: Sequence[int],
+    everything: bool,
+) -> AxisField:
+    """A field from its table: over no more axes than decide, and in phases where one does and runs repeat."""
+    for place in range(len(outputs) if len(outputs) > 1 else 0):
+        count, inner = written[place], prod(written[place + 1 :])
+        kept = [j for j in range(len(starts)) if j // inner % count == 0]
+        spend(len(starts))
+        if all(
+            (starts[j], sizes[j]) == (starts[j + step], sizes[j + step])
+            for j in kept
+            for step in range(inner, inner * count, inner)
+        ):
+            left = [[*axes[:place], *axes[place + 1 :]] for axes in (outputs, written)]
+            runs = [starts[j] for j in kept], [sizes[j] for j in kept]
+            return _settled(left[0], left[1], *runs, everything)
+    driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
+    count = len(starts)
+    known = [(j, start) for j, start in enumerate(starts) if start is not None]
+    rise = 0
+    if len(known) > 1:
+        (a, low), (b, high) = known[0], known[-1]
+        rise = int(Fraction((high - low) * count, b - a))
+    table = AxisField(driver, tuple(starts), tuple(sizes), rise, everything, periodic=False)
+    if not isinstance(driver, int) or len(known) < count:
+        return table
+    spend(count)
+    for short in range(1, count // 2 + 1):
+        step = known[short][1] - known[0][1]
+        if count % short == 0 and all(
+            sizes[p] == sizes[p - short] and known[p][1] == known[p - short][1] + step
+            for p in range(short, count)
+        ):
+            return AxisField(driver, tuple(starts[:short]), tuple(sizes[:short]), step, everything)
+    return table
+
+
+def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
+    """The field of a layer's output along one axis, from that of its input and how the layer reads it.
 
     Args:
         field: of the input.
@@ -164,6 +411,7 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
         written: size of the axis of the output, where there is one.
     """
     driver, rule = axis
+    assert not isinstance(driver, tuple)
     if rule is ONE or rule == ONE:
         return field if driver == field.driver else replace(field, driver=driver)
     if isinstance(rule, Every):
@@ -173,6 +421,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
         rule = Slide(rule.count, 1, rule.dilation, turned)  # the convolution with the kernel turned round
     if isinstance(rule, Slide) and len(field.starts) == 1:
         return _slid(field, driver, rule)
+    if isinstance(rule, Flipped) and len(field.starts) == 1 and type(field.advance) is int:
+        return _slid(field, driver, Slide(1, -1, 1, 1 - rule.size))
     if isinstance(rule, Resample):
         if type(read) is int and type(written) is int:
             if rule.whole_line(read, written):
@@ -192,10 +442,13 @@ def _slid(field: AxisField, driver: int | None, rule: Slide) -> AxisField:
     if start is None:
         return field if field.everything else replace(field, driver=driver)
     step = field.advance
+    first, reach = start - rule.before * step, (rule.count - 1) * rule.dilation * step
+    if type(step) is int and step < 0:  # turned round: the last tap reads first
+        first, reach = first + reach, -reach
     return AxisField(
         driver,
-        (start - rule.before * step,),
-        (field.sizes[0] + (rule.count - 1) * rule.dilation * step,),
+        (first,),
+        (field.sizes[0] + reach,),
         step * rule.stride,
         field.everything,
         field.periodic,
@@ -214,7 +467,9 @@ def _over_all(field: AxisField, read: Dim) -> AxisField:
 
 
 def _numeric(rule: Rule) -> bool:
-    values = [getattr(rule, name) for name in getattr(rule, "__slots__", ())]
+    values: list[object] = []
+    for value in (getattr(rule, name) for name in getattr(rule, "__slots__", ())):
+        values += value if isinstance(value, tuple) else (value,)
     return all(_numeric(v) if isinstance(v, Rule) else isinstance(v, int | str | Fraction) for v in values)
 
 
@@ -302,12 +557,12 @@ def _shortest(field: AxisField) -> AxisField:
     return field
 
 
-def hull(fields: list[AxisField], written: Dim) -> AxisField:
+def hull(fields: list[AxisField], out: Shape) -> AxisField:
     """The field of several paths together.
 
     Args:
         fields: of the paths.
-        written: size of the output axis that drives them, for paths of different strides.
+        out: shape of the output, for paths of different strides.
     """
     first = fields[0]
     if all(field is first for field in fields):
@@ -317,9 +572,11 @@ def hull(fields: list[AxisField], written: Dim) -> AxisField:
     if not parts:
         return EVERYTHING if everything else first
     drivers = {field.driver for field in parts if field.driver is not None}
-    if len(drivers) > 1:
-        return unknown(None) if not everything else EVERYTHING
+    if len(drivers) > 1 or any(isinstance(driver, tuple) for driver in drivers):
+        return _hull_of_tables(parts, everything, out)
     driver = next(iter(drivers), None)
+    assert not isinstance(driver, tuple)
+    written = 1 if driver is None else out[driver]
     found = parts[0]
     for field in parts[1:]:
         if field is not found:
@@ -327,6 +584,61 @@ def hull(fields: list[AxisField], written: Dim) -> AxisField:
     if found.everything != everything or found.driver != driver:
         found = replace(found, driver=driver, everything=everything)
     return found
+
+
+def _hull_of_tables(fields: Sequence[AxisField], everything: bool, out: Shape) -> AxisField:
+    """The field of several paths of which some follow several axes, or each another one."""
+    paths = [part for field in fields for part in (field.parts if isinstance(field, Joint) else (field,))]
+    paths = sorted(dict.fromkeys(paths), key=lambda path: -len(path.drivers))
+    groups: list[list[AxisField]] = []
+    for path in paths:  # those together of which one follows all axes that the others do
+        for group in groups:
+            if set(path.drivers) <= set(group[0].drivers):
+                group.append(path)
+                break
+        else:
+            groups.append([path])
+    found = [_table_of_all(group, everything, out) for group in groups]
+    if len(found) == 1:
+        return found[0]
+    if everything:
+        return EVERYTHING
+    if not all(map(_in_numbers, found)):
+        return unknown(tuple(sorted({driver for field in found for driver in field.drivers})))
+    return Joint(found, out)
+
+
+def _table_of_all(fields: Sequence[AxisField], everything: bool, out: Shape) -> AxisField:
+    """The field of several paths of which the first follows all axes that the others do."""
+    first, *others = fields
+    if not others:
+        return first if first.everything == everything else replace(first, everything=everything)
+    outputs = first.drivers
+    if len(outputs) == 1:
+        found = first
+        for field in others:
+            found = _both(found, field, outputs[0], out[outputs[0]])
+        return found if found.everything == everything else replace(found, everything=everything)
+    written = [out[o] for o in outputs]
+    count = prod(n if type(n) is int else 0 for n in written)
+    if not 0 < count <= LONGEST or not all(map(_in_numbers, fields)):
+        return unknown(first.driver)
+    tables = []
+    for field in fields:
+        weight = _weights(Axis(field.driver, ONE), outputs, out)
+        spend(count)
+        tables.append(
+            [field.run(sum(w * i for w, i in zip(weight, place, strict=True)))
+             for place in product(*map(range, written))]
+        )  # fmt: skip
+    starts: list[int | None] = []
+    sizes: list[int] = []
+    for several in zip(*tables, strict=True):
+        runs = [run for run in several if run is not None]
+        low = min((start for start, _ in runs), default=None)
+        starts.append(low)
+        sizes.append(0 if low is None else max(start + size for start, size in runs) - low)
+    return _settled(outputs, written, starts, sizes, everything)
 
 
 def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisField:

@@ -8,7 +8,7 @@ from typing import Any
 
 from convcalc.budget import question, spend
 from convcalc.calculators.dilation.holes import Holes, holes
-from convcalc.calculators.receptive_field.axis import AxisField, compose
+from convcalc.calculators.receptive_field.axis import AxisField, through
 from convcalc.calculators.receptive_field.misaligned import Misaligned
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
 from convcalc.calculators.receptive_field.rows import (
@@ -19,9 +19,9 @@ from convcalc.calculators.receptive_field.rows import (
 )
 from convcalc.calculators.receptive_field.walk import Walk, context, find_edge
 from convcalc.collector import collector_paused
-from convcalc.dims import maximum
+from convcalc.dims import Shape, maximum
 from convcalc.graph import Edge, Graph, Spec, as_graph
-from convcalc.layers.reads import ALL
+from convcalc.layers.reads import ALL, ONE, Axis
 from convcalc.records import Record, record
 from convcalc.shown import Shown, table
 
@@ -54,7 +54,12 @@ class ReceptiveField(Record, Shown):
             sources, names = [find_edge(graph, start)], [start]
         self._walk = Walk(graph, sources, names)
         self.misaligned: list[Misaligned] = self._walk.misaligned
-        self.decided = {n.name: n.layer.decided_by for n in graph.nodes if n.layer.decided_by}
+        # what a layer chooses from the network's own tensors alone is no pixel, whatever decides
+        self.decided = {
+            n.name: n.layer.decided_by
+            for n in graph.nodes
+            if n.layer.decided_by and any(self._walk.states[n.inputs[0]])
+        }
         self.unseeing: list[str] = self._walk.unseeing
         self.layers: list[LayerField] = []
         self._by_name: dict[str, list[LayerField]] = {}
@@ -108,9 +113,7 @@ class ReceptiveField(Record, Shown):
         node, shape = self.graph.nodes[edge.node], self.graph.shape(edge)
         name = node.name if edge.output == 0 else f"{node.name}.{node.layer.output_names()[edge.output]}"
         origin = self._walk.sources[source]
-        axes = tuple(
-            compose(field, ALL, shape[0], None) if field.driver == 0 else field for field in seen.field
-        )
+        axes = tuple(_at_positions(field, shape) if 0 in field.drivers else field for field in seen.field)
         return LayerField(name, node.op, shape, self._walk.names[source], self.graph.shape(origin), axes)
 
     @cached_property
@@ -163,7 +166,7 @@ class ReceptiveField(Record, Shown):
             if row is None:
                 continue
             axes = tuple(
-                _extent(field, place, n, region.axis(axis + 1))
+                _extent(field, place, self.graph.shape(edge), n, region.axis(axis + 1))
                 for axis, (field, n) in enumerate(zip(row.axes, shapes[source][1:], strict=True))
             )
             result.append(PositionField(row.name, place, row.input, shapes[source], axes, region.exact))
@@ -197,12 +200,18 @@ class ReceptiveField(Record, Shown):
         return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)), **decided)
 
 
-def _extent(field: AxisField, place: Sequence[int], n: int, bits: int) -> Extent:
+def _at_positions(field: AxisField, shape: Shape) -> AxisField:
+    """The field of all channels of a position together."""
+    together = (ALL, *(Axis(axis, ONE) for axis in range(1, len(shape))))
+    return through(field, together, shape, shape)
+
+
+def _extent(field: AxisField, place: Sequence[int], shape: Shape, n: int, bits: int) -> Extent:
     read = ends(bits)
     if field.everything or not field.known:
         first, last = (0, n - 1) if field.everything else read or (None, None)
         return Extent(first, last, read, bits.bit_count(), n, field.everything)
-    run = field.run(0 if field.driver is None else place[field.driver - 1])
+    run = field.at(place, shape)
     if run is None:
         return Extent(None, None, read, bits.bit_count(), n, False)
     return Extent(run[0], run[0] + run[1] - 1, read, bits.bit_count(), n, False)

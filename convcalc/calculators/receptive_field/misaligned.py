@@ -61,7 +61,7 @@ def comparable(field: AxisField) -> bool:
     """Whether a field is made of runs at known numbers, and moves with an axis of the output."""
     return (
         field.local
-        and field.driver is not None
+        and isinstance(field.driver, int)
         and all(start is not None for start in field.starts)
         and is_known(*field.starts, *field.sizes, field.advance)
         and not any(map(is_symbolic, (*field.starts, *field.sizes, field.advance)))
@@ -81,7 +81,7 @@ def furthest(parts: list[Branch], out: Shape) -> tuple[tuple[str, str], Any, Any
         if None not in strides and same(*strides):
             by, end = abs(_offset(base) - _offset(field)), None
         else:
-            assert base.driver is not None
+            assert isinstance(base.driver, int)
             size = out[base.driver]
             last = size - 1 if type(size) is int else 0
             by, end = (abs(_middle(base, j) - _middle(field, j)) for j in (0, last))

@@ -9,13 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 from typing import Final, NamedTuple, TypeAlias
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import Shape
 from convcalc.graph import Edge, Graph
-from convcalc.layers.reads import ONE, Every, From, Reads, Rule, Slide, Spread, UpTo
+from convcalc.layers.reads import (
+    ONE,
+    Axis,
+    Block,
+    Digit,
+    Every,
+    Flipped,
+    From,
+    Reads,
+    Rolled,
+    Rule,
+    Slide,
+    Spread,
+    UpTo,
+)
 from convcalc.layers.values import show
 
 Box: TypeAlias = tuple[int, ...]
@@ -117,7 +132,12 @@ def regions(
             windows = node.layer.reads(shapes, node.outputs, o)
             for source, ways, read in zip(node.inputs, windows, shapes, strict=True):
                 spend(10 * len(boxes) * len(ways))
-                more = [box for way in ways for part in boxes for box in _boxes_read(way, part, read, memo)]
+                more = [
+                    box
+                    for way in ways
+                    for part in boxes
+                    for box in _boxes_read(way, part, read, node.outputs[o], memo)
+                ]
                 if more:
                     _add(wanted.setdefault(source, []), more)
     return [Region(tuple(found.get(source, ())), exact and source not in loose) for source in sources]
@@ -176,42 +196,135 @@ def _one(at: int | None, n: int) -> int:
     return (1 << n) - 1 if at is None else 1 << at
 
 
-def _boxes_read(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int], int]) -> list[Box]:
+def _boxes_read(
+    way: Reads, box: Box, read: Shape, written: Shape, memo: dict[tuple[Rule, int, int], int]
+) -> list[Box]:
     """The boxes of an input that one box of an output reads."""
-    drivers = [axis.output for axis in way if axis.output is not None]
-    if len(set(drivers)) < len(drivers):  # two axes follow one: index by index
-        shared = {d for d in drivers if drivers.count(d) > 1}
-        choices = [
-            [1 << i for i in indices(bits)] if axis in shared else [bits] for axis, bits in enumerate(box)
-        ]
-        found: dict[Box, None] = {}
-        for part in product(*choices):
-            spend(10)
-            found.update(dict.fromkeys(_box_read(way, part, read, memo)))
-        boxes: list[Box] = []
-        _add(boxes, list(found))
-        return boxes
-    return _box_read(way, box, read, memo)
+    if len(way) > len(read):  # the axis more says whether the input is read at all
+        return [one[:-1] for one in _boxes_read(way, box, (*read, 1), written, memo)]
+    groups = _groups(way)
+    if len(groups) == len(way):
+        return _box_read(way, box, read, written, memo)
+    # Axes that follow the same axes of the output are read together, not each by itself.
+    parts: list[list[Box]] = []
+    for group in groups:
+        axes, sizes = [way[axis] for axis in group], tuple(read[axis] for axis in group)
+        if len(group) == 1:
+            parts.append(_box_read(axes, box, sizes, written, memo))
+        elif _inner(axes, sizes):
+            parts.append(_digits(_counted(axes[0], box, written) & ((1 << prod(sizes)) - 1), sizes))
+        else:
+            parts.append(_entry_by_entry(axes, box, sizes, written, memo))
+    boxes: list[Box] = []
+    for choice in product(*parts):
+        spend(10)
+        place = {
+            axis: one for group, part in zip(groups, choice, strict=True)
+            for axis, one in zip(group, part, strict=True)
+        }  # fmt: skip
+        boxes.append(tuple(place[axis] for axis in range(len(way))))
+    if len(boxes) > MOST:
+        boxes = _merged(boxes)
+    found: list[Box] = []
+    _add(found, boxes)
+    return found
 
 
-def _box_read(way: Reads, box: Box, read: Shape, memo: dict[tuple[Rule, int, int], int]) -> list[Box]:
+def _entry_by_entry(
+    axes: Sequence[Axis], box: Box, read: Shape, written: Shape, memo: dict[tuple[Rule, int, int], int]
+) -> list[Box]:
+    """The boxes that axes of an input read together, for each entry of the axes that they follow."""
+    followed = sorted({output for axis in axes for output in axis.outputs})
+    found: dict[Box, None] = {}
+    for place in product(*(indices(box[output]) for output in followed)):
+        spend(10)
+        entry = list(box)
+        for output, index in zip(followed, place, strict=True):
+            entry[output] = 1 << index
+        found.update(dict.fromkeys(_box_read(axes, tuple(entry), read, written, memo)))
+    boxes: list[Box] = []
+    _add(boxes, list(found))
+    return boxes
+
+
+def _groups(way: Reads) -> list[list[int]]:
+    """The axes of an input, those together that an axis of the output decides together."""
+    found: list[tuple[set[int], list[int]]] = []
+    for number, axis in enumerate(way):
+        outputs, members = set(axis.outputs), [number]
+        rest = []
+        for others, those in found:
+            if outputs & others:
+                outputs |= others
+                members = those + members
+            else:
+                rest.append((others, those))
+        found = [*rest, (outputs, members)]
+    return [sorted(members) for _, members in found]
+
+
+def _inner(axes: Sequence[Axis], sizes: Shape) -> bool:
+    """Whether axes are the digits of one count, all of them, the last one fastest."""
+    inner = 1
+    for axis, size in zip(reversed(axes), reversed(sizes), strict=True):
+        digit = axis.rule == Digit(inner, size) or (axis is axes[0] and axis.rule == Block(inner, 1))
+        if axis.output != axes[0].output or not digit:
+            return False
+        inner *= size
+    return True
+
+
+def _digits(bits: int, sizes: Shape) -> list[Box]:
+    """The boxes of a set of counts, axis by axis of what is counted off, the last one fastest."""
+    if len(sizes) == 1:
+        return [(bits,)]
+    inner = prod(sizes[1:])
+    mask = (1 << inner) - 1
+    rows: dict[int, int] = {}
+    spend(sizes[0])
+    for index in range(sizes[0]):
+        row = bits >> index * inner & mask
+        if row:
+            rows[row] = rows.get(row, 0) | 1 << index
+    return [(outer, *box) for row, outer in rows.items() for box in _digits(row, sizes[1:])]
+
+
+def _counted(axis: Axis, box: Box, written: Shape) -> int:
+    """The counts that a box holds along the axes of an output that an axis follows."""
+    found = 1
+    for output in axis.outputs:
+        n, inside = written[output], box[output]
+        if found == 1:
+            found = inside
+        else:
+            spend(n)
+            found = sum(inside << index * n for index in indices(found))
+    return found
+
+
+def _box_read(
+    way: Sequence[Axis], box: Box, read: Shape, written: Shape, memo: dict[tuple[Rule, int, int], int]
+) -> list[Box]:
     """The box of an input that one box of an output reads, axis by axis; none where nothing is read."""
     found = []
-    for (output, rule), n in zip(way, read, strict=True):
+    for axis, n in zip(way, read, strict=True):
+        output, rule = axis
         if isinstance(rule, Every):
             bits = (1 << n) - 1
         elif output is None:
-            bits = 1
-        elif rule is ONE:
-            bits = box[output] & ((1 << n) - 1)
+            bits = indices_read(rule, 1, n)
         else:
-            key = (rule, box[output], n)
-            known = memo.get(key)
-            bits = memo[key] = indices_read(rule, box[output], n) if known is None else known
+            bits = box[output] if isinstance(output, int) else _counted(axis, box, written)
+            if rule is ONE:
+                bits &= (1 << n) - 1
+            else:
+                key = (rule, bits, n)
+                known = memo.get(key)
+                bits = memo[key] = indices_read(rule, bits, n) if known is None else known
         if not bits:
             return []
         found.append(bits)
-    return [tuple(found)]
+    return [tuple(found[: len(read)])]
 
 
 def indices_read(rule: Rule, bits: int, n: int) -> int:
@@ -229,6 +342,11 @@ def indices_read(rule: Rule, bits: int, n: int) -> int:
         return (1 << min(bits.bit_length(), n)) - 1
     if isinstance(rule, From):
         return (1 << n) - (bits & -bits) if bits and bits & ((1 << n) - 1) else 0
+    if isinstance(rule, Rolled):
+        shift = rule.shift % n
+        return (bits >> shift | bits << n - shift) & ((1 << n) - 1)
+    if isinstance(rule, Flipped):
+        return int(format(bits, f"0{n}b")[::-1], 2)
     found = 0
     for j in indices(bits):
         for i in rule.of(j, n):

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.receptive_field.axis import AxisField, compose, hull, least, same
+from convcalc.calculators.receptive_field.axis import AxisField, hull, least, same, through
 from convcalc.calculators.receptive_field.misaligned import Branch, Misaligned, comparable, furthest
 from convcalc.calculators.receptive_field.region import regions
-from convcalc.dims import Dim, Shape, is_known
+from convcalc.dims import Dim, Shape, is_known, prod
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.reads import ONE, Axis, Reads, Slide, UpTo, Windows
 from convcalc.layers.window import Sliding, effective
@@ -78,7 +78,7 @@ class Walk:
             shapes = self.graph.input_shapes(node)
             found = []
             for o in outputs:
-                if o not in node.layer.index_outputs:  # places are read as the values are
+                if o == 0 or o not in node.layer.index_outputs:  # places are read as the values beside them
                     windows = self._read(node, shapes, o)
                     causal = self._causal(node, windows, shapes)
                     found = [
@@ -135,10 +135,10 @@ class Walk:
             return None
         if len(fields) == 1:
             return Seen(fields[0], leasts[0], anchors[0])
-        field = tuple(_together(list(parts), out) for parts in zip(*fields, strict=True))
+        field = tuple(hull(list(parts), out) for parts in zip(*fields, strict=True))
         anchor = field
         if any(a is not f for a, f in zip(anchors, fields, strict=True)):
-            anchor = tuple(_together(list(parts), out) for parts in zip(*anchors, strict=True))
+            anchor = tuple(hull(list(parts), out) for parts in zip(*anchors, strict=True))
         return Seen(field, tuple(least(list(parts)) for parts in zip(*leasts, strict=True)), anchor)
 
     def _causal(
@@ -148,7 +148,7 @@ class Walk:
 
         They are padded by all of their reach in front, by themselves or by the layer before them.
         """
-        if len(windows) != 1 or len(windows[0]) != 1:
+        if (len(windows) != 1 and not isinstance(node.layer, Sliding)) or len(windows[0]) != 1:
             return windows
         way = list(windows[0][0])
         if not isinstance(node.layer, Sliding):
@@ -165,7 +165,7 @@ class Walk:
             if reach and reach == rule.before + self._moved(node.inputs[0], axis):
                 way[axis] = Axis(output, Slide(1, rule.stride, 1, rule.before - reach))
                 found = True
-        return ((tuple(way),),) if found else windows
+        return ((tuple(way),), *windows[1:]) if found else windows
 
     def _moved(self, edge: Edge, axis: int) -> int:
         """How far the layer that writes a tensor moves what it reads back along an axis; else 0."""
@@ -245,37 +245,25 @@ def _itself(shape: Shape) -> Seen:
 
 def _outside(field: AxisField, size: Dim, out: Shape) -> bool:
     """Whether no run of a field touches an input of a size, as far as its ends say."""
-    if field.everything or type(size) is not int or not is_known(*field.sizes) or field.driver == 0:
+    if field.everything or type(size) is not int or not is_known(*field.sizes) or 0 in field.drivers:
         return False
     if not field.local:
         return True
-    count = 1 if field.driver is None else out[field.driver]
+    count = prod(out[driver] for driver in field.drivers)
     runs = [(a, n) for a, n in zip(field.starts, field.sizes, strict=True) if a is not None]
     if not all(type(n) is int for n in (count, field.advance, *(n for run in runs for n in run))):
         return False
-    turns = (count - 1) // field.period if field.periodic else 0
-    last = max(start + length for start, length in runs) + turns * field.advance
-    return bool(last <= 0 or min(start for start, _ in runs) >= size)
+    moved = (count - 1) // field.period * field.advance if field.periodic else 0
+    first = min(start for start, _ in runs) + min(moved, 0)
+    last = max(start + length for start, length in runs) + max(moved, 0)
+    return bool(last <= 0 or first >= size)
 
 
 def _composed(ways: Sequence[Reads], axes: Axes, shape: Shape, out: Shape) -> Axes:
     """Fields of an output by one input, read in one way or in several."""
     if len(ways) == 1:
-        return tuple(_one(ways[0], field, shape, out) for field in axes)
-    return tuple(_together([_one(way, field, shape, out) for way in ways], out) for field in axes)
-
-
-def _one(way: Reads, field: AxisField, shape: Shape, out: Shape) -> AxisField:
-    driver = field.driver
-    if driver is None:
-        return field
-    axis = way[driver]
-    return compose(field, axis, shape[driver], None if axis.output is None else out[axis.output])
-
-
-def _together(fields: list[AxisField], out: Shape) -> AxisField:
-    driver = next((f.driver for f in fields if f.driver is not None), None)
-    return hull(fields, 1 if driver is None else out[driver])
+        return tuple(through(field, ways[0], shape, out) for field in axes)
+    return tuple(hull([through(field, way, shape, out) for way in ways], out) for field in axes)
 
 
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:
@@ -300,7 +288,7 @@ def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]
         if (not field.local and field.everything) or grows:
             spread = any(effective(k, d) != 1 for k, d in zip(layer.kernel, layer.dilation, strict=True))
             found.append((axis, None, spread))
-        elif driver is not None and driver > 0:
+        elif isinstance(driver, int) and driver > 0:
             spread = effective(layer.kernel[driver - 1], layer.dilation[driver - 1]) != 1
             found.append((axis, field.size, spread))
     return found

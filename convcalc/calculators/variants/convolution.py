@@ -182,6 +182,8 @@ def _target(node: Node, arrives: Shape, leaves: Shape, expand: int, reduce: int)
             f"variants need every size as a number, got {show(arrives)}: state the input, such as 256x56x56"
         )
     layer: Any = node.layer
+    if layer.arriving is not None:
+        raise ValueError(f"the weight of {node.name} arrives: variants are of layers that own theirs")
     if not all(type(n) is int for n in (*layer.kernel, *layer.stride, *layer.dilation, layer.groups)):
         raise ValueError("variants need kernel, stride, dilation and groups as numbers")
     crops = isinstance(layer, ConvTranspose)

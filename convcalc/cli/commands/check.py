@@ -32,8 +32,8 @@ Limits = Annotated[
     typer.Option(
         "--limit",
         metavar="NAME=N",
-        help="Any other: max_ or min_ with params, trainable, buffers, macs, valid_macs, flops, activations, "
-        "param_memory, peak_memory, memory, rf or layers.",
+        help="Any other: max_ or min_ with params, trainable, frozen, buffers, macs, valid_macs, flops, "
+        "activations, param_memory, peak_memory, memory, rf or layers.",
     ),
 ]
 

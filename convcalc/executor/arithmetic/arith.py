@@ -26,6 +26,7 @@ _Ufunc: TypeAlias = Callable[..., Array]
 _absolute: _Ufunc = np.absolute
 _add: _Ufunc = np.add
 _add_reduce: _Ufunc = np.add.reduce
+_cos: _Ufunc = np.cos
 _divide: _Ufunc = np.divide
 _exp: _Ufunc = np.exp
 _floor: _Ufunc = np.floor
@@ -36,8 +37,11 @@ _matmul: _Ufunc = np.matmul
 _maximum: _Ufunc = np.maximum
 _maximum_reduce: _Ufunc = np.maximum.reduce
 _minimum: _Ufunc = np.minimum
+_minimum_reduce: _Ufunc = np.minimum.reduce
 _multiply: _Ufunc = np.multiply
+_multiply_reduce: _Ufunc = np.multiply.reduce
 _power: _Ufunc = np.power
+_sin: _Ufunc = np.sin
 _sqrt: _Ufunc = np.sqrt
 _subtract: _Ufunc = np.subtract
 _log1p: _Ufunc = np.log1p
@@ -151,6 +155,14 @@ class Arith:
         """Square root; a special function."""
         return _sqrt(a, out=out)
 
+    def sin(self, a: Array, out: Array | None = None) -> Array:
+        """Sine; a special function."""
+        return _sin(a, out=out)
+
+    def cos(self, a: Array, out: Array | None = None) -> Array:
+        """Cosine; a special function."""
+        return _cos(a, out=out)
+
     def floor(self, a: Array, out: Array | None = None) -> Array:
         """The whole number at or below; a special function."""
         return _floor(a, out=out)
@@ -159,9 +171,9 @@ class Arith:
         """Error function; a special function."""
         return erf(a)
 
-    def power(self, a: Array, exponent: float, out: Array | None = None) -> Array:
-        """Power with a constant exponent; a special function."""
-        return _power(a, exponent, out=out)
+    def power(self, a: Any, b: Any, out: Array | None = None) -> Array:
+        """Power; a special function."""
+        return _power(a, b, out=out)
 
     def sum(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
         """Sum over axes; the accumulator starts from zero, so n items are n additions."""
@@ -174,6 +186,26 @@ class Arith:
         if a.dtype.hasobject:
             return _as_array(_maximum_reduce(a, axis=axis, keepdims=keepdims, initial=-np.inf))
         return _maximum_reduce(a, axis=axis, keepdims=keepdims)
+
+    def min(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
+        """Minimum over axes; the accumulator starts from infinity: n items, n comparisons."""
+        if a.dtype.hasobject:
+            return _as_array(_minimum_reduce(a, axis=axis, keepdims=keepdims, initial=np.inf))
+        return _minimum_reduce(a, axis=axis, keepdims=keepdims)
+
+    def product(self, a: Array, axis: Axes, keepdims: bool = True) -> Array:
+        """Product over axes; the accumulator starts from one: n items, n multiplications."""
+        if a.dtype.hasobject:
+            return _as_array(_multiply_reduce(a, axis=axis, keepdims=keepdims, initial=1.0))
+        return _multiply_reduce(a, axis=axis, keepdims=keepdims)
+
+    def argmax(self, a: Array, axis: int) -> Array:
+        """Where along an axis the first of the largest stands, in 64 bits; n items, n comparisons."""
+        return np.asarray(np.argmax(a, axis=axis, keepdims=True), np.int64)
+
+    def argmin(self, a: Array, axis: int) -> Array:
+        """Where along an axis the first of the smallest stands; as :meth:`argmax`."""
+        return np.asarray(np.argmin(a, axis=axis, keepdims=True), np.int64)
 
     def matmul(self, a: Array, b: Array, out: Array | None = None, real: Array | None = None) -> Array:
         """Matrix product of weights ``a (..., m, k)`` with activations ``b (..., k, n)``.

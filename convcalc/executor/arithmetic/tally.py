@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
+from operator import truediv
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -80,11 +81,17 @@ class CountingArith(Arith):
     log1p = _by_result("add", _by_result("special", Arith.log1p))
     tanh = _by_result("special", Arith.tanh)
     sqrt = _by_result("special", Arith.sqrt)
+    sin = _by_result("special", Arith.sin)
+    cos = _by_result("special", Arith.cos)
     floor = _by_result("special", Arith.floor)
     erf = _by_result("special", Arith.erf)
     power = _by_result("special", Arith.power)
     sum = _by_operand("add", Arith.sum)
     max = _by_operand("cmp", Arith.max)
+    min = _by_operand("cmp", Arith.min)
+    product = _by_operand("mul", Arith.product)
+    argmax = _by_operand("cmp", Arith.argmax)
+    argmin = _by_operand("cmp", Arith.argmin)
 
     def matmul(self, a: Array, b: Array, out: Array | None = None, real: Array | None = None) -> Array:
         """Matrix product: every entry of the result takes a product for each column of ``a``."""
@@ -141,8 +148,11 @@ class ScalarArith(Arith):
     def adopt(self, array: Array) -> Array:
         """Make every element a counting scalar of its own right, in place.
 
-        Zeros that a kernel filled in are plain numbers or marked as padding until then.
+        Zeros that a kernel filled in are plain numbers or marked as padding until then; an array of the
+        network's own holds machine numbers and is left as it is, for a copy.
         """
+        if array.dtype.kind == "f":
+            array = array.astype(object, order="C")
         if array.dtype.hasobject:
             flat = array.reshape(-1)
             for i, value in enumerate(flat):
@@ -223,11 +233,11 @@ class CountingScalar:
 
     def __truediv__(self, other: Any) -> CountingScalar:
         self.arith.tally.div += 1
-        return self._new(self.value / number(other))
+        return self._new(_scalar(truediv, np.divide, self.value, number(other)))
 
     def __rtruediv__(self, other: Any) -> CountingScalar:
         self.arith.tally.div += 1
-        return self._new(number(other) / self.value)
+        return self._new(_scalar(truediv, np.divide, number(other), self.value))
 
     def __neg__(self) -> CountingScalar:
         return self._new(-self.value)  # a change of sign is not counted
@@ -237,8 +247,10 @@ class CountingScalar:
         return self._new(abs(self.value))
 
     def __pow__(self, exponent: Any) -> CountingScalar:
-        value: Any = self.value ** number(exponent)
-        return self._special(math.nan if isinstance(value, complex) else value)  # as NumPy
+        return self._special(_scalar(pow, np.power, self.value, number(exponent)))
+
+    def __rpow__(self, base: Any) -> CountingScalar:
+        return self._special(_scalar(pow, np.power, number(base), self.value))
 
     def _compare(self, answer: bool) -> bool:
         self.arith.tally.cmp += 1
@@ -262,24 +274,32 @@ class CountingScalar:
 
     def exp(self) -> CountingScalar:
         """Exponential; NumPy's functions call these methods on objects."""
-        return self._special(math.exp(self.value) if self.value < 709.0 else math.inf)
+        return self._special(_scalar(math.exp, np.exp, self.value))
 
     def log(self) -> CountingScalar:
         """Logarithm."""
-        return self._special(math.log(self.value))
+        return self._special(_scalar(math.log, np.log, self.value))
 
     def log1p(self) -> CountingScalar:
         """Logarithm of 1 + the number."""
         self.arith.tally.add += 1
-        return self._special(math.log1p(self.value))
+        return self._special(_scalar(math.log1p, np.log1p, self.value))
 
     def tanh(self) -> CountingScalar:
         """Hyperbolic tangent."""
-        return self._special(math.tanh(self.value))
+        return self._special(_scalar(math.tanh, np.tanh, self.value))
 
     def sqrt(self) -> CountingScalar:
         """Square root."""
-        return self._special(math.sqrt(self.value))
+        return self._special(_scalar(math.sqrt, np.sqrt, self.value))
+
+    def sin(self) -> CountingScalar:
+        """Sine."""
+        return self._special(_scalar(math.sin, np.sin, self.value))
+
+    def cos(self) -> CountingScalar:
+        """Cosine."""
+        return self._special(_scalar(math.cos, np.cos, self.value))
 
     def __floor__(self) -> CountingScalar:
         return self._special(float(math.floor(self.value)) if math.isfinite(self.value) else self.value)
@@ -293,6 +313,16 @@ class CountingScalar:
 
     def __repr__(self) -> str:
         return f"CountingScalar({self.value!r})"
+
+
+def _scalar(compute: Callable[..., Any], arrays: Callable[..., Any], *values: float) -> float:
+    """What Python computes; where it raises or leaves the real numbers, what a function of arrays gives."""
+    with suppress(ArithmeticError, ValueError):
+        found = compute(*values)
+        if not isinstance(found, complex):
+            return float(found)
+    with np.errstate(all="ignore"):
+        return float(arrays(*values))
 
 
 def number(value: Any) -> float:

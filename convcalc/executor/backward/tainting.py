@@ -16,10 +16,11 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.arithmetic.dry import DRY
 from convcalc.executor.call import at
+from convcalc.executor.counting import random_inputs
 from convcalc.executor.kernels import operation
 from convcalc.executor.marks import Reach, Shape, combine
 from convcalc.executor.run import Runner, find_edge, input_shape
-from convcalc.executor.weights import init_weights, weight_shapes
+from convcalc.executor.weights import init_weights, stored_indices, weight_shapes
 from convcalc.executor.windows import ExecutionError
 from convcalc.graph import Edge, Graph
 
@@ -118,7 +119,11 @@ def shapes(graph: Graph, sizes: Sequence[int] | None = None) -> list[tuple[Shape
     Raises:
         ExecutionError: a layer does not fit the arrays that arrive.
     """
-    weights = {name: np.broadcast_to(np.float32(1.0), shape) for name, shape in weight_shapes(graph).items()}
+    chosen = stored_indices(graph)
+    weights = {
+        name: np.broadcast_to(np.int64(0) if name in chosen else np.float32(1.0), shape)
+        for name, shape in weight_shapes(graph).items()
+    }
     inputs = []
     for index in graph.inputs:
         shape = input_shape(graph.nodes[index], sizes)
@@ -242,8 +247,7 @@ def poison(
     question = _Question(graph, output, input, None, reads=True)
     part = question.graph
     weights = init_weights(part, seed, "float64")
-    rng = np.random.default_rng(seed)
-    plain = [rng.standard_normal((1, *shape)) for shape in question.inputs]
+    plain = [array.astype(np.float64) for array in random_inputs(part, seed=seed).values()]
     sizes = question.input_sizes
     spots = list(np.ndindex(*sizes)) if axis is None else [(i,) for i in range(sizes[axis])]
     columns = []

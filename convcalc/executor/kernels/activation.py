@@ -13,7 +13,7 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Arith, Array
 from convcalc.executor.arithmetic.special import erf
 from convcalc.executor.call import Call, per_channel
-from convcalc.executor.marks import Reach, sum_over
+from convcalc.executor.marks import Reach, whole_axes
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, elementwise
 from convcalc.executor.parallel import each, row_spans
 from convcalc.executor.windows import ExecutionError
@@ -54,7 +54,9 @@ def _shape(layer: Any) -> Any:
 
 
 def _slopes(layer: Any, weight: Array, x: Array) -> Array:
-    return per_channel(weight, x) if _shape(layer) is None else np.reshape(weight, (1, *layer.shape))
+    if _shape(layer) is None:
+        return per_channel(weight, x, 0 if len(weight) == 1 else layer.axis)
+    return np.reshape(weight, (1, *layer.shape))
 
 
 def prelu(call: Call) -> Array:
@@ -293,11 +295,7 @@ def log_softmax(call: Call) -> Array:
 
 def _softmax_backward(r: Reach) -> list[Array]:
     r.refuse_paths()
-    axis = r.layer.axis + 1
-    total = sum_over(r.mark, axis)
-    if axis == 1:
-        return [total]
-    return [np.broadcast_to(total, r.mark.shape)]
+    return whole_axes(r, (r.layer.axis,))
 
 
 def _softmax_gradient(b: Backprop) -> list[Array]:

@@ -18,6 +18,7 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Arith, Array
 from convcalc.executor.call import Call, Params, at, check_channels, per_channel
 from convcalc.executor.kernels.depthwise import depthwise
+from convcalc.executor.kernels.weights import arriving, correlate, one_filter, with_room
 from convcalc.executor.marks import Reach, from_groups, mark_windows, to_groups, unpad
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes, run_kernel
 from convcalc.executor.parallel import each, row_spans, scratch, spans
@@ -247,13 +248,24 @@ def _working_bytes(s: Sizes) -> int:
     return int(padded + s.threads * (columns + sums * s.item))
 
 
-OPERATIONS["conv"] = Operation(
-    conv,
-    naive_conv,
-    _backward,
-    _gradient,
-    _weights,
-    fan_in=lambda layer: max(1, int(layer.in_channels // layer.groups * prod(layer.kernel))),
-    working_bytes=_working_bytes,
+def _slope(layer: Any, x: Array, g: Array) -> Array:
+    """What the taps read of the padded input, times the gradient there."""
+    pads = conv_padding(layer.padding, x.shape[2:], layer.kernel, layer.stride, layer.dilation)
+    padded = pad(x, pads, mode=layer.padding_mode)
+    return correlate(g, padded, layer.kernel, layer.stride, layer.dilation, layer.groups)
+
+
+OPERATIONS["conv"] = arriving(
+    Operation(
+        conv,
+        naive_conv,
+        _backward,
+        _gradient,
+        _weights,
+        fan_in=lambda layer: max(1, int(layer.in_channels // layer.groups * prod(layer.kernel))),
+        working_bytes=_working_bytes,
+    ),
+    _slope,
+    one_filter,
 )
-OPERATIONS["dwconv"] = OPERATIONS["conv"]._replace(working_bytes=Sizes.planes)
+OPERATIONS["dwconv"] = OPERATIONS["conv"]._replace(working_bytes=with_room(Sizes.planes))

@@ -12,25 +12,25 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, check_channels, per_channel
-from convcalc.executor.marks import Reach, from_groups, no_marks, sum_over, sum_over_space, to_groups
+from convcalc.executor.marks import Reach, from_groups, no_marks, sum_over_space, to_groups, whole_axes
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes, elementwise
 from convcalc.executor.parallel import each, row_spans
 from convcalc.executor.windows import ExecutionError, pad
 
 
 def scaled(call: Call, factor: Array, term: Array | None) -> Array:
-    """The input times a factor per channel, plus a term per channel."""
-    t, x = call.t, call.x
+    """The input times a factor per channel, plus a term per channel, of the axis that has the channels."""
+    t, x, axis = call.t, call.x, call.layer.axis
     target = call.target()
     y = np.empty_like(x) if target is None else target
-    factor = per_channel(factor, x)
-    term = None if term is None else per_channel(term, x)
+    factor = per_channel(factor, x, axis)
+    term = None if term is None else per_channel(term, x, axis)
 
     def block(c: slice) -> None:
-        part = y[:, c]
-        t.multiply(x[:, c], factor[:, c], out=part)
+        part, own = y[:, c], c if axis == 0 else slice(None)
+        t.multiply(x[:, c], factor[:, own], out=part)
         if term is not None:
-            t.add(part, term[:, c], out=part)
+            t.add(part, term[:, own], out=part)
 
     each(block, row_spans(x), t.shared)
     return y
@@ -43,7 +43,7 @@ def scale(call: Call) -> Array:
 
 
 def _scale_gradient(b: Backprop) -> list[Array]:
-    return [b.g * per_channel(b.params["weight"], b.x)]
+    return [b.g * per_channel(b.params["weight"], b.x, b.layer.axis)]
 
 
 def _scale_weights(layer: Any) -> Shapes:
@@ -96,16 +96,24 @@ def _normalised_gradient(x: Array, g: Array, axes: tuple[int, ...], eps: float) 
 
 
 def _affine(call: Call, y: Array) -> Array:
-    t, learned = call.t, _channel_weights(call.layer)
+    t, learned, axis = call.t, _channel_weights(call.layer), _channel_axis(call.layer)
     if "weight" in learned:
-        y = t.multiply(y, per_channel(call.params["weight"], y), out=y)
+        y = t.multiply(y, per_channel(call.params["weight"], y, axis), out=y)
     if "bias" in learned:
-        y = t.add(y, per_channel(call.params["bias"], y), out=y)
+        y = t.add(y, per_channel(call.params["bias"], y, axis), out=y)
     return y
 
 
+def _channel_axis(layer: Any) -> int:
+    return int(getattr(layer, "axis", 0))
+
+
 def _factor(b: Backprop) -> Any:
-    return per_channel(b.params["weight"], b.x) if "weight" in _channel_weights(b.layer) else 1.0
+    return (
+        per_channel(b.params["weight"], b.x, _channel_axis(b.layer))
+        if "weight" in _channel_weights(b.layer)
+        else 1.0
+    )
 
 
 def _grouped(call: Call, groups: int) -> Array:
@@ -166,12 +174,12 @@ def batchnorm(call: Call) -> Array:
     The folding is over parameters alone and is done once for a whole input, so it is not counted.
     Without running statistics (``track`` off) those of the batch are taken, as PyTorch does.
     """
-    layer, x = call.layer, call.x
-    check_channels(x, layer.channels)
+    layer, x, axis = call.layer, call.x, call.layer.axis + 1
+    check_channels(x, layer.channels, layer.axis)
     if not layer.track:
-        grouped = np.moveaxis(x, 1, 0).reshape(1, x.shape[1], -1)
-        moved = _normalise(call, grouped).reshape(x.shape[1], len(x), *x.shape[2:])
-        return _affine(call, np.ascontiguousarray(np.moveaxis(moved, 0, 1)))
+        grouped = np.moveaxis(x, axis, 0)
+        moved = _normalise(call, grouped.reshape(1, len(grouped), -1)).reshape(grouped.shape)
+        return _affine(call, np.ascontiguousarray(np.moveaxis(moved, 0, axis)))
     factor = 1.0 / np.sqrt(call.params["running_var"].astype(np.float64) + layer.eps)
     term = -call.params["running_mean"] * factor
     learned = _channel_weights(layer)
@@ -186,13 +194,19 @@ def batchnorm(call: Call) -> Array:
 
 
 def _batchnorm_backward(r: Reach) -> list[Array]:
-    return [r.mark] if r.layer.track else _instancenorm_backward(r)
+    if r.layer.track:
+        return [r.mark]
+    r.refuse_paths()
+    return whole_axes(r, tuple(a for a in range(len(r.inputs[0])) if a != r.layer.axis))
 
 
 def _batchnorm_gradient(b: Backprop) -> list[Array]:
     if b.layer.track:
-        return [b.g * _factor(b) / np.sqrt(per_channel(b.params["running_var"], b.x) + b.layer.eps)]
-    return [_normalised_gradient(b.x, b.g * _factor(b), (0, *range(2, b.x.ndim)), b.layer.eps)]
+        return [
+            b.g * _factor(b) / np.sqrt(per_channel(b.params["running_var"], b.x, b.layer.axis) + b.layer.eps)
+        ]
+    others = tuple(a for a in range(b.x.ndim) if a != b.layer.axis + 1)
+    return [_normalised_gradient(b.x, b.g * _factor(b), others, b.layer.eps)]
 
 
 def _batchnorm_weights(layer: Any) -> Shapes:
@@ -213,44 +227,43 @@ OPERATIONS["bn"] = Operation(
 # Layer normalisation
 
 
+def _over(layer: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that are normalised over, the batch counted."""
+    return tuple(range(1, ndim)) if layer.axis is None else tuple(axis + 1 for axis in layer.axis)
+
+
+def _shaped(values: Array, like: Array, axes: tuple[int, ...]) -> Array:
+    """Weights of the sizes of some axes, to broadcast over an array."""
+    shape = tuple(n if axis in axes else 1 for axis, n in enumerate(like.shape))
+    if values.shape != tuple(like.shape[axis] for axis in axes):
+        raise ExecutionError(f"the weights are for the shape {values.shape}, {like.shape[1:]} arrived")
+    return values.reshape(shape)
+
+
 def layernorm(call: Call) -> Array:
-    """Layer normalisation over channels and space together, or over channels at each position."""
+    """Layer normalisation over some axes together, at every position of the others."""
     layer, t, x = call.layer, call.t, call.x
-    if layer.over == "channels":
-        rows = np.moveaxis(x, 1, -1)
-        y = np.ascontiguousarray(
-            np.moveaxis(_normalise(call, rows.reshape(len(x), -1, x.shape[1])).reshape(rows.shape), -1, 1)
-        )
-    else:
-        y = _normalise(call, x.reshape(len(x), 1, -1)).reshape(x.shape)
+    axes = _over(layer, x.ndim)
+    last = tuple(range(x.ndim - len(axes), x.ndim))
+    rows = np.moveaxis(x, axes, last)
+    y = _normalise(call, rows.reshape(len(x), -1, prod(x.shape[axis] for axis in axes))).reshape(rows.shape)
+    y = np.ascontiguousarray(np.moveaxis(y, last, axes))
     learned = _layernorm_weights(layer)
     if "weight" in learned:
-        y = t.multiply(y, _shaped(call.params["weight"], y), out=y)
+        y = t.multiply(y, _shaped(call.params["weight"], y, axes), out=y)
     if "bias" in learned:
-        y = t.add(y, _shaped(call.params["bias"], y), out=y)
+        y = t.add(y, _shaped(call.params["bias"], y, axes), out=y)
     return y
 
 
-def _shaped(values: Array, like: Array) -> Array:
-    if values.shape == like.shape[1:]:
-        return values[None]
-    if values.shape != like.shape[1:2]:
-        raise ExecutionError(f"the weights are for the shape {values.shape}, {like.shape[1:]} arrived")
-    return per_channel(values, like)
-
-
-def _layernorm_backward(r: Reach) -> list[Array]:
+def _axes_backward(r: Reach) -> list[Array]:
     r.refuse_paths()
-    total = sum_over(r.mark, 1)
-    if r.layer.over == "channels":
-        return [total]
-    total = sum_over_space(total)
-    return [np.broadcast_to(total, (len(total), 1, *r.inputs[0][1:]))]
+    return whole_axes(r, tuple(range(len(r.inputs[0]))) if r.layer.axis is None else tuple(r.layer.axis))
 
 
 def _layernorm_gradient(b: Backprop) -> list[Array]:
-    weight: Any = _shaped(b.params["weight"], b.x) if "weight" in _layernorm_weights(b.layer) else 1.0
-    axes = (1,) if b.layer.over == "channels" else tuple(range(1, b.x.ndim))
+    axes, learned = _over(b.layer, b.x.ndim), _layernorm_weights(b.layer)
+    weight: Any = _shaped(b.params["weight"], b.x, axes) if "weight" in learned else 1.0
     return [_normalised_gradient(b.x, b.g * weight, axes, b.layer.eps)]
 
 
@@ -260,7 +273,7 @@ def _layernorm_weights(layer: Any) -> Shapes:
 
 OPERATIONS["ln"] = Operation(
     layernorm,
-    backward=_layernorm_backward,
+    backward=_axes_backward,
     gradient=_layernorm_gradient,
     weights=_layernorm_weights,
     working_bytes=_whole_tensors,
@@ -270,56 +283,35 @@ OPERATIONS["ln"] = Operation(
 # Root mean square normalisation
 
 
-def _rms_axes(layer: Any, x: Array) -> tuple[int, ...]:
-    """The axes normalised over, the batch counted."""
-    if layer.over == "channels":
-        return (1,)
-    if x.shape[x.ndim - len(layer.normalized) :] != tuple(layer.normalized):
-        raise ExecutionError(f"it is over the shape {layer.normalized}, {x.shape[1:]} arrived")
-    return tuple(range(x.ndim - len(layer.normalized), x.ndim))
-
-
 def _rms_eps(layer: Any, x: Array) -> float:
     """Counting scalars hold 64-bit numbers."""
     return float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps) if layer.eps is None else layer.eps
 
 
-def _rms_weight(layer: Any, weight: Array, x: Array) -> Array:
-    return per_channel(weight, x) if layer.over == "channels" else weight
-
-
 def rmsnorm(call: Call) -> Array:
     """The input over the root of the mean of its squares plus eps, times a weight."""
     layer, t, x = call.layer, call.t, call.x
-    axes = _rms_axes(layer, x)
+    axes = _over(layer, x.ndim)
     mean = t.divide(t.sum(t.multiply(x, x), axes), prod(x.shape[axis] for axis in axes))
     y = t.multiply(x, t.divide(1.0, t.sqrt(t.add(mean, _rms_eps(layer, x)))))
     if layer.affine:
-        y = t.multiply(y, _rms_weight(layer, call.params["weight"], y), out=y)
+        y = t.multiply(y, _shaped(call.params["weight"], y, axes), out=y)
     return y
-
-
-def _rmsnorm_backward(r: Reach) -> list[Array]:
-    r.refuse_paths()
-    rank = len(r.inputs[0])
-    axes = (1,) if r.layer.over == "channels" else tuple(range(rank + 1 - len(r.layer.normalized), rank + 1))
-    total = sum_over(r.mark, axes)
-    return [np.broadcast_to(total, (*total.shape[:2], *r.inputs[0][1:]))]
 
 
 def _rmsnorm_gradient(b: Backprop) -> list[Array]:
     layer, x = b.layer, b.x
-    axes = _rms_axes(layer, x)
-    g = b.g * _rms_weight(layer, b.params["weight"], x) if layer.affine else b.g
+    axes = _over(layer, x.ndim)
+    g = b.g * _shaped(b.params["weight"], x, axes) if layer.affine else b.g
     scale = 1.0 / np.sqrt((x * x).mean(axis=axes, keepdims=True) + _rms_eps(layer, x))
     return [scale * g - x * scale**3 * (g * x).mean(axis=axes, keepdims=True)]
 
 
 OPERATIONS["rmsnorm"] = Operation(
     rmsnorm,
-    backward=_rmsnorm_backward,
+    backward=_axes_backward,
     gradient=_rmsnorm_gradient,
-    weights=lambda layer: {"weight": tuple(layer.normalized)} if layer.affine else {},
+    weights=lambda layer: {"weight": tuple(layer.shape)} if layer.affine else {},
     working_bytes=_whole_tensors,
 )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
-from convcalc.executor.marks import Reach, unpad
+from convcalc.executor.marks import Reach, all_channels, unpad
 from convcalc.executor.operation import OPERATIONS, Operation, channels_together, through_indices
 from convcalc.executor.windows import ExecutionError
 from convcalc.executor.windows import pad as pad_array
@@ -27,7 +27,7 @@ def identity(call: Call) -> Array:
 def flatten(call: Call) -> Array:
     """(N, C, *spatial) to (N, everything), or a run of axes to one; channels last on request."""
     layer = call.layer
-    x = call.x if _in_place(layer) else np.moveaxis(call.x, 1, -1).copy()
+    x = np.ascontiguousarray(call.x) if _in_place(layer) else np.moveaxis(call.x, 1, -1).copy()
     shape = x.shape[1:]
     start, end = getattr(layer, "start", 0), getattr(layer, "end", -1) % len(shape)
     joined = prod(shape[start : end + 1])
@@ -38,7 +38,7 @@ def reshape(call: Call) -> Array:
     """Same elements in the same order under another shape; with order=last channels run fastest in both."""
     x, shape = call.x, tuple(call.layer.shape)
     if _in_place(call.layer):
-        return x.reshape(len(x), *shape)
+        return np.ascontiguousarray(x).reshape(len(x), *shape)
     return np.moveaxis(np.moveaxis(x, 1, -1).reshape(len(x), *shape[1:], shape[0]), -1, 1).copy()
 
 
@@ -58,14 +58,30 @@ OPERATIONS["reshape"] = Operation(
 
 def pad(call: Call) -> Array:
     """Pad by zeros, a value, reflection, replication or wrapping around."""
-    layer = call.layer
+    layer, x = call.layer, call.x
     value = layer.value if layer.mode == "constant" else 0.0
-    y = pad_array(call.x, tuple(layer.padding), value, layer.mode)
-    return y if y is not call.x else y.copy()
+    sides = _sides(layer, layer.padding, x.ndim - 1)
+    whole = x if sides[0] == (0, 0) else x[:, None]  # where the channels are padded, they are a size
+    y = pad_array(whole, sides[1:] if whole is x else sides, value, layer.mode)
+    return y.copy() if y is whole else y.reshape(len(x), *y.shape[y.ndim - x.ndim + 1 :])
+
+
+def _sides(layer: Any, amounts: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """What is added or cut before and after each axis, the channels included."""
+    axes = range(1, rank) if layer.axis is None else layer.axis
+    by_axis = dict(zip(axes, amounts, strict=True))
+    return tuple(by_axis.get(axis, (0, 0)) for axis in range(rank))
 
 
 def _pad_backward(r: Reach) -> list[Array]:
-    return [unpad(r.mark, r.inputs[0][1:], tuple(r.layer.padding), r.layer.mode)]
+    shape, mode = r.inputs[0], r.layer.mode
+    first, *others = _sides(r.layer, r.layer.padding, len(shape))
+    if first == (0, 0):
+        return [unpad(r.mark, shape[1:], tuple(others), mode)]
+    if r.mark.shape[1] == 1 and r.mark.dtype == bool:  # all channels alike, of which some are padding
+        return [unpad(r.mark, shape[1:], tuple(others), mode)]
+    mark = all_channels(r.mark, r.outputs[0][0])
+    return [unpad(mark[:, None], shape, (first, *others), mode)[:, 0]]
 
 
 OPERATIONS["pad"] = Operation(pad, backward=_pad_backward)
@@ -78,10 +94,11 @@ def _copy(view: Array) -> Array:
 
 
 def crop(call: Call) -> Array:
-    """Cut so many positions off both ends of each spatial axis."""
-    sizes = call.x.shape[2:]
-    inner = tuple(slice(b, n - a) for n, (b, a) in zip(sizes, call.layer.amounts, strict=True))
-    return _copy(call.x[at(slice(None), slice(None), *inner)])
+    """Cut so many positions off both ends of each axis."""
+    sizes = call.x.shape[1:]
+    sides = _sides(call.layer, call.layer.amounts, len(sizes))
+    inner = tuple(slice(b, n - a) for n, (b, a) in zip(sizes, sides, strict=True))
+    return _copy(call.x[at(slice(None), *inner)])
 
 
 def slice_(call: Call) -> Array:
@@ -107,6 +124,10 @@ def _part_backward(r: Reach) -> list[Array]:
     return channels_together(r) if r.layer.axis > 0 else through_indices(r)
 
 
-OPERATIONS["crop"] = Operation(crop, backward=channels_together)
-OPERATIONS["slice"] = Operation(slice_, backward=_part_backward)
-OPERATIONS["split"] = Operation(split, backward=_part_backward)
+def _crop_backward(r: Reach) -> list[Array]:
+    return through_indices(r) if r.layer.axis and r.layer.axis[0] == 0 else channels_together(r)
+
+
+OPERATIONS["crop"] = Operation(crop, backward=_crop_backward)
+OPERATIONS["slice"] = Operation(slice_, backward=_part_backward, moves=True)
+OPERATIONS["split"] = Operation(split, backward=_part_backward, moves=True)

@@ -17,7 +17,16 @@ import numpy as np
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, Params, at, check_channels
 from convcalc.executor.kernels.conv import COLUMN_BYTES, LEAST_TILES, add_bias
-from convcalc.executor.marks import Reach, from_groups, no_marks, sum_windows, to_groups
+from convcalc.executor.kernels.weights import arriving, correlate, one_filter
+from convcalc.executor.marks import (
+    Reach,
+    all_channels,
+    from_groups,
+    no_marks,
+    sum_over_space,
+    sum_windows,
+    to_groups,
+)
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes, run_kernel
 from convcalc.executor.parallel import each, scratch, spans
 from convcalc.executor.windows import (
@@ -26,6 +35,7 @@ from convcalc.executor.windows import (
     extent,
     pad,
     tap_place,
+    tap_slices,
     taps,
     transposed_padding,
 )
@@ -194,12 +204,38 @@ def _working_bytes(s: Sizes) -> int:
     return int(layer.out_channels * prod(room) * s.item * s.batch + s.threads * columns)
 
 
-OPERATIONS["convT"] = Operation(
-    conv_transposed,
-    naive_conv_transposed,
-    _backward,
-    _gradient,
-    _weights,
-    _fan_in,
-    _working_bytes,
+def _slope(layer: Any, x: Array, g: Array) -> Array:
+    """What the taps write, times the gradient there; what is cropped has none."""
+    room, keep = canvas(layer, x.shape[2:], layer.kernel)
+    total = pad(g, tuple((k.start, n - k.stop) for n, k in zip(room, keep, strict=True)))
+    return correlate(x, total, layer.kernel, layer.stride, layer.dilation, layer.groups)
+
+
+def _read_taps(r: Reach) -> list[Array]:
+    """A tap is read where one of its products lands on a mark."""
+    layer, (channels, *sizes), outs = r.layer, r.inputs[0], r.outputs[0][0]
+    room, keep = canvas(layer, sizes, layer.kernel)
+    mark = all_channels(r.mark, outs)
+    total = no_marks(mark, *mark.shape[:2], *room)
+    total[at(slice(None), slice(None), *keep)] = mark
+    found = no_marks(mark, *mark.shape[:2], *layer.kernel)
+    for tap in taps(layer.kernel):
+        lands = total[at(..., *tap_slices(tap, sizes, layer.stride, layer.dilation))]
+        found[at(..., *tap)] = sum_over_space(lands).reshape(lands.shape[:2])
+    by_group = found.reshape(len(mark), layer.groups, -1, *layer.kernel)
+    return [np.repeat(by_group, channels // layer.groups, axis=1), *one_filter(r)[1:]]
+
+
+OPERATIONS["convT"] = arriving(
+    Operation(
+        conv_transposed,
+        naive_conv_transposed,
+        _backward,
+        _gradient,
+        _weights,
+        _fan_in,
+        _working_bytes,
+    ),
+    _slope,
+    _read_taps,
 )

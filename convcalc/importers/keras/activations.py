@@ -24,6 +24,7 @@ _ACTIVATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "hard_silu": ("hardswish", {}),
     "leaky_relu": ("leakyrelu", {"slope": Fraction(1, 5)}),
     "mish": ("mish", {}),
+    "exponential": ("exp", {}),
     "softplus": ("softplus", {"threshold": 10**6}),
     "softsign": ("softsign", {}),
     "log_sigmoid": ("logsigmoid", {}),
@@ -35,7 +36,7 @@ _ACTIVATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "soft_shrink": ("softshrink", {}),
     "hard_shrink": ("hardshrink", {}),
 }
-_UNREAD: Final = ("exponential", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "threshold")
+_UNREAD: Final = ("sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "threshold")
 _CALL: Final = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
 _NAME: Final = re.compile(r"[A-Za-z_][\w.]*\Z")
 _ALONG_AN_AXIS: Final = ("softmax", "logsoftmax", "glu")

@@ -90,6 +90,7 @@ class Keras:
             raise expression_fault(self.text, error) from None
         found = bound_values(expr, self.values, self.used)
         assert isinstance(found, Expr)
+        found = found.of_variables()
         return found
 
     def value(self, key: str, otherwise: Any = None) -> Any:

@@ -41,8 +41,8 @@ Conv#d|conv|{_CONV}
 ConvTranspose#d|convT|{_CONVT}
 LazyConv#d|conv|{_lazy(_CONV)}
 LazyConvTranspose#d|convT|{_lazy(_CONVT)}
-Linear|linear|in_features! out_features! bias device- dtype=
-LazyLinear|linear|out_features! bias device- dtype=
+Linear|linear|in_features! out_features! bias device- dtype=|axis=-1
+LazyLinear|linear|out_features! bias device- dtype=|axis=-1
 RNN|rnn|{_RECURRENCE.format(" nonlinearity", "")}
 LSTM|lstm|{_RECURRENCE.format("", " proj_size*")}
 GRU|gru|{_RECURRENCE.format("", "")}

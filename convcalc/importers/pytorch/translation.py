@@ -188,7 +188,7 @@ def _padding(call: Call) -> list[Stage]:
 
 
 def _functional_pad(call: Call) -> list[Stage]:
-    """``F.pad``: as many axes as half its numbers, from the last on; here these are all there are."""
+    """``F.pad``: as many axes as half its numbers, from the last on; but for a constant these are all."""
     mode = "constant" if "mode" not in call.values else call.literal(call.values["mode"])
     if mode not in ("constant", "reflect", "replicate", "circular"):
         raise call.fault("mode", f"pad has no mode {mode!r}", "constant, reflect, replicate or circular")
@@ -196,8 +196,14 @@ def _functional_pad(call: Call) -> list[Stage]:
     sides = call.literal(call.values["padding"])
     if not isinstance(sides, tuple) or len(sides) % 2 or not sides:
         raise call.fault("padding", "pad takes two numbers per axis, the last axis first", "(1, 1, 2, 2)")
-    call.row = call.row._replace(rank=len(sides) // 2)
-    return _padding(call)
+    rank = len(sides) // 2
+    call.row = call.row._replace(rank=rank)
+    stages = _padding(call)
+    if mode == "constant":
+        axes = constant(tuple(range(-rank, 0)), call.start, call.end)
+        stages[0].args.append(Arg("axis", axes, call.start, call.end))
+        stages[0].rank = None
+    return stages
 
 
 def _along(call: Call) -> list[Stage]:

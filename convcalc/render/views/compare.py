@@ -14,7 +14,7 @@ from convcalc.render.table import Column, Table
 
 if TYPE_CHECKING:
     from convcalc.calculators.compare.layers import Change, Difference
-    from convcalc.calculators.compare.networks import Comparison
+    from convcalc.calculators.compare.networks import Comparison, Line
 
 
 LONGEST: Final = 72
@@ -55,7 +55,7 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
         comparison: what to show.
         exact: every digit instead of human units.
     """
-    if any(is_symbolic(value) for line in comparison.lines for value in line.values):
+    if any(is_symbolic(value) for line in _shown(comparison) for value in line.values):
         return _tall(comparison)
     count = numbers.exact if exact else numbers.human
     size = numbers.exact if exact else numbers.human_bytes
@@ -74,7 +74,7 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
                 columns[-2] = columns[-2]._replace(title=f"- {base}")
                 columns[-1] = columns[-1]._replace(title=f"/ {base}")
     rows: list[list[Any]] = []
-    for line in comparison.lines:
+    for line in _shown(comparison):
         measure = MEASURES[line.key]
         form = size if measure.unit == "bytes" else count
         row: list[Any] = [measure.title]
@@ -91,6 +91,18 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
     return Table(columns, rows, facts=_legend(comparison), notes=_notes(comparison))
 
 
+def _shown(comparison: Comparison) -> list[Line]:
+    """The measures that say something: of frozen parameters and buffers, where a network has some."""
+    held = any(node.frozen for report in comparison.reports for node in report.graph.nodes)
+    nothing = {"buffers"} if all(_none(value) for value in comparison["buffers"].values) else set()
+    nothing |= set() if held else {"trainable", "frozen"}
+    return [line for line in comparison.lines if line.key not in nothing]
+
+
+def _none(value: Any) -> bool:
+    return type(value) is int and value == 0
+
+
 def _tall(comparison: Comparison) -> Table:
     """Closed forms are wide: a row for each network under each measure."""
     base = comparison.labels[comparison.baseline]
@@ -103,7 +115,7 @@ def _tall(comparison: Comparison) -> Table:
     )
     rows: list[list[Any]] = []
     below: list[tuple[str, str]] = []
-    for line in comparison.lines:
+    for line in _shown(comparison):
         title, unit = MEASURES[line.key].title, MEASURES[line.key].unit
         form = _in_bytes if unit == "bytes" else numbers.exact
         for number, label in enumerate(comparison.labels):

@@ -154,7 +154,7 @@ def _text_section(section: Section, notation: str) -> str:
     lines = [section.name if not section.given else f"{section.name}: {section.given}", ""]
     lines += [section.about] if section.about else []
     lines += [f"Source: {section.source}"] if section.source else []
-    lines += ["", f"  {section.spec}", _on(section.inputs)]
+    lines += ["", f"  {section.spec}"] + [f" {_on(section.inputs)}"] * bool(section.inputs)
     if section.variables:
         lines += ["", "where", *_text_letters(section.variables)]
     chains = _chains(section.lines, section.numbers(), notation)
@@ -163,8 +163,9 @@ def _text_section(section: Section, notation: str) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _on(inputs: Any) -> str:
-    return f"  on {' and '.join(map(numbers.shape, inputs))}" if inputs else ""
+def _on(inputs: Any, mark: str = "") -> str:
+    """What the layer is given, if anything."""
+    return f" on {mark}{' and '.join(map(numbers.shape, inputs))}{mark}" if inputs else ""
 
 
 def _text_whole(explanation: Explanation, notation: str) -> str:
@@ -235,7 +236,7 @@ def to_markdown_text(explanation: Explanation) -> str:
         lines += [f"Source: {section.source}"] if section.source else []
         lines += [
             "",
-            f"`{section.given or section.spec}` on `{' and '.join(map(numbers.shape, section.inputs))}`",
+            f"`{section.given or section.spec}`" + _on(section.inputs, "`"),
             "",
         ]
         lines += _markdown_letters(section.variables)

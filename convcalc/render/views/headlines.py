@@ -12,7 +12,10 @@ from convcalc.render.views.receptive_field import each, size
 
 def _report(report: Any) -> str:
     totals = report.totals
-    return f"{_name(report)}: {numbers.exact(totals.params)} parameters, {_macs(totals.macs)}"
+    held = any(node.frozen for node in report.graph.nodes)
+    params = f"{numbers.exact(totals.params)} parameters"
+    params += f" ({numbers.exact(totals.trainable)} trainable)" if held else ""
+    return f"{_name(report)}: {params}, {_macs(totals.macs)}"
 
 
 def _macs(macs: Any) -> str:

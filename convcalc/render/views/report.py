@@ -61,6 +61,12 @@ _SPEC: Final = _text("spec", "layer", 70)
 _OUTPUT: Final = _shape("output_shape", "output", 30)
 _SPLIT: Final = (Field("trainable", "trainable", 5), Field("frozen", "frozen", 6))
 """What the parameters are made up of; shown where something is frozen."""
+_INDICES: Final = (Field("indices", "indices", 31), _bytes("index_bytes", "indices", 41))
+"""Whole numbers that are stored; shown where there are any."""
+_STORED: Final = Field("buffers", "buffers", 45)
+"""Shown in the summary where something is stored."""
+_LENT: Final = (Field("shared_params", "shared", 4, total=False), _text("shares", "weights of", 3))
+"""Whose parameters a layer uses that are counted there, and how many; shown where there are such."""
 
 VIEWS: Final[dict[str, View]] = {
     "summary": View(
@@ -71,6 +77,8 @@ VIEWS: Final[dict[str, View]] = {
             _OUTPUT,
             Field("params", "params"),
             *_SPLIT,
+            *_LENT,
+            _STORED,
             Field("macs", "MACs", 10),
             Field("flops", "FLOPs", 20),
             Field("flops%", "FLOPs %", 50),
@@ -81,6 +89,7 @@ VIEWS: Final[dict[str, View]] = {
             "trainable",
             "frozen",
             "buffers",
+            "indices",
             "macs",
             "valid_macs",
             "flops",
@@ -99,9 +108,12 @@ VIEWS: Final[dict[str, View]] = {
             Field("other", "other", 42),
             Field("params", "params"),
             *_SPLIT,
+            *_LENT,
             Field("params%", "share", 20),
             Field("buffers", "buffers", 30),
+            _INDICES[0],
         ),
+        ("params", "trainable", "frozen"),
         always_exact=True,
     ),
     "flops": View(
@@ -138,12 +150,14 @@ VIEWS: Final[dict[str, View]] = {
             _SPEC,
             _OUTPUT,
             _bytes("param_bytes", "params", 10),
+            _LENT[1],
             Field("params%", "share", 50),
             _bytes("buffer_bytes", "buffers", 40),
+            _INDICES[1],
             _bytes("output_bytes", "writes", 20, total=False),
             _bytes("live_bytes", "live", total=False),
         ),
-        ("param_bytes", "buffer_bytes", "peak_memory_bytes"),
+        ("param_bytes", "buffer_bytes", "index_bytes", "peak_memory_bytes"),
     ),
 }
 """The views by name. ``live`` is every tensor that is alive while the layer runs."""
@@ -153,12 +167,14 @@ NAMED: Final[dict[str, tuple[str, Format, Format]]] = {
     "trainable": ("trainable", numbers.exact, numbers.human),
     "frozen": ("frozen", numbers.exact, numbers.human),
     "buffers": ("buffers", numbers.exact, numbers.human),
+    "indices": ("stored indices", numbers.exact, numbers.human),
     "macs": ("MACs", numbers.exact, numbers.human),
     "valid_macs": ("valid MACs", numbers.exact, numbers.human),
     "flops": ("FLOPs", numbers.exact, numbers.human),
     "activations": ("activations", numbers.exact, numbers.human),
     "param_bytes": ("parameter memory", numbers.exact, numbers.human_bytes),
     "buffer_bytes": ("buffer memory", numbers.exact, numbers.human_bytes),
+    "index_bytes": ("index memory", numbers.exact, numbers.human_bytes),
     "peak_memory_bytes": ("peak memory", numbers.exact, numbers.human_bytes),
 }
 """Name of each total, and how it is written in full and in human units."""
@@ -206,12 +222,24 @@ def table(
     if view not in VIEWS:
         raise ValueError(f"no view {view!r}: expected one of {', '.join(VIEWS)}")
     with numbers.written_in(notation):
-        chosen = VIEWS[view]
-        if not any(node.frozen for node in report.graph.nodes):
-            fields = tuple(field for field in chosen.fields if field not in _SPLIT)
-            facts = tuple(name for name in chosen.facts if name not in ("trainable", "frozen"))
-            chosen = chosen._replace(fields=fields, facts=facts)
-        return _table(report, chosen, exact, report.layers if rows is None else rows)
+        return _table(report, _needed(report, VIEWS[view]), exact, report.layers if rows is None else rows)
+
+
+def _needed(report: Report, view: View) -> View:
+    """The view without columns that would say nothing: where nothing is frozen, shared or stored."""
+    hidden: list[Field] = []
+    facts = view.facts
+    if not any(node.frozen for node in report.graph.nodes):
+        hidden += _SPLIT
+        facts = tuple(name for name in facts if name not in ("trainable", "frozen"))
+    if not any(row.lent for row in report.layers):
+        hidden += _LENT
+    if type(report.totals.buffers) is int and not report.totals.buffers:
+        hidden.append(_STORED)
+    if type(report.totals.indices) is int and not report.totals.indices:
+        hidden += _INDICES
+        facts = tuple(name for name in facts if name not in ("indices", "index_bytes"))
+    return view._replace(fields=tuple(field for field in view.fields if field not in hidden), facts=facts)
 
 
 def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport]) -> Table:
@@ -300,7 +328,7 @@ def _met(report: Report) -> str:
     return f"; that is, {', '.join(met)}" if met else ""
 
 
-_FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "output_bytes", "live_bytes")
+_FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "index_bytes", "output_bytes", "live_bytes")
 
 
 def _column(field: Field, exact: bool) -> Column:
@@ -316,6 +344,8 @@ def _column(field: Field, exact: bool) -> Column:
 def _values(report: Report, rows: Sequence[LayerReport], prints: Sequence[Footprint], key: str) -> list[Any]:
     if key == "spec":
         return _specs(rows)
+    if key == "shares":
+        return [row.shares or "" for row in rows]
     if key.endswith("%"):
         whole = getattr(report.totals, key[:-1])
         return [numbers.Share(getattr(row, key[:-1]), whole) for row in rows]
@@ -330,17 +360,17 @@ def _specs(rows: Sequence[LayerReport]) -> list[str]:
     """Each layer as the spec language writes it; a folded block by its number of layers."""
     from convcalc.exporters.text import format_placed
 
-    texts: dict[tuple[int, bool], str] = {}
+    texts: dict[Any, str] = {}
     result = []
     for row in rows:
         if row.node is None:
             result.append(f"{row.layers} layer{'s' * (row.layers != 1)}")
             continue
         # Repeats share their layers.
-        key = id(row.node.layer), row.node.frozen
+        key = id(row.node.layer), row.node.frozen, row.node.shares
         text = texts.get(key)
         if text is None:
-            text = texts[key] = format_placed(row.node)
+            text = texts[key] = format_placed(row.node, row.input_shapes)
         result.append(text)
     return result
 
@@ -370,6 +400,8 @@ def _fact(report: Report, name: str, exact: bool) -> tuple[str, str]:
     text = (full if exact else human)(value)
     if name == "valid_macs" and type(totals.macs) is int and totals.macs:
         text += f"  ({numbers.share(numbers.Share(value, totals.macs))} of the MACs do not multiply padding)"
+    if name == "params" and value and not any(node.frozen for node in report.graph.nodes):
+        text += "  (all trainable)"
     if name == "peak_memory_bytes" and totals.peak_memory_at:
         text += f"  (at {totals.peak_memory_at})"
     return title, text

@@ -21,6 +21,7 @@ _NUMBERS: Final = (
     ("output_shape", "output", 10),
     ("params", "params", 5),
     ("buffers", "buffers", 60),
+    ("indices", "indices", 61),
     ("macs", "MACs", 6),
     ("valid_macs", "valid MACs", 30),
     ("add", "add", 41),
@@ -52,7 +53,8 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
         Column("by", "by", numbers.label, "left", 0),
         Column("verdict", "", numbers.label, "left", 0),
     ]
-    for key, title, priority in _NUMBERS:
+    shown_numbers = _numbers(found)
+    for key, title, priority in shown_numbers:
         shown: Format = _shape if key == "output_shape" else form
         columns.append(Column(key, title, shown, priority=priority))
     if fields:
@@ -60,7 +62,7 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
     rows: list[tuple[Any, ...]] = []
     for layer in found.layers:
         if not brief or not layer.ok:
-            rows += _rows(layer, fields)
+            rows += _rows(layer, [key for key, _, _ in shown_numbers], fields)
     facts = [
         (check.quantity.replace("_", " "), _both(check))
         for check in found.sums
@@ -82,8 +84,14 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
     )
 
 
-def _rows(layer: LayerCheck, fields: bool) -> list[tuple[Any, ...]]:
-    keys = [key for key, _, _ in _NUMBERS]
+def _numbers(found: Verification) -> list[tuple[str, str, int]]:
+    """The numbers that have a column: stored indices only where there are any."""
+    some = any(layer.find("indices") is not None for layer in found.layers)
+    columns: list[tuple[str, str, int]] = [*_NUMBERS]
+    return [column for column in columns if some or column[0] != "indices"]
+
+
+def _rows(layer: LayerCheck, keys: list[str], fields: bool) -> list[tuple[Any, ...]]:
     checks = [layer.find(key) for key in keys]
     formula = [None if check is None else check.formula for check in checks]
     executed = [None if check is None else check.executed for check in checks]

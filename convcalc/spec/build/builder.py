@@ -16,7 +16,7 @@ from convcalc.spec.build.given import note
 from convcalc.spec.build.scope import POISON, Choice, Flow, LimitError, Scope, Step
 from convcalc.spec.build.structures import Structures
 from convcalc.spec.document.items import Value
-from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, nearest_name
+from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.arguments import check_shape
 from convcalc.spec.language.evaluation import describe
 from convcalc.spec.language.expression import Expr, is_symbol_name
@@ -47,6 +47,8 @@ class Builder(Structures):
     def _graph(self) -> Graph:
         root = Scope(None, "", self.document, (self.document.layers,))
         self._variables()
+        if (frozen := self.document.frozen) is not None:
+            root.frozen = self._frozen(frozen.expr, frozen.text, self.env, root)
         edge = self._inputs(root)
         self._stop_if_problems(len(self.problems) > 0)
         edge = self._drive(self._body(self.document.layers, self.env, root, edge))
@@ -177,6 +179,15 @@ class Builder(Structures):
                     tuple(Edge(edge.node, i) for i in range(len(edge.names))),
                     tuple(f"{edge.name}.{n}" for n in edge.names),
                 )
+            if isinstance(edge, Edge) and not self.input_nodes:
+                raise SpecError(
+                    Problem(
+                        "the spec has no input: all of its tensors are its own",
+                        file=self.document.file,
+                        text=self.document.text.split("\n", 1)[0][:80],
+                        expected="an input, such as 'input 3x224x224 | ...' or --input CxHxW",
+                    )
+                )
             if not isinstance(edge, Edge) or len(self.nodes) == len(self.input_nodes):
                 raise SpecError(
                     Problem(
@@ -187,13 +198,21 @@ class Builder(Structures):
                     )
                 )
             return (edge,), (self.nodes[edge.node].name,)
-        found = []
-        for _, template, text in self.document.outputs:
+        found: list[Edge] = []
+        names: list[str] = []
+        for name, template, text in self.document.outputs:
             try:
-                found.append(self._edge(self._reference(template, text, self.env, root), text, template))
+                flows = self._references(template, text, self.env, root)
+                if name is not None and len(flows) > 1:
+                    raise fault(
+                        text, template.start, template.end, f"{len(flows)} tensors under one name",
+                        "a list of outputs, or a name for each",
+                    )  # fmt: skip
+                names += self._names(template, text, self.env) if name is None else [name]
+                found += [e for f in flows if isinstance(e := self._edge(f, text, template), Edge)]
             except SpecError as error:
                 self.problems.extend(error.problems)
-        return tuple(e for e in found if isinstance(e, Edge)), tuple(n for n, _, _ in self.document.outputs)
+        return tuple(found), tuple(names)
 
     def _drive(self, first: Step) -> Flow:
         """Run generators that yield generators, without recursion."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from convcalc import layers
 from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.layers.shape import Input
-from convcalc.layers.values import show
+from convcalc.layers.values import MOST_AXES, show
 from convcalc.spec.build.given import (
     Stated,
     by_first,
@@ -23,18 +23,23 @@ from convcalc.spec.build.given import (
     refusal,
 )
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
-from convcalc.spec.build.wiring import Wiring
+from convcalc.spec.build.sharing import Place, Sharing
 from convcalc.spec.errors import SpecError
-from convcalc.spec.language.arguments import MOST, check_shape, dimension_fault, values_of
+from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
+FEW_NODES: Final = 64
+"""Layers back to which a second input is looked for, to be suggested."""
 
-class Placing(Wiring):
+
+class Placing(Sharing):
     """Places one layer at a time."""
 
     def _layer(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
         if stage.name == "input":
             return self._input_stage(stage, env, scope)
+        if layers.lookup(stage.name).arity == (0, 0):
+            return self._source(stage, self._with_in({"in": UNKNOWN, **env}, edge), scope)
         if stage.refs is None and not stage.withs:
             if edge is None:
                 edge = self._implied_input(stage, env, scope)
@@ -42,16 +47,26 @@ class Placing(Wiring):
         edges = []
         if stage.refs is None:
             edges.append(self._edge(edge, stage.text, stage))
+        outer = self._with_in(env, edge)
         for template in (*(stage.refs or ()), *stage.withs):
-            flow = self._reference(template, stage.text, self._with_in(env, edge), scope)
-            edges.append(self._edge(flow, stage.text, template))
+            for flow in self._references(template, stage.text, outer, scope):
+                edges.append(self._edge(flow, stage.text, template))
         return self._apply(stage, edges, env, scope)
+
+    def _source(self, stage: Stage, env: Env, scope: Scope) -> Flow:
+        """A tensor of the network's own, with which another flow starts."""
+        given = (*(stage.refs or ()), *stage.withs)
+        if given:
+            raise stage.fault(f"{stage.origin} reads no tensor", "no from= and no with=", at=given[0])
+        return self._apply(stage, (), env, scope)
 
     def _input_stage(self, stage: Stage, env: Env, scope: Scope) -> Flow:
         name = self._name(stage.id, stage.text, env) if stage.id else "input"
         args = stage.args
         if stage.frozen is not None:
             raise stage.fault("an input has no parameters that could be frozen")
+        if stage.share is not None:
+            raise stage.fault("an input has no weights to share", "no share=", at=stage.share[0])
         if len(args) != 1 or args[0].pair is not None:
             raise stage.fault("an input has one shape", "input 3x224x224")
         given = name == "input" and name in self.inputs and not self.document.inputs
@@ -86,8 +101,8 @@ class Placing(Wiring):
             assert shape is not None
             return shape
         stated = self.statements[name] = self.stated(name, shape)
-        if len(given) > MOST:
-            message = f"{show(given)} has {len(given)} sizes, a shape has at most {MOST}"
+        if len(given) > MOST_AXES:
+            message = f"{show(given)} has {len(given)} sizes, a shape has at most {MOST_AXES}"
             raise SpecError(refusal(name, given, stated, message))
         if shape is not None:
             wrong = contradiction(given, stated, "the spec's" if self.line else "the document's")
@@ -108,6 +123,8 @@ class Placing(Wiring):
         if self.nodes:
             return None
         values = values_of(stage, env)
+        if values.get("axis") not in (None, "channels", 0, -1):  # the input has more axes than are stated
+            return None
         for field in ("in_channels", "in_features", "channels"):
             if field in values:
                 shape = layers.lookup(stage.name).implied(values)
@@ -129,8 +146,8 @@ class Placing(Wiring):
     def _apply(self, stage: Stage, edges: Sequence[Edge | Poison], env: Env, scope: Scope) -> Flow:
         nodes = self.nodes
         shapes = tuple(nodes[e.node].outputs[e.output] for e in edges if isinstance(e, Edge))
-        if "in" in stage.names:
-            env = {**env, "in": shapes[0][0] if len(shapes) == len(edges) and shapes else UNKNOWN}
+        if stage.arrives and edges:
+            env = {**env, "in": shapes[0] if len(shapes) == len(edges) else UNKNOWN}
         if len(shapes) < len(edges):
             values_of(stage, env)
             self._poison_stage(stage, env, scope)
@@ -151,24 +168,59 @@ class Placing(Wiring):
         else:
             self._charge(1, stage.text, stage.start, stage.end)
         layer, outputs = made
-        frozen = self._frozen(stage.frozen, stage.text, env, scope) and bool(layer.parameters(shapes))
+        self._refuse_indices(stage, layer, edges)
+        stated = self._frozen(stage.frozen, stage.text, env, scope)
+        frozen = stated is True and bool(layer.parameters(shapes))
+        shares: tuple[str, ...] = ()
+        if stage.share is not None:
+            arrays = layer.arrays(shapes)
+            found = self._shares(stage, layer.op, arrays, env, scope)
+            if found is None:
+                self._poison_stage(stage, env, scope)
+                return POISON
+            shares, place = found, Place(stage.text, stage.share[0], "")
+            who = stage.origin if stage.id is None else self._name(stage.id, stage.text, env)
+            frozen = self._freeze(who, stated, shares, len(shares) == len(arrays), place)
+        if stated is not None:
+            self.freezing[len(self.nodes)] = stated
         if stage.id is None:
             name = self._auto(scope, layer.op)
         else:
             given = self._name(stage.id, stage.text, env)
             self._once(given, scope, stage, stage.id)
             name = self._numbered(given, scope, self.used.__contains__)
-        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen)  # type: ignore[arg-type]
+        edge: Flow = self._add(layer, tuple(edges), outputs, name, scope, frozen, shares)  # type: ignore[arg-type]
         if layer.overwrites and stage.origin != stage.name:
             assert isinstance(edge, Edge)
             self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote
+        assert isinstance(edge, Edge)
+        if layer.index_outputs or (layer.view and edges and edges[0] in self.indices):
+            self.indices.update(Edge(edge.node, number) for number in layer.index_outputs or (0,))
         if len(outputs) > 1 and (names := layer.output_names())[0]:
-            assert isinstance(edge, Edge)
             edge = Choice(edge.node, names, name)
         scope.ids[name] = edge
         if stage.id is not None:
             scope.ids[given] = edge
         return edge
+
+    def _refuse_indices(self, stage: Stage, layer: Any, edges: Sequence[Edge | Poison]) -> None:
+        """Refuse a layer that reads, as values, whole numbers that say where something stands.
+
+        Raises:
+            SpecError: it does.
+        """
+        if not self.indices or layer.view:
+            return
+        for number, edge in enumerate(edges):
+            if edge in self.indices and number not in layer.index_inputs:
+                assert isinstance(edge, Edge)
+                node = self.nodes[edge.node]
+                part = node.layer.output_names()[edge.output]
+                name = f"{node.name}.{part}" if part else node.name
+                raise stage.fault(
+                    f"{stage.origin} reads values, and {name} holds indices",
+                    "a layer that looks up by them, or another input",
+                )
 
     def _make(
         self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]
@@ -220,7 +272,7 @@ class Placing(Wiring):
         cls = layers.lookup(stage.name)
         if cls.index_inputs and len(shapes) == 1:
             for node in reversed(self.nodes):
-                if not node.layer.index_outputs or node.outputs[0] != shapes[0]:
+                if not any(node.layer.index_outputs) or node.outputs[0] != shapes[0]:
                     continue
                 name = f"{node.name.removeprefix(scope.prefix)}.{node.layer.output_names()[1]}"
                 before = self.nodes[node.inputs[0].node].outputs[node.inputs[0].output]
@@ -233,7 +285,17 @@ class Placing(Wiring):
                 size = f"size={show(before[1:])}, or like=NAME of what was pooled"
                 return f"with={name}, and, since the pool left rows over, {size}"
             return "with=NAME.indices, of the pool that it undoes"
-        return "from=[a,b], or with=b beside the tensor that arrives"
+        for node in self.nodes[-2:-FEW_NODES:-1]:
+            name = node.name.removeprefix(scope.prefix)
+            if len(shapes) != 1 or not isinstance(self._find(scope, name), Edge):
+                continue
+            both = (shapes[0], node.outputs[0])
+            try:
+                cls.create(both, values_of(stage, env)).output_shapes(both)
+            except DimensionError:
+                continue
+            return f"with={name}, say, beside the tensor that arrives, or from=[a,b] naming both"
+        return "with=b beside the tensor that arrives, or from=[a,b]"
 
     def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
         edge = self._add(Input(tuple(shape)), (), (shape,), name, scope)

@@ -26,7 +26,14 @@ class Choice:
         self.name = name
 
 
-Flow = Edge | Poison | Choice | None
+class Several:
+    """The tensors that the branches of a structure read, one each."""
+
+    def __init__(self, flows: tuple[Edge | Poison, ...]) -> None:
+        self.flows = flows
+
+
+Flow = Edge | Poison | Choice | Several | None
 Env = dict[str, Any]
 Step = Generator[Any, Flow, Flow]
 
@@ -46,16 +53,18 @@ class Scope:
 
     Attributes:
         frozen: whether the parameters of what runs in it are held fixed in training, unless a layer or
-            a level inside says otherwise.
+            a level inside says otherwise; None where nothing says so, and they are not.
+        first: how many nodes there were before it.
+        past: how many there were when it was finished; None until then.
     """
 
     __slots__ = (
-        *("bodies", "calls", "children", "counters", "document", "frozen", "ids"),
-        *("label", "makers", "parent", "prefix", "via"),
+        *("bodies", "calls", "children", "counters", "document", "first", "frozen", "ids"),
+        *("label", "makers", "parent", "past", "prefix", "via"),
     )
 
     def __init__(
-        self, parent: Scope | None, label: str, document: Document, bodies: tuple[Body, ...]
+        self, parent: Scope | None, label: str, document: Document, bodies: tuple[Body, ...], first: int = 0
     ) -> None:
         self.parent = parent
         self.label = label
@@ -66,6 +75,8 @@ class Scope:
         self.makers: dict[str, object] = {}
         self.children: dict[str, Scope] = {}
         self.counters: dict[str, int] = {}
-        self.frozen: bool = parent.frozen if parent else False
+        self.frozen: bool | None = parent.frozen if parent else None
+        self.first = first
+        self.past: int | None = None
         self.calls: int = parent.calls if parent else 0
         self.via: str = parent.via if parent else ""

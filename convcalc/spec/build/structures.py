@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from convcalc import layers
 from convcalc.budget import OverBudgetError, spend
-from convcalc.dims import UNKNOWN, Shape, equal, is_array, is_symbolic, known_apart, require, same
+from convcalc.dims import (
+    UNKNOWN,
+    DimensionError,
+    Shape,
+    equal,
+    is_array,
+    is_symbolic,
+    known_apart,
+    require,
+    same,
+)
 from convcalc.graph import Edge
 from convcalc.importers.calls import Pasted
 from convcalc.layers.values import show
 from convcalc.spec.build.placing import Placing
-from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Scope, Step
+from convcalc.spec.build.scope import POISON, Env, Flow, LimitError, Poison, Scope, Several, Step
+from convcalc.spec.build.sharing import Lender
 from convcalc.spec.build.wiring import STEP
 from convcalc.spec.document.items import Block, Body, Formula, Item
 from convcalc.spec.document.reading import block as library_block
 from convcalc.spec.errors import Problem, SpecError, fault, nearest_name
+from convcalc.spec.language.arguments import dimension_fault, fields_of, values_of
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate, truth
 from convcalc.spec.language.expression import ExpressionError
 from convcalc.spec.language.stage import Stage, expression_fault
@@ -57,28 +71,51 @@ class Structures(Placing):
                 env = self._bind(item, env, edge)
                 continue
             if item.refs is not None:
-                assert item.text is not None
                 try:
-                    edge = self._edge(
-                        self._reference(item.refs[0], item.text, env, scope), item.text, item.refs[0]
-                    )
+                    edge = self._read(item, self._with_in(env, edge), scope)
                 except SpecError as error:
                     self._problem(self._traced(error, scope))
                     edge = POISON
-            run = getattr(self, f"_{item.kind}")
-            template = item.label or item.id
-            if template is not None:
-                assert item.text is not None
-                name = self._name(template, item.text, env)
-                child = self._child(scope, name, scope.document, item.body, item.other)
-                if item.frozen is not None:
-                    child.frozen = self._frozen(item.frozen.expr, item.frozen.text, env, scope)
-                edge = scope.ids[name] = scope.ids[child.label] = yield run(item, env, child, edge)
-                continue
-            edge = yield run(item, env, scope, edge)
+            edge = yield self._structure(item, env, scope, edge)
             if edge is POISON:
                 self._poison_inside(item, scope)
+                if (template := item.label or item.id) is not None:
+                    assert item.text is not None
+                    self._poison(template, item.text, env, scope)
         return edge
+
+    def _structure(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        run = getattr(self, f"_{item.kind}")
+        template, held = item.label or item.id, scope.frozen
+        frozen = held
+        if item.frozen is not None:
+            frozen = self._frozen(item.frozen.expr, item.frozen.text, env, scope)
+        lender = self._structure_lender(item, env, scope)
+        if isinstance(lender, Poison):
+            return POISON
+        if template is None:
+            scope.frozen = frozen
+            edge = yield run(item, env, scope, edge)
+            scope.frozen = held
+            return edge
+        assert item.text is not None
+        name = self._name(template, item.text, self._with_in(env, edge))
+        child = self._child(scope, name, scope.document, item.body, item.other)
+        child.frozen = frozen
+        told = len(self.problems)
+        end = yield run(item, env, child, edge)
+        self._finish(child, lender if len(self.problems) == told else None, scope)
+        scope.ids[name] = scope.ids[child.label] = end
+        return end
+
+    def _finish(self, child: Scope, lender: Lender | None, scope: Scope) -> None:
+        """Note that a level is finished, and give it the weights of the one that it shares them with."""
+        child.past = len(self.nodes)
+        if lender is not None:
+            try:
+                self._tie(child, lender)
+            except SpecError as error:
+                self._problem(self._traced(error, scope))
 
     def _bind(self, item: Item, env: Env, edge: Flow) -> Env:
         env = self._with_in(dict(env), edge)
@@ -99,30 +136,93 @@ class Structures(Placing):
 
     def _repeat(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         count = self._count(item, self._with_in(env, edge))
-        if count is None:
-            return POISON
         assert isinstance(item.value, Formula)
+        if count is None:
+            if self.problems or not isinstance(edge, Edge):
+                return POISON
+            raise item.value.fault("how often depends on a size that was not given", "--input CxHxW")
         text = item.value.text
         index = item.index[0] if item.index else None
+        if item.parallel:
+            if not count:
+                raise item.value.fault(
+                    "a merge of no branches", "1 or more; without 'merge:' 0 changes nothing"
+                )
+            turns = [{index: i} if index else {} for i in range(count)]
+            return (yield self._parallel(item, turns, env, scope, edge))
+        ends, told = [len(self.nodes)], len(self.problems)
         for i in range(count):
             self._charge(1, text, 0, len(text.value))
             edge = yield self._body(item.body, {**env, index: i} if index else env, scope, edge)
+            ends.append(len(self.nodes))
+        if len(self.problems) == told:
+            self._alike(item, env, ends)
         return edge
 
     def _each(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         values = self._value(item.value, self._with_in(env, edge))
         if not isinstance(values, tuple):
             raise item.node.fault(f"'of' must be a list, got {describe(values)}", "a list")
-        for value in values:
+        names = item.index
+        turns = []
+        for number, value in enumerate(values):
             spend(STEP)
-            names = item.index
             row = value if len(names) > 1 else (value,)
             if not isinstance(row, tuple) or len(row) != len(names):
                 raise item.node.fault(
                     f"{describe(value)} does not give {', '.join(names)}", f"a list of {len(names)} values"
                 )
-            edge = yield self._body(item.body, {**env, **dict(zip(names, row, strict=True))}, scope, edge)
+            turns.append(dict(zip(names, row, strict=True)))
+            if item.number is not None:
+                turns[-1][item.number] = number
+        if item.parallel:
+            if not turns:
+                raise item.node.fault("a merge of no branches: the list is empty", "a value or more")
+            return (yield self._parallel(item, turns, env, scope, edge))
+        ends, told = [len(self.nodes)], len(self.problems)
+        for turn in turns:
+            edge = yield self._body(item.body, {**env, **turn}, scope, edge)
+            ends.append(len(self.nodes))
+        if len(self.problems) == told:
+            self._alike(item, env, ends)
         return edge
+
+    def _parallel(self, item: Item, turns: list[Env], env: Env, scope: Scope, edge: Flow) -> Step:
+        """Turns that all start from what arrives, each a level of its own, and their merge."""
+        starts = self._starts(item, len(turns), edge)
+        text = Text("", item.node.source, item.node.start, item.node.start)
+        ends: list[Flow] = []
+        past, told = [len(self.nodes)], len(self.problems)
+        for number, (turn, start) in enumerate(zip(turns, starts, strict=True), 1):
+            self._charge(1, text, 0, 0)
+            child = self._child(scope, f"branch{number}", scope.document, item.body)
+            ends.append((yield self._body(item.body, {**env, **turn}, child, start)))
+            past.append(len(self.nodes))
+        if len(self.problems) == told:
+            self._alike(item, env, past)
+        return self._merge(item, ends, env, scope)
+
+    @staticmethod
+    def _starts(item: Item, count: int, edge: Flow) -> Sequence[Flow]:
+        """What each of the branches reads: what arrives, or its own tensor where ``from`` is a list."""
+        if not isinstance(edge, Several):
+            return [edge] * count
+        if len(edge.flows) != count:
+            branches = f"{count} branch{'es' * (count != 1)}"
+            raise item.node.fault(
+                f"'from' gives {len(edge.flows)} tensors to {branches}", "one for all, or one for each"
+            )
+        return edge.flows
+
+    def _read(self, item: Item, env: Env, scope: Scope) -> Flow:
+        """What a structure reads by name."""
+        assert item.refs is not None
+        flows = [
+            self._edge(flow, text, template)
+            for template, text in item.refs
+            for flow in self._references(template, text, env, scope)
+        ]
+        return flows[0] if len(flows) == 1 else Several(tuple(flows))
 
     def _when(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         assert item.condition is not None
@@ -140,19 +240,40 @@ class Structures(Placing):
         return (yield self._body(item.body, env, scope, edge))
 
     def _branches(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
+        starts = self._starts(item, len(item.parts), edge)
         ends: list[Flow] = []
-        for label, body in item.parts:
-            ends.append((yield self._body(body, env, self._child(scope, label, scope.document, body), edge)))
+        for (label, body), start in zip(item.parts, starts, strict=True):
+            ends.append((yield self._body(body, env, self._child(scope, label, scope.document, body), start)))
         return self._merge(item, ends, env, scope)
 
     def _merge(self, item: Item, ends: list[Flow], env: Env, scope: Scope) -> Flow:
         assert item.merge is not None
         edges = []
         for end in ends:
-            if end is None or isinstance(end, Choice):
+            if not isinstance(end, (Edge, Poison)):
                 raise item.node.fault("a branch has no single tensor to merge", "one output per branch")
             edges.append(end)
+        if len(edges) == 1 and self._is_itself(item.merge, edges[0], env):
+            return edges[0]
         return self._apply(item.merge, edges, env, scope)
+
+    def _is_itself(self, merge: Stage, end: Edge | Poison, env: Env) -> bool:
+        """Whether the join of one tensor is that tensor.
+
+        It is for sums, products, extrema and concatenations, and not where the layer makes an axis of the
+        number of its inputs, takes a fixed number of them, or has an argument other than an axis.
+        """
+        cls = layers.lookup(merge.name)
+        if cls.arity[1] is not None or any(field != ("axis",) for field in fields_of(merge)):
+            return False
+        if cls.arity[0] > 1 or isinstance(end, Poison):
+            return True
+        shapes = (self.nodes[end.node].outputs[end.output],)
+        try:
+            layer = cls.create(shapes, values_of(merge, {**env, "in": shapes[0]}))
+            return len(layer.output_shapes(shapes)[0]) <= len(shapes[0])
+        except DimensionError as error:
+            raise dimension_fault(merge, error) from None
 
     def _residual(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         if edge is None:
@@ -239,7 +360,11 @@ class Structures(Placing):
                     expected=f"blocks that do not call themselves without end ({stage.name!r} does)",
                 )
             )  # fmt: skip
-        edge = self._start(stage, env, scope, edge)
+        edge = self._start(stage, self._with_in(env, edge), scope, edge)
+        env = self._with_in(env, edge)
+        lender = self._call_lender(stage, env, scope)
+        if isinstance(lender, Poison):
+            return self._ended(POISON)
         inner_env = self._arguments(stage, block, env, edge)
         if stage.id is None:
             name = self._auto(scope, stage.name)
@@ -253,11 +378,10 @@ class Structures(Placing):
         child.via = (
             scope.via or f" (in block {stage.name!r}, called in line {line} of {stage.text.source.name})"
         )
-        return self._run_block(block, inner_env, child, edge, scope, name)
+        return self._run_block(block, inner_env, child, edge, scope, name, lender)
 
     def _arguments(self, stage: Stage, block: Block, env: Env, edge: Flow) -> Env:
         """The variables that a block sees: those of its document, ``in``, and its parameters."""
-        outer = self._with_in(env, edge)
         names = [name for name, _ in block.parameters]
         signature = block.signature()
         given: Env = {}
@@ -283,7 +407,7 @@ class Structures(Placing):
             if key in given:
                 raise stage.fault(f"{key} is given twice", signature, at=arg)
             try:
-                given[key] = evaluate(arg.expr, outer)
+                given[key] = evaluate(arg.expr, env)
             except ExpressionError as error:
                 raise expression_fault(stage.text, error) from None
         inner = dict(self._with_in(self.env if block.document is self.document else {}, edge))
@@ -296,14 +420,23 @@ class Structures(Placing):
                 raise stage.fault(f"{block.name} needs {name}", signature)
         return inner
 
-    def _run_block(self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, name: str) -> Step:
+    def _ended(self, end: Flow) -> Step:
+        return end
+        yield
+
+    def _run_block(
+        self, block: Block, env: Env, child: Scope, edge: Flow, scope: Scope, name: str, lender: Lender | None
+    ) -> Step:
+        told = len(self.problems)
         end = yield self._body(block.body, env, child, edge)
+        self._finish(child, lender if len(self.problems) == told else None, scope)
         scope.ids[name] = scope.ids[child.label] = end
         return end
 
     def _start(self, stage: Stage, env: Env, scope: Scope, edge: Flow) -> Flow:
-        if stage.withs or (stage.refs is not None and len(stage.refs) != 1):
+        refs = stage.refs
+        if stage.withs or (refs is not None and (len(refs) != 1 or refs[0].many)):
             raise stage.fault(f"block {stage.name!r} reads one tensor", "from=name")
-        if stage.refs is None:
+        if refs is None:
             return edge
-        return self._edge(self._reference(stage.refs[0], stage.text, env, scope), stage.text, stage.refs[0])
+        return self._edge(self._reference(refs[0], stage.text, env, scope), stage.text, refs[0])

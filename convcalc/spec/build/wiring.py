@@ -10,18 +10,20 @@ from convcalc.budget import OverBudgetError, allow, spend
 from convcalc.dims import UNKNOWN, Shape
 from convcalc.graph import Edge, Node
 from convcalc.spec.build.given import Stated
-from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope
+from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope, Several
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import bounded, describe, evaluate
-from convcalc.spec.language.expression import Expr, ExpressionError
-from convcalc.spec.language.stage import Stage, Template, expression_fault
+from convcalc.spec.language.expression import ARRIVING, Expr, ExpressionError
+from convcalc.spec.language.stage import Range, Stage, Template, expression_fault
 from convcalc.spec.source import Text
 
 MAX_LAYERS: Final = 100_000
 """Most layers a document may expand to, plus one per 8 characters of its text."""
 STEP: Final = 5
 """Steps of the budget for one of the builder: a layer made anew takes about 10, a repeated one 1."""
+MAX_NAMES: Final = 10_000
+"""Most names that one with ranges stands for."""
 STEPS_A_LAYER: Final = 100
 """Steps of the budget besides for each layer that is allowed by ``max_layers``."""
 
@@ -60,6 +62,7 @@ class Wiring:
         self.walked: set[int] = set()
         self.poisoned: set[int] = set()
         self.overwriting: dict[int, Stage] = {}
+        self.indices: set[Edge] = set()
         self.env: Env = {}
         self.line = False
         self.stopped = False  # by a limit, so that nothing is known of what follows
@@ -112,8 +115,9 @@ class Wiring:
     # -- values -----------------------------------------------------------------------------
 
     def _formula(self, formula: Formula, env: Env) -> Any:
-        if formula.word is not None and formula.word not in env:
-            return formula.word
+        word = formula.word
+        if word is not None and word not in env and (word not in ARRIVING or "in" not in env):
+            return word
         try:
             return evaluate(formula.expr, env)
         except ExpressionError as error:
@@ -135,19 +139,20 @@ class Wiring:
         return self._formula(value, env)
 
     def _with_in(self, env: Env, edge: Flow) -> Env:
-        """The variables, with ``in`` for the channels that arrive."""
+        """The variables, with the shape that arrives, of which ``in`` is the channels."""
+        if isinstance(edge, Several):
+            edge = edge.flows[0]
+        shape: Any = UNKNOWN
         if isinstance(edge, Edge):
-            channels = self.nodes[edge.node].outputs[edge.output][0]
+            shape = self.nodes[edge.node].outputs[edge.output]
         elif edge is None:
             return env
-        else:
-            channels = UNKNOWN
-        if env.get("in", env) is channels:
+        if env.get("in", env) is shape:
             return env
-        return {**env, "in": channels}
+        return {**env, "in": shape}
 
-    def _frozen(self, expr: Expr | None, text: Text, env: Env, scope: Scope) -> bool:
-        """Whether ``frozen=`` holds; what does not say is as the level it stands in."""
+    def _frozen(self, expr: Expr | None, text: Text, env: Env, scope: Scope) -> bool | None:
+        """Whether ``frozen=`` holds; what does not say is as the level it stands in, None where none says."""
         if expr is None:
             return scope.frozen
         try:
@@ -176,24 +181,67 @@ class Wiring:
         return count
 
     def _name(self, template: Template, text: Text, env: Env) -> str:
-        parts = []
-        for part in template.parts:
-            if isinstance(part, str):
-                parts.append(part)
-                continue
-            try:
-                value = evaluate(part, env)
-            except ExpressionError as error:
-                raise expression_fault(text, error) from None
-            if isinstance(value, (tuple, Fraction)) or value is None:
-                raise fault(
-                    text, part.start, part.end, f"{describe(value)} in a name", "a whole number or a text"
-                )
-            parts.append(str(value))
-        name = "".join(parts)
-        if len(name) > 200:
-            raise fault(text, template.start, template.end, "a name of more than 200 characters")
+        (name,) = self._names(template, text, env)
         return name
+
+    def _names(self, template: Template, text: Text, env: Env) -> list[str]:
+        """The names that a template stands for: several where it has ranges, the last fastest."""
+        names = [""]
+        for part in template.parts:
+            if isinstance(part, Range):
+                numbers = self._range(part, text, env)
+                if len(names) * len(numbers) > MAX_NAMES:
+                    raise fault(text, part.start, part.end, f"more than {MAX_NAMES:,} names", "fewer")
+                spend(STEP * len(names) * len(numbers))
+                names = [f"{name}{number}" for name in names for number in numbers]
+                continue
+            if isinstance(part, Expr):
+                value = self._part(part, text, env)
+                if value is UNKNOWN:
+                    if self.problems:
+                        raise SpecError([])  # told already, in all likelihood
+                    message = "a size that was not given, in a name"
+                    raise fault(text, part.start, part.end, message, "--input CxHxW")
+                if isinstance(value, (tuple, Fraction)) or value is None:
+                    raise fault(
+                        text, part.start, part.end, f"{describe(value)} in a name", "a whole number or a text"
+                    )
+                part = str(value)
+            names = [name + part for name in names]
+        if max(map(len, names)) > 200:
+            raise fault(text, template.start, template.end, "a name of more than 200 characters")
+        return names
+
+    @staticmethod
+    def _part(part: Expr, text: Text, env: Env) -> Any:
+        try:
+            return evaluate(part, env)
+        except ExpressionError as error:
+            raise expression_fault(text, error) from None
+
+    def _range(self, part: Range, text: Text, env: Env) -> range:
+        """The numbers of a range in a name.
+
+        Raises:
+            SpecError: an end is no whole number, or there are none.
+        """
+        ends = []
+        for end in (part.first, part.last):
+            value = self._part(end, text, env)
+            if type(value) is not int:
+                message = f"a range of names ends at a whole number, got {describe(value)}"
+                raise fault(text, end.start, end.end, message, "a number, such as n-1")
+            ends.append(value)
+        first, last = ends
+        if last < first:
+            raise fault(
+                text,
+                part.start,
+                part.end,
+                f"the range {first}..{last} is empty",
+                f"an end of {first} or more",
+            )
+        return range(first, min(last, first + MAX_NAMES) + 1)
 
     # -- names ------------------------------------------------------------------------------
 
@@ -231,7 +279,7 @@ class Wiring:
                 template = inner.id
                 if isinstance(inner, Item):
                     template = inner.label or inner.id
-                    if template is None:
+                    if template is None and not inner.parallel:
                         todo += (inner.body, inner.other)
                 if template is not None and template.literal is not None:
                     names.add(template.literal)
@@ -274,7 +322,7 @@ class Wiring:
         spend(2 * STEP)
         label = self._numbered(name, scope, self._taken)
         self._use(label, scope)
-        child = Scope(scope, label, document, bodies)
+        child = Scope(scope, label, document, bodies, len(self.nodes))
         scope.children[label] = scope.children[name] = child
         return child
 
@@ -286,8 +334,9 @@ class Wiring:
         name: str,
         scope: Scope,
         frozen: bool = False,
+        shares: tuple[str, ...] = (),
     ) -> Edge:
-        self.nodes.append(Node(self._use(name, scope), layer, inputs, outputs, frozen))
+        self.nodes.append(Node(self._use(name, scope), layer, inputs, outputs, frozen, shares))
         return Edge(len(self.nodes) - 1)
 
     def _find(self, scope: Scope | None, name: str) -> Flow | str:
@@ -321,22 +370,38 @@ class Wiring:
         return None
 
     def _reference(self, template: Template, text: Text, env: Env, scope: Scope) -> Flow:
-        name = self._name(template, text, env)
-        found = self._find(scope, name)
-        if isinstance(found, str):
-            known: set[str] = set()
-            at: Scope | None = scope
-            while at is not None:
-                known |= at.ids.keys() | at.children.keys()
-                at = at.parent
-            raise fault(
-                text, template.start, template.end, f"no tensor named {name!r} so far",
-                "an id given before this place", nearest_name(name, known),
-            )  # fmt: skip
+        (found,) = self._references(template, text, env, scope)
         return found
+
+    def _references(self, template: Template, text: Text, env: Env, scope: Scope) -> list[Flow]:
+        """The tensors that a template names."""
+        names = self._names(template, text, env)
+        found: list[Flow] = []
+        for name in names:
+            flow = self._find(scope, name)
+            if isinstance(flow, str):
+                raise self._missing(name, names[: len(found)], template, text, scope)
+            found.append(flow)
+        return found
+
+    def _missing(
+        self, name: str, before: list[str], template: Template, text: Text, scope: Scope
+    ) -> SpecError:
+        """The fault of a name that no tensor has; those ``before`` it in a range are names of tensors."""
+        message, expected = f"no tensor named {name!r} so far", "an id given before this place"
+        if before:
+            listed = before[0] if len(before) == 1 else f"{before[0]} to {before[-1]}"
+            return fault(text, template.start, template.end, message, f"{expected}, as {listed}")
+        known: set[str] = set()
+        at: Scope | None = scope
+        while at is not None:
+            known |= at.ids.keys() | at.children.keys()
+            at = at.parent
+        return fault(text, template.start, template.end, message, expected, nearest_name(name, known))
 
     def _edge(self, flow: Flow, text: Text, place: Any) -> Edge | Poison:
         """An edge to read, or the fault of what is none."""
+        assert not isinstance(flow, Several), "only structures that merge read several"
         if isinstance(flow, Choice):
             names = ", ".join(flow.names)
             raise fault(

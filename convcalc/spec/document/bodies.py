@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from convcalc import layers
+import re
+from typing import Final
+
 from convcalc.importers.calls import Pasted
 from convcalc.spec.document.items import Body, Item
 from convcalc.spec.document.keys import ITEMS, REQUIRED, RESIDUALS, is_merge, merges
-from convcalc.spec.document.values import Values
+from convcalc.spec.document.quotes import quoted
+from convcalc.spec.document.values import Values, stages_in
 from convcalc.spec.document.yamlnodes import Mapping, Node, Scalar, Sequence
 from convcalc.spec.errors import MAX_PROBLEMS, SpecError, nearest_name
 from convcalc.spec.language.stage import Stage, Template, parse_references, parse_template
 from convcalc.spec.source import Text
 
+_WORD: Final = re.compile(r"\w*")
+_STAGES: Final = re.compile(r"\S[\s(|;]")
+"""What tells stages from a word."""
+
 
 class Bodies(Values):
-    """Reads bodies; ``known`` are the names of the document's blocks."""
+    """Reads bodies."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.known: frozenset[str] = frozenset()
         self._bodies: dict[int, Body] = {}
 
     def body(self, node: Node) -> Body:
@@ -49,12 +55,7 @@ class Bodies(Values):
     def _stages(self, node: Scalar) -> list[Stage]:
         if node.empty or not node.text.value.strip():
             raise node.fault("an empty item", "a layer, a block or a structure")
-        try:
-            return Pasted(self.known).stages(node.text)
-        except SpecError as error:
-            if node.flow and node.plain and "never closed" in error.problems[0].message:
-                error.problems[0].expected = "quotes around a text with ',' inside [...] or {...}"
-            raise
+        return Pasted(self.known).stages(node.text)
 
     def _item(self, node: Node) -> Item:
         assert isinstance(node, Mapping)
@@ -64,10 +65,9 @@ class Bodies(Values):
                 known = (*ITEMS, "body")
                 keys = ", ".join(node.entries) or "nothing"
                 key = next(iter(node.entries), "")
-                if key in self.known or key in layers.OPS or key in layers.ALIASES:
+                if stages_in(key, self.known):
                     raise node.fault(
-                        f"{key!r} heads no structure: layers and blocks are texts",
-                        f"- {key} ARGUMENTS, or - {key}(ARGUMENTS), without ':'",
+                        f"{key[:60]!r} heads no structure: layers and blocks are texts", self._as_text(node)
                     )
                 raise node.fault(
                     f"no structure: {{{keys[:60]}}}",
@@ -86,14 +86,44 @@ class Bodies(Values):
             item.id = parse_template(text, 0, len(text.value))
             item.text = text
         if "from" in entries:
-            item.refs, item.text = self._from(entries["from"])
+            item.refs = self._from(entries["from"])
+            if len(item.refs) != 1 or item.refs[0][0].many:
+                self._one_each(item, entries["from"])
+        if "frozen" in entries:
+            item.frozen = self.formula(entries["frozen"])
+        if "share" in entries:
+            text = self._string(entries["share"], "share").text
+            item.share = parse_template(text, 0, len(text.value)), text
         return item
 
-    def _from(self, node: Node) -> tuple[list[Template], Text]:
-        if isinstance(node, Sequence):
-            raise node.fault("a structure reads one tensor", "one name")
-        text = self._string(node, "from").text
-        return parse_references(text, 0, len(text.value)), text
+    @staticmethod
+    def _as_text(node: Mapping) -> str:
+        """What to write for a layer or block that YAML took for a mapping."""
+        key, (place, value) = next(iter(node.entries.items()))
+        if len(node.entries) == 1 and isinstance(value, Scalar) and value.empty:
+            return f"{quoted(key)}, a text without braces"
+        if len(node.entries) == 1 and isinstance(value, Scalar) and place.text.value == key:
+            return quoted(f"{key} {value.text.value}") + ", a text without ':'"
+        head = key.split()[0]
+        return f"- {head} ARGUMENTS, or - {head}(ARGUMENTS), without ':'"
+
+    def _from(self, node: Node) -> list[tuple[Template, Text]]:
+        found = []
+        for part in node.items if isinstance(node, Sequence) else [node]:
+            text = self._string(part, "a name").text
+            found += [(template, text) for template in parse_references(text, 0, len(text.value))]
+        if not found:
+            raise node.fault("no name to read from", "a name, or a list of them")
+        return found
+
+    @staticmethod
+    def _one_each(item: Item, node: Node) -> None:
+        """Refuse several tensors where no branches stand that read one each."""
+        if item.kind != "branches" and not item.parallel:
+            expected = (
+                "one name" if item.kind not in ("repeat", "each") else "one name, or 'merge:' beside it"
+            )
+            raise node.fault("only branches read several tensors, one each", expected)
 
     def _names(self, node: Node) -> tuple[str, ...]:
         nodes = node.items if isinstance(node, Sequence) else [node]
@@ -102,15 +132,33 @@ class Bodies(Values):
     def _repeat(self, node: Node, entries: dict[str, Node]) -> Item:
         item = Item("repeat", node)
         item.value = self.formula(entries["repeat"])
-        item.index = self._names(entries["each"]) if "each" in entries else ()
-        item.body = self.body(entries["body"])
+        if "each" in entries and "index" in entries:
+            raise entries["index"].fault(
+                "a repeat has one index: 'each' and 'index' both name it", "one of them"
+            )
+        for key in ("each", "index"):
+            if key in entries:
+                item.index = self._names(entries[key])
+        if len(item.index) > 1:
+            raise node.fault("a repeat has one index", "one name")
+        self._loop(item, node, entries)
         return item
+
+    def _loop(self, item: Item, node: Node, entries: dict[str, Node]) -> None:
+        """The body of a loop, and what merges its turns where they run side by side."""
+        if "merge" in entries:
+            item.merge = self._merge(node, entries, "")
+        item.body = self.body(entries["body"])
 
     def _each(self, node: Node, entries: dict[str, Node]) -> Item:
         item = Item("each", node)
         item.index = self._names(entries["each"])
         item.value = self.value(entries["of"], words=True)
-        item.body = self.body(entries["body"])
+        if "index" in entries:
+            item.number = self._check_name(self._string(entries["index"], "index"), "variable")
+            if item.number in item.index:
+                raise entries["index"].fault(f"{item.number!r} names a value and the index", "another name")
+        self._loop(item, node, entries)
         return item
 
     def _when(self, node: Node, entries: dict[str, Node]) -> Item:
@@ -124,11 +172,22 @@ class Bodies(Values):
         if "merge" not in entries:
             return Stage("layer", default, Text("", node.source, node.start, node.start), 0, 0)
         at = self._string(entries["merge"], "merge")
-        name = at.text.value
+        text = at.text
+        name = _WORD.match(text.value).group()  # type: ignore[union-attr]
         if not is_merge(name):
             known = merges()
-            raise at.fault(f"unknown merge {name!r}", "one of " + ", ".join(known), nearest_name(name, known))
-        return Stage("layer", name, at.text, 0, len(name))
+            raise at.fault(
+                f"unknown merge {name or text.value!r}",
+                "one of " + ", ".join(known),
+                nearest_name(name, known),
+            )
+        stages = Pasted(self.known).stages(text)
+        merge = stages[0]
+        if len(stages) != 1:
+            raise at.fault("a merge is one layer", "what follows it behind the structure")
+        if merge.id or merge.like or merge.withs or merge.refs is not None:
+            raise at.fault("a merge reads the branches", f"{name} with its options; 'id:' beside 'merge:'")
+        return merge
 
     def _branches(self, node: Node, entries: dict[str, Node]) -> Item:
         item = Item("branches", node)
@@ -147,7 +206,7 @@ class Bodies(Values):
     def _residual(self, node: Node, entries: dict[str, Node]) -> Item:
         item = Item("residual", node)
         mode = entries["residual"]
-        if isinstance(mode, Sequence):
+        if not isinstance(mode, Scalar) or _STAGES.search(mode.text.value):
             item.mode, item.shortcut = "always", self.body(mode)
         else:
             item.mode = self._string(mode, "residual").text.value
@@ -174,8 +233,6 @@ class Bodies(Values):
         text = self._string(entries["group"], "group").text
         item.label = parse_template(text, 0, len(text.value))
         item.text = text
-        if "frozen" in entries:
-            item.frozen = self.formula(entries["frozen"])
         item.body = self.body(entries["body"])
         return item
 

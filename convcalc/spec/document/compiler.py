@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from convcalc.layers.values import MOST_AXES
 from convcalc.spec.document.bodies import Bodies
 from convcalc.spec.document.items import Block, Body, Document, Formula
-from convcalc.spec.document.keys import BLOCK_KEYS, RESERVED, TOP_KEYS
+from convcalc.spec.document.keys import BLOCK_KEYS, ITEMS, RESERVED, TOP_KEYS
 from convcalc.spec.document.values import NAME
 from convcalc.spec.document.yamlnodes import Mapping, Node, Scalar, Sequence
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError
@@ -92,6 +93,8 @@ class Compiler(Bodies):
         elif key == "budget":
             for name, (_, value) in self._mapping(node, key).entries.items():
                 document.budget[name] = self._string(value, "a budget").text.value
+        elif key == "frozen":
+            document.frozen = self.formula(node)
         elif key == "layers":
             document.layers = self.body(node)
 
@@ -100,25 +103,26 @@ class Compiler(Bodies):
         found = []
         for item in node.items if isinstance(node, Sequence) else [node]:
             text = self._string(item, "ranks").text.value.strip()
-            if text not in ("0", "1", "2", "3"):
+            if text not in map(str, range(MOST_AXES)):
                 raise item.fault(
-                    f"{text[:40]!r} is no number of sizes", "0 to 3, or a list such as [1, 2, 3]"
+                    f"{text[:40]!r} is no number of sizes",
+                    f"0 to {MOST_AXES - 1}, or a list such as [1, 2, 3]",
                 )
             found.append(int(text))
         return tuple(found)
 
     def _outputs(self, node: Node) -> None:
-        items: list[tuple[str, Node]] = []
+        items: list[tuple[str | None, Node]] = []
         if isinstance(node, Mapping):
             items = [(name, value) for name, (_, value) in node.entries.items()]
         elif isinstance(node, Sequence):
-            items = [("", value) for value in node.items]
+            items = [(None, value) for value in node.items]
         else:
-            items = [("", node)]
+            items = [(None, node)]
         for name, value in items:
             text = self._string(value, "outputs").text
             for template in parse_references(text, 0, len(text.value)):
-                self.document.outputs.append((name or text.value, template, text))
+                self.document.outputs.append((name, template, text))
 
     def _block_names(self, node: Node) -> None:
         try:
@@ -171,11 +175,27 @@ class Compiler(Bodies):
             parameters.append((stripped, default))
         return Block(match.group(1), parameters, node, self.document)
 
+    def _structure(self, node: Mapping, block: Block) -> Body:
+        """The body of a block that is one structure, such as ``{repeat: 3, body: [...]}``."""
+        inner = Mapping(node.source, node.start, node.end)
+        body: Body = []
+        for key, (place, value) in node.entries.items():
+            if key == "doc":
+                block.doc = self._string(value, "doc").text.value
+            elif key == "let":
+                body.append(self._let(value))
+            elif key != "source":
+                inner.entries[key] = (place, value)
+        return [*body, *self.body(inner)]
+
     def _block(self, block: Block) -> None:
         node = block.node
         try:
             if not isinstance(node, Mapping):
                 block.body = self.body(node)
+                return
+            if any(key in ITEMS and key not in BLOCK_KEYS for key in node.entries):
+                block.body = self._structure(node, block)
                 return
             entries = self._keys(node, BLOCK_KEYS, f"block {block.name!r}")
             if "doc" in entries:

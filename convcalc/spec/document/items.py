@@ -31,27 +31,34 @@ class Item:
 
     __slots__ = (
         *("body", "condition", "frozen", "id", "index", "kind", "label", "lets", "merge"),
-        *("mode", "node", "other", "parts", "refs", "shortcut", "text", "value"),
+        *("mode", "node", "number", "other", "parts", "refs", "share", "shortcut", "text", "value"),
     )
 
     def __init__(self, kind: str, node: Node) -> None:
         self.kind = kind
         self.node = node
         self.id: Template | None = None
-        self.refs: list[Template] | None = None
+        self.refs: list[tuple[Template, Text]] | None = None
         self.text: Text | None = None
         self.body: Body = []
         self.other: Body = []
         self.shortcut: Body = []
         self.condition: Formula | None = None
         self.frozen: Formula | None = None
+        self.share: tuple[Template, Text] | None = None
         self.value: Value | None = None
         self.index: tuple[str, ...] = ()
+        self.number: str | None = None
         self.label: Template | None = None
         self.lets: list[tuple[str, Value]] = []
         self.merge: Stage | None = None
         self.mode = ""
         self.parts: list[tuple[str, Body]] = []
+
+    @property
+    def parallel(self) -> bool:
+        """Whether it is a loop whose turns all start from what arrives and are merged."""
+        return self.merge is not None and self.kind in ("repeat", "each")
 
 
 Body = list["Stage | Item"]
@@ -97,7 +104,8 @@ class Document:
         self.inputs: list[tuple[str, Value, Node]] = []
         self.blocks: dict[str, Block] = {}
         self.layers: Body = []
-        self.outputs: list[tuple[str, Template, Text]] = []
+        self.outputs: list[tuple[str | None, Template, Text]] = []
         self.budget: dict[str, str] = {}
+        self.frozen: Formula | None = None
         self.ranks: tuple[int, ...] = ()
         self.notes: list[str] = []

@@ -8,17 +8,17 @@ from convcalc import layers
 
 TOP_KEYS: Final = (
     "name", "source", "notes", "extends", "vars", "input", "inputs", "ranks", "blocks", "layers",
-    "outputs", "budget",
+    "outputs", "budget", "frozen",
 )  # fmt: skip
 BLOCK_KEYS: Final = ("doc", "source", "let", "residual", "shortcut", "merge", "body")
 ITEMS: Final[dict[str, tuple[str, ...]]] = {
-    "repeat": ("repeat", "each", "body", "id", "from"),
-    "each": ("each", "of", "body", "id", "from"),
-    "when": ("when", "do", "else", "id", "from"),
-    "branches": ("branches", "merge", "id", "from"),
-    "residual": ("residual", "shortcut", "merge", "body", "id", "from"),
-    "group": ("group", "body", "from", "frozen"),
-    "let": ("let", "body", "id", "from"),
+    "repeat": ("repeat", "each", "index", "merge", "body", "id", "from", "frozen", "share"),
+    "each": ("each", "of", "index", "merge", "body", "id", "from", "frozen", "share"),
+    "when": ("when", "do", "else", "id", "from", "frozen", "share"),
+    "branches": ("branches", "merge", "id", "from", "frozen", "share"),
+    "residual": ("residual", "shortcut", "merge", "body", "id", "from", "frozen", "share"),
+    "group": ("group", "body", "from", "frozen", "share"),
+    "let": ("let", "body", "id", "from", "frozen", "share"),
 }
 """Structures by the key that names them, and the keys each may have."""
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
@@ -34,10 +34,11 @@ RESERVED: Final = frozenset(
 
 
 def merges() -> tuple[str, ...]:
-    """Layers that join any number of tensors, which are those that ``merge`` may name."""
-    return tuple(sorted(op for op in layers.OPS if is_merge(op)))
+    """Layers that read several tensors, and their other names: those that ``merge`` may name."""
+    return tuple(sorted(name for name in (*layers.OPS, *layers.ALIASES) if is_merge(name)))
 
 
 def is_merge(name: str) -> bool:
-    """Whether a name is that of a layer that joins any number of tensors."""
-    return name in layers.OPS and layers.lookup(name).arity[1] is None
+    """Whether a name is that of a layer that reads several tensors."""
+    name = layers.ALIASES.get(name, name)
+    return name in layers.OPS and layers.lookup(name).arity[1] not in (0, 1)

@@ -72,6 +72,7 @@ def _extend(document: Document, extended: tuple[str, ...]) -> None:
     document.inputs = document.inputs or base.inputs
     document.outputs = document.outputs or base.outputs
     document.layers = document.layers or base.layers
+    document.frozen = document.frozen or base.frozen
     for key, block in base.blocks.items():
         block.document = document
         document.blocks.setdefault(key, block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convcalc.layers.values import MOST_AXES
 from convcalc.spec.document.keys import BLOCK_KEYS, ITEMS, REQUIRED, RESIDUALS, TOP_KEYS, merges
 
 _VALUE = {"$ref": "#/$defs/value"}
@@ -25,13 +26,16 @@ _DESCRIPTIONS = {
     "layers": "What runs, in order.",
     "outputs": "Names of the tensors the network returns; the last layer's by default.",
     "budget": "Limits that 'convcalc check' holds the network to.",
-    "repeat": "Run the body so many times; 'each' names the index, from 0.",
+    "repeat": "Run the body so many times; 'each' or 'index' names the index, from 0.",
     "each": "With 'of': run the body for every value of a list; a list of names takes rows apart.",
+    "index": "The name of the number of the turn, from 0.",
+    "merge": "The layer that joins the branches; in a loop, turns that all start from what arrives.",
     "when": "Run 'do' if the condition holds, else 'else'.",
     "branches": "Run every branch on the same tensor and merge the results.",
     "residual": "Run the body and add the shortcut.",
     "group": "Give the body a name; from=NAME reads its result.",
     "frozen": "Whether the parameters inside are held fixed in training.",
+    "share": "Whose weights it uses; true: all turns of a loop use those of the first.",
     "let": "Variables for what follows, or for the body where one is given.",
 }
 
@@ -44,9 +48,10 @@ def _property(key: str) -> dict[str, Any]:
         "shortcut": _BODY,
         "layers": _BODY,
         "id": _NAME,
-        "from": _NAME,
+        "from": {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]},
         "group": _NAME,
         "frozen": {"type": ["boolean", "string"]},
+        "share": {"type": ["boolean", "string", "integer"]},
         "name": _TEXT,
         "source": _TEXT,
         "notes": _TEXT,
@@ -56,8 +61,16 @@ def _property(key: str) -> dict[str, Any]:
         "when": {"type": ["string", "boolean", "number"]},
         "of": _VALUE,
         "each": {"anyOf": [_WORD, {"type": "array", "items": _WORD}]},
-        "merge": {"enum": list(merges())},
-        "residual": {"anyOf": [{"enum": list(RESIDUALS)}, {"type": "array"}]},
+        "index": _WORD,
+        "merge": {"type": "string", "pattern": rf"^({'|'.join(merges())})(\s|\(|$)"},
+        "residual": {
+            "anyOf": [
+                {"enum": list(RESIDUALS)},
+                {"type": "string", "pattern": r"\S[\s(|;]"},
+                {"type": "array", "items": {"$ref": "#/$defs/item"}},
+                {"$ref": "#/$defs/structure"},
+            ]
+        },
         "let": {"type": "object", "additionalProperties": _VALUE},
         "vars": {"type": "object", "additionalProperties": _VALUE},
         "branches": {
@@ -70,8 +83,8 @@ def _property(key: str) -> dict[str, Any]:
         "inputs": {"type": "object", "additionalProperties": {"$ref": "#/$defs/shape"}},
         "ranks": {
             "anyOf": [
-                {"type": "integer", "minimum": 0, "maximum": 3},
-                {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 3}},
+                {"type": "integer", "minimum": 0, "maximum": MOST_AXES - 1},
+                {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MOST_AXES - 1}},
             ]
         },
         "outputs": {
@@ -96,7 +109,7 @@ def _property(key: str) -> dict[str, Any]:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a document."""
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "type": "object",
             "properties": {key: _property(key) for key in keys},
@@ -106,6 +119,17 @@ def json_schema() -> dict[str, Any]:
         for head, keys in ITEMS.items()
     ]
     # A repeat has an index under 'each', which alone heads a loop over a list.
+    alone = [
+        {
+            **item,
+            "properties": {
+                **item["properties"],
+                **{key: _property(key) for key in BLOCK_KEYS[: BLOCK_KEYS.index("residual")]},
+            },
+        }
+        for item, head in zip(items, ITEMS, strict=True)
+        if head not in BLOCK_KEYS
+    ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "convcalc document",
@@ -166,6 +190,7 @@ def json_schema() -> dict[str, Any]:
                         "required": ["body"],
                         "additionalProperties": False,
                     },
+                    *alone,
                 ]
             },
         },

@@ -6,11 +6,20 @@ import re
 from typing import Final
 
 from convcalc import layers
+from convcalc.importers.calls import Pasted
+from convcalc.spec import library
 from convcalc.spec.document.items import Formula, Value
 from convcalc.spec.document.keys import RESERVED
+from convcalc.spec.document.quotes import quoted
 from convcalc.spec.document.yamlnodes import Mapping, Node, Scalar, Sequence
 from convcalc.spec.errors import Problem, SpecError, nearest_name
-from convcalc.spec.language.expression import ExpressionError, is_symbol_name, parse
+from convcalc.spec.language.expression import (
+    FUNCTIONS,
+    ExpressionError,
+    constant,
+    is_symbol_name,
+    parse,
+)
 from convcalc.spec.language.stage import expression_fault
 from convcalc.spec.language.tokens import parse_value
 
@@ -19,29 +28,33 @@ MAX_VALUES: Final = 10_000
 NAME: Final = re.compile(r"[A-Za-z_]\w*\Z")
 """A name of a variable or parameter."""
 
-_STAGE: Final = re.compile(r"\s*([A-Za-z_]\w*)(?:\s|\()")
+_STAGE: Final = re.compile(r"\s*(\$?[A-Za-z_]\w*)(?=[\s(|;]|\Z)")
+_PROSE: Final = re.compile(r"[A-Za-z][\w ,.'-]*\Z")
 
 
-def _quotes(scalar: Scalar, words: bool) -> str | None:
-    """What to do with a text that is no expression: YAML ended it at a comma, or it holds stages."""
-    value = scalar.text.value
-    if (
-        scalar.flow
-        and scalar.plain
-        and value.count("(") + value.count("[") > value.count(")") + value.count("]")
-    ):
-        return "quotes around a text with ',' inside [...] or {...}"
-    head = _STAGE.match(value)
-    if words and head is not None and (head.group(1) in layers.OPS or head.group(1) in layers.ALIASES):
-        return f"quotes in quotes around a text of stages: \"'{value.strip()}'\""
-    return None
+def stages_in(text: str, known: frozenset[str] = frozenset()) -> bool:
+    """Whether a text that is no expression begins as stages do: with a layer, a block or ``$name``."""
+    head = _STAGE.match(text)
+    if head is None:
+        return False
+    name = head.group(1)
+    if name in FUNCTIONS and text[head.end() : head.end() + 1] == "(":
+        return False
+    return (
+        name[0] == "$" or name in known or name in layers.OPS or name in layers.ALIASES
+        or library.has_block(name)
+    )  # fmt: skip
 
 
 class Values:
-    """Reads single nodes, and collects the faults that need not stop the reading."""
+    """Reads single nodes, and collects the faults that need not stop the reading.
+
+    ``known`` are the names of the document's blocks.
+    """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.known: frozenset[str] = frozenset()
 
     def _keys(self, node: Mapping, allowed: tuple[str, ...], what: str) -> dict[str, Node]:
         found = {}
@@ -77,16 +90,20 @@ class Values:
         return name
 
     def formula(self, node: Node, words: bool = False) -> Formula:
-        """An expression from a scalar."""
+        """An expression from a scalar; where words are taken, a text of stages stands for itself."""
         scalar = self._string(node, "an expression")
         text = scalar.text
         try:
             expr = parse(text.value)
         except ExpressionError as error:
+            if words and stages_in(text.value, self.known):
+                Pasted(self.known).stages(text)  # refused here where it cannot be read, not at its use
+                return Formula(constant(text.value.strip(), 0, len(text.value)), text)
             found = expression_fault(text, error)
-            hint = _quotes(scalar, words)
-            if hint is not None:
-                found.problems[0].expected = hint
+            value = text.value.strip()
+            if words and _PROSE.match(value):
+                inner = f"'{value}'" if "'" not in value else f'"{value}"'
+                found.problems[0].expected = f"an expression, or a text in quotes of its own: {quoted(inner)}"
             raise found from None
         word = expr.value if words and expr.kind == "name" and not is_symbol_name(expr.value) else None
         return Formula(expr, text, word)

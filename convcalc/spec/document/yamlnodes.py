@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from convcalc.spec.document.quotes import quotes_for, start_of_text
 from convcalc.spec.errors import Problem, SpecError
 from convcalc.spec.source import Source, Text
 
@@ -100,15 +101,7 @@ def compose(source: Source) -> Node | None:
     try:
         return _compose(source, yaml.parse(source.text, Loader=loader), yaml)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        message = "no valid YAML: " + " ".join(filter(None, (error.context, error.problem)))
-        at = mark.index if mark else 0
-        expected = None
-        if source.text[at : at + 1] == "\t":
-            expected = "spaces: YAML does not indent with tabs"
-        elif (error.context or "").startswith("while parsing a flow"):
-            expected = "quotes around a text with any of , [ ] { } : inside [...] or {...}"
-        raise SpecError(Problem.in_source(source, at, 1, message, expected=expected)) from None
+        raise SpecError(_no_yaml(source, error)) from None
     except yaml.reader.ReaderError as error:
         raise SpecError(
             Problem.in_source(
@@ -120,6 +113,27 @@ def compose(source: Source) -> Node | None:
     except UnicodeError:
         bad = next((i for i, c in enumerate(source.text) if 0xD800 <= ord(c) <= 0xDFFF), 0)
         raise SpecError(Problem.in_source(source, bad, 1, "no valid text: a lone surrogate")) from None
+
+
+def _no_yaml(source: Source, error: Any) -> Problem:
+    """The fault of a text that is no YAML, and the quotes that would make it one."""
+    mark = error.problem_mark or error.context_mark
+    context = error.context or ""
+    message = "no valid YAML: " + " ".join(filter(None, (error.context, error.problem)))
+    at = mark.index if mark else 0
+    flow = context.startswith("while parsing a flow")
+    expected = None
+    if source.text[at : at + 1] == "\t":
+        expected = "spaces: YAML does not indent with tabs"
+    elif context.startswith("while scanning a quoted") and error.context_mark:
+        at = error.context_mark.index
+        expected = f"a closing {source.text[at]}"
+    elif at < len(source.text):
+        start = start_of_text(source.text, at, flow)
+        expected = None if start is None else quotes_for(source.text, start, flow)
+    if expected is None and flow:
+        expected = "quotes around a text with any of , [ ] { } : inside [...] or {...}"
+    return Problem.in_source(source, at, 1, message, expected=expected)
 
 
 class _Composer:
@@ -138,6 +152,10 @@ class _Composer:
         """A value or a key."""
         text = Text(event.value, self.source, event.start_mark.index, event.end_mark.index)
         scalar = Scalar(text, not event.style, self.flow > 0)
+        if scalar.flow and scalar.plain and event.value.count("(") > event.value.count(")"):
+            expected = quotes_for(self.source.text, text.start, True)
+            if expected is not None:
+                raise scalar.fault("YAML ends a text inside [...] and {...} at a comma", expected)
         _check_tag(event, scalar)
         if event.anchor:
             self.anchors[event.anchor] = scalar

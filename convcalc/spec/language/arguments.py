@@ -8,16 +8,14 @@ from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_array, is_condition, is_symbolic
-from convcalc.layers.values import CONVENTION_WORDS
+from convcalc.layers.values import CONVENTION_WORDS, MOST_AXES
 from convcalc.spec.errors import SpecError, fault, nearest_name
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError
-from convcalc.spec.language.stage import Arg, Stage, expression_fault, option_kinds, option_names
+from convcalc.spec.language.stage import Arg, Stage, Template, expression_fault, option_kinds, option_names
 
 MOST_NUMBER: Final = 10**300
 """Largest value of an option that is a number of its own, such as eps."""
-MOST: Final = 4
-"""Most numbers of a shape: channels and three sizes."""
 
 
 def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
@@ -25,6 +23,10 @@ def dimension_fault(stage: Stage, error: DimensionError) -> SpecError:
     for arg, field in zip(stage.args, fields_of(stage), strict=True):
         if error.field is not None and error.field in field:
             return stage.fault(error.message, error.hint, at=arg)
+    if error.field is not None and error.field.startswith("input "):
+        flowing: list[Template | None] = [None] if stage.refs is None else [*stage.refs]
+        place = [*flowing, *stage.withs][int(error.field.removeprefix("input "))]
+        return stage.fault(error.message, error.hint, at=place)
     end = min(stage.end, max(stage.start + 1, stage.start + len(stage.origin)))
     return fault(stage.text, stage.start, end, error.message, error.hint)
 
@@ -99,12 +101,14 @@ def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, 
         raise stage.fault("the value is too involved to compute", at=arg) from None
     if value is None and "none" in words:
         value = "none"
+    if option.kind == "choice" and type(value) is int and str(value) in words:
+        value = str(value)
     problem = check_kind(option, value, words)
     if problem is not None:
         message, expected = problem
         nearest = nearest_name(value, words) if isinstance(value, str) else None
         raise stage.fault(f"{option.field}: {message}", expected, nearest, at=arg)
-    if option.kind == "number" and isinstance(value, Fraction):
+    if option.kind in ("number", "value") and isinstance(value, Fraction):
         return float(value)
     return value
 
@@ -135,15 +139,24 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         return None if value in words else (f"unknown value {describe(value)}", "one of " + ", ".join(words))
     if kind == "number" and (is_symbolic(value) or is_array(value)):
         return f"{describe(value)} stands for many numbers", "one number"
-    if kind == "number" and type(value) in (int, Fraction) and not -MOST_NUMBER <= value <= MOST_NUMBER:
+    if (
+        kind in ("number", "value")
+        and type(value) in (int, Fraction)
+        and not -MOST_NUMBER <= value <= MOST_NUMBER
+    ):
         return f"{describe(value)} is too large", "a number that a float can be"
-    if kind in ("dim", "number"):
+    if kind in ("dim", "number", "value"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
     items = _items(value)
     if kind in ("axis", "axislist"):
+        if isinstance(value, str) and value in words:
+            return None
         if items and all(type(item) is int for item in items) and (kind == "axislist" or items == (value,)):
             return None
-        expected = "0, or -1 for the last axis" if kind == "axis" else "an axis or several, such as -1 or (1,2)"
+        expected = (
+            "0, or -1 for the last axis" if kind == "axis" else "an axis or several, such as -1 or (1,2)"
+        )
+        expected = ", or ".join((expected, *words))
         return f"{describe(value)} is no number of an axis", expected
     if kind == "padding":
         wrong = [item for item in items if not _is_padding(item, words)]
@@ -165,7 +178,7 @@ def _is_padding(item: Any, words: tuple[str, ...]) -> bool:
     return len(sides) <= 2 and all(_dimension(side) or side in words for side in sides)
 
 
-def check_shape(value: Any, most: int = MOST) -> Shape:
+def check_shape(value: Any, most: int = MOST_AXES) -> Shape:
     """A shape from what was given.
 
     Raises:

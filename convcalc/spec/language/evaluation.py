@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from convcalc import dims
 from convcalc.budget import OverBudgetError, spend
-from convcalc.spec.language.expression import FUNCTIONS, MAX_BITS, Expr, ExpressionError, is_symbol_name
+from convcalc.spec.language.expression import (
+    ARRIVING,
+    FUNCTIONS,
+    MAX_BITS,
+    Expr,
+    ExpressionError,
+    is_symbol_name,
+)
 
 MAX_ITEMS: Final = 10_000
 """Most items of a list, those of the lists in it counted, however many are one and the same."""
@@ -98,10 +105,12 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }
 
 
-def _many(combine: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def _many(combine: Callable[[Any, Any], Any], empty: int | None = None) -> Callable[..., Any]:
     def apply(*values: Any) -> Any:
         if len(values) == 1 and isinstance(values[0], tuple):
             values = values[0]
+        if not values and empty is not None:
+            return empty
         if not values:
             raise ValueError("needs at least one value")
         result = _numeric(values[0])
@@ -118,7 +127,9 @@ def _numeric(value: Any) -> Any:
     return value
 
 
-def _length(value: Any) -> int:
+def _length(value: Any) -> Any:
+    if value is dims.UNKNOWN:
+        return value
     if not isinstance(value, (tuple, str)):
         raise TypeError(f"len takes a list, got {describe(value)}")
     return len(value)
@@ -138,6 +149,8 @@ def _int(value: Any) -> Any:
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "min": _many(dims.minimum),
     "max": _many(dims.maximum),
+    "sum": _many(lambda a, b: bounded(a + b), 0),
+    "prod": _many(lambda a, b: bounded(a * b), 1),
     "round": _round,
     "floor": lambda x: dims.floor_div(_numeric(x), 1),
     "ceil": lambda x: dims.ceil_div(_numeric(x), 1),
@@ -176,21 +189,28 @@ def evaluate(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[s
     spend(2)
     if kind == "const":
         return expr.value
-    if kind == "name":
+    if kind in ("name", "variable"):
         name = expr.value
         if name in words:
             return name
         if name in env:
-            return env[name]
+            return env[name] if name != "in" else _channels(env[name])
         if is_symbol_name(name):
             return dims.symbol(name)
+        if name in ARRIVING and kind == "name":
+            if "in" in env:
+                return env["in"]
+            raise ExpressionError(
+                f"{name!r} is not known here, where no tensor arrives", expr.start, expr.end,
+                expected="a number, or --input CxHxW for the stage that reads it",
+            )  # fmt: skip
         from convcalc.spec.errors import nearest_name
 
         raise ExpressionError(
             f"unknown name {name!r}",
             expr.start,
             expr.end,
-            expected=_known(env, words),
+            expected=_known({k: v for k, v in env.items() if kind == "name" or k != "in"}, words),
             nearest=nearest_name(name, [*env, *words, *FUNCTIONS]),
         )
     try:
@@ -205,8 +225,12 @@ def evaluate(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[s
         raise ExpressionError(str(error), expr.start, expr.end) from None
 
 
+def _channels(shape: Any) -> Any:
+    return shape[0] if type(shape) is tuple else shape
+
+
 def _known(env: Mapping[str, Any], words: frozenset[str] | tuple[str, ...]) -> str:
-    names = sorted({*env, *words})
+    names = sorted({*env, *words, *(ARRIVING if "in" in env else ())})
     return (
         "a number"
         if not names
@@ -219,6 +243,8 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
     if kind == "binary":
         left = evaluate(args[0], env, words)
         right = evaluate(args[1], env, words)
+        if tuple in (type(left), type(right)) and expr.value in ("+", "*"):
+            return _joined(expr, left, right)
         for value, arg in ((left, args[0]), (right, args[1])):
             if not _is_number(value):
                 raise ExpressionError(
@@ -242,10 +268,23 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
         return truth(evaluate(args[0], env, words)) or truth(evaluate(args[1], env, words))
     if kind == "not":
         return not truth(evaluate(args[0], env, words))
-    value = evaluate(args[0], env, words)
-    index = evaluate(args[1], env, words)
+    value, *bounds = [evaluate(a, env, words) for a in args]
+    if any(part is dims.UNKNOWN for part in (value, *bounds)):
+        return dims.UNKNOWN
     if not isinstance(value, tuple):
-        raise ExpressionError(f"only a list has items, got {describe(value)}", args[0].start, args[0].end)
+        hides = args[0].value == "size" and "in" in env
+        raise ExpressionError(
+            f"only a list has items, got {describe(value)}", args[0].start, args[0].end,
+            expected="another name for this variable: it hides the sizes that arrive" if hides else None,
+        )  # fmt: skip
+    if kind == "cut":
+        for bound, arg in zip(bounds, args[1:], strict=True):
+            if bound is not None and type(bound) is not int:
+                raise ExpressionError(
+                    f"a list is cut at whole numbers, got {describe(bound)}", arg.start, arg.end
+                )
+        return value[bounds[0] : bounds[1]]
+    index = bounds[0]
     if not value:
         raise ExpressionError("an empty list has no items", args[1].start, args[1].end)
     if type(index) is not int or not -len(value) <= index < len(value):
@@ -256,6 +295,22 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
             expected=f"0 to {len(value) - 1}",
         )
     return value[index]
+
+
+def _joined(expr: Expr, left: Any, right: Any) -> Any:
+    """Two lists behind one another, or one some times."""
+    if left is dims.UNKNOWN or right is dims.UNKNOWN:
+        return dims.UNKNOWN
+    if expr.value == "+" and type(left) is type(right):
+        return left + right
+    if expr.value == "*" and int in (type(left), type(right)):
+        items, times = (left, right) if type(left) is tuple else (right, left)
+        if len(items) * times > MAX_ITEMS:
+            raise ValueError(f"a list of more than {MAX_ITEMS:,} items")
+        return items * times
+    other, arg = (right, expr.args[1]) if type(left) is tuple else (left, expr.args[0])
+    wanted = "another list" if expr.value == "+" else "a whole number"
+    raise ExpressionError(f"a list {expr.value} {wanted}, got {describe(other)}", arg.start, arg.end)
 
 
 def _compare(expr: Expr, values: list[Any]) -> Any:

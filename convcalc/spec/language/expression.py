@@ -11,7 +11,7 @@ Grammar, loosest first::
     product    := unary (("*" | "/" | "//" | "%") unary)*
     unary      := ("-" | "+") unary | power
     power      := postfix ["**" unary]
-    postfix    := atom ("[" expression "]")*
+    postfix    := atom ("[" (expression | [expression] ":" [expression]) "]")*
     atom       := number | string | name | name "(" arguments ")"
                 | "(" expression ("," expression)* [","] ")" | "[" expressions "]"
 
@@ -33,12 +33,17 @@ MAX_OPERATORS: Final = 120
 """Most operators in one expression."""
 MAX_LENGTH: Final = 4000
 """Longest expression, in characters."""
+ARRIVING: Final = frozenset(("in", "size"))
+"""Names of what arrives: its channels, and all its sizes where no variable of that name hides them.
+
+Variables hold the whole shape under ``in``, or that it is unknown.
+"""
 
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z_]\w*)"
     r"|(?P<string>'[^'\n]*'|\"[^\"\n]*\")"
-    r"|(?P<op>\*\*|//|<=|>=|==|!=|[-+*/%<>()\[\],]))"
+    r"|(?P<op>\*\*|//|<=|>=|==|!=|[-+*/%<>()\[\],:]))"
 )
 _SYMBOL: Final = re.compile(r"[A-Z]\d*(?:_\w+)?\Z")
 _KEYWORDS: Final = frozenset({"if", "else", "and", "or", "not"})
@@ -48,7 +53,7 @@ _CONSTANTS: Final[dict[str, Any]] = {
 
 
 FUNCTIONS: Final[dict[str, tuple[int, int]]] = {
-    **dict.fromkeys(("min", "max"), (1, 99)),
+    **dict.fromkeys(("min", "max", "sum", "prod"), (1, 99)),
     **dict.fromkeys(("round", "floor", "ceil", "int", "abs", "len"), (1, 1)),
     "make_divisible": (1, 3),
 }
@@ -72,7 +77,7 @@ class ExpressionError(ValueError):
 class Expr:
     """A parsed expression.
 
-    ``kind`` is one of const, name, call, tuple, list, index, unary, binary, compare, and, or,
+    ``kind`` is one of const, name, variable, call, tuple, list, index, cut, unary, binary, compare, and, or,
     not, if. ``start`` and ``end`` are offsets into the text it was parsed from.
     """
 
@@ -91,10 +96,15 @@ class Expr:
         todo = [self]
         while todo:
             expr = todo.pop()
-            if expr.kind == "name":
+            if expr.kind in ("name", "variable"):
                 found.add(expr.value)
             todo.extend(expr.args)
         return found
+
+    def of_variables(self) -> Expr:
+        """The same where ``size`` is a variable or nothing, as in a call that comes from a program."""
+        kind = "variable" if self.kind == "name" and self.value == "size" else self.kind
+        return Expr(kind, self.value, tuple(arg.of_variables() for arg in self.args), self.start, self.end)
 
     def size(self) -> int:
         """Number of nodes."""
@@ -277,10 +287,17 @@ class Parser:
         while self.token == "[" and self.kind == "op":
             self._grow(value.start)
             self.advance()
-            index = self.expression()
-            end = self.token_end
+            first = None if self.token == ":" else self.expression()
+            sliced = self.accept(":") is not None
+            last = self.expression() if sliced and self.token != "]" else None
+            start, end = value.start, self.token_end
             self.expect("]")
-            value = Expr("index", None, (value, index), value.start, end)
+            if sliced:
+                bounds = (bound or constant(None, start, end) for bound in (first, last))
+                value = Expr("cut", None, (value, *bounds), start, end)
+            else:
+                assert first is not None
+                value = Expr("index", None, (value, first), start, end)
         return value
 
     def _items(self, close: str) -> tuple[tuple[Expr, ...], int, bool]:

@@ -14,20 +14,34 @@ from typing import Any, Final
 from convcalc import layers
 from convcalc.dims import Shape
 from convcalc.spec.errors import SpecError, fault, nearest_name
-from convcalc.spec.language.expression import Expr, ExpressionError, parse
+from convcalc.spec.language.expression import ARRIVING, Expr, ExpressionError, parse
 from convcalc.spec.source import Text
 
 _REFERENCE: Final = re.compile(r"(?:[\w.\-]|\{[^{}]*\})+\Z")
-NODE_KEYS: Final = ("id", "from", "with", "like", "frozen")
+_RANGE: Final = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[^'\".]|\.(?!\.))*\.\.")
+_COMMA: Final = re.compile(r",(?![^{}]*\})")
+NODE_KEYS: Final = ("id", "from", "with", "like", "frozen", "share")
 """Keys every stage takes beside the options of its layer."""
 
 
+class Range:
+    """``first..last`` in a name: the whole numbers from one to the other, both included."""
+
+    __slots__ = ("end", "first", "last", "start")
+
+    def __init__(self, first: Expr, last: Expr) -> None:
+        self.first = first
+        self.last = last
+        self.start = first.start
+        self.end = last.end
+
+
 class Template:
-    """A name with ``{expression}`` parts, as in ``id=conv{i}``."""
+    """A name with ``{expression}`` parts, as in ``id=conv{i}``; several names where one is a range."""
 
     __slots__ = ("end", "parts", "start")
 
-    def __init__(self, parts: tuple[str | Expr, ...], start: int, end: int) -> None:
+    def __init__(self, parts: tuple[str | Expr | Range, ...], start: int, end: int) -> None:
         self.parts = parts
         self.start = start
         self.end = end
@@ -38,9 +52,24 @@ class Template:
         first = self.parts[0] if len(self.parts) == 1 else None
         return first if isinstance(first, str) else None
 
+    @property
+    def many(self) -> bool:
+        """Whether it may stand for several names."""
+        return any(isinstance(part, Range) for part in self.parts)
+
     def exprs(self) -> list[Expr]:
         """The expressions in it."""
-        return [p for p in self.parts if isinstance(p, Expr)]
+        found: list[Expr] = []
+        for part in self.parts:
+            if isinstance(part, Range):
+                found += (part.first, part.last)
+            elif isinstance(part, Expr):
+                found.append(part)
+        return found
+
+    def arrives(self) -> bool:
+        """Whether an expression in it reads what arrives."""
+        return any(expr.names() & ARRIVING for expr in self.exprs())
 
 
 class Arg:
@@ -65,15 +94,18 @@ class Stage:
         rank: spatial rank a framework's name demands (``Conv2d``), else None.
         flat_too: whether a vector is taken as well, whatever the rank (``BatchNorm1d``).
         frozen: whether its parameters are held fixed in training; None where it does not say.
+        share: the layers or arrays (of a block: the block) whose weights it uses; None where it has its own.
         refuses: why a framework does not take the layer on the shapes that arrive, None where it does.
         adapt: completes the options by the shapes that arrive, where a framework's arguments mean
             something else for every number of axes; None where they stand for themselves.
         channels_last: whether it was written for tensors whose channels are the last axis.
+        arrives: whether an expression in it reads what arrives (``in``, ``size``).
     """
 
     __slots__ = (
-        *("adapt", "args", "channels_last", "cost", "end", "flat_too", "frozen", "id", "kind", "like"),
-        *("name", "names", "origin", "rank", "refs", "refuses", "start", "text", "withs"),
+        *("adapt", "args", "arrives", "channels_last", "cost", "end", "flat_too", "frozen", "id"),
+        *("kind", "like"),
+        *("name", "names", "origin", "rank", "refs", "refuses", "share", "start", "text", "withs"),
     )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
@@ -91,9 +123,11 @@ class Stage:
         self.rank: int | None = None
         self.flat_too = False
         self.frozen: Expr | None = None
+        self.share: list[Template] | None = None
         self.refuses: Callable[[Any, tuple[Shape, ...]], str | None] | None = None
         self.adapt: Callable[[tuple[Shape, ...], dict[str, Any]], dict[str, Any]] | None = None
         self.channels_last = False
+        self.arrives = False
         self.names: tuple[str, ...] = ()
         self.cost = 10
 
@@ -118,6 +152,7 @@ class Stage:
                     found |= expr.names()
                     nodes += expr.size()
         self.cost = 10 + nodes // 2
+        self.arrives = self.arrives or not ARRIVING.isdisjoint(found)
         self.names = tuple(sorted(found))
         return self
 
@@ -127,20 +162,31 @@ def expression_fault(text: Text, error: ExpressionError) -> SpecError:
     return fault(text, error.start, error.end, error.message, error.expected, error.nearest)
 
 
-def parse_template(text: Text, start: int, end: int) -> Template:
-    """A name with ``{expression}`` parts from ``text[start:end]``."""
+def parse_template(text: Text, start: int, end: int, *, many: bool = False) -> Template:
+    """A name with ``{expression}`` parts from ``text[start:end]``; ``many`` may be ranges."""
     value = text.value[start:end]
     if not _REFERENCE.match(value):
         raise fault(
             text, start, end, f"{value!r} is no name", "letters, digits, '_', '.', '-' or {expression}"
         )
-    parts: list[str | Expr] = []
+    parts: list[str | Expr | Range] = []
     at = start
     for match in re.finditer(r"\{([^{}]*)\}", value):
         if start + match.start() > at:
             parts.append(text.value[at : start + match.start()])
+        left, right = start + match.start(1), start + match.end(1)
+        dots = _RANGE.match(text.value, left, right)
         try:
-            parts.append(parse(text.value, start + match.start(1), start + match.end(1)))
+            if dots is None:
+                parts.append(parse(text.value, left, right))
+            elif many:
+                first = parse(text.value, left, dots.end() - 2)
+                parts.append(Range(first, parse(text.value, dots.end(), right)))
+            else:
+                raise fault(
+                    text, left, right, "a range stands for several names, and one is wanted here",
+                    "one name; from=, with= and outputs take ranges",
+                )  # fmt: skip
         except ExpressionError as error:
             raise expression_fault(text, error) from None
         at = start + match.end()
@@ -150,20 +196,20 @@ def parse_template(text: Text, start: int, end: int) -> Template:
 
 
 def parse_references(text: Text, start: int, end: int) -> list[Template]:
-    """``a`` or ``[a, b]``."""
+    """``a`` or ``[a, b]``; each may hold ranges, as in ``y{0..n-1}``."""
     value = text.value
     if value[start : start + 1] in ("[", "(") and end > start and value[end - 1] in ")]":
         found = []
         at = start + 1
-        for piece in value[start + 1 : end - 1].split(","):
+        for piece in _COMMA.split(value[start + 1 : end - 1]):
             left = at + len(piece) - len(piece.lstrip())
             right = at + len(piece.rstrip())
             if right <= left:
                 raise fault(text, at, at + 1, "a name is missing in the list", "names separated by ','")
-            found.append(parse_template(text, left, right))
+            found.append(parse_template(text, left, right, many=True))
             at += len(piece) + 1
         return found
-    return [parse_template(text, start, end)]
+    return [parse_template(text, start, end, many=True)]
 
 
 @lru_cache(maxsize=256)
@@ -187,20 +233,25 @@ def option_kinds(op: str) -> dict[str, Any]:
 
 
 def set_node_key(stage: Stage, key: str, text: Text, start: int, end: int) -> None:
-    """Set ``id``, ``from``, ``with``, ``like`` or ``frozen`` of a stage."""
+    """Set one of :data:`NODE_KEYS` of a stage."""
     if start >= end:
         raise fault(
             text, start - 1, start, f"{key}= needs {'true or false' if key == 'frozen' else 'a name'}"
         )
     if key == "id":
         stage.id = parse_template(text, start, end)
+        stage.arrives = stage.arrives or stage.id.arrives()
     elif key == "like":
         stage.like = parse_template(text, start, end)
+        stage.arrives = stage.arrives or stage.like.arrives()
     elif key == "frozen":
         try:
             stage.frozen = parse(text.value, start, end)
+            stage.arrives = stage.arrives or not ARRIVING.isdisjoint(stage.frozen.names())
         except ExpressionError as error:
             raise expression_fault(text, error) from None
+    elif key == "share":
+        stage.share = parse_references(text, start, end)
     elif key == "from":
         stage.refs = parse_references(text, start, end)
     else:

@@ -120,9 +120,13 @@ def _number(rng: Random, option: Option, shape: Shape) -> Any:
 
 
 def _shape(rng: Random, option: Option, shape: Shape) -> Shape:
-    """What arrives, its channels, or as many elements in other axes."""
-    if rng.random() < 0.3:
+    """What arrives, its channels, or as many elements in other axes; or with sizes of 1 repeated."""
+    kind = rng.random()
+    if kind < 0.3:
         return rng.choice((shape, shape[:1]))
+    if kind < 0.5:
+        larger = (rng.randint(1, 3) if n == 1 else n for n in shape)
+        return (*(rng.randint(1, 3) for _ in range(rng.randint(0, max(0, 3 - len(shape))))), *larger)
     sizes, left = [], prod(shape)
     for _ in range(rng.randint(0, 3)):
         sizes.append(divisor(rng, left))
@@ -131,8 +135,10 @@ def _shape(rng: Random, option: Option, shape: Shape) -> Shape:
 
 
 def _ints(rng: Random, option: Option, shape: Shape) -> tuple[Any, ...]:
-    """A factor per axis, an order of the axes, or the parts of one of them."""
-    kind = rng.randrange(4)
+    """A factor per axis, an order of the axes, the parts of one of them, or steps along some of them."""
+    kind = rng.randrange(5)
+    if kind == 4:
+        return tuple(rng.randint(-3, 3) for _ in range(rng.randint(1, len(shape))))
     if kind > 1:
         factors = (1, 2, 2, 3, Fraction(1, 2), Fraction(3, 4), Fraction(3, 2), Fraction(5, 2))
         same = rng.choice(factors) if rng.random() < 0.4 else None
@@ -147,8 +153,10 @@ def _ints(rng: Random, option: Option, shape: Shape) -> tuple[Any, ...]:
     return (*parts, left)
 
 
-def _axis(rng: Random, option: Option, shape: Shape) -> int:
-    """An axis, from the front or from the end."""
+def _axis(rng: Random, option: Option, shape: Shape) -> Any:
+    """An axis, from the front or from the end, or a word for one."""
+    if option.choices and rng.random() < 0.3:
+        return rng.choice(option.choices)
     return rng.randrange(-len(shape), len(shape))
 
 
@@ -163,6 +171,7 @@ _KINDS: Final[dict[str, Callable[[Random, Option, Shape], Any]]] = {
     "axes": _axes,
     "padding": _padding,
     "number": _number,
+    "value": lambda rng, option, shape: rng.choice((-1, -0.25, 0.5, 1, 2, 3)),
     "shape": _shape,
     "ints": _ints,
     "axis": _axis,

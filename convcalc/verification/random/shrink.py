@@ -45,9 +45,12 @@ def shrink(spec: RandomSpec, fails: Callable[[RandomSpec], bool], tries: int = 4
 
 
 def _sensible(spec: RandomSpec) -> bool:
-    """Whether layers that read places in a map still read those of a pool: other numbers are no places."""
+    """Whether what is read as whole numbers still is: places of a pool, or an input, which is drawn so."""
     layers = {stage.name: lookup(stage.words[0]) for stage in spec.stages}
     for stage in spec.stages:
+        for number in layers[stage.name].looks_up:
+            if number < len(stage.reads) and stage.reads[number] not in spec.inputs:
+                return False
         for number in layers[stage.name].index_inputs:
             if number >= len(stage.reads):
                 return False
@@ -63,7 +66,9 @@ def _smaller(spec: RandomSpec) -> Iterator[RandomSpec]:
     for count in range(1, len(stages)):
         yield _used(replace(spec, stages=stages[:count]))
     for index in range(len(stages) - 1, -1, -1):
-        for read in stages[index].reads:
+        name = stages[index].name
+        unread = not any(read.partition(".")[0] == name for stage in stages for read in stage.reads)
+        for read in stages[index].reads or ("",) * (unread and len(stages) > 1):
             yield _used(_without(spec, index, read))
     for index, stage in enumerate(stages):
         if len(stage.reads) > 1:
@@ -84,6 +89,9 @@ def _smaller_numbers(spec: RandomSpec) -> Iterator[RandomSpec]:
             for less in _less(size):
                 inputs = dict.fromkeys(spec.inputs, (*shape[:axis], less, *shape[axis + 1 :]))
                 yield replace(spec, inputs=inputs)
+                if len(spec.inputs) > 1:
+                    one = {**spec.inputs, name: inputs[name]}
+                    yield replace(spec, inputs=one)
     for index, stage in enumerate(spec.stages):
         for number, word in enumerate(stage.words[1:], 1):
             for match in re.finditer(r"\d+(?!\w|\.)", word.replace("x", ",")):

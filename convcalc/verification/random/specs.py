@@ -7,7 +7,7 @@ if the parser takes it; what comes out depends on the seed alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from random import Random
 from typing import Final
@@ -61,6 +61,7 @@ class RandomSpec:
             flows = len(stage.reads) == 1 and stage.reads[0] == before
             reads.append(() if flows else stage.reads)
             needed.update(name.partition(".")[0] for name in reads[-1])
+            needed.update(word[6:].partition(".")[0] for word in stage.words if word.startswith("share="))
             before = stage.name
         lines = []
         for stage, sources in zip(self.stages, reads, strict=True):
@@ -107,6 +108,7 @@ class _Growth:
         self.steps = Steps(rng)
         self.spec = RandomSpec()
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.weighed: list[Stage] = []
         self.broken = False
 
     def grown(self, steps: int, first: str | None) -> RandomSpec:
@@ -118,7 +120,8 @@ class _Growth:
                 break
             # What goes on no shape that was drawn is given up in the end.
             wanted = first if not self.spec.stages and left > tries // 2 else None
-            if self._keep(self.steps.step(self._source(), self.shapes, wanted)):
+            again = self._again() if self.weighed and self.rng.random() < 0.12 else ()
+            if self._keep(again or self.steps.step(self._source(), self.shapes, wanted)):
                 steps -= 1
             elif not self.spec.stages and self.rng.random() < 0.3:
                 self._begin()
@@ -127,31 +130,45 @@ class _Growth:
     def _begin(self) -> None:
         """Inputs of some shape, nothing else."""
         rng = self.rng
-        rank = rng.choice((0, *(1, 2, 2, 2, 3) * 3))
-        most = (0, 14, 9, 5)[rank]
+        rank = rng.choice((0, *(1, 2, 2, 2, 3) * 3, 1, 4, 5))
+        most = (0, 14, 9, 5, 3, 3)[rank]
         many = 2 if rng.random() < 0.08 else 1
         channels = rng.choice((1, 2, 3, 4, 4, 6, 8, 12))
         sizes = tuple(rng.randint(2, most) for _ in range(rank))
         names = ("input",) if many == 1 else ("left", "right")
         self.spec = RandomSpec({name: (channels, *sizes) for name in names})
         self.shapes = dict(self.spec.inputs)
+        self.steps.inputs = names
 
     def _source(self) -> str:
         """Mostly the last tensor, else any."""
         names = list(self.shapes)
         return names[-1] if self.rng.random() < 0.75 else self.rng.choice(names)
 
+    def _again(self) -> tuple[Added, ...]:
+        """A layer that there is already, with the same weights, on a tensor of the shape that it reads."""
+        stage = self.rng.choice(self.weighed)
+        shape = self.shapes[stage.reads[0]]
+        read = self.rng.choice([name for name, other in self.shapes.items() if other == shape])
+        words = [word for word in stage.words if not word.startswith("share=")]
+        return (Added((*words, f"share={stage.name}"), (read,)),)
+
     def _keep(self, added: Sequence[Added]) -> bool:
         """Add the stages if the parser takes them and they are small; whether it did."""
         number = len(self.spec.stages)
-        names = [f"n{number + i + 1}" for i in range(len(added))]
-        new = tuple(
-            Stage(one.words, name, tuple(_resolved(read, names) for read in one.reads))
-            for one, name in zip(added, names, strict=True)
-        )
+        inputs, names = dict(self.spec.inputs), []
+        new: list[Stage] = []
+        for one in added:
+            if one.shape is not None:
+                names.append(f"beside{len(inputs)}")
+                inputs[names[-1]] = one.shape
+                continue
+            names.append(f"n{number + len(new) + 1}")
+            reads = tuple(_resolved(read, names) for read in one.reads)
+            new.append(Stage(one.words, names[-1], reads))
         if not new:
             return False
-        grown = replace(self.spec, stages=(*self.spec.stages, *new))
+        grown = RandomSpec(inputs, (*self.spec.stages, *new))
         try:
             graph = grown.load()
             if work(graph) > WORK:
@@ -162,8 +179,11 @@ class _Growth:
             self.spec, self.broken = grown, True
             return True
         self.spec = grown
+        self.shapes.update({name: shape for name, shape in inputs.items() if name not in self.shapes})
         nodes = [node for i, node in enumerate(graph.nodes) if i not in graph.inputs]
         for stage, node in zip(grown.stages[number:], nodes[number:], strict=True):
+            if len(node.inputs) == 1 and node.layer.arrays(graph.input_shapes(node)):
+                self.weighed.append(stage)
             parts = node.layer.output_names()
             for number, (part, shape) in enumerate(zip(parts, node.outputs, strict=True)):
                 if number not in node.layer.index_outputs:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from math import comb
 from random import Random
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from convcalc.layers import lookup, names
+from convcalc.layers.base import REQUIRED
 from convcalc.verification.random.layers import Proposal, Shape, divisor, propose
 
-DRAWN: Final = tuple(op for op in names() if lookup(op).arity[1] != 0)
-"""Every layer that reads something."""
+DRAWN: Final = tuple(op for op in names() if not lookup(op).enters)
+"""Every layer that is not an input of the network."""
 
 
 class Added(NamedTuple):
-    """A stage to add: its words and what it reads; ``@0`` is the first stage of the same step."""
+    """A stage to add: its words and what it reads; ``@0`` is the first stage of the same step.
 
-    words: tuple[str, ...]
-    reads: tuple[str, ...]
+    With a ``shape`` it is an input of the network instead.
+    """
+
+    words: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    shape: Shape | None = None
 
 
 class Steps:
     """Draws steps with one source of randomness."""
 
-    def __init__(self, rng: Random) -> None:
-        """Draw with ``rng``."""
+    def __init__(self, rng: Random, inputs: Sequence[str] = ()) -> None:
+        """Draw with ``rng`` for a spec with inputs of these names."""
         self.rng = rng
+        self.inputs = inputs
         # What can be set in more ways is drawn more often: as often as two options of it may meet.
         self.weights = tuple(accumulate(2 + comb(len(lookup(op).options), 2) for op in DRAWN))
 
@@ -45,16 +51,23 @@ class Steps:
             return self.rng.choice(motifs)(source, shape)
         op = wanted or self.any_layer()
         cls = lookup(op)
+        if cls.arity[1] == 0:
+            return self.own(op, source, shape)
+        if cls.looks_up:
+            return self.looked_up(op, source, shapes)
         if cls.index_inputs:
             return self.unpooling(source, shape, op)
         if cls.undoes:
             return self.undoing(op, source, shape)
         if cls.decided_by:
             return self.deformed(op, source, shape)
-        if cls.arity[1] == 1:
-            found = propose(self.rng, op, (shape,))
-            return (Added(found.words, (source,)),) if found else ()
-        return self.join(op, source, shapes)
+        joins = cls.arity[0] > 1 or cls.arity[1] is None
+        if self.rng.random() < (0.7 if joins else 0.15) and (steps := self.accompanied(op, source, shape)):
+            return steps
+        if joins:
+            return self.join(op, source, shapes)
+        found = propose(self.rng, op, (shape,))
+        return (Added(found.words, (source,)),) if found else ()
 
     def any_layer(self) -> str:
         """The name of a layer."""
@@ -64,6 +77,14 @@ class Steps:
         """A layer of several inputs, with tensors that fit the source, itself among them."""
         rng, (least, most) = self.rng, lookup(op).arity
         several = [n for n in (1, 2, 2, 2, 3, 3) if least <= n <= (most or n)]
+        if 2 in several and rng.random() < 0.2:  # with itself on an axis more
+            more = (1, *shapes[source])
+            pair = [(source, shapes[source]), ("@0", more)]
+            rng.shuffle(pair)
+            found = propose(rng, op, tuple(shape for _, shape in pair))
+            if found is not None:
+                lifted = Added(("reshape", f"({','.join(map(str, more))})"), (source,))
+                return (lifted, Added(found.words, tuple(name for name, _ in pair)))
         for _ in range(12):
             reads = [source, *rng.choices(list(shapes), k=rng.choice(several) - 1)]
             rng.shuffle(reads)
@@ -72,12 +93,65 @@ class Steps:
                 return (Added(found.words, tuple(reads)),)
         return ()
 
+    def accompanied(self, op: str, source: str, shape: Shape) -> tuple[Added, ...]:
+        """A layer with further inputs of shapes that it names itself; nothing where it names none."""
+        rng = self.rng
+        ways = lookup(op).partners(shape, lambda: rng.randint(1, 5))
+        if not ways:
+            return ()
+        beside = rng.choice(ways)
+        # what has to be stated elsewhere may follow from the inputs here
+        follows = {o.field: None for o in lookup(op).options if o.default is REQUIRED and rng.random() < 0.9}
+        found = propose(rng, op, (shape, *beside), follows)
+        if found is None:
+            return ()
+        reads = (source, *(f"@{number}" for number in range(len(beside))))
+        return (*(Added(shape=one) for one in beside), Added(found.words, reads))
+
+    def own(self, op: str, source: str, shape: Shape) -> tuple[Added, ...]:
+        """A tensor of the network's own that fits the source, and a layer that joins the two."""
+        rng = self.rng
+        together = rng.choice(("concat", "add", "mul"))
+        sizes, words = list(shape), [together]
+        if together == "concat":
+            axis = rng.randrange(len(shape))
+            sizes[axis] = rng.randint(1, 3)
+            words.append(f"axis={axis}")
+        else:
+            sizes = [rng.choice((size, size, 1)) for size in sizes]
+        made = propose(rng, op, (shape,), {"shape": tuple(sizes)})
+        reads = [source, "@0"]
+        rng.shuffle(reads)
+        return (Added(made.words, ()), Added(tuple(words), tuple(reads))) if made else ()
+
+    def looked_up(self, op: str, source: str, shapes: Mapping[str, Shape]) -> tuple[Added, ...]:
+        """A layer that looks something up: by an input of the spec, which is drawn to fit, or by its own."""
+        rng, cls = self.rng, lookup(op)
+        reads = [source]
+        if 0 in cls.looks_up:
+            reads = [rng.choice(self.inputs)]
+        elif rng.random() < 0.4:
+            reads.append(rng.choice(self.inputs))
+        given: dict[str, Any] = {}
+        if cls.arity[1] != 1:
+            own = rng.choice(("shape", "index")) if len(reads) == 1 else None
+            size = min(shapes[source])
+            given = {
+                "shape": tuple(rng.randint(1, 4) for _ in range(rng.randint(1, 2)))
+                if own == "shape"
+                else None,
+                "index": tuple(rng.randrange(-size, size) for _ in range(4)) if own == "index" else None,
+            }
+        found = propose(rng, op, tuple(shapes[name] for name in reads), given)
+        return (Added(found.words, tuple(reads)),) if found else ()
+
     def keeping(self, shape: Shape, channels: bool) -> Proposal | None:
         """A layer of one input that keeps the spatial sizes, and where wanted the channels."""
         kept = 0 if channels else 1
         for _ in range(20):
             op = self.any_layer()
-            found = propose(self.rng, op, (shape,), tries=4) if lookup(op).arity == (1, 1) else None
+            alone = lookup(op).arity[0] == 1 and lookup(op).arity[1] is not None
+            found = propose(self.rng, op, (shape,), tries=4) if alone else None
             if found is not None and [one[kept:] for one in found.outputs] == [shape[kept:]]:
                 return found
         return None
@@ -184,7 +258,7 @@ class Steps:
     def unpooling(self, source: str, shape: Shape, undoing: str | None = None) -> tuple[Added, ...]:
         """A pooling that says where its values stood, perhaps a layer, and one that puts them back there."""
         rng = self.rng
-        pooling = rng.choice([op for op in DRAWN if lookup(op).index_outputs])
+        pooling = rng.choice([op for op in DRAWN if any(lookup(op).index_outputs)])  # beside its values
         undoing = undoing or rng.choice([op for op in DRAWN if lookup(op).index_inputs])
         shared = {option.field for option in lookup(undoing).options}
         left_out = {option.field: None for option in lookup(pooling).options if option.field not in shared}

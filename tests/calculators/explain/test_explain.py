@@ -14,6 +14,7 @@ from convcalc.calculators.explain.sections import Explanation, Section
 from convcalc.dims import is_symbolic
 from convcalc.layers import ALIASES, lookup, names
 from convcalc.layers.activation import Activation
+from convcalc.layers.merge import Join
 from convcalc.render.views import explain as render
 from convcalc.spec.library import block_names
 
@@ -45,6 +46,7 @@ CASES = {
     "prelu": ("prelu", "6x17x19"),
     "gelu": ("gelu", "6x17x19"),
     "softmax": ("softmax", "10"),
+    "l2norm": ("l2norm", "10"),
     "upsample": ("upsample scale=2 mode=bilinear", "3x5x6"),
     "pixelshuffle": ("pixelshuffle 2", "8x5x6"),
     "pixelunshuffle": ("pixelunshuffle 2", "3x8x6"),
@@ -58,7 +60,24 @@ CASES = {
     "pad": ("pad p1:2x3", "9x8x6"),
     "crop": ("crop amounts=1:2x1", "9x8x6"),
     "slice": ("slice 2 7", "9x8x6"),
+    "embedding": ("embedding 9->4", "6x5"),
+    "gather": ("gather 3x4 axis=1", "6x5x4"),
     "split": ("split (4,5)", "9x8x6"),
+    "roll": ("roll (-1,2) axis=(1,2)", "9x8x6"),
+    "flip": ("flip axis=2", "9x8x6"),
+    "expand": ("expand 9x8x6", "9x1x6"),
+    "tile": ("tile (1,2,3)", "9x8x6"),
+    "unstack": ("unstack axis=2", "9x8x6"),
+    "mean": ("mean axis=(1,2)", "9x8x6"),
+    "norm": ("norm axis=0", "9x8x6"),
+    "var": ("var axis=(0,2) keep=true", "9x8x6"),
+    "std": ("std", "9x8x6"),
+    "sum": ("sum axis=0", "9x8x6"),
+    "prod": ("prod axis=(0,1)", "9x8x6"),
+    "max": ("max axis=-1 keep=true", "9x8x6"),
+    "min": ("min", "9x8x6"),
+    "argmax": ("argmax axis=1", "9x8x6"),
+    "argmin": ("argmin axis=-1 keep=true", "9x8x6"),
     "relu": ("relu", "9x8x6"),
 }
 
@@ -142,9 +161,10 @@ def test_formulas_at_numbers_are_the_counts(op: str) -> None:
 
 
 def test_every_kind_of_layer_has_a_case() -> None:
-    """Activations share one class of formulas; layers of several inputs have a test of their own."""
-    shared = {op for op in names() if issubclass(lookup(op), Activation)}
-    assert set(CASES) | shared | {"input", "unpool", "concat", "add", "mul", "deformconv"} == set(names())
+    """Activations share one class of formulas; layers of no or several inputs have a test of their own."""
+    shared = {op for op in names() if issubclass(lookup(op), Activation | Join)}
+    shared |= {op for op in names() if lookup(op).arity[1] == 0}
+    assert set(CASES) | shared | {"unpool", "concat", "stack", "matmul", "deformconv"} == set(names())
 
 
 @settings(max_examples=40)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convcalc.executor.call import Call
 from tests.verification.planted.base import (
     CONVS,
     POOLS,
@@ -223,10 +224,6 @@ def _seen_backwards(call: Any) -> Any:
     return call
 
 
-def _everything(layer: Any) -> Any:
-    return (4, 3, 5) if layer.over == "all" else layer.normalized
-
-
 def _other_order(call: Any) -> Any:
     rows = call.x.reshape(len(call.x), int(np.prod(call.layer.kernel)), -1, call.x.shape[2])
     call.xs = (rows.swapaxes(1, 2).reshape(call.x.shape).copy(),)
@@ -245,10 +242,24 @@ def _swapped_offsets(call: Any) -> Any:
     return call
 
 
+def _without_bias(call: Any) -> Any:
+    """The call with a bias that arrives set to zero."""
+    if len(call.xs) > 2:
+        call.xs = (*call.xs[:2], call.xs[2] * 0)
+    return call
+
+
+def _weights_backwards(call: Any) -> Any:
+    """The call with the filters that arrive in the other order."""
+    if len(call.xs) > 1:
+        call.xs = (call.x, call.xs[1][:, ::-1], *call.xs[2:])
+    return call
+
+
 # Parameters that a kernel does not read
 mutant("batch norm kernel without weights", f"{RECORDS}[bn].fast", "bn", kernel(affine=False))
 mutant("layer norm kernel without weights", f"{RECORDS}[ln].fast", "ln", kernel(affine=False))
-mutant("layer norm kernel over everything", f"{RECORDS}[ln].fast", "ln", kernel(over="all"))
+mutant("layer norm kernel over everything", f"{RECORDS}[ln].fast", "ln", kernel(axis=None))
 mutant("group norm kernel of one group", f"{RECORDS}[gn].fast", "gn", kernel(groups=1))
 mutant("scale kernel without offset", f"{RECORDS}[scale].fast", "scale", kernel(bias=False))
 
@@ -257,8 +268,50 @@ mutant("log softmax kernel over the channels", f"{RECORDS}[logsoftmax].fast", "l
 mutant("glu kernel halves the channels", f"{RECORDS}[glu].fast", "glu", kernel(axis=0))
 
 mutant("rms norm kernel without weight", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(affine=False))
+mutant("rms norm kernel over everything", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(axis=None))
+
+# Weights that arrive
 mutant(
-    "rms norm kernel over everything", f"{RECORDS}[rmsnorm].fast", "rmsnorm", kernel(normalized=_everything)
+    "weights that arrive are those of the first sample",
+    "executor.kernels.weights:_shared",
+    f"{CONVS} convT linear",
+    lambda f: lambda arriving: True,
+)
+for form in ("fast", "naive"):
+    for op in ("conv", "convT", "linear"):
+        mutant(
+            f"{form} {op} kernel forgets a bias that arrives",
+            f"{RECORDS}[{op}].{form}",
+            op,
+            lambda f: lambda call: f(_without_bias(call)),
+        )
+        mutant(
+            f"{form} {op} kernel takes weights that arrive backwards",
+            f"{RECORDS}[{op}].{form}",
+            op,
+            lambda f: lambda call: f(_weights_backwards(call)),
+        )
+
+# Products of two tensors
+for form in ("fast", "naive"):
+    for side in "ab":
+        mutant(
+            f"{form} matmul kernel forgets to transpose {side}",
+            f"{RECORDS}[matmul].{form}",
+            "matmul",
+            kernel(**{f"transpose_{side}": False}),
+        )
+    mutant(
+        f"{form} matmul kernel takes its inputs the other way round",
+        f"{RECORDS}[matmul].{form}",
+        "matmul",
+        lambda f: lambda call: f(Call(call.layer, call.xs[::-1], call.params, call.t)),
+    )
+mutant(
+    "matmul kernel multiplies the first batch alone",
+    "executor.kernels.product:_straight",
+    "matmul",
+    lambda f: lambda x: np.broadcast_to(f(x)[:, :1], x.shape),
 )
 
 # Columns, and samples between pixels
@@ -314,6 +367,16 @@ def _more(field: str) -> Make:
     return _tallied(lambda t, r: setattr(t, field, getattr(t, field) + 1))
 
 
+def _apart(right: Any) -> Any:
+    def wrong(self: Any, graph: Any, *args: Any, **kwargs: Any) -> None:
+        right(self, graph, *args, **kwargs)
+        arrays = {node: {k: a.copy() for k, a in own.items()} for node, own in self.by_node.items()}
+        self.by_node = arrays
+
+    return wrong
+
+
+mutant("a layer that shares runs on arrays of its own", "executor.run:Runner.__init__", "share", _apart)
 mutant("counted comparisons off by one", f"{TALLY}.maximum", "relu maxpool", _more("cmp"))
 mutant("counted sums off by one", f"{TALLY}.add", "add bn", _more("add"))
 mutant("counted products off by one", f"{TALLY}.matmul", "conv linear", _more("macs"))

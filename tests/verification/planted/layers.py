@@ -36,7 +36,7 @@ mutant(
     "batch norm without affine keeps its weights", f"{NORM}:BatchNorm.parameters", "bn", ignoring(affine=True)
 )
 mutant("batch norm only multiplies", f"{NORM}:BatchNorm.ops", "bn", ops(add=lambda n: 0))
-mutant("layer norm over channels as over all", f"{NORM}:LayerNorm.ops", "ln", ignoring(over="all"))
+mutant("layer norm over channels as over all", f"{NORM}:LayerNorm.ops", "ln", ignoring(axis=None))
 mutant("layer norm forgets its offset", f"{NORM}:LayerNorm.parameters", "ln", without("bias"))
 mutant("group norm of one group", f"{NORM}:GroupNorm.ops", "gn", ignoring(groups=1))
 mutant("instance norm of one channel", f"{NORM}:InstanceNorm.ops", "instancenorm", ignoring(channels=1))
@@ -89,9 +89,9 @@ mutant(
 mutant("rms norm forgets its weight", f"{NORM}:RMSNorm.parameters", "rmsnorm", without("weight"))
 mutant(
     "rms norm is over all axes",
-    f"{NORM}:RMSNorm._axes",
+    f"{NORM}:_axes",
     "rmsnorm",
-    lambda f: lambda s, shape: range(len(shape)),
+    lambda f: lambda axis, shape: tuple(range(len(shape))),
 )
 mutant(
     "rms norm centres",
@@ -100,6 +100,26 @@ mutant(
     after(lambda f, s, i, o: f._replace(add=f.add + prod(o[0]))),
 )
 mutant("rms norm of one group", f"{NORM}:RMSNorm.ops", "rmsnorm", ops(div=lambda n: 2, special=lambda n: 1))
+
+# Products of two tensors
+PRODUCT = "layers.product:Matmul"
+mutant("matmul forgets the inner size", f"{PRODUCT}.macs", "matmul", lambda f: lambda s, i, o: prod(o[0]))
+mutant("matmul counts its first input", f"{PRODUCT}.macs", "matmul", lambda f: lambda s, i, o: prod(i[0]))
+mutant("matmul sums over the other axis", f"{PRODUCT}.inner", "matmul", lambda f: lambda s, i: i[0][0])
+mutant(
+    "matmul forgets to transpose when it counts",
+    f"{PRODUCT}.macs",
+    "matmul",
+    ignoring(transpose_a=False),
+)
+for side in "ab":
+    mutant(
+        f"matmul forgets to transpose {side} when it reads",
+        f"{PRODUCT}.reads",
+        "matmul",
+        ignoring(**{f"transpose_{side}": False}),
+    )
+mutant("matmul keeps the first shape", f"{PRODUCT}.output_shapes", "matmul", lambda f: lambda s, i: i[:1])
 
 # Windows as columns
 COLUMNS = "layers.unfold"
@@ -229,11 +249,11 @@ mutant(
 mutant("concat takes the largest", "layers.merge:total", "concat", lambda f: lambda sizes: max(sizes))
 mutant(
     "add counts every input",
-    "layers.merge:Add.ops",
+    "layers.merge:Join.ops",
     "add",
     after(lambda f, s, i, o: f._replace(add=f.add + prod(o[0]))),
 )
-mutant("mul is free", "layers.merge:Mul.ops", "mul", ops(mul=lambda n: 0))
+mutant("mul is free", "layers.merge:Join.ops", "mul", ops(mul=lambda n: 0))
 mutant(
     "joins have the shape of their first input",
     "layers.merge:broadcast",
@@ -359,6 +379,7 @@ mutant(
     WINDOWS,
     _composed(lambda f, a: _rebuilt(f, advance=f.advance + 1) if hasattr(a.rule, "count") else f),
 )
+mutant("shared parameters count at each use", "graph:Graph.lent", "share", lambda f: lambda self: {})
 mutant(
     "field of branches is that of the first",
     "calculators.receptive_field.axis:hull",

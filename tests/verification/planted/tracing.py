@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from convcalc.layers import activation, softmax
 from tests.verification.planted.base import CONV, CONVS, Make, after, ignoring, mutant, ones, ops
 from tests.verification.planted.kernels import RECORDS, kernel, mirrored
@@ -43,8 +45,8 @@ for name, op, owner, fields in (
     ("pads are on the wrong side", "pad", "layers.cut:Pad", {"padding": mirrored}),
     ("slices start at once", "slice", "layers.cut:Slice", {"start": 0}),
     ("interpolation are those of nearest", "upsample", "layers.resize:Upsample", {"mode": "nearest"}),
-    ("layer norm see everything", "ln", "layers.norm:LayerNorm", {"over": "all"}),
-    ("layer norm see channels only", "ln", "layers.norm:LayerNorm", {"over": "channels"}),
+    ("layer norm see everything", "ln", "layers.norm:LayerNorm", {"axis": None}),
+    ("layer norm see channels only", "ln", "layers.norm:LayerNorm", {"axis": (0,)}),
     ("local response norm see one channel", "lrn", "layers.norm:LocalResponseNorm", {"size": 1}),
     ("batch norm see the whole map", "bn", "layers.norm:BatchNorm", {"track": False}),
 ):
@@ -120,7 +122,7 @@ for op, name, fields in (
     ("unpool", "without stride", {"stride": ones}),
     ("upsample", "as if nearest", {"mode": "nearest"}),
     ("upsample", "that aligns no corners", {"align_corners": False}),
-    ("ln", "over channels", {"over": "channels"}),
+    ("ln", "over channels", {"axis": (0,)}),
     ("lrn", "over one channel", {"size": 1}),
     ("gn", "of one group", {"groups": 1}),
     ("shift", "without dilation", {"dilation": ones}),
@@ -140,6 +142,31 @@ mutant(
     f"{RECORDS}[deformconv].backward",
     "deformconv",
     lambda f: lambda r: [mark & bool(number) for number, mark in enumerate(f(r))],
+)
+mutant(
+    "tracing convolutions to what they work on, not to weights that arrive",
+    "executor.kernels.weights:one_filter",
+    "conv dwconv linear",
+    lambda f: lambda r, axis=0: [mark & False for mark in f(r, axis)],
+)
+mutant(
+    "tracing weights that arrive by another channel",
+    "executor.kernels.weights:one_filter",
+    "conv dwconv linear",
+    lambda f: lambda r, axis=0: [np.roll(mark, 1, axis=1) for mark in f(r, axis)],
+)
+for side in "ab":
+    mutant(
+        f"tracing matmul that forgets to transpose {side}",
+        f"{RECORDS}[matmul].backward",
+        "matmul",
+        backward(**{f"transpose_{side}": False}),
+    )
+mutant(
+    "tracing matmul to its first input",
+    f"{RECORDS}[matmul].backward",
+    "matmul",
+    lambda f: lambda r: [f(r)[0], f(r)[1] & False],
 )
 mutant(
     "tracing softmax itself",
@@ -192,6 +219,7 @@ for op in (
     "dwconv",
     "convT",
     "linear",
+    "matmul",
     "maxpool",
     "avgpool",
     "bn",

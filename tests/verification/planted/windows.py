@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+from convcalc.layers.reads import FIXED, Axis
 from tests.verification.planted.base import (
     CONV,
     CONVS,
@@ -78,6 +79,20 @@ mutant(
     f"{CONV}.parameters",
     CONVS,
     after(lambda p, *_: {**p, "weight": (*p["weight"][:-1], p["weight"][2])}),
+)
+WEIGHTED = "layers.weights:Weighted"
+mutant("weights that arrive are owned", f"{WEIGHTED}.owned", f"{CONVS} convT linear", ignoring(arriving=None))
+mutant(
+    "a bias that arrives is owned",
+    f"{WEIGHTED}.owned",
+    f"{CONVS} convT linear",
+    ignoring(arriving=lambda s: s.arriving and "weight"),
+)
+mutant(
+    "filters that arrive are not read",
+    f"{WEIGHTED}.with_arriving",
+    f"{CONVS} convT",
+    lambda f: lambda s, windows, weight, axis=0: f(s, windows, (Axis(None, FIXED),) * len(weight), axis),
 )
 mutant("conv adds no bias", f"{CONV}.ops", CONVS, ops(add=lambda n: 0))
 mutant(

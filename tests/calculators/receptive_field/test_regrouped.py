@@ -1,0 +1,81 @@
+"""Receptive fields through axes that are cut, joined and reordered, against the tainting executor."""
+
+from __future__ import annotations
+
+from math import prod
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import convcalc
+from convcalc.executor import taint
+
+
+@st.composite
+def _lines(draw: st.DrawFn) -> str:
+    """A convolution, then axes cut, joined and reordered, with layers that read along some of them."""
+    shape = [draw(st.sampled_from((1, 2, 4))), *draw(st.sampled_from(((6,), (8,), (4, 6), (6, 6), (12, 2))))]
+    words = [f"input {'x'.join(map(str, shape))}"]
+    kernel, stride = draw(st.sampled_from(((1, 1), (2, 2), (3, 1))))
+    words.append(f"conv {draw(st.sampled_from((2, 4)))} k{kernel} s{stride} p{(kernel - 1) // 2}")
+    shape = list(convcalc.load(" | ".join(words)).nodes[-1].outputs[0])
+    for _ in range(draw(st.integers(1, 6))):
+        kind = draw(st.sampled_from(("reshape", "reshape", "permute", "softmax", "linear", "relu")))
+        if kind == "reshape":
+            sizes, left = [], prod(shape)
+            for _ in range(draw(st.integers(0, 3))):
+                sizes.append(draw(st.sampled_from([n for n in (1, 2, 3, 4, 6) if left % n == 0])))
+                left //= sizes[-1]
+            shape = [*sizes, left] if draw(st.booleans()) else [left, *sizes]
+            words.append(f"reshape ({','.join(map(str, shape))},)")
+        elif kind == "permute" and len(shape) > 1:
+            order = draw(st.permutations(range(len(shape))))
+            shape = [shape[a] for a in order]
+            words.append(f"permute order=({','.join(map(str, order))})")
+        elif kind == "softmax":
+            words.append(f"softmax axis={draw(st.integers(0, len(shape) - 1))}")
+        elif kind == "linear":
+            shape[0] = draw(st.sampled_from((2, 6)))
+            words.append(f"linear {shape[0]} axis=channels")
+    return " | ".join(words)
+
+
+@given(_lines(), st.randoms(use_true_random=False))
+def test_regions_are_exact(line: str, rng) -> None:  # type: ignore[no-untyped-def]
+    """Every index that a position reads, along every axis, and no other."""
+    graph = convcalc.load(line)
+    last = graph.nodes[-1].outputs[0]
+    fields = convcalc.receptive_field(graph)
+    positions = [tuple(rng.randrange(n) for n in last[1:]) for _ in range(3)]
+    for position, mark in zip(positions, taint(graph, positions), strict=True):
+        for found in fields.at(position):
+            assert found.exact
+            for axis, extent in enumerate(found.axes):
+                other = tuple(a for a in range(mark.ndim) if a != axis)
+                read = mark.any(axis=other).nonzero()[0]
+                assert extent.count == len(read)
+                assert extent.read == ((read[0], read[-1]) if len(read) else None)
+                if extent.first is not None and extent.last is not None and len(read):
+                    assert extent.first <= read[0] and read[-1] <= extent.last
+
+
+@pytest.mark.parametrize(
+    ("rest", "sizes"),
+    [
+        ("", 28),  # a window of 7 patches of 4
+        (" | conv 16 k3 p1", 2 * 28 + 28),  # and the windows beside it
+    ],
+)
+def test_windows_of_tokens(rest: str, sizes: int) -> None:
+    """Whatever is mixed inside windows of 7x7 patches of 4x4 sees 28 pixels per axis, all of its window."""
+    line = (
+        "input 3x56x56 | conv 16 k4 s4 | reshape (16,2,7,2,7) | permute order=(1,3,2,4,0) "
+        "| reshape (4,49,16) | softmax axis=1 | reshape (2,2,7,7,16) | permute order=(4,0,2,1,3) "
+        "| reshape (16,14,14)"
+    )
+    row = convcalc.receptive_field(line + rest).output
+    assert row is not None
+    if not rest:
+        assert row.size == (sizes, sizes) and row.period == (7, 7) and row.stride == (4, 4)
+    assert all(size <= sizes for size in row.size)
