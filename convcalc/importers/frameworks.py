@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from convcalc.importers.call import Call
+from convcalc.importers.call import Call, closing
 from convcalc.importers.keras import table as keras
 from convcalc.importers.pytorch import table as pytorch
 from convcalc.importers.pytorch.refusals import check_value, refusal
@@ -17,6 +17,7 @@ from convcalc.spec.errors import fault, nearest_name
 from convcalc.spec.language.calls import arguments_of, read_tail
 from convcalc.spec.language.expression import Expr, constant, parse
 from convcalc.spec.language.stage import NODE_KEYS, Arg, Stage, set_node_key
+from convcalc.spec.language.tokens import split_stages
 from convcalc.spec.source import Text
 
 FUNCTIONS: Final = frozenset(pytorch.FUNCTIONS)
@@ -46,15 +47,17 @@ def is_keras(name: str, text: Text, start: int, head_end: int, end: int) -> bool
     """Whether a class is that of Keras, where PyTorch has one of its name too.
 
     What stands before the name says it (``nn.ReLU``, ``layers.ReLU``); else a keyword that one of the
-    two alone takes; else the nearest class before it, or after it, that one of the two alone has; else
-    it is PyTorch's.
+    two alone takes, or fewer arguments than PyTorch's needs; else the nearest class before it, or after
+    it, that one of the two alone has; else it is PyTorch's.
 
     Raises:
         SpecError: nothing says it, and the two mean different things.
     """
+    prefix = set(text.value[start:head_end].split(".")[:-1])
+    if name in pytorch.NOT_MODELLED and prefix & _TORCH_PREFIX:
+        return False
     if name not in pytorch.ROWS or name not in _KERAS:
         return name in _KERAS
-    prefix = set(text.value[start:head_end].split(".")[:-1])
     if prefix & (_TORCH_PREFIX | _KERAS_PREFIX):
         return bool(prefix & _KERAS_PREFIX)
     called = _keywords(text, head_end, end)
@@ -63,6 +66,9 @@ def is_keras(name: str, text: Text, start: int, head_end: int, end: int) -> bool
         of_torch = {argument.name for argument in pytorch.ROWS[name].arguments}
         if (called & of_keras) - of_torch or (called & of_torch) - of_keras:
             return bool((called & of_keras) - of_torch)
+        least = sum(argument.required for argument in pytorch.ROWS[name].arguments)
+        if least > 1 and len(split_stages(text, head_end + 1, closing(text, head_end, end) - 1, ",")) < least:
+            return True  # LSTM(32): PyTorch's needs the size that arrives as well
     places, found = _of_one(text.source.text)
     if places:
         return found[max(bisect_left(places, text.start + start) - 1, 0)]

@@ -221,6 +221,11 @@ class Layer:
         """
 
     @classmethod
+    def implied(cls, values: Mapping[str, Any]) -> Shape | None:
+        """The shape that arrives where only the options say it; None for channels and a usual map."""
+        return None
+
+    @classmethod
     def feature_axis(cls, options: Mapping[str, Any]) -> int:
         """The axis of the first input that holds its channels, or its features; from the end if negative."""
         value = options.get(cls.sized_by)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convcalc.dims import Dim, DimensionError, Shape, is_known, require
+from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, is_known, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, Template, fill
 from convcalc.layers.values import axis_of, show
 
@@ -93,6 +93,12 @@ class Recurrent(Layer):
         """Layers are listed one by one, so that there must be a number of them."""
         if type(self.layers) is not int or self.layers > _MOST:
             raise DimensionError(f"{self.layers} layers", field="layers", hint=f"a number, {_MOST} at most")
+
+    @classmethod
+    def implied(cls, values: Mapping[str, Any]) -> Shape:
+        """A sequence of unknown length."""
+        features = values["in_features"]
+        return (features, UNKNOWN) if cls.feature_axis(values) == 0 else (UNKNOWN, features)
 
     @classmethod
     def feature_axis(cls, options: Mapping[str, Any]) -> int:

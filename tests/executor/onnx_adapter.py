@@ -416,6 +416,55 @@ def log_softmax(a: Attributes, arrays: Arrays) -> Arrays:
     return [one(layer("logsoftmax", axis=a.get("axis", -1) % x.ndim), x[None])[0]]
 
 
+ORDERS = {"rnn": (0,), "lstm": (0, 2, 3, 1), "gru": (1, 0, 2)}
+"""Where ONNX has the gates i f g o and r z n of PyTorch."""
+
+
+def recurrent(op: str) -> Callable[[Attributes, Arrays], Arrays]:
+    """One layer, in one direction or in both."""
+
+    def run_layer(a: Attributes, arrays: Arrays) -> Arrays:
+        x, w, r, b, lengths, h, c, peepholes = [*arrays, *[None] * 5][:8]
+        if any(array is not None for array in (h, c, peepholes)):
+            raise Outside("a sequence starts at zero, and gates do not look at the cell")
+        if lengths is not None and not (lengths == x.shape[1 if a.get("layout") else 0]).all():
+            raise Outside("all sequences have one length")
+        usual = {"lstm": ["Sigmoid", "Tanh", "Tanh"], "gru": ["Sigmoid", "Tanh"], "rnn": ["Tanh"]}[op]
+        functions = [str(f.decode() if isinstance(f, bytes) else f) for f in a.get("activations", [])]
+        relu = op == "rnn" and set(functions) == {"Relu"}
+        if functions and functions != usual * len(w) and not relu:
+            raise Outside("other functions")
+        if a.get("direction", "forward") == "reverse" or a.get("clip") or a.get("input_forget"):
+            raise Outside("no layer runs from the end alone, clips or couples its gates")
+        rows = np.split(np.arange(w.shape[1]), len(ORDERS[op]))
+        order = np.concatenate([rows[i] for i in ORDERS[op]])
+        params = {}
+        for way, end in enumerate(("", "_reverse")[: len(w)]):
+            params |= {f"weight_ih_l0{end}": w[way][order], f"weight_hh_l0{end}": r[way][order]}
+            if b is not None:
+                first, second = np.split(b[way], 2)
+                params |= {f"bias_ih_l0{end}": first[order], f"bias_hh_l0{end}": second[order]}
+        fields = {"nonlinearity": "relu"} if relu else {}
+        if op == "gru":
+            fields["reset"] = "after" if a.get("linear_before_reset") else "before"
+        stand_in = layer(
+            op,
+            in_features=w.shape[2],
+            hidden=r.shape[2],
+            bidirectional=len(w) == 2,
+            bias=b is not None,
+            **fields,
+        )
+        batch_first = bool(a.get("layout"))
+        y, *states = run(stand_in, x if batch_first else x.transpose(1, 0, 2).copy(), **params)
+        y = y.reshape(*y.shape[:2], len(w), -1)
+        if batch_first:
+            return [y, *states]
+        return [y.transpose(1, 2, 0, 3), *(s.transpose(1, 0, 2) for s in states)]
+
+    return run_layer
+
+
 def clip(a: Attributes, arrays: Arrays) -> Arrays:
     x, low, high = [*arrays, None, None][:3]
     if x.dtype.kind != "f":
@@ -553,5 +602,6 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "LogSoftmax": log_softmax,
     "Col2Im": col2im,
     "DeformConv": deform_conv,
+    **{op.upper(): recurrent(op) for op in ORDERS},
     "Gather": gather,
 }

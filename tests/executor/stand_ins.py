@@ -11,6 +11,7 @@ from convcalc.executor.call import Call, Params
 from convcalc.executor.kernels import run_kernel
 from convcalc.graph import Edge, Graph, Node
 
+RECURRENT = {"layers": 1, "bidirectional": False, "bias": True, "recurrent_bias": True, "axis": 0}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "conv": {
         "stride": 1,
@@ -32,6 +33,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "linear": {"bias": True, "axis": "flat", "arriving": None},
     "matmul": {"transpose_a": False, "transpose_b": False},
+    "rnn": {**RECURRENT, "nonlinearity": "tanh"},
+    "lstm": {**RECURRENT, "projection": None},
+    "gru": {**RECURRENT, "reset": "after"},
     "maxpool": {"stride": None, "padding": 0, "dilation": 1, "ceil": False},
     "avgpool": {"stride": None, "padding": 0, "ceil": False, "count_include_pad": True, "divisor": None},
     "lppool": {"norm": 2, "stride": None, "padding": 0, "ceil": False},

@@ -42,6 +42,18 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
         (layer("linear", in_features=3, out_features=2, axis=2), (2, 4, 3)),
         (layer("linear", in_features=3, out_features=2, axis=1, bias=False), (2, 3, 2, 2)),
     ],
+    "rnn": [
+        (layer("rnn", in_features=3, hidden=2), (4, 3)),
+        (layer("rnn", in_features=3, hidden=2, axis=1, nonlinearity="relu", bidirectional=True), (3, 4)),
+    ],
+    "lstm": [
+        (layer("lstm", in_features=3, hidden=2, layers=2, recurrent_bias=False), (4, 3)),
+        (layer("lstm", in_features=2, hidden=3, projection=2, bidirectional=True, axis=1), (2, 3)),
+    ],
+    "gru": [
+        (layer("gru", in_features=3, hidden=2, layers=2, bidirectional=True), (4, 3)),
+        (layer("gru", in_features=2, hidden=3, reset="before", bias=False, axis=1), (2, 3)),
+    ],
     "maxpool": [(layer("maxpool", kernel=3, stride=2, padding=1, dilation=1, ceil=True), (2, 6, 5))],
     "avgpool": [(layer("avgpool", kernel=3, stride=2, padding=1, count_include_pad=False), (2, 5, 5))],
     "lppool": [(layer("lppool", kernel=2, norm=3), (2, 4, 4))],

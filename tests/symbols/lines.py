@@ -86,7 +86,13 @@ LINES: dict[str, tuple[str, ...]] = {
         "conv out=make_divisible(M*3,8) k1 | conv out=max(N,in//4) k3 p1",
         "conv out=round(M/3)+1 k1 | conv out=min(in,N) k1 | conv out=floor(in*2/3)+1 k1",
     ),
-    "MxH": ("conv N kK sS pP | maxpool kK", "conv N kK d4 p=causal | upsample scale=2"),
+    "MxH": (
+        "rnn N layers=2 | lstm N axis=-1 bias=false",
+        "lstm N layers=2 bidirectional=true projection=P recurrent_bias=false | gru N layers=3",
+        "gru N axis=1 bidirectional=true id=a | linear K axis=channels | concat from=[a.h,a.h]",
+        "conv N kK sS pP | maxpool kK",
+        "conv N kK d4 p=causal | upsample scale=2",
+    ),
     "MxDxHxW": ("conv N k3 s2 p1 | maxpool k2", "conv N kKx1xL p=same | convT N k2 s2"),
 }
 """Lines by the shape that goes in. D, H and W are sizes where the shape has them, else small numbers."""

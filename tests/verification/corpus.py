@@ -102,6 +102,12 @@ CORPUS: tuple[str, ...] = (
     "input 4x5x4 | conv 36 k3 id=o | conv 18 k3 from=input id=m |"
     " deformconv 3 k3 bias=false from=[input,o,m]",
     "input 2x6x5 | permute order=(1,0,2) id=a | conv 8 k1x2 id=o | deformconv 6 k1x2 g2 from=[a,o] | relu",
+    "input 5x3 | rnn 4 layers=2 | rnn 2 nonlinearity=relu axis=1",
+    "input 3x5 | rnn 4 bidirectional=true axis=1 | slice 0 4 id=a | conv 2 k2 | lstm 3 from=a axis=1",
+    "input 5x3 | lstm 4 layers=2 projection=2 bidirectional=true id=a | lstm 3 from=a.c recurrent_bias=false",
+    "input 3x5 | lstm 4 axis=1 bias=false id=a | add from=[a,a] | conv 2 k3 p1 | gru 2 axis=1",
+    "input 3x6 | gru 2 axis=1 layers=2 | gru 3 axis=1 reset=before | gru 2 bidirectional=true axis=-1",
+    "input 6x3 | gru 2 reset=before recurrent_bias=false layers=2 | slice -1",
     "input 4x6x5 | mean | sum",
     "input 4x6x5 | mean axis=1 | sum axis=-1 keep=true | conv 3 k1",
     "input 4x6x5 | max axis=(0,2) keep=true | min axis=1 keep=true",

@@ -22,10 +22,11 @@ class Counts:
     ``params`` = ``weights`` + ``biases`` + ``other`` are the learned numbers, of which ``frozen`` are
     held fixed in training (``frozen=true``) and ``trainable`` are not; ``buffers`` are stored but not
     learned; ``indices`` are whole numbers that are stored, by which entries are looked up. ``macs`` are
-    multiply-accumulates of convolutions, transposed convolutions and linear layers, padded positions
-    included, biases not; ``valid_macs`` those of them that do more than multiply padding. ``ops`` are
-    scalar operations outside the MACs, by kind; ``flops`` = 2 * ``macs`` + all ``ops``. ``activations``
-    are the elements that convolutions, transposed convolutions and linear layers write.
+    multiply-accumulates of convolutions, transposed convolutions, linear layers, products of two
+    tensors and recurrent cells, padded positions included, biases not; ``valid_macs`` those of them
+    that do more than multiply padding. ``ops`` are scalar operations outside the MACs, by kind;
+    ``flops`` = 2 * ``macs`` + all ``ops``. ``activations`` are the elements that these layers write,
+    of several outputs the first.
     """
 
     __slots__ = (*METRICS, "ops")

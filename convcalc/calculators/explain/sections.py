@@ -99,7 +99,12 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
     from convcalc.spec import load
 
     call, shape = block_call(name)
-    graph = load(call, input=shape if input is None else input, set=set)
+    if isinstance(shape, str):
+        graph = load(call, input=shape if input is None else input, set=set)
+    else:
+        stated = "\n".join(f"  {one}: {size}" for one, size in shape.items())
+        first = next(iter(shape))
+        graph = load(f"inputs:\n{stated}\nlayers:\n- {call} from={first}\n", input=input, set=set)
     doc = " ".join(block(name).doc.split())
     sizes = [size for node in graph.nodes for shape in node.outputs for size in shape if is_symbolic(size)]
     counted = (*sizes, analyze(graph).totals.params)

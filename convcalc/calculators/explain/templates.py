@@ -51,9 +51,12 @@ def _meaning(name: str) -> str:
     return MEANINGS.get(name, MEANINGS.get(name.partition("_")[0], "given as a symbol"))
 
 
-BLOCKS: Final[dict[str, tuple[str, str]]] = {
+BLOCKS: Final[dict[str, tuple[str, str | dict[str, str]]]] = {
     "basic_stage": ("N, n=2", "MxHxW"),
     "bottleneck_stage": ("N, n=2", "MxHxW"),
+    "conv_lstm_cell": ("N, k=K", {"x": "MxHxW", "h": "NxHxW", "c": "NxHxW"}),
+    "gru_cell": ("N", {"x": "M", "h": "N"}),
+    "lstm_cell": ("N", {"x": "M", "h": "N", "c": "N"}),
     "conv_bn": ("N, k=K, p='same'", "MxHxW"),
     "dwconv_bn": ("k=K, p='same'", "MxHxW"),
     "fire": ("s1x1=A, e1x1=B, e3x3=N", "MxHxW"),
@@ -73,7 +76,8 @@ BLOCKS: Final[dict[str, tuple[str, str]]] = {
     "volume_block": ("N", "MxTxHxW"),
     "volume_conv": ("N", "MxTxHxW"),
 }
-"""Arguments and input of blocks whose letters are not simply those of their parameters."""
+"""Arguments and input (or inputs, the first of which arrives) of blocks whose letters are not simply those of
+their parameters."""
 
 _PARAMETERS: Final = {
     "out": "N", "width": "N", "classes": "N", "mid": "A", "groups": "G", "growth": "G", "c": "M",
@@ -86,10 +90,11 @@ _BLOCK_MEANINGS: Final = {
 }
 
 
-def block_call(name: str) -> tuple[str, str]:
-    """How a block is called in letters, and what arrives."""
+def block_call(name: str) -> tuple[str, str | dict[str, str]]:
+    """How a block is called in letters, and what arrives: one shape, or several by name."""
     from convcalc.spec.document.reading import block
 
+    shape: str | dict[str, str]
     if name in BLOCKS:
         arguments, shape = BLOCKS[name]
     else:

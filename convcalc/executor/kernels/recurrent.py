@@ -275,7 +275,7 @@ def _naive_gru(call: Call, x: Array, w: Array, b: Array | None, h: Array) -> Arr
     r = 1.0 / (np.exp(-(x[:n] + part(0, h))) + 1.0)
     z = 1.0 / (np.exp(-(x[n : 2 * n] + part(n, h))) + 1.0)
     inner = r * part(2 * n, h) if call.layer.reset == "after" else part(2 * n, r * h)
-    return (1.0 - z) * np.tanh(x[2 * n :] + inner) + z * h
+    return np.asarray((1.0 - z) * np.tanh(x[2 * n :] + inner) + z * h)
 
 
 # Backwards
@@ -292,11 +292,11 @@ def _backward(r: Reach) -> list[Array]:
     if (mark := r.marks[0]) is not None:
         whole = all_channels(mark, r.outputs[0][0])
         by_step = whole if layer.axis == 0 else whole.swapaxes(1, 2)
-        reached = by_step.reshape(many, steps, ways, -1).any(axis=3)
-    ends = np.zeros((many, layer.layers * ways), bool)
+        reached = np.asarray(by_step.reshape(many, steps, ways, -1).any(axis=3))
+    ends: Array = np.zeros((many, layer.layers * ways), bool)
     for mark in r.marks[1:]:
         if mark is not None:
-            ends = ends | all_channels(mark, layer.layers * ways).any(axis=2)
+            ends |= np.asarray(np.any(all_channels(mark, layer.layers * ways), axis=2))
     read = np.zeros((many, steps), bool)
     for number in reversed(range(layer.layers)):
         reached = reached | read[:, :, None]
@@ -384,7 +384,8 @@ def _gradient(b: Backprop) -> list[Array]:
 
 
 def _weights(layer: Any) -> Shapes:
-    rows, size, shapes = GATES[layer.op] * layer.hidden, _state_size(layer), {}
+    rows, size = GATES[layer.op] * layer.hidden, _state_size(layer)
+    shapes: Shapes = {}
     for places in _places(layer):
         for place in places:
             arriving = size * _directions(layer) if place.number else layer.in_features

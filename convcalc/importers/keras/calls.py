@@ -10,6 +10,7 @@ from convcalc import layers
 from convcalc.importers.keras.activations import activation
 from convcalc.importers.keras.inputs import input_of
 from convcalc.importers.keras.reading import Keras, bound
+from convcalc.importers.keras.recurrent import RECURRENT
 from convcalc.importers.keras.table import UNMODELLED
 from convcalc.importers.keras.translation import TRANSLATIONS, plain
 from convcalc.layers.base import Layer
@@ -45,7 +46,7 @@ def stages_of(
     translate = TRANSLATIONS.get(call.entry.special, plain)
     stages = translate(call)
     _freeze(call, stages)
-    if call.entry.special != "Activation" and "activation" in call.given:
+    if call.entry.special not in ("Activation", *RECURRENT) and "activation" in call.given:
         stages += activation(call, *call.given["activation"])
     if call.entry.op != "input" and (shape := input_of(call)) is not None:
         stages = [shape, *stages]

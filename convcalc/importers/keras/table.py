@@ -43,6 +43,13 @@ _NORM = (
 _BATCH = _NORM.format(
     "momentum=0.99~ ", "moving_mean_initializer='zeros'~ moving_variance_initializer='ones'~ "
 )
+_CELL = (
+    "use_bias=True>bias kernel_initializer='glorot_uniform'~ recurrent_initializer='orthogonal'~ "
+    "bias_initializer='zeros'~ {}kernel_regularizer=None~ recurrent_regularizer=None~ bias_regularizer=None~ "
+    "activity_regularizer=None~ kernel_constraint=None~ recurrent_constraint=None~ bias_constraint=None~ "
+    "dropout=0.0~ recurrent_dropout=0.0~ "
+)
+_SEQUENCE = "return_sequences=False* return_state=False! go_backwards=False! stateful=False! unroll=False~ "
 _WARP = "fill_mode='reflect'~ interpolation='bilinear'~ seed=None~ fill_value=0.0~ data_format=None~ ..."
 
 _CLASSES: Final = f"""
@@ -64,6 +71,11 @@ data_format=None* output_padding=None* {_TRANSPOSED}
 Dense|linear|units>out_features activation=None* use_bias=True>bias kernel_initializer='glorot_uniform'~ \
 bias_initializer='zeros'~ kernel_regularizer=None~ bias_regularizer=None~ activity_regularizer=None~ \
 kernel_constraint=None~ bias_constraint=None~ lora_rank=None! lora_alpha=None~ quantization_config=None! ...
+SimpleRNN|rnn|units>hidden activation='tanh'* {_CELL.format("")}{_SEQUENCE}seed=None~ ...
+LSTM|lstm|units>hidden activation='tanh'* recurrent_activation='sigmoid'* \
+{_CELL.format("unit_forget_bias=True~ ")}seed=None~ {_SEQUENCE}use_cudnn='auto'~ ...
+GRU|gru|units>hidden activation='tanh'* recurrent_activation='sigmoid'* {_CELL.format("")}seed=None~ \
+{_SEQUENCE}reset_after=True* use_cudnn='auto'~ ...
 MaxPooling#D|maxpool|pool_size=2>kernel {_POOL}
 AveragePooling#D|avgpool|pool_size>kernel {_POOL}
 GlobalAveragePooling#D|globalavgpool|data_format=None* keepdims=False* ...
@@ -138,6 +150,9 @@ HARMLESS: Final = {
     "momentum": "it acts where the stored statistics are trained",
     "renorm_*": "they are about renorm, which is refused",
     "synchronized": "it joins the statistics of several devices where they are trained",
+    "unit_forget_bias": "a value that training starts from",
+    "dropout recurrent_dropout": "at inference nothing is dropped",
+    "unroll use_cudnn": "how the steps are run changes no number",
     "lora_alpha": "it is about lora_rank, which is refused",
     "seed noise_shape stddev l1 l2": "at inference the layer does nothing",
     "factor height_factor width_factor mode fill_* interpolation value_range data_format": (
@@ -152,6 +167,9 @@ REFUSED: Final = {
     "renorm": "batch renormalisation has weights of its own, which are not modelled",
     "lora_rank": "it freezes the kernel and adds two factors, which are not modelled",
     "quantization_config": "quantised weights are not modelled",
+    "return_state": "a call that is pasted has one output; the states are NAME.h and NAME.c here",
+    "go_backwards": "a sequence that comes out reversed is not modelled",
+    "stateful": "a state kept from batch to batch is not modelled: every sequence starts at zero",
     "sparse": "sparse tensors are not modelled",
     "ragged": "ragged tensors have no shape to count with",
     "tensor": "a tensor is no text: state its shape",
@@ -159,7 +177,12 @@ REFUSED: Final = {
 }
 """Why an argument can only have its default."""
 
-_NO_RECURRENCE = "recurrent layers are not modelled"
+_NO_CELL = "a cell by itself, or around one, is not read: LSTM, GRU and SimpleRNN over a sequence are"
+_NO_CONVLSTM = "convolutional recurrence is not read: the block conv_lstm_cell is one step of it"
+_NO_BOTH_WAYS = (
+    "layers around layers are not read; the language has 'lstm 64 axis=-1 bidirectional=true "
+    "recurrent_bias=false'"
+)
 _NO_ATTENTION = "attention is not modelled as a layer of its own"
 _NO_JOIN = "a product of two tensors along axes is not modelled as a layer of its own"
 _NO_TEXT = "layers that prepare text and tables are not modelled"
@@ -167,8 +190,9 @@ _NO_AUGMENTATION = "this augmentation is not modelled; leave it out, it changes 
 UNMODELLED: Final[dict[str, str]] = {
     name: reason
     for names, reason in {
-        "LSTM GRU SimpleRNN RNN LSTMCell GRUCell SimpleRNNCell StackedRNNCells ConvLSTM1D ConvLSTM2D "
-        "ConvLSTM3D Bidirectional": _NO_RECURRENCE,
+        "RNN LSTMCell GRUCell SimpleRNNCell StackedRNNCells": _NO_CELL,
+        "ConvLSTM1D ConvLSTM2D ConvLSTM3D": _NO_CONVLSTM,
+        "Bidirectional": _NO_BOTH_WAYS,
         "TimeDistributed Wrapper SpectralNormalization": "layers around layers are not modelled",
         "MultiHeadAttention GroupQueryAttention Attention AdditiveAttention": _NO_ATTENTION,
         "Embedding ReversibleEmbedding": "look-ups by index are not modelled: an input holds numbers",

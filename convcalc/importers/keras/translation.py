@@ -10,6 +10,7 @@ from convcalc.importers.keras.activations import ACTIVATIONS
 from convcalc.importers.keras.adapting import along, axes, last_axis
 from convcalc.importers.keras.inputs import input_of
 from convcalc.importers.keras.reading import Adapt, Keras
+from convcalc.importers.keras.recurrent import RECURRENT
 from convcalc.importers.keras.shapes import SHAPES
 from convcalc.importers.keras.windows import WINDOWS
 from convcalc.layers.values import show
@@ -123,6 +124,7 @@ TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     **WINDOWS,
     **ACTIVATIONS,
     **SHAPES,
+    **RECURRENT,
     "Dense": _dense,
     "BatchNormalization": _norm,
     "GroupNormalization": _group_norm,

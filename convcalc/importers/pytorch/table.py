@@ -23,6 +23,10 @@ _CONVT = (
 )
 _NORM = "num_features!>channels eps momentum- affine track_running_stats{} device- dtype= ** bias"
 _RESIZE = "size scale_factor>scale mode align_corners recompute_scale_factor>recompute"
+_RECURRENCE = (
+    "input_size!>in_features hidden_size!>hidden num_layers>layers{} bias batch_first- dropout- "
+    "bidirectional{} device- dtype="
+)
 _LP = "norm_type!>norm kernel_size!>kernel stride ceil_mode>ceil|signed=true"
 
 
@@ -39,6 +43,9 @@ LazyConv#d|conv|{_lazy(_CONV)}
 LazyConvTranspose#d|convT|{_lazy(_CONVT)}
 Linear|linear|in_features! out_features! bias device- dtype=|axis=-1
 LazyLinear|linear|out_features! bias device- dtype=|axis=-1
+RNN|rnn|{_RECURRENCE.format(" nonlinearity", "")}
+LSTM|lstm|{_RECURRENCE.format("", " proj_size*")}
+GRU|gru|{_RECURRENCE.format("", "")}
 MaxPool#d|maxpool|kernel_size!>kernel stride padding dilation return_indices- ceil_mode>ceil
 AvgPool1d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad
 AvgPool2d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad divisor_override>divisor
@@ -126,6 +133,8 @@ HARMLESS: Final = {
     "return_indices": "the indices are there anyhow, as NAME.indices, and cost nothing where not read",
     "inplace": "at inference dropout gives back what it reads",
     "p": "at inference every path is kept",
+    "batch_first": "shapes and counts are those of one sample, whose sequence comes first either way",
+    "dropout": "at inference nothing is dropped between the layers",
     "mode": "at inference every path is kept",
 }
 """Arguments that change no number, shape, value or field here (``name-`` in a row), and why."""
@@ -145,7 +154,10 @@ ONLY: Final[dict[str, tuple[tuple[Any, ...], str, str]]] = {
 }
 """Arguments that are taken for some values (``name=`` in a row): these, why no others, what would do."""
 
-_RECURRENT: Final = "recurrent layers are not modelled", "layers that 'convcalc list' shows"
+_CELL: Final = (
+    "one step of a recurrence reads its state beside its input, which a call does not show",
+    "nn.LSTM, nn.GRU or nn.RNN over a sequence, or the blocks lstm_cell and gru_cell",
+)
 _ATTENTION: Final = (
     "attention is not modelled",
     "its parts that are: linear layers, ln, softmax",
@@ -161,8 +173,8 @@ _HOLDER: Final = (
 )
 _LOSS: Final = "losses are not modelled", "the network without its loss"
 NOT_MODELLED: Final[dict[str, tuple[str, str]]] = {
-    **dict.fromkeys(("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "RNNBase"), _RECURRENT),
-    "RNNCellBase": _RECURRENT,
+    **dict.fromkeys(("RNNCell", "LSTMCell", "GRUCell", "RNNCellBase"), _CELL),
+    "RNNBase": ("it is what nn.RNN, nn.LSTM and nn.GRU are made of", "one of these"),
     **dict.fromkeys(("MultiheadAttention", "Transformer"), _ATTENTION),
     **dict.fromkeys(("TransformerEncoder", "TransformerEncoderLayer"), _ATTENTION),
     **dict.fromkeys(("TransformerDecoder", "TransformerDecoderLayer"), _ATTENTION),

@@ -238,6 +238,14 @@ def _mean_slope(call: Call) -> list[Stage]:
     return [call.stage("leakyrelu")]
 
 
+def _lstm(call: Call) -> list[Stage]:
+    """A projection to 0 features is none."""
+    arg = call.values.pop("*proj_size", None)
+    if arg is not None and not (_fixed(arg.expr) and call.literal(arg) == 0):
+        call.values["projection"] = Arg("projection", arg.expr, arg.start, arg.end)
+    return [call.stage("lstm")]
+
+
 SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     "BatchNorm1d": _vectors_too,
     "LazyBatchNorm1d": _vectors_too,
@@ -246,6 +254,7 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **dict.fromkeys(("AdaptiveAvgPool#d", "AdaptiveMaxPool#d"), _adaptive),
     **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
+    "LSTM": _lstm,
     "Hardtanh": _hardtanh,
     "Softmax": _softmax,
     "Flatten": _flatten,

@@ -127,6 +127,9 @@ class Placing(Sharing):
             return None
         for field in ("in_channels", "in_features", "channels"):
             if field in values:
+                shape = layers.lookup(stage.name).implied(values)
+                if shape is not None:
+                    return self._input("input", shape, scope)
                 rank = stage.rank
                 if rank is None:
                     sizes = [
