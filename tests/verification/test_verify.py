@@ -31,7 +31,13 @@ def test_every_quantity_of_every_layer_stands_twice() -> None:
     assert found.scalars
     assert found.fields == len(found.layers) == 6
     for layer in found.layers:
-        for quantity in (*(q for q in QUANTITIES if q != "indices"), "arrays", "values", "receptive_region", "influence"):
+        for quantity in (
+            *(q for q in QUANTITIES if q != "indices"),
+            "arrays",
+            "values",
+            "receptive_region",
+            "influence",
+        ):
             assert layer.find(quantity) is not None, f"{layer.name}: {quantity}"
         assert {check.witness for check in layer.checks} == {
             "arrays",

@@ -99,7 +99,11 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
     from convcalc.spec import load
 
     call, shape = block_call(name)
-    graph = load(call, input=shape if input is None else input, set=set)
+    if input is None and "=" in shape:  # it reads other tensors beside the first
+        text = f"inputs: {{{shape.replace('=', ': ')}}}\nlayers:\n  - {call[:-1]}, from=input)\n"
+        graph = load(text, set=set)
+    else:
+        graph = load(call, input=shape if input is None else input, set=set)
     doc = " ".join(block(name).doc.split())
     sizes = [size for node in graph.nodes for shape in node.outputs for size in shape if is_symbolic(size)]
     counted = (*sizes, analyze(graph).totals.params)

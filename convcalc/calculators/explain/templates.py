@@ -63,7 +63,9 @@ BLOCKS: Final[dict[str, tuple[str, str]]] = {
         "[[3, 16, 16, 1, 0, 2], [3, 72, 24, 0, 0, 2], [3, 88, 24, 0, 0, 1]]",
         "3xHxW",
     ),
+    "modulated_conv": ("N, style='style'", "input=MxHxW, style=L"),
     "resnet_backbone": ("[3, 4, 6, 3]", "3xHxW"),
+    "scaled_std_conv": ("N, p=1", "32xHxW"),
     "separable": ("N, k=K, p='same'", "MxHxW"),
     "separable_conv": ("N, k=K, p='same'", "MxHxW"),
     "separable_inception": ("N_b1, N_r3, N_b3, N_r5, N_b5, N_pool", "MxTxHxW"),
@@ -73,7 +75,7 @@ BLOCKS: Final[dict[str, tuple[str, str]]] = {
     "volume_block": ("N", "MxTxHxW"),
     "volume_conv": ("N", "MxTxHxW"),
 }
-"""Arguments and input of blocks whose letters are not simply those of their parameters."""
+"""Arguments and input, or inputs by name, of blocks whose letters are not those of their parameters."""
 
 _PARAMETERS: Final = {
     "out": "N", "width": "N", "classes": "N", "mid": "A", "groups": "G", "growth": "G", "c": "M",
