@@ -83,6 +83,7 @@ class Runner:
         # What no layer may write over: arrays of the caller, and those of the network itself.
         self.foreign: set[int] = set()
         self.own: set[int] = set()
+        self.stored = {id(_owner(array)) for array in weights.values()}
         self.batch = 1
         self.dtype: Any = np.float32
 
@@ -102,8 +103,9 @@ class Runner:
                 self._hold(Edge(index), array)
         for index, node in enumerate(self.graph.nodes):
             params = Params(node.name, self.by_node.get(node.name))
-            outputs = (arriving[index],) if index in arriving else self._execute(node, index, params)
-            own = not node.inputs and index not in arriving
+            outputs: Outputs = (arriving[index],) if index in arriving else self._execute(node, index, params)
+            own = not node.inputs and index not in arriving and all(map(self._is_stored, outputs))
+            outputs = tuple(None if array is None else self.t.adopt(_in_order(array)) for array in outputs)
             for i, output in enumerate(outputs):
                 edge = Edge(index, i)
                 if output is not None and self.reads.get(edge) and edge not in self.tensors:
@@ -130,7 +132,12 @@ class Runner:
             if str(error).startswith(node.name):
                 raise
             raise ExecutionError(f"{node.name}: {error}") from error
-        return tuple(None if array is None else self.t.adopt(_in_order(array)) for array in outputs)
+        return outputs
+
+    def _is_stored(self, array: Array | None) -> bool:
+        """Whether a tensor is an array of the network itself, or one number that is repeated."""
+        owner = None if array is None else _owner(array)
+        return owner is None or id(owner) in self.stored or owner.size == 1
 
     def _tensor(self, edge: Edge, reader: Node) -> Array:
         array = self.tensors.get(edge)
@@ -255,9 +262,8 @@ def in_dtype(graph: Graph, arrays: list[Array], dtype: str) -> list[Array]:
         place = graph.inputs.index(number)
         if not np.array_equal(found[place], arrays[place], equal_nan=True):
             name = graph.nodes[number].name
-            raise ExecutionError(
-                f"input {name!r} holds indices above {LARGEST:,}, which {dtype} cannot tell apart"
-            )
+            about = f"indices above {LARGEST:,}, which {dtype} cannot tell apart; float64 can"
+            raise ExecutionError(f"input {name!r} holds {about}")
     return found
 
 

@@ -382,6 +382,14 @@ def deform_conv(a: Attributes, arrays: Arrays) -> Arrays:
     return [one(stand_in, *inputs, weight=w, **({} if bias is None else {"bias": bias}))]
 
 
+def gather(a: Attributes, arrays: Arrays) -> Arrays:
+    """ONNX's tensor as one sample, so that every axis of it may be chosen along."""
+    x, index = arrays
+    axis = int(a.get("axis", 0)) % x.ndim
+    stand_in = layer("gather", axis=axis, size=x.shape[axis])
+    return [one(stand_in, x[None], index[None])[0]]
+
+
 def hard_sigmoid(a: Attributes, arrays: Arrays) -> Arrays:
     # max(0, min(1, alpha x + beta)) is ours, relu6(z + 3) / 6, at z = 6 (alpha x + beta) - 3.
     alpha, beta = a.get("alpha", 0.2), a.get("beta", 0.5)
@@ -440,6 +448,52 @@ def lp_normalization(a: Attributes, arrays: Arrays) -> Arrays:
 
 
 FUNCTIONS = ("Neg", "Exp", "Log", "Sqrt", "Abs", "Sin", "Cos", "Erf", "Reciprocal", "Sign", "Floor")
+
+
+def reduction(op: str, **fields: Any) -> Callable[[Attributes, Arrays], Arrays]:
+    """A reduction over axes that an input or an attribute names; all of them by default."""
+
+    def run_it(a: Attributes, arrays: Arrays) -> Arrays:
+        x, axes = [*arrays, None][:2]
+        if x.dtype.kind != "f":
+            raise Outside("the executor computes in float32 and float64")
+        if x.ndim == 0 or x.size == 0:
+            raise Outside("a tensor has an axis at least, and an entry")
+        axes = a.get("axes") if axes is None else axes
+        if axes is None or len(axes) == 0:
+            if a.get("noop_with_empty_axes"):
+                raise Outside("a reduction is over an axis at least")
+            axes = range(x.ndim)
+        over = tuple(sorted(int(axis) % x.ndim for axis in axes))
+        keep = bool(a.get("keepdims", 1))
+        y = one(layer(op, axis=over, keep=keep, **fields), x[None])[0]
+        return [y if keep or len(over) < x.ndim else y.reshape(())]
+
+    return run_it
+
+
+def place(op: str) -> Callable[[Attributes, Arrays], Arrays]:
+    def run_it(a: Attributes, arrays: Arrays) -> Arrays:
+        (x,) = arrays
+        if a.get("select_last_index"):
+            raise Outside("of several the first is taken")
+        keep = bool(a.get("keepdims", 1))
+        return [one(layer(op, axis=a.get("axis", 0) % x.ndim, keep=keep), x[None])[0]]
+
+    return run_it
+
+
+def tile(a: Attributes, arrays: Arrays) -> Arrays:
+    x, counts = arrays
+    return [one(layer("tile", counts=tuple(map(int, counts))), x[None])[0]]
+
+
+def expand(a: Attributes, arrays: Arrays) -> Arrays:
+    """ONNX broadcasts both ways: a size of 1 that is asked for leaves what arrives."""
+    x, shape = arrays
+    return [one(layer("expand", shape=np.broadcast_shapes(x.shape, tuple(map(int, shape)))), x[None])[0]]
+
+
 OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Conv": conv,
     "ConvTranspose": conv_transposed,
@@ -475,6 +529,17 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "Gelu": gelu,
     "Swish": swish,
     "Softmax": softmax,
+    "ReduceMean": reduction("mean"),
+    "ReduceSum": reduction("sum"),
+    "ReduceProd": reduction("prod"),
+    "ReduceMax": reduction("max"),
+    "ReduceMin": reduction("min"),
+    "ReduceL1": reduction("norm", p="1"),
+    "ReduceL2": reduction("norm", p="2"),
+    "ArgMax": place("argmax"),
+    "ArgMin": place("argmin"),
+    "Tile": tile,
+    "Expand": expand,
     "Clip": clip,
     **{name: plain(name.lower()) for name in FUNCTIONS},
     **{name: join(name.lower()) for name in ("Add", "Sub", "Mul", "Div", "Pow")},
@@ -488,4 +553,5 @@ OPERATORS: dict[str, Callable[[Attributes, Arrays], Arrays]] = {
     "LogSoftmax": log_softmax,
     "Col2Im": col2im,
     "DeformConv": deform_conv,
+    "Gather": gather,
 }

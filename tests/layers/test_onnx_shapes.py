@@ -35,6 +35,7 @@ class Case(NamedTuple):
     shapes: list[Axes]
     line: str
     constants: dict[int, Any] = {}  # noqa: RUF012
+    of_constants: Axes | None = None
 
 
 def infer(case: Case) -> Axes:
@@ -48,7 +49,7 @@ def infer(case: Case) -> Axes:
         while len(names) < i:
             names.append("")
         names.append(f"c{i}")
-        initializers.append(helper.make_tensor(f"c{i}", kind, [len(values)], values))
+        initializers.append(helper.make_tensor(f"c{i}", kind, case.of_constants or [len(values)], values))
     node = helper.make_node(case.op, names, ["y"], **case.attributes)
     graph = helper.make_graph([node], "g", inputs, [helper.make_empty_tensor_value_info("y")], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
@@ -249,12 +250,49 @@ def cut(rng: Random) -> Case:
     return Case("Slice", {}, [(1, *shape)], line, constants)
 
 
+def gather(rng: Random) -> Case:
+    shape = ints(rng, 1, 6, rng.randint(1, 3))
+    index = ints(rng, 1, 4, rng.randint(1, 2))
+    axis = rng.randrange(len(shape))
+    line = f"gather {by(index)} axis={axis - rng.choice((0, len(shape)))}"
+    values = [rng.randrange(shape[axis]) for _ in range(prod(index))]
+    return Case("Gather", {"axis": axis + 1}, [(1, *shape)], line, {1: (TensorProto.INT64, values)}, index)
+
+
 def reshape(rng: Random) -> Case:
     shape = ints(rng, 1, 6, rng.randint(1, 4))
     total = prod(shape)
     divisor = rng.choice([d for d in range(1, total + 1) if total % d == 0])
     to = (divisor, total // divisor)
     return Case("Reshape", {}, [(1, *shape)], f"reshape {by(to)}", {1: (TensorProto.INT64, [1, divisor, -1])})
+
+
+def reduction(rng: Random) -> Case:
+    rank = rng.randint(1, 4)
+    shape, axes = ints(rng, 1, 6, rank), sorted(rng.sample(range(rank), rng.randint(1, rank)))
+    keep = rng.random() < 0.5 or len(axes) == rank
+    if rng.random() < 0.2:
+        op = rng.choice(["argmax", "argmin"])
+        attributes = {"axis": axes[0] + 1, "keepdims": int(keep or rank == 1)}
+        name = {"argmax": "ArgMax", "argmin": "ArgMin"}[op]
+        flag = str(keep or rank == 1).lower()
+        return Case(name, attributes, [(1, *shape)], f"{op} axis={axes[0]} keep={flag}")
+    op, name = rng.choice(
+        [("mean", "Mean"), ("sum", "Sum"), ("prod", "Prod"), ("max", "Max"), ("min", "Min"), ("norm", "L2")]
+    )
+    line = f"{op} axis=({','.join(map(str, axes))},) keep={str(keep).lower()}"
+    constants = {1: (TensorProto.INT64, [a + 1 for a in axes])}
+    return Case(f"Reduce{name}", {"keepdims": int(keep)}, [(1, *shape)], line, constants)
+
+
+def repetition(rng: Random) -> Case:
+    shape = ints(rng, 1, 3, rng.randint(1, 4))
+    if rng.random() < 0.5:
+        counts = ints(rng, 1, 3, len(shape))
+        line = f"tile ({','.join(map(str, counts))},)"
+        return Case("Tile", {}, [(1, *shape)], line, {1: (TensorProto.INT64, [1, *counts])})
+    wide = tuple(rng.randint(1, 4) if n == 1 else n for n in shape)
+    return Case("Expand", {}, [(1, *shape)], f"expand {by(wide)}", {1: (TensorProto.INT64, [1, *wide])})
 
 
 def plain(rng: Random) -> Case:
@@ -288,7 +326,10 @@ DRAWS: list[tuple[Callable[[Random], Case], int]] = [
     (transpose, 40),
     (pad, 80),
     (cut, 80),
+    (gather, 60),
     (reshape, 60),
+    (reduction, 100),
+    (repetition, 60),
     (plain, 80),
 ]
 

@@ -85,6 +85,14 @@ CORPUS: tuple[str, ...] = (
     "input 2x3x2x3x4x2 | permute (0,2,-1,1,3,4) | ln axis=(1,2) | linear 3 axis=3 | softmax axis=-2",
     "input 2x3x4x2x3 | glu axis=2 | split (1,2) axis=1 id=s |"
     " concat axis=-1 from=[s.1,s.1] | flatten start=1 end=-2",
+    "input 4x6 | param 4x1 id=p | const 4x6 id=c | const (1,6) value=0.5 id=v | add from=[input,p,c] | "
+    "mul with=v",
+    "input 3x4x4 | identity id=x | param 1x4x4 | concat from=[param1,x] id=y | param 4x4x4 | relu | "
+    "add with=y",
+    "input 2x5 | embedding 7->3 | conv 2 k2",
+    "input 4x6x5 | gather index=(2,5,0,0) axis=1 id=a | conv 3 k2 | gather index=(2,0) from=a",
+    "input 4x6x5 | gather 3x4 axis=1 | relu | gather 4 from=input",
+    "input 3x4 | param 7x2 id=t | gather from=[t,input] | param 3x7x2 id=u | gather axis=1 from=[u,input]",
     "input 3x5x6 | unfold k3x2 s2x1 p1:2x0:1 d1x2 | linear 5 axis=channels",
     "input 2x5x6 | unfold k3x2 s2x1 p1:2x0:1 d1x2 | fold 5x6 k3x2 s2x1 p1:2x0:1 d1x2",
     "input 12x15 | fold 3x6 k2x3 p1:0",
@@ -109,6 +117,7 @@ CORPUS: tuple[str, ...] = (
     "input 6x4x5 | roll 1 axis=0 | conv 4 k1 g2 | roll shift=-9 axis=2",
     "input 4x6x5 | conv 4 k3 s2 | flip axis=(1,2) | conv 3 k2",
     "input 6x4x5 | flip | conv 4 k3 g2 | flip axis=1",
+    "input 2x4x6 | upsample scale=2 mode=linear | flip axis=1 | conv 2 k3 | roll 1 axis=2 | flip axis=2",
     "input 4x6x5 | globalavgpool | expand 4x3x2 | conv 2 k2 | flatten",
     "input 1x6x5 | expand (3,4,-1,5) | relu | reshape 12x30",
     "input 4x3x5 | tile (1,2,1) | conv 3 k3 | tile 3 axis=0 | conv 3 k1 g3",
