@@ -158,6 +158,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "abs": lambda x: abs(_numeric(x)),
     "len": _length,
     "make_divisible": lambda *a: dims.make_divisible(*map(_numeric, a)),
+    "power": lambda a, b: _power(_numeric(a), _numeric(b)),
 }
 
 
