@@ -226,7 +226,7 @@ def test_the_quotes_that_are_wanted_work() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["LSTM", "GRU", "RNN", "DeformConv2d", "Embedding", "MultiheadAttention", "lstm"]
+    "name", ["LSTM", "GRU", "RNN", "DeformConv2d", "EmbeddingBag", "MultiheadAttention", "lstm"]
 )
 def test_nothing_far_is_suggested(name: str) -> None:
     with pytest.raises(SpecError) as caught:

@@ -64,6 +64,9 @@ data_format=None* output_padding=None* {_TRANSPOSED}
 Dense|linear|units>out_features activation=None* use_bias=True>bias kernel_initializer='glorot_uniform'~ \
 bias_initializer='zeros'~ kernel_regularizer=None~ bias_regularizer=None~ activity_regularizer=None~ \
 kernel_constraint=None~ bias_constraint=None~ lora_rank=None! lora_alpha=None~ quantization_config=None! ...
+Embedding|embedding|input_dim>entries output_dim>features embeddings_initializer='uniform'~ \
+embeddings_regularizer=None~ embeddings_constraint=None~ mask_zero=False! weights=None! lora_rank=None! \
+lora_alpha=None~ quantization_config=None! / input_length=None* ...
 MaxPooling#D|maxpool|pool_size=2>kernel {_POOL}
 AveragePooling#D|avgpool|pool_size>kernel {_POOL}
 GlobalAveragePooling#D|globalavgpool|data_format=None* keepdims=False* ...
@@ -145,6 +148,8 @@ HARMLESS: Final = {
 
 REFUSED: Final = {
     "renorm": "batch renormalisation has weights of its own, which are not modelled",
+    "mask_zero": "masks are not modelled",
+    "weights": "an array is no text: the table is among the weights",
     "lora_rank": "it freezes the kernel and adds two factors, which are not modelled",
     "quantization_config": "quantised weights are not modelled",
     "sparse": "sparse tensors are not modelled",
@@ -166,7 +171,7 @@ UNMODELLED: Final[dict[str, str]] = {
         "ConvLSTM3D Bidirectional": _NO_RECURRENCE,
         "TimeDistributed Wrapper SpectralNormalization": "layers around layers are not modelled",
         "MultiHeadAttention GroupQueryAttention Attention AdditiveAttention": _NO_ATTENTION,
-        "Embedding ReversibleEmbedding": "look-ups by index are not modelled: an input holds numbers",
+        "ReversibleEmbedding": "an embedding that is multiplied by backwards is not modelled",
         "Subtract Average Maximum Minimum Dot": _NO_JOIN,
         "TextVectorization CategoryEncoding Discretization Hashing HashedCrossing IntegerLookup "
         "StringLookup": _NO_TEXT,

@@ -35,6 +35,19 @@ def _dense(call: Keras) -> list[Stage]:
     return [call.stage("linear", {**call.fields(), "axis": "channels"}, adapt)]
 
 
+def _embedding(call: Keras) -> list[Stage]:
+    """Its features are the last axis, which is the channels: here the first."""
+    stage = call.stage("embedding", call.fields())
+    if call.first:
+        return [stage]
+
+    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        last = len(shapes[0]) - 1
+        return {"order": (last, *range(1, last), 0)}
+
+    return [stage, call.stage("permute", {"order": (1, 0)}, adapt)]
+
+
 def _norm(call: Keras) -> list[Stage]:
     """Batch and group normalisation: along the channels."""
     groups = call.entry.op == "gn"
@@ -84,6 +97,7 @@ TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     **ACTIVATIONS,
     **SHAPES,
     "Dense": _dense,
+    "Embedding": _embedding,
     **dict.fromkeys(("BatchNormalization", "GroupNormalization"), _norm),
     "LayerNormalization": _layer_norm,
     "RMSNormalization": _rms_norm,
