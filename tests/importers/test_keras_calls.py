@@ -229,3 +229,18 @@ def test_whether_the_channels_are_last() -> None:
     assert not fact("Conv2D(64, 7, data_format='channels_first')")
     assert not fact("nn.Conv2d(3, 64, 7)")
     assert not fact("conv 64 k7")
+
+
+def test_an_embedding_has_its_features_as_channels() -> None:
+    """Keras: Embedding(1000, 64) after an input of 20 words is 20 x 64, channels last; 64,000 weights."""
+    text = "layers.Embedding(1000, 64, input_length=20) | Conv1D(8, 5)"
+    graph = convcalc.load(text)
+    assert [node.outputs[0] for node in graph.nodes] == [(20,), (20, 64), (64, 20), (8, 16)]
+    assert convcalc.analyze(graph).totals.params == 1000 * 64 + 5 * 64 * 8 + 8
+    assert convcalc.load("Input(shape=(20,)) | Embedding(input_dim=1000, output_dim=64)").nodes[
+        -1
+    ].outputs == ((64, 20),)
+    frozen = convcalc.analyze("Input(shape=(20,)) | Embedding(10, 4, trainable=False)").totals
+    assert (frozen.frozen, frozen.trainable) == (40, 0)
+    with pytest.raises(SpecError, match="masks are not modelled"):
+        convcalc.load("Input(shape=(20,)) | Embedding(10, 4, mask_zero=True)")

@@ -208,7 +208,11 @@ def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...], features: int
                 many = taken or any(_differs(name, size, names, other) for other in shapes)
                 letter = f"{name}_{taken + 1}" if many else name
                 meaning = _meaning(name)
-                meaning = meaning if len(shape) > 1 and not features % len(shape) else meaning.replace("channels", "features")
+                meaning = (
+                    meaning
+                    if len(shape) > 1 and not features % len(shape)
+                    else meaning.replace("channels", "features")
+                )
                 used[key] = letters.of(letter, size, meaning + (f" {taken + 1}" if many else ""))
             sizes.append(used[key])
         found.append(tuple(sizes))

@@ -27,6 +27,19 @@ def _dense(call: Keras) -> list[Stage]:
     return [call.stage("linear", {**call.fields(), "axis": -1 if call.first else "channels"})]
 
 
+def _embedding(call: Keras) -> list[Stage]:
+    """Its features are the last axis, which is the channels: here the first."""
+    stage = call.stage("embedding", call.fields())
+    if call.first:
+        return [stage]
+
+    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        last = len(shapes[0]) - 1
+        return {"order": (last, *range(1, last), 0)}
+
+    return [stage, call.stage("permute", {"order": (1, 0)}, adapt)]
+
+
 def _norm(call: Keras) -> list[Stage]:
     """Batch normalisation, along an axis."""
     return [call.stage("bn", call.fields(), along(call, call.value("axis", -1)))]
@@ -129,6 +142,7 @@ TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     "BatchNormalization": _norm,
     "GroupNormalization": _group_norm,
     **dict.fromkeys(("LayerNormalization", "RMSNormalization"), _layer_norm),
+    "Embedding": _embedding,
     "UnitNormalization": _unit_norm,
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Maximum", "Minimum"), _join),
     "Average": _average,
