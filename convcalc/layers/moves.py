@@ -203,6 +203,7 @@ class Stack(Layer):
     op: ClassVar[str] = "stack"
     source: ClassVar[str] = "NumPy stack, PyTorch stack"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
+    merges: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
     template: ClassVar[Template] = Template(("C H W", "C H W"), {"axis": 0})
 

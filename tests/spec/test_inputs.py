@@ -48,7 +48,6 @@ def refusal(spec: str, shape: Any) -> tuple[str, str | None]:
         ("input 1x128 | conv 4 k3", "8x1x128", "--input 1x128 (--batch 8)"),
         ("input 1x128 | conv 4 k3", "128x1", "--input 1x128"),
         ("input 784 | linear 10", "32x784", "--input 784 (--batch 32)"),
-        ("nn.Linear(784, 10)", "1x784", "--input 784 (--batch 1)"),
         ("nn.Conv2d(3, 64, 7)", "1x3x224x224", "--input 3x224x224 (--batch 1)"),
         ("nn.Conv2d(3, 64, 7)", "224x224x3", "--input 3x224x224"),
         ("nn.Conv1d(2, 8, 3)", "16x2x64", "--input 2x64 (--batch 16)"),
@@ -148,3 +147,12 @@ def test_every_batch_and_order(batch: int, height: int, width: int) -> None:
     assert refusal(spec, (batch, 3, height, width))[1] == f"{own} (--batch {batch})"
     assert refusal(spec, (batch, height, width, 3))[1] == f"{own} (--batch {batch})"
     assert refusal(spec, (height, width, 3))[1] == own
+
+
+def test_positions_of_features_are_told_apart_from_a_batch() -> None:
+    """``nn.Linear`` works along the last axis, which others have behind the batch."""
+    (note,) = load("nn.Linear(784, 10)", input="32x784").notes
+    assert "32 positions of 784 features" in note
+    assert "--input 784 (--batch 32)" in note
+    assert not load("nn.Linear(784, 10)", input="784").notes
+    assert not load("linear 10 axis=-1", input="32x784").notes

@@ -26,12 +26,14 @@ class Stated(NamedTuple):
         ranks: numbers of sizes that it takes; empty where it does not say.
         keras: whether its first layer is one of Keras that has the channels last.
         arriving: the channels that its first layer says arrive.
+        last: whether its first layer is one of another notation that works along the last axis.
     """
 
     shape: Shape | None = None
     ranks: tuple[int, ...] = ()
     keras: bool = False
     arriving: int | None = None
+    last: bool = False
 
     @property
     def channels(self) -> int | None:
@@ -100,7 +102,10 @@ def by_first(stage: Stage | None) -> Stated:
     if stage is None:
         return Stated()
     rank = first_rank(stage)
-    return Stated(None, () if rank is None else (rank,), stage.channels_last, _arriving(stage))
+    last = stage.origin != stage.name and any(
+        arg.key == "axis" and arg.expr.value == -1 for arg in stage.args
+    )
+    return Stated(None, () if rank is None else (rank,), stage.channels_last, _arriving(stage), last)
 
 
 def _arriving(stage: Stage) -> int | None:
@@ -147,6 +152,12 @@ def note(name: str, given: Shape, stated: Stated) -> str | None:
         return f"{read}; with the channels first it is {option(name, moved(given))}" if last else None
     if stated.arriving == given[0]:
         return None
+    if stated.last and len(given) == 2:
+        batch = f" (--batch {given[0]})" if type(given[0]) is int else ""
+        positions = f"{given[0]} position{'s' * (given[0] != 1)} of {given[1]} features"
+        return f"{option(name, given)} is read as {positions}; a batch of {given[0]} is " + (
+            f"{option(name, given[1:])}{batch}"
+        )
     if batch_first(given, stated):
         batch = f" (--batch {given[0]})" if type(given[0]) is int else ""
         return f"{read}; a batch of {given[0]} is {option(name, given[1:])}{batch}"

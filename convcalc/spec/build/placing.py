@@ -247,6 +247,12 @@ class Placing(Sharing):
             if "size" not in option_kinds(stage.name):
                 raise stage.fault(f"{stage.origin} has no size to take", "upsample or crop", at=stage.like)
             values["size"] = self.nodes[found.node].outputs[found.output][1:]
+        if len(shapes) < cls.fewest(values):
+            several = "" if high == 2 else "or more "
+            raise stage.fault(
+                f"{stage.origin} reads 2 {several}tensors, got 1",
+                f"{self._lacking(stage, env, scope, shapes)}, or a constant: {stage.origin} 2",
+            )
         try:
             if stage.adapt is not None:
                 values = stage.adapt(shapes, values)
@@ -294,8 +300,8 @@ class Placing(Sharing):
                 cls.create(both, values_of(stage, env)).output_shapes(both)
             except DimensionError:
                 continue
-            return f"with={name}, say, beside the tensor that arrives, or from=[a,b] naming both"
-        return "with=b beside the tensor that arrives, or from=[a,b]"
+            return f"with={name}, say, beside the tensor that arrives, from=[a,b] naming both"
+        return "with=b beside the tensor that arrives, from=[a,b]"
 
     def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
         edge = self._add(Input(tuple(shape)), (), (shape,), name, scope)
