@@ -151,8 +151,8 @@ def test_every_batch_and_order(batch: int, height: int, width: int) -> None:
 
 def test_positions_of_features_are_told_apart_from_a_batch() -> None:
     """``nn.Linear`` works along the last axis, which others have behind the batch."""
-    (note,) = load("nn.Linear(784, 10)", input="32x784").notes
+    (note,) = convcalc.load("nn.Linear(784, 10)", input="32x784").notes
     assert "32 positions of 784 features" in note
     assert "--input 784 (--batch 32)" in note
-    assert not load("nn.Linear(784, 10)", input="784").notes
-    assert not load("linear 10 axis=-1", input="32x784").notes
+    assert not convcalc.load("nn.Linear(784, 10)", input="784").notes
+    assert not convcalc.load("linear 10 axis=-1", input="32x784").notes
