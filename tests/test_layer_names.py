@@ -18,8 +18,14 @@ from convcalc.layers import ALIASES, OPS
 ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
-WORDS = frozenset(["add", "depthwise", "identity", "input", "linear", "mul", "pad", "scale", "shift", "sum"])
+WORDS = frozenset([
+    "add", "depthwise", "expand", "identity", "input", "linear", "max", "mean", "min", "mul", "pad", "scale",
+    "shift", "std", "sum",
+])  # fmt: skip
 """Names that are also kinds of operations, options and their values, keys of documents, or columns."""
+
+FUNCTIONS = frozenset(["max", "min"])
+"""Names that are also functions of expressions: listed by themselves they mean those."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")
 """Where layers live, and what translates their names into those of other notations."""
@@ -85,7 +91,7 @@ def found_names(source: str) -> dict[str, int]:
             names |= {node.value} & (NAMES - WORDS)
         listed = _texts(node)
         among = not isinstance(node, ast.Constant) and listed & (NAMES - WORDS)
-        if len(listed) > 1 and (listed <= NAMES or among):
+        if len(listed) > 1 and ((listed <= NAMES and not listed <= FUNCTIONS) or among):
             names |= listed & NAMES
         for part in _meant(node):
             value = part.value if isinstance(part, ast.Constant) else None
@@ -154,6 +160,7 @@ def test_a_name_is_found(source: str, names: set[str]) -> None:
         'LIMIT = 3\n"""maxpool"""',
         'row = {"input": 1, "output": 2}',
         'kinds = ("add", "mul", "cmp", "div", "special")',
+        'functions = {"max": max, "min": min}',
         'for mode in ("nearest", "linear"): pass',
         'if atom.kind == "sum": pass',
         'column = Column("shift", "shift", signed)',
