@@ -11,6 +11,7 @@ from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.layers.shape import Input
 from convcalc.layers.values import MOST_AXES, show
+from convcalc.layers.weights import Weighted
 from convcalc.spec.build.given import (
     Stated,
     by_first,
@@ -232,6 +233,11 @@ class Placing(Sharing):
             raise stage.fault(
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
                 cls.reading or (self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor"),
+            )
+        if stage.owns and issubclass(cls, Weighted) and len(shapes) > 1:
+            raise stage.fault(
+                f"{stage.origin} owns its weight and reads 1 tensor, got {len(shapes)}",
+                f"one tensor; '{cls.op}' takes a weight that arrives",
             )
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
         if wrong and not (stage.flat_too and len(shapes[0]) == 1):
