@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import sqrt
 from typing import Any
 
@@ -147,19 +147,21 @@ def load_weights(
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
         _check(expected, arrays)
-        return _typed(graph, {name: arrays[name] for name in expected}, dtype)
+        return _typed(graph, expected, arrays.__getitem__, dtype)
     with Archive(source) as archive:
         _check(expected, archive.headers)
         needed = sum(archive.headers[name].nbytes for name in expected)
         check_room(needed, max_memory, archive.place)
-        return _typed(graph, {name: archive.read(name) for name in expected}, dtype)
+        return _typed(graph, expected, archive.read, dtype)
 
 
-def _typed(graph: Graph, arrays: dict[str, Array], dtype: str) -> dict[str, Array]:
-    """Arrays in the dtype of a run; those of indices as whole numbers, checked."""
+def _typed(graph: Graph, names: Iterable[str], read: Callable[[str], Array], dtype: str) -> dict[str, Array]:
+    """Arrays in the dtype of a run, one after the other; those of indices as whole numbers, checked."""
     chosen = stored_indices(graph)
+    arrays: dict[str, Array] = {}
     problems = []
-    for name, array in arrays.items():
+    for name in names:
+        array = read(name)
         if name not in chosen:
             arrays[name] = np.ascontiguousarray(array, dtype=dtype)
             continue

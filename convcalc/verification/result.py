@@ -13,7 +13,6 @@ QUANTITIES: Final = (
     "output_shape",
     "params",
     "buffers",
-    "indices",
     "macs",
     "valid_macs",
     *Ops._fields,
@@ -23,12 +22,12 @@ QUANTITIES: Final = (
     "receptive_field",
 )
 """What both witnesses state of a layer. ``arrays`` (names and shapes of what is stored) and
-``values`` (two forms of execution against each other) are checked besides."""
+``values`` (two forms of execution against each other) are checked besides, and ``indices`` where some are
+stored."""
 
 TOTALS: Final = (
     "params",
     "buffers",
-    "indices",
     "macs",
     "valid_macs",
     *Ops._fields,
