@@ -21,10 +21,13 @@ TIMM = {
     "levit_128": ("3x224x224", 9_213_936, 48_608, 48_771_072, 356_550_656),
     "levit_192": ("3x224x224", 10_947_069, 55_376, 105_670_656, 551_351_424),
     "levit_256": ("3x224x224", 18_893_876, 73_152, 184_246_272, 943_011_072),
+    "poolformer_s12": ("3x224x224", 11_915_176, 0, 1_811_755_008, 512_000),
+    "poolformer_s36": ("3x224x224", 30_862_760, 0, 4_971_638_784, 512_000),
+    "poolformer_m36": ("3x224x224", 56_172_520, 0, 8_758_020_096, 768_000),
 }
 
 # Those of the families that have no row of their own are built by timm itself.
-MORE = ("levit_384",)
+MORE = ("levit_384", "poolformer_s24", "poolformer_m48")
 
 
 @pytest.mark.parametrize("name", TIMM)
@@ -67,3 +70,22 @@ def test_levit_has_the_values_of_timm() -> None:
     model = drawn(timm_or_skip().create_model("levit_128s"))
     network = graph("levit_128s")
     held(model, network, renamed(model, network, LEVIT), (3, 224, 224))
+
+
+POOLFORMER = [
+    (r"^stem\.conv\.", "patches1."),
+    (r"^stages\.(\d)\.downsample\.conv\.", lambda m: f"patches{int(m[1]) + 1}."),
+    (r"^stages\.(\d)\.blocks\.(\d+)\.", lambda m: f"stage{int(m[1]) + 1}.poolformer_block{int(m[2]) + 1}."),
+    (r"\.norm(\d)\.", r".gn\1."),
+    (r"\.mlp\.fc(\d)\.", r".conv\1."),
+    (r"\.layer_scale(\d)\.scale$", r".scale\1.weight"),
+    (r"^head\.norm\.", "ln1."),
+    (r"^head\.fc\.", "head."),
+]
+
+
+@pytest.mark.torch
+def test_poolformer_has_the_values_of_timm() -> None:
+    model = drawn(timm_or_skip().create_model("poolformer_s12"))
+    network = graph("poolformer_s12", "3x64x96")
+    held(model, network, renamed(model, network, POOLFORMER), (3, 64, 96))
