@@ -106,6 +106,7 @@ def test_other_channels_have_a_way() -> None:
         ("conv 64 k3 p1", "16x2x500", ["a map of 2x500 with 16 channels", "--batch 16"]),
         ("resnet18", "HxWx3", ["--input 3xHxW"]),
         ("Conv1D(32, 3)", "128x16", ["--input 16x128"]),
+        ("nn.Linear(784, 10)", "1x784", ["784 features at each of 1 place;", "--input 784 (--batch 1)"]),
     ],
 )
 def test_what_may_be_meant_is_noted(spec: str, shape: str, words: list[str]) -> None:
@@ -122,7 +123,7 @@ def test_what_may_be_meant_is_noted(spec: str, shape: str, words: list[str]) -> 
         ("conv 64 k3", "3x16x112x112"), ("conv 64 k3", "1x64x64x64"), ("conv 64->64 k3", "64x16x28x28"),
         ("conv 64 k3x3x3", "8x3x224x224"), ("Conv3d(8, 4, 3)", "8x3x224x224"), ("conv 4 k1", "100x1x1"),
         ("conv 8 k1", "512x7x7"), ("Conv2D(8, 3)", "3x32x32"), ("linear 10", "784"), ("conv 8 k3", "CxH"),
-        ("dcgan_generator", "100x1x1"),
+        ("dcgan_generator", "100x1x1"), ("linear 10 axis=-1", "197x768"), ("nn.Linear(784, 10)", "784"),
     ],
 )  # fmt: skip
 def test_common_shapes_are_not_noted(spec: str, shape: str) -> None:
@@ -152,7 +153,7 @@ def test_every_batch_and_order(batch: int, height: int, width: int) -> None:
 def test_positions_of_features_are_told_apart_from_a_batch() -> None:
     """``nn.Linear`` works along the last axis, which others have behind the batch."""
     (note,) = convcalc.load("nn.Linear(784, 10)", input="32x784").notes
-    assert "32 positions of 784 features" in note
+    assert "784 features at each of 32 places" in note
     assert "--input 784 (--batch 32)" in note
     assert not convcalc.load("nn.Linear(784, 10)", input="784").notes
     assert not convcalc.load("linear 10 axis=-1", input="32x784").notes
