@@ -20,10 +20,11 @@ TIMM = {
     "poolformer_s12": ("3x224x224", 11_915_176, 0, 1_811_755_008, 512_000),
     "poolformer_s36": ("3x224x224", 30_862_760, 0, 4_971_638_784, 512_000),
     "poolformer_m36": ("3x224x224", 56_172_520, 0, 8_758_020_096, 768_000),
+    "visformer_tiny": ("3x224x224", 10_321_368, 12_704, 1_201_213_440, 66_766_848),
 }
 
 # Those of the families that have no row of their own are built by timm itself.
-MORE = ("levit_384", "poolformer_s24", "poolformer_m48")
+MORE = ("levit_384", "poolformer_s24", "poolformer_m48", "visformer_small")
 
 
 @pytest.mark.parametrize("name", TIMM)
@@ -85,3 +86,27 @@ def test_poolformer_has_the_values_of_timm() -> None:
     model = drawn(timm_or_skip().create_model("poolformer_s12"))
     network = graph("poolformer_s12", "3x64x96")
     held(model, network, renamed(model, network, POOLFORMER), (3, 64, 96))
+
+
+VISFORMER = [
+    (r"^stem\.0\.", "stem.conv1."),
+    (r"^stem\.1\.", "stem.bn1."),
+    (r"^patch_embed(\d)\.proj\.", r"patches\1.conv1."),
+    (r"^patch_embed(\d)\.norm\.", r"patches\1.bn1."),
+    (r"^pos_embed(\d)$", r"patches\1.pos.value"),
+    (r"^stage1\.(\d)\.norm2\.", r"stage1.\1.bn1."),
+    (r"^stage1\.(\d)\.", lambda m: f"stage1.conv_block{int(m[1]) + 1}."),
+    (r"^stage(\d)\.(\d)\.mlp\.conv3\.", r"stage\1.\2.conv2."),
+    (r"^stage(\d)\.(\d)\.", lambda m: f"stage{m[1]}.attention_block{int(m[2]) + 1}."),
+    (r"\.norm(\d)\.", r".bn\1."),
+    (r"\.(attn|mlp)\.", "."),
+    (r"^norm\.", "bn1."),
+    (r"^head\.", "head.linear1."),
+]
+
+
+@pytest.mark.torch
+def test_visformer_has_the_values_of_timm() -> None:
+    model = drawn(timm_or_skip().create_model("visformer_tiny", img_size=96))
+    network = graph("visformer_tiny", "3x96x96")
+    held(model, network, renamed(model, network, VISFORMER), (3, 96, 96))
