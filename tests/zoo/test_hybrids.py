@@ -21,10 +21,11 @@ TIMM = {
     "poolformer_s36": ("3x224x224", 30_862_760, 0, 4_971_638_784, 512_000),
     "poolformer_m36": ("3x224x224", 56_172_520, 0, 8_758_020_096, 768_000),
     "visformer_tiny": ("3x224x224", 10_321_368, 12_704, 1_201_213_440, 66_766_848),
+    "efficientformer_l1": ("3x224x224", 12_289_928, 31_920, 1_152_442_368, 138_842_368),
 }
 
 # Those of the families that have no row of their own are built by timm itself.
-MORE = ("levit_384", "poolformer_s24", "poolformer_m48", "visformer_small")
+MORE = ("levit_384", "poolformer_s24", "poolformer_m48", "visformer_small", "efficientformer_l3", "efficientformer_l7")
 
 
 @pytest.mark.parametrize("name", TIMM)
@@ -110,3 +111,29 @@ def test_visformer_has_the_values_of_timm() -> None:
     model = drawn(timm_or_skip().create_model("visformer_tiny", img_size=96))
     network = graph("visformer_tiny", "3x96x96")
     held(model, network, renamed(model, network, VISFORMER), (3, 96, 96))
+
+
+EFFICIENTFORMER = [
+    (r"^stem\.(conv|norm)(\d)\.", lambda m: f"stem.stem_conv{m[2]}.{KINDS[m[1]]}1."),
+    (r"^stages\.(\d)\.downsample\.(conv|norm)\.", lambda m: f"down{m[1]}.{KINDS[m[2]]}1."),
+    (r"^stages\.3\.blocks\.4\.", "stage4.attention_block1."),  # behind what makes tokens of the map
+    (r"^stages\.(\d)\.blocks\.(\d)\.", lambda m: f"stage{int(m[1]) + 1}.pooling_block{int(m[2]) + 1}."),
+    (r"(attention_block.*)\.norm(\d)\.", r"\1.ln\2."),
+    (r"(attention_block.*)\.mlp\.fc(\d)\.", r"\1.linear\2."),
+    (r"(pooling_block.*)\.mlp\.fc(\d)\.", r"\1.conv\2."),
+    (r"(pooling_block.*)\.mlp\.norm(\d)\.", r"\1.bn\2."),
+    (r"\.token_mixer\.attention_biases$", ".attention.bias.table.value"),
+    (r"\.token_mixer\.attention_bias_idxs$", ".attention.bias.gather1.index"),
+    (r"\.token_mixer\.", "."),
+    (r"\.ls(\d)\.gamma$", r".scale\1.weight"),
+    (r"^norm\.", "ln1."),
+    (r"^(head|head_dist)\.", r"\1.linear1."),
+]
+KINDS = {"conv": "conv", "norm": "bn"}
+
+
+@pytest.mark.torch
+def test_efficientformer_has_the_values_of_timm() -> None:
+    model = drawn(timm_or_skip().create_model("efficientformer_l1"))
+    network = graph("efficientformer_l1")
+    held(model, network, renamed(model, network, EFFICIENTFORMER), (3, 224, 224))
