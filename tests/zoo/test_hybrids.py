@@ -22,10 +22,12 @@ TIMM = {
     "poolformer_m36": ("3x224x224", 56_172_520, 0, 8_758_020_096, 768_000),
     "visformer_tiny": ("3x224x224", 10_321_368, 12_704, 1_201_213_440, 66_766_848),
     "efficientformer_l1": ("3x224x224", 12_289_928, 31_920, 1_152_442_368, 138_842_368),
+    "davit_tiny": ("3x224x224", 28_360_168, 0, 243_403_776, 4_278_397_440),
+    "davit_small": ("3x224x224", 49_745_896, 0, 259_660_800, 8_513_352_192),
 }
 
 # Those of the families that have no row of their own are built by timm itself.
-MORE = ("levit_384", "poolformer_s24", "poolformer_m48", "visformer_small", "efficientformer_l3", "efficientformer_l7")
+MORE = ("levit_384", "poolformer_s24", "poolformer_m48", "visformer_small", "efficientformer_l3", "efficientformer_l7", "davit_base")
 
 
 @pytest.mark.parametrize("name", TIMM)
@@ -137,3 +139,28 @@ def test_efficientformer_has_the_values_of_timm() -> None:
     model = drawn(timm_or_skip().create_model("efficientformer_l1"))
     network = graph("efficientformer_l1")
     held(model, network, renamed(model, network, EFFICIENTFORMER), (3, 224, 224))
+
+
+DAVIT = [
+    (r"^stem\.(conv|norm)\.", lambda m: f"stem.{MAPS[m[1]]}1."),
+    (r"^stages\.(\d)\.downsample\.(conv|norm)\.", lambda m: f"down{m[1]}.{MAPS[m[2]]}1."),
+    (r"^stages\.(\d)\.blocks\.(\d)\.0\.", lambda m: f"stage{int(m[1]) + 1}.window_block{int(m[2]) + 1}."),
+    (r"^stages\.(\d)\.blocks\.(\d)\.1\.", lambda m: f"stage{int(m[1]) + 1}.channel_block{int(m[2]) + 1}."),
+    (r"\.(cpe\d)\.proj\.", r".\1.dwconv1."),
+    (r"\.norm1\.", ".ln1."),
+    (r"\.norm2\.", ".mlp.ln1."),
+    (r"(window_block.*)\.attn\.", r"\1.attention.among."),
+    (r"(channel_block.*)\.attn\.", r"\1.attention."),
+    (r"\.fc(\d)\.", r".linear\1."),
+    (r"^head\.norm\.", "ln1."),
+    (r"^head\.fc\.", "head."),
+]
+MAPS = {"conv": "conv", "norm": "ln"}
+
+
+# Maps that windows do not fill, and sides that are odd where they are halved.
+@pytest.mark.torch
+def test_davit_has_the_values_of_timm() -> None:
+    model = drawn(timm_or_skip().create_model("davit_tiny"))
+    network = graph("davit_tiny", "3x73x98")
+    held(model, network, renamed(model, network, DAVIT), (3, 73, 98))
