@@ -89,8 +89,6 @@ CORPUS: tuple[str, ...] = (
     "mul with=v",
     "input 3x4x4 | identity id=x | param 1x4x4 | concat from=[param1,x] id=y | param 4x4x4 | relu | "
     "add with=y",
-    "input 3x4x4 | identity id=x | param 1x4x4 | concat from=[param1,x] id=y | param 4x4x4 | relu |"
-    " add with=y",
     "input 2x5 | embedding 7->3 | conv 2 k2",
     "input 4x6x5 | gather index=(2,5,0,0) axis=1 id=a | conv 3 k2 | gather index=(2,0) from=a",
     "input 4x6x5 | gather 3x4 axis=1 | relu | gather 4 from=input",

@@ -40,7 +40,7 @@ def timm_or_skip() -> Any:
 
 
 def drawn(model: Any, seed: int = 0) -> Any:
-    """The model in float64, every parameter and statistic drawn, so that none is a 0 or a 1 that hides a mistake."""
+    """The model in float64, all of its arrays drawn, so that no 0 or 1 hides a mistake."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
