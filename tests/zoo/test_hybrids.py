@@ -27,6 +27,7 @@ TIMM = {
     "crossvit_tiny_240": ("3x240x240", 7_014_800, 0, 45_490_176, 1_517_243_904),
     "crossvit_15_240": ("3x240x240", 27_528_464, 0, 90_980_352, 5_699_591_424),
     "crossvit_18_dagger_240": ("3x240x240", 44_266_976, 0, 548_204_160, 8_925_014_784),
+    "coatnet_0_rw_224": ("3x224x224", 27_435_562, 11_584, 4_208_228_352, 198_072_576),
 }
 
 # Those of the families that have no row of their own are built by timm itself.
@@ -208,3 +209,35 @@ def test_crossvit_has_the_values_of_timm(name: str) -> None:
     model = drawn(timm_or_skip().create_model(name))
     network = graph(name)
     held(model, network, renamed(model, network, CROSSVIT), (3, 240, 240))
+
+
+COATNET = [
+    (r"^stem\.conv1\.", "stem.conv_bn1.conv1."),
+    (r"^stem\.norm1\.", "stem.conv_bn1.bn1."),
+    (r"^stem\.conv2\.", "stem.conv1."),
+    (r"^stages\.([01])\.blocks\.(\d)\.", lambda m: f"stage{int(m[1]) + 1}.conv_block{int(m[2]) + 1}."),
+    (r"^stages\.([23])\.blocks\.(\d)\.", lambda m: f"stage{int(m[1]) + 1}.attention_block{int(m[2]) + 1}."),
+    (r"\.shortcut\.expand\.", ".shortcut.shortcut1.conv1."),
+    (r"\.pre_norm\.", ".bn1."),
+    (r"\.conv1_1x1\.", ".conv_bn1.conv1."),
+    (r"(conv_block.*)\.norm1\.", r"\1.conv_bn1.bn1."),
+    (r"(conv_block.*)\.norm2\.", r"\1.bn2."),
+    (r"\.conv2_kxk\.", ".dwconv1."),
+    (r"\.se_early\.fc(\d)\.", r".se.conv\1."),
+    (r"\.conv3_1x1\.", ".conv1."),
+    (r"\.norm1\.norm\.", ".ln1."),
+    (r"\.norm(\d)\.", r".ln\1."),
+    (r"\.attn\.rel_pos\.relative_position_bias_table$", ".attention.bias.table.value"),
+    (r"\.attn\.rel_pos\.relative_position_index$", ".attention.bias.gather1.index"),
+    (r"\.attn\.", "."),
+    (r"\.mlp\.fc(\d)\.", r".conv\1."),
+    (r"^norm\.", "ln1."),
+    (r"^head\.fc\.", "head.linear1."),
+]
+
+
+@pytest.mark.torch
+def test_coatnet_has_the_values_of_timm() -> None:
+    model = drawn(timm_or_skip().create_model("coatnet_0_rw_224", img_size=64))
+    network = graph("coatnet_0_rw_224", "3x64x64")
+    held(model, network, renamed(model, network, COATNET), (3, 64, 64))
