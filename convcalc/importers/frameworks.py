@@ -72,8 +72,10 @@ def is_keras(name: str, text: Text, start: int, head_end: int, end: int) -> bool
     places, found = _of_one(text.source.text)
     if places:
         return found[max(bisect_left(places, text.start + start) - 1, 0)]
-    if name in _DIFFERENT and not text.value[head_end:end].strip("() \t\r\n"):
-        raise fault(text, start, end, f"{name}() means {_DIFFERENT[name]}", f"nn.{name}() or layers.{name}()")
+    plain = not text.value[head_end:end].strip("() \t\r\n")
+    if name in _LAYOUT or (name in _DIFFERENT and plain):
+        means = _LAYOUT.get(name) or _DIFFERENT[name]
+        raise fault(text, start, end, f"{name}() means {means}", f"nn.{name}() or layers.{name}()")
     return False
 
 
@@ -81,6 +83,9 @@ _DIFFERENT: Final = {
     "LeakyReLU": "a slope of 0.01 in PyTorch and of 0.3 in Keras",
     "PReLU": "one slope in PyTorch and one per position in Keras",
 }
+"""What a class means in each framework where nothing is between its brackets."""
+_LAYOUT: Final = {"Embedding": "features on the last axis in PyTorch and channels in Keras"}
+"""The same of classes that differ whatever they are given."""
 
 
 def _keywords(text: Text, start: int, end: int) -> set[str]:

@@ -24,6 +24,8 @@ from convcalc.calculators.receptive_field.walk import find_edge
 from convcalc.dims import Shape, is_known
 from convcalc.executor import ExecutionError, MemoryLimitError, gradient, paths, taint
 from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.counting import random_inputs
+from convcalc.executor.indices import bounds
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Edge, Graph, Node, Spec, as_graph, input_node
 from convcalc.records import Record, record
@@ -304,12 +306,16 @@ def _effective(
     """Gradients averaged over random inputs and weights."""
     _check_memory(graph, edge)
     total: Array | None = None
+    chosen = [graph.nodes[i].name for i in bounds(graph)]
     for sample in range(seed, seed + samples):
         rng = np.random.default_rng(sample)
         inputs = {
             graph.nodes[i].name: rng.standard_normal((1, *shape), dtype=np.float32)
             for i, shape in zip(graph.inputs, own_inputs(graph), strict=True)
         }
+        if chosen:  # entries are looked up by these
+            drawn = random_inputs(graph, seed=sample)
+            inputs.update((name, drawn[name]) for name in chosen)
         position = field.position or None
         found = gradient(graph, inputs, position=position, output=layer, seed=sample)[field.input]
         part = np.abs(found.astype(np.float64)).sum(axis=(0, 1))

@@ -151,6 +151,10 @@ class Form(Symbolic):
     def __pow__(self, exponent: Any) -> Any:
         if isinstance(exponent, Fraction) and exponent.denominator == 1:
             exponent = int(exponent)
+        if isinstance(exponent, Fraction):  # which is no whole number
+            return of_atom(
+                atom("call", (self, exponent), False, Function("power", power, grows=exponent > 0))
+            )
         if type(exponent) is not int:
             raise TypeError(f"a closed form has no power of {exponent}")
         if len(self.terms) == 1:
@@ -286,6 +290,23 @@ def symbol(name: str, whole: bool = True) -> Form:
 def call(name: str, compute: Callable[..., Any], *args: Any, least: int = 0, grows: bool = False) -> Form:
     """A function of forms that stays as it stands; see :class:`Function`. Its values are whole."""
     return of_atom(atom("call", tuple(map(lift, args)), True, Function(name, compute, least, grows)))
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """A positive number, form or array of them to the power of a fraction, as near as a float comes.
+
+    Raises:
+        DimensionError: of a negative number there is none.
+    """
+    if hasattr(base, "dtype"):
+        import numpy as np
+
+        return np.frompyfunc(power, 2, 1)(base, exponent)
+    if type(base) is Form:
+        return base**exponent
+    if base < 0 or (base == 0 and exponent < 0):
+        raise DimensionError(f"{base} has no power of {exponent}", hint="a positive number")
+    return normal(Fraction(float(base) ** float(exponent)))
 
 
 def of_atom(a: Atom) -> Form:

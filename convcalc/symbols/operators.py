@@ -97,9 +97,11 @@ def from_sympy(expression: Any) -> Any:
         return result
     if expression.is_Pow:
         base, exponent = args
-        if type(exponent) is not int:
+        if type(exponent) not in (int, Fraction):
             return NotImplemented
-        return base**exponent if type(base) is Form else normal(Fraction(base) ** exponent)
+        if type(exponent) is int and type(base) is not Form:
+            return normal(Fraction(base) ** exponent)
+        return base**exponent if type(base) is Form else NotImplemented
     makers: Any = {
         sympy.floor: floor, sympy.ceiling: ceil, sympy.Max: maximum, sympy.Min: minimum,
         sympy.Mod: lambda a, b: a - b * floor(a / b),
@@ -126,6 +128,8 @@ def _atom_to_sympy(a: Atom) -> Any:
     args = [to_sympy(v) for v in a.args]
     if a.kind == "sum":
         return args[0]
+    if a.function and a.function.name == "power":
+        return sympy.Pow(*args)
     if a.function:
         return sympy.Function(a.function.name, integer=True, positive=True)(*args)
     return {"floor": sympy.floor, "max": sympy.Max, "min": sympy.Min}[a.kind](*args)

@@ -13,7 +13,6 @@ QUANTITIES: Final = (
     "output_shape",
     "params",
     "buffers",
-    "indices",
     "macs",
     "valid_macs",
     *Ops._fields,
@@ -22,13 +21,13 @@ QUANTITIES: Final = (
     "live_bytes",
     "receptive_field",
 )
-"""What both witnesses state of a layer. ``arrays`` (names and shapes of what is stored) and
-``values`` (two forms of execution against each other) are checked besides."""
+"""What both witnesses state of a layer. ``arrays`` (names and shapes of what is stored), ``shares``
+(whose arrays are used: the very same ones) and ``values`` (two forms of execution against each other) are
+checked besides, and ``indices`` where some are stored."""
 
 TOTALS: Final = (
     "params",
     "buffers",
-    "indices",
     "macs",
     "valid_macs",
     *Ops._fields,
@@ -43,7 +42,8 @@ class Check(NamedTuple):
     """One quantity, by formula and by execution.
 
     Attributes:
-        quantity: one of :data:`QUANTITIES` or :data:`TOTALS`, ``arrays``, ``values`` or ``unread``.
+        quantity: one of :data:`QUANTITIES` or :data:`TOTALS`, ``arrays``, ``shares``, ``values`` or
+            ``unread``.
         formula: what the formula says.
         executed: what running showed.
         ok: whether they agree.

@@ -235,6 +235,20 @@ def test_a_constant_is_a_formula_and_reads_back() -> None:
     assert [node.layer for node in again.nodes] == [node.layer for node in graph.nodes]
 
 
+def test_a_root_of_a_symbol_is_a_constant() -> None:
+    """Attention divides by the root of the width, whatever that is."""
+    from convcalc.exporters.text import format_graph
+
+    graph = convcalc.load("input CxN | mul in**-0.5 | div (in/2)**1.5")
+    one, other = (node.layer.value for node in graph.nodes[1:])
+    assert (one.subs(C=64), other.subs(C=32)) == (0.125, 64)
+    assert one._sympy_() ** -2 == one._sympy_().free_symbols.pop()
+    with pytest.raises(DimensionError, match="-4 has no power"):
+        one.subs(C=-4)
+    assert [n.layer for n in convcalc.load(format_graph(graph)).nodes] == [n.layer for n in graph.nodes]
+    assert convcalc.load("input 64x3 | mul power(in,-1/2)").nodes[1].layer.value == 0.125
+
+
 def test_closed_forms_and_arrays_of_constants() -> None:
     graph = convcalc.load("input CxHxW | mul 1/C | sub H reverse=true")
     totals = convcalc.analyze(graph).totals

@@ -372,3 +372,13 @@ def test_onnx_reference() -> None:
         (expected,) = ReferenceEvaluator(model).run(None, {"x": x, "i": index})
         graph = convcalc.load(f"gather {'x'.join(map(str, index_shape))} axis={axis} id=g", input=shape)
         np.testing.assert_array_equal(convcalc.execute(graph, x, {"g.index": index}), expected)
+
+
+def test_the_spread_of_a_gradient_beside_a_look_up() -> None:
+    """Inputs behind it are drawn as whole numbers too; through the look-up itself there is no slope."""
+    spec = (
+        "inputs: {ids: 3x5, x: 4x3x5}\nlayers: ['embedding 6->4 from=ids | permute (2,0,1) | mul with=x']\n"
+    )
+    found = convcalc.coverage(spec, (1, 2), input="x", samples=2)
+    assert found.effective is not None
+    assert found.effective.center == (1.0, 2.0)

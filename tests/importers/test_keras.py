@@ -171,6 +171,8 @@ def argument(d: Draw, entry: table.Class, name: str, shape: tuple[int, ...], ran
         return d.pick(None, "non_neg", "max_norm")
     spatial = max(rank, 1)
     found = {
+        "input_dim": lambda: 5,
+        "output_dim": lambda: d.int(1, 4),
         "filters": lambda: d.pick(1, 2, 3, 4, 6),
         "units": lambda: d.int(1, 4),
         "kernel_size": lambda: d.per_axis(spatial, 1, 4),
@@ -264,7 +266,7 @@ def target(d: Draw, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-ONLY_REFUSED = ("input_dim", "batch_input_shape")
+ONLY_REFUSED = ("input_dim", "batch_input_shape", "input_length")
 """Arguments for which a case of their own stands below."""
 
 
@@ -274,7 +276,8 @@ def arguments(d: Draw, name: str, shape: tuple[int, ...], rank: int, first: bool
     for one in entry.arguments:
         needed = one.default is None and one in entry.arguments[: entry.keyed]
         stated = first and one.name == "data_format" and one.fate == "*"
-        if one.fate == "!" or one.name in ONLY_REFUSED or not (needed or stated or d.int(0, 2) == 0):
+        elsewhere = one.name in ONLY_REFUSED and not needed
+        if one.fate == "!" or elsewhere or not (needed or stated or d.int(0, 2) == 0):
             continue
         if one.name == "input_shape" and first:
             continue
@@ -292,6 +295,7 @@ def moved(array: np.ndarray, first: bool) -> np.ndarray:
 
 OURS = {
     **{"gamma": "weight", "scale": "weight", "beta": "bias", "alpha": "weight"},
+    "embeddings": "weight",
     **{"moving_mean": "running_mean", "moving_variance": "running_var"},
 }
 
@@ -374,6 +378,7 @@ def test_each_class_is_what_it_is_in_keras(keras: Any, name: str) -> None:
         shape = (channels, *sizes) if first or not rank else (*sizes, channels)
         given_ = arguments(d, name, shape, rank, first)
         x = np.random.default_rng(1).standard_normal((2, *shape)).astype("float32")
+        x = np.floor(abs(x)) if entry.op == "embedding" else x
         compare(keras, name, given_, x, first)
 
     check()

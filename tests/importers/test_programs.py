@@ -201,7 +201,7 @@ def test_what_changes_the_network_is_refused_at_its_place(
 
 
 @pytest.mark.parametrize(
-    "name", ["LSTMCell", "GRUCell", "RNNBase", "DeformConv2d", "Embedding", "MultiheadAttention", "lstm"]
+    "name", ["LSTMCell", "GRUCell", "RNNBase", "DeformConv2d", "EmbeddingBag", "MultiheadAttention", "lstm"]
 )
 def test_nothing_far_is_suggested(name: str) -> None:
     with pytest.raises(SpecError) as caught:

@@ -129,6 +129,19 @@ def linear(draw: Draw, name: str, rank: int) -> tuple[dict[str, Any], tuple[int,
     return given, (*draw(sizes(draw(st.sampled_from([0, 0, 0, 1, 2])))), ins + (draw(whole(0, 19)) == 0))
 
 
+def embedding(draw: Draw, name: str, rank: int) -> tuple[dict[str, Any], tuple[int, ...]]:
+    entries = draw(whole(1, 6))
+    given: dict[str, Any] = {"num_embeddings": entries, "embedding_dim": draw(whole(1, 4))}
+    maybe(draw, given, "padding_idx", st.one_of(st.none(), whole(-entries - 1, entries)))
+    maybe(draw, given, "max_norm", st.sampled_from([None, 1.0, None]))
+    maybe(draw, given, "norm_type", st.sampled_from([2.0, 1.0]))
+    maybe(draw, given, "scale_grad_by_freq", st.booleans())
+    maybe(draw, given, "sparse", st.booleans())
+    maybe(draw, given, "_freeze", st.sampled_from([False, True, False]))
+    last(given, draw)
+    return given, draw(sizes(draw(whole(1, 3)), most=4))
+
+
 def pool(draw: Draw, name: str, rank: int) -> tuple[dict[str, Any], tuple[int, ...]]:
     given: dict[str, Any] = {}
     if name.startswith("LP"):
@@ -356,6 +369,7 @@ def pad(draw: Draw, name: str, rank: int) -> tuple[dict[str, Any], tuple[int, ..
 DRAWS: dict[str, Callable[[Draw, str, int], tuple[dict[str, Any], tuple[int, ...]]]] = {
     r"(Lazy)?Conv(Transpose)?\dd": conv,
     r"(Lazy)?Linear": linear,
+    r"Embedding": embedding,
     r"(Max|Avg|LP)Pool\dd": pool,
     r"MaxUnpool\dd": unpool,
     r"Adaptive(Avg|Max)Pool\dd": adaptive,
@@ -432,6 +446,7 @@ def torch_runs(call: Call, x: np.ndarray, seed: int) -> Ran | None:
         try:
             module = module_class(call.name)(*arguments, **named).double().eval()
             arriving = torch.from_numpy(x.copy())
+            arriving = arriving.long() if call.name == "Embedding" else arriving
             if call.name.startswith("Lazy"):
                 module(arriving.clone())
             for array in module.parameters():
@@ -480,6 +495,7 @@ def read(call: Call) -> convcalc.Graph:
 
 REFUSED_HERE: dict[str, str] = {
     r".*": r"the type of the elements is that of the whole network",
+    r"Embedding": r"made shorter as they are looked up|said behind the call",
     r"LPPool\dd": r"norm must be positive",
     r"(Lazy)?InstanceNorm\dd|BatchNorm\dd|SyncBatchNorm": r"channels is \d+, but \d+ arrive",
     r"(Log)?Softmax|Softmin|GLU": r"is the batch|no axis|takes the batch|without a dim",
@@ -501,6 +517,8 @@ def compare(call: Call, seed: int) -> str:
     """Hold a call against PyTorch; whether it was ``run`` or ``refused``."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((2, *call.shape))
+    if call.name == "Embedding":
+        x = np.floor(rng.random(x.shape) * call.given["num_embeddings"])
     expected = torch_runs(call, x, seed)
     about = f"{call.text} on {call.shape}"
     try:
@@ -581,8 +599,8 @@ RECURRENT = ("RNN", "LSTM", "GRU")
 DRAWN = [name for name in pytorch.ROWS if name not in ("DeformConv2d", *RECURRENT)]
 """All but those, and one whose offsets are a second input; its values have tests of their own."""
 
-CANNOT = {"process_group": "a group of processes"}
-"""Arguments that have no other value in one process."""
+CANNOT = {"process_group": "a group of processes", "_weight": "a tensor is no text"}
+"""Arguments that have no other value in one process, or as text."""
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -676,7 +694,7 @@ def test_a_default_that_is_written_out_changes_nothing(name: str, data: st.DataO
     call = data.draw(calls(name))
     written = dict(call.given)
     for parameter in signature(name):
-        if parameter.default is not parameter.empty:
+        if parameter.default is not parameter.empty and parameter.name != "_weight":
             written.setdefault(parameter.name, parameter.default)
     if name.startswith("Upsampl"):
         written["scale_factor"] = call.given.get("scale_factor")

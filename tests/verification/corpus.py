@@ -87,8 +87,8 @@ CORPUS: tuple[str, ...] = (
     " concat axis=-1 from=[s.1,s.1] | flatten start=1 end=-2",
     "input 4x6 | param 4x1 id=p | const 4x6 id=c | const (1,6) value=0.5 id=v | add from=[input,p,c] | "
     "mul with=v",
-    "input 3x4x4 | identity id=x | param 1x4x4 | concat from=[param1,x] id=y | param 4x4x4 | relu |"
-    " add with=y",
+    "input 3x4x4 | identity id=x | param 1x4x4 | concat from=[param1,x] id=y | param 4x4x4 | relu | "
+    "add with=y",
     "input 2x5 | embedding 7->3 | conv 2 k2",
     "input 4x6x5 | gather index=(2,5,0,0) axis=1 id=a | conv 3 k2 | gather index=(2,0) from=a",
     "input 4x6x5 | gather 3x4 axis=1 | relu | gather 4 from=input",

@@ -161,7 +161,8 @@ def _lettered(
         value = options.get(option.field)
         if value is None or (option.default is INFER and _arrives(option, value, shapes)):
             continue
-        values[option.field] = _letter(option, value, letters, shapes) if of_options else value
+        named = options.get("axis") if option.kind == "padding" else None
+        values[option.field] = _letter(option, value, letters, shapes, named) if of_options else value
     if weighted:
         learned = cls.create(arriving, {**values, "arriving": None, "bias": True})
         arriving = (*arriving, *list(learned.parameters(arriving).values())[: len(shapes) - 1])
@@ -207,7 +208,11 @@ def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...], features: int
                 many = taken or any(_differs(name, size, names, other) for other in shapes)
                 letter = f"{name}_{taken + 1}" if many else name
                 meaning = _meaning(name)
-                meaning = meaning if len(shape) > 1 else meaning.replace("channels", "features")
+                meaning = (
+                    meaning
+                    if len(shape) > 1 and not features % len(shape)
+                    else meaning.replace("channels", "features")
+                )
                 used[key] = letters.of(letter, size, meaning + (f" {taken + 1}" if many else ""))
             sizes.append(used[key])
         found.append(tuple(sizes))
@@ -215,8 +220,8 @@ def _sizes(cls: Any, letters: _Letters, shapes: tuple[Shape, ...], features: int
 
 
 def _meaning(name: str) -> str:
-    head, _, number = name.partition("_")
-    return f"{MEANINGS[head]} {number}".rstrip()
+    number = name.partition("_")[2]
+    return f"size of axis {number}" if number else MEANINGS[name]
 
 
 def _differs(name: str, size: Any, names: list[str], shape: Shape) -> bool:
@@ -232,8 +237,13 @@ def _arrives(option: Option, value: Any, shapes: tuple[Shape, ...]) -> bool:
     return option.field != "out_channels" or equal(value, shapes[0][0]) is True
 
 
-def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, ...]) -> Any:
-    """An option with letters for its numbers; one that is the default stays what it is."""
+def _letter(
+    option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, ...], named: tuple[int, ...] | None
+) -> Any:
+    """An option with letters for its numbers, one for each of the axes named or of all but the channels.
+
+    One that is the default stays what it is.
+    """
     name = option_letter(option)
     if name is None:
         for part in value if isinstance(value, tuple) else (value,):
@@ -246,20 +256,21 @@ def _letter(option: Option, value: Any, letters: _Letters, shapes: tuple[Shape, 
     if option.kind == "dim" or not isinstance(value, tuple):
         return letters.of(name, value, meaning) if not isinstance(value, str) else value
     rank = len(shapes[0]) - 1
-    alike = len(set(map(str, value))) == 1
-    marks = [""] * len(value) if alike else [f"_{a}" for a in _marks(rank, len(value))]
-    axes = axis_names(len(value)) if marks[0] else ("",) * len(value)
+    marks = axes = ("",) * len(value)
+    if len(set(map(str, value))) > 1:
+        marks = tuple(f"_{mark}" for mark in _marks(rank, named))
+        axes = axis_names(rank) if named is None else tuple(f"axis {a}" for a in named)
     return tuple(
         _side(name, mark, (meaning, axis), part, letters, option.kind)
         for mark, axis, part in zip(marks, axes, value, strict=True)
     )
 
 
-def _marks(rank: int, many: int) -> tuple[str, ...]:
-    """What tells the letters of axes apart: the letters of the sizes; numbers where only some are meant."""
-    if many != rank or rank not in _AXES:
-        return tuple(str(number) for number in range(1, many + 1))
-    return tuple(letter.lower() for letter in _AXES[rank])
+def _marks(rank: int, named: tuple[int, ...] | None) -> tuple[str, ...]:
+    """What tells the letters of axes apart: the letters of the sizes, or the numbers of the axes."""
+    if named is None and rank in _AXES:
+        return tuple(letter.lower() for letter in _AXES[rank])
+    return tuple(map(str, range(1, rank + 1) if named is None else named))
 
 
 def _side(name: str, mark: str, meant: tuple[str, str], part: Any, letters: _Letters, kind: str) -> Any:

@@ -77,8 +77,8 @@ def _axes(layer: Layer, shape: Shape) -> tuple[list[str], list[str]]:
     rank = len(shape)
     names, letters = [*axis_names(rank - 1)], [*size_letters(rank - 1)]
     at = layer.feature_axis({layer.sized_by: getattr(layer, layer.sized_by, None)}) % rank
-    names.insert(at, "channels" if rank > 1 else "features")
-    letters.insert(at, "C" if rank > 1 else "F")
+    names.insert(at, "features" if at or rank == 1 else "channels")
+    letters.insert(at, "F" if at or rank == 1 else "C")
     return names, letters
 
 

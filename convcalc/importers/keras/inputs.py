@@ -27,10 +27,11 @@ def _named_input(call: Keras, key: str, expr: Expr) -> Stage:
 
 def input_of(call: Keras) -> Stage | None:
     """The input that a first layer states, channels first."""
+    fields = [argument.name for argument in call.entry.arguments if argument.fate == ">"]
     stated = [
         key
-        for key in ("shape", "input_shape", "batch_shape", "batch_input_shape", "input_dim")
-        if key in call.given
+        for key in ("shape", "input_shape", "batch_shape", "batch_input_shape", "input_dim", "input_length")
+        if key in call.given and key not in fields
     ]
     stated = [key for key in stated if call.words(key) != "None"]
     if not stated:
@@ -40,7 +41,7 @@ def input_of(call: Keras) -> Stage | None:
     key = stated[0]
     place = call.given[key]
     expr = call.expr(*place)
-    if expr.kind == "name" and key != "input_dim":
+    if expr.kind == "name" and key not in ("input_dim", "input_length"):
         return _named_input(call, key, expr)
     sizes = list(expr.args if expr.kind == "tuple" else (expr,))
     sizes = sizes[1:] if key.startswith("batch") else sizes

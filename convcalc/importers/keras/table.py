@@ -76,6 +76,9 @@ LSTM|lstm|units>hidden activation='tanh'* recurrent_activation='sigmoid'* \
 {_CELL.format("unit_forget_bias=True~ ")}seed=None~ {_SEQUENCE}use_cudnn='auto'~ ...
 GRU|gru|units>hidden activation='tanh'* recurrent_activation='sigmoid'* {_CELL.format("")}seed=None~ \
 {_SEQUENCE}reset_after=True* use_cudnn='auto'~ ...
+Embedding|embedding|input_dim>entries output_dim>features embeddings_initializer='uniform'~ \
+embeddings_regularizer=None~ embeddings_constraint=None~ mask_zero=False! weights=None! lora_rank=None! \
+lora_alpha=None~ quantization_config=None! / input_length=None* ...
 MaxPooling#D|maxpool|pool_size=2>kernel {_POOL}
 AveragePooling#D|avgpool|pool_size>kernel {_POOL}
 GlobalAveragePooling#D|globalavgpool|data_format=None* keepdims=False* ...
@@ -165,6 +168,8 @@ HARMLESS: Final = {
 
 REFUSED: Final = {
     "renorm": "batch renormalisation has weights of its own, which are not modelled",
+    "mask_zero": "masks are not modelled",
+    "weights": "an array is no text: the table is among the weights",
     "lora_rank": "it freezes the kernel and adds two factors, which are not modelled",
     "quantization_config": "quantised weights are not modelled",
     "return_state": "a call that is pasted has one output; the states are NAME.h and NAME.c here",
@@ -195,7 +200,7 @@ UNMODELLED: Final[dict[str, str]] = {
         "Bidirectional": _NO_BOTH_WAYS,
         "TimeDistributed Wrapper SpectralNormalization": "layers around layers are not modelled",
         "MultiHeadAttention GroupQueryAttention Attention AdditiveAttention": _NO_ATTENTION,
-        "Embedding ReversibleEmbedding": "look-ups by index are not modelled: an input holds numbers",
+        "ReversibleEmbedding": "an embedding that is multiplied by backwards is not modelled",
         "Dot": _NO_JOIN,
         "TextVectorization CategoryEncoding Discretization Hashing HashedCrossing IntegerLookup "
         "StringLookup": _NO_TEXT,

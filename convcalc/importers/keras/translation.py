@@ -13,7 +13,6 @@ from convcalc.importers.keras.reading import Adapt, Keras
 from convcalc.importers.keras.recurrent import RECURRENT
 from convcalc.importers.keras.shapes import SHAPES
 from convcalc.importers.keras.windows import WINDOWS
-from convcalc.layers.values import show
 from convcalc.spec.language.stage import Stage
 
 
@@ -25,6 +24,19 @@ def plain(call: Keras) -> list[Stage]:
 def _dense(call: Keras) -> list[Stage]:
     """On the last axis, which is the channels unless these come first."""
     return [call.stage("linear", {**call.fields(), "axis": -1 if call.first else "channels"})]
+
+
+def _embedding(call: Keras) -> list[Stage]:
+    """Its features are the last axis, which is the channels: here the first."""
+    stage = call.stage("embedding", call.fields())
+    if call.first:
+        return [stage]
+
+    def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
+        last = len(shapes[0]) - 1
+        return {"order": (last, *range(1, last), 0)}
+
+    return [stage, call.stage("permute", {"order": (1, 0)}, adapt)]
 
 
 def _norm(call: Keras) -> list[Stage]:
@@ -55,15 +67,16 @@ def _layer_norm(call: Keras) -> list[Stage]:
     def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
         rank = len(shapes[0])
         found = [along(call, a)(shapes, values)["axis"] for a in given]
+        listed = ", ".join(map(str, given))
         if len({a < 0 for a in given}) > 1:
             raise DimensionError(
-                f"{call.name}: axes {show(given)} count from both ends, and Keras sorts them as they are",
+                f"{call.name}: axes {listed} count from both ends, and Keras sorts them as they are",
                 hint="all from the front, or all from the end",
             )
         last = {along(call, a)(shapes, values)["axis"] for a in range(-len(given), 0)}
         if call.entry.op == "rmsnorm" and set(found) != last:
             raise DimensionError(
-                f"{call.name}: Keras lays its scale on the last axes, not along axis {show(given)} of {rank}",
+                f"{call.name}: Keras lays its scale on the last axes, not along axis {listed} of {rank}",
                 hint="axis=-1",
             )
         return {**values, "axis": tuple(found)}
@@ -129,6 +142,7 @@ TRANSLATIONS: Final[dict[str, Callable[[Keras], list[Stage]]]] = {
     "BatchNormalization": _norm,
     "GroupNormalization": _group_norm,
     **dict.fromkeys(("LayerNormalization", "RMSNormalization"), _layer_norm),
+    "Embedding": _embedding,
     "UnitNormalization": _unit_norm,
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Maximum", "Minimum"), _join),
     "Average": _average,

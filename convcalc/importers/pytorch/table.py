@@ -46,6 +46,8 @@ LazyLinear|linear|out_features! bias device- dtype=|axis=-1
 RNN|rnn|{_RECURRENCE.format(" nonlinearity", "")}
 LSTM|lstm|{_RECURRENCE.format("", " proj_size*")}
 GRU|gru|{_RECURRENCE.format("", "")}
+Embedding|embedding|num_embeddings!>entries embedding_dim!>features padding_idx* max_norm= norm_type- \
+scale_grad_by_freq- sparse- _weight= _freeze= device- dtype=
 MaxPool#d|maxpool|kernel_size!>kernel stride padding dilation return_indices- ceil_mode>ceil
 AvgPool1d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad
 AvgPool2d|avgpool|kernel_size!>kernel stride padding ceil_mode>ceil count_include_pad divisor_override>divisor
@@ -131,6 +133,9 @@ HARMLESS: Final = {
     "process_group": "it is whose batches training shares; at inference nothing reads it",
     "init": "it is where training starts from; the slopes are weights",
     "return_indices": "the indices are there anyhow, as NAME.indices, and cost nothing where not read",
+    "norm_type": "it is about max_norm, which is refused",
+    "scale_grad_by_freq": "it is about gradients alone",
+    "sparse": "it is how gradients are held",
     "inplace": "at inference dropout gives back what it reads",
     "p": "at inference every path is kept",
     "batch_first": "shapes and counts are those of one sample, whose sequence comes first either way",
@@ -145,6 +150,13 @@ ONLY: Final[dict[str, tuple[tuple[Any, ...], str, str]]] = {
         "the type of the elements is that of the whole network",
         "no dtype here; params, flops, memory and summary take --dtype float16",
     ),
+    "max_norm": (
+        (None,),
+        "rows that are made shorter as they are looked up are not modelled",
+        "max_norm=None",
+    ),
+    "_weight": ((None,), "a tensor is no text: the table is among the weights", "no _weight"),
+    "_freeze": ((False,), "it is said behind the call here", "frozen=true behind the call"),
     "padding_mode": (("zeros",), "a transposed convolution crops, it pads nothing", "padding_mode='zeros'"),
     "return_indices": (
         (False,),
@@ -162,10 +174,7 @@ _ATTENTION: Final = (
     "attention is not modelled",
     "its parts that are: linear layers, ln, softmax",
 )
-_EMBEDDING: Final = (
-    "tables that are looked up are not modelled: their input holds numbers of rows, not values",
-    "a network from the embedded vectors on",
-)
+_BAGS: Final = "sums over bags of rows are not modelled", "nn.Embedding, and the sum as a layer"
 _TWO_INPUTS: Final = "a module of two inputs that is not modelled", "layers of one input, add, mul or concat"
 _HOLDER: Final = (
     "it only holds modules, and does not say in which order they run",
@@ -178,7 +187,7 @@ NOT_MODELLED: Final[dict[str, tuple[str, str]]] = {
     **dict.fromkeys(("MultiheadAttention", "Transformer"), _ATTENTION),
     **dict.fromkeys(("TransformerEncoder", "TransformerEncoderLayer"), _ATTENTION),
     **dict.fromkeys(("TransformerDecoder", "TransformerDecoderLayer"), _ATTENTION),
-    **dict.fromkeys(("Embedding", "EmbeddingBag"), _EMBEDDING),
+    "EmbeddingBag": _BAGS,
     **dict.fromkeys(("Bilinear", "CosineSimilarity", "PairwiseDistance"), _TWO_INPUTS),
     **dict.fromkeys(("ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Container"), _HOLDER),
     "DataParallel": ("it runs a module on several devices and computes nothing itself", "the module alone"),

@@ -89,6 +89,15 @@ def _adaptive(call: Call) -> list[Stage]:
     return [call.stage(call.row.op)]
 
 
+def _embedding(call: Call) -> list[Stage]:
+    """A row that training leaves as it is, is a row like any other where nothing is trained."""
+    row, entries = call.take("*padding_idx"), call.values["entries"]
+    many = call.literal(entries) if _fixed(entries.expr) else None
+    if row is not None and type(many) is int and not (type(row) is int and -many <= row < many):
+        raise call.fault("", f"{call.name}: there is no row {row} to pad with", f"0 to {many - 1}, or None")
+    return [call.stage("embedding")]
+
+
 def _instance_norm(call: Call) -> list[Stage]:
     """With stored statistics, at inference, it is batch normalisation."""
     lazy = call.name.startswith("Lazy")
@@ -255,6 +264,7 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
     "LSTM": _lstm,
+    "Embedding": _embedding,
     "Hardtanh": _hardtanh,
     "Softmax": _softmax,
     "Flatten": _flatten,

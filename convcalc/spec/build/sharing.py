@@ -110,12 +110,10 @@ class Sharing(Wiring):
             SpecError: nothing before this place has the name.
         """
         at: Scope | None = scope
-        known: set[str] = set()
         while at is not None:
             found = self._lends(at, place.name)
             if found is not None:
                 return found
-            known |= at.ids.keys() | at.children.keys()
             at = at.parent
         head, _, array = place.name.rpartition(".")
         if head and head != mine:
@@ -126,6 +124,11 @@ class Sharing(Wiring):
                 raise place.fault(f"{head} has no {array!r}", expected, nearest_name(array, there))
         if place.name == mine:
             raise place.fault(f"{mine!r} cannot share the weights of itself", "a layer or block before it")
+        known: set[str] = set()
+        at = scope
+        while at is not None:
+            known |= at.ids.keys() | at.children.keys()
+            at = at.parent
         raise place.fault(
             f"no layer or block named {place.name!r} so far",
             "a name given before this place",

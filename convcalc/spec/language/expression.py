@@ -56,6 +56,7 @@ FUNCTIONS: Final[dict[str, tuple[int, int]]] = {
     **dict.fromkeys(("min", "max", "sum", "prod"), (1, 99)),
     **dict.fromkeys(("round", "floor", "ceil", "int", "abs", "len"), (1, 1)),
     "make_divisible": (1, 3),
+    "power": (2, 2),
 }
 """Functions by name: fewest and most arguments."""
 

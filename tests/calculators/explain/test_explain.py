@@ -316,3 +316,21 @@ def test_the_last_part_of_a_name_is_enough_for_a_hint() -> None:
     for command in (convcalc.explain, convcalc.variants):
         with pytest.raises(ValueError, match=r"did you mean [\w.]+\.conv1\?"):
             command("resnet18", layer="conv1")
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "lines"),
+    [
+        ("linear 10 axis=-1", "197x768", ("on LxM", "M  = 768  features that arrive", "features: N = 10")),
+        ("linear 10 axis=-1", "197x768", ("MACs: L*M*N = 197*768*10 = 1,512,960",)),
+        ("pad p=1x0:2 axis=(2,0)", "3x4x5x6x7", ("pad pP_01:P_02xP_2 axis=(0,2)", "size of axis 4")),
+        ("pad p=1x0:2 axis=(2,0)", "3x4x5x6x7", ("P_02  = 2  padding after, axis 0",)),
+        ("scale axis=3", "2x3x4x5x6", ("on L_1 x L_2 x L_3 x C x L_4", "C    = 5  features")),
+        ("pad p=1x0x2x0:1", "3x4x5x6x7", ("P_42  = 1  padding after, axis 4",)),
+    ],
+)
+def test_letters_of_axes(cli: Any, spec: str, shape: str, lines: tuple[str, ...]) -> None:
+    found = cli("explain", spec, "--input", shape)
+    assert found.code == 0
+    for line in lines:
+        assert line in found.out

@@ -143,3 +143,14 @@ def test_the_whole_zoo_by_listing_what_windows_read() -> None:
                 assert sum(n * many for n, many in layer.valid_weights.items()) == pytest.approx(share * full)
                 assert layer.valid_macs == pytest.approx(share * layer.macs)
     assert seen > 3000
+
+
+def test_a_pad_of_some_axes_pads_those_alone() -> None:
+    for pads, axis, seen in (
+        ("1", "2", ((0, 0), (1, 1))),
+        ("1:0x2", "(2,0)", ((0, 0), (1, 0))),
+        ("1", "0", None),
+    ):
+        (layer,) = check_padding(f"input 3x8x8 | pad p={pads} axis={axis} | conv 4 k3").layers
+        assert layer.padding == (seen or ((0, 0), (0, 0)))
+        assert layer.input == (8, 8)

@@ -267,8 +267,8 @@ COUNT = "calculators.count.counts:count"
 
 def _counted(change: Callable[[Any, Any, Any], None]) -> Make:
     def make(right: Any) -> Any:
-        def wrong(node: Any, inputs: Any, batch: int) -> Any:
-            found = right(node, inputs, batch)
+        def wrong(node: Any, inputs: Any, batch: int, lent: Any = ()) -> Any:
+            found = right(node, inputs, batch, lent)
             change(found, node, inputs)
             return found
 
@@ -299,7 +299,7 @@ mutant(
     "the batch is forgotten",
     COUNT,
     "conv bn",
-    lambda f: lambda node, inputs, batch: f(node, inputs, 1),
+    lambda f: lambda node, inputs, batch, lent=(): f(node, inputs, 1, lent),
 )
 mutant(
     "totals forget a layer",

@@ -56,9 +56,9 @@ mutant("an index that is written out is stored", f"{GATHER}.indices", "gather",
        lambda f: lambda s, i: f(replace(s, shape=s.shape or (len(s.index or ()),)), i))  # fmt: skip
 mutant(
     "a stored index is a buffer",
-    f"{GATHER}.indices",
+    "layers.base:Layer.buffers",
     "gather",
-    lambda f: lambda s, i: {},
+    lambda f: lambda s, i: {**f(s, i), **s.indices(i)},
 )
 mutant(
     "a gather forgets an axis of its index",

@@ -1,0 +1,104 @@
+"""Networks as torchvision and timm build them, for the tests that hold our outputs to theirs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import convcalc
+
+DECLARED: list[Any] = []
+"""What declares the operators of a torchvision without its compiled part."""
+
+
+def torchvision_or_skip() -> Any:
+    """The package torchvision, also one whose compiled part does not load."""
+    torch = pytest.importorskip("torch")
+    place = find_spec("torchvision")
+    if "torchvision" not in sys.modules and place is not None and place.submodule_search_locations:
+        try:
+            torch.ops.load_library(f"{place.submodule_search_locations[0]}/_C.so")
+        except OSError:
+            sys.modules["torchvision._meta_registrations"] = ModuleType("torchvision._meta_registrations")
+            DECLARED.append(torch.library.Library("torchvision", "DEF"))
+            DECLARED[0].define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    torch.manual_seed(0)
+    return pytest.importorskip("torchvision")
+
+
+def timm_or_skip() -> Any:
+    """The package timm."""
+    torchvision_or_skip()
+    return pytest.importorskip("timm")
+
+
+def drawn(model: Any, seed: int = 0) -> Any:
+    """The model in float64, every parameter and statistic drawn, so that none is a 0 or a 1 that hides a mistake."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    model = model.double().eval()
+    with torch.no_grad():
+        for module in model.modules():
+            for name, array in module.named_parameters(recurse=False):
+                fan = max(array[0].numel(), 1) if array.ndim > 1 else 1
+                array.normal_(0, fan**-0.5 if array.ndim > 1 else 0.2, generator=generator)
+                if array.ndim == 1 and name == "weight":  # of a normalisation
+                    array.add_(1)
+            for name, array in module.named_buffers(recurse=False):
+                if name == "running_mean":
+                    array.normal_(0, 0.2, generator=generator)
+                elif name == "running_var":
+                    array.uniform_(0.5, 1.5, generator=generator)
+    return model
+
+
+def renamed(
+    model: Any, network: convcalc.Graph, rules: Iterable[tuple[str, Any]], passed: str = "num_batches_tracked"
+) -> dict[str, Any]:
+    """The arrays of a model under our names.
+
+    Args:
+        model: the original; its buffers are taken whether or not it would save them.
+        network: ours; every array of it must be found, with its shape or one that differs by axes of 1 or
+            by axes taken together.
+        rules: patterns and what stands for them, each applied once, in order.
+        passed: a pattern of those that we have no use for.
+    """
+    shapes = {name: array.shape for name, array in convcalc.init_weights(network, 0, "float32").items()}
+    found: dict[str, Any] = {}
+    for name, array in {**dict(model.named_buffers()), **model.state_dict()}.items():
+        if re.search(passed, name):
+            continue
+        for pattern, text in rules:
+            name = re.sub(pattern, text, name)
+        assert name in shapes and name not in found, name
+        found[name] = array.numpy().reshape(shapes[name])
+    assert set(found) == set(shapes)
+    return found
+
+
+def held(
+    model: Any,
+    network: convcalc.Graph,
+    weights: Mapping[str, Any],
+    size: tuple[int, ...],
+    near: float = 1e-9,
+) -> None:
+    """Both give the same for two samples, near in relation to the largest value."""
+    import torch
+
+    x = np.random.default_rng(1).standard_normal((2, *size))
+    found = convcalc.execute(network, x, dict(weights))
+    with torch.no_grad():
+        expected = model(torch.from_numpy(x)).numpy()
+    assert np.abs(expected).max() > 0.1
+    assert np.abs(expected[0] - expected[1]).max() > 0.01
+    assert np.abs(found - expected).max() <= near * np.abs(expected).max()
