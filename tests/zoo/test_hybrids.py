@@ -6,10 +6,6 @@ is counted: parameters, floating-point buffers and multiply-accumulates of convo
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import numpy as np
 import pytest
 
 from tests.zoo.counts import counts, graph

@@ -127,7 +127,9 @@ PARTS = {"MBconv": "mbconv", "window_attention": "block", "grid_attention": "gri
 def test_maxvit_has_the_values_of_torchvision() -> None:
     torchvision = torchvision_or_skip()
     model = drawn(
-        torchvision.models.MaxVit((96, 96), 64, 3, [64, 128, 256, 512], [2, 2, 5, 2], 32, stochastic_depth_prob=0)
+        torchvision.models.MaxVit(
+            (96, 96), 64, 3, [64, 128, 256, 512], [2, 2, 5, 2], 32, stochastic_depth_prob=0
+        )
     )
     network = graph("maxvit_t", "3x96x96", window=3)
     held(model, network, renamed(model, network, MAXVIT), (3, 96, 96))
