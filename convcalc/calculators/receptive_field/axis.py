@@ -243,7 +243,7 @@ EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 
 
 def sees_all(field: AxisField, size: Dim, shape: Shape) -> bool:
-    """Whether every output sees all of an axis, from its first index to its last.
+    """Whether every output that sees anything of an axis sees all of it, from its first index to its last.
 
     Args:
         field: along the axis.
@@ -260,8 +260,8 @@ def sees_all(field: AxisField, size: Dim, shape: Shape) -> bool:
     # The phases of the first turn and of the last: between them the run only moves one way.
     ends = {*range(min(field.period, count)), *range(max(0, count - field.period), count)}
     spend(1 + len(ends) // 4)
-    runs = map(field.run, ends)
-    return all(run is not None and run[0] <= 0 and run[0] + run[1] >= size for run in runs)
+    runs = (run for run in map(field.run, ends) if run is not None)
+    return all(start <= 0 and start + length >= size for start, length in runs)
 
 
 def unknown(driver: int | tuple[int, ...] | None) -> AxisField:

@@ -123,13 +123,17 @@ class ReceptiveField(Record, Shown):
 
     @cached_property
     def all_from(self) -> dict[str, str]:
-        """By input, the first layer from which on every position of every tensor sees all of it, if there is one.
+        """By input, the first layer from which on every position that comes from it sees all of it.
 
-        What has no positions, as behind a global pooling, is none.
+        A layer whose output has one position, as a global pooling, is none; nor is there one for an input of two
+        axes, of which the first may be steps or tokens.
         """
-        found = {}
+        found: dict[str, str] = {}
+        if self.start:
+            return found
         for source, (name, edge) in enumerate(zip(self._walk.names, self._walk.sources, strict=True)):
-            first = self._first_of_all(source, self.graph.shape(edge)[1:])
+            sizes = self.graph.shape(edge)[1:]
+            first = self._first_of_all(source, sizes) if len(sizes) > 1 else None
             if first is not None:
                 found[name] = first
         return found
@@ -147,7 +151,8 @@ class ReceptiveField(Record, Shown):
                         known[id(field)] = sees_all(field, size, shape)
                     if not known[id(field)]:
                         return first
-                first = self.graph.nodes[number].name if any(n != 1 for n in shape[1:]) else None
+                if any(n != 1 for n in shape[1:]):
+                    first = self.graph.nodes[number].name
         return first
 
     @property

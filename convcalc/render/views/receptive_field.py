@@ -207,10 +207,10 @@ def closing_text(closing: Closing, layers: int, field: Sequence[int]) -> str:
 
 
 def all_notes(fields: ReceptiveField) -> list[str]:
-    """From which layer on every position sees all of an input, in a network that looks at all of it at once."""
+    """From which layer on every position sees all of an input."""
     many = len(fields.ranges) > 1
     return [
-        f"From {layer} on, every position sees all of {name if many or fields.start else 'the input'}."
+        f"From {layer} on, every position that comes from {name if many else 'the input'} sees all of it."
         for name, layer in fields.all_from.items()
     ]
 
