@@ -242,6 +242,28 @@ EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 """Every output sees the whole axis."""
 
 
+def sees_all(field: AxisField, size: Dim, shape: Shape) -> bool:
+    """Whether every output that sees anything of an axis sees all of it, from its first index to its last.
+
+    Args:
+        field: along the axis.
+        size: of the axis.
+        shape: of the output.
+    """
+    if field.everything:
+        return True
+    if isinstance(field, Joint):
+        return any(sees_all(part, size, shape) for part in field.parts)
+    count = prod(shape[driver] for driver in field.drivers)
+    if not (type(size) is type(count) is int and _in_numbers(field)):
+        return False
+    # The phases of the first turn and of the last: between them the run only moves one way.
+    ends = {*range(min(field.period, count)), *range(max(0, count - field.period), count)}
+    spend(1 + len(ends) // 4)
+    runs = (run for run in map(field.run, ends) if run is not None)
+    return all(start <= 0 and start + length >= size for start, length in runs)
+
+
 def unknown(driver: int | tuple[int, ...] | None) -> AxisField:
     """A field that depends on a size nobody stated, or on what an input decides."""
     return AxisField(driver, (UNKNOWN,), (UNKNOWN,), UNKNOWN)
