@@ -125,8 +125,8 @@ class ReceptiveField(Record, Shown):
     def all_from(self) -> dict[str, str]:
         """By input, the first layer from which on every position that comes from it sees all of it.
 
-        A layer whose output has one position, as a global pooling, is none; nor is there one for an input of two
-        axes, of which the first may be steps or tokens.
+        A layer whose output has one position, as a global pooling, is none; nor is there one for an input of
+        two axes, of which the first may be steps or tokens.
         """
         found: dict[str, str] = {}
         if self.start:
