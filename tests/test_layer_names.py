@@ -19,10 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
 WORDS = frozenset([
-    "abs", "add", "const", "depthwise", "div", "floor", "identity", "input", "linear", "maximum", "minimum",
-    "mul", "pad", "scale", "shift", "sum",
+    "abs", "add", "const", "depthwise", "div", "expand", "floor", "identity", "input", "linear", "max",
+    "maximum", "mean", "min", "minimum", "mul", "pad", "prod", "scale", "shift", "std", "sum",
 ])  # fmt: skip
-"""Names that are also kinds of operations or expressions, options, their values, keys, or columns."""
+"""Names that are also functions or kinds of expressions, options, their values, keys, or columns."""
+
+ARITHMETIC = frozenset(["abs", "floor", "max", "mean", "min", "prod", "std", "sum"])
+"""Those of arithmetic, which may stand together."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")
 """Where layers live, and what translates their names into those of other notations."""
@@ -37,7 +40,6 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
         "add concat conv globalavgpool globalmaxpool hardsigmoid mul pixelshuffle reshape sigmoid",
         "structures that consist of these: shortcuts, branches, gates, sub-pixel convolutions, lifts",
     ),
-    "symbols/bounds.py": ("floor sum", "kinds of atoms that closed forms are made of"),
     "spec/document/bodies.py": ("concat", "how branches are merged where a document does not say"),
 }
 """By file: the names it may hold, and why."""
@@ -89,7 +91,7 @@ def found_names(source: str) -> dict[str, int]:
             names |= {node.value} & (NAMES - WORDS)
         listed = _texts(node)
         among = not isinstance(node, ast.Constant) and listed & (NAMES - WORDS)
-        if len(listed) > 1 and (listed <= NAMES or among):
+        if len(listed) > 1 and ((listed <= NAMES and not listed <= ARITHMETIC) or among):
             names |= listed & NAMES
         for part in _meant(node):
             value = part.value if isinstance(part, ast.Constant) else None

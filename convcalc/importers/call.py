@@ -105,6 +105,7 @@ class Call:
         """A stage of this call's place."""
         stage = Stage("layer", op, self.text, self.start, self.end)
         stage.origin = self.name
+        stage.owns = True
         stage.rank = self.row.rank
         for field, arg in (self.values if values is None else values).items():
             if arg.expr.kind == "const" and arg.expr.value is None:

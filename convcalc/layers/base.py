@@ -116,6 +116,8 @@ class Layer:
             ``in->out`` is written as the two fields joined by ``->``.
         arity: smallest and largest number of inputs (``None``: any number).
         enters: it stands for a tensor that comes from outside, an input of the graph.
+        merges: it reads several tensors as equals, so that branches may end in it.
+        alone: where it reads one tensor, and nothing else is said, it is that tensor.
         view: the output shares the storage of the input, or of an array of the layer (it has no memory of its
             own).
         repeats: it is a view that shows entries several times, which cannot be counted off nor written over
@@ -148,6 +150,8 @@ class Layer:
     positional: ClassVar[tuple[str, ...]] = ()
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     enters: ClassVar[bool] = False
+    merges: ClassVar[bool] = False
+    alone: ClassVar[bool] = False
     view: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
     regroups: ClassVar[bool] = False
@@ -194,6 +198,11 @@ class Layer:
         layer = cls(**fill(cls, inputs, values))
         layer.check(inputs)
         return layer
+
+    @classmethod
+    def fewest(cls, values: Mapping[str, Any]) -> int:
+        """How many inputs it needs at least, with these options."""
+        return cls.arity[0]
 
     @classmethod
     def beside(cls, rank: int, kernel: tuple[int, ...]) -> tuple[int, ...]:

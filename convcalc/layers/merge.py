@@ -6,9 +6,10 @@ an axis of size 1, or one that is missing in front, is repeated. A constant may 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, is_array, maximum, prod, require, total
 from convcalc.layers.base import NO_OPS, Layer, Ops, Option, Template
@@ -28,6 +29,8 @@ class Concat(Layer):
     keeps_positions: ClassVar[bool] = True
     source: ClassVar[str] = "Szegedy et al. 2015, Going deeper with convolutions (filter concatenation)"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
+    merges: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
     template: ClassVar[Template] = Template(
         ("C_1 H W", "C_2 H W"),
@@ -119,11 +122,18 @@ class Join(Layer):
 
     kind: ClassVar[str]
     arity: ClassVar[tuple[int, int | None]] = (1, None)
+    merges: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (Option("value", "value", None),)
     positional: ClassVar[tuple[str, ...]] = ("value",)
     template: ClassVar[Template] = Template(("C H W", "C H W"))
     reading: ClassVar[str] = "two tensors, or one and a constant"
+
+    @classmethod
+    def fewest(cls, values: Mapping[str, Any]) -> int:
+        """Two tensors, or one beside a constant."""
+        return 2 if values.get("value") is None else 1
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """There are two operands: tensors, or one tensor and a constant."""
@@ -162,6 +172,7 @@ class _Ordered(Join):
     reverse: bool
 
     arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    alone: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = (Option("value", "value", None), Option("reverse", "flag", False))
 
 

@@ -54,6 +54,14 @@ class Roll(Layer):
         steps = tuple(whole(shifts[i], "shift", -(10**18)) for i in order)
         return cls(steps, axes_of(axis, inputs[0]))
 
+    def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
+        """Which index goes where."""
+        found = []
+        for a, shift in zip(self.axis, self.shift, strict=True):
+            back = f"+ {-shift}" if type(shift) is int and shift < 0 else f"- {shift}"
+            found.append(("order", f"axis {a}", f"output j is input (j {back}) mod {inputs[0][a]}"))
+        return tuple(found)
+
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the index that lies ``shift`` before its own, those before the first at the end."""
         from convcalc.layers.reads import Rolled, along
@@ -73,6 +81,11 @@ class Flip(Layer):
     source: ClassVar[str] = "NumPy flip, PyTorch flip"
     template: ClassVar[Template] = Template(options={"axis": (2,)})
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axislist", None),)
+
+    def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
+        """Which index goes where."""
+        axes = range(len(inputs[0])) if self.axis is None else self.axis
+        return tuple(("order", f"axis {a}", f"output j is input {inputs[0][a]} - 1 - j") for a in axes)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Output ``j`` reads index ``n - 1 - j``."""
@@ -203,6 +216,7 @@ class Stack(Layer):
     op: ClassVar[str] = "stack"
     source: ClassVar[str] = "NumPy stack, PyTorch stack"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
+    merges: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
     template: ClassVar[Template] = Template(("C H W", "C H W"), {"axis": 0})
 
@@ -223,19 +237,10 @@ class Stack(Layer):
         """The shape of the inputs, with their number as an axis more."""
         first = inputs[0]
         for shape in inputs[1:]:
-            same = len(shape) == len(first) and all(
-                equal(x, y) is not False for x, y in zip(first, shape, strict=True)
-            )
-            if not same:
-                raise DimensionError(
-                    f"stack cannot join {show(first)} and {show(shape)}", hint="inputs of one shape"
-                )
+            wrong = f"stack cannot join {show(first)} and {show(shape)}"
+            require(len(shape) == len(first), wrong, hint="inputs of one shape")
             for x, y in zip(first, shape, strict=True):
-                require(
-                    equal(x, y),
-                    f"stack cannot join {show(first)} and {show(shape)}",
-                    hint="inputs of one shape",
-                )
+                require(equal(x, y), wrong, hint="inputs of one shape")
         return ((*first[: self.axis], len(inputs), *first[self.axis :]),)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:

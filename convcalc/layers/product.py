@@ -55,6 +55,7 @@ class Matmul(Layer):
 
     op: ClassVar[str] = "matmul"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    merges: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("transpose_a", "flag", False),
         Option("transpose_b", "flag", False),

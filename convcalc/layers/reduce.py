@@ -117,6 +117,8 @@ class Sum(_Reduction):
     op: ClassVar[str] = "sum"
     source: ClassVar[str] = "NumPy sum, PyTorch sum, ONNX ReduceSum"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
+    merges: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (_AXIS, _KEEP, Option("value", "number", None))
     positional: ClassVar[tuple[str, ...]] = ("value",)
     join: ClassVar[str] = "add"
@@ -149,6 +151,8 @@ class Max(_Reduction):
     op: ClassVar[str] = "max"
     source: ClassVar[str] = "NumPy max, PyTorch amax, ONNX ReduceMax"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
+    merges: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = Sum.options
     positional: ClassVar[tuple[str, ...]] = ("value",)
     join: ClassVar[str] = "maximum"

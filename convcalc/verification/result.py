@@ -13,7 +13,6 @@ QUANTITIES: Final = (
     "output_shape",
     "params",
     "buffers",
-    "indices",
     "macs",
     "valid_macs",
     *Ops._fields,
@@ -24,12 +23,11 @@ QUANTITIES: Final = (
 )
 """What both witnesses state of a layer. ``arrays`` (names and shapes of what is stored), ``shares``
 (whose arrays are used: the very same ones) and ``values`` (two forms of execution against each other) are
-checked besides."""
+checked besides, and ``indices`` where some are stored."""
 
 TOTALS: Final = (
     "params",
     "buffers",
-    "indices",
     "macs",
     "valid_macs",
     *Ops._fields,

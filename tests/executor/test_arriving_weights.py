@@ -240,6 +240,12 @@ def test_a_layer_alone_says_that_nothing_arrives() -> None:
         convcalc.load("conv 8 k3 arriving=weight", input="3x9x9")
 
 
+@pytest.mark.parametrize("call", ["nn.Conv2d(3, 8, 3)", "Conv2D(8, 3)", "nn.ConvTranspose2d(3, 8, 3)"])
+def test_classes_of_frameworks_own_their_weight(call: str) -> None:
+    with pytest.raises(convcalc.SpecError, match="owns its weight and reads 1 tensor, got 2"):
+        convcalc.load(f"inputs: {{x: 3x8x8, w: 8x3x3x3}}\nlayers:\n  - '{call} from=[x,w]'\n")
+
+
 def test_no_variants_of_a_weight_that_is_not_owned() -> None:
     graph = convcalc.load("inputs: {x: 8x9x9, w: 6x8x3x3}\nlayers:\n  - conv from=[x,w]\n")
     with pytest.raises(ValueError, match="the weight of conv1 arrives"):

@@ -56,7 +56,24 @@ NUMBERS = (
     *("nan", "inf", "none", "true", "false", "None", "True"),
 )
 SYMBOLS = ("H", "W", "C", "K", "S", "P", "D", "M", "N", "G", "H2", "C_in", "L")
-NAMES = ("x", "y", "a", "b", "i", "in", "conv1", "relu1", "id", "n" * 500, "ä", "名", "a.b", "x" * 3, "C_inx")
+NAMES = (
+    "x",
+    "y",
+    "a",
+    "b",
+    "i",
+    "in",
+    "size",
+    "conv1",
+    "relu1",
+    "id",
+    "n" * 500,
+    "ä",
+    "名",
+    "a.b",
+    "x" * 3,
+    "C_inx",
+)
 ODD = (
     *("\0", "\x1b[31m", "\x1b]0;t\x07", "\x07", "\u202e", "\u2066", "\u2028", "\u2029", "\x85", "\x9b", "\r"),
     *(
@@ -157,6 +174,7 @@ class Grammar:
                 lambda: f"({inner()})", lambda: f"-{inner()}", lambda: f"[{self.list_of(inner, 4)}]",
                 lambda: f"{self.random.choice(tuple(FUNCTIONS))}({self.list_of(inner, 3)})",
                 lambda: f"{inner()} if {inner()} else {inner()}", lambda: f"{inner()}[{inner()}]",
+                lambda: f"size[{self.one('', inner)}:{self.one('', inner)}]", lambda: f"size[{self.number()}]",
                 lambda: f"{inner()} and {inner()}", lambda: f"not {inner()}", lambda: f"'{self.text()}'",
             )
         )  # fmt: skip
@@ -208,7 +226,7 @@ class Grammar:
         if self.often(0.1):
             stage += f" id={self.name()}"
         if self.often(0.05):
-            stage += f" from={self.one(self.name, 'input', lambda: f'[input,{self.name()}]')}"
+            stage += f" from={self.one(self.name, 'input', lambda: f'[input,{self.name()}]', self.reference)}"
         if self.often(0.05):
             stage += f" with={self.one(self.name, 'input')}"
         if self.often(0.08):
@@ -304,6 +322,8 @@ class Grammar:
                 lambda: f"[{self.list_of(inner, 4, ', ')}]",
                 lambda: f"{{repeat: {count()}, body: [{inner()}]}}",
                 lambda: f"{{repeat: {count()}, each: i, body: [{inner()}]}}",
+                lambda: f"{{repeat: {count()}, index: i, merge: {self.one('add', 'concat axis=1', 'mul')}, body: [{inner()}]}}",
+                lambda: f"{{each: x, index: i, of: {self.quoted(self.expression(2))}, merge: {self.one('add', self.stage)}, from: {self.reference()}, body: {inner()}}}",
                 lambda: f"{{each: i, of: {self.quoted(self.expression(2))}, body: [{inner()}]}}",
                 lambda: f"{{when: {self.quoted(self.expression(2))}, do: [{inner()}], else: [{inner()}]}}",
                 lambda: f"{{branches: {{a: [{inner()}], b: [{inner()}]}}, merge: {self.one('add', 'concat', inner)}}}",
@@ -316,6 +336,11 @@ class Grammar:
                 lambda: f"b({self.number()})",
             )
         )  # fmt: skip
+
+    def reference(self) -> str:
+        """Names of tensors, a range among them."""
+        part = lambda: self.one(self.name, lambda: f"c{{{self.expression(1)}..{self.expression(1)}}}")  # noqa: E731
+        return str(self.one(part, lambda: self.quoted(part()), lambda: f"[{part()}, {part()}]"))
 
     def quoted(self, text: str) -> str:
         if self.often(0.1):

@@ -53,6 +53,9 @@ def refused(spec: str, shape: str | None = None) -> str:
         ("Conv2D(8, 3, input_shape=(9,9,3)) | BatchNormalization(axis=3, center=False)", 224 + 8),
         ("Conv2D(8, 3, input_shape=(9,9,3)) | LayerNormalization(axis=[1, 2, 3])", 224 + 2 * 8 * 49),
         ("Conv2D(8, 3, input_shape=(9,9,3)) | LayerNormalization(scale=False)", 224 + 8),
+        ("Conv2D(8, 3, input_shape=(9,8,3)) | BatchNormalization(axis=2)", 224 + 2 * 6),
+        ("Conv2D(8, 3, input_shape=(9,8,3)) | LayerNormalization(axis=[1, 2])", 224 + 2 * 7 * 6),
+        ("Conv2D(8, 3, data_format='channels_first', input_shape=(3,9,8)) | Dense(5)", 224 + 6 * 5 + 5),
         ("Conv2D(8, 3, input_shape=(9,9,3)) | GroupNormalization(groups=-1)", 224 + 16),
         ("Conv3DTranspose(2, 3, 2, 'valid', None, (1, 1, 1), input_shape=(4,4,4,1))", 56),
         ("SeparableConv1D(4, 3, depth_multiplier=2, input_shape=(9, 3))", 18 + 24 + 4),
@@ -150,8 +153,12 @@ def test_bicubic_as_jax_ran_it() -> None:
         ("Conv2D(*args)", "arguments behind *"),
         ("Dense(3, lora_rank=4)", "adds two factors"),
         ("layers.Softmax(axis=4)", "no axis 4 in 3 axes and the batch (1 to 3, or -1)"),
-        ("BatchNormalization(axis=1)", "is not along the channels (axis=3 or axis=-1)"),
-        ("LayerNormalization(axis=1)", "not over the channels or over all"),
+        ("GroupNormalization(axis=1)", "is not along the channels (axis=3 or axis=-1)"),
+        (
+            "RMSNormalization(axis=1)",
+            "Keras lays its scale on the last axes, not along axis 1 of 3 (axis=-1)",
+        ),
+        ("LayerNormalization(axis=[1, -1])", "axes 1, -1 count from both ends"),
         ("Conv2D(8, 3) | MaxPooling2D(2, data_format='channels_first')", "channels last"),
         ("layers.ReLU(threshold=0.5, max_value=6)", "a threshold with max_value"),
         ("layers.ReLU(max_value=4, negative_slope=0.5)", "a bounded ReLU with a slope"),
@@ -195,7 +202,7 @@ def test_channels_first_is_set_for_a_program() -> None:
     spec = "Conv2D(8, 3, input_shape=(3, 9, 7)) | BatchNormalization(axis=1) | Flatten()  # " + text
     graph = convcalc.load(spec)
     assert [node.outputs[0] for node in graph.nodes] == [(3, 9, 7), (8, 7, 5), (8, 7, 5), (280,)]
-    assert "is not along the channels" in refused(spec.replace("axis=1", "axis=-1"))
+    assert last(spec.replace("axis=1", "axis=-1").replace(" | Flatten()", "")) == "bn 5 eps=0.001 axis=2"
 
 
 def test_a_whole_program() -> None:

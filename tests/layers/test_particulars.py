@@ -65,6 +65,22 @@ def test_a_channel_shuffle_says_it_too() -> None:
     assert [worked_out(expression, j=j) for j in range(12)] == y.tolist()
 
 
+@pytest.mark.parametrize("spec", ["roll -3 axis=1", "roll (7,2) axis=(0,2)", "flip", "flip axis=(0,1)"])
+def test_a_move_says_which_index_goes_where(spec: str) -> None:
+    shape = (4, 5, 3)
+    x = np.arange(60.0).reshape(1, *shape)
+    y = convcalc.execute(spec, x, input=shape)[0]
+    words = said(spec, "4x5x3")
+    for at in np.ndindex(y.shape):
+        read = [
+            worked_out(words[f"axis {a}"].removeprefix("output j is input "), j=j)
+            if f"axis {a}" in words
+            else j
+            for a, j in enumerate(at)
+        ]
+        assert y[at] == x[0][tuple(read)]
+
+
 def test_the_order_of_pytorch_in_small_numbers() -> None:
     """PyTorch's documentation: channel c*r*r + i*r + j goes to row i and column j of channel c."""
     assert said("pixelshuffle 2", "12x4x4")["so"].endswith("is input channel 0, 1, 2, 3 at (0, 0)")

@@ -87,6 +87,8 @@ def test_first_of_a_spec() -> None:
     ("spec", "marked", "message"),
     [
         ("param 3x4x4 | conv 8 k3", "param 3x4x4 | conv 8 k3", "the spec has no input: all of its tensors"),
+        ("param 4 | split (2,2)", "param 4 | split (2,2)", "the spec has no input"),
+        ("layers: [param 4 id=p]\noutputs: {a: p}\n", "layers: [param 4 id=p]", "the spec has no input"),
         ("input 3x4 | param 3x4 from=input", "from=input", "param reads no tensor"),
         ("input 3x4 id=a | const 3x4 with=a", "with=a", "const reads no tensor"),
         ("input 3x4 | param", "param", "param needs its shape"),

@@ -48,7 +48,6 @@ def refusal(spec: str, shape: Any) -> tuple[str, str | None]:
         ("input 1x128 | conv 4 k3", "8x1x128", "--input 1x128 (--batch 8)"),
         ("input 1x128 | conv 4 k3", "128x1", "--input 1x128"),
         ("input 784 | linear 10", "32x784", "--input 784 (--batch 32)"),
-        ("nn.Linear(784, 10)", "1x784", "--input 784 (--batch 1)"),
         ("nn.Conv2d(3, 64, 7)", "1x3x224x224", "--input 3x224x224 (--batch 1)"),
         ("nn.Conv2d(3, 64, 7)", "224x224x3", "--input 3x224x224"),
         ("nn.Conv1d(2, 8, 3)", "16x2x64", "--input 2x64 (--batch 16)"),
@@ -107,6 +106,7 @@ def test_other_channels_have_a_way() -> None:
         ("conv 64 k3 p1", "16x2x500", ["a map of 2x500 with 16 channels", "--batch 16"]),
         ("resnet18", "HxWx3", ["--input 3xHxW"]),
         ("Conv1D(32, 3)", "128x16", ["--input 16x128"]),
+        ("nn.Linear(784, 10)", "1x784", ["784 features at each of 1 place;", "--input 784 (--batch 1)"]),
     ],
 )
 def test_what_may_be_meant_is_noted(spec: str, shape: str, words: list[str]) -> None:
@@ -123,7 +123,7 @@ def test_what_may_be_meant_is_noted(spec: str, shape: str, words: list[str]) -> 
         ("conv 64 k3", "3x16x112x112"), ("conv 64 k3", "1x64x64x64"), ("conv 64->64 k3", "64x16x28x28"),
         ("conv 64 k3x3x3", "8x3x224x224"), ("Conv3d(8, 4, 3)", "8x3x224x224"), ("conv 4 k1", "100x1x1"),
         ("conv 8 k1", "512x7x7"), ("Conv2D(8, 3)", "3x32x32"), ("linear 10", "784"), ("conv 8 k3", "CxH"),
-        ("dcgan_generator", "100x1x1"),
+        ("dcgan_generator", "100x1x1"), ("linear 10 axis=-1", "197x768"), ("nn.Linear(784, 10)", "784"),
     ],
 )  # fmt: skip
 def test_common_shapes_are_not_noted(spec: str, shape: str) -> None:
@@ -148,3 +148,12 @@ def test_every_batch_and_order(batch: int, height: int, width: int) -> None:
     assert refusal(spec, (batch, 3, height, width))[1] == f"{own} (--batch {batch})"
     assert refusal(spec, (batch, height, width, 3))[1] == f"{own} (--batch {batch})"
     assert refusal(spec, (height, width, 3))[1] == own
+
+
+def test_positions_of_features_are_told_apart_from_a_batch() -> None:
+    """``nn.Linear`` works along the last axis, which others have behind the batch."""
+    (note,) = convcalc.load("nn.Linear(784, 10)", input="32x784").notes
+    assert "784 features at each of 32 places" in note
+    assert "--input 784 (--batch 32)" in note
+    assert not convcalc.load("nn.Linear(784, 10)", input="784").notes
+    assert not convcalc.load("linear 10 axis=-1", input="32x784").notes

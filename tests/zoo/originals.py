@@ -40,7 +40,7 @@ def timm_or_skip() -> Any:
 
 
 def drawn(model: Any, seed: int = 0) -> Any:
-    """The model in float64, every parameter and statistic drawn: a 0 or a 1 could hide a mistake."""
+    """The model in float64, all of its arrays drawn, so that no 0 or 1 hides a mistake."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -61,12 +61,12 @@ def drawn(model: Any, seed: int = 0) -> Any:
 
 
 def renamed(
-    model: Any, network: convcalc.Graph, rules: Iterable[tuple[str, str]], passed: str = "num_batches_tracked"
+    model: Any, network: convcalc.Graph, rules: Iterable[tuple[str, Any]], passed: str = "num_batches_tracked"
 ) -> dict[str, Any]:
     """The arrays of a model under our names.
 
     Args:
-        model: the original.
+        model: the original; its buffers are taken whether or not it would save them.
         network: ours; every array of it must be found, with its shape or one that differs by axes of 1 or
             by axes taken together.
         rules: patterns and what stands for them, each applied once, in order.
@@ -74,7 +74,7 @@ def renamed(
     """
     shapes = {name: array.shape for name, array in convcalc.init_weights(network, 0, "float32").items()}
     found: dict[str, Any] = {}
-    for name, array in (model.state_dict() | dict(model.named_buffers())).items():
+    for name, array in {**dict(model.named_buffers()), **model.state_dict()}.items():
         if re.search(passed, name):
             continue
         for pattern, text in rules:

@@ -136,6 +136,7 @@ class Keras:
         """A stage of this call: fields are arguments or constants; those that are None are left out."""
         stage = Stage("layer", op, self.text, self.start, self.end)
         stage.origin = self.name
+        stage.owns = True
         stage.rank = self.entry.rank
         stage.adapt = adapt
         stage.channels_last = not self.first

@@ -68,15 +68,16 @@ def _layer_norm(call: Keras) -> list[Stage]:
     def adapt(shapes: tuple[Shape, ...], values: dict[str, Any]) -> dict[str, Any]:
         rank = len(shapes[0])
         found = [along(call, a)(shapes, values)["axis"] for a in given]
+        listed = ", ".join(map(str, given))
         if len({a < 0 for a in given}) > 1:
             raise DimensionError(
-                f"{call.name}: axes {show(given)} count from both ends, and Keras sorts them as they are",
+                f"{call.name}: axes {listed} count from both ends, and Keras sorts them as they are",
                 hint="all from the front, or all from the end",
             )
         last = {along(call, a)(shapes, values)["axis"] for a in range(-len(given), 0)}
         if call.entry.op == "rmsnorm" and set(found) != last:
             raise DimensionError(
-                f"{call.name}: Keras lays its scale on the last axes, not along axis {show(given)} of {rank}",
+                f"{call.name}: Keras lays its scale on the last axes, not along axis {listed} of {rank}",
                 hint="axis=-1",
             )
         return {**values, "axis": tuple(found)}

@@ -173,20 +173,20 @@ class Builder(Structures):
         return found
 
     def _outputs(self, root: Scope, edge: Flow) -> tuple[tuple[Edge, ...], tuple[str, ...]]:
+        if self.nodes and not self.input_nodes:
+            raise SpecError(
+                Problem(
+                    "the spec has no input: all of its tensors are its own",
+                    file=self.document.file,
+                    text=self.document.text.split("\n", 1)[0][:80],
+                    expected="an input, such as 'input 3x224x224 | ...' or --input CxHxW",
+                )
+            )
         if not self.document.outputs:
             if isinstance(edge, Choice):
                 return (
                     tuple(Edge(edge.node, i) for i in range(len(edge.names))),
                     tuple(f"{edge.name}.{n}" for n in edge.names),
-                )
-            if isinstance(edge, Edge) and not self.input_nodes:
-                raise SpecError(
-                    Problem(
-                        "the spec has no input: all of its tensors are its own",
-                        file=self.document.file,
-                        text=self.document.text.split("\n", 1)[0][:80],
-                        expected="an input, such as 'input 3x224x224 | ...' or --input CxHxW",
-                    )
                 )
             if not isinstance(edge, Edge) or len(self.nodes) == len(self.input_nodes):
                 raise SpecError(

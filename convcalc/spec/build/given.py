@@ -26,12 +26,14 @@ class Stated(NamedTuple):
         ranks: numbers of sizes that it takes; empty where it does not say.
         keras: whether its first layer is one of Keras that has the channels last.
         arriving: the channels that its first layer says arrive.
+        features: what its first layer says of the last axis, as a pasted ``nn.Linear`` does.
     """
 
     shape: Shape | None = None
     ranks: tuple[int, ...] = ()
     keras: bool = False
     arriving: int | None = None
+    features: int | None = None
 
     @property
     def channels(self) -> int | None:
@@ -100,7 +102,9 @@ def by_first(stage: Stage | None) -> Stated:
     if stage is None:
         return Stated()
     rank = first_rank(stage)
-    return Stated(None, () if rank is None else (rank,), stage.channels_last, _arriving(stage))
+    return Stated(
+        None, () if rank is None else (rank,), stage.channels_last, _arriving(stage), _features(stage)
+    )
 
 
 def _arriving(stage: Stage) -> int | None:
@@ -109,6 +113,13 @@ def _arriving(stage: Stage) -> int | None:
         if (arg.pair is not None or arg.key in ("in_channels", "channels")) and type(arg.expr.value) is int:
             return arg.expr.value
     return None
+
+
+def _features(stage: Stage) -> int | None:
+    """The features that a stage says lie on the last axis."""
+    given = {arg.key: arg.expr.value for arg in stage.args}
+    features = given.get("in_features")
+    return features if type(features) is int and given.get("axis") == -1 else None
 
 
 def small(size: object) -> bool:
@@ -147,6 +158,13 @@ def note(name: str, given: Shape, stated: Stated) -> str | None:
         return f"{read}; with the channels first it is {option(name, moved(given))}" if last else None
     if stated.arriving == given[0]:
         return None
+    if len(given) == 2 and stated.features == given[1]:
+        batch = f" (--batch {given[0]})" if type(given[0]) is int else ""
+        return (
+            f"{option(name, given)} is read as {given[1]} features at each of "
+            f"{given[0]} place{'s' * (given[0] != 1)}; "
+            f"a batch of {given[0]} is {option(name, given[1:])}{batch}"
+        )
     if batch_first(given, stated):
         batch = f" (--batch {given[0]})" if type(given[0]) is int else ""
         return f"{read}; a batch of {given[0]} is {option(name, given[1:])}{batch}"

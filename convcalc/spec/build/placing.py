@@ -11,6 +11,7 @@ from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
 from convcalc.layers.shape import Input
 from convcalc.layers.values import MOST_AXES, show
+from convcalc.layers.weights import Weighted
 from convcalc.spec.build.given import (
     Stated,
     by_first,
@@ -233,6 +234,11 @@ class Placing(Sharing):
                 f"{stage.origin} reads {wanted} tensor{'s' * (wanted != '1')}, got {len(shapes)}",
                 cls.reading or (self._lacking(stage, env, scope, shapes) if low > 1 else "one tensor"),
             )
+        if stage.owns and issubclass(cls, Weighted) and len(shapes) > 1:
+            raise stage.fault(
+                f"{stage.origin} owns its weight and reads 1 tensor, got {len(shapes)}",
+                f"one tensor; '{cls.op}' takes a weight that arrives",
+            )
         wrong = stage.rank is not None and shapes and len(shapes[0]) - 1 != stage.rank
         if wrong and not (stage.flat_too and len(shapes[0]) == 1):
             raise stage.fault(
@@ -247,6 +253,12 @@ class Placing(Sharing):
             if "size" not in option_kinds(stage.name):
                 raise stage.fault(f"{stage.origin} has no size to take", "upsample or crop", at=stage.like)
             values["size"] = self.nodes[found.node].outputs[found.output][1:]
+        if len(shapes) < cls.fewest(values):
+            several = "" if high == 2 else "or more "
+            raise stage.fault(
+                f"{stage.origin} reads 2 {several}tensors, got 1",
+                f"{self._lacking(stage, env, scope, shapes)}, or a constant: {stage.origin} 2",
+            )
         try:
             if stage.adapt is not None:
                 values = stage.adapt(shapes, values)
@@ -294,8 +306,8 @@ class Placing(Sharing):
                 cls.create(both, values_of(stage, env)).output_shapes(both)
             except DimensionError:
                 continue
-            return f"with={name}, say, beside the tensor that arrives, or from=[a,b] naming both"
-        return "with=b beside the tensor that arrives, or from=[a,b]"
+            return f"with={name}, say, beside the tensor that arrives, from=[a,b] naming both"
+        return "with=b beside the tensor that arrives, from=[a,b]"
 
     def _input(self, name: str, shape: Shape, scope: Scope) -> Edge:
         edge = self._add(Input(tuple(shape)), (), (shape,), name, scope)

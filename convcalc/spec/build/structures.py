@@ -9,7 +9,6 @@ from convcalc import layers
 from convcalc.budget import OverBudgetError, spend
 from convcalc.dims import (
     UNKNOWN,
-    DimensionError,
     Shape,
     equal,
     is_array,
@@ -28,7 +27,7 @@ from convcalc.spec.build.wiring import STEP
 from convcalc.spec.document.items import Block, Body, Formula, Item
 from convcalc.spec.document.reading import block as library_block
 from convcalc.spec.errors import Problem, SpecError, fault, nearest_name
-from convcalc.spec.language.arguments import dimension_fault, fields_of, values_of
+from convcalc.spec.language.arguments import fields_of
 from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate, truth
 from convcalc.spec.language.expression import ExpressionError
 from convcalc.spec.language.stage import Stage, expression_fault
@@ -253,27 +252,10 @@ class Structures(Placing):
             if not isinstance(end, (Edge, Poison)):
                 raise item.node.fault("a branch has no single tensor to merge", "one output per branch")
             edges.append(end)
-        if len(edges) == 1 and self._is_itself(item.merge, edges[0], env):
+        merge = layers.lookup(item.merge.name)
+        if len(edges) == 1 and merge.alone and all(field == ("axis",) for field in fields_of(item.merge)):
             return edges[0]
         return self._apply(item.merge, edges, env, scope)
-
-    def _is_itself(self, merge: Stage, end: Edge | Poison, env: Env) -> bool:
-        """Whether the join of one tensor is that tensor.
-
-        It is for sums, products, extrema and concatenations, and not where the layer makes an axis of the
-        number of its inputs, takes a fixed number of them, or has an argument other than an axis.
-        """
-        cls = layers.lookup(merge.name)
-        if cls.arity[1] is not None or any(field != ("axis",) for field in fields_of(merge)):
-            return False
-        if cls.arity[0] > 1 or isinstance(end, Poison):
-            return True
-        shapes = (self.nodes[end.node].outputs[end.output],)
-        try:
-            layer = cls.create(shapes, values_of(merge, {**env, "in": shapes[0]}))
-            return len(layer.output_shapes(shapes)[0]) <= len(shapes[0])
-        except DimensionError as error:
-            raise dimension_fault(merge, error) from None
 
     def _residual(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         if edge is None:

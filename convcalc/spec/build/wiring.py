@@ -22,6 +22,8 @@ MAX_LAYERS: Final = 100_000
 """Most layers a document may expand to, plus one per 8 characters of its text."""
 STEP: Final = 5
 """Steps of the budget for one of the builder: a layer made anew takes about 10, a repeated one 1."""
+LONGEST_NAME: Final = 200
+"""Most characters of a name."""
 MAX_NAMES: Final = 10_000
 """Most names that one with ranges stands for."""
 STEPS_A_LAYER: Final = 100
@@ -181,6 +183,9 @@ class Wiring:
         return count
 
     def _name(self, template: Template, text: Text, env: Env) -> str:
+        literal = template.literal
+        if literal is not None and len(literal) <= LONGEST_NAME:
+            return literal
         (name,) = self._names(template, text, env)
         return name
 
@@ -208,8 +213,9 @@ class Wiring:
                     )
                 part = str(value)
             names = [name + part for name in names]
-        if max(map(len, names)) > 200:
-            raise fault(text, template.start, template.end, "a name of more than 200 characters")
+        if max(map(len, names)) > LONGEST_NAME:
+            message = f"a name of more than {LONGEST_NAME} characters"
+            raise fault(text, template.start, template.end, message)
         return names
 
     @staticmethod

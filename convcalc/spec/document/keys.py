@@ -41,4 +41,4 @@ def merges() -> tuple[str, ...]:
 def is_merge(name: str) -> bool:
     """Whether a name is that of a layer that reads several tensors."""
     name = layers.ALIASES.get(name, name)
-    return name in layers.OPS and layers.lookup(name).arity[1] not in (0, 1)
+    return name in layers.OPS and layers.lookup(name).merges

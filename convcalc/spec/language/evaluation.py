@@ -190,7 +190,7 @@ def evaluate(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[s
     spend(2)
     if kind == "const":
         return expr.value
-    if kind in ("name", "variable"):
+    if kind == "name" or kind == "variable":
         name = expr.value
         if name in words:
             return name
@@ -244,10 +244,10 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
     if kind == "binary":
         left = evaluate(args[0], env, words)
         right = evaluate(args[1], env, words)
-        if tuple in (type(left), type(right)) and expr.value in ("+", "*"):
-            return _joined(expr, left, right)
         for value, arg in ((left, args[0]), (right, args[1])):
             if not _is_number(value):
+                if tuple in (type(left), type(right)) and expr.value in ("+", "*"):
+                    return _joined(expr, left, right)
                 raise ExpressionError(
                     f"{expr.value} needs numbers, got {describe(value)}", arg.start, arg.end
                 )

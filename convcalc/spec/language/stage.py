@@ -98,6 +98,7 @@ class Stage:
         refuses: why a framework does not take the layer on the shapes that arrive, None where it does.
         adapt: completes the options by the shapes that arrive, where a framework's arguments mean
             something else for every number of axes; None where they stand for themselves.
+        owns: whether it has weights of its own only, as the classes of frameworks do.
         channels_last: whether it was written for tensors whose channels are the last axis.
         arrives: whether an expression in it reads what arrives (``in``, ``size``).
     """
@@ -105,7 +106,7 @@ class Stage:
     __slots__ = (
         *("adapt", "args", "arrives", "channels_last", "cost", "end", "flat_too", "frozen", "id"),
         *("kind", "like"),
-        *("name", "names", "origin", "rank", "refs", "refuses", "share", "start", "text", "withs"),
+        *("name", "names", "origin", "owns", "rank", "refs", "refuses", "share", "start", "text", "withs"),
     )
 
     def __init__(self, kind: str, name: str, text: Text, start: int, end: int) -> None:
@@ -122,6 +123,7 @@ class Stage:
         self.like: Template | None = None
         self.rank: int | None = None
         self.flat_too = False
+        self.owns = False
         self.frozen: Expr | None = None
         self.share: list[Template] | None = None
         self.refuses: Callable[[Any, tuple[Shape, ...]], str | None] | None = None

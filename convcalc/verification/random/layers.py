@@ -136,9 +136,9 @@ def _shape(rng: Random, option: Option, shape: Shape) -> Shape:
 
 def _ints(rng: Random, option: Option, shape: Shape) -> tuple[Any, ...]:
     """A factor per axis, an order of the axes, the parts of one of them, or steps along some of them."""
-    kind = rng.randrange(5)
-    if kind == 4:
+    if rng.random() < 0.1:
         return tuple(rng.randint(-3, 3) for _ in range(rng.randint(1, len(shape))))
+    kind = rng.randrange(4)
     if kind > 1:
         factors = (1, 2, 2, 3, Fraction(1, 2), Fraction(3, 4), Fraction(3, 2), Fraction(5, 2))
         same = rng.choice(factors) if rng.random() < 0.4 else None
