@@ -58,7 +58,7 @@ def dependence(network: convcalc.Graph) -> dict[str, np.ndarray]:
     for number, place in enumerate(np.ndindex(*sizes)):
         x[(number + 1, slice(None), *place)] += rng.standard_normal(x.shape[1])
     weights = {
-        name: rng.standard_normal(array.shape) if array.dtype.kind == "f" else array
+        name: 0.3 * rng.standard_normal(array.shape) if array.dtype.kind == "f" else array  # nothing saturates
         for name, array in convcalc.init_weights(network, 0, "float64").items()
     }
     names = [node.name for node in network.nodes if len(node.outputs) == 1]
