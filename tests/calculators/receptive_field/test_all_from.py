@@ -58,7 +58,9 @@ def dependence(network: convcalc.Graph) -> dict[str, np.ndarray]:
     for number, place in enumerate(np.ndindex(*sizes)):
         x[(number + 1, slice(None), *place)] += rng.standard_normal(x.shape[1])
     weights = {
-        name: 0.3 * rng.standard_normal(array.shape) if array.dtype.kind == "f" else array  # nothing saturates
+        name: 0.3 * rng.standard_normal(array.shape)
+        if array.dtype.kind == "f"
+        else array  # nothing saturates
         for name, array in convcalc.init_weights(network, 0, "float64").items()
     }
     names = [node.name for node in network.nodes if len(node.outputs) == 1]
@@ -92,6 +94,8 @@ def test_every_pixel_changes_every_position(case: str) -> None:
     [
         ("conv 4 k3 p1 | conv 4 k3 p1", "3x9x9"),
         ("conv 4 k3 p1 | globalavgpool | flatten | linear 3", "3x9x9"),
+        ("conv 4 k3 p8 d8 | conv 4 k1", "3x8x8"),  # from one end to the other, and nothing between them
+        ("conv 4 k1 s2 | conv 4 k9 p4", "3x9x9"),  # every other pixel
         ("linear 4 axis=-1", "10x4"),  # every token sees its own features alone
         ("lstm 4", "10x4"),
     ],
@@ -111,3 +115,8 @@ def test_it_is_told_in_a_line_and_in_json() -> None:
     assert line in found.table().notes
     assert found.to_dict()["all_from"] == {"input": layer}
     assert line not in found.table(found.of(layer)).notes
+
+
+def test_what_a_shift_brings_around_has_no_centre_to_be_misaligned() -> None:
+    """The last windows of a shifted map hold both of its ends; beside their shortcut they are as meant."""
+    assert convcalc.receptive_field("swin_t").misaligned == []
