@@ -63,7 +63,7 @@ def drawn(model: Any, seed: int = 0) -> Any:
 def renamed(
     model: Any, network: convcalc.Graph, rules: Iterable[tuple[str, Any]], passed: str = "num_batches_tracked"
 ) -> dict[str, Any]:
-    """The arrays of a model under our names.
+    """The arrays of a model under our names; those that come to one name stand behind one another there.
 
     Args:
         model: the original; its buffers are taken whether or not it would save them.
@@ -73,16 +73,16 @@ def renamed(
         passed: a pattern of those that we have no use for.
     """
     shapes = {name: array.shape for name, array in convcalc.init_weights(network, 0, "float32").items()}
-    found: dict[str, Any] = {}
+    found: dict[str, list[Any]] = {}
     for name, array in (model.state_dict() | dict(model.named_buffers())).items():
         if re.search(passed, name):
             continue
         for pattern, text in rules:
             name = re.sub(pattern, text, name)
-        assert name in shapes and name not in found, name
-        found[name] = array.numpy().reshape(shapes[name])
+        assert name in shapes, name
+        found.setdefault(name, []).append(array.numpy())
     assert set(found) == set(shapes)
-    return found
+    return {name: np.concatenate([*map(np.atleast_1d, parts)]).reshape(shapes[name]) for name, parts in found.items()}
 
 
 def held(
