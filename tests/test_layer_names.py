@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent / "convcalc"
 NAMES = frozenset(OPS) | frozenset(ALIASES)
 
 WORDS = frozenset([
-    "abs", "add", "const", "depthwise", "div", "expand", "floor", "identity", "input", "linear", "max", "maximum",
-    "mean", "min", "minimum", "mul", "pad", "prod", "scale", "shift", "std", "sum",
+    "abs", "add", "const", "depthwise", "div", "expand", "floor", "identity", "input", "linear", "max",
+    "maximum", "mean", "min", "minimum", "mul", "pad", "prod", "scale", "shift", "std", "sum",
 ])  # fmt: skip
 """Names that are also functions or kinds of expressions, options, their values, keys, or columns."""
 

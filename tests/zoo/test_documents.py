@@ -24,14 +24,16 @@ NAMES = sorted(path.stem for path in ZOO.glob("*.yaml"))
 BASES = {
     "convnext",
     "densenet",
+    "dla",
     "efficientnet_v2",
     "hrnet",
     "nfnet",
-    "resnest",
-    "sknet",
     "regnet",
+    "resnest",
     "resnet",
+    "sknet",
     "vgg",
+    "vovnet",
 }
 
 

@@ -6,9 +6,6 @@ floating-point buffers and multiply-accumulates of convolutions and of matrix pr
 
 from __future__ import annotations
 
-import sys
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,7 @@ import pytest
 
 import convcalc
 from tests.zoo.counts import counts, graph
+from tests.zoo.originals import timm_or_skip
 
 # name: (input, params, buffers, conv_macs, matmul_macs)
 TIMM = {
@@ -25,11 +23,35 @@ TIMM = {
     "hrnet_w64": ("3x224x224", 128_059_944, 128_128, 28_893_347_840, 2_048_000),
     "mixnet_s": ("3x224x224", 4_134_606, 32_192, 237_637_360, 1_536_000),
     "mixnet_m": ("3x224x224", 5_014_382, 41_712, 337_636_672, 1_536_000),
+    "cspdarknet53": ("3x256x256", 27_642_184, 35_328, 6_532_628_480, 1_024_000),
+    "ese_vovnet19b_dw": ("3x224x224", 6_543_080, 11_136, 1_332_465_824, 1_024_000),
+    "ese_vovnet57b": ("3x256x256", 38_608_936, 31_616, 11_664_490_496, 1_024_000),
+    "ese_vovnet99b": ("3x224x224", 63_199_272, 54_144, 16_487_190_528, 1_024_000),
+    "rexnet_100": ("3x224x224", 4_796_873, 41_378, 397_090_392, 1_280_000),
+    "rexnet_200": ("3x224x224", 16_366_620, 82_760, 1_526_290_782, 2_560_000),
+    "selecsls42": ("3x224x224", 30_354_952, 19_648, 2_933_151_744, 1_280_000),
+    "selecsls42b": ("3x224x224", 32_458_248, 19_648, 2_970_900_480, 1_024_000),
+    "dla34": ("3x224x224", 15_742_104, 15_488, 3_060_043_776, 0),
+    "dla46_c": ("3x224x224", 1_301_400, 8_064, 574_269_440, 0),
+    "dla102x2": ("3x224x224", 41_282_200, 141_952, 9_283_985_408, 0),
+    "dla169": ("3x224x224", 53_389_720, 108_928, 11_557_560_320, 0),
+    "mobilenetv4_conv_small": ("3x224x224", 3_774_024, 25_088, 184_725_568, 1_280_000),
+    "ghostnetv2_100": ("3x224x224", 6_156_908, 62_384, 165_768_288, 1_280_000),
+    "regnetz_005": ("3x224x224", 7_122_742, 54_384, 506_179_840, 1_024_000),
     "mixnet_l": ("3x224x224", 7_329_252, 54_272, 553_715_792, 1_536_000),  # tf_mixnet_l there
 }
 
+# Other members of the same documents: name of the document, its variables, and the figures.
+SETTINGS = {
+    "rexnetr_300": ("rexnet_300", {"divisor": 16}, "3x224x224", 34_810_008, 124_032, 3_343_674_720),
+    "ghostnet_050": ("ghostnet", {"alpha": 0.5}, "3x224x224", 2_587_292, 10_984, 42_328_152),
+}
+
 # Those of the families that have no row of their own are built by timm itself.
-MORE = ("hrnet_w32", "hrnet_w40", "hrnet_w44", "hrnet_w48")
+MORE = (
+    *("hrnet_w32", "hrnet_w40", "hrnet_w44", "hrnet_w48", "ese_vovnet39b", "rexnet_130", "rexnet_150"),
+    *("rexnet_300", "selecsls60", "dla60", "dla60x", "dla102"),
+)
 
 
 @pytest.mark.parametrize("name", TIMM)
@@ -41,24 +63,16 @@ def test_counts(name: str) -> None:
     assert found.output == (1000,)
 
 
-DECLARED: list[Any] = []
-"""What declares the operators of a torchvision without its compiled part."""
+@pytest.mark.parametrize("name", SETTINGS)
+def test_counts_of_other_settings(name: str) -> None:
+    document, variables, input, params, buffers, macs = SETTINGS[name]
+    found = counts(document, input, **variables)
+    assert (found.params, found.buffers, found.macs) == (params, buffers, macs)
 
 
 def timm_model(name: str) -> Any:
-    """A network of timm, which may stand beside a torchvision whose compiled part does not load."""
-    torch = pytest.importorskip("torch")
-    place = find_spec("torchvision")
-    if "torchvision" not in sys.modules and place is not None and place.submodule_search_locations:
-        try:
-            torch.ops.load_library(f"{place.submodule_search_locations[0]}/_C.so")
-        except OSError:
-            sys.modules["torchvision._meta_registrations"] = ModuleType("torchvision._meta_registrations")
-            DECLARED.append(torch.library.Library("torchvision", "DEF"))
-            DECLARED[0].define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    timm = pytest.importorskip("timm")
-    torch.manual_seed(0)
-    return timm.create_model(name).eval()
+    """A network of timm."""
+    return timm_or_skip().create_model(name).eval()
 
 
 def weights_of(model: Any, network: convcalc.Graph) -> dict[str, Any]:
@@ -90,8 +104,16 @@ def weights_of(model: Any, network: convcalc.Graph) -> dict[str, Any]:
     return found
 
 
+VALUES = (
+    *("hrnet_w18", "hrnet_w18_small", "mixnet_s", "mixnet_m", "mixnet_l"),
+    *("cspdarknet53", "ese_vovnet19b_dw", "ese_vovnet57b", "rexnet_100", "rexnet_150", "selecsls42b"),
+    *("selecsls60", "dla34", "dla46_c", "dla60x", "dla102", "mobilenetv4_conv_small", "ghostnetv2_100"),
+    "regnetz_005",
+)
+
+
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["hrnet_w18", "hrnet_w18_small", "mixnet_s", "mixnet_m", "mixnet_l"])
+@pytest.mark.parametrize("name", VALUES)
 def test_values_are_those_of_timm(name: str) -> None:
     import torch
 

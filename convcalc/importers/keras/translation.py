@@ -13,6 +13,7 @@ from convcalc.importers.keras.reading import Adapt, Keras
 from convcalc.importers.keras.recurrent import RECURRENT
 from convcalc.importers.keras.shapes import SHAPES
 from convcalc.importers.keras.windows import WINDOWS
+from convcalc.layers.values import show
 from convcalc.spec.language.stage import Stage
 
 
