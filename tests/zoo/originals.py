@@ -85,6 +85,41 @@ def renamed(
     return {name: np.concatenate([*map(np.atleast_1d, parts)]).reshape(shapes[name]) for name, parts in found.items()}
 
 
+def in_order(
+    model: Any,
+    network: convcalc.Graph,
+    rules: Iterable[tuple[str, str]] = (),
+    passed: str = "num_batches_tracked",
+) -> dict[str, Any]:
+    """The arrays of a model under our names, where both have those of each kind in the same order.
+
+    Args:
+        model: the original, as it would be saved.
+        network: ours; shapes must agree, but for axes of 1.
+        rules: patterns in either's names and what stands for them; what follows the last dot is then the kind
+            (``weight``, ``running_var``).
+        passed: a pattern of those that we have no use for.
+    """
+    theirs: dict[str, list[Any]] = {}
+    for name, array in model.state_dict().items():
+        if not re.search(passed, name):
+            theirs.setdefault(kind(name, rules), []).append(array.numpy())
+    found = {}
+    for name, array in convcalc.init_weights(network, 0, "float32").items():
+        own = theirs[kind(name, rules)].pop(0)
+        assert [n for n in own.shape if n > 1] == [n for n in array.shape if n > 1], name
+        found[name] = own.reshape(array.shape)
+    assert not any(theirs.values())
+    return found
+
+
+def kind(name: str, rules: Iterable[tuple[str, str]]) -> str:
+    """What kind of array has a name."""
+    for pattern, text in rules:
+        name = re.sub(pattern, text, name)
+    return name.rpartition(".")[2]
+
+
 def held(
     model: Any,
     network: convcalc.Graph,
