@@ -40,7 +40,7 @@ def timm_or_skip() -> Any:
 
 
 def drawn(model: Any, seed: int = 0) -> Any:
-    """The model in float64, every parameter and statistic drawn, so that none is a 0 or a 1 that hides a mistake."""
+    """The model in float64, every parameter and statistic drawn: a 0 or a 1 could hide a mistake."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -74,7 +74,7 @@ def renamed(
     """
     shapes = {name: array.shape for name, array in convcalc.init_weights(network, 0, "float32").items()}
     found: dict[str, Any] = {}
-    for name, array in {**dict(model.named_buffers()), **model.state_dict()}.items():
+    for name, array in (model.state_dict() | dict(model.named_buffers())).items():
         if re.search(passed, name):
             continue
         for pattern, text in rules:
