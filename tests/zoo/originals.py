@@ -39,8 +39,14 @@ def timm_or_skip() -> Any:
     return pytest.importorskip("timm")
 
 
-def drawn(model: Any, seed: int = 0) -> Any:
-    """The model in float64, every parameter and statistic drawn: a 0 or a 1 could hide a mistake."""
+def drawn(model: Any, seed: int = 0, gain: float = 1) -> Any:
+    """The model in float64, every parameter and statistic drawn: a 0 or a 1 could hide a mistake.
+
+    Args:
+        model: the original, which is changed.
+        seed: of what is drawn.
+        gain: times this are the weights of sums, where activations would let what flows fade.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -49,7 +55,7 @@ def drawn(model: Any, seed: int = 0) -> Any:
         for module in model.modules():
             for name, array in module.named_parameters(recurse=False):
                 fan = max(array[0].numel(), 1) if array.ndim > 1 else 1
-                array.normal_(0, fan**-0.5 if array.ndim > 1 else 0.2, generator=generator)
+                array.normal_(0, gain * fan**-0.5 if array.ndim > 1 else 0.2, generator=generator)
                 if array.ndim == 1 and name == "weight":  # of a normalisation
                     array.add_(1)
             for name, array in module.named_buffers(recurse=False):
