@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convcalc.dims import Shape
-from convcalc.layers.reads import ALL, FIXED, ONE, Axis, Block, Digit, Reads, identity
+from convcalc.layers.reads import ALL, FIXED, ONE, Axis, Block, Digit, Reads, Rule, identity
 
 
 def reshaped(shape: Shape, out: Shape) -> Reads:
@@ -19,21 +19,24 @@ def reshaped(shape: Shape, out: Shape) -> Reads:
     axes: list[Axis] = []
     at = 0
     for these, those in _matched(shape, out):
-        written = tuple(range(at, at + len(those)))
+        written = tuple(a for a, n in enumerate(those, at) if n != 1) or tuple(range(at, at + len(those)))
         at += len(those)
         output = written[0] if len(written) == 1 else written
-        if not those:
-            axes += [Axis(None, FIXED)] * len(these)
-        elif len(these) == 1:
-            axes.append(Axis(output, ONE))
-        else:
-            inner = 1
-            digits: list[Axis] = []
-            for place, n in enumerate(reversed(these), 1):
-                # the first digit of a count goes on rising; the others come again and again
-                digits.append(Axis(output, Block(inner, 1) if place == len(these) else Digit(inner, n)))
-                inner *= n
-            axes += reversed(digits)
+        larger = len(these) - these.count(1)
+        inner = 1
+        digits: list[Axis] = []
+        for n in reversed(these):
+            if not those or n == 1 != len(these):
+                digits.append(Axis(None, FIXED))  # an axis of size 1 that is taken away
+                continue
+            larger -= 1
+            if larger <= 0 and inner == 1:
+                rule: Rule = ONE
+            else:  # the first digit of a count goes on rising; the others come again and again
+                rule = Digit(inner, n) if larger else Block(inner, 1)
+            digits.append(Axis(output, rule))
+            inner *= n
+        axes += reversed(digits)
     return tuple(axes)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import convcalc
 from convcalc.executor import execute
 from convcalc.executor.weights import init_weights
 from convcalc.exporters.text import format_graph, format_layer
+from convcalc.layers.reshaping import reshaped
 from convcalc.layers.values import MOST_AXES
 from convcalc.spec import SpecError
 from convcalc.verification import verify
@@ -294,3 +297,35 @@ def test_every_question_is_answered_on_any_number_of_axes(cli: Any, command: str
         assert found.err.startswith("error: input has the shape AxBxCxDxE, and only numbers can be executed")
         return
     assert (found.code, found.err) == (0, "")
+
+
+@st.composite
+def reshapes(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Two shapes of as many elements, often with axes of size 1."""
+    factors = draw(st.lists(st.sampled_from((1, 1, 2, 3)), min_size=1, max_size=7))
+    shapes = []
+    for _ in range(2):
+        cuts = draw(st.lists(st.integers(0, len(factors)), max_size=6))
+        ends = [0, *sorted(cuts), len(factors)]
+        shapes.append(tuple(math.prod(factors[a:b]) for a, b in pairwise(ends)))
+    return shapes[0], shapes[1]
+
+
+@given(reshapes())
+def test_a_reshape_reads_one_entry_of_every_axis(sizes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """Brute force: where NumPy takes each entry from; an axis of size 1 decides nothing."""
+    shape, out = sizes
+    reads = reshaped(shape, out)
+    assert len(reads) in (len(shape), len(shape) + 1)
+    places = np.stack(np.unravel_index(np.arange(math.prod(shape)).reshape(out), shape), -1)
+    for at in np.ndindex(*out):
+        for axis, read, n in zip(places[at], reads, shape, strict=False):
+            along = [(at[a], out[a]) for a in read.outputs]
+            count = 0
+            for index, size in along:
+                count = count * size + index
+            assert list(read.rule.of(count, n)) == [axis]
+    larger = [n for n in shape if n > 1]
+    if larger == [n for n in out if n > 1]:
+        assert all(len(read.outputs) <= 1 for read in reads)
+        assert all(read.rule.period() in ((1, 1), (1, 0)) for read in reads)

@@ -24,10 +24,18 @@ TIMM = {
     "efficientformer_l1": ("3x224x224", 12_289_928, 31_920, 1_152_442_368, 138_842_368),
     "davit_tiny": ("3x224x224", 28_360_168, 0, 243_403_776, 4_278_397_440),
     "davit_small": ("3x224x224", 49_745_896, 0, 259_660_800, 8_513_352_192),
+    "crossvit_tiny_240": ("3x240x240", 7_014_800, 0, 45_490_176, 1_517_243_904),
+    "crossvit_15_240": ("3x240x240", 27_528_464, 0, 90_980_352, 5_699_591_424),
+    "crossvit_18_dagger_240": ("3x240x240", 44_266_976, 0, 548_204_160, 8_925_014_784),
+    "coatnet_0_rw_224": ("3x224x224", 27_435_562, 11_584, 4_208_228_352, 198_072_576),
 }
 
 # Those of the families that have no row of their own are built by timm itself.
-MORE = ("levit_384", "poolformer_s24", "poolformer_m48", "visformer_small", "efficientformer_l3", "efficientformer_l7", "davit_base")
+MORE = (
+    *("levit_384", "poolformer_s24", "poolformer_m48", "visformer_small", "efficientformer_l3"),
+    *("efficientformer_l7", "davit_base", "crossvit_small_240", "crossvit_base_240", "crossvit_9_240"),
+    "crossvit_18_240",
+)
 
 
 @pytest.mark.parametrize("name", TIMM)
@@ -164,3 +172,72 @@ def test_davit_has_the_values_of_timm() -> None:
     model = drawn(timm_or_skip().create_model("davit_tiny"))
     network = graph("davit_tiny", "3x73x98")
     held(model, network, renamed(model, network, DAVIT), (3, 73, 98))
+
+
+def encoder(found: re.Match[str]) -> str:
+    """A block of one branch in one of the encoders."""
+    k, branch, block = map(int, found.groups())
+    return f"own{branch}{f'_{k + 1}' if k else ''}.encoder_block{block + 1}."
+
+
+CROSSVIT = [
+    (r"^pos_embed_(\d)$", r"tokens\1.position.pos.value"),
+    (r"^cls_token_(\d)$", r"tokens\1.token.cls.value"),
+    (r"^patch_embed\.(\d)\.proj\.(\d)\.", lambda m: f"tokens{m[1]}.patches.conv{int(m[2]) // 2 + 1}."),
+    (r"^patch_embed\.(\d)\.proj\.", r"tokens\1.patches."),
+    (r"^blocks\.(\d)\.blocks\.(\d)\.(\d)\.", encoder),
+    (r"^blocks\.(\d)\.(\w+)\.(\d)\.", lambda m: f"tokens{m[3]}_{int(m[1]) + 2}.exchange.{m[2]}."),
+    (r"\.fusion\.norm1\.", ".ln1."),
+    (r"\.fusion\.attn\.wq\.", ".attention.q."),
+    (r"\.fusion\.attn\.w[kv]\.", ".attention.kv."),
+    (r"\.fusion\.attn\.", ".attention."),
+    (r"\.revert_projs\.", ".back."),
+    (r"\.projs\.", ".projected."),
+    (r"\.(back|projected)\.0\.", r".\1.ln1."),
+    (r"\.(back|projected)\.2\.", r".\1.linear1."),
+    (r"\.norm(\d)\.", r".ln\1."),
+    (r"\.attn\.", ".attention1."),
+    (r"\.mlp\.fc(\d)\.", r".token_mlp1.linear\1."),
+    (r"^norm\.(\d)\.", lambda m: f"branch{int(m[1]) + 1}.ln1."),
+    (r"^head\.(\d)\.", lambda m: f"branch{int(m[1]) + 1}.linear1."),
+]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["crossvit_tiny_240", "crossvit_9_dagger_240"])
+def test_crossvit_has_the_values_of_timm(name: str) -> None:
+    model = drawn(timm_or_skip().create_model(name))
+    network = graph(name)
+    held(model, network, renamed(model, network, CROSSVIT), (3, 240, 240))
+
+
+COATNET = [
+    (r"^stem\.conv1\.", "stem.conv_bn1.conv1."),
+    (r"^stem\.norm1\.", "stem.conv_bn1.bn1."),
+    (r"^stem\.conv2\.", "stem.conv1."),
+    (r"^stages\.([01])\.blocks\.(\d)\.", lambda m: f"stage{int(m[1]) + 1}.conv_block{int(m[2]) + 1}."),
+    (r"^stages\.([23])\.blocks\.(\d)\.", lambda m: f"stage{int(m[1]) + 1}.attention_block{int(m[2]) + 1}."),
+    (r"\.shortcut\.expand\.", ".shortcut.shortcut1.conv1."),
+    (r"\.pre_norm\.", ".bn1."),
+    (r"\.conv1_1x1\.", ".conv_bn1.conv1."),
+    (r"(conv_block.*)\.norm1\.", r"\1.conv_bn1.bn1."),
+    (r"(conv_block.*)\.norm2\.", r"\1.bn2."),
+    (r"\.conv2_kxk\.", ".dwconv1."),
+    (r"\.se_early\.fc(\d)\.", r".se.conv\1."),
+    (r"\.conv3_1x1\.", ".conv1."),
+    (r"\.norm1\.norm\.", ".ln1."),
+    (r"\.norm(\d)\.", r".ln\1."),
+    (r"\.attn\.rel_pos\.relative_position_bias_table$", ".attention.bias.table.value"),
+    (r"\.attn\.rel_pos\.relative_position_index$", ".attention.bias.gather1.index"),
+    (r"\.attn\.", "."),
+    (r"\.mlp\.fc(\d)\.", r".conv\1."),
+    (r"^norm\.", "ln1."),
+    (r"^head\.fc\.", "head.linear1."),
+]
+
+
+@pytest.mark.torch
+def test_coatnet_has_the_values_of_timm() -> None:
+    model = drawn(timm_or_skip().create_model("coatnet_0_rw_224", img_size=64))
+    network = graph("coatnet_0_rw_224", "3x64x64")
+    held(model, network, renamed(model, network, COATNET), (3, 64, 64))

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from convcalc.budget import question, spend
+from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.dilation.holes import Holes, holes
 from convcalc.calculators.receptive_field.axis import AxisField, sees_all, through
 from convcalc.calculators.receptive_field.misaligned import Misaligned
@@ -125,8 +126,8 @@ class ReceptiveField(Record, Shown):
     def all_from(self) -> dict[str, str]:
         """By input, the first layer from which on every position that comes from it sees all of it.
 
-        A layer whose output has one position, as a global pooling, is none; nor is there one for an input of two
-        axes, of which the first may be steps or tokens.
+        A layer whose output has one position, as a global pooling, is none; nor is there one for an input of
+        two axes, of which the first may be steps or tokens.
         """
         found: dict[str, str] = {}
         if self.start:
@@ -143,17 +144,30 @@ class ReceptiveField(Record, Shown):
         known: dict[int, bool] = {}
         for number in range(len(self.graph.nodes) - 1, self._walk.sources[source].node, -1):
             for output, shape in enumerate(self.graph.nodes[number].outputs):
-                seen = self._walk.states[Edge(number, output)][source]
+                edge = Edge(number, output)
+                seen = self._walk.states[edge][source]
                 if seen is None or not seen.field:
                     continue
                 for field, size in zip(seen.field, sizes, strict=True):
                     if id(field) not in known:
                         known[id(field)] = sees_all(field, size, shape)
                     if not known[id(field)]:
-                        return first
+                        return self._without_holes(first, source, sizes)
                 if any(n != 1 for n in shape[1:]):
-                    first = self.graph.nodes[number].name
-        return first
+                    first = edge
+        return self._without_holes(first, source, sizes)
+
+    def _without_holes(self, edge: Edge | None, source: int, sizes: Shape) -> str | None:
+        """The layer, if its first position reads every index between the ends of what it sees."""
+        if edge is None:
+            return None
+        try:
+            place = (0,) * (len(self.graph.shape(edge)) - 1)
+            region = regions(self.graph, edge, place, (self._walk.sources[source],))[0]
+        except Unreachable:  # sizes that are no numbers, or too long
+            return None
+        whole = all(region.axis(axis + 1).bit_count() == size for axis, size in enumerate(sizes))
+        return self.graph.nodes[edge.node].name if whole else None
 
     @property
     def output(self) -> LayerField | None:
