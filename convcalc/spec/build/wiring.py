@@ -64,7 +64,7 @@ class Wiring:
         self.walked: set[int] = set()
         self.poisoned: set[int] = set()
         self.overwriting: dict[int, Stage] = {}
-        self.indices: set[Edge] = set()
+        self.indices: dict[Edge, str] = {}  # of places along an "axis", or in a "map"
         self.env: Env = {}
         self.line = False
         self.stopped = False  # by a limit, so that nothing is known of what follows
