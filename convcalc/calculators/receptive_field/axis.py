@@ -395,8 +395,8 @@ def _most_known(values: Sequence[int | None]) -> int | None:
 def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim], whole: bool) -> AxisField:
     """A field that no axis of the output decides: of everything, or of one entry."""
     if all(type(n) is int for n in sizes) and prod(sizes) == 1:
-        run = field.run(0)
-        return field if run is None else AxisField(None, (run[0],), (run[1],), 0, field.everything)
+        start, size = field.run(0) or (None, 0)
+        return AxisField(None, (start,), (size,), 0, field.everything)
     if (whole and any(isinstance(axis.rule, Every) for axis in axes)) or not _in_numbers(field):
         return EVERYTHING
     chosen = [axis.rule.of(0, int(n)) for axis, n in zip(axes, sizes, strict=True)]
@@ -510,6 +510,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
             return unknown(driver)
     if isinstance(rule, (Decided, Unstated)) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
+    if driver is None and type(read) is int:
+        return _alone(field, [axis], [read], True)
     if isinstance(rule, (From, UpTo)) and type(read) is int and read <= LONGEST:
         return _running(field, driver, read, isinstance(rule, From))
     return _by_phase(field, driver, rule, written)
