@@ -39,8 +39,14 @@ def timm_or_skip() -> Any:
     return pytest.importorskip("timm")
 
 
-def drawn(model: Any, seed: int = 0) -> Any:
-    """The model in float64, every parameter and statistic drawn: a 0 or a 1 could hide a mistake."""
+def drawn(model: Any, seed: int = 0, gain: float = 1) -> Any:
+    """The model in float64, every parameter and statistic drawn: a 0 or a 1 could hide a mistake.
+
+    Args:
+        model: the original, which is changed.
+        seed: of what is drawn.
+        gain: times this are the weights of sums, where activations would let what flows fade.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -49,7 +55,7 @@ def drawn(model: Any, seed: int = 0) -> Any:
         for module in model.modules():
             for name, array in module.named_parameters(recurse=False):
                 fan = max(array[0].numel(), 1) if array.ndim > 1 else 1
-                array.normal_(0, fan**-0.5 if array.ndim > 1 else 0.2, generator=generator)
+                array.normal_(0, gain * fan**-0.5 if array.ndim > 1 else 0.2, generator=generator)
                 if array.ndim == 1 and name == "weight":  # of a normalisation
                     array.add_(1)
             for name, array in module.named_buffers(recurse=False):
@@ -80,9 +86,9 @@ def renamed(
         for pattern, text in rules:
             name = re.sub(pattern, text, name)
         assert name in shapes, name
-        found.setdefault(name, []).append(array.numpy())
+        found.setdefault(name, []).append(np.atleast_1d(array.numpy()))
     assert set(found) == set(shapes)
-    return {name: np.concatenate([*map(np.atleast_1d, parts)]).reshape(shapes[name]) for name, parts in found.items()}
+    return {name: np.concatenate(parts).reshape(shapes[name]) for name, parts in found.items()}
 
 
 def in_order(
