@@ -123,7 +123,7 @@ def test_what_a_shift_brings_around_has_no_centre_to_be_misaligned() -> None:
 
 
 def test_the_token_that_classifies_sees_all() -> None:
-    """One token of many is left, whose own path starts at a learned tensor, and its axis of size 1 is taken away."""
+    """One of many is left, whose own path starts at a learned tensor; its axis of size 1 is taken away."""
     found = convcalc.receptive_field("vit_b_16")
     for name in ("flatten1", "head"):
         assert found.of(name)[0].size == ("all", "all")
