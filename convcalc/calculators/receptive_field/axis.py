@@ -511,10 +511,10 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
             return unknown(driver)
     if isinstance(rule, (Decided, Unstated)) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
-    if isinstance(rule, (From, UpTo)) and type(read) is int and read <= LONGEST:
-        return _running(field, driver, read, isinstance(rule, From))
     if driver is None and type(read) is int:
         return _alone(field, [axis], [read], whole=False)
+    if isinstance(rule, (From, UpTo)) and type(read) is int and read <= LONGEST:
+        return _running(field, driver, read, isinstance(rule, From))
     return _by_phase(field, driver, rule, written)
 
 
