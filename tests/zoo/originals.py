@@ -86,12 +86,12 @@ def renamed(
         for pattern, text in rules:
             name = re.sub(pattern, text, name)
         assert name in shapes, name
-        found.setdefault(name, []).append(array.numpy())
+        found.setdefault(name, []).append(np.atleast_1d(array.numpy()))
     assert set(found) == set(shapes)
-    return {name: np.concatenate([*map(np.atleast_1d, parts)]).reshape(shapes[name]) for name, parts in found.items()}
+    return {name: np.concatenate(parts).reshape(shapes[name]) for name, parts in found.items()}
 
 
-def in_order(
+def by_kind(
     model: Any,
     network: convcalc.Graph,
     rules: Iterable[tuple[str, str]] = (),

@@ -1,10 +1,13 @@
 """Networks between convolution and attention, to the last integer, and value for value with timm's weights.
 
-The figures were read off timm 1.0.31 on PyTorch 2.13, batch 1, fused attention switched off so that every product
-is counted: parameters, floating-point buffers and multiply-accumulates of convolutions and of matrix products.
+The figures were read off timm 1.0.31 on PyTorch 2.13, batch 1, fused attention switched off so that every
+product is counted: parameters, floating-point buffers and multiply-accumulates of convolutions and of matrix
+products.
 """
 
 from __future__ import annotations
+
+import re
 
 import pytest
 

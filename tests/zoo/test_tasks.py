@@ -32,7 +32,7 @@ def test_yolov3_has_as_many_numbers_as_its_file_of_weights() -> None:
     found = counts("yolov3")
     # What the ports to PyTorch and Keras print, the latter with 62,001,757 in all.
     assert (found.params, found.buffers) == (61_949_149, 52_608)
-    # The size of the authors' yolov3.weights: a head of three and a half words of eight bytes, then float32.
+    # The size of the authors' yolov3.weights: three numbers of 4 bytes, one of 8, then float32.
     assert 4 * (found.params + found.buffers) + 20 == 248_007_048
 
 
