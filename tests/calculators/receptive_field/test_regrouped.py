@@ -107,3 +107,16 @@ def test_a_class_token_sees_all_behind_attention() -> None:
     row = convcalc.receptive_field("vit_b_16").of("slice1")[0]
     assert row.size == ("all", "all")
     assert convcalc.receptive_field("vit_b_16").of("head")[0].size == ("all", "all")
+
+
+def test_tokens_that_are_spread_over_the_map_are_not_apart_from_it() -> None:
+    """What is mixed among every second position sees all of the input, wherever it stands."""
+    line = (
+        "input 3x16x16 | conv 8 k3 p1 id=map | reshape (8,8,2,8,2) | permute order=(2,4,1,3,0) "
+        "| reshape (4,64,8) | softmax axis=1 | reshape (2,2,8,8,8) | permute order=(4,2,0,3,1) "
+        "| reshape (8,16,16) | add with=map"
+    )
+    assert not convcalc.receptive_field(line).misaligned
+    # What moves with the position is still held against the rest.
+    apart = convcalc.receptive_field("input 3x16x16 | conv 8 k3 p1 id=map | conv 8 k3 p0:2 | add with=map")
+    assert [found.by for found in apart.misaligned] == [1, 1]
