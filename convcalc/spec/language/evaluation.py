@@ -69,7 +69,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _power(a: Any, b: Any) -> Any:
-    if dims.is_symbolic(a) or dims.is_symbolic(b):
+    if dims.is_symbolic(a) or dims.is_symbolic(b) or not dims.is_known(a, b):
         return a**b
     if type(b) is int and isinstance(a, (int, Fraction)):
         bits = max(abs(a.numerator), a.denominator).bit_length()
