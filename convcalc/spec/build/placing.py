@@ -70,7 +70,7 @@ class Placing(Sharing):
             raise stage.fault("an input has no weights to share", "no share=", at=stage.share[0])
         if len(args) != 1 or args[0].pair is not None:
             raise stage.fault("an input has one shape", "input 3x224x224")
-        given = name == "input" and name in self.inputs and not self.document.inputs
+        given = name == "input" and name in self.inputs and not self.document.input_names
         if name in scope.ids and not (given and len(self.nodes) == 1):
             raise stage.fault(f"the input {name!r} is stated twice", "one of them")
         values = values_of(stage, env)

@@ -420,6 +420,11 @@ class Wiring:
                 text, place.start, place.end, f"which of the inputs is read is not stated: {names}",
                 f"from={self.document.inputs[0][0]}",
             )  # fmt: skip
+        if flow is None and (later := self.document.input_names):
+            raise fault(
+                text, place.start, place.end, f"nothing arrives here: {' and '.join(later)} is stated later",
+                "the input before the layers that read it",
+            )  # fmt: skip
         if flow is None:
             raise fault(
                 text, place.start, place.end, "the input is not stated",
