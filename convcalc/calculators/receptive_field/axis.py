@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import gcd, lcm, prod
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import tidy
@@ -239,6 +239,61 @@ class Joint(AxisField):
         return low, max(start + size for start, size in seen) - low
 
 
+class Indexed(AxisField):
+    """What an index sees where several axes decide, each by a digit of its own: windows, and places in them.
+
+    The table has an entry for all digits together, and each digit is looked up by one axis of the output (or
+    by several, counted off together), so that an output of many windows needs no entry for each pair.
+
+    Attributes:
+        digits: of each digit how many there are, the axes, and the digit of each of their indices.
+        out: shape of the output.
+    """
+
+    __slots__ = ("digits", "out")
+
+    def __init__(
+        self,
+        starts: Sequence[int | None],
+        sizes: Sequence[int],
+        digits: Sequence[Digits],
+        out: Shape,
+        everything: bool,
+    ) -> None:
+        driver = tuple(sorted({driver for digit in digits for driver in digit.outputs}))
+        super().__init__(driver, tuple(starts), tuple(sizes), 0, everything, periodic=False)
+        self.digits = tuple(digits)
+        self.out = out
+
+    def run(self, j: int) -> tuple[Dim, Dim] | None:
+        """First index and size of what an index sees, the axes counted off together."""
+        place = {}
+        for driver in reversed(self.drivers):
+            j, place[driver] = divmod(j, self.out[driver])
+        entry = 0
+        for digit in self.digits:
+            at = 0
+            for driver in digit.outputs:
+                at = at * self.out[driver] + place[driver]
+            entry = entry * digit.many + digit.of[at]
+        start = self.starts[entry]
+        return None if start is None else (start, self.sizes[entry])
+
+
+class Digits(NamedTuple):
+    """One of the digits by which a table is looked up.
+
+    Attributes:
+        many: how many there are.
+        outputs: the axes of the output that decide it, counted off together.
+        of: the digit of each of their indices.
+    """
+
+    many: int
+    outputs: tuple[int, ...]
+    of: Sequence[int]
+
+
 EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 """Every output sees the whole axis."""
 
@@ -255,6 +310,11 @@ def sees_all(field: AxisField, size: Dim, shape: Shape) -> bool:
         return True
     if isinstance(field, Joint):
         return any(sees_all(part, size, shape) for part in field.parts)
+    if isinstance(field, Indexed) and type(size) is int:
+        return all(
+            start is None or (start <= 0 and start + many >= size)
+            for start, many in zip(field.starts, field.sizes, strict=True)
+        )
     count = prod(shape[driver] for driver in field.drivers)
     if not (type(size) is type(count) is int and _in_numbers(field)):
         return False
@@ -290,7 +350,8 @@ def through(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField
             written = None if axis.output is None else out[axis.output]
             return compose(field, axis, shape[drivers[0]], written)
     axes = [way[driver] for driver in drivers]
-    if field.local and all(axis.rule is ONE and type(axis.output) is int for axis in axes):
+    plain = field.local and not isinstance(field, Indexed)
+    if plain and all(axis.rule is ONE and type(axis.output) is int for axis in axes):
         outputs = tuple(axis.outputs[0] for axis in axes)
         if list(outputs) == sorted(set(outputs)):
             return replace(field, driver=outputs)
@@ -315,16 +376,17 @@ def _tabled(
         return replace(field, driver=driver)
     count = prod(n if type(n) is int else 0 for n in written)
     if (
-        not 0 < count <= LONGEST
+        not count
         or not all(type(n) is int for n in sizes)
         or any(isinstance(axis.rule, Decided | Unstated) or not _numeric(axis.rule) for axis in axes)
         or not _in_numbers(field)
     ):
         return unknown(driver)
     alone = len(drivers) == 1
-    kept = [axis.output for axis in axes if not isinstance(axis.rule, Every)]
-    if not alone and kept == outputs and all(a.rule is ONE or isinstance(a.rule, Every) for a in axes):
-        return _over_some(field, [isinstance(axis.rule, Every) for axis in axes], sizes, outputs)
+    if not alone and (found := _by_digits(field, axes, sizes, out)) is not None:
+        return found
+    if count > LONGEST:
+        return unknown(driver)
     taps = [_taps_of(axis, n, axis.count(out), not alone) for axis, n in zip(axes, sizes, strict=True)]
     asked = [_asked(axis, outputs, out) for axis in axes]
     if all(len(one) == 1 for of in taps for one in of):
@@ -357,20 +419,86 @@ def _asked(axis: Axis, outputs: Sequence[int], out: Shape) -> list[int]:
     return found
 
 
+def _by_digits(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim], out: Shape) -> AxisField | None:
+    """The field where every axis that decides is read at one index each, or as a whole; else None."""
+    if isinstance(field, Indexed):
+        digits = list(field.digits)
+    else:
+        digits = [Digits(int(n), (d,), range(int(n))) for d, n in zip(field.drivers, sizes, strict=True)]
+    read = dict(zip(field.drivers, zip(axes, sizes, strict=True), strict=True))
+    gone: list[bool] = []
+    moved: list[Digits] = []
+    for digit in digits:
+        several = [read[driver] for driver in digit.outputs]
+        whole = [isinstance(axis.rule, Every) for axis, _ in several]
+        gone.append(all(whole))
+        if all(whole):
+            moved.append(digit)
+            continue
+        if any(whole):
+            return None
+        at: list[int] = [0]
+        outputs: tuple[int, ...] = ()
+        for axis, size in several:
+            indices: Sequence[int] = range(int(axis.count(out)))
+            if axis.rule is not ONE or len(indices) > int(size):
+                taps = _taps_of(axis, int(size), len(indices), within=True)
+                if not all(len(one) == 1 for one in taps):
+                    return None
+                indices = [one[0] for one in taps]
+            at = [before * int(size) + i for before in at for i in indices]
+            outputs += axis.outputs
+        if len(set(outputs)) < len(outputs):
+            return None
+        spend(1 + len(at) // 8)
+        moved.append(_trimmed(Digits(digit.many, outputs, [digit.of[i] for i in at]), out))
+    counts = [digit.many for digit in digits]
+    starts, many = _over_some(field, gone, counts)
+    left = [digit for digit, goes in zip(moved, gone, strict=True) if not goes]
+    kept = _deciding(starts, many, [digit.many for digit in left])
+    starts, many = _at_first(starts, many, [digit.many for digit in left], kept)
+    left = [digit for digit, decides in zip(left, kept, strict=True) if decides]
+    decide = sorted({o for digit in left for o in digit.outputs if out[o] != 1})
+    if not decide:
+        return AxisField(None, (starts[0],), (many[0],), 0, field.everything)
+    written = [out[o] for o in decide]
+    if len(decide) > 1 and prod(written) > len(starts):
+        return Indexed(starts, many, left, out, field.everything)
+    entries = [0] * prod(written)
+    for digit in left:
+        js = _asked(Axis(digit.outputs, ONE), decide, out)
+        entries = [entry * digit.many + digit.of[j] for entry, j in zip(entries, js, strict=True)]
+    spend(1 + len(entries) // 8)
+    return _settled(
+        decide, written, [starts[i] for i in entries], [many[i] for i in entries], field.everything
+    )
+
+
+def _trimmed(digit: Digits, out: Shape) -> Digits:
+    """The same digit, looked up by no more axes than decide it."""
+    counts = [out[o] for o in digit.outputs]
+    kept = _deciding(digit.of, digit.of, counts)
+    of, _ = _at_first(digit.of, digit.of, counts, kept)
+    outputs = tuple(o for o, keep in zip(digit.outputs, kept, strict=True) if keep)
+    return Digits(digit.many, outputs, of)  # type: ignore[arg-type]
+
+
 def _over_some(
-    field: AxisField, gone: Sequence[bool], sizes: Sequence[Dim], outputs: Sequence[int]
-) -> AxisField:
-    """What all indices along some of the axes that decide see together, for each index of the others."""
+    field: AxisField, gone: Sequence[bool], counts: Sequence[int]
+) -> tuple[list[int | None], list[int]]:
+    """A table of what all indices along some of the axes that decide see together, for each of the others."""
     starts: list[int | None] = list(field.starts)
+    if not any(gone):
+        return starts, list(field.sizes)
     sees = [start is not None for start in starts]
     ends = [s + n if s is not None else None for s, n in zip(starts, field.sizes, strict=True)]
     spend(1 + len(starts) // 8)
     inner = 1
-    for size, goes in zip(reversed(sizes), reversed(gone), strict=True):
+    for size, goes in zip(reversed(counts), reversed(gone), strict=True):
         if not goes:
-            inner *= int(size)
+            inner *= size
             continue
-        block = inner * int(size)
+        block = inner * size
         rows = [
             [values[at + k : at + k + inner] for k in range(0, block, inner)]
             for values in (starts, ends)
@@ -380,9 +508,34 @@ def _over_some(
         least, most = (min, max) if all(sees) else (_least_known, _most_known)
         starts = [least(column) for row in rows[:half] for column in zip(*row, strict=True)]
         ends = [most(column) for row in rows[half:] for column in zip(*row, strict=True)]
-    found = [0 if s is None or e is None else e - s for s, e in zip(starts, ends, strict=True)]
-    written = [int(size) for size, goes in zip(sizes, gone, strict=True) if not goes]
-    return _settled(outputs, written, starts, found, field.everything)
+    return starts, [0 if s is None or e is None else e - s for s, e in zip(starts, ends, strict=True)]
+
+
+def _deciding(starts: Sequence[int | None], sizes: Sequence[int], counts: Sequence[int]) -> list[bool]:
+    """Which of the digits of a table change what is seen."""
+    found = []
+    for place, count in enumerate(counts):
+        inner = prod(counts[place + 1 :])
+        block = inner * count
+        spend(1 + len(starts) // 16)
+        same_all = all(
+            values[at : at + inner] == values[at + step : at + step + inner]
+            for values in ((starts,) if starts is sizes else (starts, sizes))
+            for at in range(0, len(values), block)
+            for step in range(inner, block, inner)
+        )
+        found.append(not same_all)
+    return found
+
+
+def _at_first(
+    starts: Sequence[int | None], sizes: Sequence[int], counts: Sequence[int], kept: Sequence[bool]
+) -> tuple[list[int | None], list[int]]:
+    """A table at the first of those of its digits that are not kept."""
+    entries = [0]
+    for count, keep in zip(counts, kept, strict=True):
+        entries = [entry * count + i for entry in entries for i in (range(count) if keep else (0,))]
+    return [starts[i] for i in entries], [sizes[i] for i in entries]
 
 
 def _least_known(values: Sequence[int | None]) -> int | None:
@@ -445,21 +598,13 @@ def _settled(
     everything: bool,
 ) -> AxisField:
     """A field from its table: over no more axes than decide, and in phases where one does and runs repeat."""
-    for place in range(len(outputs) if len(outputs) > 1 else 0):
-        inner = prod(written[place + 1 :])
-        block = inner * written[place]
-        spend(1 + len(starts) // 16)
-        if all(
-            values[at : at + inner] == values[at + step : at + step + inner]
-            for values in (starts, sizes)
-            for at in range(0, len(values), block)
-            for step in range(inner, block, inner)
-        ):
-            left = [[*axes[:place], *axes[place + 1 :]] for axes in (outputs, written)]
-            blocks = range(0, len(starts), block)
-            first = [start for at in blocks for start in starts[at : at + inner]]
-            many = [size for at in blocks for size in sizes[at : at + inner]]
-            return _settled(left[0], left[1], first, many, everything)
+    if len(outputs) > 1:
+        kept = _deciding(starts, sizes, written)
+        if not any(kept):
+            return AxisField(None, (starts[0],), (sizes[0],), 0, everything)
+        if not all(kept):
+            starts, sizes = _at_first(starts, sizes, written, kept)
+            outputs = [output for output, keep in zip(outputs, kept, strict=True) if keep]
     driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
     count = len(starts)
     known = [(j, start) for j, start in enumerate(starts) if start is not None]
@@ -705,11 +850,20 @@ def _hull_of_tables(fields: Sequence[AxisField], everything: bool, out: Shape) -
     return Joint(found, out)
 
 
+def _marked(field: AxisField, everything: bool) -> AxisField:
+    """The same field, with or without a path that sees everything."""
+    if isinstance(field, Indexed):
+        return Indexed(field.starts, field.sizes, field.digits, field.out, everything)
+    return replace(field, everything=everything)
+
+
 def _table_of_all(fields: Sequence[AxisField], everything: bool, out: Shape) -> AxisField:
     """The field of several paths of which the first follows all axes that the others do."""
     first, *others = fields
     if not others:
-        return first if first.everything == everything else replace(first, everything=everything)
+        return first if first.everything == everything else _marked(first, everything)
+    if isinstance(first, Indexed) and (found := _by_its_digits(first, others, everything)) is not None:
+        return found
     outputs = first.drivers
     written = [out[o] for o in outputs]
     if len(outputs) == 1 and not any(_is_table(field, written[0]) for field in fields):
@@ -731,6 +885,39 @@ def _table_of_all(fields: Sequence[AxisField], everything: bool, out: Shape) -> 
     highs = [_most_known(column) for column in zip(*ends, strict=True)]
     sizes = [0 if a is None or b is None else b - a for a, b in zip(lows, highs, strict=True)]
     return _settled(outputs, written, lows, sizes, everything)
+
+
+def _by_its_digits(field: Indexed, others: Sequence[AxisField], everything: bool) -> AxisField | None:
+    """A field together with others each of which depends on one of its digits; None where one does not."""
+    counts = [digit.many for digit in field.digits]
+    starts, sizes = list(field.starts), list(field.sizes)
+    for other in others:
+        found = _by_digit(other, field.digits)
+        if found is None:
+            return None
+        place, runs = found
+        inner = prod(counts[place + 1 :])
+        for entry, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+            run = runs.get(entry // inner % counts[place])
+            if run is None:
+                continue
+            if start is None:
+                starts[entry], sizes[entry] = run
+            else:
+                starts[entry] = min(start, run[0])
+                sizes[entry] = max(start + size, run[0] + run[1]) - min(start, run[0])
+    return Indexed(starts, sizes, field.digits, field.out, everything)
+
+
+def _by_digit(field: AxisField, digits: Sequence[Digits]) -> tuple[int, dict[int, Any]] | None:
+    """Which digit a field depends on alone, and what it sees by that digit."""
+    for place, digit in enumerate(digits):
+        if field.drivers == digit.outputs:
+            spend(1 + len(digit.of) // 2)
+            runs: dict[int, Any] = {}
+            if all(runs.setdefault(i, run := field.run(j)) == run for j, i in enumerate(digit.of)):
+                return place, runs
+    return None
 
 
 def _is_table(field: AxisField, written: Dim) -> bool:
