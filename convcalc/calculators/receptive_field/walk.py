@@ -275,7 +275,7 @@ def _grown(field: AxisField, size: Dim) -> bool:
 
 def _around(field: AxisField, size: Dim, out: Shape) -> bool:
     """Whether the first and the last position see all of an axis, as where a shift joins its ends."""
-    if field.periodic or type(size) is not int:
+    if (field.periodic and field.advance != 0) or type(size) is not int:
         return False
     last = prod(out[driver] for driver in field.drivers) - 1
     runs = field.run(0), field.run(last)
