@@ -224,7 +224,7 @@ class Walk:
                 parts = [
                     Branch(self.graph.nodes[edge.node].name, axes[axis], last[axis], self._cut(edge))
                     for edge, axes, last in branches
-                    if comparable(axes[axis]) and not _grown(axes[axis], sizes[axis])
+                    if comparable(axes[axis]) and not _around(axes[axis], sizes[axis], out)
                 ]
                 found = furthest(parts, out) if len(parts) > 1 else None
                 if found is not None:
@@ -271,6 +271,15 @@ def _grown(field: AxisField, size: Dim) -> bool:
     """Whether what some position sees is all of an axis and would grow with it, so that it has no centre."""
     still = not field.periodic or field.advance == 0
     return still and type(size) is int and type(field.size) is int and field.size >= size
+
+
+def _around(field: AxisField, size: Dim, out: Shape) -> bool:
+    """Whether the first and the last position see all of an axis, as where a shift joins its ends."""
+    if (field.periodic and field.advance != 0) or type(size) is not int:
+        return False
+    last = prod(out[driver] for driver in field.drivers) - 1
+    runs = field.run(0), field.run(last)
+    return all(run is not None and run[0] <= 0 and run[0] + run[1] >= size for run in runs)
 
 
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:
