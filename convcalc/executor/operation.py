@@ -260,13 +260,17 @@ def through_indices(r: Reach) -> list[Array]:
     )
     tables = run_kernel(Call(r.layer, numbers))
     mark = next(mark for mark in r.marks if mark is not None)
-    total = no_marks(mark, int(ends[-1]), len(mark))
+    total = no_marks(mark, len(mark), int(ends[-1]))
     for one, table, shape in zip(r.marks, tables, r.outputs, strict=True):
         if one is not None and table is not None:
             index = table.reshape(-1)
+            source = all_channels(one, shape[0]).reshape(len(mark), -1)
             real = index > 0
-            total[index[real] - 1] = all_channels(one, shape[0]).reshape(len(mark), -1)[:, real].T
-    parts = np.split(total.T, ends[1:-1], axis=1)
+            if not real.all():
+                index, source = index[real], source[:, real]
+            for row, values in zip(total, source, strict=True):
+                row[index - 1] = values
+    parts = np.split(total, ends[1:-1], axis=1)
     return [part.reshape(len(mark), *shape) for part, shape in zip(parts, r.inputs, strict=True)]
 
 

@@ -78,6 +78,18 @@ def test_a_flow_starts_with_them_and_reads_nothing() -> None:
     ]
 
 
+def test_a_block_that_is_called_again_takes_the_sizes_that_arrive_there() -> None:
+    graph = convcalc.load(
+        """
+        blocks:
+          shifted: ["identity id=x", "param (1,size[-1])", "add with=x"]
+        layers: [shifted(), linear 5 axis=-1, shifted()]
+        """,
+        input="2x3",
+    )
+    assert [node.outputs[0] for node in graph.nodes if node.layer.op == "param"] == [(1, 3), (1, 5)]
+
+
 def test_first_of_a_spec() -> None:
     graph = convcalc.load("param 3x8x8 id=noise | add with=input", input="3x8x8")
     assert [node.name for node in graph.nodes] == ["input", "noise", "add1"]

@@ -13,7 +13,7 @@ import pytest
 import convcalc
 from convcalc.dims import DimensionError
 from convcalc.layers import OPS, lookup
-from convcalc.layers.base import Layer, Option
+from convcalc.layers.base import REQUIRED, Layer, Option
 from convcalc.layers.conv import MODES, Conv
 from convcalc.layers.transposed import ConvTranspose
 from convcalc.spec import load
@@ -99,9 +99,13 @@ def test_every_option_of_every_layer_is_set(op: str) -> None:
     seen: dict[str, set[object]] = {option.field: set() for option in cls.options}
     for _ in range(60):
         for shape in SHAPES:
-            found = propose(rng, op, (shape,) * max(1, cls.arity[0]))
-            for field, value in found.values.items() if found else ():
-                seen[field].add(value)
+            several = [propose(rng, op, (shape,) * max(1, cls.arity[0]))]
+            if ways := cls.partners(shape, lambda: rng.randint(1, 5)):
+                follows = {option.field: None for option in cls.options if option.default is REQUIRED}
+                several.append(propose(rng, op, (shape, *rng.choice(ways)), follows))
+            for found in several:
+                for field, value in found.values.items() if found else ():
+                    seen[field].add(value)
     for option in cls.options:
         if option.field == "value" and cls.join and "maximum" not in OPS:
             continue  # a number is for the joins

@@ -39,8 +39,14 @@ def timm_or_skip() -> Any:
     return pytest.importorskip("timm")
 
 
-def drawn(model: Any, seed: int = 0) -> Any:
-    """The model in float64, every parameter and statistic drawn, so that none is a 0 or a 1 that hides a mistake."""
+def drawn(model: Any, seed: int = 0, gain: float = 1) -> Any:
+    """The model in float64, every parameter and statistic drawn: a 0 or a 1 could hide a mistake.
+
+    Args:
+        model: the original, which is changed.
+        seed: of what is drawn.
+        gain: times this are the weights of sums, where activations would let what flows fade.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -49,7 +55,7 @@ def drawn(model: Any, seed: int = 0) -> Any:
         for module in model.modules():
             for name, array in module.named_parameters(recurse=False):
                 fan = max(array[0].numel(), 1) if array.ndim > 1 else 1
-                array.normal_(0, fan**-0.5 if array.ndim > 1 else 0.2, generator=generator)
+                array.normal_(0, gain * fan**-0.5 if array.ndim > 1 else 0.2, generator=generator)
                 if array.ndim == 1 and name == "weight":  # of a normalisation
                     array.add_(1)
             for name, array in module.named_buffers(recurse=False):
@@ -63,7 +69,7 @@ def drawn(model: Any, seed: int = 0) -> Any:
 def renamed(
     model: Any, network: convcalc.Graph, rules: Iterable[tuple[str, Any]], passed: str = "num_batches_tracked"
 ) -> dict[str, Any]:
-    """The arrays of a model under our names.
+    """The arrays of a model under our names; those that come to one name stand behind one another there.
 
     Args:
         model: the original; its buffers are taken whether or not it would save them.
@@ -73,16 +79,51 @@ def renamed(
         passed: a pattern of those that we have no use for.
     """
     shapes = {name: array.shape for name, array in convcalc.init_weights(network, 0, "float32").items()}
-    found: dict[str, Any] = {}
-    for name, array in {**dict(model.named_buffers()), **model.state_dict()}.items():
+    found: dict[str, list[Any]] = {}
+    for name, array in (model.state_dict() | dict(model.named_buffers())).items():
         if re.search(passed, name):
             continue
         for pattern, text in rules:
             name = re.sub(pattern, text, name)
-        assert name in shapes and name not in found, name
-        found[name] = array.numpy().reshape(shapes[name])
+        assert name in shapes, name
+        found.setdefault(name, []).append(np.atleast_1d(array.numpy()))
     assert set(found) == set(shapes)
+    return {name: np.concatenate(parts).reshape(shapes[name]) for name, parts in found.items()}
+
+
+def by_kind(
+    model: Any,
+    network: convcalc.Graph,
+    rules: Iterable[tuple[str, str]] = (),
+    passed: str = "num_batches_tracked",
+) -> dict[str, Any]:
+    """The arrays of a model under our names, where both have those of each kind in the same order.
+
+    Args:
+        model: the original, as it would be saved.
+        network: ours; shapes must agree, but for axes of 1.
+        rules: patterns in either's names and what stands for them; what follows the last dot is then the kind
+            (``weight``, ``running_var``).
+        passed: a pattern of those that we have no use for.
+    """
+    theirs: dict[str, list[Any]] = {}
+    for name, array in model.state_dict().items():
+        if not re.search(passed, name):
+            theirs.setdefault(kind(name, rules), []).append(array.numpy())
+    found = {}
+    for name, array in convcalc.init_weights(network, 0, "float32").items():
+        own = theirs[kind(name, rules)].pop(0)
+        assert [n for n in own.shape if n > 1] == [n for n in array.shape if n > 1], name
+        found[name] = own.reshape(array.shape)
+    assert not any(theirs.values())
     return found
+
+
+def kind(name: str, rules: Iterable[tuple[str, str]]) -> str:
+    """What kind of array has a name."""
+    for pattern, text in rules:
+        name = re.sub(pattern, text, name)
+    return name.rpartition(".")[2]
 
 
 def held(
@@ -102,3 +143,39 @@ def held(
     assert np.abs(expected).max() > 0.1
     assert np.abs(expected[0] - expected[1]).max() > 0.01
     assert np.abs(found - expected).max() <= near * np.abs(expected).max()
+
+
+def in_order(model: Any, network: convcalc.Graph) -> dict[str, Any]:
+    """The arrays of a model under our names, where both hold their layers in the same order.
+
+    Arrays of the same layer go by their names; shapes may differ by axes of 1.
+    """
+    theirs = []
+    for module in model.modules():
+        own = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
+        own.pop("num_batches_tracked", None)
+        if own:
+            theirs.append(own)
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, array in convcalc.init_weights(network, 0, "float32").items():
+        node, _, kind = name.rpartition(".")
+        shapes.setdefault(node, {})[kind] = array.shape
+    found = {}
+    for (node, arrays), own in zip(shapes.items(), theirs, strict=True):
+        assert set(arrays) == set(own), node
+        for kind, shape in arrays.items():
+            found[f"{node}.{kind}"] = own[kind].detach().numpy().reshape(shape)
+    return found
+
+
+def multiplied(model: Any, *inputs: Any) -> int:
+    """Multiply-accumulates of one sample by PyTorch's own operator counter."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        model(*inputs)
+    flops = counter.get_total_flops()
+    assert flops % 2 == 0
+    return int(flops // 2)

@@ -21,7 +21,32 @@ BLOCKS = Path(convcalc.__file__).parent / "blocks"
 VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
 NAMES = sorted(path.stem for path in ZOO.glob("*.yaml"))
 # Documents that other documents extend and that are no published network of their own name.
-BASES = {"convnext", "densenet", "dla", "efficientnet_v2", "hrnet", "regnet", "resnet", "vgg", "vovnet"}
+BASES = {
+    "coatnet",
+    "convnext",
+    "crossvit",
+    "davit",
+    "densenet",
+    "dla",
+    "edgenext",
+    "efficientformer",
+    "efficientnet_v2",
+    "fastvit",
+    "hrnet",
+    "mobilevit",
+    "levit",
+    "nfnet",
+    "poolformer",
+    "regnet",
+    "resnest",
+    "resnet",
+    "sknet",
+    "swin",
+    "vgg",
+    "visformer",
+    "vit",
+    "vovnet",
+}
 
 
 def read(path: Path) -> dict[str, Any]:

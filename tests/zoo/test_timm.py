@@ -6,9 +6,6 @@ floating-point buffers and multiply-accumulates of convolutions and of matrix pr
 
 from __future__ import annotations
 
-import sys
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,7 @@ import pytest
 
 import convcalc
 from tests.zoo.counts import counts, graph
+from tests.zoo.originals import timm_or_skip
 
 # name: (input, params, buffers, conv_macs, matmul_macs)
 TIMM = {
@@ -72,24 +70,9 @@ def test_counts_of_other_settings(name: str) -> None:
     assert (found.params, found.buffers, found.macs) == (params, buffers, macs)
 
 
-DECLARED: list[Any] = []
-"""What declares the operators of a torchvision without its compiled part."""
-
-
 def timm_model(name: str) -> Any:
-    """A network of timm, which may stand beside a torchvision whose compiled part does not load."""
-    torch = pytest.importorskip("torch")
-    place = find_spec("torchvision")
-    if "torchvision" not in sys.modules and place is not None and place.submodule_search_locations:
-        try:
-            torch.ops.load_library(f"{place.submodule_search_locations[0]}/_C.so")
-        except OSError:
-            sys.modules["torchvision._meta_registrations"] = ModuleType("torchvision._meta_registrations")
-            DECLARED.append(torch.library.Library("torchvision", "DEF"))
-            DECLARED[0].define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    timm = pytest.importorskip("timm")
-    torch.manual_seed(0)
-    return timm.create_model(name).eval()
+    """A network of timm."""
+    return timm_or_skip().create_model(name).eval()
 
 
 def weights_of(model: Any, network: convcalc.Graph) -> dict[str, Any]:

@@ -52,6 +52,19 @@ def _meaning(name: str) -> str:
 
 
 BLOCKS: Final[dict[str, tuple[str, str | dict[str, str]]]] = {
+    "attention": ("N_heads, head=N_head", "LxM"),
+    "class_attention": ("N_heads", "LxM"),
+    "class_block": ("N_heads, N_hidden", "LxM"),
+    "class_token": ("", "LxM"),
+    "encoder_block": ("N_heads, N_hidden", "LxM"),
+    "gated_attention": ("N_heads", "LxM"),
+    "position_embedding": ("", "LxM"),
+    "token_mlp": ("N_hidden", "LxM"),
+    "biased_attention": ("N_heads, 7, 7", "64x49xM"),
+    "merged_patches": ("", "Mx56x56"),
+    "ungrid": ("7, 7, 56, 56", "64x49xM"),
+    "unwindows": ("7, 7, 56, 56", "64x49xM"),
+    "window_attention": ("N_heads, 7", "Mx56x56"),
     "basic_stage": ("N, n=2", "MxHxW"),
     "bottleneck_stage": ("N, n=2", "MxHxW"),
     "conv_lstm_cell": ("N, k=K", {"x": "MxHxW", "h": "NxHxW", "c": "NxHxW"}),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import pairwise
 from math import gcd, lcm, prod
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from convcalc.layers.reads import (
     Every,
     Flipped,
     From,
+    Part,
     Reads,
     Resample,
     Rule,
@@ -242,6 +243,28 @@ EVERYTHING: Final = AxisField(None, (None,), (0,), 0, everything=True)
 """Every output sees the whole axis."""
 
 
+def sees_all(field: AxisField, size: Dim, shape: Shape) -> bool:
+    """Whether every output that sees anything of an axis sees all of it, from its first index to its last.
+
+    Args:
+        field: along the axis.
+        size: of the axis.
+        shape: of the output.
+    """
+    if field.everything:
+        return True
+    if isinstance(field, Joint):
+        return any(sees_all(part, size, shape) for part in field.parts)
+    count = prod(shape[driver] for driver in field.drivers)
+    if not (type(size) is type(count) is int and _in_numbers(field)):
+        return False
+    # The phases of the first turn and of the last: between them the run only moves one way.
+    ends = {*range(min(field.period, count)), *range(max(0, count - field.period), count)}
+    spend(1 + len(ends) // 4)
+    runs = (run for run in map(field.run, ends) if run is not None)
+    return all(start <= 0 and start + length >= size for start, length in runs)
+
+
 def unknown(driver: int | tuple[int, ...] | None) -> AxisField:
     """A field that depends on a size nobody stated, or on what an input decides."""
     return AxisField(driver, (UNKNOWN,), (UNKNOWN,), UNKNOWN)
@@ -299,28 +322,82 @@ def _tabled(
     ):
         return unknown(driver)
     alone = len(drivers) == 1
+    kept = [axis.output for axis in axes if not isinstance(axis.rule, Every)]
+    if not alone and kept == outputs and all(a.rule is ONE or isinstance(a.rule, Every) for a in axes):
+        return _over_some(field, [isinstance(axis.rule, Every) for axis in axes], sizes, outputs)
     taps = [_taps_of(axis, n, axis.count(out), not alone) for axis, n in zip(axes, sizes, strict=True)]
+    asked = [_asked(axis, outputs, out) for axis in axes]
+    if all(len(one) == 1 for of in taps for one in of):
+        entries = [0] * count
+        for of, js, size in zip(taps, asked, sizes, strict=True):
+            at = [one[0] for one in of]
+            entries = [entry * int(size) + at[j] for entry, j in zip(entries, js, strict=True)]
+        spend(1 + count // 8)
+        seen = {i: field.run(i) for i in set(entries)}
+        moved = [seen[i] for i in entries]
+        first = [None if run is None else run[0] for run in moved]
+        many = [0 if run is None else run[1] for run in moved]
+        return _settled(outputs, written, first, many, field.everything)
     starts: list[int | None] = []
     spans: list[int] = []
-    # What entries of the output ask of each driver: the weights of their digits in its count.
-    weights = [_weights(axis, outputs, out) for axis in axes]
-    for place in product(*map(range, written)):
-        chosen = [
-            of[sum(w * i for w, i in zip(weight, place, strict=True))]
-            for of, weight in zip(taps, weights, strict=True)
-        ]
-        runs = _runs(field, chosen, sizes)
-        first = min((start for start, _ in runs), default=None)
-        starts.append(first)
-        spans.append(0 if first is None else max(start + size for start, size in runs) - first)
+    for place in zip(*asked, strict=True):
+        runs_here = _runs(field, [of[j] for of, j in zip(taps, place, strict=True)], sizes)
+        low = min((start for start, _ in runs_here), default=None)
+        starts.append(low)
+        spans.append(0 if low is None else max(start + size for start, size in runs_here) - low)
     return _settled(outputs, written, starts, spans, field.everything)
+
+
+def _asked(axis: Axis, outputs: Sequence[int], out: Shape) -> list[int]:
+    """What a rule is asked for by every entry of the output, counted off along the axes that decide."""
+    found = [0]
+    for output, weight in zip(outputs, _weights(axis, outputs, out), strict=True):
+        steps = [weight * i for i in range(out[output])]
+        found = [j + step for j in found for step in steps]
+    return found
+
+
+def _over_some(
+    field: AxisField, gone: Sequence[bool], sizes: Sequence[Dim], outputs: Sequence[int]
+) -> AxisField:
+    """What all indices along some of the axes that decide see together, for each index of the others."""
+    starts: list[int | None] = list(field.starts)
+    sees = [start is not None for start in starts]
+    ends = [s + n if s is not None else None for s, n in zip(starts, field.sizes, strict=True)]
+    spend(1 + len(starts) // 8)
+    inner = 1
+    for size, goes in zip(reversed(sizes), reversed(gone), strict=True):
+        if not goes:
+            inner *= int(size)
+            continue
+        block = inner * int(size)
+        rows = [
+            [values[at + k : at + k + inner] for k in range(0, block, inner)]
+            for values in (starts, ends)
+            for at in range(0, len(values), block)
+        ]
+        half = len(rows) // 2
+        least, most = (min, max) if all(sees) else (_least_known, _most_known)
+        starts = [least(column) for row in rows[:half] for column in zip(*row, strict=True)]
+        ends = [most(column) for row in rows[half:] for column in zip(*row, strict=True)]
+    found = [0 if s is None or e is None else e - s for s, e in zip(starts, ends, strict=True)]
+    written = [int(size) for size, goes in zip(sizes, gone, strict=True) if not goes]
+    return _settled(outputs, written, starts, found, field.everything)
+
+
+def _least_known(values: Sequence[int | None]) -> int | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _most_known(values: Sequence[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim], whole: bool) -> AxisField:
     """A field that no axis of the output decides: of everything, or of one entry."""
     if all(type(n) is int for n in sizes) and prod(sizes) == 1:
-        run = field.run(0)
-        return field if run is None else AxisField(None, (run[0],), (run[1],), 0, field.everything)
+        first, size = field.run(0) or (None, 0)
+        return AxisField(None, (first,), (size,), 0, field.everything)
     if (whole and any(isinstance(axis.rule, Every) for axis in axes)) or not _in_numbers(field):
         return EVERYTHING
     chosen = [axis.rule.of(0, int(n)) for axis, n in zip(axes, sizes, strict=True)]
@@ -369,17 +446,20 @@ def _settled(
 ) -> AxisField:
     """A field from its table: over no more axes than decide, and in phases where one does and runs repeat."""
     for place in range(len(outputs) if len(outputs) > 1 else 0):
-        count, inner = written[place], prod(written[place + 1 :])
-        kept = [j for j in range(len(starts)) if j // inner % count == 0]
-        spend(len(starts))
+        inner = prod(written[place + 1 :])
+        block = inner * written[place]
+        spend(1 + len(starts) // 16)
         if all(
-            (starts[j], sizes[j]) == (starts[j + step], sizes[j + step])
-            for j in kept
-            for step in range(inner, inner * count, inner)
+            values[at : at + inner] == values[at + step : at + step + inner]
+            for values in (starts, sizes)
+            for at in range(0, len(values), block)
+            for step in range(inner, block, inner)
         ):
             left = [[*axes[:place], *axes[place + 1 :]] for axes in (outputs, written)]
-            runs = [starts[j] for j in kept], [sizes[j] for j in kept]
-            return _settled(left[0], left[1], *runs, everything)
+            blocks = range(0, len(starts), block)
+            first = [start for at in blocks for start in starts[at : at + inner]]
+            many = [size for at in blocks for size in sizes[at : at + inner]]
+            return _settled(left[0], left[1], first, many, everything)
     driver = tuple(outputs) if len(outputs) > 1 else outputs[0]
     count = len(starts)
     known = [(j, start) for j, start in enumerate(starts) if start is not None]
@@ -431,6 +511,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
             return unknown(driver)
     if isinstance(rule, (Decided, Unstated)) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
+    if driver is None and type(read) is int:
+        return _alone(field, [axis], [read], whole=False)
     if isinstance(rule, (From, UpTo)) and type(read) is int and read <= LONGEST:
         return _running(field, driver, read, isinstance(rule, From))
     return _by_phase(field, driver, rule, written)
@@ -496,6 +578,19 @@ def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) ->
         t, a = turn or (1, 1)
         count, periodic = written, False
         advance = int(Fraction(field.advance * a * written, field.period * t))
+    if isinstance(rule, Part) and not periodic:
+        spend(1 + count // 4)
+        inside = range(max(rule.first, 0), min(rule.first + rule.size, count))
+        seen = [field.run(j - rule.first + rule.to) for j in inside]
+        before, behind = inside.start, count - inside.stop
+        return AxisField(
+            driver,
+            (*[None] * before, *(None if run is None else run[0] for run in seen), *[None] * behind),
+            (*[0] * before, *(0 if run is None else run[1] for run in seen), *[0] * behind),
+            advance,
+            field.everything,
+            periodic=False,
+        )
     ends_only = field.regular()
     starts: list[int | None] = []
     sizes: list[int] = []
@@ -577,6 +672,8 @@ def hull(fields: list[AxisField], out: Shape) -> AxisField:
     driver = next(iter(drivers), None)
     assert not isinstance(driver, tuple)
     written = 1 if driver is None else out[driver]
+    if driver is not None and any(_is_table(field, written) for field in parts):
+        return _table_of_all(sorted(parts, key=lambda part: part.driver is None), everything, out)
     found = parts[0]
     for field in parts[1:]:
         if field is not found:
@@ -614,31 +711,31 @@ def _table_of_all(fields: Sequence[AxisField], everything: bool, out: Shape) -> 
     if not others:
         return first if first.everything == everything else replace(first, everything=everything)
     outputs = first.drivers
-    if len(outputs) == 1:
+    written = [out[o] for o in outputs]
+    if len(outputs) == 1 and not any(_is_table(field, written[0]) for field in fields):
         found = first
         for field in others:
-            found = _both(found, field, outputs[0], out[outputs[0]])
+            found = _both(found, field, outputs[0], written[0])
         return found if found.everything == everything else replace(found, everything=everything)
-    written = [out[o] for o in outputs]
     count = prod(n if type(n) is int else 0 for n in written)
     if not 0 < count <= LONGEST or not all(map(_in_numbers, fields)):
         return unknown(first.driver)
-    tables = []
+    starts: list[list[int | None]] = []
+    ends: list[list[int | None]] = []
     for field in fields:
-        weight = _weights(Axis(field.driver, ONE), outputs, out)
-        spend(count)
-        tables.append(
-            [field.run(sum(w * i for w, i in zip(weight, place, strict=True)))
-             for place in product(*map(range, written))]
-        )  # fmt: skip
-    starts: list[int | None] = []
-    sizes: list[int] = []
-    for several in zip(*tables, strict=True):
-        runs = [run for run in several if run is not None]
-        low = min((start for start, _ in runs), default=None)
-        starts.append(low)
-        sizes.append(0 if low is None else max(start + size for start, size in runs) - low)
-    return _settled(outputs, written, starts, sizes, everything)
+        spend(1 + count // 4)
+        runs = [field.run(j) for j in _asked(Axis(field.driver, ONE), outputs, out)]
+        starts.append([None if run is None else run[0] for run in runs])
+        ends.append([None if run is None else run[0] + run[1] for run in runs])
+    lows = [_least_known(column) for column in zip(*starts, strict=True)]
+    highs = [_most_known(column) for column in zip(*ends, strict=True)]
+    sizes = [0 if a is None or b is None else b - a for a, b in zip(lows, highs, strict=True)]
+    return _settled(outputs, written, lows, sizes, everything)
+
+
+def _is_table(field: AxisField, written: Dim) -> bool:
+    """Whether a field says of every index by itself what it sees."""
+    return not field.periodic and type(written) is int and field.period == written
 
 
 def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisField:

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from convcalc.budget import question, spend
+from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.dilation.holes import Holes, holes
-from convcalc.calculators.receptive_field.axis import AxisField, through
+from convcalc.calculators.receptive_field.axis import AxisField, sees_all, through
 from convcalc.calculators.receptive_field.misaligned import Misaligned
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
 from convcalc.calculators.receptive_field.rows import (
@@ -121,6 +122,53 @@ class ReceptiveField(Record, Shown):
         """Dilated runs of the network that step over positions of what they read, by formula."""
         return holes(self.graph)
 
+    @cached_property
+    def all_from(self) -> dict[str, str]:
+        """By input, the first layer from which on every position that comes from it sees all of it.
+
+        A layer whose output has one position, as a global pooling, is none; nor is there one for an input of
+        two axes, of which the first may be steps or tokens.
+        """
+        found: dict[str, str] = {}
+        if self.start:
+            return found
+        for source, (name, edge) in enumerate(zip(self._walk.names, self._walk.sources, strict=True)):
+            sizes = self.graph.shape(edge)[1:]
+            first = self._first_of_all(source, sizes) if len(sizes) > 1 else None
+            if first is not None:
+                found[name] = first
+        return found
+
+    def _first_of_all(self, source: int, sizes: Shape) -> str | None:
+        first = None
+        known: dict[int, bool] = {}
+        for number in range(len(self.graph.nodes) - 1, self._walk.sources[source].node, -1):
+            for output, shape in enumerate(self.graph.nodes[number].outputs):
+                edge = Edge(number, output)
+                seen = self._walk.states[edge][source]
+                if seen is None or not seen.field:
+                    continue
+                for field, size in zip(seen.field, sizes, strict=True):
+                    if id(field) not in known:
+                        known[id(field)] = sees_all(field, size, shape)
+                    if not known[id(field)]:
+                        return self._without_holes(first, source, sizes)
+                if any(n != 1 for n in shape[1:]):
+                    first = edge
+        return self._without_holes(first, source, sizes)
+
+    def _without_holes(self, edge: Edge | None, source: int, sizes: Shape) -> str | None:
+        """The layer, if its first position reads every index between the ends of what it sees."""
+        if edge is None:
+            return None
+        try:
+            place = (0,) * (len(self.graph.shape(edge)) - 1)
+            region = regions(self.graph, edge, place, (self._walk.sources[source],))[0]
+        except Unreachable:  # sizes that are no numbers, or too long
+            return None
+        whole = all(region.axis(axis + 1).bit_count() == size for axis, size in enumerate(sizes))
+        return self.graph.nodes[edge.node].name if whole else None
+
     @property
     def output(self) -> LayerField | None:
         """What the first output of the graph sees of its first input; None where that is no pixel."""
@@ -196,8 +244,9 @@ class ReceptiveField(Record, Shown):
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON holds it."""
         shapes = map(self.graph.shape, self._walk.sources)
-        decided = {"decided": self.decided} if self.decided else {}
-        return record(self, inputs=dict(zip(self._walk.names, shapes, strict=True)), **decided)
+        more = {"decided": self.decided, "all_from": self.all_from}
+        inputs = dict(zip(self._walk.names, shapes, strict=True))
+        return record(self, inputs=inputs, **{key: value for key, value in more.items() if value})
 
 
 def _at_positions(field: AxisField, shape: Shape) -> AxisField:

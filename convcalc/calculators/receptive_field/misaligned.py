@@ -69,13 +69,16 @@ def comparable(field: AxisField) -> bool:
 
 
 def furthest(parts: list[Branch], out: Shape) -> tuple[tuple[str, str], Any, Any] | None:
-    """The two branches furthest apart, by how much at the first and at the last output."""
+    """The two branches furthest apart, by how much at the first and at the last output.
+
+    Rows and columns of a product move with axes of their own: nothing is apart there.
+    """
     worst: tuple[tuple[str, str], Any, Any] | None = None
     first, *rest = parts
     base = first.field
     for branch in rest:
         field = branch.field
-        if field is base or _one_sided(first, branch):
+        if field is base or field.driver != base.driver or _one_sided(first, branch):
             continue
         strides = base.stride, field.stride
         if None not in strides and same(*strides):

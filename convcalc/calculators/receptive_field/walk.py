@@ -206,6 +206,7 @@ class Walk:
         node = self.graph.nodes[number]
         out = node.outputs[0]
         for source, name in enumerate(self.names):
+            sizes = self.graph.shape(self.sources[source])[1:]
             branches = [
                 (
                     edge,
@@ -223,7 +224,7 @@ class Walk:
                 parts = [
                     Branch(self.graph.nodes[edge.node].name, axes[axis], last[axis], self._cut(edge))
                     for edge, axes, last in branches
-                    if comparable(axes[axis])
+                    if comparable(axes[axis]) and not _grown(axes[axis], sizes[axis])
                 ]
                 found = furthest(parts, out) if len(parts) > 1 else None
                 if found is not None:
@@ -266,6 +267,12 @@ def _composed(ways: Sequence[Reads], axes: Axes, shape: Shape, out: Shape) -> Ax
     return tuple(hull([through(field, way, shape, out) for way in ways], out) for field in axes)
 
 
+def _grown(field: AxisField, size: Dim) -> bool:
+    """Whether what some position sees is all of an axis and would grow with it, so that it has no centre."""
+    still = not field.periodic or field.advance == 0
+    return still and type(size) is int and type(field.size) is int and field.size >= size
+
+
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:
     """What a convolution works on, along each spatial axis of the source.
 
@@ -284,8 +291,7 @@ def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]
     for axis, field in enumerate(seen.least):
         driver = field.driver
         whole = walk.graph.shape(walk.sources[source])[axis + 1]
-        grows = not field.periodic and type(whole) is int and field.size >= whole  # with the input, any
-        if (not field.local and field.everything) or grows:
+        if (not field.local and field.everything) or _grown(field, whole):
             spread = any(effective(k, d) != 1 for k, d in zip(layer.kernel, layer.dilation, strict=True))
             found.append((axis, None, spread))
         elif isinstance(driver, int) and driver > 0:

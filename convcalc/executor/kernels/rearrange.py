@@ -7,7 +7,7 @@ from math import prod
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
-from convcalc.executor.marks import Reach
+from convcalc.executor.marks import Reach, all_channels
 from convcalc.executor.operation import OPERATIONS, Operation, Sizes, few_blocks, through_indices
 from convcalc.executor.windows import ExecutionError
 
@@ -15,6 +15,13 @@ from convcalc.executor.windows import ExecutionError
 def permute(call: Call) -> Array:
     """Reorder channels and spatial axes."""
     return call.x.transpose(0, *(axis + 1 for axis in call.layer.order)).copy()
+
+
+def _permute_back(r: Reach) -> list[Array]:
+    """Marks go the other way; those that are alike for all channels stay so where these keep their place."""
+    order = tuple(r.layer.order)
+    mark = r.mark if order[0] == 0 else all_channels(r.mark, r.outputs[0][0])
+    return [mark.transpose(0, *(order.index(axis) + 1 for axis in range(len(order))))]
 
 
 def channel_shuffle(call: Call) -> Array:
@@ -92,7 +99,7 @@ def _blocks_and_copy(s: Sizes) -> int:
     return few_blocks(s) + s.written
 
 
-OPERATIONS["permute"] = Operation(permute, backward=through_indices)
+OPERATIONS["permute"] = Operation(permute, backward=_permute_back, moves=True)
 OPERATIONS["shift"] = Operation(shift, backward=through_indices)
 OPERATIONS["shuffle"] = Operation(channel_shuffle, backward=_shuffle_backward, working_bytes=_blocks_and_copy)
 OPERATIONS["pixelshuffle"] = Operation(

@@ -42,6 +42,16 @@ def reshape(call: Call) -> Array:
     return np.moveaxis(np.moveaxis(x, 1, -1).reshape(len(x), *shape[1:], shape[0]), -1, 1).copy()
 
 
+def _reshape_back(r: Reach) -> list[Array]:
+    """Marks have the shape that arrived again; those alike for all channels stay so where these stay."""
+    (shape,), mark = r.inputs, r.mark
+    if not _in_place(r.layer):
+        return through_indices(r)
+    if mark.shape[1] == 1 and shape[0] == r.outputs[0][0]:
+        return [mark.reshape(len(mark), 1, *shape[1:])]
+    return [all_channels(mark, r.outputs[0][0]).reshape(len(mark), *shape)]
+
+
 def _in_place(layer: Any) -> bool:
     return getattr(layer, "order", "first") == "first"
 
@@ -49,10 +59,10 @@ def _in_place(layer: Any) -> bool:
 OPERATIONS["input"] = Operation(identity, working_bytes=lambda s: 0)  # its kernel is given what arrives
 OPERATIONS["identity"] = OPERATIONS["dropout"] = Operation(identity, is_view=lambda layer: True)
 OPERATIONS["flatten"] = Operation(
-    flatten, backward=through_indices, is_view=_in_place, working_bytes=lambda s: s.arriving
+    flatten, backward=_reshape_back, is_view=_in_place, working_bytes=lambda s: s.arriving
 )
 OPERATIONS["reshape"] = Operation(
-    reshape, backward=through_indices, is_view=_in_place, working_bytes=lambda s: s.arriving
+    reshape, backward=_reshape_back, is_view=_in_place, working_bytes=lambda s: s.arriving
 )
 
 

@@ -84,6 +84,7 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     notes = misaligned_notes(fields, None if whole or not chosen else chosen[0].name)
     if whole:
         notes += hole_notes(fields)
+        notes += all_notes(fields)
     unseeing = unseeing_notes(fields)
     notes += unseeing
     if fields.start:
@@ -203,6 +204,15 @@ def closing_text(closing: Closing, layers: int, field: Sequence[int]) -> str:
     more = f", {len(closing.rates)} layers," if len(closing.rates) != layers else ""
     verb = "reads" if len(closing.rates) == 1 else "read"
     return f"{named} {rates}{more} {verb} all of {show((closing.field,) * len(field))}"
+
+
+def all_notes(fields: ReceptiveField) -> list[str]:
+    """From which layer on every position sees all of an input."""
+    many = len(fields.ranges) > 1
+    return [
+        f"From {layer} on, every position that comes from {name if many else 'the input'} sees all of it."
+        for name, layer in fields.all_from.items()
+    ]
 
 
 def unseeing_notes(fields: ReceptiveField) -> list[str]:

@@ -158,6 +158,8 @@ class Placing(Sharing):
         if stage.like is None:
             try:
                 key = (stage, shapes, *[env.get(n) for n in stage.names]) if stage.names else (stage, shapes)
+                if stage.arrives and not edges:  # a source, which does not read what it takes its sizes of
+                    key = (*key, env.get("in"))
                 made = self.memo.get(key)
             except TypeError:
                 key = None

@@ -20,21 +20,6 @@ from convcalc.spec import SpecError
 from convcalc.verification.run import verify
 from tests.verification.planted.base import Mutant, planted
 
-SIAMESE = """
-name: siamese
-inputs: {left: 1x105x105, right: 1x105x105}
-blocks:
-  tower:
-    - conv 64 k10 | relu | maxpool k2 s2 | conv 128 k7 | relu | maxpool k2 s2
-    - conv 128 k4 | relu | maxpool k2 s2 | conv 256 k4 | relu | flatten | linear 4096 | sigmoid
-layers:
-  - tower() from=left id=one
-  - tower() from=right id=two share=one
-  - add from=[one,two]
-  - linear 1
-"""
-"""Koch et al. 2015, Figure 4; how the two vectors are joined has no weights."""
-
 ENCODER = """
 vars: {shared: true, layers: 12}
 input: 768x16
@@ -73,8 +58,8 @@ def test_a_hundred_turns_of_one_layer() -> None:
 
 def test_a_siamese_pair() -> None:
     """38,951,745 is what Keras' summary says of the network with the L1 distance of the two vectors."""
-    assert params(SIAMESE) == 38_951_745
-    report = convcalc.analyze(convcalc.load(SIAMESE))
+    assert params("siamese") == 38_951_745
+    report = convcalc.analyze(convcalc.load("siamese"))
     one, two = report.fold(1)[:2]
     assert (one.params, one.shares, one.shared_params) == (38_947_648, None, 0)
     assert (two.params, two.shares, two.shared_params) == (0, "one", 38_947_648)

@@ -293,6 +293,12 @@ def test_misaligned_branches_are_named() -> None:
     assert [item.by for item in fields.misaligned] == [Fraction(1, 2)] * 2
 
 
+def test_rows_and_columns_of_a_product_are_not_apart() -> None:
+    maps = "conv 8 k3 s2 p1 id=m | reshape 2x4x64 id=k | maxpool k1 s2 from=m | reshape 2x4x16 id=q"
+    graph = convcalc.load(f"{maps} | matmul from=[q,k] transpose_a=true", input="3x16x16")
+    assert not convcalc.receptive_field(graph).misaligned
+
+
 def test_aligned_branches_are_not() -> None:
     for network in ("resnet50", "inception_v3", "densenet121", "unet"):
         assert receptive_field(load(network)).misaligned == []

@@ -58,6 +58,7 @@ def test_items_cuts_sums_and_products_are_those_of_python(
 
 def test_what_follows_from_unknown_sizes_is_unknown() -> None:
     for text in (
+        *("size[1]**-0.5", "size[1]**2", "2**size[1]"),
         *("in", "size", "size[0]", "size[-1]*2", "len(size)", "size[1:]", "prod(size[1:])", "sum(size)"),
         *("max(size)", "size + (1,)", "(1,) + size", "size*2", "(1,)*in", "(1, 2)[len(size)]", "(1, 2)[:in]"),
     ):
