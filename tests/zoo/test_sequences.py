@@ -80,7 +80,7 @@ def test_convlstm(kernel: int, state: int, widths: list[int], params: int) -> No
     network = convcalc.load("convlstm", set={"kernel": kernel, "state_kernel": state, "widths": widths})
     totals = convcalc.analyze(network).totals
     assert totals.params == params
-    # What is no bias (4 a channel) and no peephole (3 a channel) is in a convolution, but for the last bias; each
+    # What is no bias (4 a channel, 16 at the end) and no peephole (3 a channel) is in a convolution; each
     # runs ten times on 16 x 16 places.
     weights = params - 2 * 7 * sum(widths) - 16
     assert totals.macs == 10 * 256 * weights
