@@ -57,6 +57,8 @@ BLOCKS: Final[dict[str, tuple[str, str | dict[str, str]]]] = {
     "class_block": ("N_heads, N_hidden", "LxM"),
     "class_token": ("", "LxM"),
     "encoder_block": ("N_heads, N_hidden", "LxM"),
+    "post_norm_block": ("N_heads, N_hidden", "LxM"),
+    "causal_mask": ("N_most", "L"),
     "gated_attention": ("N_heads", "LxM"),
     "position_embedding": ("", "LxM"),
     "token_mlp": ("N_hidden", "LxM"),
