@@ -99,7 +99,7 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
     from convcalc.spec import load
 
     call, shape = block_call(name)
-    if isinstance(shape, str):
+    if isinstance(shape, tuple):
         graph = load(call, input=shape if input is None else input, set=set)
     else:
         stated = "\n".join(f"  {one}: {size}" for one, size in shape.items())
