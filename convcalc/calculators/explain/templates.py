@@ -63,8 +63,8 @@ class Called(NamedTuple):
 
     Attributes:
         arguments: what it is called with.
-        arrives: sizes, or those of several inputs by name, the first of which is what it is called on. A product
-            such as ``2*H`` answers what a block asks about its input: whether the height is even.
+        arrives: sizes, or those of several inputs by name, the first of which is what it is called on. A
+            product such as ``2*H`` answers what a block asks about its input: whether the height is even.
         meanings: what letters stand for that are neither channels, sizes nor options of a convolution.
     """
 

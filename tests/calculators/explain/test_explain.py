@@ -126,8 +126,8 @@ def test_every_block_is_explained_in_letters(name: str) -> None:
 def test_the_letters_of_a_block_hold_at_numbers(name: str) -> None:
     """What the letters give at numbers is what the block gives that is called with these numbers."""
     result = convcalc.explain(name)
-    letters = sorted({letter for value in result.lines if is_symbolic(value.formula) for letter in value.formula.names}
-                     | {v.name for v in result.variables})  # fmt: skip
+    used = {letter for line in result.lines if is_symbolic(line.formula) for letter in line.formula.names}
+    letters = sorted(used | {variable.name for variable in result.variables})
     constraints = [str(constraint) for constraint in result.constraints]
     assert not [text for text in constraints if " = " in text], "sizes that do not go together"
     generator = random.Random(name)
@@ -248,7 +248,7 @@ def test_formulas_of_the_papers() -> None:
     assert cost("separable") == k**2 * m * h * w + m * n * h * w
     # Sandler et al. 2018, section 3: h w d' t (d' + k^2 + d'') with t = 6 and k = 3
     assert cost("inverted_residual") == h * w * m * 6 * (m + 9 + n)
-    # Liu et al. 2021, equations 1 and 2: 4 h w C^2 + 2 (h w)^2 C for all tokens, 4 h w C^2 + 2 M^2 h w C in windows
+    # Liu et al. 2021, equations 1 and 2: 4 h w C^2 + 2 (h w)^2 C, and in windows 4 h w C^2 + 2 M^2 h w C
     heads, d, t, p = map(convcalc.symbol, "ADTP")
     assert cost("attention") == 4 * t * (heads * d) ** 2 + 2 * t**2 * heads * d
     tall, wide = p * h, p * w
