@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from convcalc.budget import OverBudgetError
 from convcalc.calculators.receptive_field.axis import AxisField
 from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
 from convcalc.calculators.receptive_field.rows import LayerField
@@ -63,7 +64,10 @@ class Larger:
             if key not in self.made:
                 graph = reload(self.graph, key)
                 fits = graph is not None and len(graph) == len(self.graph) and _places_exist(graph)
-                self.made[key] = (graph, receptive_field(graph)) if fits and graph is not None else None
+                try:
+                    self.made[key] = (graph, receptive_field(graph)) if fits and graph is not None else None
+                except OverBudgetError:  # too large to be worked out: the own size is what there is
+                    self.made[key] = None
             if self.made[key] is not None:
                 return self.made[key]
         return None

@@ -82,6 +82,14 @@ def test_faults_that_only_the_shapes_show_come_together() -> None:
     assert "groups 4" in found[1].message
 
 
+def test_what_follows_from_a_fault_is_not_told() -> None:
+    """A size that is not known for it goes through arithmetic: powers, too."""
+    (problem,) = problems(
+        "input: 8x9\nlayers:\n  - add with=nothere\n  - mul size[-1]**-0.5\n  - clip 0 (in/2)**0.5\n"
+    )
+    assert "nothere" in problem.message
+
+
 def test_a_fault_in_a_block_names_the_call() -> None:
     text = "input: 3x8x8\nblocks:\n  wide(k):\n    - conv 8 k=k\nlayers:\n  - wide(3)\n  - wide(9)\n"
     (problem,) = problems(text)

@@ -91,7 +91,7 @@ def renamed(
     return {name: np.concatenate(parts).reshape(shapes[name]) for name, parts in found.items()}
 
 
-def in_order(
+def by_kind(
     model: Any,
     network: convcalc.Graph,
     rules: Iterable[tuple[str, str]] = (),

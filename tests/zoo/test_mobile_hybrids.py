@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import convcalc
 from tests.zoo.counts import counts, graph
-from tests.zoo.originals import drawn, held, in_order, timm_or_skip
+from tests.zoo.originals import by_kind, drawn, held, timm_or_skip
 
 # name: (input, params, buffers, conv_macs, matmul_macs): linear layers and products of two tensors together
 TIMM = {
@@ -74,7 +74,7 @@ FASTVIT = [
 def test_mobilevit_has_the_values_of_timm(size: tuple[int, int, int]) -> None:
     model = drawn(timm_or_skip().create_model("mobilevit_s"), gain=1.7)
     network = graph("mobilevit_s", "x".join(map(str, size)))
-    held(model, network, in_order(model, network), size)
+    held(model, network, by_kind(model, network), size)
 
 
 @pytest.mark.torch
@@ -82,14 +82,14 @@ def test_edgenext_has_the_values_of_timm() -> None:
     model = drawn(timm_or_skip().create_model("edgenext_xx_small"))
     network = graph("edgenext_xx_small", "3x96x64")
     # It works out its positions in float32 whatever the rest is in.
-    held(model, network, in_order(model, network, EDGENEXT), (3, 96, 64), near=1e-5)
+    held(model, network, by_kind(model, network, EDGENEXT), (3, 96, 64), near=1e-5)
 
 
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["fastvit_t8", "fastvit_sa12"])
 def test_fastvit_has_the_values_of_timm(name: str) -> None:
     model, network = drawn(timm_or_skip().create_model(name)), graph(name, "3x96x64")
-    held(model, network, in_order(model, network, FASTVIT), (3, 96, 64))
+    held(model, network, by_kind(model, network, FASTVIT), (3, 96, 64))
 
 
 def softmax(x: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ from convcalc.layers.reads import (
     Every,
     Flipped,
     From,
+    Part,
     Reads,
     Resample,
     Rule,
@@ -395,8 +396,8 @@ def _most_known(values: Sequence[int | None]) -> int | None:
 def _alone(field: AxisField, axes: Sequence[Axis], sizes: Sequence[Dim], whole: bool) -> AxisField:
     """A field that no axis of the output decides: of everything, or of one entry."""
     if all(type(n) is int for n in sizes) and prod(sizes) == 1:
-        run = field.run(0)
-        return field if run is None else AxisField(None, (run[0],), (run[1],), 0, field.everything)
+        first, size = field.run(0) or (None, 0)
+        return AxisField(None, (first,), (size,), 0, field.everything)
     if (whole and any(isinstance(axis.rule, Every) for axis in axes)) or not _in_numbers(field):
         return EVERYTHING
     chosen = [axis.rule.of(0, int(n)) for axis, n in zip(axes, sizes, strict=True)]
@@ -510,6 +511,8 @@ def compose(field: AxisField, axis: Axis, read: Dim, written: Dim) -> AxisField:
             return unknown(driver)
     if isinstance(rule, (Decided, Unstated)) or not _numeric(rule) or not _in_numbers(field):
         return unknown(driver)
+    if driver is None and type(read) is int:
+        return _alone(field, [axis], [read], whole=False)
     if isinstance(rule, (From, UpTo)) and type(read) is int and read <= LONGEST:
         return _running(field, driver, read, isinstance(rule, From))
     return _by_phase(field, driver, rule, written)
@@ -575,6 +578,19 @@ def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) ->
         t, a = turn or (1, 1)
         count, periodic = written, False
         advance = int(Fraction(field.advance * a * written, field.period * t))
+    if isinstance(rule, Part) and not periodic:
+        spend(1 + count // 4)
+        inside = range(max(rule.first, 0), min(rule.first + rule.size, count))
+        seen = [field.run(j - rule.first + rule.to) for j in inside]
+        before, behind = inside.start, count - inside.stop
+        return AxisField(
+            driver,
+            (*[None] * before, *(None if run is None else run[0] for run in seen), *[None] * behind),
+            (*[0] * before, *(0 if run is None else run[1] for run in seen), *[0] * behind),
+            advance,
+            field.everything,
+            periodic=False,
+        )
     ends_only = field.regular()
     starts: list[int | None] = []
     sizes: list[int] = []
@@ -656,6 +672,8 @@ def hull(fields: list[AxisField], out: Shape) -> AxisField:
     driver = next(iter(drivers), None)
     assert not isinstance(driver, tuple)
     written = 1 if driver is None else out[driver]
+    if driver is not None and any(_is_table(field, written) for field in parts):
+        return _table_of_all(sorted(parts, key=lambda part: part.driver is None), everything, out)
     found = parts[0]
     for field in parts[1:]:
         if field is not found:
@@ -693,27 +711,31 @@ def _table_of_all(fields: Sequence[AxisField], everything: bool, out: Shape) -> 
     if not others:
         return first if first.everything == everything else replace(first, everything=everything)
     outputs = first.drivers
-    if len(outputs) == 1:
+    written = [out[o] for o in outputs]
+    if len(outputs) == 1 and not any(_is_table(field, written[0]) for field in fields):
         found = first
         for field in others:
-            found = _both(found, field, outputs[0], out[outputs[0]])
+            found = _both(found, field, outputs[0], written[0])
         return found if found.everything == everything else replace(found, everything=everything)
-    written = [out[o] for o in outputs]
     count = prod(n if type(n) is int else 0 for n in written)
     if not 0 < count <= LONGEST or not all(map(_in_numbers, fields)):
         return unknown(first.driver)
-    tables = []
+    starts: list[list[int | None]] = []
+    ends: list[list[int | None]] = []
     for field in fields:
         spend(1 + count // 4)
-        tables.append([field.run(j) for j in _asked(Axis(field.driver, ONE), outputs, out)])
-    starts: list[int | None] = []
-    sizes: list[int] = []
-    for several in zip(*tables, strict=True):
-        runs = [run for run in several if run is not None]
-        low = min((start for start, _ in runs), default=None)
-        starts.append(low)
-        sizes.append(0 if low is None else max(start + size for start, size in runs) - low)
-    return _settled(outputs, written, starts, sizes, everything)
+        runs = [field.run(j) for j in _asked(Axis(field.driver, ONE), outputs, out)]
+        starts.append([None if run is None else run[0] for run in runs])
+        ends.append([None if run is None else run[0] + run[1] for run in runs])
+    lows = [_least_known(column) for column in zip(*starts, strict=True)]
+    highs = [_most_known(column) for column in zip(*ends, strict=True)]
+    sizes = [0 if a is None or b is None else b - a for a, b in zip(lows, highs, strict=True)]
+    return _settled(outputs, written, lows, sizes, everything)
+
+
+def _is_table(field: AxisField, written: Dim) -> bool:
+    """Whether a field says of every index by itself what it sees."""
+    return not field.periodic and type(written) is int and field.period == written
 
 
 def _both(a: AxisField, b: AxisField, driver: int | None, written: Dim) -> AxisField:

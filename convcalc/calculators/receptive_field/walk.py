@@ -269,7 +269,8 @@ def _composed(ways: Sequence[Reads], axes: Axes, shape: Shape, out: Shape) -> Ax
 
 def _grown(field: AxisField, size: Dim) -> bool:
     """Whether what some position sees is all of an axis and would grow with it, so that it has no centre."""
-    return not field.periodic and type(size) is int and type(field.size) is int and field.size >= size
+    still = not field.periodic or field.advance == 0
+    return still and type(size) is int and type(field.size) is int and field.size >= size
 
 
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:

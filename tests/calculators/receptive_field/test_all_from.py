@@ -120,3 +120,11 @@ def test_it_is_told_in_a_line_and_in_json() -> None:
 def test_what_a_shift_brings_around_has_no_centre_to_be_misaligned() -> None:
     """The last windows of a shifted map hold both of its ends; beside their shortcut they are as meant."""
     assert convcalc.receptive_field("swin_t").misaligned == []
+
+
+def test_the_token_that_classifies_sees_all() -> None:
+    """One of many is left, whose own path starts at a learned tensor; its axis of size 1 is taken away."""
+    found = convcalc.receptive_field("vit_b_16")
+    for name in ("flatten1", "head"):
+        assert found.of(name)[0].size == ("all", "all")
+        assert found.of(name)[0].local == (None, None)

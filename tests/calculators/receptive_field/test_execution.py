@@ -55,7 +55,7 @@ def _outside(row: Any, position: tuple[int, ...], mark: Any) -> Iterator[str]:
         executed = read_along(mark, axis)
         if not executed or field.everything or not field.known:
             continue
-        run = field.run(0 if field.driver is None else position[field.driver - 1])
+        run = field.at(position, row.output_shape)
         if run is None or executed[0] < run[0] or executed[-1] >= run[0] + run[1]:
             yield f"{position}, axis {axis}: field {run}, executed {executed}"
 

@@ -79,3 +79,44 @@ def test_windows_of_tokens(rest: str, sizes: int) -> None:
     if not rest:
         assert row.size == (sizes, sizes) and row.period == (7, 7) and row.stride == (4, 4)
     assert all(size <= sizes for size in row.size)
+
+
+def test_rows_of_several_maps_stay_within_the_budget() -> None:
+    """The boxes of a detector in one list: the field of every row is that of its map."""
+    heads = "".join(
+        f"  - conv 4 k3 p1 from={name}\n  - permute order=(1,2,0)\n  - flatten end=1 id=rows_{name}\n"
+        for name in "abc"
+    )
+    document = (
+        "input: 3x300x300\nlayers:\n  - conv 4 k8 s8 id=a\n  - conv 4 k2 s2 id=b\n  - conv 4 k2 s2 id=c\n"
+        f"{heads}  - concat from=[rows_a,rows_b,rows_c] axis=0\n  - permute order=(1,0)\n"
+    )
+    graph = convcalc.load(document)
+    row = convcalc.receptive_field(graph).output
+    assert row is not None and set(row.axes[0].sizes) == {24, 48, 96}
+    last = graph.nodes[-1].outputs[0]
+    positions = [(0,), (700,), (1369,), (1400,), (last[1] - 1,)]
+    for position, mark in zip(positions, taint(graph, positions), strict=True):
+        (found,) = convcalc.receptive_field(graph).at(position)
+        for axis, extent in enumerate(found.axes):
+            read = mark.any(axis=1 - axis).nonzero()[0]
+            assert extent.read == (read[0], read[-1])
+
+
+def test_a_class_token_sees_all_behind_attention() -> None:
+    row = convcalc.receptive_field("vit_b_16").of("slice1")[0]
+    assert row.size == ("all", "all")
+    assert convcalc.receptive_field("vit_b_16").of("head")[0].size == ("all", "all")
+
+
+def test_tokens_that_are_spread_over_the_map_are_not_apart_from_it() -> None:
+    """What is mixed among every second position sees all of the input, wherever it stands."""
+    line = (
+        "input 3x16x16 | conv 8 k3 p1 id=map | reshape (8,8,2,8,2) | permute order=(2,4,1,3,0) "
+        "| reshape (4,64,8) | softmax axis=1 | reshape (2,2,8,8,8) | permute order=(4,2,0,3,1) "
+        "| reshape (8,16,16) | add with=map"
+    )
+    assert not convcalc.receptive_field(line).misaligned
+    # What moves with the position is still held against the rest.
+    apart = convcalc.receptive_field("input 3x16x16 | conv 8 k3 p1 id=map | conv 8 k3 p0:2 | add with=map")
+    assert [found.by for found in apart.misaligned] == [1, 1]
