@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -161,7 +159,7 @@ def _section(
     particulars(lines, made, numbers)
     return Section(
         texts.get("name", op),
-        _about(cls),
+        cls.about(),
         cls.source,
         format_layer(node.layer),
         made.graph.input_shapes(node),
@@ -170,10 +168,3 @@ def _section(
         tuple(lines.found),
         made.constraints,
     )
-
-
-def _about(cls: Any) -> str:
-    """The first sentence of what the class says about itself, without the markup of docstrings."""
-    text = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-    text = re.sub(r":\w+:`~?\.?([^`]*)`", lambda match: match[1].rpartition(".")[2], text)
-    return text.replace("``", "")
