@@ -104,7 +104,10 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
         first = next(iter(shape))
         graph = load(f"inputs:\n{stated}\nlayers:\n- {call} from={first}\n", input=input, set=set)
     doc = " ".join(block(name).doc.split())
-    sizes = [size for node in graph.nodes for shape in node.outputs for size in shape if is_symbolic(size)]
+    read = {edge.node for node in graph.nodes for edge in node.inputs}
+    arrives = tuple(graph.nodes[number].outputs[0] for number in graph.inputs if number in read)
+    shapes = [*arrives, *(shape for node in graph.nodes if not node.is_input for shape in node.outputs)]
+    sizes = [size for shape in shapes for size in shape if is_symbolic(size)]
     counted = (*sizes, analyze(graph).totals.params)
     used = {letter for size in counted if is_symbolic(size) for letter in size.names}
     letters = block_letters(name, sorted(used, key=_reading))
@@ -113,6 +116,7 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
         doc,
         block_source(name, doc),
         call,
+        arrives,
         parts=_parts(graph),
         variables=letters,
         lines=totals(graph),
