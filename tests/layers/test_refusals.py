@@ -73,6 +73,12 @@ CHANNELS = [
         "conv reads values, and p.indices holds indices",
         "looks up by them",
     ),
+    (
+        "1x8x8",
+        "argmax axis=0 keep=true id=i | «unpool k2 from=[input,i]»",
+        "unpool reads indices of a pool, and i holds indices along an axis",
+        "the pool that it undoes",
+    ),
     ("6x8x8", "identity id=a | sum with=a «axis=0»", "sum of 2 inputs joins entry by entry", "one input, or"),
     ("6x8x8", "«roll» 3", "roll needs its axis", "roll -3 axis=1"),
     ("6x8x8", "roll «(1,2,3)» axis=(0,1)", "3 shifts for 2 axes", "one for each axis, or one"),

@@ -157,3 +157,36 @@ def test_positions_of_features_are_told_apart_from_a_batch() -> None:
     assert "--input 784 (--batch 32)" in note
     assert not convcalc.load("nn.Linear(784, 10)", input="784").notes
     assert not convcalc.load("linear 10 axis=-1", input="32x784").notes
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "out"),
+    [
+        ("input 5x5 id=b | relu", "5x7", (5, 7)),
+        ("input 5x5 id=b | relu", "b=5x7", (5, 7)),
+        ("param 1x8 id=c | input Tx8 | concat axis=0 from=[c,input]", "10x8", (11, 8)),
+        ("const 5x1 value=0.5 | input 5x5 id=b | add with=const1", "5x7", (5, 7)),
+        ("input 5x5 id=b | relu | input 6x5 id=c | concat from=[relu1,c]", "b=5x9,c=6x9", (11, 9)),
+    ],
+)
+def test_inputs_that_are_layers_are_given_shapes(spec: str, shape: str, out: tuple[int, ...]) -> None:
+    graph = convcalc.load(spec, input=shape)
+    assert len(graph.inputs) == spec.count("input ")
+    assert graph.shape(graph.outputs[0]) == out
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "message", "expected"),
+    [
+        ("input 5x5 id=b | relu", "input=5x7", "no input 'input'", "one of b"),
+        ("input 5 id=b | input 5 id=c | add with=b", "7", "the spec has 2 inputs", "--input b=CxHxW --input c"),
+        ("relu | input 5x5 id=b | relu", "5x7", "nothing arrives here: b is stated later", "the input before"),
+        ("input 5x5 | input 5x5 | relu", "5x7", "'input' is stated twice", "one of them"),
+    ],
+)
+def test_inputs_that_are_layers_are_refused(spec: str, shape: str, message: str, expected: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        convcalc.load(spec, input=shape)
+    problem = caught.value.problems[0]
+    assert message in problem.message
+    assert expected in (problem.expected or "")

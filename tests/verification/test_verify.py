@@ -321,6 +321,28 @@ def test_corners_where_the_witnesses_must_not_be_misread(spec: str) -> None:
     assert found.scalars and found.fields
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        # One to the power of NaN is one, and so is NaN to the power of nothing.
+        "input 1x1 | pow 1 reverse=true",
+        "input 2x3 | pow 0 id=a | identity from=input id=b | pow from=[b,a]",
+        # What a look-up reads was computed.
+        "input 2x3x4 | mul 0 | embedding 1->2",
+        "input 2x3x4 | clip min=0 max=2 | floor | embedding 3->2 | linear 3 axis=-1",
+        "input 5x4 | argmax axis=0 | embedding 5->3",
+        "input 5x4 id=a | argmax axis=1 id=i | gather axis=1 from=[a,i] | linear 2 axis=0",
+        "input 3x4x4 | maxpool k2 s2 id=p | embedding 16->2 from=p.indices",
+        # Beside channels that were made rows lies no pixel, however large the input.
+        "input 1x1x1 | permute order=(1,0,2) id=a | conv 1 p=same k2 d2 id=b | concat from=[b,a]",
+    ],
+)
+def test_what_was_a_false_alarm_agrees(spec: str) -> None:
+    found = convcalc.verify(spec)
+    assert found.ok, str(found)
+    assert found.scalars and found.fields
+
+
 def test_the_larger_input_leaves_no_indices_beside_the_map() -> None:
     # Of 19 columns, the first size that is large enough, windows of 3 leave one out; of 21 none.
     graph = convcalc.load("input 1x3x3 | maxpool k1x3 id=a | unpool k1x3 from=[a,a.indices]")

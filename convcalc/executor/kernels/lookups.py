@@ -15,10 +15,15 @@ from convcalc.executor.operation import OPERATIONS, Backprop, Entries, Operation
 from convcalc.executor.windows import ExecutionError
 
 
+def _looked_up(call: Call, values: Array, entries: Entries) -> tuple[Array, Array | None]:
+    """The whole numbers that arrive; zeros where what was computed before means nothing."""
+    return as_indices(values, entries) if call.t.meant else (np.zeros(values.shape, np.int64), None)
+
+
 def embedding(call: Call) -> Array:
     """Row ``i`` of ``weight (entries, features)`` for every number ``i``, along a new last axis."""
     weight = call.params["weight"]
-    index, missing = as_indices(call.x, Entries(len(weight)))
+    index, missing = _looked_up(call, call.x, Entries(len(weight)))
     y = np.take(weight, index, axis=0)
     if missing is not None:
         y[missing] = np.nan  # no number chooses no number
@@ -48,7 +53,9 @@ def _of_gather(call: Call) -> tuple[Array, Array | None]:
     entries = Entries(call.x.shape[layer.axis + 1], negative=True)
     if layer.index is not None:
         return as_indices(np.asarray(layer.index), entries)
-    return as_indices(call.params["index"] if layer.shape is not None else call.xs[1], entries)
+    if layer.shape is not None:
+        return as_indices(call.params["index"], entries)
+    return _looked_up(call, call.xs[1], entries)
 
 
 def gather(call: Call) -> Array:
