@@ -36,8 +36,11 @@ def _sides(
     found = axes_of(axis, shape)
     order = [axis_of(item, shape) for item in (axis if isinstance(axis, tuple) else (axis,))]
     if isinstance(value, tuple) and len(value) not in (1, len(order)):
-        message = f"{field} has {len(value)} values for {len(order)} axes"
-        raise DimensionError(message, field=field, hint="one for all of them, or one each")
+        message = f"{field} has {len(value)} values for {len(order)} ax{'i' if len(order) == 1 else 'e'}s"
+        hint = "one for all of them, or one each"
+        if len(order) == 1 and len(value) == 2 and tuple not in map(type, value):
+            hint = f"[[{value[0]},{value[1]}]] for the two sides of one axis"
+        raise DimensionError(message, field=field, hint=hint)
     sides = pads(value, field, len(order))
     named = None if found == tuple(range(1, len(shape))) else found
     return named, tuple(sides[order.index(a)] for a in found)

@@ -127,6 +127,18 @@ RANGES = [
     ("6x8x8", "dropout «1.5»", "p must be a probability, got 1.5", "0 to 1"),
     ("6x8x8", "dropout «-0.1»", "p must be a probability, got -0.1", "0 to 1"),
     ("6x8x8", "pad «p=-1»", "padding must be 0 or more, got -1", "0 or more"),
+    (
+        "6x8x8",
+        "pad «p=(0,5)» axis=1",
+        "padding has 2 values for 1 axis",
+        "[[0,5]] for the two sides of one axis",
+    ),
+    (
+        "6x8x8",
+        "pad «p=(1,2,3)» axis=(0,1)",
+        "padding has 3 values for 2 axes",
+        "one for all of them, or one each",
+    ),
     ("6x8x8", "crop «amounts=4»", "cropping 4:4 leaves nothing of 8", "less than 8"),
     ("6x8x8", "crop «size=9»", "cannot crop 8 to 9", "at most 8"),
     ("6x8x8", "slice 4 «2»", "nothing between 4 and 2", "start below stop"),

@@ -183,7 +183,8 @@ class Placing(Sharing):
                 return POISON
             shares, place = found, Place(stage.text, stage.share[0], "")
             who = stage.origin if stage.id is None else self._name(stage.id, stage.text, env)
-            frozen = self._freeze(who, stated, shares, len(shares) == len(arrays), place)
+            if shares:
+                frozen = self._freeze(who, stated, shares, len(shares) == len(arrays), place)
         if stated is not None:
             self.freezing[len(self.nodes)] = stated
         if stage.id is None:
