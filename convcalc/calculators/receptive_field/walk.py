@@ -14,7 +14,7 @@ from convcalc.calculators.receptive_field.region import regions
 from convcalc.dims import Dim, Shape, is_known, prod
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.reads import ONE, Axis, Reads, Slide, UpTo, Windows
-from convcalc.layers.window import Sliding, effective
+from convcalc.layers.windows.window import Sliding, effective
 
 Axes = tuple[AxisField, ...]
 
