@@ -179,8 +179,18 @@ def test_inputs_that_are_layers_are_given_shapes(spec: str, shape: str, out: tup
     ("spec", "shape", "message", "expected"),
     [
         ("input 5x5 id=b | relu", "input=5x7", "no input 'input'", "one of b"),
-        ("input 5 id=b | input 5 id=c | add with=b", "7", "the spec has 2 inputs", "--input b=CxHxW --input c"),
-        ("relu | input 5x5 id=b | relu", "5x7", "nothing arrives here: b is stated later", "the input before"),
+        (
+            "input 5 id=b | input 5 id=c | add with=b",
+            "7",
+            "the spec has 2 inputs",
+            "--input b=CxHxW --input c",
+        ),
+        (
+            "relu | input 5x5 id=b | relu",
+            "5x7",
+            "nothing arrives here: b is stated later",
+            "the input before",
+        ),
         ("input 5x5 | input 5x5 | relu", "5x7", "'input' is stated twice", "one of them"),
     ],
 )
