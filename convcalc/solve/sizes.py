@@ -15,7 +15,7 @@ from convcalc.executor import MemoryLimitError, estimate_memory
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Graph
 from convcalc.layers.values import show
-from convcalc.layers.window import Spreading
+from convcalc.layers.windows.window import Spreading
 from convcalc.spec import SpecError, load
 
 MACS = 200_000_000_000

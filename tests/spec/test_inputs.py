@@ -106,6 +106,7 @@ def test_other_channels_have_a_way() -> None:
         ("conv 64 k3 p1", "16x2x500", ["a map of 2x500 with 16 channels", "--batch 16"]),
         ("resnet18", "HxWx3", ["--input 3xHxW"]),
         ("Conv1D(32, 3)", "128x16", ["--input 16x128"]),
+        ("linear 5 axis=channels", "224x224x3", ["--input 3x224x224"]),
         ("nn.Linear(784, 10)", "1x784", ["784 features at each of 1 place;", "--input 784 (--batch 1)"]),
     ],
 )
@@ -124,6 +125,8 @@ def test_what_may_be_meant_is_noted(spec: str, shape: str, words: list[str]) -> 
         ("conv 64 k3x3x3", "8x3x224x224"), ("Conv3d(8, 4, 3)", "8x3x224x224"), ("conv 4 k1", "100x1x1"),
         ("conv 8 k1", "512x7x7"), ("Conv2D(8, 3)", "3x32x32"), ("linear 10", "784"), ("conv 8 k3", "CxH"),
         ("dcgan_generator", "100x1x1"), ("linear 10 axis=-1", "197x768"), ("nn.Linear(784, 10)", "784"),
+        ("lstm 8", "100x4"), ("gru 8 axis=-1", "100x3"), ("embedding 50->8", "100x4"),
+        ("linear 10 axis=-1", "100x4"), ("ln axis=-1", "196x3"), ("softmax axis=1", "196x3"),
     ],
 )  # fmt: skip
 def test_common_shapes_are_not_noted(spec: str, shape: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 import convcalc
 from convcalc.executor import MemoryLimitError
 from convcalc.layers import lookup
-from convcalc.layers.conv import Conv
-from convcalc.layers.pool import AvgPool
+from convcalc.layers.windows.conv import Conv
+from convcalc.layers.windows.pool import AvgPool
 from convcalc.solve.sizes import own_inputs, reduced
 from convcalc.verification.poison import poisoned
 from convcalc.verification.result import QUANTITIES, TOTALS, Verification

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.receptive_field.axis import AxisField, hull, least, same, through
+from convcalc.calculators.receptive_field.axis import AxisField, same
 from convcalc.calculators.receptive_field.misaligned import Branch, Misaligned, comparable, furthest
+from convcalc.calculators.receptive_field.paths import hull, least, through
 from convcalc.calculators.receptive_field.region import regions
 from convcalc.dims import Dim, Shape, is_known, prod
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.reads import ONE, Axis, Reads, Slide, UpTo, Windows
-from convcalc.layers.window import Sliding, effective
+from convcalc.layers.windows.window import Sliding, effective
 
 Axes = tuple[AxisField, ...]
 

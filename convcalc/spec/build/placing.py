@@ -9,9 +9,9 @@ from convcalc import layers
 from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
-from convcalc.layers.shape import Input
+from convcalc.layers.products.weights import Weighted
+from convcalc.layers.tensors.shape import Input
 from convcalc.layers.values import MOST_AXES, show
-from convcalc.layers.weights import Weighted
 from convcalc.spec.build.given import (
     Stated,
     by_first,

@@ -150,8 +150,8 @@ class _Growth:
         """A layer that there is already, with the same weights, on a tensor of the shape that it reads."""
         stage = self.rng.choice(self.weighed)
         shape = self.shapes[stage.reads[0]]
-        # What looks up needs whole numbers, which the inputs are that others look up by.
-        there = self.spec.inputs if lookup(stage.words[0]).looks_up else self.shapes
+        # What is looked up by are whole numbers, which those inputs are that others look up by.
+        there = self.spec.inputs if 0 in lookup(stage.words[0]).looks_up else self.shapes
         read = self.rng.choice([name for name, other in there.items() if other == shape])
         words = [word for word in stage.words if not word.startswith("share=")]
         return (Added((*words, f"share={stage.name}"), (read,)),)

@@ -15,8 +15,8 @@ from convcalc.calculators.explain.sections import Explanation, Section
 from convcalc.calculators.explain.templates import block_call
 from convcalc.dims import is_symbolic
 from convcalc.layers import ALIASES, lookup, names
-from convcalc.layers.activation import Activation
-from convcalc.layers.merge import Join
+from convcalc.layers.arithmetic.activation import Activation
+from convcalc.layers.arithmetic.merge import Join
 from convcalc.render.views import explain as render
 from convcalc.spec.library import block_names
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from convcalc.dims import Dim, DimensionError, Shape, prod
 from convcalc.layers.base import Layer, Ops, Option, fill
 from convcalc.layers.values import Padding
-from convcalc.layers.window import Sliding, checked_padding, effective, output_size
+from convcalc.layers.windows.window import Sliding, checked_padding, effective, output_size
 
 if TYPE_CHECKING:
     from typing import Self

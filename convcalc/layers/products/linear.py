@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod
 from convcalc.layers.base import INFER, Ops, Option, Template, fill
+from convcalc.layers.products.weights import ARRIVING, Weighted, weight_first
 from convcalc.layers.values import axis_of, show
-from convcalc.layers.weights import ARRIVING, Weighted, weight_first
 
 if TYPE_CHECKING:
     from typing import Self

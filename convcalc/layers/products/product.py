@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
+from convcalc.layers.arithmetic.merge import broadcast
 from convcalc.layers.base import Layer, Option, Template, fill
-from convcalc.layers.merge import broadcast
 from convcalc.layers.values import show
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import Layer, Ops, Option, Template
 from convcalc.layers.values import Padding, axes, pads, show, spatial, whole
-from convcalc.layers.window import Spreading, output_size, resolved, valid_pairs
+from convcalc.layers.windows.window import Spreading, output_size, resolved, valid_pairs
 
 if TYPE_CHECKING:
     from typing import Self

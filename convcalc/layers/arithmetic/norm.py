@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod, require
 from convcalc.layers.base import INFER, NO_OPS, Layer, Ops, Option, Template, fill
-from convcalc.layers.conv import check_groups
 from convcalc.layers.values import axes_of, show, whole
+from convcalc.layers.windows.conv import check_groups
 
 if TYPE_CHECKING:
     from typing import Self

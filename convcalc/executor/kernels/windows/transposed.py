@@ -16,8 +16,8 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, Params, at, check_channels
-from convcalc.executor.kernels.conv import COLUMN_BYTES, LEAST_TILES, add_bias
-from convcalc.executor.kernels.weights import arriving, correlate, one_filter
+from convcalc.executor.kernels.products.weights import arriving, correlate, one_filter
+from convcalc.executor.kernels.windows.conv import COLUMN_BYTES, LEAST_TILES, add_bias
 from convcalc.executor.marks import (
     Reach,
     all_channels,

@@ -9,8 +9,8 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at, check_channels, per_channel
-from convcalc.executor.kernels.conv import COLUMN_BYTES, pointwise
-from convcalc.executor.kernels.weights import arriving, one_filter
+from convcalc.executor.kernels.products.weights import arriving, one_filter
+from convcalc.executor.kernels.windows.conv import COLUMN_BYTES, pointwise
 from convcalc.executor.marks import Reach, to_groups, whole_axes
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes
 from convcalc.executor.parallel import each, row_spans, spans

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, Template, fill
-from convcalc.layers.conv import divisors
 from convcalc.layers.values import show, spatial
+from convcalc.layers.windows.conv import divisors
 
 if TYPE_CHECKING:
     from typing import Self

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import Layer, Option, Template
-from convcalc.layers.conv import divisors
 from convcalc.layers.values import MOST_AXES, axis_of, show, whole
+from convcalc.layers.windows.conv import divisors
 
 if TYPE_CHECKING:
     from typing import Self
@@ -61,7 +61,7 @@ _ORDER = Option("order", "choice", "first", choices=("first", "last"))
 def _reshaped(shape: Shape, out: Shape, order: str) -> Windows:
     """How elements are read that are counted off in an order of the axes."""
     from convcalc.layers.reads import Axis
-    from convcalc.layers.reshaping import reshaped
+    from convcalc.layers.tensors.reshaping import reshaped
 
     if order == "first":
         return ((reshaped(shape, out),),)

@@ -19,9 +19,9 @@ from convcalc.dims import (
     prod,
     require,
 )
-from convcalc.layers.adaptive import adaptive_taps
 from convcalc.layers.base import Layer, Ops, Option, Template, fill
 from convcalc.layers.values import axes, each, spatial
+from convcalc.layers.windows.adaptive import adaptive_taps
 
 if TYPE_CHECKING:
     from typing import Self
@@ -43,7 +43,7 @@ class Upsample(Layer):
     taps, ``cubic`` 4: the kernel of Keys 1981 with its parameter ``a``, -3/4 as in PyTorch unless
     given (-1/2 reproduces parabolas); ``spline`` is the natural cubic spline through the samples,
     whose second derivatives solve a tridiagonal system per line; ``area`` is the mean of windows that
-    cover the map evenly (:class:`~convcalc.layers.adaptive.AdaptiveAvgPool`).
+    cover the map evenly (:class:`~convcalc.layers.windows.adaptive.AdaptiveAvgPool`).
 
     The factor relates the places of both grids, also where ``floor`` left a part of a sample over;
     with ``recompute=true`` the two sizes do. ``rounding=double`` gives the size that PyTorch's
@@ -201,7 +201,7 @@ class Upsample(Layer):
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the samples around its place, along every axis."""
         from convcalc.layers.reads import EVERY, Bins, along
-        from convcalc.layers.resampling import antialiased, resampling
+        from convcalc.layers.windows.resampling import antialiased, resampling
 
         sizes = list(zip(inputs[0][1:], outputs[0][1:], strict=True))
         if self.mode == "area":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from convcalc.dims import Shape, divides, exact_div, prod, require
-from convcalc.layers.activation import Activation
+from convcalc.layers.arithmetic.activation import Activation
 from convcalc.layers.base import Ops, Option, Template
 
 if TYPE_CHECKING:

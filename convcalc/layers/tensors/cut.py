@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, equal, floor_div, require, total
 from convcalc.layers.base import Layer, Option, Template, fill
-from convcalc.layers.conv import check_mode
 from convcalc.layers.values import MOST_AXES, Padding, axes, axes_of, axis_of, pads, spatial, whole
+from convcalc.layers.windows.conv import check_mode
 
 if TYPE_CHECKING:
     from typing import Self

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import INFER, Ops, Option, fill, stated
+from convcalc.layers.products.weights import ARRIVING, Weighted, groups_of, weight_first
 from convcalc.layers.values import Padding, show, whole
-from convcalc.layers.weights import ARRIVING, Weighted, groups_of, weight_first
-from convcalc.layers.window import Sliding, output_size, valid_pairs
+from convcalc.layers.windows.window import Sliding, output_size, valid_pairs
 
 if TYPE_CHECKING:
     from typing import Self

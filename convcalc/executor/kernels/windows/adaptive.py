@@ -10,7 +10,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.call import Call, at
-from convcalc.executor.kernels.pool import by_index
+from convcalc.executor.kernels.windows.pool import by_index
 from convcalc.executor.marks import Reach, no_marks, sum_over_space
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation
 from convcalc.executor.windows import ExecutionError

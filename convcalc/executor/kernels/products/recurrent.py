@@ -198,8 +198,13 @@ def recurrent(call: Call) -> tuple[Array, ...]:
     """The sequence ``(N, T, directions * size)``, the last states and, of an LSTM, the last cells."""
     layer, x = call.layer, call.x
     _check(layer, x, call.params)
-    columns, runs = _forward(call.t, layer, x, call.params, keep=False)
-    sequence = _from_columns(layer, columns, x.shape[1 + layer.axis])
+    steps = x.shape[1 + layer.axis]
+    shown = steps if call.t.meant else 1  # where shapes alone are asked for, one step has those of all
+    read = x[:, :shown] if layer.axis == 0 else x[:, :, :shown]
+    columns, runs = _forward(call.t, layer, read, call.params, keep=False)
+    sequence = _from_columns(layer, columns, shown)
+    if shown < steps:
+        sequence = np.zeros([n * steps if a == 1 + layer.axis else n for a, n in enumerate(sequence.shape)])
     states = [np.stack([run.last.h.T for run in runs], axis=1)]
     if layer.op == "lstm":
         states.append(np.stack([run.last.c.T for run in runs], axis=1))

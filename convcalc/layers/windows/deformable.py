@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, divides, equal, exact_div, prod, require
 from convcalc.layers.base import Ops, Option, Template, fill
-from convcalc.layers.conv import Conv
 from convcalc.layers.values import show
+from convcalc.layers.windows.conv import Conv
 
 if TYPE_CHECKING:
     from typing import Self

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, floor_div, maximum, prod, require
 from convcalc.layers.base import INFER, Ops, Option, fill
-from convcalc.layers.conv import check_groups, made
+from convcalc.layers.products.weights import ARRIVING, Weighted, weight_first
 from convcalc.layers.values import Padding, whole
-from convcalc.layers.weights import ARRIVING, Weighted, weight_first
-from convcalc.layers.window import Spreading, effective, valid_pairs
+from convcalc.layers.windows.conv import check_groups, made
+from convcalc.layers.windows.window import Spreading, effective, valid_pairs
 
 if TYPE_CHECKING:
     from typing import Self

@@ -1,7 +1,7 @@
 """Convolution.
 
 The fast form: strided windows copied into a column buffer, one matrix product per group. 1x1: the
-input itself is the column buffer. Depthwise: :mod:`convcalc.executor.kernels.depthwise`. The work
+input itself is the column buffer. Depthwise: :mod:`convcalc.executor.kernels.windows.depthwise`. The work
 is cut into tiles that several threads compute side by side, each with a column buffer of its own
 that never exceeds :data:`COLUMN_BYTES` (save that it holds one position).
 """
@@ -17,8 +17,8 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Arith, Array
 from convcalc.executor.call import Call, Params, at, check_channels, per_channel
-from convcalc.executor.kernels.depthwise import depthwise
-from convcalc.executor.kernels.weights import arriving, correlate, one_filter, with_room
+from convcalc.executor.kernels.products.weights import arriving, correlate, one_filter, with_room
+from convcalc.executor.kernels.windows.depthwise import depthwise
 from convcalc.executor.marks import Reach, from_groups, mark_windows, to_groups, unpad
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Shapes, Sizes, run_kernel
 from convcalc.executor.parallel import each, row_spans, scratch, spans

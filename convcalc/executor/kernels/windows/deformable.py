@@ -13,7 +13,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Arith, Array
 from convcalc.executor.call import Call, at, check_channels
-from convcalc.executor.kernels.conv import add_bias
+from convcalc.executor.kernels.windows.conv import add_bias
 from convcalc.executor.marks import Reach, from_groups, sum_over_space, to_groups
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Sizes
 from convcalc.executor.windows import ExecutionError, conv_padding, out_sizes, tap_place, taps

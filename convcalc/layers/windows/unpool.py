@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, require
 from convcalc.layers.base import Option, Template
-from convcalc.layers.pool import WINDOW, strided
 from convcalc.layers.values import Padding, axes, show
-from convcalc.layers.window import Spreading
+from convcalc.layers.windows.pool import WINDOW, strided
+from convcalc.layers.windows.window import Spreading
 
 if TYPE_CHECKING:
     from typing import Self

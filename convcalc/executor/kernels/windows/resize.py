@@ -15,7 +15,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import PLAIN, Arith, Array
 from convcalc.executor.call import Call
-from convcalc.executor.kernels.adaptive import adaptive_avgpool
+from convcalc.executor.kernels.windows.adaptive import adaptive_avgpool
 from convcalc.executor.marks import Reach
 from convcalc.executor.operation import OPERATIONS, Backprop, Operation, Sizes
 from convcalc.executor.windows import ExecutionError
