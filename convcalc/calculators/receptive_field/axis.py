@@ -37,6 +37,7 @@ from convcalc.layers.reads import (
     Spread,
     Unstated,
     UpTo,
+    Whole,
 )
 
 LIMIT: Final = 4096
@@ -281,6 +282,34 @@ def through(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField
     """
     if isinstance(field, Joint):
         return hull([through(part, way, shape, out) for part in field.parts], out)
+    found = _followed(field, way, shape, out)
+    for number, axis in enumerate(way):
+        if isinstance(axis.rule, Whole) and type(axis.output) is int and number not in field.drivers:
+            found = (
+                _only_at(found, axis.output, axis.rule, out) if axis.output else found
+            )  # all channels are one
+    return found
+
+
+def _only_at(field: AxisField, output: int, rule: Whole, out: Shape) -> AxisField:
+    """A field of the outputs that a rule about another axis lets read anything; the others see nothing."""
+    if not field.local or isinstance(field, Joint) or output in field.drivers or not _in_numbers(field):
+        return field
+    outputs = sorted((*field.drivers, output))
+    count = prod(n if type(n) is int else 0 for n in (out[o] for o in outputs))
+    if not 0 < count <= LONGEST or not _numeric(rule):
+        return field
+    spend(1 + count // 4)
+    at = _asked(Axis(output, ONE), outputs, out)
+    of = _asked(Axis(field.driver, ONE), outputs, out) if field.drivers else [0] * count
+    runs = [field.run(j) if rule.taps(i) else None for i, j in zip(at, of, strict=True)]
+    starts = [None if run is None else run[0] for run in runs]
+    sizes = [0 if run is None else run[1] for run in runs]
+    return _settled(outputs, [out[o] for o in outputs], starts, sizes, field.everything)
+
+
+def _followed(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField:
+    """The field of the output by the axes that drive it."""
     drivers = field.drivers
     if not drivers:
         return field
