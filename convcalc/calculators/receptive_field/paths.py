@@ -21,7 +21,14 @@ from convcalc.calculators.receptive_field.axis import (
     unknown,
 )
 from convcalc.calculators.receptive_field.compose import compose, shortest
-from convcalc.calculators.receptive_field.tables import asked, least_known, most_known, settled, tabled
+from convcalc.calculators.receptive_field.tables import (
+    asked,
+    least_known,
+    most_known,
+    numeric,
+    settled,
+    tabled,
+)
 from convcalc.dims import UNKNOWN, Dim, Shape, maximum, minimum
 from convcalc.layers.reads import (
     ALL,
@@ -109,6 +116,33 @@ def through(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField
     """
     if isinstance(field, Joint):
         return hull([through(part, way, shape, out) for part in field.parts], out)
+    found = _followed(field, way, shape, out)
+    for number, axis in enumerate(way):
+        # all channels are one
+        if isinstance(axis.rule, Whole) and type(axis.output) is int and axis.output:
+            found = found if number in field.drivers else _only_at(found, axis.output, axis.rule, out)
+    return found
+
+
+def _only_at(field: AxisField, output: int, rule: Whole, out: Shape) -> AxisField:
+    """A field of the outputs that a rule about another axis lets read anything; the others see nothing."""
+    if not field.local or isinstance(field, Joint) or output in field.drivers or not in_numbers(field):
+        return field
+    outputs = sorted((*field.drivers, output))
+    count = prod(n if type(n) is int else 0 for n in (out[o] for o in outputs))
+    if not 0 < count <= LONGEST or not numeric(rule):
+        return field
+    spend(1 + count // 4)
+    at = asked(Axis(output, ONE), outputs, out)
+    of = asked(Axis(field.driver, ONE), outputs, out) if field.drivers else [0] * count
+    runs = [field.run(j) if rule.taps(i) else None for i, j in zip(at, of, strict=True)]
+    starts = [None if run is None else run[0] for run in runs]
+    sizes = [0 if run is None else run[1] for run in runs]
+    return settled(outputs, [out[o] for o in outputs], starts, sizes, field.everything)
+
+
+def _followed(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField:
+    """The field of the output by the axes that drive it."""
     drivers = field.drivers
     if not drivers:
         return field

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, is_known, require
+from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape, is_known, prod, require
 from convcalc.layers.base import INFER, Layer, Ops, Option, Template, fill
 from convcalc.layers.values import axis_of, show
 
@@ -25,6 +25,7 @@ _AFTER: Final = (
     Option("bias", "flag", True),
     Option("recurrent_bias", "flag", True),
     Option("axis", "axis", 0),
+    Option("features", "axis", None),
 )
 _MOST: Final = 1000
 """Most layers of one recurrent layer; each has weights of its own, which are listed."""
@@ -34,21 +35,24 @@ _MOST: Final = 1000
 class Recurrent(Layer):
     """What all recurrent layers share.
 
-    The input has two axes: ``axis`` (0 unless told otherwise) is the sequence of ``T`` steps, the other one
-    the ``in_features``. At every step the ``gates`` are affine in the step's input ``x`` and in the state
-    ``h`` of the step before, which starts at zero:
+    ``axis`` (0 unless told otherwise) is the sequence of ``T`` steps; ``features`` is the axis of the
+    ``in_features``: of two the other one, of more the last one unless told otherwise, or the first where the
+    last is the sequence. Along every further axis there are sequences of their own, all with the same
+    weights: the rows of a map ``(H, W, C)`` with ``axis=1``. At every step the ``gates`` are affine in the
+    step's input ``x`` and in the state ``h`` of the step before, which starts at zero:
     ``W_ih x + b_ih`` and ``W_hh h + b_hh``. Several ``layers`` read the sequence of the one before;
     ``bidirectional`` ones run from both ends, and write both results side by side.
 
     Outputs: the sequence, ``(T, directions * size)`` (the axes as they arrive), where the size is ``hidden``
     or, where there is one, ``projection``; ``h``, the state after the last step of every layer and direction,
-    ``(layers * directions, size)``; and of an LSTM ``c``, its cells, ``(layers * directions, hidden)``.
+    ``(layers * directions, ..., size)`` with the further axes between; and of an LSTM ``c``, its cells,
+    ``(layers * directions, ..., hidden)``.
 
     Weights (PyTorch's names and layouts; ``_reverse`` for the second direction): ``weight_ih_l0
     (gates*hidden, in)``, ``weight_hh_l0 (gates*hidden, size)``, ``bias_ih_l0`` and ``bias_hh_l0
     (gates*hidden,)``; without ``recurrent_bias`` the first of the two alone, as in Keras.
 
-    ``macs`` per step, layer and direction: ``gates * hidden * (in + size)``, and of a projection
+    ``macs`` per sequence, step, layer and direction: ``gates * hidden * (in + size)``, and of a projection
     ``hidden * size``; the first step multiplies its state of zeros as well.
     """
 
@@ -59,6 +63,7 @@ class Recurrent(Layer):
     bias: bool
     recurrent_bias: bool
     axis: int
+    features: int | None
 
     options: ClassVar[tuple[Option, ...]] = (*_BEFORE, *_AFTER)
     positional: ClassVar[tuple[str, ...]] = ("in_features->hidden",)
@@ -74,18 +79,27 @@ class Recurrent(Layer):
         """Make the layer for a sequence.
 
         Raises:
-            DimensionError: the input has not two axes, or an option does not fit.
+            DimensionError: the input has one axis, or an option does not fit.
         """
         shape = inputs[0]
-        if len(shape) != 2:
+        if len(shape) < 2:
             raise DimensionError(
-                f"{cls.op} reads a sequence of two axes, got {show(shape)}",
-                hint="steps and features, such as 10x64; reshape, flatten or permute before it",
+                f"{cls.op} reads sequences of two axes or more, got {show(shape)}",
+                hint="steps and features, such as 10x64; reshape or permute before it",
             )
         axis = axis_of(values.get("axis"), shape)
-        arriving = (shape[1 - axis], shape[axis])  # the features first, as options are taken from there
-        found = fill(cls, (arriving,), {**values, "axis": 0})
-        layer = cls(**{**found, "axis": axis})
+        features: int | None = len(shape) - 1 if axis < len(shape) - 1 else 0
+        if values.get("features") is not None:
+            features = axis_of(values["features"], shape, "features")
+            if features == axis:
+                raise DimensionError(
+                    f"the features lie on axis {axis}, which is the sequence",
+                    field="features",
+                    hint="another axis, or axis= another one",
+                )
+        arriving = (shape[features or 0], shape[axis])  # the features first: options are taken from there
+        found = fill(cls, (arriving,), {**values, "axis": 0, "features": None})
+        layer = cls(**{**found, "axis": axis, "features": features if len(shape) > 2 else None})
         layer.check(inputs)
         return layer
 
@@ -103,7 +117,24 @@ class Recurrent(Layer):
     @classmethod
     def feature_axis(cls, options: Mapping[str, Any]) -> int:
         """The axis of its input that the features lie on, which is not the sequence."""
+        found = options.get("features")
+        if type(found) is int:
+            return found
         return 0 if options.get("axis") in (1, -1) else 1
+
+    @property
+    def at(self) -> int:
+        """The axis that the features lie on."""
+        return 1 - self.axis if self.features is None else self.features
+
+    def _apart(self, shape: Shape) -> tuple[int, ...]:
+        """The axes along which there are sequences of their own."""
+        return tuple(a for a in range(len(shape)) if a not in (self.axis, self.at))
+
+    def _steps(self, inputs: tuple[Shape, ...]) -> Dim:
+        """Steps of all sequences."""
+        shape = inputs[0]
+        return prod((shape[self.axis], *(shape[a] for a in self._apart(shape))))
 
     @property
     def directions(self) -> int:
@@ -119,17 +150,23 @@ class Recurrent(Layer):
         """The sequence, and ``h``."""
         return ("", "h")
 
-    def output_axes(self, output: int) -> tuple[str, ...]:
-        """What the axes of an output are called."""
+    def output_axes(self, output: int) -> tuple[str, ...] | None:
+        """What the axes of an output are called, where there is one sequence."""
+        if self.features is not None:
+            return None
         if output:
             return ("layers and directions", "features")
         return ("steps", "features") if self.axis == 0 else ("features", "steps")
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The sequence, and the states after its last step."""
-        steps, features = inputs[0][self.axis], self.directions * self.size
-        sequence = (steps, features) if self.axis == 0 else (features, steps)
-        return (sequence, (self.layers * self.directions, self.size))
+        shape = inputs[0]
+        sequence = tuple(self.directions * self.size if a == self.at else n for a, n in enumerate(shape))
+        return (sequence, self._state(shape, self.size))
+
+    def _state(self, shape: Shape, size: Dim) -> Shape:
+        """Of states of all layers and directions."""
+        return (self.layers * self.directions, *(shape[a] for a in self._apart(shape)), size)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """PyTorch's arrays, layer by layer, the second direction behind the first."""
@@ -147,21 +184,21 @@ class Recurrent(Layer):
                     found[f"bias_hh_{name}"] = (rows,)
         return found
 
-    def _passes(self, steps: Dim) -> Dim:
-        """Steps of all layers and directions."""
-        return steps * self.layers * self.directions
+    def _passes(self, inputs: tuple[Shape, ...]) -> Dim:
+        """Steps of all sequences, layers and directions."""
+        return self._steps(inputs) * self.layers * self.directions
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
-        """Per step, layer and direction ``gates * hidden * (in + size)``."""
+        """Per sequence, step, layer and direction ``gates * hidden * (in + size)``."""
         first = self.in_features + self.size
         later = (self.directions + 1) * self.size
         every = first + (self.layers - 1) * later
-        return inputs[0][self.axis] * self.directions * self.gates * self.hidden * every
+        return self._steps(inputs) * self.directions * self.gates * self.hidden * every
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Per gate the sum of its two products and of its biases, and what makes a state of the gates."""
         sums = self.gates * (1 + self.bias * (1 + self.recurrent_bias))
-        units = self._passes(inputs[0][self.axis]) * self.hidden
+        units = self._passes(inputs) * self.hidden
         return self.cost.plus(Ops(add=sums)).times(units)
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
@@ -170,16 +207,24 @@ class Recurrent(Layer):
         Of one layer that runs from both ends, the second half of the features reads the steps from its own
         on. How much that is of a sequence of no known length is not stated: all of it is.
         """
-        from convcalc.layers.reads import ALL, EVERY, Axis, From, Rule, UpTo, Whole
+        from convcalc.layers.reads import ALL, EVERY, ONE, Axis, From, Rule, UpTo, Whole
 
-        steps = inputs[0][self.axis]
+        shape = inputs[0]
+        steps, apart = shape[self.axis], self._apart(shape)
+        places = (
+            dict(zip(apart, range(1, len(shape)), strict=False))
+            if output
+            else dict(zip(apart, apart, strict=True))
+        )
+        rules = {a: Axis(place, ONE) for a, place in places.items()}
         numeric = type(steps) is int and type(self.in_features) is int and type(self.size) is int
         if output or not numeric or (self.bidirectional and self.layers > 1):
-            return (((ALL, ALL),),)
+            return ((tuple(rules.get(a, ALL) for a in range(len(shape))),),)
 
         def way(time: Rule, features: Rule) -> Reads:
-            axes = (Axis(self.axis, time), ALL if features is EVERY else Axis(1 - self.axis, features))
-            return axes if self.axis == 0 else axes[::-1]
+            found = {self.axis: Axis(self.axis, time), **rules}
+            found[self.at] = ALL if features is EVERY else Axis(self.at, features)
+            return tuple(found.get(a, ALL) for a in range(len(shape)))
 
         if not self.bidirectional:
             return ((way(UpTo(), EVERY),),)
@@ -195,7 +240,16 @@ class Recurrent(Layer):
             found.append(("one step", "b_h", "none (recurrent_bias=false, as in Keras)"))
         steps = inputs[0][self.axis]
         where = f"of {steps} steps" if is_known(steps) else "of the steps"
-        found.append(("sequence", "axis", f"{self.axis} {where}; features on axis {1 - self.axis}"))
+        found.append(("sequence", "axis", f"{self.axis} {where}; features on axis {self.at}"))
+        if apart := self._apart(inputs[0]):
+            axes = ", ".join(map(str, apart))
+            found.append(
+                (
+                    "sequence",
+                    "each of its own",
+                    f"along axis {axes}" if len(apart) == 1 else f"along axes {axes}",
+                )
+            )
         reads = "all steps" if self.bidirectional else "step t reads steps 0 to t"
         found.append(("sequence", "reads", f"{reads}; the final states read all"))
         return tuple(found)
@@ -281,7 +335,7 @@ class LSTM(Recurrent):
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The sequence, and states and cells after its last step."""
-        return (*super().output_shapes(inputs), (self.layers * self.directions, self.hidden))
+        return (*super().output_shapes(inputs), self._state(inputs[0], self.hidden))
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """PyTorch's arrays, and ``weight_hr`` of each projection behind the others."""
@@ -297,11 +351,11 @@ class LSTM(Recurrent):
         return ordered
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
-        """Per step, layer and direction ``4 * hidden * (in + size)``, and ``hidden * projection``."""
+        """Per sequence, step, layer and direction ``4*hidden*(in + size)``, and ``hidden*projection``."""
         gates = super().macs(inputs, outputs)
         if self.projection is None:
             return gates
-        return gates + self._passes(inputs[0][self.axis]) * self.hidden * self.projection
+        return gates + self._passes(inputs) * self.hidden * self.projection
 
     def _equations(self) -> tuple[tuple[str, str], ...]:
         state = "o * tanh(c')" if self.projection is None else "W_hr (o * tanh(c'))"

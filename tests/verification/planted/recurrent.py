@@ -49,6 +49,18 @@ mutant("states of one layer", f"{LAYERS}:Recurrent.output_shapes", ALL, ignoring
 mutant(
     "cells as small as states", f"{LAYERS}:LSTM.output_shapes", "lstm", after(lambda f, *_: (*f[:2], f[1]))
 )
+mutant(
+    "recurrent layer over one of several sequences",
+    f"{LAYERS}:Recurrent._apart",
+    ALL,
+    lambda f: lambda s, shape: f(s, shape)[:0],
+)
+mutant(
+    "states of one of several sequences",
+    f"{LAYERS}:Recurrent._state",
+    ALL,
+    after(lambda f, *_: (f[0], f[-1])),
+)
 mutant("projection is free", f"{LAYERS}:LSTM.macs", "lstm", ignoring(projection=None))
 mutant(
     "projection has no weights",

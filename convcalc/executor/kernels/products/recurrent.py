@@ -1,12 +1,14 @@
 """Recurrent layers: plain (Elman), LSTM and GRU, step by step.
 
-Arrays are held as columns here: features by ``T * N`` columns, sample ``n`` of step ``t`` in column
-``t * N + n``. What the input adds to all steps of a layer is one product; the steps follow in turn.
+Sequences that stand along further axes of a sample are taken as samples, one each. Arrays are held as
+columns: features by ``T * N`` columns, sample ``n`` of step ``t`` in column ``t * N + n``. What the input
+adds to all steps of a layer is one product; the steps follow in turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,23 +147,52 @@ class Run(NamedTuple):
     last: State
 
 
-def _columns(layer: Any, x: Array) -> Array:
-    """``(N, T, F)``, or ``(N, F, T)``, as columns ``(F, T * N)``."""
-    order = (2, 1, 0) if layer.axis == 0 else (1, 2, 0)
-    turned = x.transpose(order)
+def _order(layer: Any, rank: int) -> list[int]:
+    """The axes of an array: the samples, those of sequences of their own, the steps, the features."""
+    steps, features = layer.axis + 1, 2 - layer.axis if layer.features is None else layer.features + 1
+    return [*(a for a in range(rank) if a not in (steps, features)), steps, features]
+
+
+def _sequences(layer: Any, x: Array) -> Array:
+    """All sequences of all samples, one behind another, ``(N, T, F)``."""
+    turned = x.transpose(_order(layer, x.ndim))
+    return turned.reshape(-1, *turned.shape[-2:])
+
+
+def _placed(layer: Any, sequences: Array, like: Array) -> Array:
+    """The other way round, where they came from an array ``like`` this one."""
+    order = _order(layer, like.ndim)
+    turned = sequences.reshape(*(like.shape[a] for a in order[:-2]), *sequences.shape[1:])
+    return np.ascontiguousarray(turned.transpose(np.argsort(order)))
+
+
+def _states(layer: Any, states: Array, like: Array) -> Array:
+    """States ``(N, layers, size)`` of sequences that came from there: the layers behind the samples."""
+    lead = [like.shape[a] for a in _order(layer, like.ndim)[:-2]]
+    return np.ascontiguousarray(np.moveaxis(states.reshape(*lead, *states.shape[1:]), -2, 1))
+
+
+def _of_states(states: Array) -> Array:
+    """The other way round."""
+    moved = np.moveaxis(states, 1, -2)
+    return moved.reshape(-1, *moved.shape[-2:])
+
+
+def _columns(x: Array) -> Array:
+    """``(N, T, F)`` as columns ``(F, T * N)``."""
+    turned = x.transpose(2, 1, 0)
     return np.ascontiguousarray(turned).reshape(len(turned), -1)
 
 
-def _from_columns(layer: Any, columns: Array, steps: int) -> Array:
+def _from_columns(columns: Array, steps: int) -> Array:
     """The other way round."""
-    turned = columns.reshape(len(columns), steps, -1)
-    return np.ascontiguousarray(turned.transpose((2, 1, 0) if layer.axis == 0 else (2, 0, 1)))
+    return columns.reshape(len(columns), steps, -1).transpose(2, 1, 0)
 
 
 def _check(layer: Any, x: Array, params: Params) -> None:
-    if x.ndim != 3:
+    if x.ndim < 3:
         raise ExecutionError(f"a sequence has two axes, {x.ndim - 1} arrived")
-    expected, features = params["weight_ih_l0"].shape[1], x.shape[2 - layer.axis]
+    expected, features = params["weight_ih_l0"].shape[1], x.shape[_order(layer, x.ndim)[-1]]
     if features != expected:
         raise ExecutionError(f"the weights are for {expected} input features, {features} arrived")
 
@@ -170,7 +201,7 @@ def _forward(t: Arith, layer: Any, x: Array, params: Params, keep: bool) -> tupl
     """Run all layers on columns; the last sequence, and every direction in order."""
     step = STEPS[layer.op]
     batch, runs = len(x), []
-    columns = _columns(layer, x)
+    columns = _columns(x)
     steps = columns.shape[1] // batch
     size = _state_size(layer)
     for places in _places(layer):
@@ -196,19 +227,20 @@ def _forward(t: Arith, layer: Any, x: Array, params: Params, keep: bool) -> tupl
 
 def recurrent(call: Call) -> tuple[Array, ...]:
     """The sequence ``(N, T, directions * size)``, the last states and, of an LSTM, the last cells."""
-    layer, x = call.layer, call.x
-    _check(layer, x, call.params)
-    steps = x.shape[1 + layer.axis]
+    layer = call.layer
+    _check(layer, call.x, call.params)
+    x = _sequences(layer, call.x)
+    steps = x.shape[1]
     shown = steps if call.t.meant else 1  # where shapes alone are asked for, one step has those of all
-    read = x[:, :shown] if layer.axis == 0 else x[:, :, :shown]
-    columns, runs = _forward(call.t, layer, read, call.params, keep=False)
-    sequence = _from_columns(layer, columns, shown)
+    columns, runs = _forward(call.t, layer, x[:, :shown], call.params, keep=False)
+    sequence = _from_columns(columns, shown)
     if shown < steps:
-        sequence = np.zeros([n * steps if a == 1 + layer.axis else n for a, n in enumerate(sequence.shape)])
+        sequence = np.zeros((len(sequence), steps, sequence.shape[2]))
+    sequence = _placed(layer, sequence, call.x)
     states = [np.stack([run.last.h.T for run in runs], axis=1)]
     if layer.op == "lstm":
         states.append(np.stack([run.last.c.T for run in runs], axis=1))
-    return (sequence, *states)
+    return (sequence, *(_states(layer, state, call.x) for state in states))
 
 
 # The naive form: number by number
@@ -216,8 +248,9 @@ def recurrent(call: Call) -> tuple[Array, ...]:
 
 def naive_recurrent(call: Call) -> tuple[Array, ...]:
     """The same for each sample, layer, direction, step and unit in turn."""
-    layer, x = call.layer, call.x if call.layer.axis == 0 else call.x.transpose(0, 2, 1)
+    layer = call.layer
     _check(layer, call.x, call.params)
+    x = _sequences(layer, call.x)
     size, ways = _state_size(layer), _directions(layer)
     many, steps = x.shape[:2]
     y = call.zeros((many, steps, ways * size))
@@ -235,9 +268,8 @@ def naive_recurrent(call: Call) -> tuple[Array, ...]:
                 sequence[number][own] = h
             states[sample, row], cells[sample, row] = h, c
         y[sample] = sequence
-    if layer.axis == 1:
-        y = np.ascontiguousarray(y.transpose(0, 2, 1))
-    return (y, states, cells) if layer.op == "lstm" else (y, states)
+    ends = (states, cells) if layer.op == "lstm" else (states,)
+    return (_placed(layer, y, call.x), *(_states(layer, end, call.x) for end in ends))
 
 
 def _affine(call: Call, weight: Array, bias: Array | None, x: Array) -> Array:
@@ -292,16 +324,17 @@ def _backward(r: Reach) -> list[Array]:
     known = [mark for mark in r.marks if mark is not None]
     if any(mark.dtype != bool for mark in known):
         raise ExecutionError(f"paths are counted through linear layers; {layer.op} is not one")
-    many, steps, ways = len(known[0]), shape[layer.axis], _directions(layer)
+    order = _order(layer, len(shape) + 1)
+    steps, ways = shape[layer.axis], _directions(layer)
+    many = len(known[0]) * prod(shape[a - 1] for a in order[1:-2])
     reached = np.zeros((many, steps, ways), bool)
     if (mark := r.marks[0]) is not None:
-        whole = all_channels(mark, r.outputs[0][0])
-        by_step = whole if layer.axis == 0 else whole.swapaxes(1, 2)
+        by_step = _sequences(layer, all_channels(mark, r.outputs[0][0]))
         reached = np.asarray(by_step.reshape(many, steps, ways, -1).any(axis=3))
     ends: Array = np.zeros((many, layer.layers * ways), bool)
     for mark in r.marks[1:]:
         if mark is not None:
-            ends |= np.asarray(np.any(all_channels(mark, layer.layers * ways), axis=2))
+            ends |= np.asarray(np.any(_of_states(all_channels(mark, layer.layers * ways)), axis=2))
     read = np.zeros((many, steps), bool)
     for number in reversed(range(layer.layers)):
         reached = reached | read[:, :, None]
@@ -311,9 +344,9 @@ def _backward(r: Reach) -> list[Array]:
             reached[:, 0, 1] |= ends[:, number * ways + 1]
             read = read | np.logical_or.accumulate(reached[:, :, 1], axis=1)
         reached = np.zeros_like(reached)
-    if layer.axis == 1:
-        return [read[:, None, :]]
-    return [np.broadcast_to(read[:, :, None], (many, *shape))]
+    lead = (len(known[0]), *(shape[a - 1] for a in order[1:-2]))
+    placed = read.reshape(*lead, steps, 1).transpose(np.argsort(order))  # one channel stands for all
+    return [placed if order[-1] == 1 else np.broadcast_to(placed, (len(known[0]), *shape))]
 
 
 Back = tuple[Array, Array, Array]
@@ -359,13 +392,17 @@ BACK = {"rnn": _rnn_back, "lstm": _lstm_back, "gru": _gru_back}
 
 def _gradient(b: Backprop) -> list[Array]:
     """Backpropagation through time: layer by layer from the last, each direction from its last step."""
-    layer, x = b.layer, b.x
-    batch, steps, size, ways = len(x), x.shape[1 + layer.axis], _state_size(layer), _directions(layer)
+    layer, x = b.layer, _sequences(b.layer, b.x)
+    batch, steps, size, ways = len(x), x.shape[1], _state_size(layer), _directions(layer)
     _, runs = _forward(PLAIN, layer, x, b.params, keep=True)
     back = BACK[layer.op]
     first = b.gradients[0]
-    g = np.zeros((size * ways, batch * steps), x.dtype) if first is None else _columns(layer, first)
-    ends = [None if one is None else one.transpose(1, 2, 0) for one in (*b.gradients[1:], None)][:2]
+    g = np.zeros((size * ways, batch * steps), x.dtype)
+    if first is not None:
+        g = _columns(_sequences(layer, first))
+    ends = [None if one is None else _of_states(one).transpose(1, 2, 0) for one in (*b.gradients[1:], None)][
+        :2
+    ]
     for number in reversed(range(layer.layers)):
         passed: Array | None = None
         for run in runs[number * ways : (number + 1) * ways]:
@@ -385,7 +422,7 @@ def _gradient(b: Backprop) -> list[Array]:
             passed = part if passed is None else passed + part
         assert passed is not None
         g = passed
-    return [_from_columns(layer, g, steps)]
+    return [_placed(layer, _from_columns(g, steps), b.x)]
 
 
 def _weights(layer: Any) -> Shapes:
@@ -407,12 +444,14 @@ def _weights(layer: Any) -> Shapes:
 
 def _working(s: Sizes) -> int:
     """The input and two sequences as columns, what the input adds to all steps, and what a step makes."""
-    layer = s.layer
-    steps, features = s.inputs[0][layer.axis], s.inputs[0][1 - layer.axis]
+    layer, shape = s.layer, s.inputs[0]
+    order = _order(layer, len(shape) + 1)
+    steps, features = shape[layer.axis], shape[order[-1] - 1]
+    apart = prod(shape[a - 1] for a in order[1:-2])
     rows, sequence = GATES[layer.op] * layer.hidden, _state_size(layer) * _directions(layer)
     wide = steps * (features + 2 * sequence + rows)
     states = 4 * layer.layers * _directions(layer) * (layer.hidden + _state_size(layer))
-    return s.batch * s.item * int(wide + 8 * rows + states)
+    return s.batch * s.item * int(apart * (wide + 8 * rows + states))
 
 
 for _op in GATES:
