@@ -121,9 +121,11 @@ class SpecError(ValueError):
         problems: the faults, in the order of the text.
         search: what finds the sizes that would work, where there may be such. It is called when the
             faults are told (:meth:`told`), since who only tries a spec does not ask for them.
+        unknown: the name in an expression that is not known, where that is the fault.
     """
 
     search: Callable[[], Any] | None = None
+    unknown: str | None = None
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
         self.problems: list[Problem] = [problems] if isinstance(problems, Problem) else list(problems)

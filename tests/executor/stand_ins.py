@@ -11,7 +11,14 @@ from convcalc.executor.call import Call, Params
 from convcalc.executor.kernels import run_kernel
 from convcalc.graph import Edge, Graph, Node
 
-RECURRENT = {"layers": 1, "bidirectional": False, "bias": True, "recurrent_bias": True, "axis": 0}
+RECURRENT = {
+    "layers": 1,
+    "bidirectional": False,
+    "bias": True,
+    "recurrent_bias": True,
+    "axis": 0,
+    "features": None,
+}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "conv": {
         "stride": 1,

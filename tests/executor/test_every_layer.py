@@ -45,14 +45,17 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
     "rnn": [
         (layer("rnn", in_features=3, hidden=2), (4, 3)),
         (layer("rnn", in_features=3, hidden=2, axis=1, nonlinearity="relu", bidirectional=True), (3, 4)),
+        (layer("rnn", in_features=3, hidden=2, axis=1, features=0), (3, 4, 2)),
     ],
     "lstm": [
         (layer("lstm", in_features=3, hidden=2, layers=2, recurrent_bias=False), (4, 3)),
         (layer("lstm", in_features=2, hidden=3, projection=2, bidirectional=True, axis=1), (2, 3)),
+        (layer("lstm", in_features=3, hidden=2, projection=1, axis=0, features=2), (3, 2, 3)),
     ],
     "gru": [
         (layer("gru", in_features=3, hidden=2, layers=2, bidirectional=True), (4, 3)),
         (layer("gru", in_features=2, hidden=3, reset="before", bias=False, axis=1), (2, 3)),
+        (layer("gru", in_features=2, hidden=3, bidirectional=True, axis=1, features=3), (2, 3, 1, 2)),
     ],
     "maxpool": [(layer("maxpool", kernel=3, stride=2, padding=1, dilation=1, ceil=True), (2, 6, 5))],
     "avgpool": [(layer("avgpool", kernel=3, stride=2, padding=1, count_include_pad=False), (2, 5, 5))],

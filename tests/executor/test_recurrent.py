@@ -149,6 +149,67 @@ def test_the_other_axis_is_the_transpose(op: str) -> None:
     np.testing.assert_array_equal(one["h"], other["h"])
 
 
+@st.composite
+def among_others(draw: Any) -> tuple[str, list[int], int, int, dict[str, Any]]:
+    """A layer, the shape of three axes or four, where the steps and where the features are, its options."""
+    op = draw(st.sampled_from(sorted(GATES)))
+    rank = draw(st.sampled_from([3, 4]))
+    steps, features = draw(st.permutations(range(rank)))[:2]
+    options: dict[str, Any] = {"hidden": draw(st.integers(2, 3)), "layers": draw(st.integers(1, 2))}
+    options["bidirectional"] = draw(st.booleans())
+    if op == "lstm" and draw(st.booleans()):
+        options["projection"] = 1
+    shape = draw(st.lists(st.integers(1, 4), min_size=rank, max_size=rank))
+    return op, shape, steps, features, options
+
+
+@settings(max_examples=60, deadline=None)
+@given(among_others(), st.sampled_from(["fast", "naive"]), st.booleans())
+def test_sequences_along_further_axes_are_sequences_of_their_own(
+    case: tuple[str, list[int], int, int, dict[str, Any]], form: str, negative: bool
+) -> None:
+    """Each as a layer of the same weights has it that reads this sequence alone."""
+    op, shape, steps, features, options = case
+    rank = len(shape)
+    places = {"axis": steps - rank * negative, "features": features - rank * negative}
+    graph = loaded(op, tuple(shape), {**options, **places})
+    one = loaded(op, (shape[steps], shape[features]), options)
+    weights = init_weights(one, 0, "float64")
+    shapes = {name: array.shape for name, array in init_weights(graph).items()}
+    assert shapes == {name: array.shape for name, array in weights.items()}
+    x = np.random.default_rng(0).standard_normal((2, *shape))
+    found = execute(graph, x, weights, form=form)
+    apart = [a for a in range(rank) if a not in (steps, features)]
+    turned = x.transpose(0, *(a + 1 for a in apart), steps + 1, features + 1)
+    sequences = np.moveaxis(found["y"], (steps + 1, features + 1), (-2, -1))
+    for place in np.ndindex(*turned.shape[:-2]):
+        alone = execute(one, turned[place][None], weights, form=form)
+        np.testing.assert_allclose(sequences[place], alone["y"][0], atol=1e-12)
+        for name in ("h", "c")[: 1 + (op == "lstm")]:
+            np.testing.assert_allclose(np.moveaxis(found[name], 1, -2)[place], alone[name][0], atol=1e-12)
+    # all is counted as often as there are sequences, and stored once
+    many = int(np.prod([shape[a] for a in apart]))
+    whole, single = (convcalc.analyze(g).totals for g in (graph, one))
+    assert (whole.params, whole.macs, whole.flops) == (single.params, many * single.macs, many * single.flops)
+
+
+@pytest.mark.parametrize("op", GATES)
+def test_gradients_along_further_axes_are_differences(op: str) -> None:
+    graph = loaded(op, (3, 4, 2), {"hidden": 2, "layers": 2, "bidirectional": True, "axis": 1})
+    weights = init_weights(graph, 1, "float64")
+    x = np.random.default_rng(2).standard_normal((1, 3, 4, 2))
+    h = 1e-6
+    for output, name, position in (("a", "y", (1, 0)), ("a.h", "h", (1, 0)), ("a.h", "h", (2, 1))):
+        found = gradient(graph, x, weights, position=position, output=output)["input"]
+        for place in np.ndindex(*x.shape):
+            step = np.zeros_like(x)
+            step[place] = h
+            up, down = (
+                execute(graph, x + s, weights)[name][(0, slice(None), *position)].sum() for s in (step, -step)
+            )
+            assert found[place] == pytest.approx((up - down) / (2 * h), abs=1e-6)
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize(("op", "fields"), [*CASES, ("lstm", {"projection": 2})])
 def test_gradients_are_differences(op: str, fields: dict[str, Any], axis: int) -> None:

@@ -190,3 +190,40 @@ def test_rules_read_what_they_say(n: int, data: st.DataObject) -> None:
             assert list(rule.of(j, n)) == list(reads(j)) == [i for i in rule.taps(j) if i < n]
         brute = sorted({i for j in indices(wanted) for i in reads(j)})
         assert indices(indices_read(rule, wanted, n)) == brute
+
+
+def test_the_features_of_several_axes_lie_last_unless_told_otherwise() -> None:
+    assert outputs("lstm 7 axis=1", "4x5x3") == {"": (4, 5, 7), "h": (1, 4, 7), "c": (1, 4, 7)}
+    assert outputs("gru 7", "4x5x3") == {"": (4, 5, 7), "h": (1, 5, 7)}
+    assert outputs("gru 7 axis=-1", "4x5x3") == {"": (7, 5, 3), "h": (1, 5, 7)}
+    assert outputs("rnn 7 axis=1 features=0 bidirectional=true", "4x5x3x2") == {
+        "": (14, 5, 3, 2),
+        "h": (2, 3, 2, 7),
+    }
+    assert outputs("rnn 7 features=1", "4x3") == outputs("rnn 7", "4x3")
+
+
+def test_a_sequence_has_features_beside_its_steps() -> None:
+    for line, message in (
+        ("gru 3 axis=1 features=-2", "the features lie on axis 1, which is the sequence"),
+        ("gru 3 axis=1 features=3", "axis 3"),
+    ):
+        with pytest.raises(convcalc.SpecError, match=message):
+            convcalc.load(line, input="4x5x3")
+    with pytest.raises(convcalc.SpecError, match="gru reads sequences of two axes or more, got 4"):
+        convcalc.load("gru 3", input="4")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(["rnn 2", "gru 2 bidirectional=true", "lstm 2 layers=2"]), st.permutations(range(3)))
+def test_what_is_read_along_further_axes(line: str, order: list[int]) -> None:
+    """Brute force: what an output position reads is its own sequence, as far as it has come."""
+    steps, features = order[:2]
+    graph = convcalc.load(f"{line} axis={steps} features={features}", input=(3, 4, 5))
+    sizes = graph.nodes[1].outputs[0]
+    places = [tuple(place) for place in np.ndindex(*sizes[1:])]
+    fields = convcalc.receptive_field(graph)
+    for place, seen in zip(places, taint(graph, places), strict=True):
+        for axis, row in enumerate(fields.at(place)[0].axes):
+            read = np.flatnonzero(seen.any(axis=1 - axis))
+            assert row.read == (read[0], read[-1]), (place, axis)

@@ -108,6 +108,8 @@ CORPUS: tuple[str, ...] = (
     "input 3x5 | lstm 4 axis=1 bias=false id=a | add from=[a,a] | conv 2 k3 p1 | gru 2 axis=1",
     "input 3x6 | gru 2 axis=1 layers=2 | gru 3 axis=1 reset=before | gru 2 bidirectional=true axis=-1",
     "input 6x3 | gru 2 reset=before recurrent_bias=false layers=2 | slice -1",
+    "input 2x4x3 | rnn 3 axis=1 | lstm 2 bidirectional=true layers=2 id=a | gru 2 features=2 axis=1 from=a.h",
+    "input 3x4x5 | conv 2 k1 | gru 2 axis=1 bidirectional=true | permute (2,1,0) | conv 2 k2",
     "input 4x6x5 | mean | sum",
     "input 4x6x5 | mean axis=1 | sum axis=-1 keep=true | conv 3 k1",
     "input 4x6x5 | max axis=(0,2) keep=true | min axis=1 keep=true",

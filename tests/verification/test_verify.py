@@ -11,8 +11,8 @@ import pytest
 import convcalc
 from convcalc.executor import MemoryLimitError
 from convcalc.layers import lookup
-from convcalc.layers.conv import Conv
-from convcalc.layers.pool import AvgPool
+from convcalc.layers.windows.conv import Conv
+from convcalc.layers.windows.pool import AvgPool
 from convcalc.solve.sizes import own_inputs, reduced
 from convcalc.verification.poison import poisoned
 from convcalc.verification.result import QUANTITIES, TOTALS, Verification
@@ -182,6 +182,36 @@ def test_the_reduced_size_keeps_layers_channels_and_maps() -> None:
                     assert all(b > 1 for a, b in zip(shape[1:], less[1:], strict=True) if a > 1)
         weights = convcalc.analyze(graph).totals.params
         assert convcalc.analyze(small).totals.params == weights
+
+
+@pytest.mark.parametrize(("name", "own", "shapes"), [
+    ("gpt2", "1x1024", ((1, 64),)),
+    ("vit_b_16", "3x224x224", ((3, 32, 32),)),
+])  # fmt: skip
+def test_the_reduced_size_of_tokens_keeps_layers_and_features(
+    name: str, own: str, shapes: tuple[tuple[int, ...], ...]
+) -> None:
+    """Tokens stand on the first axis: there are fewer of them, of as many features, and no weight changes."""
+    graph = convcalc.load(name, input=own)
+    small = reduced(graph, 10**10)
+    assert small is not None and own_inputs(small) == shapes
+    assert [(n.name, n.op) for n in graph.nodes] == [(n.name, n.op) for n in small.nodes]
+    sources = 0
+    for node, other in zip(graph.nodes, small.nodes, strict=True):
+        parameters = node.layer.parameters(graph.input_shapes(node))
+        if node.op == "param" and parameters != other.layer.parameters(()):
+            sources += 1
+            assert node.outputs[0][-1] == other.outputs[0][-1]
+        else:
+            assert parameters == other.layer.parameters(small.input_shapes(other))
+    assert sources == (name == "vit_b_16")  # its positions; those of gpt2 are cut
+
+
+def test_channels_that_come_from_sizes_are_not_reduced() -> None:
+    graph = convcalc.load(
+        "input 2x64x64 | conv 4 k3 p1 | reshape 4x64x64 | permute order=(1,0,2) | conv 8 k3"
+    )
+    assert reduced(graph, 10**3) is None
 
 
 def test_work_above_the_bound_reduces_and_no_bound_does_not() -> None:

@@ -34,6 +34,7 @@ def _recurrent(call: Keras) -> list[Stage]:
         fields["reset"] = "after" if after else "before"
         fields["recurrent_bias"] = after
     stages = [call.stage(op, fields)]
+    stages[0].rank = 1
     if call.flag("return_sequences", False):
         return stages
     last: dict[str, Any] = {"start": -1, "axis": axis}

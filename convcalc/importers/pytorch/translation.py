@@ -247,12 +247,18 @@ def _mean_slope(call: Call) -> list[Stage]:
     return [call.stage("leakyrelu")]
 
 
+def _recurrent(call: Call) -> list[Stage]:
+    """A sequence has two axes there."""
+    call.row = call.row._replace(rank=1)
+    return [call.stage(call.row.op)]
+
+
 def _lstm(call: Call) -> list[Stage]:
     """A projection to 0 features is none."""
     arg = call.values.pop("*proj_size", None)
     if arg is not None and not (_fixed(arg.expr) and call.literal(arg) == 0):
         call.values["projection"] = Arg("projection", arg.expr, arg.start, arg.end)
-    return [call.stage("lstm")]
+    return _recurrent(call)
 
 
 SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
@@ -264,6 +270,7 @@ SPECIAL: Final[dict[str, Callable[[Call], list[Stage]]]] = {
     **dict.fromkeys(("InstanceNorm#d", "LazyInstanceNorm#d"), _instance_norm),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle"), _map),
     "LSTM": _lstm,
+    **dict.fromkeys(("RNN", "GRU"), _recurrent),
     "Embedding": _embedding,
     "Hardtanh": _hardtanh,
     "Softmax": _softmax,

@@ -21,9 +21,9 @@ from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
 from convcalc.graph import as_graph
 from convcalc.layers.reads import ONE, Slide, Spread
-from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.values import show
-from convcalc.layers.window import Sliding
+from convcalc.layers.windows.transposed import ConvTranspose
+from convcalc.layers.windows.window import Sliding
 from convcalc.printable import one_line
 from convcalc.records import Record
 from convcalc.render.numbers import shape as sizes_text

@@ -9,9 +9,9 @@ from convcalc import layers
 from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
-from convcalc.layers.shape import Input
+from convcalc.layers.products.weights import Weighted
+from convcalc.layers.tensors.shape import Input
 from convcalc.layers.values import MOST_AXES, show
-from convcalc.layers.weights import Weighted
 from convcalc.spec.build.given import (
     Stated,
     by_first,
@@ -183,7 +183,8 @@ class Placing(Sharing):
                 return POISON
             shares, place = found, Place(stage.text, stage.share[0], "")
             who = stage.origin if stage.id is None else self._name(stage.id, stage.text, env)
-            frozen = self._freeze(who, stated, shares, len(shares) == len(arrays), place)
+            if shares:
+                frozen = self._freeze(who, stated, shares, len(shares) == len(arrays), place)
         if stated is not None:
             self.freezing[len(self.nodes)] = stated
         if stage.id is None:

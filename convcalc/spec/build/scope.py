@@ -54,13 +54,14 @@ class Scope:
     Attributes:
         frozen: whether the parameters of what runs in it are held fixed in training, unless a layer or
             a level inside says otherwise; None where nothing says so, and they are not.
+        outside: the variables where the block is called whose body runs in it.
         first: how many nodes there were before it.
         past: how many there were when it was finished; None until then.
     """
 
     __slots__ = (
         *("bodies", "calls", "children", "counters", "document", "first", "frozen", "ids"),
-        *("label", "makers", "parent", "past", "prefix", "via"),
+        *("label", "makers", "outside", "parent", "past", "prefix", "via"),
     )
 
     def __init__(
@@ -78,5 +79,6 @@ class Scope:
         self.frozen: bool | None = parent.frozen if parent else None
         self.first = first
         self.past: int | None = None
+        self.outside: Env | None = None
         self.calls: int = parent.calls if parent else 0
         self.via: str = parent.via if parent else ""

@@ -14,6 +14,8 @@ from convcalc.spec.build.scope import Choice, Env, Poison, Scope
 from convcalc.spec.build.wiring import Wiring
 from convcalc.spec.document.items import Item
 from convcalc.spec.errors import SpecError, fault, nearest_name
+from convcalc.spec.language.evaluation import Name
+from convcalc.spec.language.expression import Expr
 from convcalc.spec.language.stage import Stage, Template
 from convcalc.spec.source import Text
 
@@ -61,7 +63,9 @@ class Sharing(Wiring):
         found: dict[str, str] = {}
         mine = None if stage.id is None else self._name(stage.id, stage.text, env)
         for template in stage.share:
-            place = Place(stage.text, template, self._name(template, stage.text, env))
+            place = self._place(template, stage.text, env)
+            if place is None:
+                continue
             if not arrays:
                 raise place.fault(f"{stage.origin} has no weights that it could share", "no share=")
             lender = self._lender(place, scope, mine)
@@ -109,14 +113,17 @@ class Sharing(Wiring):
         Raises:
             SpecError: nothing before this place has the name.
         """
-        at: Scope | None = scope
-        while at is not None:
-            found = self._lends(at, place.name)
-            if found is not None:
-                return found
-            at = at.parent
+        at: Scope | None
+        for at in (place.name.scope, scope) if isinstance(place.name, Name) else (scope,):
+            while at is not None:
+                found = self._lends(at, place.name)
+                if found is not None:
+                    return found
+                at = at.parent
         head, _, array = place.name.rpartition(".")
         if head and head != mine:
+            if isinstance(place.name, Name):
+                head = Name.of(head, place.name.scope)
             owner = self._lender(place._replace(name=head), scope, mine)
             if isinstance(owner, tuple) and owner[1] is None:
                 there = self._arrays(self.nodes[owner[0]])
@@ -157,13 +164,20 @@ class Sharing(Wiring):
             at = name.find(".", at + 1)
         return None
 
+    def _place(self, template: Template, text: Text, env: Env) -> Place | None:
+        """Whose weights ``share=`` names, and where; None where ``{an expression}`` says none: its own."""
+        only = template.parts[0] if len(template.parts) == 1 else None
+        if isinstance(only, Expr) and self._part(only, text, env) is None:
+            return None
+        (name,) = self._names(template, text, env)
+        return Place(text, template, name)
+
     # -- structures -------------------------------------------------------------------------
 
     def _turns_share(self, item: Item, env: Env) -> bool:
         """Whether all turns of a loop use the weights of the first: ``share: true``."""
-        if item.share is None:
-            return False
-        return self._name(*item.share, env).lower() == "true"
+        place = None if item.share is None else self._place(*item.share, env)
+        return place is not None and place.name.lower() == "true"
 
     def _structure_lender(self, item: Item, env: Env, scope: Scope) -> Lender | Poison | None:
         """Whose weights a structure uses; None where it has its own.
@@ -173,8 +187,9 @@ class Sharing(Wiring):
         """
         if item.share is None:
             return None
-        template, text = item.share
-        place = Place(text, template, self._name(template, text, env))
+        place = self._place(*item.share, env)
+        if place is None:
+            return None
         if place.name.lower() in ("true", "false"):
             if item.kind not in ("repeat", "each"):
                 raise place.fault(f"share: {place.name} is for the turns of a loop", "share: NAME")
@@ -193,8 +208,8 @@ class Sharing(Wiring):
             return None
         if len(stage.share) > 1:
             raise stage.fault("a block shares the weights of one other", "share=NAME", at=stage.share[1])
-        template = stage.share[0]
-        return self._level(Place(stage.text, template, self._name(template, stage.text, env)), scope)
+        place = self._place(stage.share[0], stage.text, env)
+        return None if place is None else self._level(place, scope)
 
     def _level(self, place: Place, scope: Scope) -> Lender | Poison:
         found = self._lender(place, scope, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from convcalc import layers
 from convcalc.budget import OverBudgetError, spend
@@ -28,7 +28,7 @@ from convcalc.spec.document.items import Block, Body, Formula, Item
 from convcalc.spec.document.reading import block as library_block
 from convcalc.spec.errors import Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.arguments import fields_of
-from convcalc.spec.language.evaluation import UndecidedError, describe, evaluate, truth
+from convcalc.spec.language.evaluation import Name, UndecidedError, describe, evaluate, truth
 from convcalc.spec.language.expression import ExpressionError
 from convcalc.spec.language.stage import Stage, expression_fault
 from convcalc.spec.source import Source, Text
@@ -67,7 +67,7 @@ class Structures(Placing):
             except OverBudgetError as error:
                 raise self._limit(error, item.node.problem("")) from None
             if item.kind == "let" and item.mode != "body":
-                env = self._bind(item, env, edge)
+                env = self._bind(item, env, scope, edge)
                 continue
             if item.refs is not None:
                 try:
@@ -103,7 +103,8 @@ class Structures(Placing):
         child.frozen = frozen
         told = len(self.problems)
         end = yield run(item, env, child, edge)
-        self._finish(child, lender if len(self.problems) == told else None, scope)
+        whole = end is not POISON and len(self.problems) == told
+        self._finish(child, lender if whole else None, scope)
         scope.ids[name] = scope.ids[child.label] = end
         return end
 
@@ -116,19 +117,19 @@ class Structures(Placing):
             except SpecError as error:
                 self._problem(self._traced(error, scope))
 
-    def _bind(self, item: Item, env: Env, edge: Flow) -> Env:
+    def _bind(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Env:
         env = self._with_in(dict(env), edge)
         env = dict(env)
         for name, value in item.lets:
             try:
                 env[name] = self._value(value, env)
             except SpecError as error:
-                self._problem(error)
+                self._problem(self._traced(error, scope))
                 env[name] = UNKNOWN
         return env
 
     def _let(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
-        return (yield self._body(item.body, self._bind(item, env, edge), scope, edge))
+        return (yield self._body(item.body, self._bind(item, env, scope, edge), scope, edge))
 
     def _sequence(self, item: Item, env: Env, scope: Scope, edge: Flow) -> Step:
         return (yield self._body(item.body, env, scope, edge))
@@ -324,6 +325,7 @@ class Structures(Placing):
             if name in env:
                 raise stage.fault(f"${name} is {describe(value)}", "a text variable such as 'relu'")
             raise stage.fault(f"unknown name {name!r}", "a text variable", nearest_name(name, env))
+        value = str(value)
         body = self.texts.get((value, scope.document))
         if body is None:
             text = Text.whole(Source(f"${name}", value))
@@ -347,7 +349,7 @@ class Structures(Placing):
         lender = self._call_lender(stage, env, scope)
         if isinstance(lender, Poison):
             return self._ended(POISON)
-        inner_env = self._arguments(stage, block, env, edge)
+        inner_env = self._arguments(stage, block, env, edge, scope)
         if stage.id is None:
             name = self._auto(scope, stage.name)
         else:
@@ -356,14 +358,18 @@ class Structures(Placing):
         child = self._child(scope, name, block.document, block.body)
         child.frozen = self._frozen(stage.frozen, stage.text, env, scope)
         child.calls = scope.calls + 1
+        child.outside = env
         line = stage.text.source.position(stage.text.locate(stage.start))[0] if scope.calls == 0 else 0
         child.via = (
             scope.via or f" (in block {stage.name!r}, called in line {line} of {stage.text.source.name})"
         )
         return self._run_block(block, inner_env, child, edge, scope, name, lender)
 
-    def _arguments(self, stage: Stage, block: Block, env: Env, edge: Flow) -> Env:
-        """The variables that a block sees: those of its document, ``in``, and its parameters."""
+    def _arguments(self, stage: Stage, block: Block, env: Env, edge: Flow, scope: Scope) -> Env:
+        """The variables that a block sees: those of its document, ``in``, and its parameters.
+
+        Names of tensors among its arguments stay those of the ``scope`` that calls it.
+        """
         names = [name for name, _ in block.parameters]
         signature = block.signature()
         given: Env = {}
@@ -389,7 +395,7 @@ class Structures(Placing):
             if key in given:
                 raise stage.fault(f"{key} is given twice", signature, at=arg)
             try:
-                given[key] = evaluate(arg.expr, env)
+                given[key] = _meant(evaluate(arg.expr, env), scope)
             except ExpressionError as error:
                 raise expression_fault(stage.text, error) from None
         inner = dict(self._with_in(self.env if block.document is self.document else {}, edge))
@@ -411,7 +417,8 @@ class Structures(Placing):
     ) -> Step:
         told = len(self.problems)
         end = yield self._body(block.body, env, child, edge)
-        self._finish(child, lender if len(self.problems) == told else None, scope)
+        whole = end is not POISON and len(self.problems) == told
+        self._finish(child, lender if whole else None, scope)
         scope.ids[name] = scope.ids[child.label] = end
         return end
 
@@ -422,3 +429,12 @@ class Structures(Placing):
         if refs is None:
             return edge
         return self._edge(self._reference(refs[0], stage.text, env, scope), stage.text, refs[0])
+
+
+def _meant(value: Any, scope: Scope) -> Any:
+    """A value with the texts in it as names of a scope."""
+    if isinstance(value, str):
+        return Name.of(value, scope)
+    if isinstance(value, tuple) and any(isinstance(item, str | tuple) for item in value):
+        return tuple(_meant(item, scope) for item in value)
+    return value

@@ -13,7 +13,7 @@ from convcalc.spec.build.given import Stated
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, LimitError, Poison, Scope, Several
 from convcalc.spec.document.items import Body, Document, Formula, Item, Value
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
-from convcalc.spec.language.evaluation import bounded, describe, evaluate
+from convcalc.spec.language.evaluation import Name, bounded, describe, evaluate, joined
 from convcalc.spec.language.expression import ARRIVING, Expr, ExpressionError
 from convcalc.spec.language.stage import Range, Stage, Template, expression_fault
 from convcalc.spec.source import Text
@@ -108,6 +108,16 @@ class Wiring:
         return LimitError(problem)
 
     def _traced(self, error: SpecError, scope: Scope) -> SpecError:
+        name, at = error.unknown, scope
+        while name is not None and at.outside is None and at.parent is not None:
+            at = at.parent
+        if name is not None and name in (at.outside or ()):
+            for problem in error.problems:
+                problem.nearest = None
+                problem.expected = (
+                    f"{name} among the arguments: it is known where the block is called, and a block sees "
+                    "its parameters and the document's variables"
+                )
         if scope.via:
             for problem in error.problems:
                 if " (in block " not in problem.message:
@@ -187,7 +197,7 @@ class Wiring:
         if literal is not None and len(literal) <= LONGEST_NAME:
             return literal
         (name,) = self._names(template, text, env)
-        return name
+        return str(name)
 
     def _names(self, template: Template, text: Text, env: Env) -> list[str]:
         """The names that a template stands for: several where it has ranges, the last fastest."""
@@ -198,7 +208,7 @@ class Wiring:
                 if len(names) * len(numbers) > MAX_NAMES:
                     raise fault(text, part.start, part.end, f"more than {MAX_NAMES:,} names", "fewer")
                 spend(STEP * len(names) * len(numbers))
-                names = [f"{name}{number}" for name in names for number in numbers]
+                names = [joined(name, str(number)) for name in names for number in numbers]
                 continue
             if isinstance(part, Expr):
                 value = self._part(part, text, env)
@@ -211,8 +221,8 @@ class Wiring:
                     raise fault(
                         text, part.start, part.end, f"{describe(value)} in a name", "a whole number or a text"
                     )
-                part = str(value)
-            names = [name + part for name in names]
+                part = value if isinstance(value, str) else str(value)
+            names = [joined(name, part) for name in names]
         if max(map(len, names)) > LONGEST_NAME:
             message = f"a name of more than {LONGEST_NAME} characters"
             raise fault(text, template.start, template.end, message)
@@ -346,12 +356,14 @@ class Wiring:
         return Edge(len(self.nodes) - 1)
 
     def _find(self, scope: Scope | None, name: str) -> Flow | str:
-        """A tensor by name: own names first, then those around."""
-        while scope is not None:
-            found = self._within(scope, name)
-            if found is not None:
-                return found
-            scope = scope.parent
+        """A tensor by name: own names first, then those around; for what was handed over, its own place's."""
+        for start in (name.scope, scope) if isinstance(name, Name) else (scope,):
+            at = start
+            while at is not None:
+                found = self._within(at, name)
+                if found is not None:
+                    return found
+                at = at.parent
         return name
 
     def _within(self, scope: Scope, name: str) -> Flow:

@@ -74,7 +74,8 @@ class Bodies(Values):
                     "one of the keys " + ", ".join(ITEMS),
                     nearest_name(key, known),
                 )
-            raise node.fault(f"{' and '.join(heads)} in one item", "one of them")
+            alone = "'let' in an item of its own, before it or first in its body" if "let" in heads else None
+            raise node.fault(f"{' and '.join(heads)} in one item", alone or "one of them")
         head = "repeat" if "repeat" in heads else heads[0]
         entries = self._keys(node, ITEMS[head], f"a '{head}' item")
         for key in REQUIRED[head]:

@@ -95,3 +95,22 @@ def quotes_for(text: str, start: int, flow: bool) -> str | None:
     if flow and ": " in found:  # more likely a key of what is around it, whose comma is missing
         return None
     return f"quotes around all of it: {quoted(found)}"
+
+
+def quotes_moved(text: str, at: int) -> str | None:
+    """What to write where quotes stand around a part of a text; None where they do not.
+
+    YAML reads ``a != "size[-1]"`` inside ``{...}`` up to the bracket, and the second quote opens a text.
+    """
+    begin = text.rfind("\n", 0, at) + 1
+    for found in re.finditer('"', text[begin:at]):
+        first = begin + found.start()
+        if text[begin:first].rstrip()[-1:] not in ("", *":,[{-?"):
+            start = start_of_text(text, first, True)
+            if start is None:
+                return None
+            end = text.find("\n", at)
+            line = text[start : end if end >= 0 else len(text)].replace('"', "")
+            whole = whole_text(line, 0, True)
+            return None if whole is None else f"quotes around all of it: {quoted(whole)}"
+    return None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from convcalc.spec.document.quotes import quotes_for, start_of_text
+from convcalc.spec.document.quotes import quotes_for, quotes_moved, start_of_text
 from convcalc.spec.errors import Problem, SpecError
 from convcalc.spec.source import Source, Text
 
@@ -127,7 +127,7 @@ def _no_yaml(source: Source, error: Any) -> Problem:
         expected = "spaces: YAML does not indent with tabs"
     elif context.startswith("while scanning a quoted") and error.context_mark:
         at = error.context_mark.index
-        expected = f"a closing {source.text[at]}"
+        expected = quotes_moved(source.text, at) or f"a closing {source.text[at]}"
     elif at < len(source.text):
         start = start_of_text(source.text, at, flow)
         expected = None if start is None else quotes_for(source.text, start, flow)

@@ -75,10 +75,16 @@ def _argument_end(value: str, start: int, end: int) -> int:
     return end
 
 
-def arguments_of(text: Text, start: int, end: int) -> tuple[list[tuple[str | None, Any, int, int]], int]:
-    """The arguments of a call, each as key, value and place, and where the call closes."""
+def arguments_of(
+    text: Text, start: int, end: int, fills: bool = False
+) -> tuple[list[tuple[str | None, Any, int, int]], int]:
+    """The arguments of a call, each as key, value and place, and where the call closes.
+
+    ``fills`` says whether what stands in braces in a text is an expression.
+    """
     try:
         parser = CallParser(text.value, start, end)
+        parser.fills = fills
         return parser.arguments(text), parser.close
     except ExpressionError as error:
         raise expression_fault(text, error) from None
@@ -105,7 +111,7 @@ def fill(stage: Stage, text: Text, start: int, end: int) -> None:
     Raises:
         SpecError: an argument cannot be read, or the layer has none of its key.
     """
-    arguments, close = arguments_of(text, start, end)
+    arguments, close = arguments_of(text, start, end, fills=True)
     for key, value, left, right in arguments:
         if key in NODE_KEYS:
             set_node_key(stage, key, text, *value)

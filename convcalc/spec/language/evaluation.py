@@ -21,6 +21,39 @@ MAX_ITEMS: Final = 10_000
 """Most items of a list, those of the lists in it counted, however many are one and the same."""
 MAX_LEVELS: Final = 32
 """Deepest nesting of lists in a value."""
+MAX_TEXT: Final = 4000
+"""Longest text that is put together."""
+
+
+class Name(str):
+    """A text that was handed to a block: a name in it is looked up where the block was called.
+
+    Attributes:
+        scope: the names there.
+    """
+
+    __slots__ = ("scope",)
+    scope: Any
+
+    @classmethod
+    def of(cls, text: str, scope: Any) -> Name:
+        """The text with the names of a place; one that has some keeps them."""
+        if isinstance(text, Name):
+            return text
+        name = cls(text)
+        name.scope = scope
+        return name
+
+    def joined(self, more: str) -> Name:
+        """The name with more behind it."""
+        return Name.of(str(self) + more, self.scope)
+
+
+def joined(name: str, more: str) -> str:
+    """Two texts behind one another: a name is that of the first of them."""
+    if not name:
+        return more
+    return name.joined(more) if isinstance(name, Name) else name + more
 
 
 def bounded(value: Any) -> Any:
@@ -213,6 +246,7 @@ def evaluate(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[s
             expr.end,
             expected=_known({k: v for k, v in env.items() if kind == "name" or k != "in"}, words),
             nearest=nearest_name(name, [*env, *words, *FUNCTIONS]),
+            unknown=name,
         )
     try:
         return bounded(_apply(expr, env, words))
@@ -254,6 +288,8 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
         return _BINARY[expr.value](left, right)
     if kind == "tuple":
         return tuple(evaluate(a, env, words) for a in args)
+    if kind == "text":
+        return _filled(expr, env, words)
     if kind == "call":
         return _FUNCTIONS[expr.value](*(evaluate(a, env, words) for a in args))
     if kind == "unary":
@@ -296,6 +332,23 @@ def _apply(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str
             expected=f"0 to {len(value) - 1}",
         )
     return value[index]
+
+
+def _filled(expr: Expr, env: Mapping[str, Any], words: frozenset[str] | tuple[str, ...]) -> Any:
+    """A text with the values of what stands in its braces."""
+    found = ""
+    for part in expr.args:
+        value = evaluate(part, env, words)
+        if value is dims.UNKNOWN:
+            return value
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ExpressionError(
+                f"{describe(value)} in a text", part.start, part.end, expected="a whole number or a text"
+            )
+        found = joined(found, value if isinstance(value, str) else str(value))
+        if len(found) > MAX_TEXT:
+            raise ValueError(f"a text of more than {MAX_TEXT} characters")
+    return found
 
 
 def _joined(expr: Expr, left: Any, right: Any) -> Any:

@@ -15,6 +15,8 @@ Grammar, loosest first::
     atom       := number | string | name | name "(" arguments ")"
                 | "(" expression ("," expression)* [","] ")" | "[" expressions "]"
 
+A string is filled in where it holds ``{expression}``, a whole number or a text: ``'stage{i+1}'``.
+
 Decimals are exact fractions: ``0.1`` is one tenth. There is no ``eval`` and no attribute; the
 size of every value is bounded.
 """
@@ -46,6 +48,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<op>\*\*|//|<=|>=|==|!=|[-+*/%<>()\[\],:]))"
 )
 _SYMBOL: Final = re.compile(r"[A-Z]\d*(?:_\w+)?\Z")
+_FILLED: Final = re.compile(r"\{([^{}]*)\}")
 _KEYWORDS: Final = frozenset({"if", "else", "and", "or", "not"})
 _CONSTANTS: Final[dict[str, Any]] = {
     "true": True, "false": False, "True": True, "False": False, "none": None, "None": None,
@@ -62,10 +65,17 @@ FUNCTIONS: Final[dict[str, tuple[int, int]]] = {
 
 
 class ExpressionError(ValueError):
-    """A fault in an expression, by offsets into its text."""
+    """A fault in an expression, by offsets into its text; ``unknown`` is the name that is not known."""
 
     def __init__(
-        self, message: str, start: int, end: int, *, expected: str | None = None, nearest: str | None = None
+        self,
+        message: str,
+        start: int,
+        end: int,
+        *,
+        expected: str | None = None,
+        nearest: str | None = None,
+        unknown: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -73,13 +83,15 @@ class ExpressionError(ValueError):
         self.end = end
         self.expected = expected
         self.nearest = nearest
+        self.unknown = unknown
 
 
 class Expr:
     """A parsed expression.
 
-    ``kind`` is one of const, name, variable, call, tuple, list, index, cut, unary, binary, compare, and, or,
-    not, if. ``start`` and ``end`` are offsets into the text it was parsed from.
+    ``kind`` is one of const, text, name, variable, call, tuple, list, index, cut, unary, binary, compare,
+    and, or, not, if. ``start`` and ``end`` are offsets into the text it was parsed from. The ``args`` of a
+    text are its parts, in order; its ``value`` is how it is written.
     """
 
     __slots__ = ("args", "end", "kind", "start", "value")
@@ -103,7 +115,9 @@ class Expr:
         return found
 
     def of_variables(self) -> Expr:
-        """The same where ``size`` is a variable or nothing, as in a call that comes from a program."""
+        """The same as a call of a program means it: ``size`` a variable or nothing, texts as they stand."""
+        if self.kind == "text":
+            return constant(self.value, self.start, self.end)
         kind = "variable" if self.kind == "name" and self.value == "size" else self.kind
         return Expr(kind, self.value, tuple(arg.of_variables() for arg in self.args), self.start, self.end)
 
@@ -123,6 +137,9 @@ def constant(value: Any, start: int, end: int) -> Expr:
 
 class Parser:
     """Parses expressions from ``text[start:end]``; offsets stay those of ``text``."""
+
+    fills = True
+    """Whether what stands in braces in a string is an expression."""
 
     def __init__(self, text: str, start: int = 0, end: int | None = None) -> None:
         self.text = text
@@ -323,7 +340,7 @@ class Parser:
             return constant(_number(token, start, end), start, end)
         if kind == "string":
             self.advance()
-            return constant(token[1:-1], start, end)
+            return self._string(token[1:-1], start, end)
         if kind == "name" and token not in _KEYWORDS:
             self.advance()
             if token in _CONSTANTS:
@@ -345,6 +362,22 @@ class Parser:
             items, end, _ = self._items("]")
             return Expr("tuple", None, items, start, end)
         raise self.fail("a number, a name or '('")
+
+    def _string(self, value: str, start: int, end: int) -> Expr:
+        if not self.fills or "{" not in value:
+            return constant(value, start, end)
+        parts: list[Expr] = []
+        at = 0
+        for match in _FILLED.finditer(value):
+            if match.start() > at:
+                parts.append(constant(value[at : match.start()], start, end))
+            self._grow(start)
+            left, right = (start + 1 + place for place in match.span(1))
+            parts.append(parse(self.text, left, right))
+            at = match.end()
+        if at < len(value):
+            parts.append(constant(value[at:], start, end))
+        return Expr("text", value, tuple(parts), start, end)
 
 
 def _number(token: str, start: int, end: int) -> Any:

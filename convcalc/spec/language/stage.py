@@ -161,7 +161,9 @@ class Stage:
 
 def expression_fault(text: Text, error: ExpressionError) -> SpecError:
     """The spec error of an expression error."""
-    return fault(text, error.start, error.end, error.message, error.expected, error.nearest)
+    found = fault(text, error.start, error.end, error.message, error.expected, error.nearest)
+    found.unknown = error.unknown
+    return found
 
 
 def parse_template(text: Text, start: int, end: int, *, many: bool = False) -> Template:
@@ -197,8 +199,8 @@ def parse_template(text: Text, start: int, end: int, *, many: bool = False) -> T
     return Template(tuple(parts), start, end)
 
 
-def parse_references(text: Text, start: int, end: int) -> list[Template]:
-    """``a`` or ``[a, b]``; each may hold ranges, as in ``y{0..n-1}``."""
+def parse_references(text: Text, start: int, end: int, *, many: bool = True) -> list[Template]:
+    """``a`` or ``[a, b]``; each may hold ranges where ``many`` may stand, as in ``y{0..n-1}``."""
     value = text.value
     if value[start : start + 1] in ("[", "(") and end > start and value[end - 1] in ")]":
         found = []
@@ -208,10 +210,10 @@ def parse_references(text: Text, start: int, end: int) -> list[Template]:
             right = at + len(piece.rstrip())
             if right <= left:
                 raise fault(text, at, at + 1, "a name is missing in the list", "names separated by ','")
-            found.append(parse_template(text, left, right, many=True))
+            found.append(parse_template(text, left, right, many=many))
             at += len(piece) + 1
         return found
-    return [parse_template(text, start, end, many=True)]
+    return [parse_template(text, start, end, many=many)]
 
 
 @lru_cache(maxsize=256)
@@ -253,7 +255,7 @@ def set_node_key(stage: Stage, key: str, text: Text, start: int, end: int) -> No
         except ExpressionError as error:
             raise expression_fault(text, error) from None
     elif key == "share":
-        stage.share = parse_references(text, start, end)
+        stage.share = parse_references(text, start, end, many=False)
     elif key == "from":
         stage.refs = parse_references(text, start, end)
     else:

@@ -207,3 +207,25 @@ def test_a_layer_that_yaml_takes_for_a_mapping(item: str, expected: str) -> None
     with pytest.raises(SpecError, match="heads no structure") as caught:
         load(f"input: 8x9x9\nlayers:\n  - {item}\n")
     assert expected in (caught.value.problems[0].expected or "")
+
+
+@pytest.mark.parametrize(
+    ("condition", "right"),
+    [
+        ('in != "size[-1]"', "in != size[-1]"),
+        ('in == "size[0]" and in > 2', "in == size[0] and in > 2"),
+    ],
+)
+def test_quotes_around_a_part_are_moved_to_the_ends(condition: str, right: str) -> None:
+    document = "input: 3x5x5\nlayers:\n  - {{when: {}, do: [relu], else: [tanh]}}\n"
+    _, found = suggestion(document.format(condition))
+    assert json.loads(found) == right
+    assert shapes(load(document.format(found)))[1:]
+
+
+def test_a_let_beside_a_loop_is_told_where_to_stand() -> None:
+    with pytest.raises(SpecError) as caught:
+        load("input: 3x5x5\nlayers:\n  - repeat: 2\n    let: {n: 4}\n    body: conv n k1\n")
+    assert "'let' in an item of its own, before it or first in its body" in str(caught.value)
+    assert load("input: 3x5x5\nlayers:\n  - repeat: 2\n    body: [{let: {n: 4}}, conv n k1]\n")
+    assert load("input: 3x5x5\nlayers:\n  - let: {n: 4}\n  - {repeat: 2, body: conv n k1}\n")

@@ -11,7 +11,7 @@ from convcalc.layers.reads import EVERY, UpTo
 from tests.verification.planted.base import after, ignoring, mutant, ops
 from tests.verification.planted.kernels import RECORDS, kernel
 
-LAYERS = "layers.recurrent"
+LAYERS = "layers.products.recurrent"
 ALL = "rnn lstm gru"
 
 for name, fields in (
@@ -48,6 +48,18 @@ mutant("sequence of one direction", f"{LAYERS}:Recurrent.output_shapes", ALL, ig
 mutant("states of one layer", f"{LAYERS}:Recurrent.output_shapes", ALL, ignoring(layers=1))
 mutant(
     "cells as small as states", f"{LAYERS}:LSTM.output_shapes", "lstm", after(lambda f, *_: (*f[:2], f[1]))
+)
+mutant(
+    "recurrent layer over one of several sequences",
+    f"{LAYERS}:Recurrent._apart",
+    ALL,
+    lambda f: lambda s, shape: f(s, shape)[:0],
+)
+mutant(
+    "states of one of several sequences",
+    f"{LAYERS}:Recurrent._state",
+    ALL,
+    after(lambda f, *_: (f[0], f[-1])),
 )
 mutant("projection is free", f"{LAYERS}:LSTM.macs", "lstm", ignoring(projection=None))
 mutant(
