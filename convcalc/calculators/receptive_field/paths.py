@@ -35,6 +35,7 @@ from convcalc.layers.reads import (
     ONE,
     Axis,
     Reads,
+    Whole,
 )
 
 
