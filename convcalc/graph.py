@@ -31,7 +31,7 @@ class Node:
 
     Attributes:
         name: unique dotted name, such as ``layer1.0.conv1``.
-        layer: the layer; that of a graph input is :class:`convcalc.layers.shape.Input`.
+        layer: the layer; that of a graph input is :class:`convcalc.layers.tensors.shape.Input`.
         inputs: the edges it reads, in order.
         outputs: the shapes it writes, one an output (channels, then spatial sizes).
         frozen: whether its parameters are held fixed while the rest is trained.
@@ -99,7 +99,7 @@ class Node:
 
 def input_node(name: str, shape: Shape) -> Node:
     """A node by which a tensor of this shape enters a graph."""
-    from convcalc.layers.shape import Input
+    from convcalc.layers.tensors.shape import Input
 
     return Node(name, Input(tuple(shape)), (), (shape,))
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import convcalc
 from convcalc.budget import STEPS, OverBudgetError, allow, apart, budget, question, spend
 from convcalc.calculators.padding.taps import _valid_taps, unread_rows
-from convcalc.layers.window import effective
+from convcalc.layers.windows.window import effective
 
 SECONDS = 2.0
 """Twice what is promised: the machine may be slow."""

@@ -9,32 +9,32 @@ if TYPE_CHECKING:
     from convcalc.layers.base import Layer
 
 _FAMILIES: Final = {
-    "conv": "conv dwconv",
-    "deformable": "deformconv",
-    "transposed": "convT",
-    "linear": "linear",
-    "product": "matmul",
-    "recurrent": "rnn lstm gru",
-    "pool": "maxpool avgpool lppool",
-    "adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
-    "unpool": "unpool",
-    "unfold": "unfold fold",
-    "norm": "bn ln rmsnorm gn instancenorm lrn scale rescale",
-    "activation": (
+    "windows.conv": "conv dwconv",
+    "windows.deformable": "deformconv",
+    "windows.transposed": "convT",
+    "products.linear": "linear",
+    "products.product": "matmul",
+    "products.recurrent": "rnn lstm gru",
+    "windows.pool": "maxpool avgpool lppool",
+    "windows.adaptive": "globalavgpool globalmaxpool adaptiveavgpool adaptivemaxpool",
+    "windows.unpool": "unpool",
+    "windows.unfold": "unfold fold",
+    "arithmetic.norm": "bn ln rmsnorm gn instancenorm lrn scale rescale",
+    "arithmetic.activation": (
         "relu relu6 leakyrelu prelu elu celu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
         "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh"
     ),
-    "functions": "neg exp log sqrt rsqrt abs square sin cos erf reciprocal clip sign floor l2norm",
-    "softmax": "softmax softmin logsoftmax glu",
-    "resize": "upsample",
-    "rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
-    "sources": "param const",
-    "lookups": "embedding gather",
-    "shape": "input dropout identity flatten reshape",
-    "cut": "pad crop slice split",
-    "moves": "roll flip expand tile stack unstack",
-    "reduce": "mean sum prod max min norm var std argmax argmin",
-    "merge": "concat add sub mul div pow maximum minimum",
+    "arithmetic.functions": "neg exp log sqrt rsqrt abs square sin cos erf reciprocal clip sign floor l2norm",
+    "arithmetic.softmax": "softmax softmin logsoftmax glu",
+    "windows.resize": "upsample",
+    "tensors.rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
+    "tensors.sources": "param const",
+    "tensors.lookups": "embedding gather",
+    "tensors.shape": "input dropout identity flatten reshape",
+    "tensors.cut": "pad crop slice split",
+    "tensors.moves": "roll flip expand tile stack unstack",
+    "arithmetic.reduce": "mean sum prod max min norm var std argmax argmin",
+    "arithmetic.merge": "concat add sub mul div pow maximum minimum",
 }
 OPS: Final[dict[str, str]] = {op: family for family, ops in _FAMILIES.items() for op in ops.split()}
 """Family module of every layer."""

@@ -169,6 +169,16 @@ class Layer:
     template: ClassVar[Template] = Template()
     source: ClassVar[str] = ""
 
+    @classmethod
+    def about(cls) -> str:
+        """What it does, in a sentence: the first paragraph of its docstring, without the markup."""
+        import inspect
+        import re
+
+        text = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        text = re.sub(r":\w+:`~?\.?([^`]*)`", lambda match: match[1].rpartition(".")[2], text)
+        return text.replace("``", "")
+
     @property
     def elementwise(self) -> bool:
         """Whether every entry of the output is made from the entry at its own index alone."""

@@ -27,7 +27,7 @@ MOST_AXES: Final = 16
 """Most axes of a tensor: NumPy has 32 in some versions, and some kernels cut every axis into two."""
 
 CONVENTIONS: Final = ("same", "same_lower", "valid", "full", "causal")
-"""Names of padding that follows from the window; see :func:`convcalc.layers.window.resolve`."""
+"""Names of padding that follows from the window; see :func:`convcalc.layers.windows.window.resolve`."""
 
 CONVENTION_WORDS: Final = ("same", "same_upper", *CONVENTIONS[1:])
 """The same as a spec may write them: ``same_upper`` is ONNX's name of ``same``."""

@@ -17,7 +17,7 @@ from convcalc.executor import execute
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph
-from convcalc.layers.window import effective
+from convcalc.layers.windows.window import effective
 from convcalc.spec import load
 
 MAX_PRODUCTS: Final = 1 << 26

@@ -15,7 +15,7 @@ from convcalc.executor import MemoryLimitError, estimate_memory
 from convcalc.executor.memory import memory_limit
 from convcalc.graph import Graph
 from convcalc.layers.values import show
-from convcalc.layers.window import Spreading
+from convcalc.layers.windows.window import Spreading
 from convcalc.spec import SpecError, load
 
 MACS = 200_000_000_000
@@ -150,15 +150,19 @@ def _stride(graph: Graph) -> int:
 
 
 def _same_structure(graph: Graph, small: Graph) -> bool:
+    """Whether both have the same layers, of the same channels or features, and nothing collapsed."""
     if len(graph) != len(small):
         return False
     for node, other in zip(graph.nodes, small.nodes, strict=True):
         if (node.name, node.op, node.inputs) != (other.name, other.op, other.inputs):
             return False
-        for shape, after in zip(node.outputs, other.outputs, strict=True):
-            if len(shape) != len(after) or (len(shape) > 1 and shape[0] != after[0]):
-                return False
-            if any(own > 1 and now < 2 for own, now in zip(shape[1:], after[1:], strict=True)):
+        before, after = graph.input_shapes(node), small.input_shapes(other)
+        # what has one axis may be all of a map; what reads nothing is as large as the tokens it goes with
+        held = bool(before) and len(before[0]) > 1
+        if held and node.layer.parameters(before) != other.layer.parameters(after):
+            return False
+        for own, now in zip(node.outputs, other.outputs, strict=True):
+            if len(own) != len(now) or any(n > 1 and m < 2 for n, m in zip(own[1:], now[1:], strict=True)):
                 return False
     return True
 

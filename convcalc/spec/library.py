@@ -69,6 +69,13 @@ def block_text(name: str) -> str:
     return text[match.start() : stop.start() if stop else len(text)].rstrip() + "\n"
 
 
+def block_about(name: str) -> str:
+    """What a block does: the first sentence of its description, read without parsing YAML."""
+    found = re.search(r"^    doc: *(?:>-\n((?: {6}.*\n)+)|(.+))", block_text(name), re.MULTILINE)
+    text = " ".join((found[1] or found[2]).split()) if found else ""
+    return re.split(r"(?<!\bal\.)(?<!\.\.\.)(?<=\.) ", text, maxsplit=1)[0]
+
+
 def block_file(file: str) -> str:
     """Text of one file of the library of blocks."""
     return _read(os.path.join(_ROOT, "blocks", file))

@@ -25,7 +25,7 @@ def inputs_of(given: Any, document: Document, variables: Mapping[str, Any]) -> d
     if isinstance(given, str) and "=" in given:
         given = dict(g.split("=", 1) for g in re.split(r",\s*(?=[^\W\d]\w*\s*=)", given))
     if not isinstance(given, Mapping):
-        names = [name for name, _, _ in document.inputs]
+        names = document.input_names
         if len(names) > 1:
             raise SpecError(
                 Problem(

@@ -36,16 +36,17 @@ def field_is_smaller(graph: Graph, numbers: Sequence[int]) -> bool:
     """Whether the field of the last of these nodes may be smaller than the one that is stated."""
     if reads_less(graph, numbers):
         return True
-    differ = False
+    differ = laid_out = False
     for number in numbers:
         node = graph.nodes[number]
-        if differ and _takes_channels_apart(graph, node):
+        if (differ and _takes_channels_apart(graph, node)) or (laid_out and _reads_beside(graph, node)):
             return True
         if _crops_map(graph, node):
             return True
         if number != numbers[-1] and (_crops_result(node) or _stands_still(graph, node)):
             return True
         differ = differ or _channels_differ(graph, node)
+        laid_out = laid_out or _lays_channels_out(graph, node)
     return False
 
 
@@ -119,6 +120,21 @@ def _takes_channels_apart(graph: Graph, node: Node) -> bool:
         if len(seen) < read[0]:
             return True
     return False
+
+
+def _lays_channels_out(graph: Graph, node: Node) -> bool:
+    """Whether the channels that a layer reads run along an axis of the map that it writes."""
+    return any(any(window[0].outputs) for window, _, _ in _windows(graph, node))
+
+
+def _reads_beside(graph: Graph, node: Node) -> bool:
+    """Whether some window reads beside the map: beside channels lies no pixel, however large the input."""
+    return any(
+        isinstance(axis.rule, (Slide, Spread)) and len(axis.rule.of(j, n)) < len(axis.rule.taps(j))
+        for window, read, written in _windows(graph, node)
+        for axis, n in zip(window[1 : len(read)], read[1:], strict=True)
+        for j in (0, axis.count(written) - 1)
+    )
 
 
 def _crops_map(graph: Graph, node: Node) -> bool:

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convcalc.executor import execute, init_weights
+from convcalc.executor import init_weights
 from convcalc.executor.arithmetic.arith import Array
+from convcalc.executor.arithmetic.poison import POISONED
 from convcalc.executor.call import at
 from convcalc.executor.counting import random_inputs
-from convcalc.graph import Graph, Node
+from convcalc.executor.run import Runner, input_arrays
+from convcalc.graph import Graph
 
 
 class Poisoned(NamedTuple):
@@ -55,19 +57,10 @@ def _nan_places(
     """Where NaN stands in any channel, by tensor."""
     reached: dict[str, Array] = {}
     with np.errstate(all="ignore"):
-        execute(graph, inputs, weights, progress=_Notes(reached))
+        for step in Runner(graph, weights, POISONED).steps(input_arrays(graph, inputs)):
+            names = step.node.layer.output_names()
+            for part, array in zip(names, step.outputs, strict=False):
+                if array is not None and array.dtype.kind == "f":
+                    name = f"{step.node.name}.{part}" if part and len(names) > 1 else step.node.name
+                    reached[name] = np.isnan(array[0]).any(axis=0)
     return reached
-
-
-class _Notes:
-    """Notes where NaN stands, after each layer; arrays may be overwritten later."""
-
-    def __init__(self, reached: dict[str, Array]) -> None:
-        self.reached = reached
-
-    def __call__(self, node: Node, outputs: tuple[Array | None, ...]) -> None:
-        names = node.layer.output_names()
-        for part, array in zip(names, outputs, strict=False):
-            if array is not None and array.dtype.kind == "f":
-                name = f"{node.name}.{part}" if part and len(names) > 1 else node.name
-                self.reached[name] = np.isnan(array[0]).any(axis=0)

@@ -162,9 +162,10 @@ def _poison_check(graph: Graph, poison: Sequence[Poisoned], target: Target, row:
     positions = _positions(target.shape[1:])
     traced = taint(graph, positions, output=target.tensor, input=row.input, reads=True)
     # A value may be unpooled to one place of its window only, and is traced to all of them; and where an
-    # input decides what is read, to whatever may be.
+    # input decides what is read, to whatever may be. Nor does NaN come out of what is looked up by places.
     layers = [graph.nodes[number].layer for number in graph.ancestors(target.layer)]
-    some = any(layer.index_inputs or layer.decided_by for layer in layers)
+    placed = any(layer.index_outputs for layer in layers)
+    some = any(layer.index_inputs or layer.decided_by or (placed and layer.looks_up) for layer in layers)
     for one in poison:
         if one.input != row.input or target.tensor not in one.reached:
             continue

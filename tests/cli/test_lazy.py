@@ -51,6 +51,12 @@ def test_a_command_loads_only_its_own_module(process) -> None:
     assert not any(name.startswith(("convcalc.executor", "convcalc.verification")) for name in modules)
 
 
+def test_a_list_of_networks_loads_no_layers(process) -> None:
+    modules = loaded(process, "list", "networks")
+    assert modules.isdisjoint(HEAVY)
+    assert not any(name.startswith(("convcalc.layers", "rich", "yaml")) for name in modules)
+
+
 def test_the_package_loads_nothing_before_it_is_used(process) -> None:
     code = "import sys, convcalc; print([m for m in sys.modules if m.startswith(('convcalc.', 'typer'))])"
     assert process(code=code).out == "[]\n"

@@ -15,7 +15,7 @@ from PIL import Image
 import convcalc
 from convcalc.dims import UNKNOWN
 from convcalc.exporters.text import format_graph
-from convcalc.layers.resize import antialias_taps
+from convcalc.layers.windows.resize import antialias_taps
 
 sizes = st.integers(1, 24)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from convcalc.executor import parallel
 from convcalc.executor.call import Call, Params
-from convcalc.executor.kernels import OPERATIONS, conv, run_kernel
+from convcalc.executor.kernels import OPERATIONS, run_kernel
+from convcalc.executor.kernels.windows import conv
 from convcalc.executor.windows import ExecutionError
 from tests.executor.stand_ins import layer
 
@@ -133,10 +134,10 @@ def test_tiles_and_blocks_do_not_change_values(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "COLUMN_BYTES", 300)
         patch.setattr(conv, "LEAST_ROWS", 1)
-        patch.setattr("convcalc.executor.kernels.transposed.COLUMN_BYTES", 300)
-        patch.setattr("convcalc.executor.kernels.linear.COLUMN_BYTES", 300)
+        patch.setattr("convcalc.executor.kernels.windows.transposed.COLUMN_BYTES", 300)
+        patch.setattr("convcalc.executor.kernels.products.linear.COLUMN_BYTES", 300)
         patch.setattr(parallel, "BLOCK_BYTES", 100)
-        patch.setattr("convcalc.executor.kernels.depthwise.BLOCK_BYTES", 100)
+        patch.setattr("convcalc.executor.kernels.windows.depthwise.BLOCK_BYTES", 100)
         patch.setattr(parallel, "threads", lambda: 3)
         cut = run_kernel(call())[0]
     np.testing.assert_allclose(cut, whole, rtol=1e-12, atol=1e-13)

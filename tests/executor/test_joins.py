@@ -19,7 +19,7 @@ from convcalc.executor.kernels import OPERATIONS, run_kernel
 from convcalc.executor.operation import Backprop
 from convcalc.graph import Graph
 from convcalc.layers import lookup
-from convcalc.layers.merge import broadcast
+from convcalc.layers.arithmetic.merge import broadcast
 from tests.executor.stand_ins import Net, layer, run
 
 NUMPY: dict[str, Any] = {

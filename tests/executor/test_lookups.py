@@ -71,6 +71,28 @@ def test_indices_that_arrive_choose_for_each_sample(data: st.DataObject) -> None
             np.testing.assert_array_equal(convcalc.execute(graph, given_, form=form), expected)
 
 
+def test_places_along_an_axis_are_looked_up_by() -> None:
+    """The nearest of a codebook (van den Oord et al. 2017), written out in NumPy."""
+    x = np.random.default_rng(0).standard_normal((2, 6, 5))
+    graph = convcalc.load(
+        "linear 4 axis=0 bias=false id=l | argmin axis=0 | embedding 4->3 id=e", input=(6, 5)
+    )
+    weights = convcalc.init_weights(graph, dtype="float64")
+    nearest = np.einsum("oi,nip->nop", weights["l.weight"], x).argmin(axis=1)
+    for form in ("fast", "naive"):
+        found = convcalc.execute(graph, x, weights, form=form)
+        np.testing.assert_array_equal(found, weights["e.weight"][nearest])
+
+
+def test_what_was_computed_is_traced_whatever_it_is() -> None:
+    # Of sums that were never made, memory holds anything; positions are traced by shapes alone.
+    graph = convcalc.load("input 2x3 | add 1 | mul 0 | embedding 1->2")
+    for _ in range(20):
+        junk = np.full(6, 1.1e-21)
+        del junk
+        np.testing.assert_array_equal(taint(graph)[::2], np.eye(3, dtype=bool))
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_gradients_count_how_often_an_entry_was_chosen(data: st.DataObject) -> None:

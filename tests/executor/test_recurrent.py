@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import product
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 import convcalc
 from convcalc.executor import execute, gradient, init_weights
+from convcalc.executor.backward.tainting import shapes
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 ONNX_ORDER = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
@@ -319,3 +321,14 @@ def test_paths_are_not_counted() -> None:
         graph = convcalc.load(f"{op} 3{more} axis=1", input="2x4")
         with pytest.raises(ValueError, match="paths are counted through linear layers"):
             paths(graph, (1,))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_shapes_alone_take_no_step_after_another(axis: int) -> None:
+    # A million steps, of which one is made: the whole run takes minutes.
+    text = "x".join(("1000000", "2")[:: 1 - 2 * axis])
+    graph = convcalc.load(f"input {text} | lstm 3 layers=2 bidirectional=true projection=2 axis={axis} id=l")
+    start = time.process_time()
+    found = shapes(graph)
+    assert time.process_time() - start < 2
+    assert found == [node.outputs for node in graph.nodes]

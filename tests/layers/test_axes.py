@@ -15,7 +15,7 @@ import convcalc
 from convcalc.executor import execute
 from convcalc.executor.weights import init_weights
 from convcalc.exporters.text import format_graph, format_layer
-from convcalc.layers.reshaping import reshaped
+from convcalc.layers.tensors.reshaping import reshaped
 from convcalc.layers.values import MOST_AXES
 from convcalc.spec import SpecError
 from convcalc.verification import verify

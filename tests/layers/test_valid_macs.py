@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convcalc
-from convcalc.layers.window import valid_pairs
+from convcalc.layers.windows.window import valid_pairs
 
 
 class Axis(NamedTuple):

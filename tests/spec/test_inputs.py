@@ -106,6 +106,7 @@ def test_other_channels_have_a_way() -> None:
         ("conv 64 k3 p1", "16x2x500", ["a map of 2x500 with 16 channels", "--batch 16"]),
         ("resnet18", "HxWx3", ["--input 3xHxW"]),
         ("Conv1D(32, 3)", "128x16", ["--input 16x128"]),
+        ("linear 5 axis=channels", "224x224x3", ["--input 3x224x224"]),
         ("nn.Linear(784, 10)", "1x784", ["784 features at each of 1 place;", "--input 784 (--batch 1)"]),
     ],
 )
@@ -124,6 +125,8 @@ def test_what_may_be_meant_is_noted(spec: str, shape: str, words: list[str]) -> 
         ("conv 64 k3x3x3", "8x3x224x224"), ("Conv3d(8, 4, 3)", "8x3x224x224"), ("conv 4 k1", "100x1x1"),
         ("conv 8 k1", "512x7x7"), ("Conv2D(8, 3)", "3x32x32"), ("linear 10", "784"), ("conv 8 k3", "CxH"),
         ("dcgan_generator", "100x1x1"), ("linear 10 axis=-1", "197x768"), ("nn.Linear(784, 10)", "784"),
+        ("lstm 8", "100x4"), ("gru 8 axis=-1", "100x3"), ("embedding 50->8", "100x4"),
+        ("linear 10 axis=-1", "100x4"), ("ln axis=-1", "196x3"), ("softmax axis=1", "196x3"),
     ],
 )  # fmt: skip
 def test_common_shapes_are_not_noted(spec: str, shape: str) -> None:
@@ -157,3 +160,46 @@ def test_positions_of_features_are_told_apart_from_a_batch() -> None:
     assert "--input 784 (--batch 32)" in note
     assert not convcalc.load("nn.Linear(784, 10)", input="784").notes
     assert not convcalc.load("linear 10 axis=-1", input="32x784").notes
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "out"),
+    [
+        ("input 5x5 id=b | relu", "5x7", (5, 7)),
+        ("input 5x5 id=b | relu", "b=5x7", (5, 7)),
+        ("param 1x8 id=c | input Tx8 | concat axis=0 from=[c,input]", "10x8", (11, 8)),
+        ("const 5x1 value=0.5 | input 5x5 id=b | add with=const1", "5x7", (5, 7)),
+        ("input 5x5 id=b | relu | input 6x5 id=c | concat from=[relu1,c]", "b=5x9,c=6x9", (11, 9)),
+    ],
+)
+def test_inputs_that_are_layers_are_given_shapes(spec: str, shape: str, out: tuple[int, ...]) -> None:
+    graph = convcalc.load(spec, input=shape)
+    assert len(graph.inputs) == spec.count("input ")
+    assert graph.shape(graph.outputs[0]) == out
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "message", "expected"),
+    [
+        ("input 5x5 id=b | relu", "input=5x7", "no input 'input'", "one of b"),
+        (
+            "input 5 id=b | input 5 id=c | add with=b",
+            "7",
+            "the spec has 2 inputs",
+            "--input b=CxHxW --input c",
+        ),
+        (
+            "relu | input 5x5 id=b | relu",
+            "5x7",
+            "nothing arrives here: b is stated later",
+            "the input before",
+        ),
+        ("input 5x5 | input 5x5 | relu", "5x7", "'input' is stated twice", "one of them"),
+    ],
+)
+def test_inputs_that_are_layers_are_refused(spec: str, shape: str, message: str, expected: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        convcalc.load(spec, input=shape)
+    problem = caught.value.problems[0]
+    assert message in problem.message
+    assert expected in (problem.expected or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,13 @@ def test_a_document_is_told_from_a_line() -> None:
     assert is_document("- conv 3\n- relu")
     assert not is_document("conv 3 k3 | relu")
     assert not is_document("nn.Sequential(\n  (0): ReLU()\n)")
+
+
+def test_blank_lines_are_read_in_one_way() -> None:
+    # 28 blank lines before anything else took six seconds: each could be two breaks of blanks.
+    start = time.process_time()
+    assert not is_document("\n" * 15_000 + "((((")
+    assert not is_document("\t\n \r\n" * 5_000 + "((((")
+    assert is_document("\n \n\t\n# words\n\n---\n\n  layers: conv 3")
+    assert is_document("\r\n\r\nlayers: conv 3")
+    assert time.process_time() - start < 1

@@ -209,7 +209,7 @@ def test_forms_are_values() -> None:
 
 def test_functions_of_the_same_arguments_are_apart() -> None:
     H, W = symbol("H"), symbol("W")
-    from convcalc.layers.adaptive import adaptive_taps
+    from convcalc.layers.windows.adaptive import adaptive_taps
 
     common = H + W - adaptive_taps(H, W)
     assert common != dims.make_divisible(H, W)

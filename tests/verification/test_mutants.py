@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from convcalc.layers.conv import Conv
+from convcalc.layers.windows.conv import Conv
 from convcalc.spec import load
 from convcalc.verification import verify
 from tests.verification.corpus import CORPUS
@@ -49,7 +49,7 @@ def test_what_was_planted_is_taken_out_again() -> None:
 
 def test_a_mistake_that_changes_nothing_is_not_noticed() -> None:
     harmless = Mutant(
-        "nothing", "convcalc.layers.conv:Conv.macs", lambda right: lambda *a: right(*a), ("conv",)
+        "nothing", "convcalc.layers.windows.conv:Conv.macs", lambda right: lambda *a: right(*a), ("conv",)
     )
     assert kill(harmless) is None
 

@@ -14,8 +14,8 @@ import convcalc
 from convcalc.dims import DimensionError
 from convcalc.layers import OPS, lookup
 from convcalc.layers.base import REQUIRED, Layer, Option
-from convcalc.layers.conv import MODES, Conv
-from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.windows.conv import MODES, Conv
+from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.spec import load
 from convcalc.verification import verify_random
 from convcalc.verification.random import layers as random_layers

@@ -11,8 +11,8 @@ import pytest
 import convcalc
 from convcalc.executor import MemoryLimitError
 from convcalc.layers import lookup
-from convcalc.layers.conv import Conv
-from convcalc.layers.pool import AvgPool
+from convcalc.layers.windows.conv import Conv
+from convcalc.layers.windows.pool import AvgPool
 from convcalc.solve.sizes import own_inputs, reduced
 from convcalc.verification.poison import poisoned
 from convcalc.verification.result import QUANTITIES, TOTALS, Verification
@@ -184,6 +184,36 @@ def test_the_reduced_size_keeps_layers_channels_and_maps() -> None:
         assert convcalc.analyze(small).totals.params == weights
 
 
+@pytest.mark.parametrize(("name", "own", "shapes"), [
+    ("gpt2", "1x1024", ((1, 64),)),
+    ("vit_b_16", "3x224x224", ((3, 32, 32),)),
+])  # fmt: skip
+def test_the_reduced_size_of_tokens_keeps_layers_and_features(
+    name: str, own: str, shapes: tuple[tuple[int, ...], ...]
+) -> None:
+    """Tokens stand on the first axis: there are fewer of them, of as many features, and no weight changes."""
+    graph = convcalc.load(name, input=own)
+    small = reduced(graph, 10**10)
+    assert small is not None and own_inputs(small) == shapes
+    assert [(n.name, n.op) for n in graph.nodes] == [(n.name, n.op) for n in small.nodes]
+    sources = 0
+    for node, other in zip(graph.nodes, small.nodes, strict=True):
+        parameters = node.layer.parameters(graph.input_shapes(node))
+        if node.op == "param" and parameters != other.layer.parameters(()):
+            sources += 1
+            assert node.outputs[0][-1] == other.outputs[0][-1]
+        else:
+            assert parameters == other.layer.parameters(small.input_shapes(other))
+    assert sources == (name == "vit_b_16")  # its positions; those of gpt2 are cut
+
+
+def test_channels_that_come_from_sizes_are_not_reduced() -> None:
+    graph = convcalc.load(
+        "input 2x64x64 | conv 4 k3 p1 | reshape 4x64x64 | permute order=(1,0,2) | conv 8 k3"
+    )
+    assert reduced(graph, 10**3) is None
+
+
 def test_work_above_the_bound_reduces_and_no_bound_does_not() -> None:
     graph = convcalc.load("squeezenet1_1")
     assert convcalc.verify(graph, macs=1000, fields=False).reduced
@@ -287,6 +317,28 @@ CORNERS = (
 @pytest.mark.parametrize("spec", CORNERS)
 def test_corners_where_the_witnesses_must_not_be_misread(spec: str) -> None:
     found = convcalc.verify(convcalc.load(spec))
+    assert found.ok, str(found)
+    assert found.scalars and found.fields
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        # One to the power of NaN is one, and so is NaN to the power of nothing.
+        "input 1x1 | pow 1 reverse=true",
+        "input 2x3 | pow 0 id=a | identity from=input id=b | pow from=[b,a]",
+        # What a look-up reads was computed.
+        "input 2x3x4 | mul 0 | embedding 1->2",
+        "input 2x3x4 | clip min=0 max=2 | floor | embedding 3->2 | linear 3 axis=-1",
+        "input 5x4 | argmax axis=0 | embedding 5->3",
+        "input 5x4 id=a | argmax axis=1 id=i | gather axis=1 from=[a,i] | linear 2 axis=0",
+        "input 3x4x4 | maxpool k2 s2 id=p | embedding 16->2 from=p.indices",
+        # Beside channels that were made rows lies no pixel, however large the input.
+        "input 1x1x1 | permute order=(1,0,2) id=a | conv 1 p=same k2 d2 id=b | concat from=[b,a]",
+    ],
+)
+def test_what_was_a_false_alarm_agrees(spec: str) -> None:
+    found = convcalc.verify(spec)
     assert found.ok, str(found)
     assert found.scalars and found.fields
 

@@ -78,7 +78,7 @@ def test_the_command_shows_one_row_a_network(cli, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_difference_in_the_zoo_leaves_with_1(cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcalc.layers.linear import Linear
+    from convcalc.layers.products.linear import Linear
 
     monkeypatch.setattr("convcalc.verification.zoo.zoo_names", lambda: ("lenet5", "espcn"))
     monkeypatch.setattr(Linear, "macs", lambda self, inputs, outputs: 1)

@@ -145,29 +145,6 @@ def held(
     assert np.abs(found - expected).max() <= near * np.abs(expected).max()
 
 
-def in_order(model: Any, network: convcalc.Graph) -> dict[str, Any]:
-    """The arrays of a model under our names, where both hold their layers in the same order.
-
-    Arrays of the same layer go by their names; shapes may differ by axes of 1.
-    """
-    theirs = []
-    for module in model.modules():
-        own = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
-        own.pop("num_batches_tracked", None)
-        if own:
-            theirs.append(own)
-    shapes: dict[str, dict[str, tuple[int, ...]]] = {}
-    for name, array in convcalc.init_weights(network, 0, "float32").items():
-        node, _, kind = name.rpartition(".")
-        shapes.setdefault(node, {})[kind] = array.shape
-    found = {}
-    for (node, arrays), own in zip(shapes.items(), theirs, strict=True):
-        assert set(arrays) == set(own), node
-        for kind, shape in arrays.items():
-            found[f"{node}.{kind}"] = own[kind].detach().numpy().reshape(shape)
-    return found
-
-
 def multiplied(model: Any, *inputs: Any) -> int:
     """Multiply-accumulates of one sample by PyTorch's own operator counter."""
     import torch

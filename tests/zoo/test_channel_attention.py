@@ -7,6 +7,7 @@ floating-point buffers and multiply-accumulates of convolutions and of matrix pr
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +32,26 @@ TIMM = {
     "nfnet_f7": ("3x480x480", 499_503_992, 0, 298_473_467_904, 3_072_000),
 }
 
+# What the variables of "resnet" make, and the same figures.
+RESNETS: dict[str, tuple[dict[str, Any], tuple[str, int, int, int, int]]] = {
+    "resnet18d": (
+        {"bottlenecks": False, "depths": [2, 2, 2, 2], "deep": True},
+        ("3x224x224", 11_708_744, 9_728, 2_053_201_920, 512_000),
+    ),
+    "resnet34d": (
+        {"bottlenecks": False, "depths": [3, 4, 6, 3], "deep": True},
+        ("3x224x224", 21_816_904, 17_152, 3_902_889_984, 512_000),
+    ),
+    "legacy_seresnet34": (
+        {"bottlenecks": False, "depths": [3, 4, 6, 3], "squeeze": 16},
+        ("3x224x224", 21_958_868, 17_024, 3_663_406_592, 512_000),
+    ),
+    "seresnet152d": (
+        {"depths": [3, 8, 36, 3], "squeeze": 16, "deep": True},
+        ("3x256x256", 66_841_080, 151_552, 15_355_109_376, 2_048_000),
+    ),
+}
+
 # Those of the families that have no row of their own are built by timm itself.
 MORE = ("nfnet_f1", "nfnet_f2", "nfnet_f3", "nfnet_f4", "nfnet_f5", "nfnet_f6")
 
@@ -43,6 +64,13 @@ def test_counts(name: str) -> None:
     assert (found.params, found.buffers, found.conv_macs) == (params, buffers, conv_macs)
     assert found.macs == conv_macs + matmul_macs
     assert found.output == (1000,)
+
+
+@pytest.mark.parametrize("name", RESNETS)
+def test_resnets(name: str) -> None:
+    variables, (size, params, buffers, conv_macs, matmul_macs) = RESNETS[name]
+    totals = convcalc.analyze(convcalc.load("resnet", input=size, set=variables)).totals
+    assert (totals.params, totals.buffers, totals.macs) == (params, buffers, conv_macs + matmul_macs)
 
 
 @pytest.mark.torch

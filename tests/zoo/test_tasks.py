@@ -16,7 +16,7 @@ import pytest
 
 import convcalc
 from tests.zoo.counts import counts, graph, millions
-from tests.zoo.originals import drawn, in_order, multiplied, renamed, torchvision_or_skip
+from tests.zoo.originals import by_kind, drawn, multiplied, renamed, torchvision_or_skip
 
 
 def sizes(name: str) -> list[tuple[int, ...]]:
@@ -243,7 +243,7 @@ def yolo_of_pytorch() -> Any:
 def test_yolov3_has_the_values_of_pytorch() -> None:
     pytest.importorskip("torch")
     model, network = drawn(yolo_of_pytorch()), graph("yolov3", "3x64x96")
-    agree(model, network, in_order(model, network), [samples(3, 64, 96)])
+    agree(model, network, by_kind(model, network), [samples(3, 64, 96)])
 
 
 # The place of each convolution among torchvision's features: its stack, and its number there.
@@ -326,7 +326,7 @@ def unet_of_pytorch(depth: int = 8) -> Any:
 def test_pix2pix_has_the_values_of_pytorch() -> None:
     pytest.importorskip("torch")
     model, network = drawn(unet_of_pytorch()), graph("pix2pix")
-    agree(model, network, in_order(model, network), [samples(3, 256, 256)])
+    agree(model, network, by_kind(model, network), [samples(3, 256, 256)])
 
 
 @pytest.mark.torch
@@ -346,7 +346,7 @@ def test_the_discriminator_of_pix2pix_has_the_values_of_pytorch() -> None:
             return [self.body(x)]
 
     model, network = drawn(Patches()), graph("pix2pix_discriminator", "6x96x64")
-    agree(model, network, in_order(model, network), [samples(6, 96, 64)])
+    agree(model, network, by_kind(model, network), [samples(6, 96, 64)])
 
 
 @pytest.mark.torch
@@ -368,7 +368,7 @@ def test_siamese_has_the_values_of_pytorch() -> None:
 
     model, network = drawn(Pair()), graph("siamese")
     left, right = samples(1, 105, 105), samples(1, 105, 105, seed=2)
-    weights = in_order(model, network)
+    weights = by_kind(model, network)
     agree(model, network, weights, [left, right])
     # Which is which does not matter, and a pair of the same has no difference.
     one, other = ({"left": a, "right": b} for a, b in ((left, right), (right, left)))
@@ -422,7 +422,7 @@ def pointnet_of_pytorch() -> Any:
 def test_pointnet_has_the_values_of_pytorch() -> None:
     pytest.importorskip("torch")
     model, network = drawn(pointnet_of_pytorch()), graph("pointnet", "3x64")
-    weights = in_order(model, network)
+    weights = by_kind(model, network)
     for name, channels in (("input_transform", 3), ("feature_transform", 64)):
         bias = f"{name}.linear1.bias"
         weights[bias] = weights[bias] + np.eye(channels).ravel()  # the authors add the unit matrix to it

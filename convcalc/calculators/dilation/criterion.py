@@ -11,7 +11,7 @@ from math import gcd
 from typing import Any, NamedTuple
 
 from convcalc.calculators.answers import Unreachable, per_axis, rate, whole
-from convcalc.layers.window import effective
+from convcalc.layers.windows.window import effective
 from convcalc.records import Record
 
 

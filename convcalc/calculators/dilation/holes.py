@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from convcalc.calculators.dilation.closing import Closing, closings, gap
 from convcalc.calculators.dilation.runs import DilatedRun, dilated_runs
 from convcalc.graph import Graph
-from convcalc.layers.window import Sliding
+from convcalc.layers.windows.window import Sliding
 from convcalc.records import Record, record
 
 MOST: Final = 32

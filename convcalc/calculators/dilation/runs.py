@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from convcalc.graph import Edge, Graph, Node
-from convcalc.layers.window import Sliding
+from convcalc.layers.windows.window import Sliding
 
 
 class DilatedRun(NamedTuple):

@@ -10,8 +10,8 @@ from convcalc.exporters.text import is_default
 from convcalc.graph import Edge, Graph, Node, input_node
 from convcalc.layers import lookup
 from convcalc.layers.base import INFER, REQUIRED, Layer, Option
+from convcalc.layers.products.weights import Weighted
 from convcalc.layers.values import axis_names
-from convcalc.layers.weights import Weighted
 
 LETTERS: Final = {
     "in_channels": "M",

@@ -94,6 +94,7 @@ class Explanation(Record):
         about: what a block does; empty for layers, whose sections say it.
         source: where a block was proposed; empty for layers, whose sections say it.
         spec: the block as it is called; empty for layers.
+        inputs: what arrives at a block, in letters; empty for layers, whose sections say it.
         sections: one per layer; none for a block that is explained with letters.
         parts: the layers of a block or line, with what each costs.
         variables: the letters of a block.
@@ -101,12 +102,13 @@ class Explanation(Record):
         constraints: what the letters must meet.
     """
 
-    KEYS = "name about? source? spec? variables sections parts lines constraints"
+    KEYS = "name about? source? spec? inputs? variables sections parts lines constraints"
 
     name: str
     about: str = ""
     source: str = ""
     spec: str = ""
+    inputs: tuple[Shape, ...] = ()
     sections: tuple[Section, ...] = ()
     parts: tuple[Part, ...] = ()
     variables: tuple[Variable, ...] = ()

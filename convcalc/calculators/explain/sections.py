@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -99,14 +97,17 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
     from convcalc.spec import load
 
     call, shape = block_call(name)
-    if isinstance(shape, str):
+    if isinstance(shape, tuple):
         graph = load(call, input=shape if input is None else input, set=set)
     else:
         stated = "\n".join(f"  {one}: {size}" for one, size in shape.items())
         first = next(iter(shape))
         graph = load(f"inputs:\n{stated}\nlayers:\n- {call} from={first}\n", input=input, set=set)
     doc = " ".join(block(name).doc.split())
-    sizes = [size for node in graph.nodes for shape in node.outputs for size in shape if is_symbolic(size)]
+    read = {edge.node for node in graph.nodes for edge in node.inputs}
+    arrives = tuple(graph.nodes[number].outputs[0] for number in graph.inputs if number in read)
+    shapes = [*arrives, *(shape for node in graph.nodes if not node.is_input for shape in node.outputs)]
+    sizes = [size for shape in shapes for size in shape if is_symbolic(size)]
     counted = (*sizes, analyze(graph).totals.params)
     used = {letter for size in counted if is_symbolic(size) for letter in size.names}
     letters = block_letters(name, sorted(used, key=_reading))
@@ -115,6 +116,7 @@ def _block(name: str, input: Any, set: Mapping[str, Any] | None) -> Explanation:
         doc,
         block_source(name, doc),
         call,
+        arrives,
         parts=_parts(graph),
         variables=letters,
         lines=totals(graph),
@@ -161,7 +163,7 @@ def _section(
     particulars(lines, made, numbers)
     return Section(
         texts.get("name", op),
-        _about(cls),
+        cls.about(),
         cls.source,
         format_layer(node.layer),
         made.graph.input_shapes(node),
@@ -170,10 +172,3 @@ def _section(
         tuple(lines.found),
         made.constraints,
     )
-
-
-def _about(cls: Any) -> str:
-    """The first sentence of what the class says about itself, without the markup of docstrings."""
-    text = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-    text = re.sub(r":\w+:`~?\.?([^`]*)`", lambda match: match[1].rpartition(".")[2], text)
-    return text.replace("``", "")

@@ -11,11 +11,11 @@ from convcalc.budget import question
 from convcalc.calculators.padding.taps import unread_rows, valid_weights
 from convcalc.dims import ceil_div
 from convcalc.graph import Graph, Node, Spec, as_graph
-from convcalc.layers.cut import Crop, Pad, Slice
 from convcalc.layers.reads import Slide
-from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.tensors.cut import Crop, Pad, Slice
 from convcalc.layers.values import axis_names, show
-from convcalc.layers.window import Sliding, effective
+from convcalc.layers.windows.transposed import ConvTranspose
+from convcalc.layers.windows.window import Sliding, effective
 from convcalc.records import Record, record
 
 KINDS: Final = {

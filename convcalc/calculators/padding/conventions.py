@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from convcalc.dims import ceil_div
-from convcalc.layers.pool import MaxPool
-from convcalc.layers.window import effective, needed, output_size, resolve
+from convcalc.layers.windows.pool import MaxPool
+from convcalc.layers.windows.window import effective, needed, output_size, resolve
 from convcalc.records import Record, record
 
 

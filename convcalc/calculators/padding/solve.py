@@ -9,7 +9,7 @@ from convcalc.calculators.answers import Step, Unreachable, per_axis, rate, whol
 from convcalc.calculators.padding.answer import AxisPadding, PaddingCase, PaddingSolution
 from convcalc.calculators.padding.conventions import conventions, output_text, stand_in
 from convcalc.layers.values import CONVENTIONS
-from convcalc.layers.window import effective, needed, output_size, resolve
+from convcalc.layers.windows.window import effective, needed, output_size, resolve
 
 SIZE, GIVEN = "size", "given"
 

@@ -8,7 +8,7 @@ from math import gcd
 
 from convcalc.budget import spend
 from convcalc.dims import ceil_div
-from convcalc.layers.window import effective, output_size, valid_pairs
+from convcalc.layers.windows.window import effective, output_size, valid_pairs
 
 
 def unread_rows(i: int, k: int, s: int, d: int, before: int, o: int) -> int:

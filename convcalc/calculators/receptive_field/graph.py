@@ -9,8 +9,9 @@ from typing import Any
 from convcalc.budget import question, spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.dilation.holes import Holes, holes
-from convcalc.calculators.receptive_field.axis import AxisField, sees_all, through
+from convcalc.calculators.receptive_field.axis import AxisField
 from convcalc.calculators.receptive_field.misaligned import Misaligned
+from convcalc.calculators.receptive_field.paths import sees_all, through
 from convcalc.calculators.receptive_field.region import check_position, ends, regions
 from convcalc.calculators.receptive_field.rows import (
     Extent,

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.receptive_field.axis import AxisField, hull, least, same, through
+from convcalc.calculators.receptive_field.axis import AxisField, same
 from convcalc.calculators.receptive_field.misaligned import Branch, Misaligned, comparable, furthest
+from convcalc.calculators.receptive_field.paths import hull, least, through
 from convcalc.calculators.receptive_field.region import regions
 from convcalc.dims import Dim, Shape, is_known, prod
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.reads import ONE, Axis, Reads, Slide, UpTo, Windows
-from convcalc.layers.window import Sliding, effective
+from convcalc.layers.windows.window import Sliding, effective
 
 Axes = tuple[AxisField, ...]
 
@@ -224,7 +225,7 @@ class Walk:
                 parts = [
                     Branch(self.graph.nodes[edge.node].name, axes[axis], last[axis], self._cut(edge))
                     for edge, axes, last in branches
-                    if comparable(axes[axis]) and not _grown(axes[axis], sizes[axis])
+                    if comparable(axes[axis]) and not _around(axes[axis], sizes[axis], out)
                 ]
                 found = furthest(parts, out) if len(parts) > 1 else None
                 if found is not None:
@@ -271,6 +272,15 @@ def _grown(field: AxisField, size: Dim) -> bool:
     """Whether what some position sees is all of an axis and would grow with it, so that it has no centre."""
     still = not field.periodic or field.advance == 0
     return still and type(size) is int and type(field.size) is int and field.size >= size
+
+
+def _around(field: AxisField, size: Dim, out: Shape) -> bool:
+    """Whether the first and the last position see all of an axis, as where a shift joins its ends."""
+    if (field.periodic and field.advance != 0) or type(size) is not int:
+        return False
+    last = prod(out[driver] for driver in field.drivers) - 1
+    runs = field.run(0), field.run(last)
+    return all(run is not None and run[0] <= 0 and run[0] + run[1] >= size for run in runs)
 
 
 def context(walk: Walk, number: int, source: int) -> list[tuple[int, Dim, bool]]:

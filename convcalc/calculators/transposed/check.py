@@ -10,7 +10,7 @@ from convcalc.budget import question
 from convcalc.calculators.transposed.costs import Costs, costs
 from convcalc.calculators.transposed.settings import Overlap, TransposedAxis, describe
 from convcalc.graph import Graph, Node, Spec, as_graph
-from convcalc.layers.transposed import ConvTranspose
+from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.records import Record
 
 

@@ -11,10 +11,10 @@ from convcalc.calculators.transposed.settings import TransposedAxis
 from convcalc.dims import ceil_div
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph
-from convcalc.layers.conv import Conv
-from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.values import joined, show
-from convcalc.layers.window import effective
+from convcalc.layers.windows.conv import Conv
+from convcalc.layers.windows.transposed import ConvTranspose
+from convcalc.layers.windows.window import effective
 from convcalc.records import Record, record
 from convcalc.spec import load
 

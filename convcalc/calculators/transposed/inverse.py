@@ -9,7 +9,7 @@ from convcalc.calculators.transposed.settings import Setting, Settings, Transpos
 from convcalc.dims import UNKNOWN
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node
-from convcalc.layers.conv import Conv
+from convcalc.layers.windows.conv import Conv
 from convcalc.spec import SpecError, load
 
 

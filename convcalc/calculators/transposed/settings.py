@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.answers import MOST, Step, Unreachable, rate, whole
-from convcalc.layers.transposed import ConvTranspose
-from convcalc.layers.window import effective, output_size
+from convcalc.layers.windows.transposed import ConvTranspose
+from convcalc.layers.windows.window import effective, output_size
 from convcalc.records import Record, record
 
 MAX_DILATION: Final = 64

@@ -18,9 +18,9 @@ from convcalc.dims import Shape
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Graph, Node, Spec, as_graph
 from convcalc.layers.base import Layer
-from convcalc.layers.conv import Conv, DepthwiseConv
-from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.values import joined, show
+from convcalc.layers.windows.conv import Conv, DepthwiseConv
+from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.records import Record, record
 from convcalc.spec.errors import SpecError
 

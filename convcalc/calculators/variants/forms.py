@@ -13,7 +13,7 @@ from typing import Final
 
 from convcalc.calculators.variants.target import Form, Target, group_counts, grouped, window
 from convcalc.layers.values import joined
-from convcalc.layers.window import effective
+from convcalc.layers.windows.window import effective
 
 
 def dense(t: Target) -> Iterator[Form]:

@@ -7,7 +7,7 @@ from math import gcd
 from typing import NamedTuple
 
 from convcalc.layers.values import joined, show
-from convcalc.layers.window import effective
+from convcalc.layers.windows.window import effective
 
 
 class Form(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from convcalc.calculators.variants.target import Form, Target, grouped, window
 from convcalc.layers.values import joined
-from convcalc.layers.window import effective
+from convcalc.layers.windows.window import effective
 
 
 def forms(t: Target, options: str) -> Iterator[Form]:

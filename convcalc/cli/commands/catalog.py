@@ -36,7 +36,7 @@ def list_names(
         raise UsageProblem(
             f"there are no {kind!r} to list", expected=", ".join(KINDS), nearest=nearest_name(kind, KINDS)
         )
-    rows: list[tuple[str, str, str]] = []
+    rows: list[tuple[str, ...]] = []
     if kind in (None, "networks"):
         rows += _networks()
     if kind in (None, "layers"):
@@ -47,14 +47,15 @@ def list_names(
         Column("kind", "kind", numbers.label, "left"),
         Column("name", "name", numbers.label, "left"),
         Column("about", "about", numbers.label, "left", 0, 20),
+        Column("arguments", "arguments", numbers.label, "left", 1, 20),
     )
     return Answer([Table(columns, rows)])
 
 
-def _networks() -> list[tuple[str, str, str]]:
+def _networks() -> list[tuple[str, ...]]:
     from convcalc.spec.library import zoo_names, zoo_text
 
-    return [("network", name, _source(zoo_text(name))) for name in zoo_names()]
+    return [("network", name, _source(zoo_text(name)), "") for name in zoo_names()]
 
 
 def _source(text: str) -> str:
@@ -62,14 +63,15 @@ def _source(text: str) -> str:
     return found[1].strip().strip("\"'") if found else ""
 
 
-def _layers() -> list[tuple[str, str, str]]:
+def _layers() -> list[tuple[str, ...]]:
     from convcalc.layers import ALIASES, lookup, names
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in names():
         other = [alias for alias, op in ALIASES.items() if op == name]
-        about = _options(lookup(name))
-        rows.append(("layer", name, f"{about}  also {', '.join(other)}".strip() if other else about))
+        layer = lookup(name)
+        also = f" Also {', '.join(other)}." if other else ""
+        rows.append(("layer", name, layer.about() + also, _options(layer)))
     return rows
 
 
@@ -95,13 +97,13 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _blocks() -> list[tuple[str, str, str]]:
-    from convcalc.spec.library import block_names, block_text
+def _blocks() -> list[tuple[str, ...]]:
+    from convcalc.spec.library import block_about, block_names, block_text
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in block_names():
         signature = re.match(r"\s*\w+(\(.*\))?\s*:", block_text(name))
-        rows.append(("block", name, f"{name}{(signature and signature[1]) or '()'}"))
+        rows.append(("block", name, block_about(name), (signature and signature[1]) or "()"))
     return rows
 
 

@@ -90,6 +90,9 @@ class Arith:
     shared = True
     """Whether several threads may compute with it at once."""
 
+    meant = True
+    """Whether the values of results mean anything: what has shapes alone is looked up nowhere."""
+
     def constant(self, value: float) -> Any:
         """A number that is not of the input: what a window reads where there is only padding."""
         return value

@@ -15,6 +15,7 @@ import numpy as np
 
 from convcalc.executor.arithmetic.arith import Array
 from convcalc.executor.arithmetic.dry import DRY
+from convcalc.executor.arithmetic.poison import POISONED
 from convcalc.executor.call import at
 from convcalc.executor.counting import random_inputs
 from convcalc.executor.kernels import operation
@@ -257,7 +258,7 @@ def poison(
             arrays[question.input][at(0, slice(None), *spot)] = np.nan
         else:
             np.moveaxis(arrays[question.input], axis + 2, 0)[spot[0]] = np.nan
-        runner = Runner(part, weights)
+        runner = Runner(part, weights, POISONED)
         with np.errstate(invalid="ignore"):
             for _ in runner.steps(arrays):
                 pass

@@ -3,25 +3,15 @@
 Importing this package imports every family, which fills :data:`convcalc.executor.operation.OPERATIONS`.
 """
 
-from convcalc.executor.kernels import (  # noqa: F401
-    activation,
+from convcalc.executor.kernels.arithmetic import activation, functions, merge, norm, reduce  # noqa: F401
+from convcalc.executor.kernels.products import linear, product, recurrent  # noqa: F401
+from convcalc.executor.kernels.tensors import lookups, moves, rearrange, shape, sources  # noqa: F401
+from convcalc.executor.kernels.windows import (  # noqa: F401
     adaptive,
     conv,
     deformable,
-    functions,
-    linear,
-    lookups,
-    merge,
-    moves,
-    norm,
     pool,
-    product,
-    rearrange,
-    recurrent,
-    reduce,
     resize,
-    shape,
-    sources,
     transposed,
     unfold,
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.sax.saxutils import escape
 
@@ -20,9 +21,9 @@ from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
 from convcalc.graph import as_graph
 from convcalc.layers.reads import ONE, Slide, Spread
-from convcalc.layers.transposed import ConvTranspose
 from convcalc.layers.values import show
-from convcalc.layers.window import Sliding
+from convcalc.layers.windows.transposed import ConvTranspose
+from convcalc.layers.windows.window import Sliding
 from convcalc.printable import one_line
 from convcalc.records import Record
 from convcalc.render.numbers import shape as sizes_text
@@ -38,6 +39,9 @@ MARGIN: Final = 14
 LINE: Final = 18
 LONGEST: Final = 96
 """Most cells along a side: more would not be told apart."""
+
+TRACED: Final = 20_000_000
+"""Most elements of a tensor through which a picture follows what is read."""
 
 STYLE: Final = """
   .in { fill: #bcd7f2; stroke: #fff } .out { fill: #bfe3cb; stroke: #fff }
@@ -259,6 +263,12 @@ def _gridding(graph: Graph, place: Place) -> Picture:
 
     inner = graph.nodes[graph.inputs[0]].outputs[0][1:]
     outer = graph.shape(graph.outputs[0])[1:]
+    widest = max((shape for node in graph.nodes for shape in node.outputs), key=prod)
+    if prod(widest) > TRACED:
+        raise Unreachable(
+            f"a tensor of {sizes_text(widest)} is too large to draw through",
+            expected=f"at most {TRACED:,} elements",
+        )
     reached = taint(graph, [place])[0]
     try:
         counts = np.where(reached, paths(graph, place), 0)

@@ -172,7 +172,7 @@ def _text_whole(explanation: Explanation, notation: str) -> str:
     lines: list[str] = []
     if explanation.spec:
         lines += [explanation.name, "", explanation.about, f"Source: {explanation.source}", ""]
-        lines += [f"  {explanation.spec}"]
+        lines += [f"  {explanation.spec}{_on(explanation.inputs)}"]
         if explanation.variables:
             lines += ["", "where", *_text_letters(explanation.variables)]
         lines += [""]
@@ -251,7 +251,7 @@ def to_markdown_text(explanation: Explanation) -> str:
                 f"{explanation.about}  ",
                 f"Source: {explanation.source}",
                 "",
-                f"`{explanation.spec}`",
+                f"`{explanation.spec}`" + _on(explanation.inputs, "`"),
                 "",
             ]
             lines += _markdown_letters(explanation.variables)

@@ -122,7 +122,7 @@ class Builder(Structures):
                 self.env[name] = UNKNOWN
 
     def _inputs(self, root: Scope) -> Flow:
-        known = [name for name, _, _ in self.document.inputs]
+        known = self.document.input_names
         for name in self.inputs:
             if name not in known and (known or name != "input"):
                 raise SpecError(
@@ -147,7 +147,7 @@ class Builder(Structures):
                 edge = made if edge is None else edge
             except SpecError as error:
                 self.problems.extend(error.problems)
-        if not self.document.inputs and "input" in self.inputs:
+        if not known and "input" in self.inputs:
             edge = self._input("input", self._held("input", None), root)
         if len(self.document.inputs) > 1:
             return None

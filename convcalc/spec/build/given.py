@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from convcalc.dims import Shape, is_array
+from convcalc.layers import lookup
 from convcalc.layers.values import show
 from convcalc.spec.errors import Problem
 from convcalc.spec.language.stage import Stage, option_kinds
@@ -27,6 +28,7 @@ class Stated(NamedTuple):
         keras: whether its first layer is one of Keras that has the channels last.
         arriving: the channels that its first layer says arrive.
         features: what its first layer says of the last axis, as a pasted ``nn.Linear`` does.
+        tokens: whether its first layer reads an axis by its number, or tokens along the first one.
     """
 
     shape: Shape | None = None
@@ -34,6 +36,7 @@ class Stated(NamedTuple):
     keras: bool = False
     arriving: int | None = None
     features: int | None = None
+    tokens: bool = False
 
     @property
     def channels(self) -> int | None:
@@ -102,8 +105,14 @@ def by_first(stage: Stage | None) -> Stated:
     if stage is None:
         return Stated()
     rank = first_rank(stage)
+    ranks = () if rank is None else (rank,)
     return Stated(
-        None, () if rank is None else (rank,), stage.channels_last, _arriving(stage), _features(stage)
+        None,
+        ranks,
+        stage.channels_last,
+        _arriving(stage),
+        _features(stage),
+        stage.rank is None and _tokens(stage),
     )
 
 
@@ -120,6 +129,14 @@ def _features(stage: Stage) -> int | None:
     given = {arg.key: arg.expr.value for arg in stage.args}
     features = given.get("in_features")
     return features if type(features) is int and given.get("axis") == -1 else None
+
+
+def _tokens(stage: Stage) -> bool:
+    """Whether the axes of what a stage reads are no channels and sizes of a map."""
+    if any(arg.key == "axis" and arg.expr.value not in (0, "channels") for arg in stage.args):
+        return True
+    arrives = lookup(stage.name).template.arrives
+    return arrives is not None and arrives[0].split()[0] == "L"  # a length, as in ``L M`` of a recurrence
 
 
 def small(size: object) -> bool:
@@ -168,7 +185,7 @@ def note(name: str, given: Shape, stated: Stated) -> str | None:
     if batch_first(given, stated):
         batch = f" (--batch {given[0]})" if type(given[0]) is int else ""
         return f"{read}; a batch of {given[0]} is {option(name, given[1:])}{batch}"
-    if channels_last(given):
+    if channels_last(given) and not stated.tokens:
         return f"{read}; channels come first, as in {option(name, moved(given))}"
     last, first = given[-1], given[0]
     if stated.keras and len(given) > 1 and type(first) is int and type(last) is int and last < first:

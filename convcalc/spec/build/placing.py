@@ -9,9 +9,9 @@ from convcalc import layers
 from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, DimensionError, Shape, is_involved
 from convcalc.graph import Edge
-from convcalc.layers.shape import Input
+from convcalc.layers.products.weights import Weighted
+from convcalc.layers.tensors.shape import Input
 from convcalc.layers.values import MOST_AXES, show
-from convcalc.layers.weights import Weighted
 from convcalc.spec.build.given import (
     Stated,
     by_first,
@@ -70,7 +70,7 @@ class Placing(Sharing):
             raise stage.fault("an input has no weights to share", "no share=", at=stage.share[0])
         if len(args) != 1 or args[0].pair is not None:
             raise stage.fault("an input has one shape", "input 3x224x224")
-        given = name == "input" and name in self.inputs and not self.document.inputs
+        given = name == "input" and name in self.inputs and not self.document.input_names
         if name in scope.ids and not (given and len(self.nodes) == 1):
             raise stage.fault(f"the input {name!r} is stated twice", "one of them")
         values = values_of(stage, env)
@@ -198,8 +198,11 @@ class Placing(Sharing):
             assert isinstance(edge, Edge)
             self.overwriting[edge.node] = stage  # a framework's, whose later readers see what it wrote
         assert isinstance(edge, Edge)
-        if layer.index_outputs or (layer.view and edges and edges[0] in self.indices):
-            self.indices.update(Edge(edge.node, number) for number in layer.index_outputs or (0,))
+        if layer.index_outputs:
+            where = "map" if any(layer.index_outputs) else "axis"
+            self.indices.update((Edge(edge.node, number), where) for number in layer.index_outputs)
+        elif layer.view and edges and (of := self.indices.get(edges[0])) is not None:  # type: ignore[arg-type]
+            self.indices.update((Edge(edge.node, number), of) for number in range(len(outputs)))
         if len(outputs) > 1 and (names := layer.output_names())[0]:
             edge = Choice(edge.node, names, name)
         scope.ids[name] = edge
@@ -216,15 +219,21 @@ class Placing(Sharing):
         if not self.indices or layer.view:
             return
         for number, edge in enumerate(edges):
-            if edge in self.indices and number not in layer.index_inputs:
+            where = self.indices.get(edge)  # type: ignore[arg-type]
+            if where is None or number in layer.looks_up:
+                continue
+            undoes = number in layer.index_inputs
+            if not (undoes and where == "map"):
                 assert isinstance(edge, Edge)
                 node = self.nodes[edge.node]
                 part = node.layer.output_names()[edge.output]
                 name = f"{node.name}.{part}" if part else node.name
+                reads = "reads indices of a pool" if undoes else "reads values"
                 raise stage.fault(
-                    f"{stage.origin} reads values, and {name} holds indices",
-                    "a layer that looks up by them, or another input",
-                )
+                    f"{stage.origin} {reads}, and {name} holds indices{' along an axis' * undoes}",
+                    "those of the pool that it undoes" if undoes
+                    else "a layer that looks up by them, or another input",
+                )  # fmt: skip
 
     def _make(
         self, stage: Stage, env: Env, scope: Scope, shapes: tuple[Shape, ...]

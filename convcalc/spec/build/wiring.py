@@ -64,7 +64,7 @@ class Wiring:
         self.walked: set[int] = set()
         self.poisoned: set[int] = set()
         self.overwriting: dict[int, Stage] = {}
-        self.indices: set[Edge] = set()
+        self.indices: dict[Edge, str] = {}  # of places along an "axis", or in a "map"
         self.env: Env = {}
         self.line = False
         self.stopped = False  # by a limit, so that nothing is known of what follows
@@ -431,6 +431,11 @@ class Wiring:
             raise fault(
                 text, place.start, place.end, f"which of the inputs is read is not stated: {names}",
                 f"from={self.document.inputs[0][0]}",
+            )  # fmt: skip
+        if flow is None and (later := self.document.input_names):
+            raise fault(
+                text, place.start, place.end, f"nothing arrives here: {' and '.join(later)} is stated later",
+                "the input before the layers that read it",
             )  # fmt: skip
         if flow is None:
             raise fault(

@@ -109,3 +109,12 @@ class Document:
         self.frozen: Formula | None = None
         self.ranks: tuple[int, ...] = ()
         self.notes: list[str] = []
+
+    @property
+    def input_names(self) -> list[str]:
+        """The inputs it states, by its own key or as layers; none where only its first layer says one."""
+        if self.inputs:
+            return [name for name, _, _ in self.inputs]
+        stated = [item for item in self.layers if isinstance(item, Stage) and item.name == "input"]
+        names = ["input" if stage.id is None else stage.id.literal for stage in stated]
+        return [name for name in dict.fromkeys(names) if name is not None]

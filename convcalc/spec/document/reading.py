@@ -13,8 +13,9 @@ from convcalc.spec.document.yamlnodes import compose
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
 
+# A line break is read in one way only: many of them take no longer than they are.
 _DOCUMENT: Final = re.compile(
-    r"\A(?:\s*(?:#[^\n]*)?\n|---[^\n]*\n|%YAML[^\n]*\n)*\s*(?:[\"']?(?:name|source|notes|extends|vars|input|inputs|ranks|blocks|layers|outputs|budget)"
+    r"\A(?:[^\S\n]*(?:#[^\n]*)?\n|---[^\n]*\n|%YAML[^\n]*\n)*[^\S\n]*(?:[\"']?(?:name|source|notes|extends|vars|input|inputs|ranks|blocks|layers|outputs|budget)"
     r"[\"']?\s*:(?:\s|\Z)|\{|-\s)"
 )
 

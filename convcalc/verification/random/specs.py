@@ -14,6 +14,7 @@ from typing import Final
 
 from convcalc.calculators.count.report import analyze
 from convcalc.graph import Graph
+from convcalc.layers import lookup
 from convcalc.spec import SpecError, load
 from convcalc.verification.random.steps import DRAWN, Added, Steps
 
@@ -149,7 +150,9 @@ class _Growth:
         """A layer that there is already, with the same weights, on a tensor of the shape that it reads."""
         stage = self.rng.choice(self.weighed)
         shape = self.shapes[stage.reads[0]]
-        read = self.rng.choice([name for name, other in self.shapes.items() if other == shape])
+        # What is looked up by are whole numbers, which those inputs are that others look up by.
+        there = self.spec.inputs if 0 in lookup(stage.words[0]).looks_up else self.shapes
+        read = self.rng.choice([name for name, other in there.items() if other == shape])
         words = [word for word in stage.words if not word.startswith("share=")]
         return (Added((*words, f"share={stage.name}"), (read,)),)
 

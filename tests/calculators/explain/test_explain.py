@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from typing import Any
 
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 import convcalc
 from convcalc.calculators.explain.sections import Explanation, Section
+from convcalc.calculators.explain.templates import block_call
 from convcalc.dims import is_symbolic
 from convcalc.layers import ALIASES, lookup, names
-from convcalc.layers.activation import Activation
-from convcalc.layers.merge import Join
+from convcalc.layers.arithmetic.activation import Activation
+from convcalc.layers.arithmetic.merge import Join
 from convcalc.render.views import explain as render
 from convcalc.spec.library import block_names
 
@@ -120,6 +122,47 @@ def test_every_block_is_explained_in_letters(name: str) -> None:
     forms(result)
 
 
+@pytest.mark.parametrize("name", block_names())
+def test_the_letters_of_a_block_hold_at_numbers(name: str) -> None:
+    """What the letters give at numbers is what the block gives that is called with these numbers."""
+    result = convcalc.explain(name)
+    call, shape = block_call(name)
+    letters = sorted(set(re.findall(r"\b[A-Z](?:_\w+)?\b", f"{call} {shape}")))
+    constraints = [str(constraint) for constraint in result.constraints]
+    assert not [text for text in constraints if " = " in text], "sizes that do not go together"
+    generator = random.Random(name)
+    for _ in range(200):
+        values = {letter: 2 ** generator.randint(1, 3) * generator.choice([1, 3]) for letter in letters}
+        if all(holds(text, values) for text in constraints):
+            break
+    else:
+        raise AssertionError(constraints)
+
+    def at(size: Any) -> int:
+        return int(size.subs(values)) if is_symbolic(size) else size
+
+    call = re.sub(r"\b[A-Z](_\w+)?\b", lambda found: str(values.get(found[0], found[0])), call)
+    if isinstance(shape, tuple):
+        graph = convcalc.load(call, input=tuple(map(at, shape)))
+    else:
+        stated = "".join(f"  {one}: {size}\n" for one, size in shape.items())
+        graph = convcalc.load(
+            f"vars: {values}\ninputs:\n{stated}layers:\n- {call} from={next(iter(shape))}\n"
+        )
+    totals = convcalc.analyze(graph).totals
+    found = {
+        line.quantity: at(line.formula) for line in result.lines if line.group in ("parameters", "operations")
+    }
+    assert found["all parameters"] == totals.params
+    assert (found["MACs"], found["FLOPs"]) == (totals.macs, totals.flops)
+
+
+def holds(constraint: str, values: dict[str, int]) -> bool:
+    """Whether a condition such as ``G divides M`` or ``N != M`` holds at numbers."""
+    text = re.sub(r"(.*) divides (.*)", r"(\2) % (\1) == 0", constraint).replace("/", "//")
+    return bool(eval(text, {"floor": int}, values))
+
+
 def forms(result: Explanation) -> None:
     """Every form can be written, and holds no leftovers of another."""
     for notation in ("plain", "unicode", "latex"):
@@ -204,6 +247,11 @@ def test_formulas_of_the_papers() -> None:
     assert cost("separable") == k**2 * m * h * w + m * n * h * w
     # Sandler et al. 2018, section 3: h w d' t (d' + k^2 + d'') with t = 6 and k = 3
     assert cost("inverted_residual") == h * w * m * 6 * (m + 9 + n)
+    # Liu et al. 2021, equations 1 and 2: 4 h w C^2 + 2 (h w)^2 C, and in windows 4 h w C^2 + 2 M^2 h w C
+    heads, d, t, p = map(convcalc.symbol, "ADTP")
+    assert cost("attention") == 4 * t * (heads * d) ** 2 + 2 * t**2 * heads * d
+    tall, wide = p * h, p * w
+    assert cost("window_attention") == tall * wide * (4 * (heads * d) ** 2 + 2 * p**2 * heads * d)
     # Iandola et al. 2016: a squeeze of A, then B and N filters of 1x1 and 3x3
     assert cost("fire") == h * w * (m * a + a * b + 9 * a * n)
 

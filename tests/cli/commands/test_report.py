@@ -352,10 +352,36 @@ def test_list(cli: Cli) -> None:
     assert {n for k, n in found if k == "block"} == set(library.block_names())
     assert {row["name"] for row in cli("list", "networks", "--json").json()} == set(library.zoo_names())
     assert "resnet50" in cli("list").out
-    assert cli("list", "blocks", "--csv").out.startswith("kind,name,about\n")
+    assert cli("list", "blocks", "--csv").out.startswith("kind,name,about,arguments\n")
     done = cli("list", "layer")
     assert done.code == 2
     assert "did you mean layers?" in done.err
+
+
+def test_every_layer_and_block_is_listed_with_a_sentence(cli: Cli) -> None:
+    from convcalc import layers
+    from convcalc.spec.document.reading import block
+
+    rows = cli("list", "--json").json()
+    assert all(row["about"] and "\n" not in row["about"] and "`" * 2 not in row["about"] for row in rows)
+    about = {row["name"]: row["about"] for row in rows if row["kind"] == "layer"}
+    assert len(set(about.values())) == len(about)
+    for alias, name in layers.ALIASES.items():
+        assert re.search(rf"\. Also .*\b{alias}\b.*\.$", about[name])
+    assert (
+        about["matmul"] == "Matrix product a b of two tensors: (..., m, k) by (..., k, n) gives (..., m, n)."
+    )
+    for row in rows:
+        if row["kind"] == "block":
+            whole = " ".join(block(row["name"]).doc.split())
+            assert whole.startswith(row["about"]) and row["about"].endswith(".")
+            assert whole.count("(") == 0 or row["about"].count("(") == row["about"].count(")")
+            parameters = [
+                part.partition("=")[0].strip() for part in re.split(r",(?![^\[]*\])", row["arguments"][1:-1])
+            ]
+            assert [name for name in parameters if name] == [
+                name for name, _ in block(row["name"]).parameters
+            ]
 
 
 def test_show(cli: Cli, little: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convcalc.layers import activation, softmax
+from convcalc.layers.arithmetic import activation, softmax
 from tests.verification.planted.base import CONV, CONVS, Make, after, ignoring, mutant, ones, ops
 from tests.verification.planted.kernels import RECORDS, kernel, mirrored
 

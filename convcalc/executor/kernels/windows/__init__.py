@@ -1,0 +1,1 @@
+"""Windows over maps: convolutions, pools, resizing."""

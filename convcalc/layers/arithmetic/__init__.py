@@ -1,0 +1,1 @@
+"""Arithmetic on entries: activations, functions, joins, normalisations, reductions."""

@@ -1,0 +1,1 @@
+"""Products: fully connected layers, products of tensors, recurrent cells."""
