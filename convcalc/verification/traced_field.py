@@ -63,7 +63,7 @@ class Larger:
                 return None
             if key not in self.made:
                 graph = reload(self.graph, key)
-                fits = graph is not None and len(graph) == len(self.graph) and _places_exist(graph)
+                fits = graph is not None and _alike(graph, self.graph) and _places_exist(graph)
                 try:
                     self.made[key] = (graph, receptive_field(graph)) if fits and graph is not None else None
                 except OverBudgetError:  # too large to be worked out: the own size is what there is
@@ -88,6 +88,11 @@ class Larger:
                 return None
             shapes.append((shape[0], *sizes))
         return tuple(shapes)
+
+
+def _alike(graph: Graph, other: Graph) -> bool:
+    """Whether two graphs have the same layers with as many outputs each."""
+    return [len(node.outputs) for node in graph.nodes] == [len(node.outputs) for node in other.nodes]
 
 
 def _places_exist(graph: Graph) -> bool:

@@ -236,7 +236,7 @@ OPTIONS = [
     ("6x8x8", "softmax «3»", "0 positional arguments", "axis="),
     ("6x8x8", "logsoftmax «axis=3»", "no axis 3 in 6x8x8", "0 to 2"),
     ("12", "«gru» 4", "gru reads sequences of two axes or more, got 12", "steps and features"),
-    ("3x8x8", "lstm 4 axis=1 «features=-2»", "features lie on axis 1, which is the sequence", "another axis"),
+    ("3x8x8", "lstm 4 axis=1 «features=-2»", "the features lie on axis 1", "another axis"),
     ("3x8x8", "lstm 4 «features=3»", "no axis 3 in 3x8x8", "0 to 2, or -1"),
     ("8x6", "rnn 4 «axis=2»", "no axis 2 in 8x6", "0 to 1"),
     ("8x6", "rnn «8->4»", "in_features is 8, but 6 arrive", "6"),

@@ -129,6 +129,12 @@ def _by_phase(field: AxisField, driver: int | None, rule: Rule, written: Dim) ->
             field.everything,
             periodic=False,
         )
+    if isinstance(rule, Slide) and rule.count == rule.stride == 1 and not (field.periodic or periodic):
+        part = slice(-rule.before, count - rule.before)
+        if 0 <= part.start <= part.stop <= field.period:
+            spend(1 + count // 16)
+            table = field.starts[part], field.sizes[part]
+            return AxisField(driver, *table, advance, field.everything, periodic=False)
     ends_only = field.regular()
     starts: list[int | None] = []
     sizes: list[int] = []

@@ -35,6 +35,7 @@ from convcalc.layers.reads import (
     ONE,
     Axis,
     Reads,
+    Rule,
     Whole,
 )
 
@@ -119,13 +120,13 @@ def through(field: AxisField, way: Reads, shape: Shape, out: Shape) -> AxisField
         return hull([through(part, way, shape, out) for part in field.parts], out)
     found = _followed(field, way, shape, out)
     for number, axis in enumerate(way):
-        # all channels are one
-        if isinstance(axis.rule, Whole) and type(axis.output) is int and axis.output:
-            found = found if number in field.drivers else _only_at(found, axis.output, axis.rule, out)
+        partial = isinstance(axis.rule, Whole) and number not in field.drivers
+        if partial and type(axis.output) is int and axis.output:  # all channels are one
+            found = _only_at(found, axis.output, axis.rule, out)
     return found
 
 
-def _only_at(field: AxisField, output: int, rule: Whole, out: Shape) -> AxisField:
+def _only_at(field: AxisField, output: int, rule: Rule, out: Shape) -> AxisField:
     """A field of the outputs that a rule about another axis lets read anything; the others see nothing."""
     if not field.local or isinstance(field, Joint) or output in field.drivers or not in_numbers(field):
         return field

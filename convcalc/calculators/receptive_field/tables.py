@@ -65,14 +65,17 @@ def tabled(field: AxisField, axes: Sequence[Axis], shape: Shape, out: Shape, who
         return unknown(driver)
     taps = [_taps_of(axis, n, axis.count(out), not single) for axis, n in zip(axes, sizes, strict=True)]
     every = [asked(axis, outputs, out) for axis in axes]
-    if all(len(one) == 1 for of in taps for one in of):
+    if all(len(one) <= 1 for of in taps for one in of):
         entries = [0] * count
+        beside: set[int] = set()  # what reads nothing along some axis
         for of, js, size in zip(taps, every, sizes, strict=True):
-            at = [one[0] for one in of]
+            at = [one[0] if one else 0 for one in of]
             entries = [entry * int(size) + at[j] for entry, j in zip(entries, js, strict=True)]
+            if not all(of):
+                beside.update(i for i, j in enumerate(js) if not of[j])
         spend(1 + count // 8)
         seen = {i: field.run(i) for i in set(entries)}
-        moved = [seen[i] for i in entries]
+        moved = [None if i in beside else seen[entry] for i, entry in enumerate(entries)]
         first = [None if run is None else run[0] for run in moved]
         many = [0 if run is None else run[1] for run in moved]
         return settled(outputs, written, first, many, field.everything)

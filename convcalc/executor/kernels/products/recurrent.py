@@ -230,13 +230,12 @@ def recurrent(call: Call) -> tuple[Array, ...]:
     layer = call.layer
     _check(layer, call.x, call.params)
     x = _sequences(layer, call.x)
-    steps = x.shape[1]
-    shown = steps if call.t.meant else 1  # where shapes alone are asked for, one step has those of all
+    shown = x.shape[1] if call.t.meant else 1  # where shapes alone are asked for, one step has those of all
     columns, runs = _forward(call.t, layer, x[:, :shown], call.params, keep=False)
-    sequence = _from_columns(columns, shown)
-    if shown < steps:
-        sequence = np.zeros((len(sequence), steps, sequence.shape[2]))
-    sequence = _placed(layer, sequence, call.x)
+    steps = _from_columns(columns, shown)
+    if shown < x.shape[1]:
+        steps = np.zeros((len(x), x.shape[1], steps.shape[2]))
+    sequence = _placed(layer, steps, call.x)
     states = [np.stack([run.last.h.T for run in runs], axis=1)]
     if layer.op == "lstm":
         states.append(np.stack([run.last.c.T for run in runs], axis=1))
