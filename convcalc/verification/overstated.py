@@ -130,12 +130,13 @@ def _takes_channels_apart(graph: Graph, node: Node) -> bool:
 def _makes_axes(graph: Graph, node: Node) -> bool:
     """Whether an axis of the map that a layer writes grows with no size of the input.
 
-    Channels run along it, or it is put together of parts that read all of another one.
+    No axis of the map runs along it, or it is put together of parts that read all of another one.
     """
     return any(
-        any(window[0].outputs)
-        or any(isinstance(axis.rule, Whole) and any(axis.outputs) for axis in window[1:])
-        for window, _, _ in _windows(graph, node)
+        not {o for axis in window[1:] if not isinstance(axis.rule, Whole) for o in axis.outputs}.issuperset(
+            range(1, len(written))
+        )
+        for window, _, written in _windows(graph, node)
     )
 
 
