@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from convcalc.dims import Shape
 from convcalc.graph import Graph, Node
 from convcalc.layers.base import NO_OPS
-from convcalc.layers.reads import Chain, Every, Reads, Resample, Slide, Spread
+from convcalc.layers.reads import Chain, Every, Reads, Resample, Slide, Spread, Whole
 
 
 def reads_less(graph: Graph, numbers: Sequence[int]) -> bool:
@@ -46,8 +46,13 @@ def field_is_smaller(graph: Graph, numbers: Sequence[int]) -> bool:
         if number != numbers[-1] and (_crops_result(node) or _stands_still(graph, node)):
             return True
         differ = differ or _channels_differ(graph, node)
-        laid_out = laid_out or _lays_channels_out(graph, node)
+        laid_out = laid_out or _makes_axes(graph, node)
     return False
+
+
+def reads_beside(graph: Graph, numbers: Sequence[int]) -> bool:
+    """Whether a window of one of these nodes reads beside the map."""
+    return any(_reads_beside(graph, graph.nodes[number]) for number in numbers)
 
 
 def reads_nothing_between(graph: Graph, numbers: Sequence[int]) -> bool:
@@ -122,13 +127,21 @@ def _takes_channels_apart(graph: Graph, node: Node) -> bool:
     return False
 
 
-def _lays_channels_out(graph: Graph, node: Node) -> bool:
-    """Whether the channels that a layer reads run along an axis of the map that it writes."""
-    return any(any(window[0].outputs) for window, _, _ in _windows(graph, node))
+def _makes_axes(graph: Graph, node: Node) -> bool:
+    """Whether an axis of the map that a layer writes grows with no size of the input.
+
+    No axis of the map runs along it, or it is put together of parts that read all of another one.
+    """
+    return any(
+        not {o for axis in window[1:] if not isinstance(axis.rule, Whole) for o in axis.outputs}.issuperset(
+            range(1, len(written))
+        )
+        for window, _, written in _windows(graph, node)
+    )
 
 
 def _reads_beside(graph: Graph, node: Node) -> bool:
-    """Whether some window reads beside the map: beside channels lies no pixel, however large the input."""
+    """Whether some window reads beside the map: beside an axis so made lies no pixel of any input."""
     return any(
         isinstance(axis.rule, (Slide, Spread)) and len(axis.rule.of(j, n)) < len(axis.rule.taps(j))
         for window, read, written in _windows(graph, node)

@@ -17,7 +17,7 @@ from convcalc.calculators.receptive_field.rows import LayerField
 from convcalc.executor import taint
 from convcalc.graph import Graph
 from convcalc.solve.sizes import own_inputs
-from convcalc.verification.overstated import field_is_smaller, reads_less, reads_nothing_between
+from convcalc.verification.overstated import field_is_smaller, reads_beside, reads_less, reads_nothing_between
 from convcalc.verification.poison import Poisoned, poisoned
 from convcalc.verification.result import Check
 from convcalc.verification.traced_field import (
@@ -227,7 +227,11 @@ def _field_check(graph: Graph, larger: Larger, target: Target, row: LayerField, 
     numbers = graph.ancestors(target.layer)
     # A copy of a pixel beside the map reads what the pixel reads, which between others may be nothing.
     copies = _copies(graph, target)
-    part = (inside or copies) and field_is_smaller(graph, numbers)
+    # Where the same is seen again and again, every period holds the ends of a map on the way.
+    wraps = any(axis.local and axis.periodic and axis.period > 1 and axis.advance == 0 for axis in row.axes)
+    part = (inside or copies) and (
+        field_is_smaller(graph, numbers) or (wraps and reads_beside(graph, numbers))
+    )
     if part or (copies and reads_nothing_between(graph, numbers)):
         return check(row, f"{text(seen)}, a part", regions)
     return check(row, text(seen), False)

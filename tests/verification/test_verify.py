@@ -337,8 +337,20 @@ def test_corners_where_the_witnesses_must_not_be_misread(spec: str) -> None:
         "input 4x4x2x2 | expand 4x4x2x2 | flatten",
         "input 1x4 | expand 1x1x4 | reshape 2x2",
         "input 1x4 | expand 3x1x4 | reshape 12",
+        "input 2x3x6 | expand 2x3x6 | neg inplace=true",
+        "input 1x4 | expand 3x1x4 | neg inplace=true",
+        "param 1x4 id=p | input 1x4 | add with=p | expand 1x1x4 | relu inplace=true | add with=p",
         # Beside channels that were made rows lies no pixel, however large the input.
         "input 1x1x1 | permute order=(1,0,2) id=a | conv 1 p=same k2 d2 id=b | concat from=[b,a]",
+        "input 1x1x1 | lstm 1 bidirectional=true | conv 1 p=same_lower k1x2 d1x3",
+        "input 1x1x1 | linear 1 axis=1 id=a | conv 1 p=same_lower k2x2 d2 id=b | add from=[a,b]",
+        # A sum that is one but for a rounding: of a negative number that power is none.
+        "inputs: {x: 1x1, y: 2x2x2}\nlayers: [softmax from=y, sum, pow -0.25 reverse=true]\n",
+        "input 3x5 | softmax axis=0 | sum axis=0 | sub 1 | sqrt | log",
+        "input 3x5 | softmax axis=0 | sum axis=0 | floor | reciprocal | sign",
+        # Where the same is seen again and again, the ends of a map on the way lie in every period.
+        "input 3x3x2 | concat axis=1 from=[input,input] | conv 3->1 p=same k2x1",
+        "input 3x3x2 | tile (1,2,1) | conv 3->1 p=same k2x1",
     ],
 )
 def test_what_was_a_false_alarm_agrees(spec: str) -> None:

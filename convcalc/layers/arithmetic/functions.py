@@ -35,6 +35,7 @@ class Log(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "log"
+    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Log"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -44,6 +45,7 @@ class Sqrt(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "sqrt"
+    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Sqrt"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -53,6 +55,7 @@ class Rsqrt(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "rsqrt"
+    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "PyTorch torch.rsqrt"
     cost: ClassVar[Ops] = Ops(special=1, div=1)
 
@@ -107,6 +110,7 @@ class Reciprocal(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "reciprocal"
+    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Reciprocal"
     cost: ClassVar[Ops] = Ops(div=1)
 
@@ -116,6 +120,7 @@ class Sign(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "sign"
+    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Sign"
     cost: ClassVar[Ops] = Ops(cmp=2)
 
@@ -125,6 +130,7 @@ class Floor(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "floor"
+    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Floor"
     cost: ClassVar[Ops] = Ops(special=1)
 

@@ -47,7 +47,9 @@ def expand(call: Call) -> Array:
     """A view that shows the entries of axes of size 1 again and again."""
     x, shape = call.x, tuple(call.layer.shape)
     more = len(shape) + 1 - x.ndim
-    return np.broadcast_to(x.reshape(len(x), *(1,) * more, *x.shape[1:]), (len(x), *shape))
+    y = x.reshape(len(x), *(1,) * more, *x.shape[1:])
+    # What shows every entry once may be written over.
+    return y if y.shape[1:] == shape else np.broadcast_to(y, (len(x), *shape))
 
 
 def _expand_back(r: Reach) -> list[Array]:
