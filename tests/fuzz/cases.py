@@ -133,15 +133,43 @@ def _range(random: Random, grammar: Grammar) -> str:
 def _weights(random: Random, grammar: Grammar) -> Case:
     """A run with a file of weights or an input that is damaged, or holds something else."""
     spec = random.choice(
-        ("input 2x5x5 | conv 3 k3 | bn | relu", "input 4 | linear 3", "input 2x4x4 | conv 2 k1 g2")
+        ("input 2x5x5 | conv 3 k3 | bn | relu", "input 4 | linear 3", "input 2x4x4 | conv 2 k1 g2", LOOKED_UP)
     )
     name, content = random.choice(
-        (("w.npz", good_weights()), ("w.npz", good_weights(True)), ("x.npy", good_input()))
+        (
+            ("w.npz", good_weights()),
+            ("w.npz", good_weights(True)),
+            ("w.npz", looked_up_weights()),
+            ("x.npy", good_input()),
+        )
     )
+    if content == looked_up_weights():
+        spec = LOOKED_UP
     files = {name: mutate.data(content, random)}
     option = "--weights" if name == "w.npz" else "--input-file"
     more = ["--max-memory", random.choice(("10MB", "50MB", "1000"))]
     return Case(("run", spec, option, name, *more), b"", files)
+
+
+LOOKED_UP = (
+    "input 6 | embedding 9->4 id=e | gather 3 id=g | param 3x4 id=p | add with=g"
+    " | linear 9 axis=-1 bias=false share=e"
+)
+"""A network with stored indices, a tensor of its own and weights that two layers share."""
+
+
+@cache
+def looked_up_weights() -> bytes:
+    """Weights of that network, the shared ones under both of their names."""
+    import numpy as np
+
+    file = io.BytesIO()
+    table = np.ones((9, 4), np.float32)
+    np.savez(
+        file,
+        **{"e.weight": table, "linear1.weight": table, "g.index": np.arange(3), "p.value": np.ones((3, 4))},
+    )
+    return file.getvalue()
 
 
 @cache

@@ -113,7 +113,7 @@ def test_what_is_overwritten_cannot_be_read_afterwards() -> None:
         ("nn.LSTM(3, 4, nonlinearity='relu')", "has no argument 'nonlinearity'"),
         ("nn.LSTM(3, 4, dtype=torch.float64)", "the type of the elements is that of the whole network"),
         ("nn.LSTMCell(3, 4)", "one step of a recurrence reads its state beside its input"),
-        ("nn.MultiheadAttention(8, 2)", "attention is not modelled"),
+        ("nn.MultiheadAttention(8, 2)", "attention is not modelled as a layer: it is a block"),
         ("nn.EmbeddingBag(10, 4)", "sums over bags of rows are not modelled"),
         ("nn.Embedding(10, 4, padding_idx=10)", "there is no row 10 to pad with"),
         ("nn.Embedding(10, 4, max_norm=1)", "made shorter as they are looked up"),

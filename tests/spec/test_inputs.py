@@ -203,3 +203,42 @@ def test_inputs_that_are_layers_are_refused(spec: str, shape: str, message: str,
     problem = caught.value.problems[0]
     assert message in problem.message
     assert expected in (problem.expected or "")
+
+
+LETTERS = "inputs: {x: TxC, y: CxT}\nlayers: ['matmul from=[x,y]', linear T*C axis=-1]\n"
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "same"),
+    [
+        (
+            "input TxC | linear 2*C axis=-1 | reshape (C,-1)",
+            "3x4",
+            "input 3x4 | linear 8 axis=-1 | reshape 4x6",
+        ),
+        ("input CxHxW | conv C k3 | conv 2*C k1", "3x8x8", "input 3x8x8 | conv 3 k3 | conv 6 k1"),
+        ("input TxC | linear 2*C axis=-1", "CxT", "input CxT | linear 2*T axis=-1"),
+        (
+            "vars: {d: C//2}\ninput: TxC\nlayers: [linear d axis=-1]\n",
+            "3x8",
+            "input 3x8 | linear 4 axis=-1",
+        ),
+        (
+            LETTERS,
+            "y=4x3",
+            "inputs: {x: 3x4, y: 4x3}\nlayers: ['matmul from=[x,y]', linear 12 axis=-1]\n",
+        ),
+    ],
+)
+def test_letters_of_a_stated_shape_are_the_sizes_given(spec: str, shape: str, same: str) -> None:
+    found, expected = convcalc.load(spec, input=shape), convcalc.load(same)
+    assert [node.outputs for node in found.nodes] == [node.outputs for node in expected.nodes]
+    one, other = (convcalc.analyze(graph).totals for graph in (found, expected))
+    assert (one.params, one.macs) == (other.params, other.macs)
+
+
+@pytest.mark.parametrize(("spec", "shape"), [("input HxH | relu", "3x4"), (LETTERS, "x=3x4,y=4x5")])
+def test_a_letter_is_one_size(spec: str, shape: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        convcalc.load(spec, input=shape)
+    assert "is 3 already, and would be" in caught.value.problems[0].message

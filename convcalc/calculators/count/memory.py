@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from convcalc.dims import Dim, maximum_of, prod, total
+from convcalc.dims import Dim, equal, maximum_of, prod, total
 from convcalc.graph import Edge, Graph
 
 DTYPES: Final[dict[str, int]] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
@@ -75,7 +75,8 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
             if (node.layer.view and not (again and node.layer.regroups)) or (
                 not node.layer.view and until[stored] <= number and not again
             ):
-                if again or node.layer.repeats:
+                more = equal(prod(graph.shape(source)), prod(node.outputs[0])) is not True
+                if again or (node.layer.repeats and more):
                     repeated.add(number)
                 first.append(stored)
                 until[stored] = max(until[stored], reader.get(Edge(number), number))

@@ -188,7 +188,9 @@ _NO_BOTH_WAYS = (
     "layers around layers are not read; the language has 'lstm 64 axis=-1 bidirectional=true "
     "recurrent_bias=false'"
 )
-_NO_ATTENTION = "attention is not modelled as a layer of its own"
+_NO_ATTENTION = (
+    "attention is not modelled as a layer of its own; the block attention(heads) is that of tokens T x C"
+)
 _NO_JOIN = "a product of two tensors along axes is not modelled as a layer of its own"
 _NO_TEXT = "layers that prepare text and tables are not modelled"
 _NO_AUGMENTATION = "this augmentation is not modelled; leave it out, it changes no layer after it"

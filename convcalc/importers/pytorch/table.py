@@ -171,8 +171,8 @@ _CELL: Final = (
     "nn.LSTM, nn.GRU or nn.RNN over a sequence, or the blocks lstm_cell and gru_cell",
 )
 _ATTENTION: Final = (
-    "attention is not modelled",
-    "its parts that are: linear layers, ln, softmax",
+    "attention is not modelled as a layer: it is a block",
+    "over tokens T x C attention(heads), post_norm_block(heads, hidden) or encoder_block(heads, hidden)",
 )
 _BAGS: Final = "sums over bags of rows are not modelled", "nn.Embedding, and the sum as a layer"
 _TWO_INPUTS: Final = "a module of two inputs that is not modelled", "layers of one input, add, mul or concat"

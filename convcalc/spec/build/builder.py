@@ -12,6 +12,7 @@ from bisect import bisect_right
 from convcalc.budget import OverBudgetError
 from convcalc.dims import UNKNOWN, collecting, is_array
 from convcalc.graph import Edge, Graph
+from convcalc.layers.values import show
 from convcalc.spec.build.given import note
 from convcalc.spec.build.scope import POISON, Choice, Flow, LimitError, Scope, Step
 from convcalc.spec.build.structures import Structures
@@ -46,6 +47,7 @@ class Builder(Structures):
 
     def _graph(self) -> Graph:
         root = Scope(None, "", self.document, (self.document.layers,))
+        self._letters()
         self._variables()
         if (frozen := self.document.frozen) is not None:
             root.frozen = self._frozen(frozen.expr, frozen.text, self.env, root)
@@ -93,6 +95,42 @@ class Builder(Structures):
                 who = self.nodes[reader].name if reader < len(self.nodes) else "the output"
                 message = f"{stage.origin} runs in place and writes over what {who} reads after it"
                 self._problem(stage.fault(message, "inplace=False"))
+
+    def _letters(self) -> None:
+        """Give the letters of shapes that the spec states (``TxC``) the sizes that come from outside.
+
+        Raises:
+            SpecError: one letter would be two sizes.
+        """
+        for name, exprs in self._stated_sizes():
+            given = self.inputs.get(name, ())
+            for expr, size in zip(exprs, given, strict=False) if len(exprs) == len(given) else ():
+                letter = expr.value if expr is not None and expr.kind == "name" else None
+                if letter is None or not is_symbol_name(letter):
+                    continue
+                known = self.env.setdefault(letter, size)
+                if type(known) is int and type(size) is int and known != size:
+                    text = show(given)
+                    message = f"{letter} is {known} already, and would be {size} here"
+                    raise SpecError(
+                        Problem(
+                            message, file="--input", text=text, length=len(text),
+                            expected=f"the same size wherever the spec says {letter}",
+                        )
+                    )  # fmt: skip
+
+    def _stated_sizes(self) -> list[tuple[str, list[Expr | None]]]:
+        """The sizes of every input that the spec states, as they are written."""
+        found: list[tuple[str, list[Expr | None]]] = []
+        stated = [(name, value) for name, value, _ in self.document.inputs]
+        stated += [(n, s.args[0]) for n, s in self.document.input_stages() if len(s.args) == 1]
+        for name, value in stated:
+            parts = value if isinstance(value, tuple) else (value,)
+            exprs = [getattr(part, "expr", None) for part in parts]
+            if len(exprs) == 1 and exprs[0] is not None and exprs[0].kind in ("tuple", "list"):
+                exprs = list(exprs[0].args)
+            found.append((name, exprs))
+        return found
 
     def _variables(self) -> None:
         known = [name for name, _, _ in self.document.vars]

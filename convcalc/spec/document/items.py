@@ -115,6 +115,10 @@ class Document:
         """The inputs it states, by its own key or as layers; none where only its first layer says one."""
         if self.inputs:
             return [name for name, _, _ in self.inputs]
+        return [*dict.fromkeys(name for name, _ in self.input_stages())]
+
+    def input_stages(self) -> list[tuple[str, Stage]]:
+        """The inputs that it states as layers, with their names where those are no expressions."""
         stated = [item for item in self.layers if isinstance(item, Stage) and item.name == "input"]
         names = ["input" if stage.id is None else stage.id.literal for stage in stated]
-        return [name for name in dict.fromkeys(names) if name is not None]
+        return [(name, stage) for name, stage in zip(names, stated, strict=True) if name is not None]

@@ -8,7 +8,7 @@ from tests.verification.planted.base import ignoring, mutant
 from tests.verification.planted.kernels import RECORDS, kernel
 from tests.verification.planted.tracing import backward
 
-LINEAR, NORM, CUT = "layers.linear:Linear", "layers.norm", "layers.cut"
+LINEAR, NORM, CUT = "layers.products.linear:Linear", "layers.arithmetic.norm", "layers.tensors.cut"
 
 
 def first(layer: Any) -> tuple[int, ...]:
@@ -32,8 +32,8 @@ for name, target, op, fields in (
     ("pad reads all but the channels", f"{CUT}:Pad.reads", "pad", {"axis": first}),
     ("pad has its axes in the other order", f"{CUT}:Pad.output_shapes", "pad", {"padding": turned}),
     ("crop has its axes in the other order", f"{CUT}:Crop.output_shapes", "crop", {"amounts": turned}),
-    ("split cuts the channels", "layers.cut:Split.output_shapes", "split", {"axis": 0}),
-    ("softmax reads the channels", "layers.softmax:Softmax.reads", "softmax", {"axis": 0}),
+    ("split cuts the channels", "layers.tensors.cut:Split.output_shapes", "split", {"axis": 0}),
+    ("softmax reads the channels", "layers.arithmetic.softmax:Softmax.reads", "softmax", {"axis": 0}),
 ):
     mutant(name, target, op, ignoring(**fields))
 

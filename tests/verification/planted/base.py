@@ -134,5 +134,9 @@ def sizes(change: Callable[[int], int], axis: int = 1) -> Make:
     return after(changed)
 
 
-CONV, POOL, TRANSPOSED = "layers.conv:Conv", "layers.pool:_Pool", "layers.transposed:ConvTranspose"
+CONV, POOL, TRANSPOSED = (
+    "layers.windows.conv:Conv",
+    "layers.windows.pool:_Pool",
+    "layers.windows.transposed:ConvTranspose",
+)
 CONVS, POOLS = "conv dwconv", "maxpool avgpool lppool"

@@ -10,7 +10,7 @@ from convcalc.layers.reads import Axis
 from tests.verification.planted.base import after, ignoring, mutant, ops
 from tests.verification.planted.kernels import RECORDS, kernel
 
-JOIN, KERNEL = "layers.merge:Join", "executor.kernels.merge"
+JOIN, KERNEL = "layers.arithmetic.merge:Join", "executor.kernels.arithmetic.merge"
 MORE = "sub div pow maximum minimum"
 
 # Formulas
@@ -20,7 +20,7 @@ for op, kind in (("sub", "add"), ("div", "div"), ("pow", "special"), ("maximum",
 mutant("pow is a product", f"{JOIN}.ops", "pow", after(lambda f, *_: f._replace(mul=f.special, special=0)))
 mutant(
     "joins are aligned at their first axes",
-    "layers.merge:broadcast",
+    "layers.arithmetic.merge:broadcast",
     "add sub",
     lambda f: lambda op, inputs: f(op, tuple((*i, *(1,) * (max(map(len, inputs)) - len(i))) for i in inputs)),
 )
@@ -35,14 +35,19 @@ mutant(
     ),
 )
 mutant(
-    "clip of both bounds is one comparison", "layers.functions:Clip.ops", "clip", ops(cmp=lambda n: n // 2)
+    "clip of both bounds is one comparison",
+    "layers.arithmetic.functions:Clip.ops",
+    "clip",
+    ops(cmp=lambda n: n // 2),
 )
-mutant("rsqrt is a root alone", "layers.activation:Activation.ops", "rsqrt", ops(div=lambda n: 0))
-mutant("sign is one comparison", "layers.activation:Activation.ops", "sign", ops(cmp=lambda n: n // 2))
-mutant("l2norm has one root", "layers.functions:L2Norm.ops", "l2norm", ops(special=lambda n: 1))
-mutant("l2norm sums for free", "layers.functions:L2Norm.ops", "l2norm", ops(add=lambda n: 0))
-mutant("l2norm over the channels", "layers.functions:L2Norm.ops", "l2norm", ignoring(axis=0))
-mutant("l2norm reads the channels", "layers.functions:L2Norm.reads", "l2norm", ignoring(axis=0))
+mutant("rsqrt is a root alone", "layers.arithmetic.activation:Activation.ops", "rsqrt", ops(div=lambda n: 0))
+mutant(
+    "sign is one comparison", "layers.arithmetic.activation:Activation.ops", "sign", ops(cmp=lambda n: n // 2)
+)
+mutant("l2norm has one root", "layers.arithmetic.functions:L2Norm.ops", "l2norm", ops(special=lambda n: 1))
+mutant("l2norm sums for free", "layers.arithmetic.functions:L2Norm.ops", "l2norm", ops(add=lambda n: 0))
+mutant("l2norm over the channels", "layers.arithmetic.functions:L2Norm.ops", "l2norm", ignoring(axis=0))
+mutant("l2norm reads the channels", "layers.arithmetic.functions:L2Norm.reads", "l2norm", ignoring(axis=0))
 
 # Kernels
 

@@ -150,38 +150,40 @@ mutant(
 )
 mutant(
     "rearranging kernels: shift runs the other way",
-    "executor.kernels.rearrange:shift",
+    "executor.kernels.tensors.rearrange:shift",
     "shift",
     lambda f: lambda call: np.flip(f(_seen_backwards(call)), tuple(range(2, call.x.ndim))).copy(),
 )
 mutant(
     "crop kernel cuts the wrong side",
-    "executor.kernels.shape:crop",
+    "executor.kernels.tensors.shape:crop",
     "crop",
     kernel(amounts=lambda s: tuple(p[::-1] for p in s.amounts)),
 )
-mutant("pad kernel pads the wrong side", "executor.kernels.shape:pad", "pad", kernel(padding=mirrored))
+mutant(
+    "pad kernel pads the wrong side", "executor.kernels.tensors.shape:pad", "pad", kernel(padding=mirrored)
+)
 mutant(
     "slice kernel starts late",
-    "executor.kernels.shape:slice_",
+    "executor.kernels.tensors.shape:slice_",
     "slice",
     kernel(start=lambda s: max(0, s.start - 1), stop=lambda s: s.stop - (s.start > 0)),
 )
 mutant(
     "reshape kernel counts channels off first",
-    "executor.kernels.shape:reshape",
+    "executor.kernels.tensors.shape:reshape",
     "reshape",
     kernel(order="first"),
 )
 mutant(
     "permute kernel the other way round",
-    "executor.kernels.rearrange:permute",
+    "executor.kernels.tensors.rearrange:permute",
     "permute",
     kernel(order=lambda s: tuple(s.order.index(a) for a in range(len(s.order)))),
 )
 mutant(
     "interpolation kernel aligns no corners",
-    "executor.kernels.resize:resample",
+    "executor.kernels.windows.resize:resample",
     "upsample",
     lambda f: (
         lambda t, x, axis, out, ratio, mode, corners, *more: f(t, x, axis, out, ratio, mode, False, *more)
@@ -189,7 +191,7 @@ mutant(
 )
 mutant(
     "interpolation kernel is always nearest",
-    "executor.kernels.resize:resample",
+    "executor.kernels.windows.resize:resample",
     "upsample",
     lambda f: (
         lambda t, x, axis, out, ratio, mode, corners, *more: f(
@@ -199,19 +201,19 @@ mutant(
 )
 mutant(
     "antialias has too narrow a filter",
-    "executor.kernels.resize:_filter",
+    "executor.kernels.windows.resize:_filter",
     "upsample",
     lambda f: lambda mode, x, a: f(mode, x * 3 / 2, a),
 )
 mutant(
     "antialias aligns no corners",
-    "executor.kernels.resize:_antialiased",
+    "executor.kernels.windows.resize:_antialiased",
     "upsample",
     lambda f: lambda t, x, axis, out, ratio, mode, corners, a: f(t, x, axis, out, ratio, mode, False, a),
 )
 mutant(
     "adaptive windows end early",
-    "executor.kernels.adaptive:adaptive_windows",
+    "executor.kernels.windows.adaptive:adaptive_windows",
     "adaptiveavgpool adaptivemaxpool",
     lambda f: (
         lambda n, m: ((i, tuple(slice(w.start, max(w.start + 1, w.stop - 1)) for w in s)) for i, s in f(n, m))
@@ -273,7 +275,7 @@ mutant("rms norm kernel over everything", f"{RECORDS}[rmsnorm].fast", "rmsnorm",
 # Weights that arrive
 mutant(
     "weights that arrive are those of the first sample",
-    "executor.kernels.weights:_shared",
+    "executor.kernels.products.weights:_shared",
     f"{CONVS} convT linear",
     lambda f: lambda arriving: True,
 )
@@ -309,7 +311,7 @@ for form in ("fast", "naive"):
     )
 mutant(
     "matmul kernel multiplies the first batch alone",
-    "executor.kernels.product:_straight",
+    "executor.kernels.products.product:_straight",
     "matmul",
     lambda f: lambda x: np.broadcast_to(f(x)[:, :1], x.shape),
 )

@@ -24,7 +24,7 @@ from tests.verification.planted.base import (
 )
 
 # Normalisation, activations
-NORM = "layers.norm"
+NORM = "layers.arithmetic.norm"
 mutant("batch norm forgets its running mean", f"{NORM}:BatchNorm.buffers", "bn", without("running_mean"))
 mutant(
     "batch norm counts buffers as parameters",
@@ -46,7 +46,7 @@ mutant("normalisation always has a factor", f"{NORM}:BatchNorm.parameters", "bn"
 mutant("layer norm always has a factor", f"{NORM}:LayerNorm.ops", "ln", ignoring(weight=True))
 mutant("group norm always has a factor", f"{NORM}:GroupNorm.ops", "gn", ignoring(weight=True))
 mutant("rescaling adds nothing", f"{NORM}:Rescale.ops", "rescale", ops(add=lambda n: 0))
-ACT, SOFTMAX = "layers.activation", "layers.softmax"
+ACT, SOFTMAX = "layers.arithmetic.activation", "layers.arithmetic.softmax"
 mutant("prelu has no parameters", f"{ACT}:PReLU.parameters", "prelu", lambda f: lambda s, i: {})
 mutant(
     "gelu by tanh as if exact",
@@ -102,7 +102,7 @@ mutant(
 mutant("rms norm of one group", f"{NORM}:RMSNorm.ops", "rmsnorm", ops(div=lambda n: 2, special=lambda n: 1))
 
 # Products of two tensors
-PRODUCT = "layers.product:Matmul"
+PRODUCT = "layers.products.product:Matmul"
 mutant("matmul forgets the inner size", f"{PRODUCT}.macs", "matmul", lambda f: lambda s, i, o: prod(o[0]))
 mutant("matmul counts its first input", f"{PRODUCT}.macs", "matmul", lambda f: lambda s, i, o: prod(i[0]))
 mutant("matmul sums over the other axis", f"{PRODUCT}.inner", "matmul", lambda f: lambda s, i: i[0][0])
@@ -122,7 +122,7 @@ for side in "ab":
 mutant("matmul keeps the first shape", f"{PRODUCT}.output_shapes", "matmul", lambda f: lambda s, i: i[:1])
 
 # Windows as columns
-COLUMNS = "layers.unfold"
+COLUMNS = "layers.windows.unfold"
 mutant(
     "unfold keeps one tap a channel", f"{COLUMNS}:Unfold.output_shapes", "unfold", sizes(lambda n: n // 2, 0)
 )
@@ -144,7 +144,7 @@ mutant("fold is free", f"{COLUMNS}:Fold.ops", "fold", ops(add=lambda n: 0))
 mutant("fold keeps all channels", f"{COLUMNS}:Fold.output_shapes", "fold", sizes(lambda n: 2 * n, 0))
 
 # Deformable convolution
-DEFORM = "layers.deformable:DeformableConv"
+DEFORM = "layers.windows.deformable:DeformableConv"
 mutant(
     "deformable convolution samples at no cost",
     f"{DEFORM}.sampling",
@@ -179,84 +179,93 @@ mutant(
     "deformable convolution has the weights of its offsets",
     f"{CONV}.parameters",
     "deformconv",
-    lambda f: lambda s, i: {**f(s, i), "offset": i[-1]},
+    lambda f: lambda s, i: {**f(s, i), **({"offset": i[-1]} if i else {})},
 )
 
 # Resizing, moving, joining
 mutant(
     "interpolation reads all taps at once",
-    "layers.resize:Upsample.ops",
+    "layers.windows.resize:Upsample.ops",
     "upsample",
     after(lambda f, s, i, o: f._replace(mul=2 ** (len(o[0]) - 1) * prod(o[0]) if f.mul else 0)),
 )
 mutant(
     "splines solve nothing",
-    "layers.resize:Upsample.ops",
+    "layers.windows.resize:Upsample.ops",
     "upsample",
     after(lambda f, s, i, o: f._replace(add=f.mul) if s.mode == "spline" else f),
 )
 mutant(
     "antialias reads a fixed number of taps",
-    "layers.resize:antialias_taps",
+    "layers.windows.resize:antialias_taps",
     "upsample",
     lambda f: lambda i, o, factor, corners, size: size * o,
 )
-mutant("upsampling rounds up", "layers.resize:floor_div", "upsample", lambda f: lambda a, b: -(-a // b))
-mutant("corners are never aligned", "layers.resize:Upsample.reads", "upsample", ignoring(align_corners=False))
+mutant(
+    "upsampling rounds up", "layers.windows.resize:floor_div", "upsample", lambda f: lambda a, b: -(-a // b)
+)
+mutant(
+    "corners are never aligned",
+    "layers.windows.resize:Upsample.reads",
+    "upsample",
+    ignoring(align_corners=False),
+)
 mutant(
     "pixel shuffle keeps a factor too many channels",
-    "layers.rearrange:PixelShuffle.output_shapes",
+    "layers.tensors.rearrange:PixelShuffle.output_shapes",
     "pixelshuffle",
     sizes(lambda c: c * 2, 0),
 )
 mutant(
     "pixel unshuffle of one axis",
-    "layers.rearrange:PixelUnshuffle.output_shapes",
+    "layers.tensors.rearrange:PixelUnshuffle.output_shapes",
     "pixelunshuffle",
     lambda f: lambda s, i: ((i[0][0] * s.factor, *f(s, i)[0][1:]),),
 )
 mutant(
     "permute the other way round",
-    "layers.rearrange:Permute.output_shapes",
+    "layers.tensors.rearrange:Permute.output_shapes",
     "permute",
     lambda f: lambda s, i: (tuple(i[0][s.order.index(a)] for a in range(len(s.order))),),
 )
 mutant(
     "pad forgets the far side",
-    "layers.cut:Pad.output_shapes",
+    "layers.tensors.cut:Pad.output_shapes",
     "pad",
     lambda f: lambda s, i: f(replace(s, padding=tuple((b, 0) for b, _ in s.padding)), i),
 )
-mutant("crop off by one", "layers.cut:Crop.output_shapes", "crop", sizes(lambda n: n + 1))
+mutant("crop off by one", "layers.tensors.cut:Crop.output_shapes", "crop", sizes(lambda n: n + 1))
 mutant(
     "slice keeps its end",
-    "layers.cut:Slice.output_shapes",
+    "layers.tensors.cut:Slice.output_shapes",
     "slice",
     after(lambda f, s, *_: ((*f[0][: s.axis], f[0][s.axis] + 1, *f[0][s.axis + 1 :]),)),
 )
 mutant(
     "split gives equal parts",
-    "layers.cut:Split.output_shapes",
+    "layers.tensors.cut:Split.output_shapes",
     "split",
     after(lambda f, *_: (f[0],) * len(f)),
 )
 mutant(
     "flatten keeps channels only",
-    "layers.shape:Flatten.output_shapes",
+    "layers.tensors.shape:Flatten.output_shapes",
     "flatten",
     lambda f: lambda s, i: ((i[0][0],),),
 )
-mutant("concat takes the largest", "layers.merge:total", "concat", lambda f: lambda sizes: max(sizes))
+mutant(
+    "concat takes the largest", "layers.arithmetic.merge:total", "concat", lambda f: lambda sizes: max(sizes)
+)
 mutant(
     "add counts every input",
-    "layers.merge:Join.ops",
+    "layers.arithmetic.merge:Join.ops",
     "add",
     after(lambda f, s, i, o: f._replace(add=f.add + prod(o[0]))),
 )
-mutant("mul is free", "layers.merge:Join.ops", "mul", ops(mul=lambda n: 0))
+mutant("mul is free", "layers.arithmetic.merge:Join.ops", "mul", ops(mul=lambda n: 0))
 mutant(
     "joins have the shape of their first input",
-    "layers.merge:broadcast",
+    "layers.arithmetic.merge:broadcast",
     "add mul",
     lambda f: lambda op, inputs: inputs[0],
 )
@@ -353,7 +362,7 @@ def _rebuilt(found: Any, **new: Any) -> Any:
     return type(found)(**{name: new.get(name, getattr(found, name)) for name in names})
 
 
-COMPOSE = "calculators.receptive_field.axis:compose"
+COMPOSE = "calculators.receptive_field.compose:compose"
 WINDOWS = "conv dwconv maxpool avgpool"
 mutant(
     "field size off by one",
@@ -382,7 +391,7 @@ mutant(
 mutant("shared parameters count at each use", "graph:Graph.lent", "share", lambda f: lambda self: {})
 mutant(
     "field of branches is that of the first",
-    "calculators.receptive_field.axis:hull",
+    "calculators.receptive_field.paths:hull",
     "add concat",
     lambda f: lambda fields, written: fields[0],
 )

@@ -10,7 +10,7 @@ import numpy as np
 from convcalc.layers.reads import ONE, Axis
 from tests.verification.planted.base import after, ignoring, mutant, without
 
-PARAM, CONST = "layers.sources:Param", "layers.sources:Const"
+PARAM, CONST = "layers.tensors.sources:Param", "layers.tensors.sources:Const"
 mutant("a learned tensor has no parameters", f"{PARAM}.parameters", "param", without("value"))
 mutant(
     "a learned tensor is a buffer besides",
@@ -26,13 +26,18 @@ mutant("a stored tensor is not stored", f"{CONST}.buffers", "const", without("bu
 mutant("a filled tensor is stored", f"{CONST}.buffers", "const", ignoring(value=None))
 mutant(
     "own tensors are turned round",
-    "layers.sources:_Source.output_shapes",
+    "layers.tensors.sources:_Source.output_shapes",
     "param const",
     after(lambda found, *_: tuple(shape[::-1] for shape in found)),
 )
-mutant("a learned tensor is an activation", "layers.sources:_Source.view", "param const", lambda right: False)
+mutant(
+    "a learned tensor is an activation",
+    "layers.tensors.sources:_Source.view",
+    "param const",
+    lambda right: False,
+)
 
-EMBEDDING, GATHER = "layers.lookups:Embedding", "layers.lookups:Gather"
+EMBEDDING, GATHER = "layers.tensors.lookups:Embedding", "layers.tensors.lookups:Gather"
 mutant(
     "an embedding has a row less",
     f"{EMBEDDING}.parameters",
@@ -81,7 +86,7 @@ mutant(
 )
 
 RECORDS = "executor.kernels:OPERATIONS"
-KERNELS = "executor.kernels.lookups"
+KERNELS = "executor.kernels.tensors.lookups"
 
 
 def _call(call: Any, **fields: Any) -> Any:

@@ -11,7 +11,7 @@ from convcalc.layers.reads import EVERY, UpTo
 from tests.verification.planted.base import after, ignoring, mutant, ops
 from tests.verification.planted.kernels import RECORDS, kernel
 
-LAYERS = "layers.recurrent"
+LAYERS = "layers.products.recurrent"
 ALL = "rnn lstm gru"
 
 for name, fields in (

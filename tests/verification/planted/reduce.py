@@ -13,7 +13,7 @@ from tests.verification.planted.base import Make, after, ignoring, mutant, ops
 from tests.verification.planted.kernels import RECORDS, kernel
 from tests.verification.planted.tracing import as_the_first, backward, both
 
-REDUCE, MOVES = "layers.reduce", "layers.moves"
+REDUCE, MOVES = "layers.arithmetic.reduce", "layers.tensors.moves"
 SUMS = "mean sum prod max min norm var std"
 
 # Formulas of reductions
@@ -117,7 +117,7 @@ mutant("flips run forwards", "layers.reads:Flipped.period", "flip", lambda f: la
 mutant("copies go on behind each other", "layers.reads:Tiled.taps", "tile", lambda f: lambda s, j: (j,))
 mutant(
     "flipped fields grow backwards",
-    "calculators.receptive_field.axis:_slid",
+    "calculators.receptive_field.compose:_slid",
     "flip",
     lambda f: (
         lambda field, driver, rule: (

@@ -22,33 +22,43 @@ for name, op, owner, fields in (
     ("convolutions ignore groups", "conv", CONV, {"groups": 1}),
     ("convolutions pad zeros always", CONVS, CONV, {"padding_mode": "zeros"}),
     ("convolutions pad on the wrong side", CONVS, CONV, {"padding": mirrored}),
-    ("transposed convolutions ignore groups", "convT", "layers.transposed:ConvTranspose", {"groups": 1}),
-    ("transposed convolutions ignore stride", "convT", "layers.transposed:ConvTranspose", {"stride": ones}),
-    ("unpooling ignores stride", "unpool", "layers.unpool:MaxUnpool", {"stride": ones}),
-    ("unpooling ignores the kernel", "unpool", "layers.unpool:MaxUnpool", {"kernel": ones}),
-    ("shift ignores dilation", "shift", "layers.rearrange:Shift", {"dilation": ones}),
-    ("channel shuffle moves nothing", "shuffle", "layers.rearrange:ChannelShuffle", {"groups": 1}),
-    ("permute run the other way round", "permute", "layers.rearrange:Permute", {"order": inverse}),
+    (
+        "transposed convolutions ignore groups",
+        "convT",
+        "layers.windows.transposed:ConvTranspose",
+        {"groups": 1},
+    ),
+    (
+        "transposed convolutions ignore stride",
+        "convT",
+        "layers.windows.transposed:ConvTranspose",
+        {"stride": ones},
+    ),
+    ("unpooling ignores stride", "unpool", "layers.windows.unpool:MaxUnpool", {"stride": ones}),
+    ("unpooling ignores the kernel", "unpool", "layers.windows.unpool:MaxUnpool", {"kernel": ones}),
+    ("shift ignores dilation", "shift", "layers.tensors.rearrange:Shift", {"dilation": ones}),
+    ("channel shuffle moves nothing", "shuffle", "layers.tensors.rearrange:ChannelShuffle", {"groups": 1}),
+    ("permute run the other way round", "permute", "layers.tensors.rearrange:Permute", {"order": inverse}),
     (
         "pixel shuffle are of the other order",
         "pixelshuffle",
-        "layers.rearrange:PixelShuffle",
+        "layers.tensors.rearrange:PixelShuffle",
         {"mode": "dcr"},
     ),
     (
         "pixel unshuffle are of the other order",
         "pixelunshuffle",
-        "layers.rearrange:PixelUnshuffle",
+        "layers.tensors.rearrange:PixelUnshuffle",
         {"mode": "crd"},
     ),
-    ("pads are of zeros always", "pad", "layers.cut:Pad", {"mode": "zeros"}),
-    ("pads are on the wrong side", "pad", "layers.cut:Pad", {"padding": mirrored}),
-    ("slices start at once", "slice", "layers.cut:Slice", {"start": 0}),
-    ("interpolation are those of nearest", "upsample", "layers.resize:Upsample", {"mode": "nearest"}),
-    ("layer norm see everything", "ln", "layers.norm:LayerNorm", {"axis": None}),
-    ("layer norm see channels only", "ln", "layers.norm:LayerNorm", {"axis": (0,)}),
-    ("local response norm see one channel", "lrn", "layers.norm:LocalResponseNorm", {"size": 1}),
-    ("batch norm see the whole map", "bn", "layers.norm:BatchNorm", {"track": False}),
+    ("pads are of zeros always", "pad", "layers.tensors.cut:Pad", {"mode": "zeros"}),
+    ("pads are on the wrong side", "pad", "layers.tensors.cut:Pad", {"padding": mirrored}),
+    ("slices start at once", "slice", "layers.tensors.cut:Slice", {"start": 0}),
+    ("interpolation are those of nearest", "upsample", "layers.windows.resize:Upsample", {"mode": "nearest"}),
+    ("layer norm see everything", "ln", "layers.arithmetic.norm:LayerNorm", {"axis": None}),
+    ("layer norm see channels only", "ln", "layers.arithmetic.norm:LayerNorm", {"axis": (0,)}),
+    ("local response norm see one channel", "lrn", "layers.arithmetic.norm:LocalResponseNorm", {"size": 1}),
+    ("batch norm see the whole map", "bn", "layers.arithmetic.norm:BatchNorm", {"track": False}),
 ):
     mutant(f"fields of {name}", f"{owner}.reads", op, ignoring(**fields))
 
@@ -145,13 +155,13 @@ mutant(
 )
 mutant(
     "tracing convolutions to what they work on, not to weights that arrive",
-    "executor.kernels.weights:one_filter",
+    "executor.kernels.products.weights:one_filter",
     "conv dwconv linear",
     lambda f: lambda r, axis=0: [mark & False for mark in f(r, axis)],
 )
 mutant(
     "tracing weights that arrive by another channel",
-    "executor.kernels.weights:one_filter",
+    "executor.kernels.products.weights:one_filter",
     "conv dwconv linear",
     lambda f: lambda r, axis=0: [np.roll(mark, 1, axis=1) for mark in f(r, axis)],
 )
@@ -233,7 +243,7 @@ for op in (
     both(f"{op} kernel takes all samples for the first", op, as_the_first)
 mutant(
     "statistics of a batch are free",
-    "layers.norm:BatchNorm.shared_ops",
+    "layers.arithmetic.norm:BatchNorm.shared_ops",
     "bn",
     after(lambda found, *_: found.times(0)),
 )
@@ -249,10 +259,18 @@ for one in (*activation.LAYERS, *softmax.LAYERS):
                 one.op,
                 lambda right, kind=kind, many=many: right._replace(**{kind: many - 1}),
             )
-mutant("batch norm always tracks", "layers.norm:BatchNorm.buffers", "bn", ignoring(track=True))
-mutant("batch norm computes no statistics", "layers.norm:BatchNorm.ops", "bn", ignoring(track=True))
-mutant("layer norm always adds an offset", "layers.norm:LayerNorm.ops", "ln", ignoring(bias=True))
-mutant("unpool ignores its size", "layers.unpool:MaxUnpool.output_shapes", "unpool", ignoring(size=None))
-mutant("concat is of channels always", "layers.merge:Concat.output_shapes", "concat", ignoring(axis=0))
-mutant("global max is free", "layers.adaptive:GlobalMaxPool.ops", "globalmaxpool", ops(cmp=lambda n: 0))
-mutant("lrn divides nothing", "layers.norm:LocalResponseNorm.ops", "lrn", ops(div=lambda n: 0))
+mutant("batch norm always tracks", "layers.arithmetic.norm:BatchNorm.buffers", "bn", ignoring(track=True))
+mutant(
+    "batch norm computes no statistics", "layers.arithmetic.norm:BatchNorm.ops", "bn", ignoring(track=True)
+)
+mutant("layer norm always adds an offset", "layers.arithmetic.norm:LayerNorm.ops", "ln", ignoring(bias=True))
+mutant(
+    "unpool ignores its size", "layers.windows.unpool:MaxUnpool.output_shapes", "unpool", ignoring(size=None)
+)
+mutant(
+    "concat is of channels always", "layers.arithmetic.merge:Concat.output_shapes", "concat", ignoring(axis=0)
+)
+mutant(
+    "global max is free", "layers.windows.adaptive:GlobalMaxPool.ops", "globalmaxpool", ops(cmp=lambda n: 0)
+)
+mutant("lrn divides nothing", "layers.arithmetic.norm:LocalResponseNorm.ops", "lrn", ops(div=lambda n: 0))

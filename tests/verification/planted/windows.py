@@ -54,13 +54,13 @@ mutant(
 )
 mutant(
     "valid pairs forget the far side",
-    "layers.window:valid_pairs",
+    "layers.windows.window:valid_pairs",
     f"{CONVS} convT",
     lambda f: lambda i, k, s, d, before, o: f(10**6, k, s, d, before, o),
 )
 mutant(
     "valid pairs forget the near side",
-    "layers.window:valid_pairs",
+    "layers.windows.window:valid_pairs",
     f"{CONVS} convT",
     lambda f: lambda i, k, s, d, before, o: f(i + before, k, s, d, 0, o),
 )
@@ -80,7 +80,7 @@ mutant(
     CONVS,
     after(lambda p, *_: {**p, "weight": (*p["weight"][:-1], p["weight"][2])}),
 )
-WEIGHTED = "layers.weights:Weighted"
+WEIGHTED = "layers.products.weights:Weighted"
 mutant("weights that arrive are owned", f"{WEIGHTED}.owned", f"{CONVS} convT linear", ignoring(arriving=None))
 mutant(
     "a bias that arrives is owned",
@@ -105,67 +105,67 @@ mutant(
 # Sizes of windows
 mutant(
     "window size off by one",
-    "layers.window:output_size",
+    "layers.windows.window:output_size",
     f"{CONVS} {POOLS}",
     lambda f: lambda *a, **k: f(*a, **k) + 1,
 )
 mutant(
     "window size without dilation",
-    "layers.window:output_size",
+    "layers.windows.window:output_size",
     f"{CONVS} {POOLS}",
     lambda f: lambda i, k, s, d, b, a, **m: f(i, k, s, 1, b, a, **m),
 )
 mutant(
     "window size without padding after",
-    "layers.window:output_size",
+    "layers.windows.window:output_size",
     f"{CONVS} {POOLS}",
     lambda f: lambda i, k, s, d, b, a, **m: f(max(i + b, d * (k - 1) + 1), k, s, d, 0, 0, **m),
 )
 mutant(
     "window size without stride",
-    "layers.window:output_size",
+    "layers.windows.window:output_size",
     f"{CONVS} {POOLS}",
     lambda f: lambda i, k, s, d, b, a, **m: f(i, k, 1, d, b, a, **m),
 )
 mutant(
     "window size rounded up",
-    "layers.window:output_size",
+    "layers.windows.window:output_size",
     f"{CONVS} {POOLS}",
     lambda f: lambda i, k, s, d, b, a, **m: f(i + s - 1, k, s, d, b, a, **m),
 )
 mutant(
     "same pads the odd one before",
-    "layers.window:resolve",
+    "layers.windows.window:resolve",
     f"{CONVS} {POOLS}",
     lambda f: lambda p, *a: f("same_lower" if p == "same" else p, *a),
 )
 mutant(
     "same_lower pads the odd one after",
-    "layers.window:resolve",
+    "layers.windows.window:resolve",
     f"{CONVS} {POOLS}",
     lambda f: lambda p, *a: f("same" if p == "same_lower" else p, *a),
 )
 mutant(
     "same forgets the stride",
-    "layers.window:resolve",
+    "layers.windows.window:resolve",
     f"{CONVS} {POOLS}",
     lambda f: lambda p, i, k, s, d: f(p, i, k, 1 if p == "same" else s, d),
 )
 mutant(
     "same forgets the dilation",
-    "layers.window:resolve",
+    "layers.windows.window:resolve",
     CONVS,
     lambda f: lambda p, i, k, s, d: f(p, i, k, s, 1 if p == "same" else d),
 )
 mutant(
     "full forgets the dilation",
-    "layers.window:resolve",
+    "layers.windows.window:resolve",
     CONVS,
     lambda f: lambda p, i, k, s, d: f(p, i, k, s, 1 if p == "full" else d),
 )
 mutant(
     "causal pads after",
-    "layers.window:resolve",
+    "layers.windows.window:resolve",
     CONVS,
     lambda f: lambda p, *a: f(p, *a)[::-1] if p == "causal" else f(p, *a),
 )
@@ -219,7 +219,7 @@ mutant(
 mutant("transposed reads as if not dilated", f"{TRANSPOSED}.reads", "convT", ignoring(dilation=ones))
 
 # Linear
-LINEAR = "layers.linear:Linear"
+LINEAR = "layers.products.linear:Linear"
 mutant(
     "linear macs at one position",
     f"{LINEAR}.macs",
@@ -230,7 +230,7 @@ mutant(
     "linear weight transposed",
     f"{LINEAR}.parameters",
     "linear",
-    after(lambda p, *_: {**p, "weight": p["weight"][::-1]}),
+    after(lambda p, *_: {n: s[::-1] if n == "weight" else s for n, s in p.items()}),
 )
 mutant("linear forgets its bias", f"{LINEAR}.parameters", "linear", without("bias"))
 mutant("linear adds no bias", f"{LINEAR}.ops", "linear", ops(add=lambda n: 0))
@@ -246,51 +246,51 @@ mutant("pool ignores ceil", f"{POOL}.output_shapes", POOLS, ignoring(ceil=False)
 mutant("pool always rounds up", f"{POOL}.output_shapes", POOLS, ignoring(ceil=True))
 mutant(
     "pool keeps a last window that starts in the padding",
-    "layers.window:minimum",
+    "layers.windows.window:minimum",
     POOLS,
     lambda f: lambda a, b: a,
 )
 mutant(
     "max-pool compares once an output",
-    "layers.pool:MaxPool.ops",
+    "layers.windows.pool:MaxPool.ops",
     "maxpool",
     after(lambda f, s, i, o: f._replace(cmp=prod(o[0]))),
 )
 mutant(
     "max-pool compares a tap less",
-    "layers.pool:MaxPool.ops",
+    "layers.windows.pool:MaxPool.ops",
     "maxpool",
     after(lambda f, s, i, o: f._replace(cmp=f.cmp - prod(o[0]))),
 )
-mutant("average pool does not divide", "layers.pool:AvgPool.ops", "avgpool", ops(div=lambda n: 0))
+mutant("average pool does not divide", "layers.windows.pool:AvgPool.ops", "avgpool", ops(div=lambda n: 0))
 mutant(
     "average pool adds only real inputs",
-    "layers.pool:AvgPool.ops",
+    "layers.windows.pool:AvgPool.ops",
     "avgpool",
     after(lambda f, s, i, o: f._replace(add=min(f.add, prod(i[0])))),
 )
-mutant("power pool takes no root", "layers.pool:LPPool.ops", "lppool", ops(special=lambda n: 0))
+mutant("power pool takes no root", "layers.windows.pool:LPPool.ops", "lppool", ops(special=lambda n: 0))
 mutant(
     "global pool divides every input",
-    "layers.adaptive:GlobalAvgPool.ops",
+    "layers.windows.adaptive:GlobalAvgPool.ops",
     "globalavgpool",
     after(lambda f, *_: f._replace(div=f.add)),
 )
 mutant(
     "global pool leaves one axis",
-    "layers.adaptive:_Global.output_shapes",
+    "layers.windows.adaptive:_Global.output_shapes",
     "globalavgpool globalmaxpool",
     lambda f: lambda s, i: ((*f(s, i)[0][:-1], i[0][-1]),),
 )
 mutant(
     "adaptive windows never overlap",
-    "layers.adaptive:adaptive_taps",
+    "layers.windows.adaptive:adaptive_taps",
     "adaptiveavgpool adaptivemaxpool",
     lambda f: lambda i, o: max(i, o),
 )
 mutant(
     "unpool forgets the kernel",
-    "layers.unpool:MaxUnpool.output_shapes",
+    "layers.windows.unpool:MaxUnpool.output_shapes",
     "unpool",
     after(
         lambda f, s, i: (
