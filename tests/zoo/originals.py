@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,11 @@ def drawn(model: Any, seed: int = 0, gain: float = 1) -> Any:
 
 
 def renamed(
-    model: Any, network: convcalc.Graph, rules: Iterable[tuple[str, Any]], passed: str = "num_batches_tracked"
+    model: Any,
+    network: convcalc.Graph,
+    rules: Iterable[tuple[str, Any]],
+    passed: str = "num_batches_tracked",
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The arrays of a model under our names; those that come to one name stand behind one another there.
 
@@ -77,9 +81,10 @@ def renamed(
             by axes taken together.
         rules: patterns and what stands for them, each applied once, in order.
         passed: a pattern of those that we have no use for.
+        extra: arrays of ours that the original does not hold.
     """
     shapes = {name: array.shape for name, array in convcalc.init_weights(network, 0, "float32").items()}
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {name: [array] for name, array in extra.items()}
     for name, array in (model.state_dict() | dict(model.named_buffers())).items():
         if re.search(passed, name):
             continue

@@ -22,6 +22,9 @@ VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
 NAMES = sorted(path.stem for path in ZOO.glob("*.yaml"))
 # Documents that other documents extend and that are no published network of their own name.
 BASES = {
+    "beit",
+    "cait",
+    "coat",
     "coatnet",
     "convnext",
     "crossvit",
@@ -31,21 +34,28 @@ BASES = {
     "edgenext",
     "efficientformer",
     "efficientnet_v2",
+    "eva02",
     "fastvit",
+    "hiera",
     "hrnet",
-    "mobilevit",
     "levit",
+    "mobilevit",
+    "mvitv2",
     "nfnet",
     "poolformer",
+    "pvt_v2",
     "regnet",
     "resnest",
     "resnet",
+    "sequencer2d",
     "sknet",
     "swin",
+    "twins",
     "vgg",
     "visformer",
     "vit",
     "vovnet",
+    "xcit",
 }
 
 
