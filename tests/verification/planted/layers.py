@@ -179,7 +179,7 @@ mutant(
     "deformable convolution has the weights of its offsets",
     f"{CONV}.parameters",
     "deformconv",
-    lambda f: lambda s, i: {**f(s, i), "offset": i[-1]},
+    lambda f: lambda s, i: {**f(s, i), **({"offset": i[-1]} if i else {})},
 )
 
 # Resizing, moving, joining
