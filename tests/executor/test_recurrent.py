@@ -332,3 +332,19 @@ def test_shapes_alone_take_no_step_after_another(axis: int) -> None:
     found = shapes(graph)
     assert time.process_time() - start < 2
     assert found == [node.outputs for node in graph.nodes]
+
+
+def test_what_is_no_number_stays_none_where_scalars_count() -> None:
+    """Of an infinity and its opposite no sum is a number, and no larger one of it and 0: as in NumPy."""
+    graph = convcalc.load("input 1x3 | rnn 1 nonlinearity=relu id=l | maximum 0 | minimum 1 id=m")
+    weights = {name: np.abs(array) for name, array in init_weights(graph, dtype="float64").items()}
+    x = np.array([[[np.inf, -np.inf, 1.0]]])
+    seen: dict[str, Any] = {}
+
+    def note(node: Any, outputs: Any) -> None:
+        seen[node.name] = float(outputs[0].reshape(-1)[0])
+
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(execute(graph, x, weights)).all()
+        convcalc.executor.count(graph, x, weights, scalar=True, dtype="float64", progress=note)
+    assert np.isnan(seen["l"]) and np.isnan(seen["m"])

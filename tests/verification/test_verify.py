@@ -348,6 +348,9 @@ def test_corners_where_the_witnesses_must_not_be_misread(spec: str) -> None:
         "inputs: {x: 1x1, y: 2x2x2}\nlayers: [softmax from=y, sum, pow -0.25 reverse=true]\n",
         "input 3x5 | softmax axis=0 | sum axis=0 | sub 1 | sqrt | log",
         "input 3x5 | softmax axis=0 | sum axis=0 | floor | reciprocal | sign",
+        # More tensors come out of a larger input.
+        "input 1x2 | maxpool k2 | unstack axis=1",
+        "input 1x5 | floor | reciprocal | rnn 1 nonlinearity=relu",
         # Where the same is seen again and again, the ends of a map on the way lie in every period.
         "input 3x3x2 | concat axis=1 from=[input,input] | conv 3->1 p=same k2x1",
         "input 3x3x2 | tile (1,2,1) | conv 3->1 p=same k2x1",

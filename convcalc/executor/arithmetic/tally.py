@@ -162,11 +162,23 @@ class ScalarArith(Arith):
 
     def maximum(self, a: Any, b: Any, out: Array | None = None) -> Array:
         """The larger; a plain number that wins counts from then on, as any scalar."""
-        return super().maximum(a, self._counting(b), out)
+        holes = _holes(a)
+        return self._without(holes, super().maximum(a, self._counting(b), out))
 
     def minimum(self, a: Any, b: Any, out: Array | None = None) -> Array:
         """The smaller; as :meth:`maximum`."""
-        return super().minimum(a, self._counting(b), out)
+        holes = _holes(a)
+        return self._without(holes, super().minimum(a, self._counting(b), out))
+
+    def _without(self, holes: Array, result: Array) -> Array:
+        """No number where the first operand was none; of objects NumPy takes the second then."""
+        if not holes.any():
+            return result
+        nothing = CountingScalar(math.nan, self)
+        if not isinstance(result, np.ndarray):
+            return cast(Array, nothing)
+        result[np.broadcast_to(holes, result.shape)] = nothing
+        return result
 
     def _counting(self, value: Any) -> Any:
         return CountingScalar(value, self) if isinstance(value, int | float) else value
@@ -323,6 +335,11 @@ def _scalar(compute: Callable[..., Any], arrays: Callable[..., Any], *values: fl
             return float(found)
     with np.errstate(all="ignore"):
         return float(arrays(*values))
+
+
+def _holes(values: Any) -> Array:
+    """Where scalars are no numbers."""
+    return np.asarray(np.frompyfunc(lambda value: math.isnan(number(value)), 1, 1)(values), bool)
 
 
 def number(value: Any) -> float:

@@ -230,7 +230,7 @@ mutant(
     "linear weight transposed",
     f"{LINEAR}.parameters",
     "linear",
-    after(lambda p, *_: {n: s[::-1] if n == "weight" else s for n, s in p.items()}),
+    after(lambda p, *_: {**p, "weight": p["weight"][::-1]} if "weight" in p else p),
 )
 mutant("linear forgets its bias", f"{LINEAR}.parameters", "linear", without("bias"))
 mutant("linear adds no bias", f"{LINEAR}.ops", "linear", ops(add=lambda n: 0))
