@@ -211,7 +211,10 @@ def test_every_dilated_network_of_the_zoo() -> None:
     for name in zoo_names():
         for one in judge_network_dilations(convcalc.load(name)):
             seen += 1
-            assert one.covered is not None and one.total == np.prod(one.path.field), name
+            if one.covered is None:  # a run too long to execute, which is said
+                assert one.reason and name == "waveglow"
+                continue
+            assert one.total == np.prod(one.path.field), name
             kernels = [k[0] for k in one.run.kernels]
             rates = [r[0] for r in one.run.rates]
             wanted = path_counts(kernels, rates)

@@ -31,7 +31,7 @@ def symbolic_inputs(name: str) -> dict[str, tuple[Any, ...]]:
 
 
 def multiples(name: str) -> dict[str, tuple[Any, ...]]:
-    """Channels as they are, every size so many times twice its own: windows fill such a map, and more than one."""
+    """Channels as they are, every size a multiple of twice its own, which more windows than one fill."""
     graph = convcalc.load(name)
     shapes = {graph.nodes[i].name: graph.nodes[i].outputs[0] for i in graph.inputs}
     letters = {n: (s[0], *AXES[4 - len(s) :]) for n, s in shapes.items()}

@@ -299,9 +299,13 @@ def settled(
     spend(count)
     for short in range(1, count // 2 + 1):
         step = known[short][1] - known[0][1]
-        if count % short == 0 and all(
-            sizes[p] == sizes[p - short] and known[p][1] == known[p - short][1] + step
-            for p in range(short, count)
+        if (
+            (step or short == 1)
+            and count % short == 0
+            and all(
+                sizes[p] == sizes[p - short] and known[p][1] == known[p - short][1] + step
+                for p in range(short, count)
+            )
         ):
             return AxisField(driver, tuple(starts[:short]), tuple(sizes[:short]), step, everything)
     return table

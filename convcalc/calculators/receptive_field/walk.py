@@ -255,6 +255,8 @@ def _outside(field: AxisField, size: Dim, out: Shape) -> bool:
     runs = [(a, n) for a, n in zip(field.starts, field.sizes, strict=True) if a is not None]
     if not all(type(n) is int for n in (count, field.advance, *(n for run in runs for n in run))):
         return False
+    if not runs:
+        return True
     moved = (count - 1) // field.period * field.advance if field.periodic else 0
     first = min(start for start, _ in runs) + min(moved, 0)
     last = max(start + length for start, length in runs) + max(moved, 0)
