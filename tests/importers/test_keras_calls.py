@@ -165,7 +165,7 @@ def test_bicubic_as_jax_ran_it() -> None:
         ("UpSampling2D(interpolation='lanczos3')", "'lanczos3' is not in the language"),
         ("RepeatVector(3)", "takes a vector"),
         ("Input(shape=(None, None, None)) | Conv2D(8, 3)", "the channels must be a number"),
-        ("LSTM(32)", "lstm reads a sequence of two axes, got 3x8x8"),
+        ("LSTM(32)", "LSTM needs 1 spatial axes, got 3x8x8"),
         ("LSTM(32, activation='relu')", "LSTM with activation='relu' is not in the language"),
         ("GRU(32, recurrent_activation='hard_sigmoid')", "GRU with recurrent_activation='hard_sigmoid'"),
         ("SimpleRNN(32, activation=None)", "SimpleRNN with activation=None is not in the language"),

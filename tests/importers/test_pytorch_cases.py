@@ -108,7 +108,7 @@ def test_what_is_overwritten_cannot_be_read_afterwards() -> None:
         ("nn.Sigmoid(inplace=True)", "has no argument 'inplace'"),
         ("nn.Flatten(0)", "start_dim=0 is the batch"),
         ("nn.ZeroPad2d(-1)", "negative padding cuts"),
-        ("nn.LSTM(3, 4)", "lstm reads a sequence of two axes, got 3x16x16"),
+        ("nn.LSTM(3, 4)", "LSTM needs 1 spatial axes, got 3x16x16"),
         ("nn.GRU(3, 4, proj_size=2)", "has no argument 'proj_size'"),
         ("nn.LSTM(3, 4, nonlinearity='relu')", "has no argument 'nonlinearity'"),
         ("nn.LSTM(3, 4, dtype=torch.float64)", "the type of the elements is that of the whole network"),
