@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.spec.errors import Problem, SpecError
 
 if TYPE_CHECKING:
     from convcalc.spec.document.items import Document
+
+
+_PRODUCT: Final = re.compile(r"\(?([1-9][0-9]{0,17})\*(\w+)\)?")
+"""A multiple of a letter, ``448*H``."""
 
 
 def inputs_of(given: Any, document: Document, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +83,8 @@ def parse_shape(given: Any, variables: Mapping[str, Any] | None = None) -> tuple
                 sizes.append((variables or {}).get(name, symbol(name)))
             elif name == "?":
                 sizes.append(UNKNOWN)
+            elif (product := _PRODUCT.fullmatch(name)) and is_symbol_name(letter := product[2]):
+                sizes.append(int(product[1]) * (variables or {}).get(letter, symbol(letter)))
             else:
                 raise fail(f"{piece!r} is no size", at, max(1, len(piece)))
             if sizes[-1] == 0 and type(sizes[-1]) is int:

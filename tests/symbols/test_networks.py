@@ -168,3 +168,14 @@ def test_constraints_are_said_as_people_say_them(line: str, constraints: list[st
 def test_what_no_symbol_can_meet_is_refused_at_once() -> None:
     with pytest.raises(convcalc.SpecError, match="groups 2 do not divide"):
         convcalc.load("conv 2*M+1 k1 | conv 8 k1 g2", input="MxHxW")
+
+
+def test_sizes_may_be_multiples_of_letters() -> None:
+    """Windows of 7x7 patches of 4 fill a map of 448 pixels per axis at every stage."""
+    graph = convcalc.load("swin_t", input="3x448*Hx(448*W)")
+    macs = convcalc.analyze(graph).totals.macs
+    for height, width in ((1, 1), (2, 1), (1, 3)):
+        found = convcalc.analyze(convcalc.load("swin_t", input=f"3x{448 * height}x{448 * width}"))
+        assert macs.subs(H=height, W=width) == found.totals.macs
+    with pytest.raises(convcalc.SpecError, match="is no size"):
+        convcalc.load("swin_t", input="3x0*Hx448")
