@@ -36,6 +36,7 @@ pytestmark = pytest.mark.keras
 
 EXAMPLES = int(os.environ.get("KERAS_EXAMPLES", "60"))
 REFUSED_HERE = {
+    "is 0 everywhere": "a ReLU up to 0",
     "TensorFlow cannot run padding 'same'": "the other backends give an output of (i - 1)*s + k % 2",
     "Keras lays its scale on the last axes": "an RMS normalisation whose scale lies on other axes",
     "count from both ends": "axes whose weights Keras puts in another order",

@@ -265,15 +265,15 @@ class Placing(Sharing):
             if "size" not in option_kinds(stage.name):
                 raise stage.fault(f"{stage.origin} has no size to take", "upsample or crop", at=stage.like)
             values["size"] = self.nodes[found.node].outputs[found.output][1:]
-        if len(shapes) < cls.fewest(values):
-            several = "" if high == 2 else "or more "
-            raise stage.fault(
-                f"{stage.origin} reads 2 {several}tensors, got 1",
-                f"{self._lacking(stage, env, scope, shapes)}, or a constant: {stage.origin} 2",
-            )
         try:
             if stage.adapt is not None:
                 values = stage.adapt(shapes, values)
+            if len(shapes) < cls.fewest(values):
+                several = "" if high == 2 else "or more "
+                raise stage.fault(
+                    f"{stage.origin} reads 2 {several}tensors, got 1",
+                    f"{self._lacking(stage, env, scope, shapes)}, or a constant: {stage.origin} 2",
+                )
             layer = cls.create(shapes, values)
             outputs = layer.output_shapes(shapes)
             if any(is_involved(size) for shape in outputs for size in shape):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcalc import load, receptive_field
+from convcalc.budget import VARIABLE
 from convcalc.calculators.receptive_field.region import indices, regions
 from convcalc.calculators.receptive_field.walk import find_edge
 from convcalc.executor import taint
@@ -178,7 +179,8 @@ def test_networks(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", zoo_names())
-def test_the_whole_zoo(name: str) -> None:
+def test_the_whole_zoo(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "50000000")
     compare_network(name, half_way=False)
 
 
