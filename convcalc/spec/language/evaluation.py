@@ -398,9 +398,8 @@ def truth(value: Any) -> bool:
             return False
         if getattr(value, "is_positive", None):
             return True
-        raise UndecidedError(
-            f"the condition {value} cannot be decided for symbols: set them to numbers, or sizes to multiples (448*H)"
-        )
+        way = "set them to numbers, or sizes to multiples (448*H)"
+        raise UndecidedError(f"the condition {value} cannot be decided for symbols: {way}")
     if dims.is_array(value):
         raise UndecidedError("a condition cannot hold for a whole array of sizes")
     if value is None or isinstance(value, (int, Fraction, tuple, str)):
