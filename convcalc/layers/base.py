@@ -129,8 +129,6 @@ class Layer:
             its windows may hold more than it reads.
         undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
         sized_by: the option that names the axis whose size an ``INFER`` option takes; empty for the channels.
-        jumps: its values leap, or end, where its input passes some number, so that inputs which differ by a
-            rounding may give outputs which differ by much.
         decided_by: what decides, when it runs, which places of its first input are read; empty where the
             shapes do, as they do nearly everywhere.
         reading: how what it reads is stated, where several inputs are of several kinds.
@@ -159,7 +157,6 @@ class Layer:
     cuts_axes: ClassVar[bool] = False
     undoes: ClassVar[str] = ""
     sized_by: ClassVar[str] = ""
-    jumps: ClassVar[bool] = False
     decided_by: ClassVar[str] = ""
     reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()

@@ -143,7 +143,7 @@ def _makes_axes(graph: Graph, node: Node) -> bool:
 def _reads_beside(graph: Graph, node: Node) -> bool:
     """Whether some window reads beside the map: beside an axis so made lies no pixel of any input."""
     return any(
-        isinstance(axis.rule, (Slide, Spread)) and len(axis.rule.of(j, n)) < len(axis.rule.taps(j))
+        isinstance(axis.rule, (Slide, Spread)) and not all(0 <= tap < n for tap in axis.rule.taps(j))
         for window, read, written in _windows(graph, node)
         for axis, n in zip(window[1 : len(read)], read[1:], strict=True)
         for j in (0, axis.count(written) - 1)

@@ -348,6 +348,9 @@ def test_corners_where_the_witnesses_must_not_be_misread(spec: str) -> None:
         "inputs: {x: 1x1, y: 2x2x2}\nlayers: [softmax from=y, sum, pow -0.25 reverse=true]\n",
         "input 3x5 | softmax axis=0 | sum axis=0 | sub 1 | sqrt | log",
         "input 3x5 | softmax axis=0 | sum axis=0 | floor | reciprocal | sign",
+        "input 1x3x2 | concat axis=1 from=[input,input] | conv 1 p=same_lower k2x1 padding_mode=reflect",
+        # Roundings are all there is left to divide by their own size.
+        "input 1x1x8 | bn bias=false track=false | globalavgpool | rmsnorm",
         # More tensors come out of a larger input.
         "input 1x2 | maxpool k2 | unstack axis=1",
         "input 1x5 | floor | reciprocal | rnn 1 nonlinearity=relu",

@@ -285,7 +285,6 @@ class Threshold(Activation):
     value: float
 
     op: ClassVar[str] = "threshold"
-    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "PyTorch Threshold; ONNX ThresholdedRelu where the value is 0"
     options: ClassVar[tuple[Option, ...]] = (Option("threshold", "number"), Option("value", "number"))
     positional: ClassVar[tuple[str, ...]] = ("threshold", "value")
@@ -348,7 +347,6 @@ class Hardshrink(_Shrink):
 
     __slots__ = ()
     op: ClassVar[str] = "hardshrink"
-    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "Donoho & Johnstone 1994, Ideal spatial adaptation by wavelet shrinkage"
     cost: ClassVar[Ops] = Ops(cmp=2)
 

@@ -35,7 +35,6 @@ class Log(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "log"
-    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Log"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -45,7 +44,6 @@ class Sqrt(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "sqrt"
-    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Sqrt"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -55,7 +53,6 @@ class Rsqrt(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "rsqrt"
-    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "PyTorch torch.rsqrt"
     cost: ClassVar[Ops] = Ops(special=1, div=1)
 
@@ -110,7 +107,6 @@ class Reciprocal(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "reciprocal"
-    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Reciprocal"
     cost: ClassVar[Ops] = Ops(div=1)
 
@@ -120,7 +116,6 @@ class Sign(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "sign"
-    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Sign"
     cost: ClassVar[Ops] = Ops(cmp=2)
 
@@ -130,7 +125,6 @@ class Floor(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "floor"
-    jumps: ClassVar[bool] = True
     source: ClassVar[str] = "ONNX Floor"
     cost: ClassVar[Ops] = Ops(special=1)
 

@@ -226,7 +226,6 @@ class Div(_Ordered):
 
     __slots__ = ()
     op: ClassVar[str] = "div"
-    jumps: ClassVar[bool] = True
     kind: ClassVar[str] = "div"
     source: ClassVar[str] = "ONNX Div"
 
@@ -242,7 +241,6 @@ class Pow(_Ordered):
 
     __slots__ = ()
     op: ClassVar[str] = "pow"
-    jumps: ClassVar[bool] = True
     kind: ClassVar[str] = "special"
     source: ClassVar[str] = "ONNX Pow"
 

@@ -263,8 +263,9 @@ def _gridding(graph: Graph, place: Place) -> Picture:
 
     inner = graph.nodes[graph.inputs[0]].outputs[0][1:]
     outer = graph.shape(graph.outputs[0])[1:]
-    widest = max((shape for node in graph.nodes for shape in node.outputs), key=prod)
-    if prod(widest) > TRACED:
+    for widest in (shape for node in graph.nodes for shape in node.outputs):
+        if not all(type(n) is int for n in widest) or prod(widest) <= TRACED:
+            continue
         raise Unreachable(
             f"a tensor of {sizes_text(widest)} is too large to draw through",
             expected=f"at most {TRACED:,} elements",

@@ -210,6 +210,7 @@ def test_command(cli: Any, tmp_path: Any) -> None:
     ("conv 1->1 k3",),
     ("conv 1 k3", "--input", "1x5x5", "--output", "/nowhere/x.svg"),
     ("input 99999999x4 | rnn 4 | rnn 4",),
+    ("input Tx10 | gru 6 | linear 3 axis=-1",),
 ])  # fmt: skip
 def test_wrong_use(cli: Any, arguments: tuple[str, ...]) -> None:
     outcome = cli("draw", *arguments)
