@@ -184,6 +184,20 @@ def bombs() -> dict[str, str]:
         "tag": "layers: !!python/object/apply:os.system ['true']\n",
         "self alias": "layers: &a [*a]\n",
         "reshape": "input 4x4 | reshape " + "x".join(["1"] * 900),
+        "tensors of its own": "param 99999x99999 | tile (99999,99999) | input 1x1 | add with=tile1",
+        "index": "input 9x4 | gather index=(" + "123456780," * 1800 + ")",
+        "names": "input 4x4 id=y0 | add from=[y{0..99}{0..99}{0..99}]",
+        "merged loops": "input: 4x4\nlayers:\n"
+        + "  - {repeat: 90, merge: add, body: [{repeat: 90, merge: stack, body: [relu]}]}\n",
+        "sizes that grow": "input: TxC\nlayers:\n"
+        + "  - {repeat: 300, body: ['linear size[-1]//2+size[0] axis=-1']}\n",
+        "shared by shared": "input 4 | linear 4 id=a0 | "
+        + " | ".join(f"linear 4 id=a{i} share=a{i - 1}" for i in range(1, 500)),
+        "recurrence": "input 99999999x4 | lstm 100000 layers=100 bidirectional=true projection=3",
+        "sixteen axes": "input "
+        + "x".join(["2"] * 16)
+        + " | permute (15,14,13,12,11,10,9,8,7,6,5,4,3,2,1,0)",
+        "products that grow": "input 99999x1 id=a | matmul transpose_b=true with=a | matmul with=matmul1",
     }
 
 
