@@ -26,7 +26,7 @@ from convcalc.spec.build.given import (
 from convcalc.spec.build.scope import POISON, Choice, Env, Flow, Poison, Scope
 from convcalc.spec.build.sharing import Place, Sharing
 from convcalc.spec.errors import SpecError
-from convcalc.spec.language.arguments import check_shape, dimension_fault, values_of
+from convcalc.spec.language.arguments import check_shape, dimension_fault, fields_of, values_of
 from convcalc.spec.language.stage import Stage, option_kinds
 
 FEW_NODES: Final = 64
@@ -49,10 +49,32 @@ class Placing(Sharing):
         if stage.refs is None:
             edges.append(self._edge(edge, stage.text, stage))
         outer = self._with_in(env, edge)
-        for template in (*(stage.refs or ()), *stage.withs):
+        templates = (*(stage.refs or ()), *stage.withs)
+        for template in templates:
             for flow in self._references(template, stage.text, outer, scope):
                 edges.append(self._edge(flow, stage.text, template))
+        if any(template.many for template in templates) and self._is_itself(stage, edges, env, scope):
+            if stage.id is not None:
+                given = self._name(stage.id, stage.text, env)
+                self._once(given, scope, stage, stage.id)
+                scope.ids[given] = edges[0]
+            return edges[0]
         return self._apply(stage, edges, env, scope)
+
+    def _is_itself(self, stage: Stage, edges: Sequence[Edge | Poison], env: Env, scope: Scope) -> bool:
+        """Whether a join of as many tensors as there are has one to join, which is the result.
+
+        What the stage says must be right for two of it all the same.
+        """
+        if len(edges) != 1 or not layers.lookup(stage.name).alone:
+            return False
+        if any(field != ("axis",) for field in fields_of(stage)):
+            return False
+        (edge,) = edges
+        if isinstance(edge, Edge):
+            shape = self.nodes[edge.node].outputs[edge.output]
+            self._make(stage, {**env, "in": shape}, scope, (shape, shape))
+        return True
 
     def _source(self, stage: Stage, env: Env, scope: Scope) -> Flow:
         """A tensor of the network's own, with which another flow starts."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from convcalc import layers
 from convcalc.budget import OverBudgetError, spend
 from convcalc.dims import (
     UNKNOWN,
@@ -27,7 +26,6 @@ from convcalc.spec.build.wiring import STEP
 from convcalc.spec.document.items import Block, Body, Formula, Item
 from convcalc.spec.document.reading import block as library_block
 from convcalc.spec.errors import Problem, SpecError, fault, nearest_name
-from convcalc.spec.language.arguments import fields_of
 from convcalc.spec.language.evaluation import Name, UndecidedError, describe, evaluate, truth
 from convcalc.spec.language.expression import ExpressionError
 from convcalc.spec.language.stage import Stage, expression_fault
@@ -253,8 +251,7 @@ class Structures(Placing):
             if not isinstance(end, (Edge, Poison)):
                 raise item.node.fault("a branch has no single tensor to merge", "one output per branch")
             edges.append(end)
-        merge = layers.lookup(item.merge.name)
-        if len(edges) == 1 and merge.alone and all(field == ("axis",) for field in fields_of(item.merge)):
+        if self._is_itself(item.merge, edges, env, scope):
             return edges[0]
         return self._apply(item.merge, edges, env, scope)
 

@@ -363,3 +363,24 @@ layers: ["mobileone(out, k, s)"]
 
 def test_a_merged_loop_runs_and_agrees() -> None:
     assert convcalc.verify(HRNET_FUSE, set={"n": 3, "width": 4}, input="32x16x16").ok
+
+
+@pytest.mark.parametrize("join", ["add", "mul", "concat", "max", "sum", "concat axis=-1"])
+def test_a_range_of_one_name_is_that_tensor(join: str) -> None:
+    """So that a sum over as many tensors as there are needs no case for one."""
+    for many in (1, 2):
+        names = f"from=[y{{0..{many - 1}}}] id=s"
+        line = f"conv 4 k1 id=y0 | conv 4 k1 id=y1 from=input | {join} {names} | relu from=s"
+        graph = load(line, input="3x8x8")
+        assert graph.nodes[-1].inputs[0].node == (1 if many == 1 else 3)
+
+
+@pytest.mark.parametrize(
+    ("merge", "message"),
+    [("concat axis=9", "no axis 9"), ("max axis=1", "over no axis"), ("concat axis=x", "unknown name 'x'")],
+)
+@pytest.mark.parametrize("many", [1, 2])
+def test_what_is_wrong_for_two_branches_is_wrong_for_one(merge: str, message: str, many: int) -> None:
+    item = {"repeat": many, "merge": merge, "body": "conv 4 k1"}
+    with pytest.raises(SpecError, match=message):
+        load(document(item))
