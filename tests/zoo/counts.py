@@ -44,6 +44,13 @@ def counts(name: str, input: str | None = None, **variables: Any) -> Counts:
     )
 
 
+def row(name: str, input: str | None = None) -> tuple[str, int, int, int, int]:
+    """What a row of a reference says: input, parameters, buffers, MACs of convolutions, all others."""
+    network, found = graph(name, input), counts(name, input)
+    size = "x".join(map(str, network.nodes[network.inputs[0]].outputs[0]))
+    return size, found.params, found.buffers, found.conv_macs, found.macs - found.conv_macs
+
+
 def millions(value: int, digits: int) -> str:
     """A count in millions to a number of printed digits after the point, halves up."""
     scaled = (2 * value * 10**digits + 10**6) // (2 * 10**6)
