@@ -247,8 +247,8 @@ class Layer:
         value = options.get(cls.sized_by)
         return value if type(value) is int else 0
 
-    def output_axes(self, output: int) -> tuple[str, ...] | None:
-        """What the axes of an output are called; None for channels and positions."""
+    def output_axes(self, output: int, rank: int) -> tuple[str, ...] | None:
+        """What the axes of an output of so many are called; None for channels and positions."""
         return None
 
     def output_names(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convcalc
-from tests.zoo.counts import counts, graph
+from tests.zoo.counts import counts, graph, row
 from tests.zoo.originals import by_kind, drawn, held, multiplied, renamed, timm_or_skip
 
 # name: (input, params, buffers, conv_macs, matmul_macs): linear layers, gates and products of two tensors

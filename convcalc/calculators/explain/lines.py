@@ -58,7 +58,9 @@ def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
         part = _part(node, number)
         names, letters = _axes(node.layer, shape)
         sizes = []
-        for name, letter, size in zip(node.layer.output_axes(number) or names, letters, shape, strict=True):
+        for name, letter, size in zip(
+            node.layer.output_axes(number, len(shape)) or names, letters, shape, strict=True
+        ):
             letter = f"{letter}_out" if _long(size) and single else ""
             lines.add("output", name + part, size, letter)
             sizes.append(symbol(letter) if letter else size)

@@ -92,6 +92,11 @@ class Matmul(Layer):
         shapes = ((*batch, inner, free), (*batch, free, inner), (inner, free), (inner,), (rows, free))
         return tuple((one,) for one in shapes)
 
+    def output_axes(self, output: int, rank: int) -> tuple[str, ...] | None:
+        """Rows and columns, behind what is broadcast."""
+        before = tuple(f"axis {axis}" for axis in range(rank - 2))
+        return (*before, "rows", "columns") if rank > 1 else None
+
     def _operands(self, inputs: tuple[Shape, ...]) -> tuple[_Operand, _Operand]:
         return _operand(inputs[0], self.transpose_a), _operand(inputs[1], self.transpose_b)
 

@@ -150,7 +150,7 @@ class Recurrent(Layer):
         """The sequence, and ``h``."""
         return ("", "h")
 
-    def output_axes(self, output: int) -> tuple[str, ...] | None:
+    def output_axes(self, output: int, rank: int) -> tuple[str, ...] | None:
         """What the axes of an output are called, where there is one sequence."""
         if self.features is not None:
             return None

@@ -382,3 +382,9 @@ def test_letters_of_axes(cli: Any, spec: str, shape: str, lines: tuple[str, ...]
     assert found.code == 0
     for line in lines:
         assert line in found.out
+
+
+def test_a_product_has_rows_and_columns() -> None:
+    (section,) = convcalc.explain("matmul").sections
+    named = {line.quantity: str(line.formula) for line in section.lines if line.group == "output"}
+    assert named == {"rows": "M", "columns": "N"}

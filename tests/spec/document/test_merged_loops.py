@@ -384,3 +384,20 @@ def test_what_is_wrong_for_two_branches_is_wrong_for_one(merge: str, message: st
     item = {"repeat": many, "merge": merge, "body": "conv 4 k1"}
     with pytest.raises(SpecError, match=message):
         load(document(item))
+
+
+def test_branches_of_a_loop_may_share_their_weights() -> None:
+    """Counted once: (8*8 + 8) and, of the second loop, (8*4 + 4)."""
+    items = [
+        {"repeat": 3, "merge": "add", "share": True, "body": ["conv 8 k1", "relu"]},
+        {
+            "each": ["a", "b"],
+            "of": [[1, 2], [3, 4]],
+            "merge": "concat axis=0",
+            "share": True,
+            "body": "conv 4 k1",
+        },
+    ]
+    graph = load(json.dumps({"name": "t", "input": "8x6x6", "layers": items}))
+    assert convcalc.analyze(graph).totals.params == 72 + 36
+    assert convcalc.verify(graph).ok
