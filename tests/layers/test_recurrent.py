@@ -177,7 +177,7 @@ def test_fields_of_long_sequences_are_quick() -> None:
 @settings(max_examples=100)
 @given(st.integers(1, 12), st.data())
 def test_rules_read_what_they_say(n: int, data: st.DataObject) -> None:
-    from convcalc.calculators.receptive_field.region import indices, indices_read
+    from convcalc.layers.reads.sets import indices
 
     first, many = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 5))
     wanted = data.draw(st.integers(0, (1 << n) - 1))
@@ -189,7 +189,7 @@ def test_rules_read_what_they_say(n: int, data: st.DataObject) -> None:
         for j in range(n):
             assert list(rule.of(j, n)) == list(reads(j)) == [i for i in rule.taps(j) if i < n]
         brute = sorted({i for j in indices(wanted) for i in reads(j)})
-        assert indices(indices_read(rule, wanted, n)) == brute
+        assert indices(rule.all_of(wanted, n)) == brute
 
 
 def test_the_features_of_several_axes_lie_last_unless_told_otherwise() -> None:

@@ -21,16 +21,10 @@ from convcalc.layers.reads import (
     Axis,
     Block,
     Digit,
-    Every,
-    Flipped,
-    From,
     Reads,
-    Rolled,
     Rule,
-    Slide,
-    Spread,
-    UpTo,
 )
+from convcalc.layers.reads.sets import indices
 from convcalc.layers.values import show
 
 Box: TypeAlias = tuple[int, ...]
@@ -58,18 +52,6 @@ class Region(NamedTuple):
         for box in self.boxes:
             found |= box[number]
         return found
-
-
-def indices(bits: int) -> list[int]:
-    """The indices of a set, ascending."""
-    if bits.bit_count() * 8 < bits.bit_length():  # few of them, far apart
-        found = []
-        while bits:
-            low = bits & -bits
-            found.append(low.bit_length() - 1)
-            bits ^= low
-        return found
-    return [i for i, bit in enumerate(reversed(format(bits, "b"))) if bit == "1"] if bits else []
 
 
 def ends(bits: int) -> tuple[int, int] | None:
@@ -309,10 +291,8 @@ def _box_read(
     found = []
     for axis, n in zip(way, read, strict=True):
         output, rule = axis
-        if isinstance(rule, Every):
-            bits = (1 << n) - 1
-        elif output is None:
-            bits = indices_read(rule, 1, n)
+        if output is None:
+            bits = rule.all_of(1, n)
         else:
             bits = box[output] if isinstance(output, int) else _counted(axis, box, written)
             if rule is ONE:
@@ -320,67 +300,11 @@ def _box_read(
             else:
                 key = (rule, bits, n)
                 known = memo.get(key)
-                bits = memo[key] = indices_read(rule, bits, n) if known is None else known
+                bits = memo[key] = rule.all_of(bits, n) if known is None else known
         if not bits:
             return []
         found.append(bits)
     return [tuple(found[: len(read)])]
-
-
-def indices_read(rule: Rule, bits: int, n: int) -> int:
-    """The indices of an input of ``n`` that a set of output indices reads by a rule."""
-    if isinstance(rule, Slide) and rule.mode in ("zeros", "constant") and rule.stride > 0:
-        reach = _smeared(_spread(bits, rule.stride), rule.count, rule.dilation)
-        return _moved(reach, -rule.before) & ((1 << n) - 1)
-    if isinstance(rule, Spread):
-        # from the last tap up, so that no index is negative
-        low = rule.before - (rule.count - 1) * rule.dilation
-        reach = _smeared(bits, rule.count, rule.dilation)
-        first = -(-max(-low, 0) // rule.stride) * rule.stride  # a whole number of inputs before 0
-        return (_thin(_moved(reach, low + first), rule.stride) >> first // rule.stride) & ((1 << n) - 1)
-    if isinstance(rule, UpTo):
-        return (1 << min(bits.bit_length(), n)) - 1
-    if isinstance(rule, From):
-        return (1 << n) - (bits & -bits) if bits and bits & ((1 << n) - 1) else 0
-    if isinstance(rule, Rolled):
-        shift = rule.shift % n
-        return (bits >> shift | bits << n - shift) & ((1 << n) - 1)
-    if isinstance(rule, Flipped):
-        return int(format(bits, f"0{n}b")[::-1], 2)
-    found = 0
-    for j in indices(bits):
-        for i in rule.of(j, n):
-            found |= 1 << i
-    return found
-
-
-def _smeared(bits: int, count: int, step: int) -> int:
-    """Every index of a set, and ``step``, ``2*step``, ... beyond it: ``count`` indices for each."""
-    done = 1
-    while done < count:
-        more = min(done, count - done)
-        bits |= bits << more * step
-        done += more
-    return bits
-
-
-def _moved(bits: int, by: int) -> int:
-    """Index ``i`` becomes ``i + by``; negative indices are dropped."""
-    return bits << by if by >= 0 else bits >> -by
-
-
-def _spread(bits: int, stride: int) -> int:
-    """Index ``i`` becomes ``i*stride``."""
-    if stride == 1 or bits <= 1:
-        return bits
-    return int(("0" * (stride - 1)).join(format(bits, "b")), 2)
-
-
-def _thin(bits: int, stride: int) -> int:
-    """Index ``i*stride`` becomes ``i``; the others are dropped."""
-    if stride == 1 or not bits:
-        return bits
-    return int(format(bits, "b")[::-1][::stride][::-1], 2)
 
 
 def _add(boxes: list[Box], more: Sequence[Box]) -> None:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from convcalc import load, receptive_field
 from convcalc.budget import VARIABLE
-from convcalc.calculators.receptive_field.region import indices, regions
+from convcalc.calculators.receptive_field.region import regions
 from convcalc.calculators.receptive_field.walk import find_edge
 from convcalc.executor import taint
 from convcalc.graph import Edge, Graph
 from convcalc.layers.reads import Spread
+from convcalc.layers.reads.sets import indices
 from convcalc.spec.library import zoo_names
 from tests.calculators import random_graphs
 from tests.calculators.random_graphs import Build, made, make_graph

@@ -86,8 +86,13 @@ for name, target, about, make in (
 ):
     mutant(f"rules: {name}", f"layers.reads:{target}", about, make)
 REGION = "calculators.receptive_field.region"
-mutant("regions miss a tap", f"{REGION}:_smeared", WINDOWED, lambda f: lambda b, n, d: f(b, max(1, n - 1), d))
-mutant("regions ignore stride", f"{REGION}:_spread", WINDOWED, lambda f: lambda bits, stride: bits)
+mutant(
+    "regions miss a tap",
+    "layers.reads.sets:smeared",
+    WINDOWED,
+    lambda f: lambda b, n, d: f(b, max(1, n - 1), d),
+)
+mutant("regions ignore stride", "layers.reads.sets:spread", WINDOWED, lambda f: lambda bits, stride: bits)
 mutant(
     "regions of branches are that of the first",
     f"{REGION}:_add",
