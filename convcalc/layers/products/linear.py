@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, equal, prod
-from convcalc.layers.base import INFER, Ops, Option, Template, fill
+from convcalc.layers.base import INFER, Option, Template, fill
 from convcalc.layers.products.weights import ARRIVING, Weighted, weight_first
 from convcalc.layers.values import axis_of, show
 
@@ -91,10 +91,6 @@ class Linear(Weighted):
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``positions * in * out``."""
         return prod(outputs[0]) * self.in_features
-
-    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition per output for the bias."""
-        return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Every output reads all features at its position, and its row of the weight."""

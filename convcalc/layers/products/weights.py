@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convcalc.dims import Dim, DimensionError, Shape, divides, equal, require
-from convcalc.layers.base import Layer, Option
+from convcalc.dims import Dim, DimensionError, Shape, divides, equal, prod, require
+from convcalc.layers.base import Layer, Ops, Option
 from convcalc.layers.values import show
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class Weighted(Layer):
     def default(self, option: Option) -> Any:
         """The bias is the exception where a weight arrives, and the rule elsewhere."""
         return self.arriving != "weight" if option.field == "bias" else option.default
+
+    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
+        """One addition per output for the bias."""
+        return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def owned(self, weight: Shape, channels: Dim) -> dict[str, Shape]:
         """The arrays that do not arrive, of a weight of this shape and a bias for the channels that leave."""

@@ -8,7 +8,7 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, Shape, divides, equal, exact_div, prod, require
-from convcalc.layers.base import INFER, Ops, Option, fill, stated
+from convcalc.layers.base import INFER, Option, fill, stated
 from convcalc.layers.products.weights import ARRIVING, Weighted, groups_of, weight_first
 from convcalc.layers.values import Padding, show, whole
 from convcalc.layers.windows.window import Sliding, output_size, valid_pairs
@@ -172,10 +172,6 @@ class Conv(Weighted, Sliding):
             )
         )
         return pairs * self._channels()
-
-    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition per output for the bias."""
-        return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads a window along every axis, of the channels of its group, and all of its filter."""

@@ -122,8 +122,7 @@ class DeformableConv(Conv):
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """What sampling takes, and one addition per output for the bias."""
-        bias = Ops(add=prod(outputs[0])) if self.bias else Ops()
-        return self.sampling(inputs, outputs).plus(bias)
+        return self.sampling(inputs, outputs).plus(Conv.ops(self, inputs, outputs))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the offsets and the mask at its position, and the map wherever they say."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convcalc.dims import Dim, DimensionError, Shape, exact_div, floor_div, maximum, prod, require
-from convcalc.layers.base import INFER, Ops, Option, fill
+from convcalc.layers.base import INFER, Option, fill
 from convcalc.layers.products.weights import ARRIVING, Weighted, weight_first
 from convcalc.layers.values import Padding, whole
 from convcalc.layers.windows.conv import check_groups, made
@@ -163,10 +163,6 @@ class ConvTranspose(Weighted, Spreading):
             )
         )
         return pairs * self._channels()
-
-    def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
-        """One addition per output for the bias."""
-        return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An output reads the inputs whose window covers it, of the channels of its group, and their taps."""
