@@ -53,13 +53,14 @@ def planted(one: Mutant) -> Iterator[None]:
         *owners, name = path.split(".")
         for owner in owners:
             holder = getattr(holder, owner)
-        right = holder.__dict__[name]
+        right = holder.__dict__[name] if name in holder.__dict__ else getattr(holder, name)
     wrong = one.make(right)
     undo: list[Callable[[], None]] = []
 
     def put(where: Any, key: str) -> None:
+        own = key in vars(where)  # else it is that of a base, of which only this class is spoiled
         setattr(where, key, wrong)
-        undo.append(lambda: setattr(where, key, right))
+        undo.append(lambda: setattr(where, key, right) if own else delattr(where, key))
 
     if isinstance(holder, type):
         put(holder, name)
