@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from convcalc.dims import Shape, exact_div
+from convcalc.dims import exact_div
 from convcalc.graph import Edge
-from convcalc.importers.network import SeveralUses, Stored, Unsayable
+from convcalc.importers.network import Unsayable
 from convcalc.importers.tensors import Tensors, Value, broadcast, is_one
 from convcalc.layers.values import show
 
@@ -264,6 +264,3 @@ class Batched(Tensors):
         else:
             raise Unsayable("looks up in each sample by numbers that arrive")
         return self._shaped(found, dims, batch, value.folded, value.dtype, path)
-
-
-__all__ = ["Batched", "SeveralUses", "Shape", "Stored", "Unsayable", "Value"]

@@ -88,7 +88,8 @@ class Stored:
         """The same elements in another shape."""
         if shape == self.shape:
             return self
-        return self.map(lambda array: array.reshape(shape), shape, f"reshape{shape}")
+        read = self.read
+        return self._with(lambda: read().reshape(shape), shape, self.tag)
 
     def permuted(self, order: tuple[int, ...]) -> Stored:
         """The axes in another order; an order and its inverse cancel out."""
@@ -320,7 +321,7 @@ class Network:
             self._sources[key] = edge
             if stored.counted:
                 self._sources[stored.name] = edge
-        if self.shape(edge) != shape:
+        if self.shape(edge) != shape:  # it was first needed in another
             (edge,) = self.add("reshape", (edge,), {"shape": shape}, f"{path or stored.name}.reshape")
         return edge
 

@@ -310,10 +310,7 @@ class Tensors(Network):
         if batch is not None:
             batch += more
         elif len(dims) > 1 and self.batch > 1 and is_one(old[0]) and equal(dims[0], self.batch) is True:
-            if more:
-                start = value
-            else:
-                start = self.seen(value, value.dims[1:], None, False, path)
+            start = value if more else self.seen(value, value.dims[1:], None, False, path)
             inner = self.expand(start, dims[1:], path)
             return Value(dims, 0, False, self.edge(inner, path), dtype=value.dtype)
         if _equal(old, dims):
@@ -430,9 +427,8 @@ class Tensors(Network):
         own = tuple(self.axis(value, axis) for axis in pads)
         options: dict[str, Any] = {"value": number} if number and mode == "constant" else {}
         mode = "zeros" if mode == "constant" and not number else mode
-        return self.layer("pad", [value], path, padding=tuple(pads.values()), axis=own, mode=mode, **options)[
-            0
-        ]
+        options |= {"padding": tuple(pads.values()), "axis": own, "mode": mode}
+        return self.layer("pad", [value], path, options)[0]
 
     # -- several tensors --------------------------------------------------------------------
 
@@ -479,7 +475,7 @@ class Tensors(Network):
 
     def _formed(self, value: Value, shape: Shape, path: str) -> Edge:
         if value.edge is None and value.stored is not None:
-            value.edge = self.source(value.stored.reshaped(value.dims), value.dims if value.dims else (1,))
+            return self.reshaped(self.source(value.stored, shape), shape, f"{path}.reshape")
         return self.reshaped(self.edge(value, path), shape, f"{path}.reshape")
 
     def join(self, op: str, a: Value | float, b: Value | float, path: str) -> Value:
