@@ -170,7 +170,7 @@ class Tensors(Network):
         options: Mapping[str, Any] | None = None,
         weights: Mapping[str, Stored] | None = None,
     ) -> list[Value]:
-        """A layer that leaves the batch where it is in the first of its inputs; options are the layer's own."""
+        """A layer that leaves the batch where the first of its inputs has it; options are its own."""
         edges = [self.edge(value, path) for value in values]
         found = self.add(op, edges, options, path, weights)
         return [self.made(edge, values[0]) for edge in found]
