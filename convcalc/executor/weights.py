@@ -49,10 +49,13 @@ def weight_shapes(graph: Graph) -> Shapes:
     """Shape of every array the graph needs, by name, in the order of its nodes; what is shared once.
 
     Raises:
-        ExecutionError: a layer has dimensions that are not numbers, or shares an array of another shape.
+        ExecutionError: a layer cannot be executed, has dimensions that are not numbers, or shares an array
+            of another shape.
     """
     shapes: Shapes = {}
     for node in graph.nodes:
+        if why := operation(node.layer).refuses(node.layer):
+            raise ExecutionError(f"{node.name}: {why}")
         for option in getattr(node.layer, "__dataclass_fields__", ()):
             if _has_symbols(value := getattr(node.layer, option)):
                 raise ExecutionError(f"{node.name}: {option} is {value}, which is not numeric")
