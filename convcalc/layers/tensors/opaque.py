@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape
-from convcalc.layers.base import Layer, Option, Ops, Template
+from convcalc.layers.base import Layer, Ops, Option, Template
 from convcalc.layers.values import MOST_AXES, whole
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ _UNKNOWN_OPS: Final = Ops(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 
 def word(text: str) -> str:
     """What an operator is called elsewhere, in letters, digits and ``. : / + - _``."""
-    legal = re.sub(r"[^\w.:/+-]", "_", text, flags=re.ASCII)[:200]
-    return legal if _WORD.match(legal) else f"_{legal}"[:200]
+    legal = re.sub(r"[^\w.:/+-]", "_", text, flags=re.ASCII)[:199]
+    legal = re.sub(r":+\Z", lambda end: "_" * len(end[0]), legal)
+    return legal if _WORD.match(legal) else f"_{legal}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Opaque(Layer):
     )
     positional: ClassVar[tuple[str, ...]] = ("what",)
     template: ClassVar[Template] = Template(
-        options={"what": "A", "shapes": (("C", "H", "W"),), "params": None, "buffered": None},
+        options={"what": "A", "shapes": ("C", "H", "W"), "params": None, "buffered": None},
         meanings={"A": "name of the operator", "H": "height", "W": "width"},
     )
 
