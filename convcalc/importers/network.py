@@ -7,12 +7,12 @@ stands in the source and which of its arrays are its weights, and gets the edges
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import Shape, equal
-from convcalc.graph import Edge, Graph, Node, input_node
+from convcalc.graph import Edge, Graph, Node, Weights, input_node
 from convcalc.layers.base import Layer
 from convcalc.layers.values import show
 from convcalc.spec.language.stage import Stage
@@ -111,26 +111,6 @@ class Stored:
 
     def __repr__(self) -> str:
         return f"Stored({self.name!r}, {show(self.shape)})"
-
-
-class Arrays(Mapping[str, Any]):
-    """The weights of a graph by their names there, each read when it is asked for.
-
-    Attributes:
-        stored: shape, type and place of each, which nothing has read.
-    """
-
-    def __init__(self, stored: Mapping[str, Stored]) -> None:
-        self.stored = stored
-
-    def __getitem__(self, name: str) -> Any:
-        return self.stored[name].read()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.stored)
-
-    def __len__(self) -> int:
-        return len(self.stored)
 
 
 class Network:
@@ -372,5 +352,5 @@ class Network:
             notes=tuple(self.notes),
             **about,
         )
-        graph.weights = Arrays(self.arrays) if self.arrays else None
+        graph.weights = Weights(self.arrays) if self.arrays else None
         return graph
