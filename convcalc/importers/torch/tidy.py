@@ -16,84 +16,17 @@ PLAIN_REGIONS: Final = {
     "higher_order.invoke_subgraph": 0,
 }
 
-# Operators that may give a view of what they read, so that a change of one is seen in the other.
-_VIEWS: Final = frozenset(
-    [
-        "view",
-        "reshape",
-        "flatten",
-        "unflatten",
-        "slice",
-        "select",
-        "narrow",
-        "transpose",
-        "permute",
-        "t",
-        "mT",
-        "mH",
-        "T",
-        "H",
-        "adjoint",
-        "swapaxes",
-        "swapdims",
-        "movedim",
-        "moveaxis",
-        "expand",
-        "expand_as",
-        "view_as",
-        "reshape_as",
-        "squeeze",
-        "unsqueeze",
-        "detach",
-        "alias",
-        "contiguous",
-        "to",
-        "type_as",
-        "float",
-        "double",
-        "half",
-        "chunk",
-        "split",
-        "split_with_sizes",
-        "unsafe_chunk",
-        "unsafe_split",
-        "tensor_split",
-        "hsplit",
-        "vsplit",
-        "dsplit",
-        "unbind",
-        "diagonal",
-        "unfold",
-        "as_strided",
-        "dropout",
-        "dropout1d",
-        "dropout2d",
-        "dropout3d",
-        "feature_dropout",
-        "alpha_dropout",
-        "real",
-        "imag",
-        "view_as_real",
-        "view_as_complex",
-        "positive",
-        "identity",
-        "numpy_T",
-        "_unsafe_view",
-        "_reshape_alias",
-        "lift",
-        "broadcast_to",
-        "atleast_1d",
-        "atleast_2d",
-        "atleast_3d",
-        "ravel",
-        "resolve_conj",
-        "resolve_neg",
-        "conj",
-        "unsafe_split_with_sizes",
-        "data",
-        "_conj",
-    ]
+_VIEW_NAMES: Final = (
+    "view reshape flatten unflatten slice select narrow transpose permute t mT mH T H adjoint swapaxes "
+    "swapdims movedim moveaxis expand expand_as view_as reshape_as squeeze unsqueeze detach alias "
+    "contiguous to type_as float double half chunk split split_with_sizes unsafe_chunk unsafe_split "
+    "tensor_split hsplit vsplit dsplit unbind diagonal unfold as_strided dropout dropout1d dropout2d "
+    "dropout3d feature_dropout alpha_dropout real imag view_as_real view_as_complex positive identity "
+    "numpy_T _unsafe_view _reshape_alias lift broadcast_to atleast_1d atleast_2d atleast_3d ravel "
+    "resolve_conj resolve_neg conj unsafe_split_with_sizes data _conj"
 )
+# Operators that may give a view of what they read, so that a change of one is seen in the other.
+_VIEWS: Final = frozenset(_VIEW_NAMES.split())
 
 # Calls that check something and make no value.
 _CHECKS: Final = ("_assert", "sym_constrain", "_check")
