@@ -28,8 +28,8 @@ def open_factory(text: str, input: Any = None, set: Mapping[str, Any] | None = N
     """Import code, make the module, and give its network.
 
     Args:
-        text: ``torch:package.module:factory``, where the factory is a class, a function that returns a module,
-            or a module that stands there.
+        text: ``torch:package.module:factory``, where the factory is a class, a function that returns a
+            module, or a module that stands there.
         input: see :func:`convcalc.from_torch`.
         set: arguments of the factory by name.
 

@@ -66,7 +66,7 @@ def _one(given: Any, where: str = "") -> Any:
         kind = kind.strip().removeprefix("torch.")
         if not _SHAPE.match(text) or len(text) > 400:
             raise ValueError(
-                f"input{where} {given[:60]!r} is no shape; expected sizes without the batch, such as 3x224x224, "
+                f"input{where} {given[:60]!r} is no shape; expected sizes without the batch, as 3x224x224, "
                 "and a type where it is not the module's: 16:int64"
             )
         if kind and kind not in _DTYPES:
