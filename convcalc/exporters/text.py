@@ -153,7 +153,7 @@ def format_graph(graph: Graph) -> str:
     """A graph as a document: every layer in one line, nothing repeated, no blocks."""
     import json
 
-    graph = _closed(graph)
+    graph = closed(graph)
     lines = [f"name: {json.dumps(graph.name, ensure_ascii=False)}"]
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
@@ -177,7 +177,7 @@ def format_graph(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _closed(graph: Graph) -> Graph:
+def closed(graph: Graph) -> Graph:
     """A part of a network in which what is shared belongs to the first layer of the part that uses it."""
     names = {node.name for node in graph.nodes}
     if all(key.rpartition(".")[0] in names for node in graph.nodes for key in node.shares):

@@ -48,11 +48,12 @@ INFER: Final = _Marker("INFER")
 class Option(NamedTuple):
     """One hyper-parameter as the spec language sees it.
 
-    ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
-    ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
-    ``value`` (a number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of
-    the first input, from the end where negative, or one of ``choices``), ``axislist`` (several of
-    them), ``word`` (a name that stands for itself) and ``shapes`` (of several tensors, ``10x4,?``); ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim`` and ``axes``.
+    ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as ``k3``;
+    ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``, ``value`` (a
+    number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of the first
+    input, from the end where negative, or one of ``choices``), ``axislist`` (several of them), ``word`` (a
+    name that stands for itself) and ``shapes`` (of several tensors, ``10x4,?``); ``default`` may be
+    ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim`` and ``axes``.
     """
 
     field: str

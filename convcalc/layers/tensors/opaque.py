@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convcalc.dims import UNKNOWN, Dim, DimensionError, Shape
-from convcalc.layers.base import Layer, Option, Ops, Template
+from convcalc.layers.base import Layer, Ops, Option, Template
 from convcalc.layers.values import MOST_AXES, whole
 
 if TYPE_CHECKING:
@@ -21,17 +21,18 @@ _UNKNOWN_OPS: Final = Ops(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 
 
 def word(text: str) -> str:
-    """A name as ``opaque`` takes it, of whatever an operator is called elsewhere."""
-    legal = re.sub(r"[^\w.:/+-]", "_", text, flags=re.ASCII)[:200]
-    return legal if _WORD.match(legal) else f"_{legal}"[:200]
+    """What an operator is called elsewhere, in letters, digits and ``. : / + - _``."""
+    legal = re.sub(r"[^\w.:/+-]", "_", text, flags=re.ASCII)[:199]
+    legal = re.sub(r":+\Z", lambda end: "_" * len(end[0]), legal)
+    return legal if _WORD.match(legal) else f"_{legal}"
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque(Layer):
     """An operator that is not known here: it says what it writes, and nobody what it costs.
 
-    It reads any number of tensors of any shape; ``from=[]`` none. ``shape`` states its outputs, one
-    (``shape=10x4``) or several (``shape=10x4,10``), where a size may be ``?`` and ``()`` is a single
+    It reads any number of tensors of any shape; ``from=[]`` none. ``shapes`` states its outputs, one
+    (``shapes=10x4``) or several (``shapes=10x4,10``), where a size may be ``?`` and ``()`` is a single
     number. ``params`` and ``buffers`` are the numbers that are stored for it, learned and not. Its MACs and
     operations are unknown, so that totals with it are too, and it cannot be run.
 
@@ -39,7 +40,7 @@ class Opaque(Layer):
     """
 
     what: str
-    shape: tuple[Shape, ...]
+    shapes: tuple[Shape, ...]
     params: Dim
     buffered: Dim
 
@@ -49,28 +50,26 @@ class Opaque(Layer):
     arity: ClassVar[tuple[int, int | None]] = (0, None)
     options: ClassVar[tuple[Option, ...]] = (
         Option("what", "word"),
-        Option("shape", "shapes"),
+        Option("shapes", "shapes", aliases=("shape",)),
         Option("params", "dim", 0, minimum=0),
         Option("buffered", "dim", 0, minimum=0, aliases=("buffers",)),
     )
     positional: ClassVar[tuple[str, ...]] = ("what",)
     template: ClassVar[Template] = Template(
-        options={"what": "Operator", "shape": (("C", "H", "W"),), "params": None, "buffered": None},
-        meanings={"H": "height", "W": "width"},
+        options={"what": "A", "shapes": ("C", "H", "W"), "params": None, "buffered": None},
+        meanings={"A": "name of the operator", "H": "height", "W": "width"},
     )
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make it from its name and the shapes that it writes."""
-        what, shape = values.get("what"), values.get("shape")
+        what, shape = values.get("what"), values.get("shapes")
         if what is None:
-            raise DimensionError("opaque needs the name of an operator", hint="opaque TopK shape=100")
-        if not isinstance(what, str) or not _WORD.match(what):
-            hint = "a letter, then letters, digits and . : / + - _"
-            raise DimensionError(f"{what!r} names no operator", field="what", hint=hint)
+            raise DimensionError("opaque needs the name of an operator", hint="opaque TopK shapes=100")
+        what = word(str(what))
         if shape is None:
             raise DimensionError(
-                "opaque needs the shape that it writes", hint=f"opaque {what} shape=10x4, or shape=10x4,?"
+                "opaque needs the shape that it writes", hint=f"opaque {what} shapes=10x4, or shapes=10x4,?"
             )
         shapes = shape if isinstance(shape, tuple) else (shape,)
         if not any(isinstance(one, tuple) for one in shapes):
@@ -80,9 +79,9 @@ class Opaque(Layer):
             sizes = one if isinstance(one, tuple) else (one,)
             if len(sizes) > MOST_AXES:
                 raise DimensionError(
-                    f"a shape of {len(sizes)} sizes", field="shape", hint=f"up to {MOST_AXES}"
+                    f"a shape of {len(sizes)} sizes", field="shapes", hint=f"up to {MOST_AXES}"
                 )
-            found.append(tuple(size if size is UNKNOWN else whole(size, "shape") for size in sizes))
+            found.append(tuple(size if size is UNKNOWN else whole(size, "shapes") for size in sizes))
         counts = {name: values.get(name) or 0 for name in ("params", "buffered")}
         return cls(what, tuple(found), *(whole(count, name, 0) for name, count in counts.items()))
 
@@ -93,11 +92,11 @@ class Opaque(Layer):
 
     def output_names(self) -> tuple[str, ...]:
         """The numbers of the outputs, where there are several."""
-        return ("",) if len(self.shape) == 1 else tuple(map(str, range(len(self.shape))))
+        return ("",) if len(self.shapes) == 1 else tuple(map(str, range(len(self.shapes))))
 
     def output_shapes(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Those that were stated."""
-        return self.shape
+        return self.shapes
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``value``: all that is learned for it."""

@@ -77,7 +77,7 @@ def parse_value(text: Text, start: int, end: int) -> Expr:
     return parse(text.value, start, end)
 
 
-_ONE: Final = re.compile(rf"\?|{_SIZE}|(?=\()")
+_ONE: Final = re.compile(r"\?|\d+(?:\.\d+)?|[A-Z]\d*(?:_(?:(?!x[0-9A-Z?(])[A-Za-z0-9])+)?|(?=\()")
 
 
 def parse_shapes(text: Text, start: int, end: int) -> Expr:
