@@ -76,8 +76,8 @@ class Term:
 
     def stored(self) -> Stored | None:
         """The array of the file, or that of known entries; None for a tensor of the network."""
-        if self.value is not None:
-            return self.value.stored
+        if self.value is not None and (self.value.edge is not None or self.folded is None):
+            return self.value.stored if self.value.edge is None else None
         if self.tensor is not None:
             return of_tensor(self.name, self.tensor, self.learned)
         entries = self.folded
@@ -99,6 +99,8 @@ class Term:
             if self.folded is not None and self.tensor is None:
                 known = nested(self.folded.items, self.folded.dims)
                 self.value = Value(self.folded.dims, known=known, dtype=self.folded.dtype)
+                if self.folded.dims:
+                    self.value.stored = self.stored()
             else:
                 stored = self.stored()
                 assert stored is not None
@@ -251,11 +253,18 @@ class Use:
             raise Unsayable("reads a tensor whose first axis is not that of the samples alone")
         return value
 
-    def layer(
-        self, op: str, *values: Value, weights: dict[str, Stored] | None = None, **options: Any
+    def layer(self, op: str, *values: Value, **options: Any) -> Value:
+        """A layer without weights that leaves the batch where it is."""
+        return self.net.layer(op, values, self.path, options)[0]
+
+    def one(
+        self, op: str, value: Value, path: str, weights: dict[str, Stored] | None = None, **options: Any
     ) -> Value:
-        """A layer that leaves the batch where it is."""
-        return self.net.layer(op, values, self.path, weights, **options)[0]
+        """A layer that keeps the axes of its input."""
+        for name, stored in (weights or {}).items():
+            if stored.name in self.net.tensors:
+                raise Unsayable(f"has a {name} that others read as well")
+        return self.net.one(op, value, path, options, weights)
 
 
 Operator = Callable[[Use], "Value | Folded | list[Any]"]

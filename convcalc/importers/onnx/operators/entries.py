@@ -12,7 +12,7 @@ from convcalc.importers.onnx.use import Operator, Use
 
 
 def _plain(op: str) -> Operator:
-    return lambda use: use.net.one(op, use.x(), use.path)
+    return lambda use: use.one(op, use.x(), use.path)
 
 
 def _float(use: Use, place: int = 0) -> Value:
@@ -24,7 +24,7 @@ def _float(use: Use, place: int = 0) -> Value:
 
 def _number(op: str, attribute: str, option: str, default: float) -> Operator:
     def made(use: Use) -> Value:
-        return use.net.one(op, use.x(), use.path, **{option: use.attribute(attribute, default)})
+        return use.one(op, use.x(), use.path, **{option: use.attribute(attribute, default)})
 
     return made
 
@@ -34,32 +34,32 @@ def selu(use: Use) -> Value:
     for name, due in (("alpha", 1.67326319217681884765625), ("gamma", 1.05070102214813232421875)):
         if abs(use.attribute(name, due) - due) > 1e-5:
             raise Unsayable(f"with another {name} than Klambauer's is no layer here")
-    return use.net.one("selu", use.x(), use.path)
+    return use.one("selu", use.x(), use.path)
 
 
 def hard_sigmoid(use: Use) -> Value:
     """HardSigmoid: of slope 1/6 a layer, of another a multiple cut off."""
     slope, offset = use.attribute("alpha", 0.2), use.attribute("beta", 0.5)
     if abs(slope - 1 / 6) < 1e-7 and offset == 0.5:
-        return use.net.one("hardsigmoid", use.x(), use.path)
-    scaled = use.net.one("rescale", use.x(), f"{use.path}.rescale", scale=slope, offset=offset)
-    return use.net.one("clip", scaled, use.path, min=0.0, max=1.0)
+        return use.one("hardsigmoid", use.x(), use.path)
+    scaled = use.one("rescale", use.x(), f"{use.path}.rescale", scale=slope, offset=offset)
+    return use.one("clip", scaled, use.path, min=0.0, max=1.0)
 
 
 def gelu(use: Use) -> Value:
     """Gelu."""
-    return use.net.one("gelu", use.x(), use.path, approximate=use.attribute("approximate", "none"))
+    return use.one("gelu", use.x(), use.path, approximate=use.attribute("approximate", "none"))
 
 
 def swish(use: Use) -> Value:
     """Swish of alpha 1."""
     use.only("alpha", 1.0)
-    return use.net.one("silu", use.x(), use.path)
+    return use.one("silu", use.x(), use.path)
 
 
 def thresholded(use: Use) -> Value:
     """ThresholdedRelu."""
-    return use.net.one("threshold", use.x(), use.path, threshold=use.attribute("alpha", 1.0), value=0)
+    return use.one("threshold", use.x(), use.path, threshold=use.attribute("alpha", 1.0), value=0)
 
 
 def shrink(use: Use) -> Value:
@@ -67,14 +67,14 @@ def shrink(use: Use) -> Value:
     limit, bias = use.attribute("lambd", 0.5), use.attribute("bias", 0.0)
     if bias not in (0.0, limit):
         raise Unsayable(f"with bias={bias} and lambd={limit} is no layer here")
-    return use.net.one("softshrink" if bias else "hardshrink", use.x(), use.path, lambd=limit)
+    return use.one("softshrink" if bias else "hardshrink", use.x(), use.path, lambd=limit)
 
 
 def ceil(use: Use) -> Value:
     """Ceil: the floor of what is turned around."""
-    x = use.net.one("neg", _float(use), f"{use.path}.neg")
-    x = use.net.one("floor", x, f"{use.path}.floor")
-    return use.net.one("neg", x, use.path)
+    x = use.one("neg", _float(use), f"{use.path}.neg")
+    x = use.one("floor", x, f"{use.path}.floor")
+    return use.one("neg", x, use.path)
 
 
 def clip(use: Use) -> Value:
@@ -89,12 +89,12 @@ def clip(use: Use) -> Value:
     if not bounds:
         return use.x()
     if bounds.get("min") == 0 and len(bounds) == 1:
-        return use.net.one("relu", use.x(), use.path)
+        return use.one("relu", use.x(), use.path)
     if (bounds.get("min"), bounds.get("max")) == (0, 6):
-        return use.net.one("relu6", use.x(), use.path)
+        return use.one("relu6", use.x(), use.path)
     if "min" in bounds and "max" in bounds and bounds["min"] > bounds["max"]:
         raise Unsayable("has a lower bound above the upper one")
-    return use.net.one("clip", use.x(), use.path, **bounds)
+    return use.one("clip", use.x(), use.path, **bounds)
 
 
 def prelu(use: Use) -> Value:
@@ -104,7 +104,7 @@ def prelu(use: Use) -> Value:
         raise Unsayable("has slopes that are no array")
     size = prod(slope.shape)
     if size == 1:
-        return use.net.one("prelu", x, use.path, {"weight": slope.reshaped((1,))}, channels=1)
+        return use.one("prelu", x, use.path, {"weight": slope.reshaped((1,))}, channels=1)
     full = (1,) * (x.rank - len(slope.shape)) + tuple(slope.shape)
     if x.batch is None or x.folded or not is_one(full[x.batch]):
         raise Unsayable("has slopes of its own for every sample")
@@ -112,8 +112,8 @@ def prelu(use: Use) -> Value:
     held = [axis for axis, n in enumerate(own) if n != 1]
     if len(held) == 1 and own[held[0]] == use.net.shape(use.net.edge(x))[held[0]]:
         weights = {"weight": slope.reshaped((size,))}
-        return use.net.one("prelu", x, use.path, weights, channels=size, axis=held[0])
-    return use.net.one("prelu", x, use.path, {"weight": slope.reshaped(own)}, shape=own)
+        return use.one("prelu", x, use.path, weights, channels=size, axis=held[0])
+    return use.one("prelu", x, use.path, {"weight": slope.reshaped(own)}, shape=own)
 
 
 def _softmax(op: str) -> Operator:
@@ -153,7 +153,7 @@ def _join(op: str) -> Operator:
         if op in ("div", "pow") and whole:
             raise Unsayable("of whole numbers is rounded, which no layer does")
         if op == "pow" and b == 2 and isinstance(a, Value):
-            return use.net.one("square", a, use.path)
+            return use.one("square", a, use.path)
         return use.net.join(op, a, b, use.path)
 
     return made

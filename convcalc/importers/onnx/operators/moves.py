@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convcalc.dims import exact_div, prod
+from convcalc.dims import prod
 from convcalc.importers.batched import Value, is_one
-from convcalc.importers.network import Unsayable
+from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded, bounds, reshaped
 from convcalc.importers.onnx.use import Operator, Use
 
@@ -24,7 +24,7 @@ def dropout(use: Use) -> list[Any]:
     ratio = use.attribute("ratio", 0.5)
     if use.given(1):
         ratio = use.numbers(1)[0]
-    return [use.net.one("dropout", use.x(), use.path, p=ratio)]
+    return [use.one("dropout", use.x(), use.path, p=ratio)]
 
 
 def reshape(use: Use) -> Value:
@@ -145,7 +145,9 @@ def gather(use: Use) -> Value:
     if not index.dims:
         return use.net.select(x, axis, index.items[0], use.path)
     size = x.dims[axis]
-    if (len(index.items) == 1 and is_one(size) and axis == x.batch) or (type(size) is int and index.items == tuple(range(size))):
+    if (len(index.items) == 1 and is_one(size) and axis == x.batch) or (
+        type(size) is int and index.items == tuple(range(size))
+    ):
         found = x
     else:
         found = use.net.take(x, axis, index.items, use.path)
@@ -208,8 +210,27 @@ def space_to_depth(use: Use) -> Value:
     return use.layer("pixelunshuffle", use.map_(), factor=use.attribute("blocksize"), mode=mode.lower())
 
 
+def constant_of_shape(use: Use) -> Value:
+    """ConstantOfShape, where it is too large to be folded."""
+    dims, tensor = tuple(use.numbers(0)), use.attribute("value")
+    entries = (0.0,) if tensor is None else tensor.values()
+    if not entries or not all(type(n) is int and n > 0 for n in dims):
+        raise Unsayable(f"of {dims} is no tensor here")
+    number, dtype = entries[0], "float32" if tensor is None else tensor.dtype
+
+    def read() -> Any:
+        import numpy as np
+
+        return np.full(dims, number, dtype)
+
+    name = use.node.outputs[0]
+    stored = Stored(name, dims, dtype, read, learned=False, counted=False)
+    return Value(dims, stored=stored, dtype=dtype)
+
+
 ROWS: Final[dict[str, Operator]] = {
     "Identity": same,
+    "ConstantOfShape": constant_of_shape,
     "Dropout": dropout,
     "Reshape": reshape,
     "Flatten": flatten,
@@ -226,5 +247,3 @@ ROWS: Final[dict[str, Operator]] = {
     "DepthToSpace": depth_to_space,
     "SpaceToDepth": space_to_depth,
 }
-
-__all__ = ["ROWS", "exact_div"]

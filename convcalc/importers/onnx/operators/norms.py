@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from convcalc.dims import prod
 from convcalc.importers.batched import Value
-from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
 
 
@@ -29,7 +29,7 @@ def batch_norm(use: Use) -> Value:
         raise Unsayable("has statistics that are no arrays")
     weights = {n: a.reshaped((prod(a.shape),)) for n, a in zip(names, arrays, strict=True) if a is not None}
     axis = use.net.axis(x, 1) if x.rank > 1 else 0
-    return use.net.one("bn", x, use.path, weights, eps=use.attribute("epsilon", 1e-5), axis=axis)
+    return use.one("bn", x, use.path, weights, eps=use.attribute("epsilon", 1e-5), axis=axis)
 
 
 def instance_norm(use: Use) -> Value:
@@ -38,7 +38,7 @@ def instance_norm(use: Use) -> Value:
     if scale is None or bias is None:
         raise Unsayable("has a scale that is no array")
     weights = {"weight": scale, "bias": bias}
-    return use.net.one("instancenorm", x, use.path, weights, affine=True, eps=use.attribute("epsilon", 1e-5))
+    return use.one("instancenorm", x, use.path, weights, affine=True, eps=use.attribute("epsilon", 1e-5))
 
 
 def _affine(use: Use, x: Value, made: Value, first: int) -> Value:
@@ -67,11 +67,11 @@ def layer_norm(use: Use) -> Value:
         and (not use.given(2) or (bias is not None and bias.shape == shape))
     )
     if not fits:
-        made = use.net.one(op, x, use.path, axis=axes, affine=False, eps=eps)
+        made = use.one(op, x, use.path, axis=axes, affine=False, eps=eps)
         return _affine(use, x, made, first)
     weights = {"weight": scale, **({"bias": bias} if bias is not None else {})}
     options: dict[str, Any] = {} if rms else {"bias": bias is not None}
-    return use.net.one(op, x, use.path, weights, axis=axes, eps=eps, **options)  # type: ignore[arg-type]
+    return use.one(op, x, use.path, weights, axis=axes, eps=eps, **options)  # type: ignore[arg-type]
 
 
 def group_norm(use: Use) -> Value:
@@ -85,7 +85,7 @@ def group_norm(use: Use) -> Value:
         each = channels // groups
         scale, bias = (a.map(lambda v: v.repeat(each), (channels,), f"repeat{each}") for a in (scale, bias))
     weights = {"weight": scale, "bias": bias}
-    return use.net.one("gn", x, use.path, weights, groups=groups, eps=use.attribute("epsilon", 1e-5))
+    return use.one("gn", x, use.path, weights, groups=groups, eps=use.attribute("epsilon", 1e-5))
 
 
 def lp_norm(use: Use) -> Value:
@@ -114,20 +114,20 @@ def lrn(use: Use) -> Value:
     options = {"alpha": use.attribute("alpha", 1e-4), "beta": use.attribute("beta", 0.75)}
     if size % 2 == 0:
         raise Unsayable(f"over {size} channels has no middle")
-    return use.net.one("lrn", use.map_(), use.path, size=size, k=use.attribute("bias", 1.0), **options)
+    return use.one("lrn", use.map_(), use.path, size=size, k=use.attribute("bias", 1.0), **options)
 
 
 def _reduction(op: str, before: str = "", after: str = "", **options: Any) -> Operator:
     def made(use: Use) -> Value:
         x, axes, keep = use.x(), use.axes(1), bool(use.attribute("keepdims", 1))
         if use.attribute("noop_with_empty_axes", 0) and not axes:
-            return use.net.one(before, x, use.path) if before else x
+            return use.one(before, x, use.path) if before else x
         if "int" in x.dtype and op == "mean":
             raise Unsayable("of whole numbers is rounded, which no layer does")
         if before:
-            x = use.net.one(before, x, f"{use.path}.{before}")
+            x = use.one(before, x, f"{use.path}.{before}")
         found = use.net.reduce(op, x, axes, keep, f"{use.path}.{op}" if after else use.path, **options)
-        return use.net.one(after, found, use.path) if after else found
+        return use.one(after, found, use.path) if after else found
 
     return made
 
@@ -181,5 +181,3 @@ ROWS: Final[dict[str, Operator]] = {
     "ArgMax": _arg("argmax"),
     "ArgMin": _arg("argmin"),
 }
-
-__all__ = ["ROWS", "Stored"]

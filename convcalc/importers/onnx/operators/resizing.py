@@ -117,7 +117,7 @@ def resize(use: Use) -> Value:
             continue
         wanted[axis] = out, scale
     if not wanted:
-        return use.net.one("identity", x, use.path)
+        return use.one("identity", x, use.path)
     return _made(use, x, wanted, ways, sizes is None)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convcalc.dims import prod
 from convcalc.importers.batched import Value
-from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import INDICES, Operator, Use
 
 _AUTO: Final = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
@@ -41,29 +40,29 @@ def _negative(use: Use, x: Value, sides: tuple[Any, ...]) -> tuple[Value, tuple[
     return use.net.pad(x, cuts, f"{use.path}.crop"), tuple((max(a, 0), max(b, 0)) for a, b in sides)
 
 
+_FILLING: Final = {"kernel": 1, "stride": 1, "dilation": 1, "padding": (0, 0), "output_padding": 0}
+
+
 def _weighted(use: Use, op: str, x: Value, at: int, out: int, **options: Any) -> Value:
     """A layer with a weight, and perhaps a bias: arrays of the file, or tensors."""
-    weight, bias = use.stored(at), use.stored(at + 1)
-    has_bias = use.given(at + 1)
-    if weight is None:
-        arriving = [x, use.x(at)] + ([use.x(at + 1)] if has_bias else [])
-        if any(value.batch is not None for value in arriving[1:]):
-            raise Unsayable("has a weight of its own for every sample")
-        return use.layer(op, *arriving, **options)
-    weights = {"weight": weight}
-    if bias is not None:
-        weights["bias"] = bias.reshaped((out,)) if prod(bias.shape) == out else bias
-    made = use.layer(op, x, weights=weights, bias=bias is not None, out_channels=out, **options)
-    if has_bias and bias is None:
-        term = use.x(at + 1)
-        term = use.net.seen(term, (out, *(1,) * (x.rank - 2)), None, False, f"{use.path}.reshape")
-        return use.net.join("add", made, term, f"{use.path}.bias")
-    return made
+    net, weight = use.net, use.x(at)
+    bias = use.x(at + 1) if use.given(at + 1) else None
+    edge, more, back = net.maps(x, weight.rank - 2, use.path)
+    for field, filling in _FILLING.items() if more else ():
+        if field in options:
+            options[field] = (filling, *options[field])
+    if more:
+        shape = (*weight.dims[:2], 1, *weight.dims[2:])
+        weight = net.seen(weight, shape, None, False, f"{use.path}.weight")
+    if bias is not None and bias.dims != (out,):
+        bias = net.reshape(bias, (out,), f"{use.path}.bias")
+    options |= {"out_channels": out, "bias": bias is not None}
+    return back(net.weighed(op, edge, weight, bias, options, use.path))
 
 
 def conv(use: Use) -> Value:
     """Conv."""
-    x = use.map_()
+    x = use.x()
     shape = use.dims(1)
     kernel = tuple(use.attribute("kernel_shape") or shape[2:])
     if kernel != tuple(shape[2:]):
@@ -78,7 +77,7 @@ def conv(use: Use) -> Value:
 
 def conv_transpose(use: Use) -> Value:
     """ConvTranspose."""
-    x = use.map_()
+    x = use.x()
     shape = use.dims(1)
     kernel, rank = tuple(shape[2:]), len(shape) - 2
     use.harmless("kernel_shape")
@@ -131,10 +130,8 @@ def deform_conv(use: Use) -> Value:
     values = [x, offset] + ([use.map_(4)] if use.given(4) else [])
     weights = {"weight": weight, **({} if bias is None else {"bias": bias})}
     options = {"kernel": kernel, "padding": _sides(use, len(kernel)), **_window(use, len(kernel))}
-    return use.layer(
-        "deformconv", *values, weights=weights, out_channels=shape[0], bias=bias is not None,
-        groups=use.attribute("group", 1), **options,
-    )  # fmt: skip
+    options |= {"out_channels": shape[0], "bias": bias is not None, "groups": use.attribute("group", 1)}
+    return use.net.layer("deformconv", values, use.path, options, weights)[0]
 
 
 def _pool(use: Use, x: Value) -> dict[str, Any]:
@@ -153,7 +150,7 @@ def max_pool(use: Use) -> list[Any]:
     """MaxPool, with its indices where they are asked for."""
     x = use.map_()
     options = _pool(use, x)
-    found = use.net.layer("maxpool", [x], use.path, **options)
+    found = use.net.layer("maxpool", [x], use.path, options)
     if use.node.get("storage_order", 0) and len(use.node.outputs) > 1:
         raise Unsayable("counts its indices column by column")
     found[1].dtype = INDICES
@@ -225,5 +222,3 @@ ROWS: Final[dict[str, Operator]] = {
     "MaxUnpool": max_unpool,
 }
 
-
-__all__ = ["ROWS", "Stored"]
