@@ -1,8 +1,8 @@
 """An exported program from a ``.pt2`` file, read without PyTorch: a zip of JSON and raw bytes.
 
 The layout is that of ``torch.export.save`` since PyTorch 2.8 (``models/model.json``, ``data/weights/...``),
-and the one before it (``serialized_exported_program.json`` beside pickles of ``torch.save``, which are scanned
-and not executed). The schema is ``torch/_export/serde/schema.py``, version 8.
+and the one before it (``serialized_exported_program.json`` beside pickles of ``torch.save``, which are
+scanned and not executed). The schema is ``torch/_export/serde/schema.py``, version 8.
 """
 
 from __future__ import annotations

@@ -120,7 +120,8 @@ class StoredWeights(Shown, Mapping[str, Any]):
             said.append(f"objects that are no tensors were passed over, and nothing was executed: {shown}")
         said.append(
             "weights alone say nothing of strides, activations or sizes; for MACs and shapes give the "
-            "network (an ONNX or .pt2 file, torch:package.module:factory, source, a spec), and these with --weights"
+            "network (an ONNX or .pt2 file, torch:package.module:factory, source, a spec), and these "
+            "with --weights"
         )
         return tuple(said)
 
