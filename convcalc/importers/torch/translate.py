@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from convcalc.dims import DimensionError
 from convcalc.graph import Edge, Graph
-from convcalc.importers.batched import Batched, Value
+from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
+from convcalc.importers.tensors import Value
 from convcalc.importers.torch.program import Call, Held, Program, Ref, Tensor
 from convcalc.layers.values import show
 from convcalc.spec.errors import Problem, SpecError
@@ -161,7 +162,7 @@ class _Translation:
 
 
 def _batch(shape: tuple[int, ...], batch: int) -> int | None:
-    """The axis that probably holds the batch: the first that is as long, or the first where it is a factor."""
+    """The axis that probably holds the batch: one that is as long, or the first where it is a factor."""
     for axis, size in enumerate(shape):
         if size == batch:
             return axis
