@@ -11,8 +11,8 @@ from typing import Any, Final
 from convcalc.exporters.pytorch.code import NONE, Expr, Hole, Item, call, literal
 from convcalc.exporters.pytorch.flow import Line
 
-CHANNELS: Final = frozenset(["in_channels", "out_channels", "channels", "in_features", "out_features", "features"])
-COUNTS: Final = CHANNELS | frozenset(["hidden_channels", "hidden_size", "groups", "size", "entries"])
+CHANNELS: Final = frozenset("in_channels out_channels channels in_features out_features features".split())
+COUNTS: Final = CHANNELS | frozenset("hidden_channels hidden_size groups size entries".split())
 """What may be a multiple of another argument."""
 
 

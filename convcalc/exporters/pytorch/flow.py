@@ -14,7 +14,9 @@ from convcalc.graph import Edge
 LONGEST: Final = 64
 DEEPEST: Final = 3
 RESERVED: Final = frozenset(
-    ["self", "torch", "nn", "math", "itertools", "F", "Fraction", "len", "range", "float", "super", "getattr", "batch", "i", "OrderedDict", "np", "Path", "Weights", "Buffers", "Recurrent", "each", "gather", "pad", "shift", "pixel_shuffle", "pixel_unshuffle", "unfold", "fold", "unpadded", "max_unpool", "avg_pool", "lp_pool", "deform_conv", "resize", "along", "without", "load", "main"]
+    "self torch nn math itertools F Fraction len range float super getattr batch i OrderedDict np Path "
+    "Weights Buffers Recurrent each gather pad shift pixel_shuffle pixel_unshuffle unfold fold unpadded "
+    "max_unpool avg_pool lp_pool deform_conv resize along without load main".split()
 )
 
 

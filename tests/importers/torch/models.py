@@ -4,9 +4,10 @@
     python -m tests.importers.torch.models timm --names 'test_*' --values --out found.txt
 
 The reference is the row of a table, made elsewhere by hooks and by counting attention's products; without a
-row it is PyTorch: ``parameters()``, ``buffers()`` and ``torch.utils.flop_counter`` on the meta device. One line
-a model: ``exact``, ``different`` (which figure, by how much), ``not sayable`` (the operator, how often, why),
-``cannot export`` (PyTorch's own reason), ``failed`` (a fault here). With ``--out`` it goes on where it stopped.
+row it is PyTorch: ``parameters()``, ``buffers()`` and ``torch.utils.flop_counter`` on the meta device. One
+line a model: ``exact``, ``different`` (which figure, by how much), ``not sayable`` (the operator, how often,
+why), ``cannot export`` (PyTorch's own reason), ``failed`` (a fault here). With ``--out`` it goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def _is_kind(op: str, kind: str) -> bool:
 
 
 def _values(model: Any, graph: Any, sizes: tuple[int, ...]) -> str:
-    """The largest difference of an output from PyTorch's with the same weights, relative to the largest entry."""
+    """The largest difference of an output from PyTorch's with the same weights, over its largest entry."""
     import numpy as np
     import torch
 
