@@ -131,6 +131,7 @@ class Graph:
     constraints: tuple[Any, ...] = field(default=(), compare=False)
     budget: dict[str, Any] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    weights: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def shape(self, edge: Edge) -> Shape:
         """Shape of a tensor."""
