@@ -7,12 +7,12 @@ stands in the source and which of its arrays are its weights, and gets the edges
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from convcalc import layers
 from convcalc.dims import Shape, equal
-from convcalc.graph import Edge, Graph, Node, input_node
+from convcalc.graph import Edge, Graph, Node, Weights, input_node
 from convcalc.layers.base import Layer
 from convcalc.layers.values import show
 from convcalc.spec.language.stage import Stage
@@ -88,7 +88,8 @@ class Stored:
         """The same elements in another shape."""
         if shape == self.shape:
             return self
-        return self.map(lambda array: array.reshape(shape), shape, f"reshape{shape}")
+        read = self.read
+        return self._with(lambda: read().reshape(shape), shape, self.tag)
 
     def permuted(self, order: tuple[int, ...]) -> Stored:
         """The axes in another order; an order and its inverse cancel out."""
@@ -110,26 +111,6 @@ class Stored:
 
     def __repr__(self) -> str:
         return f"Stored({self.name!r}, {show(self.shape)})"
-
-
-class Arrays(Mapping[str, Any]):
-    """The weights of a graph by their names there, each read when it is asked for.
-
-    Attributes:
-        stored: shape, type and place of each, which nothing has read.
-    """
-
-    def __init__(self, stored: Mapping[str, Stored]) -> None:
-        self.stored = stored
-
-    def __getitem__(self, name: str) -> Any:
-        return self.stored[name].read()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.stored)
-
-    def __len__(self) -> int:
-        return len(self.stored)
 
 
 class Network:
@@ -320,7 +301,7 @@ class Network:
             self._sources[key] = edge
             if stored.counted:
                 self._sources[stored.name] = edge
-        if self.shape(edge) != shape:
+        if self.shape(edge) != shape:  # it was first needed in another
             (edge,) = self.add("reshape", (edge,), {"shape": shape}, f"{path or stored.name}.reshape")
         return edge
 
@@ -371,5 +352,5 @@ class Network:
             notes=tuple(self.notes),
             **about,
         )
-        graph.weights = Arrays(self.arrays) if self.arrays else None
+        graph.weights = Weights(self.arrays) if self.arrays else None
         return graph

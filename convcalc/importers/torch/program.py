@@ -103,13 +103,22 @@ class Call:
         return references(self.arguments.values())
 
 
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A graph among the arguments of a call (``torch.cond``): names of its inputs, calls, what it returns."""
+
+    inputs: tuple[str, ...]
+    calls: tuple[Call, ...]
+    outputs: tuple[Any, ...]
+
+
 def references(value: Any) -> Iterator[str]:
     """Names of the values that arguments refer to, however deep they stand."""
     if isinstance(value, Ref):
         yield value.name
     elif isinstance(value, dict):
         yield from references(value.values())
-    elif not isinstance(value, str | bytes | int | float | complex) and value is not None:
+    elif not isinstance(value, str | bytes | int | float | complex | Region) and value is not None:
         for part in value:
             yield from references(part)
 
