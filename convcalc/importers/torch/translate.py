@@ -106,21 +106,14 @@ class _Translation:
     # -- calls ------------------------------------------------------------------------------
 
     def say(self, call: Call) -> None:
-        from convcalc.importers.torch.aten.folding import folded
-        from convcalc.importers.torch.aten.rows import arguments_of, found
+        from convcalc.importers.torch.aten import translate as said
 
         try:
-            made: Any = folded(call, self.values)
-            if made is None:
-                row = found(call.target)
-                if row is None:
-                    raise Unsayable("is an operator that no layer says")
-                made = row(self.network, call, **arguments_of(row, call, self.values))
-            self.bind(call, (made,) if isinstance(made, Value) else tuple(made or ()))
+            self.bind(call, said(self.network, call, self.values))
         except Unsayable as unsayable:
             self.opaque(call, unsayable.reason)
         except DimensionError as error:
-            self.opaque(call, f"cannot be said: {error.message}")
+            self.opaque(call, f"does not fit: {error.message}")
         except (SeveralUses, SpecError):
             raise
         except Exception as error:  # a table of rows meets arguments of any type in a file
@@ -129,15 +122,16 @@ class _Translation:
             text = f"{call.target} in {call.path or 'the network'}{where} is called as it cannot be: {reason}"
             raise SpecError([Problem(text, file=self.file)]) from error
 
-    def bind(self, call: Call, made: Sequence[Value]) -> None:
+    def bind(self, call: Call, made: Sequence[Value | None]) -> None:
         if len(made) < len(call.outputs):
             raise Unsayable(f"makes {len(call.outputs)} tensors, of which {len(made)} are said")
         for value, out in zip(made, call.outputs, strict=False):
-            if out.shape is not None and tuple(value.dims) != out.shape:
+            if value is not None and out.shape is not None and tuple(value.dims) != out.shape:
                 raise Unsayable(f"makes {show(out.shape)}, and would be {show(value.dims)} here")
         for value, out in zip(made, call.outputs, strict=False):
-            value.dtype = out.dtype
-            self.values[out.name] = value
+            if value is not None:
+                value.dtype = out.dtype
+                self.values[out.name] = value
 
     def opaque(self, call: Call, reason: str) -> None:
         """What no layer says, with the shapes that are recorded; the batch is taken to be outermost."""

@@ -76,18 +76,17 @@ def shape_of(library: str, name: str, model: Any) -> str:
 
 
 def by_torch(model: Any, shape: tuple[int, ...]) -> dict[str, str]:
-    """Parameters, buffers and multiply-accumulates as PyTorch counts them, for one sample."""
+    """Parameters, buffers that are no indices, and multiply-accumulates as PyTorch counts them for a sample."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    model.eval()
+    model.eval().requires_grad_(False)
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         out = model(torch.empty(1, *shape, device="meta"))
-    buffers = (b.numel() for name, b in model.named_buffers() if not name.endswith("num_batches_tracked"))
     figures = {
         "params": sum(p.numel() for p in model.parameters()),
-        "buffers": sum(buffers),
+        "buffers": sum(b.numel() for b in model.buffers() if b.is_floating_point()),
         "macs": counter.get_total_flops() // 2,
     }
     found = {key: str(number) for key, number in figures.items()}
