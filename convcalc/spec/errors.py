@@ -86,7 +86,8 @@ class Problem:
         return {name: _printable(getattr(self, name)) for name in self.__slots__}
 
     def __str__(self) -> str:
-        lines = [f"{one_line(self.file)}:{self.line}:{self.column}: {visible(self.message)}"]
+        place = f":{self.line}:{self.column}" if self.line else ""  # a file of bytes has no lines
+        lines = [f"{one_line(self.file)}{place}: {visible(self.message)}"]
         if self.text.strip():
             text, column, length = self.text.replace("\t", " "), self.column, self.length
             if len(text) > _SHOWN:

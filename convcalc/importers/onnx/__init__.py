@@ -1,0 +1,1 @@
+"""ONNX files: what stands in them, and what it means in layers."""
