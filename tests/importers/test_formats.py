@@ -157,7 +157,7 @@ def test_every_question_takes_it(reader: list[dict[str, Any]], model: Path) -> N
     assert convcalc.check(spec, max_params="1K").ok
     assert convcalc.verify(spec).ok
     assert convcalc.sizes(spec)["height"].smallest == 3
-    assert convcalc.fit(spec, {"max_macs": "100K"}, vary={"resolution": "8..64"}).best is not None
+    assert convcalc.fit(spec, {"resolution": "8..64"}, max_macs="100K").best is not None
     assert reader[-1]["path"] == spec
 
 
