@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.budget import STEPS, STEPS_A_CHARACTER, allow, question
-from convcalc.importers.formats import Foreign
 from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.library import zoo_names, zoo_text
@@ -65,7 +64,10 @@ def build(
     """The graph of a source; see :func:`load`. ``listed``: of weights alone, their tensors will do."""
     from convcalc.collector import collector_paused
 
-    if isinstance(source, Foreign):
+    if not source.is_text:
+        from convcalc.importers.formats import Foreign
+
+        assert isinstance(source, Foreign)
         with collector_paused():
             return source.graph(input, set, listed)
 
