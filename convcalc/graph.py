@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from convcalc.shown import told
 
@@ -17,6 +17,59 @@ if TYPE_CHECKING:
 
 READER: Final = "convcalc.spec"
 """Where :func:`as_graph` finds the reader of specs."""
+
+
+class Header(Protocol):
+    """What is known of an array before it is read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its entries, or the name of it: ``float32``, ``bfloat16``, ``int8``."""
+
+
+class Unread(Header, Protocol):
+    """An array that has not been read."""
+
+    @property
+    def read(self) -> Callable[[], Any]:
+        """Reads it."""
+
+
+class Weights(Mapping[str, Any]):
+    """Arrays by name, each read when it is asked for and not kept.
+
+    Args:
+        headers: by name of each, its shape, its type and what reads it.
+    """
+
+    def __init__(self, headers: Mapping[str, Unread]) -> None:
+        self.headers = headers
+
+    def __getitem__(self, name: str) -> Any:
+        return self.headers[name].read()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.headers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.headers)
+
+    def __len__(self) -> int:
+        return len(self.headers)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} arrays>"
+
+
+Again: TypeAlias = "Callable[[Mapping[str, Shape], Mapping[str, Any]], Graph]"
+"""Reads a network again at other shapes of its inputs, by name, with values for its variables.
+
+It raises a :class:`convcalc.spec.errors.SpecError` where the network does not go on them.
+"""
 
 
 class Edge(NamedTuple):
@@ -118,6 +171,9 @@ class Graph:
         source: where the network was published.
         text: the spec text it was read from.
         notes: how something was read that others may mean otherwise, and what was passed over.
+        weights: its arrays, by the names that :mod:`convcalc.executor.weights` gives them, where it was
+            read with them; a :class:`Weights` reads none before it is asked for.
+        again: reads it again at other sizes, where what it was read from is no text of the language.
     """
 
     name: str
@@ -131,6 +187,13 @@ class Graph:
     constraints: tuple[Any, ...] = field(default=(), compare=False)
     budget: dict[str, Any] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    weights: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    again: Again | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def resizable(self) -> bool:
+        """Whether it can be read again at other sizes of its inputs."""
+        return bool(self.text) or self.again is not None
 
     def shape(self, edge: Edge) -> Shape:
         """Shape of a tensor."""
@@ -187,7 +250,20 @@ class Graph:
             inputs = tuple(Edge(number[e.node], e.output) for e in node.inputs)
             nodes.append(Node(node.name, node.layer, inputs, node.outputs, node.frozen, node.shares))
         kept = tuple(number[i] for i in self.inputs)
-        return Graph(self.name, nodes, kept, (Edge(number[edge.node], edge.output),))
+        outputs = (Edge(number[edge.node], edge.output),)
+        return Graph(self.name, nodes, kept, outputs, weights=self.weights, again=self._part_again(edge))
+
+    def _part_again(self, edge: Edge) -> Again | None:
+        """Reads the same part again at other sizes, where the whole can be."""
+        whole, name = self.again, self.nodes[edge.node].name
+        if whole is None:
+            return None
+
+        def again(shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
+            graph = whole(shapes, variables)
+            return graph.part(Edge(graph.find(name).node, edge.output))
+
+        return again
 
     def lent(self) -> dict[int, dict[str, int]]:
         """Of every node that uses an array that a node before it has: the array's name, and whose it is.

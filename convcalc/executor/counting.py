@@ -25,7 +25,7 @@ from convcalc.executor.run import (
     input_shape,
     prepare_weights,
 )
-from convcalc.executor.weights import BUFFERS
+from convcalc.executor.weights import BUFFERS, COMPUTED
 from convcalc.graph import Graph, Node
 
 
@@ -188,7 +188,8 @@ def _node_count(
         else:
             shared[name] = reader
     written = [array for array in step.outputs if array is not None]
-    stored = {name: array.size for name, array in read.items() if array.dtype.kind not in "iu"}
+    kept = {name: array for name, array in read.items() if name not in COMPUTED}
+    stored = {name: array.size for name, array in kept.items() if array.dtype.kind not in "iu"}
     learned = sum(size for name, size in stored.items() if name not in BUFFERS)
     return NodeCount(
         step.node.name,
@@ -198,7 +199,7 @@ def _node_count(
         0 if step.node.frozen else learned,
         learned if step.node.frozen else 0,
         sum(size for name, size in stored.items() if name in BUFFERS),
-        sum(array.size for name, array in read.items() if name not in stored),
+        sum(array.size for name, array in kept.items() if name not in stored),
         tally.macs,
         tally.valid,
         tally.add,

@@ -123,6 +123,11 @@ def never(layer: Any) -> bool:
     return False
 
 
+def taken(layer: Any) -> str:
+    """A layer that is executed."""
+    return ""
+
+
 def few_blocks(s: Sizes) -> int:
     """Working space of a layer that computes block by block."""
     return s.blocks(6)
@@ -149,6 +154,7 @@ class Operation(NamedTuple):
         repeats: whether it is a view that shows entries several times.
         moves: whether what it writes are values that it reads, and no others; views do so unasked.
         looks_up: by the number of an input that holds whole numbers, what they choose from.
+        refuses: why a layer cannot be executed; empty where it can.
         indices: by the name of an array of its own that holds whole numbers, what they choose from.
     """
 
@@ -166,6 +172,7 @@ class Operation(NamedTuple):
     moves: bool = False
     looks_up: Callable[[Any], dict[int, Entries]] = no_indices
     indices: Callable[[Any], dict[str, Entries]] = no_indices
+    refuses: Callable[[Any], str] = taken
 
 
 OPERATIONS: dict[str, Operation] = {}

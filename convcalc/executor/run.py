@@ -305,8 +305,8 @@ def output_names(graph: Graph) -> tuple[str, ...]:
 def prepare_weights(
     graph: Graph, weights: Any, seed: int, dtype: str, max_memory: int | None = None
 ) -> dict[str, Array]:
-    """Weights as given, checked; or created by seed."""
-    if weights is None:
+    """Weights as given, or those that the graph was read with, checked; or created by seed."""
+    if weights is None and graph.weights is None:
         return init_weights(graph, seed, dtype)
     return load_weights(graph, weights, dtype, max_memory=max_memory)
 
@@ -330,7 +330,8 @@ def execute(
         graph: a graph, or a spec to load with ``input`` and ``set``; its dimensions are numbers.
         inputs: one array (N, C, *spatial) or, by input name, several. float32 and float64 are
             computed in their own precision, integers as float32.
-        weights: arrays by name, or an ``.npz`` file; created from ``seed`` when not given.
+        weights: arrays by name, or an ``.npz`` file. Where they are not given, those that the graph was read
+            with, as a model's file has them; else created from ``seed``.
         keep: names of layers whose outputs are returned as well (one as a string will do).
         seed: for :func:`~convcalc.executor.init_weights`.
         progress: called after each layer with its node and its outputs.

@@ -166,8 +166,8 @@ def run(
         graph: a graph, or a spec to load with ``input`` and ``set``; its dimensions are numbers.
         inputs: one array (N, C, *spatial) or, by input name, several; drawn from a standard normal
             distribution by ``seed`` when not given. A missing batch axis is taken as a batch of 1.
-        weights: arrays by name, or the path of an ``.npz`` file; created from ``seed`` when not
-            given, as by :func:`convcalc.init_weights`.
+        weights: arrays by name, or the path of an ``.npz`` file. Where they are not given, those that the
+            graph was read with; else created from ``seed``, as by :func:`convcalc.init_weights`.
         seed: a non-negative integer.
         batch: samples of inputs that are drawn.
         dtype: ``float32`` or ``float64``: what everything is computed in.

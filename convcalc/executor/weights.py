@@ -1,9 +1,9 @@
 """Weights: created by seed, or taken from a mapping or an ``.npz`` and checked.
 
 Names are ``<node name>.weight``, ``.bias``, ``.running_mean``, ``.running_var``, of tensors of the
-network's own ``.value`` (learned) and ``.buffer`` (stored); layouts are those
-of PyTorch and ONNX: (out, in / groups, *kernel) for convolutions, (in, out / groups, *kernel) for
-transposed ones, (out, in) for linear layers. What several layers share has one name, that of the layer
+network's own ``.value`` (learned), ``.buffer`` (stored) and ``.constant`` (computed, not stored); layouts
+are those of PyTorch and ONNX: (out, in / groups, *kernel) for convolutions, (in, out / groups, *kernel)
+for transposed ones, (out, in) for linear layers. What several layers share has one name, that of the layer
 it is stored for.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Mapping
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -41,16 +41,21 @@ class WeightsError(ExecutionError):
 
 BUFFERS = frozenset(("running_mean", "running_var", "buffer"))
 """Arrays that are stored, not learned."""
+COMPUTED = frozenset(("constant",))
+"""Arrays that are worked out when a network runs, and stored nowhere."""
 
 
 def weight_shapes(graph: Graph) -> Shapes:
     """Shape of every array the graph needs, by name, in the order of its nodes; what is shared once.
 
     Raises:
-        ExecutionError: a layer has dimensions that are not numbers, or shares an array of another shape.
+        ExecutionError: a layer cannot be executed, has dimensions that are not numbers, or shares an array
+            of another shape.
     """
     shapes: Shapes = {}
     for node in graph.nodes:
+        if why := operation(node.layer).refuses(node.layer):
+            raise ExecutionError(f"{node.name}: {why}")
         for option in getattr(node.layer, "__dataclass_fields__", ()):
             if _has_symbols(value := getattr(node.layer, option)):
                 raise ExecutionError(f"{node.name}: {option} is {value}, which is not numeric")
@@ -133,15 +138,37 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
     return weights
 
 
+def own_weights(graph: Graph, dtype: str = "float32", *, max_memory: int | None = None) -> dict[str, Array]:
+    """The weights that a graph was read with, in the dtype of a run: those that its layers need.
+
+    Arrays of half precision, of whole numbers and of booleans become that dtype.
+
+    Raises:
+        WeightsError: they do not fit the graph.
+        ExecutionError: it was read without any, or they take more than ``max_memory`` bytes.
+    """
+    if graph.weights is None:
+        raise ExecutionError(f"{one_line(graph.name)} was read without weights; give them")
+    expected, other = weight_shapes(graph), copies(graph)
+    headers = getattr(graph.weights, "headers", graph.weights)
+    given = {name: headers[name] for name in (*expected, *other) if name in headers}
+    places = _places(expected, other, given)
+    if max_memory is not None:
+        kept = [prod(expected[name]) * np.dtype(dtype).itemsize for name in places]
+        check_room(sum(kept) + max(kept, default=0), max_memory, f"what {one_line(graph.name)} holds")
+    return _gathered(lambda name: np.asarray(graph.weights[name]), places, stored_indices(graph), dtype)  # type: ignore[index]
+
+
 def load_weights(
     graph: Spec,
-    source: Mapping[str, Any] | str | os.PathLike[str],
+    source: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     dtype: str = "float32",
     *,
     max_memory: int | None = None,
 ) -> dict[str, Array]:
     """Weights from a mapping or an ``.npz`` file, checked against the graph.
 
+    Without a source they are those that the graph was read with, as a model's file has them.
     Names, shapes and types of a file are checked by its headers before anything is unpacked.
     PyTorch's ``num_batches_tracked`` is passed over. An array that layers share may stand under the name
     of any of them, or of several if all are equal.
@@ -154,6 +181,8 @@ def load_weights(
         OSError: the file cannot be read.
     """
     graph = as_graph(graph)
+    if source is None:
+        return own_weights(graph, dtype, max_memory=max_memory)
     expected = weight_shapes(graph)
     other, chosen = copies(graph), stored_indices(graph)
     if isinstance(source, Mapping):
@@ -200,6 +229,12 @@ def _gathered(
     return found
 
 
+def _numeric(dtype: Any) -> bool:
+    """Whether entries are numbers, or true and false: by NumPy's type or by its name (``bfloat16``)."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", str(dtype))
+    return str(name).startswith(("float", "bfloat", "int", "uint", "bool"))
+
+
 def _places(expected: Shapes, other: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, list[str]]:
     """Under which names each array that the graph needs is given, its own first.
 
@@ -215,9 +250,9 @@ def _places(expected: Shapes, other: Mapping[str, str], given: Mapping[str, Any]
             problems.append(f"{name} is missing; its shape should be {shape}")
         for place in places[name]:
             found = given[place]
-            if found.shape != shape:
+            if tuple(found.shape) != shape:
                 problems.append(f"{place} has the shape {found.shape}; it should be {shape}")
-            elif found.dtype.kind not in "fiu":
+            elif not _numeric(found.dtype):
                 problems.append(f"{place} holds {found.dtype}, not numbers")
     known = {place for names in places.values() for place in names}
     unknown = [n for n in given if n not in known and not str(n).endswith(".num_batches_tracked")]

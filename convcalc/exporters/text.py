@@ -27,6 +27,8 @@ def format_layer(layer: Layer) -> str:
             words.append("->".join(_bare(v) for v in values))
         elif options[fields[0]].kind == "shape" and values[0] is not None:
             words.append("x".join(_bare(v) for v in values[0]))
+        elif options[fields[0]].kind == "word":
+            words.append(values[0])
         elif (
             values[0] is None or options[fields[0]].kind not in ("dim", "value") or _bare(values[0])[0] == "("
         ):
@@ -80,6 +82,8 @@ def is_default(option: Option, value: Any) -> bool:
 def _format_option(option: Option, value: Any) -> str:
     if option.kind == "padding":
         return _format_padding(option, value)
+    if option.kind == "shapes":
+        return _keyed(option, ",".join("x".join(map(_bare, shape)) or "()" for shape in value))
     if not isinstance(value, tuple):
         return _keyed(option, _bare(value), option.kind == "dim" and _plain(value))
     if option.kind == "axislist" and len(value) == 1:
@@ -149,7 +153,7 @@ def format_graph(graph: Graph) -> str:
     """A graph as a document: every layer in one line, nothing repeated, no blocks."""
     import json
 
-    graph = _closed(graph)
+    graph = closed(graph)
     lines = [f"name: {json.dumps(graph.name, ensure_ascii=False)}"]
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
@@ -173,7 +177,7 @@ def format_graph(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _closed(graph: Graph) -> Graph:
+def closed(graph: Graph) -> Graph:
     """A part of a network in which what is shared belongs to the first layer of the part that uses it."""
     names = {node.name for node in graph.nodes}
     if all(key.rpartition(".")[0] in names for node in graph.nodes for key in node.shares):
@@ -197,7 +201,9 @@ def format_node(graph: Graph, index: int, node: Node) -> str:
     flows_on = node.inputs == ((previous, 0),) and graph.nodes[previous].layer.output_names()[0] == ""
     if len(graph.inputs) > 1 and previous in graph.inputs:
         flows_on = False
-    if not flows_on and node.inputs:
+    if not node.inputs and node.layer.arity[1] != 0:
+        words.append("from=[]")
+    elif not flows_on and node.inputs:
         names = [edge_name(graph, edge) for edge in node.inputs]
         words.append(f"from={names[0]}" if len(names) == 1 else f"from=[{','.join(names)}]")
     words.append(f"id={node.name}")

@@ -29,6 +29,7 @@ _FAMILIES: Final = {
     "windows.resize": "upsample",
     "tensors.rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",
     "tensors.sources": "param const",
+    "tensors.opaque": "opaque",
     "tensors.lookups": "embedding gather",
     "tensors.shape": "input dropout identity flatten reshape",
     "tensors.cut": "pad crop slice split",

@@ -48,11 +48,12 @@ INFER: Final = _Marker("INFER")
 class Option(NamedTuple):
     """One hyper-parameter as the spec language sees it.
 
-    ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as
-    ``k3``; ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``,
-    ``value`` (a number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of
-    the first input, from the end where negative, or one of ``choices``) and ``axislist`` (several of
-    them); ``default`` may be ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim`` and ``axes``.
+    ``field`` is the dataclass field and the long key; ``short`` the letter of literals such as ``k3``;
+    ``kind`` is one of ``dim``, ``axes``, ``padding``, ``number``, ``flag``, ``choice``, ``value`` (a
+    number, or a closed form of one), ``shape``, ``ints``, ``axis`` (the number of an axis of the first
+    input, from the end where negative, or one of ``choices``), ``axislist`` (several of them), ``word`` (a
+    name that stands for itself) and ``shapes`` (of several tensors, ``10x4,?``); ``default`` may be
+    ``REQUIRED`` or ``INFER``. ``minimum`` bounds ``dim`` and ``axes``.
     """
 
     field: str
@@ -129,6 +130,7 @@ class Layer:
             its windows may hold more than it reads.
         undoes: registered name of the layer that it is the transpose of, where it reads what that writes.
         sized_by: the option that names the axis whose size an ``INFER`` option takes; empty for the channels.
+        opaque: nobody here knows what it does: it states what it writes, and has no costs and no kernel.
         decided_by: what decides, when it runs, which places of its first input are read; empty where the
             shapes do, as they do nearly everywhere.
         reading: how what it reads is stated, where several inputs are of several kinds.
@@ -157,6 +159,7 @@ class Layer:
     cuts_axes: ClassVar[bool] = False
     undoes: ClassVar[str] = ""
     sized_by: ClassVar[str] = ""
+    opaque: ClassVar[bool] = False
     decided_by: ClassVar[str] = ""
     reading: ClassVar[str] = ""
     index_inputs: ClassVar[tuple[int, ...]] = ()

@@ -21,6 +21,9 @@ from convcalc.spec import SpecError, load
 MACS = 200_000_000_000
 """Multiply-accumulates up to which a network is run at its own size: some seconds."""
 
+FIXED = "its sizes were fixed when it was exported"
+"""Said of a network that cannot be read again at other sizes."""
+
 UNSTATED = 32
 """First size tried where the spec states none."""
 
@@ -65,7 +68,7 @@ def choose(graph: Graph, macs: int | None = MACS, memory: int | None = None) -> 
     small = reduced(graph, macs)
     if small is None:
         _check_memory(graph, memory)
-        return Chosen(graph, None)
+        return Chosen(graph, None if graph.resizable else f"{why}: {FIXED}")
     _check_memory(small, memory)
     return Chosen(small, why)
 
@@ -93,9 +96,15 @@ def _check_memory(graph: Graph, memory: int) -> None:
 
 def reload(graph: Graph, shapes: Sequence[Shape]) -> Graph | None:
     """The graph read again with other input shapes; None where that does not fit."""
+    if not graph.resizable:
+        return None
     names = [graph.nodes[index].name for index in graph.inputs]
+    given = dict(zip(names, shapes, strict=True))
     try:
-        again = load(graph.text, input=dict(zip(names, shapes, strict=True)), set=graph.variables)
+        if graph.again is not None:
+            again = graph.again(given, graph.variables)
+        else:
+            again = load(graph.text, input=given, set=graph.variables)
     except SpecError:
         return None
     again.name = graph.name
@@ -184,6 +193,8 @@ def _windows_fit(graph: Graph, small: Graph) -> bool:
 def _stated(graph: Graph) -> Graph:
     """The graph with sizes where the spec states none."""
     own = own_inputs(graph)
+    if not graph.resizable:
+        raise ValueError("it states no size, and it cannot be read again at another")
     for size in (UNSTATED, 64, 128, 256, 16, 8, 224):
         shapes = tuple(tuple(size if d is UNKNOWN else d for d in shape) for shape in own)
         found = reload(graph, shapes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.spec.errors import Problem, SpecError
@@ -17,7 +17,19 @@ _PRODUCT: Final = re.compile(r"\(?([1-9][0-9]{0,17})\*(\w+)\)?")
 
 
 def inputs_of(given: Any, document: Document, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Shapes by name of input of a document; see :func:`shapes_by_name`."""
+    return shapes_by_name(given, document.input_names, variables)
+
+
+def shapes_by_name(
+    given: Any, names: Sequence[str], variables: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Shapes by name of input, from what was given for all inputs or by name.
+
+    Args:
+        given: a shape (text or sizes), a mapping of names to shapes, or nothing.
+        names: of the inputs; ``input`` where there are none.
+        variables: values of symbols in the shapes.
 
     Raises:
         SpecError: a shape cannot be read, or one was given for several inputs.
@@ -29,7 +41,6 @@ def inputs_of(given: Any, document: Document, variables: Mapping[str, Any]) -> d
     if isinstance(given, str) and "=" in given:
         given = dict(g.split("=", 1) for g in re.split(r",\s*(?=[^\W\d]\w*\s*=)", given))
     if not isinstance(given, Mapping):
-        names = document.input_names
         if len(names) > 1:
             raise SpecError(
                 Problem(

@@ -18,8 +18,8 @@ from convcalc.executor.arithmetic.tally import ScalarArith
 from convcalc.executor.call import Call, Params
 from convcalc.executor.counting import random_inputs
 from convcalc.executor.kernels import run_kernel
-from convcalc.executor.run import Runner
-from convcalc.executor.weights import stored_indices, weight_shapes
+from convcalc.executor.run import Runner, prepare_weights
+from convcalc.executor.weights import own_weights, stored_indices, weight_shapes
 from convcalc.exporters.text import format_placed
 from convcalc.graph import Edge, Graph, Node, Spec, as_graph
 from convcalc.layers.base import Ops
@@ -99,7 +99,10 @@ def verify(
         scalars = _small(work.flops, run)
     report = analyze(run)
     few = type(work.params) is int and work.params <= 1_000_000
-    weights = init_weights(run, seed) if few else quick_weights(run, seed)
+    if run.weights is not None:
+        weights = own_weights(run, max_memory=max_memory)
+    else:
+        weights = init_weights(run, seed) if few else quick_weights(run, seed)
     witness = _Witness(run, weights, "float32", seed)
     counts, error, reached = witness.count(progress)
     checks = _layer_checks(report, run, counts, weights, reached, whole=error is None)
@@ -153,7 +156,7 @@ def _small(flops: Any, graph: Graph) -> bool:
 
 def _scalar_checks(graph: Graph, seed: int) -> dict[str, list[Check]]:
     """Checks of a run in which every scalar counts itself, and of its values against the fast kernels'."""
-    report, weights = analyze(graph, dtype="float64"), init_weights(graph, seed, "float64")
+    report, weights = analyze(graph, dtype="float64"), prepare_weights(graph, None, seed, "float64")
     witness = _Witness(graph, weights, "float64", seed)
     witness.count(None)
     fast = witness.values
@@ -395,7 +398,7 @@ def _sample_checks(graph: Graph, seed: int) -> dict[str, Check]:
 
     Each sample must come out the same wherever it stands in the batch.
     """
-    weights = init_weights(graph, seed, "float64")
+    weights = prepare_weights(graph, None, seed, "float64")
     inputs = random_inputs(graph, BATCH, "float64", seed)
     seen: list[dict[str, tuple[Array | None, ...]]] = []
     for step in (1, -1):

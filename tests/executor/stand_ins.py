@@ -82,7 +82,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {"axis": 0},
     "concat": {"axis": 0},
     "scale": {"bias": False, "axis": 0},
-    "const": {"value": None},
+    "const": {"value": None, "stored": True},
     **{op: {"value": None} for op in ("add", "mul", "maximum", "minimum")},
     **{op: {"value": None, "reverse": False} for op in ("sub", "div", "pow")},
     "stack": {"axis": 0},

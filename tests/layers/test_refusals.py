@@ -530,4 +530,4 @@ def test_every_layer_is_in_the_table() -> None:
     from convcalc.layers import names
 
     used = {word for line in REACHABLE for stage in line.split(" | ") for word in [stage.split()[0]]}
-    assert set(names()) - used == {"input"}
+    assert set(names()) - used == {"input", "opaque"}

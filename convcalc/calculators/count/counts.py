@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from convcalc.dims import Dim, Shape, prod
+from convcalc.dims import UNKNOWN, Dim, Shape, prod
 from convcalc.graph import Node
 from convcalc.layers.base import NO_OPS, Ops
 
@@ -114,6 +114,8 @@ def count(node: Node, inputs: tuple[Shape, ...], batch: int, lent: Collection[st
     shared = layer.shared_ops(inputs, outputs)
     if shared is not NO_OPS:
         counts.ops = counts.ops.plus(shared)
+    if layer.opaque:
+        counts.macs = counts.valid_macs = counts.activations = UNKNOWN
     counts.flops = (
         2 * counts.macs
         + counts.ops.add

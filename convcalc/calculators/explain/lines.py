@@ -77,6 +77,8 @@ def _part(node: Node, number: int) -> str:
 def _axes(layer: Layer, shape: Shape) -> tuple[list[str], list[str]]:
     """What the axes of a shape are called, in words and in letters."""
     rank = len(shape)
+    if not rank:
+        return [], []
     names, letters = [*axis_names(rank - 1)], [*size_letters(rank - 1)]
     at = layer.feature_axis({layer.sized_by: getattr(layer, layer.sized_by, None)}) % rank
     names.insert(at, "features" if at or rank == 1 else "channels")
@@ -109,8 +111,11 @@ def operations(lines: Lines, made: Lettered, outputs: tuple[tuple[Any, ...], ...
     node = made.node
     nodes.append(Node(node.name, node.layer, node.inputs, outputs, node.frozen, node.shares))
     graph = Graph(made.graph.name, nodes, made.graph.inputs, made.graph.outputs, made.graph.output_names)
-    totals = analyze(graph).totals
     group = "operations"
+    if node.layer.opaque:
+        lines.add(group, "MACs and operations", "unknown")
+        return
+    totals = analyze(graph).totals
     if node.layer.has_macs:
         lines.add(group, "MACs", totals.macs)
         lines.add(group, "MACs without padding", _valid_macs(lines, made, totals.valid_macs))

@@ -60,7 +60,8 @@ class ReceptiveField(Record, Shown):
         self.decided = {
             n.name: n.layer.decided_by
             for n in graph.nodes
-            if n.layer.decided_by and any(self._walk.states[n.inputs[0]])
+            if n.layer.decided_by
+            and any(any(self._walk.states[e]) for e in (n.inputs if n.layer.opaque else n.inputs[:1]))
         }
         self.unseeing: list[str] = self._walk.unseeing
         self.layers: list[LayerField] = []

@@ -92,7 +92,7 @@ def regions(
         if any(Edge(number, o) in loose for o in range(len(node.outputs))):
             loose.update(node.inputs)
         elif node.layer.decided_by:
-            loose.add(node.inputs[0])
+            loose.update(node.inputs if node.layer.opaque else node.inputs[:1])
         for o in range(len(node.outputs)):
             here = Edge(number, o)
             boxes = wanted.pop(here, None)

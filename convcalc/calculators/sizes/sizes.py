@@ -11,12 +11,13 @@ from typing import Any, Final
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import DimensionError, Shape
 from convcalc.graph import Graph
+from convcalc.importers.formats import Foreign
 from convcalc.records import Record
 from convcalc.shown import Shown
-from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import SpecError
-from convcalc.spec.loading import helped, read
+from convcalc.spec.loading import build, helped, read
 from convcalc.spec.lookup import find
+from convcalc.spec.settings import shapes_by_name
 from convcalc.spec.sizes.quote import axes_text, nearest, place_name
 from convcalc.spec.sizes.rows import own_size, places_of, rows_of
 from convcalc.spec.sizes.sets import SizeSet
@@ -134,12 +135,20 @@ def sizes(
     """
     if isinstance(spec, Graph):
         return _answer(_of_graph(spec, input, set), spec.name, near)
-    reading = read(find(spec), input, set)
-    return sizes_of(reading, near)
+    return sizes_of(find(spec), input, set, near)
 
 
-def sizes_of(reading: Reading, near: int | tuple[int, ...] | None = None) -> Sizes:
-    """The same for a spec that was read; see :func:`sizes`."""
+def sizes_of(
+    source: Source,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+    near: int | tuple[int, ...] | None = None,
+) -> Sizes:
+    """The same for a spec that was found; see :func:`sizes`."""
+    if isinstance(source, Foreign):
+        graph = build(source, set=set)
+        return _answer(_of_graph(graph, input, set), graph.name, near)
+    reading = read(source, input, set)
     try:
         return _answer(Spec(reading, steps=WORK), reading.document.name, near)
     except SpecError as error:
@@ -147,11 +156,27 @@ def sizes_of(reading: Reading, near: int | tuple[int, ...] | None = None) -> Siz
 
 
 def _of_graph(graph: Graph, input: Any, set: Mapping[str, Any] | None) -> Network:
+    shapes = {graph.nodes[i].name: graph.nodes[i].outputs[0] for i in graph.inputs}
+    if graph.again is not None:
+        return _Again(graph, {**shapes, **shapes_by_name(input, [*shapes])}, set or {})
     if not graph.text:
         return Walk(graph)
-    shapes = {graph.nodes[i].name: graph.nodes[i].outputs[0] for i in graph.inputs}
     reading = read(Source("<spec>", graph.text), input or shapes, {**graph.variables, **(set or {})})
     return Spec(reading, steps=WORK)
+
+
+class _Again:
+    """A network that is read again from what is no text of the language."""
+
+    def __init__(self, graph: Graph, shapes: Mapping[str, Shape], set: Mapping[str, Any]) -> None:
+        assert graph.again is not None
+        self.again = graph.again
+        self.shapes = shapes
+        self.variables = {**graph.variables, **set}
+
+    def build(self, shape: Callable[[str, Shape], Shape]) -> Any:
+        """See :meth:`convcalc.spec.sizes.trace.Network.build`."""
+        return self.again({name: shape(name, own) for name, own in self.shapes.items()}, self.variables)
 
 
 class _Near:

@@ -5,7 +5,7 @@ Importing this package imports every family, which fills :data:`convcalc.executo
 
 from convcalc.executor.kernels.arithmetic import activation, functions, merge, norm, reduce  # noqa: F401
 from convcalc.executor.kernels.products import linear, product, recurrent  # noqa: F401
-from convcalc.executor.kernels.tensors import lookups, moves, rearrange, shape, sources  # noqa: F401
+from convcalc.executor.kernels.tensors import lookups, moves, opaque, rearrange, shape, sources  # noqa: F401
 from convcalc.executor.kernels.windows import (  # noqa: F401
     adaptive,
     conv,

@@ -81,26 +81,43 @@ class Const(_Source):
     """A tensor that is stored and not learned; with ``value`` it is filled with that, and nothing is stored.
 
     It has no input; every sample of a batch gets the same. Its output is the stored array (``buffer``).
+    With ``stored=false`` it is worked out anew whenever the network runs, as an index of places or a mask
+    is, and belongs to no file of weights: its entries (``constant``) are no buffer.
 
     Source: PyTorch ``Module.register_buffer``, ONNX Constant and ConstantOfShape.
     """
 
     shape: tuple[Dim, ...]
     value: float | None
+    stored: bool = True
 
     op: ClassVar[str] = "const"
-    options: ClassVar[tuple[Option, ...]] = (Option("shape", "shape"), Option("value", "number", None))
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("shape", "shape"),
+        Option("value", "number", None),
+        Option("stored", "flag", True),
+    )
     source: ClassVar[str] = "PyTorch Module.register_buffer, ONNX Constant and ConstantOfShape"
 
     @classmethod
     def create(cls, inputs: tuple[Shape, ...], values: Mapping[str, Any]) -> Self:
         """Make the tensor from its shape, and from its value where all entries have one."""
-        value = values.get("value")
-        return cls(_shape(cls.op, values), None if value is None else float(value))
+        value, stored = values.get("value"), values.get("stored") is not False
+        if value is not None and not stored:
+            raise DimensionError(
+                "what is filled with one value is not stored anyhow", field="stored", hint="value= alone"
+            )
+        return cls(_shape(cls.op, values), None if value is None else float(value), stored)
 
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
-        """``buffer``: all of it, unless it is filled with one value."""
-        return {} if self.value is not None else {"buffer": self.shape}
+        """``buffer``: all of it, unless it is filled with one value or not stored."""
+        return {"buffer": self.shape} if self.value is None and self.stored else {}
+
+    def arrays(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """What is stored, or ``constant``, which is not and has to be there when it runs."""
+        if self.value is None and not self.stored:
+            return {"constant": self.shape}
+        return self.buffers(inputs)
 
 
 LAYERS = (Param, Const)

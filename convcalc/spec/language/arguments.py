@@ -148,6 +148,8 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
     if kind in ("dim", "number", "value"):
         return None if _dimension(value) else (f"{describe(value)} is no number", "a number")
     items = _items(value)
+    if kind == "word":
+        return None if isinstance(value, str) else (f"{describe(value)} is no name", "a name")
     if kind in ("axis", "axislist"):
         if isinstance(value, str) and value in words:
             return None
@@ -162,6 +164,9 @@ def check_kind(option: Any, value: Any, words: tuple[str, ...]) -> tuple[str, st
         wrong = [item for item in items if not _is_padding(item, words)]
         expected = "a number, before:after, one per axis, or one of " + ", ".join(words)
         return (f"{describe(wrong[0])} is no padding", expected) if wrong else None
+    if kind == "shapes" and items and all(type(item) is tuple for item in items):
+        wrong = [size for item in items for size in item if not _dimension(size)]
+        return (f"{describe(wrong[0])} is no size", "shapes such as 10x4 or 10x4,?") if wrong else None
     nested: Any = items if kind == "axes" else [side for item in items for side in _items(item)]
     if not nested or not all(_dimension(s) or (s is None and option.default is None) for s in nested):
         return f"{describe(value)} is no list of numbers", "numbers, such as 3, 3x5 or (3,5)"

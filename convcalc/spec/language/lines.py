@@ -10,17 +10,18 @@ from convcalc import layers
 from convcalc.spec import library
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.calls import fill
-from convcalc.spec.language.expression import ExpressionError, parse
+from convcalc.spec.language.expression import Expr, ExpressionError, constant, parse
 from convcalc.spec.language.stage import (
     NODE_KEYS,
     Arg,
     Stage,
     add_keyed,
     expression_fault,
+    option_kinds,
     option_names,
     set_node_key,
 )
-from convcalc.spec.language.tokens import SIZES, parse_sizes, parse_value, split_stages
+from convcalc.spec.language.tokens import SIZES, parse_shapes, parse_sizes, parse_value, split_stages
 from convcalc.spec.source import Text
 
 MAX_STAGE: Final = 20_000
@@ -158,13 +159,16 @@ def _add_token(stage: Stage, text: Text, start: int, end: int) -> None:
             return
         if at >= end:
             raise fault(text, start, end, f"{key}= needs a value", "a value without spaces around '='")
-        add_keyed(stage, key, parse_value(text, at, end), start, end)
+        add_keyed(stage, key, _value(stage, key, text, at, end), start, end)
         return
     if value[start] == "=":
         raise fault(text, start, start + 1, "unexpected '='", "key=value without spaces")
     if (reading := _short_literal(stage, value[start:end])) is not None:
         key, _ = reading
         add_keyed(stage, key, parse_sizes(value, start + len(key), end), start, end)
+        return
+    if _kind(stage, None) == "word":
+        stage.args.append(Arg(None, _value(stage, None, text, start, end), start, end))
         return
     arrow = _find_arrow(value, start, end)
     if arrow >= 0:
@@ -174,6 +178,32 @@ def _add_token(stage: Stage, text: Text, start: int, end: int) -> None:
         stage.args.append(Arg(None, left, start, end, right))
         return
     stage.args.append(Arg(None, parse_value(text, start, end), start, end))
+
+
+def _kind(stage: Stage, key: str | None) -> str:
+    """The kind of the option that a key sets, or that the next argument without one sets."""
+    if stage.kind != "layer":
+        return ""
+    if key is None:
+        at = sum(arg.key is None for arg in stage.args)
+        positional = layers.lookup(stage.name).positional
+        key = positional[at] if at < len(positional) else ""
+    option = option_kinds(stage.name).get(option_names(stage.name)[0].get(key, ""))
+    return "" if option is None else option.kind
+
+
+def _value(stage: Stage, key: str | None, text: Text, start: int, end: int) -> Expr:
+    """The value of an option; a word stands for itself."""
+    kind = _kind(stage, key)
+    if kind == "word":
+        quoted = end - start > 1 and text.value[start] in "'\"" and text.value[end - 1] == text.value[start]
+        return constant(text.value[start + quoted : end - quoted], start, end)
+    if kind == "shapes":
+        try:
+            return parse_shapes(text, start, end)
+        except ExpressionError as error:
+            raise expression_fault(text, error) from None
+    return parse_value(text, start, end)
 
 
 def _short_literal(stage: Stage, token: str) -> tuple[str, str] | None:

@@ -209,6 +209,8 @@ def parse_references(text: Text, start: int, end: int, *, many: bool = True) -> 
             left = at + len(piece) - len(piece.lstrip())
             right = at + len(piece.rstrip())
             if right <= left:
+                if many and not value[start + 1 : end - 1].strip():
+                    return []  # it reads nothing
                 raise fault(text, at, at + 1, "a name is missing in the list", "names separated by ','")
             found.append(parse_template(text, left, right, many=many))
             at += len(piece) + 1

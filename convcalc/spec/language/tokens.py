@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from typing import Final
 
+from convcalc.dims import UNKNOWN
 from convcalc.spec.errors import fault
 from convcalc.spec.language.expression import Expr, ExpressionError, constant, parse
 from convcalc.spec.source import Text
@@ -74,6 +75,59 @@ def parse_value(text: Text, start: int, end: int) -> Expr:
     if SIZES.match(text.value[start:end]) and re.search("[x:]", text.value[start:end]):
         return parse_sizes(text.value, start, end)
     return parse(text.value, start, end)
+
+
+_ONE: Final = re.compile(r"\?|\d+(?:\.\d+)?|[A-Z]\d*(?:_(?:(?!x[0-9A-Z?(])[A-Za-z0-9])+)?|(?=\()")
+
+
+def parse_shapes(text: Text, start: int, end: int) -> Expr:
+    """Shapes of several tensors, ``10x4,?,()``: a tuple of tuples; a size may be ``?`` or ``(2*H)``.
+
+    A single expression in brackets is that expression.
+    """
+    value = text.value
+    shapes: list[Expr] = []
+    sizes: list[Expr] = []
+    at = first = start
+    while at < end:
+        match = _ONE.match(value, at, end)
+        if match is None:
+            raise ExpressionError(
+                f"{value[at:end]!r} is no size", at, at + 1, expected="shapes such as 10x4 or 10x4,?"
+            )
+        stop = match.end()
+        if value[at] == "(":
+            stop = _closing(value, at, end)
+            if at == start and stop == end and stop > at + 2:
+                return parse(value, start, end)
+            if value[at + 1 : stop - 1].strip():
+                sizes.append(parse(value, at, stop))
+        else:
+            sizes.append(constant(UNKNOWN, at, stop) if match[0] == "?" else parse_sizes(value, at, stop))
+        at = stop + 1
+        if stop == end or value[stop] == ",":
+            shapes.append(Expr("tuple", None, tuple(sizes), first, stop))
+            sizes, first = [], at
+        elif value[stop] != "x":
+            raise ExpressionError(
+                f"unexpected {value[stop]!r}",
+                stop,
+                stop + 1,
+                expected="'x' between sizes, ',' between shapes",
+            )
+        if at >= end and stop < end:
+            raise ExpressionError("a size is missing", stop, end, expected="a shape such as 10x4")
+    return Expr("tuple", None, tuple(shapes), start, end)
+
+
+def _closing(value: str, start: int, end: int) -> int:
+    """Where the bracket that opens at ``start`` has been closed."""
+    depth = 0
+    for at in range(start, end):
+        depth += {"(": 1, ")": -1}.get(value[at], 0)
+        if not depth:
+            return at + 1
+    return end
 
 
 def parse_sizes(value: str, start: int, end: int) -> Expr:

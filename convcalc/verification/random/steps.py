@@ -12,8 +12,8 @@ from convcalc.layers import lookup, names
 from convcalc.layers.base import REQUIRED
 from convcalc.verification.random.layers import Proposal, Shape, divisor, propose
 
-DRAWN: Final = tuple(op for op in names() if not lookup(op).enters)
-"""Every layer that is not an input of the network."""
+DRAWN: Final = tuple(op for op in names() if not lookup(op).enters and not lookup(op).opaque)
+"""Every layer that is not an input of the network, and that is known."""
 
 
 class Added(NamedTuple):

@@ -207,7 +207,9 @@ def test_every_kind_of_layer_has_a_case() -> None:
     """Activations share one class of formulas; layers of no or several inputs have a test of their own."""
     shared = {op for op in names() if issubclass(lookup(op), Activation | Join)}
     shared |= {op for op in names() if lookup(op).arity[1] == 0}
-    assert set(CASES) | shared | {"unpool", "concat", "stack", "matmul", "deformconv"} == set(names())
+    assert set(CASES) | shared | {"unpool", "concat", "stack", "matmul", "deformconv", "opaque"} == set(
+        names()
+    )
 
 
 @settings(max_examples=40)

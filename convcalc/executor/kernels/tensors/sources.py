@@ -22,15 +22,16 @@ def param(call: Call) -> Array:
 
 
 def const(call: Call) -> Array:
-    """The stored array, or one value everywhere."""
+    """The array, whether a buffer or not, or one value everywhere."""
     layer = call.layer
     if layer.value is None:
-        return _over_batch(call, call.params["buffer"])
+        return _over_batch(call, call.params["buffer" if layer.stored else "constant"])
     return np.broadcast_to(np.asarray(layer.value, call.dtype), (call.batch, *layer.shape))
 
 
 def _of_const(layer: Any) -> Shapes:
-    return {} if layer.value is not None else {"buffer": tuple(layer.shape)}
+    name = "buffer" if layer.stored else "constant"
+    return {} if layer.value is not None else {name: tuple(layer.shape)}
 
 
 OPERATIONS["param"] = Operation(

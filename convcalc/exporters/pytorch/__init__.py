@@ -1,0 +1,1 @@
+"""Graphs as PyTorch source."""

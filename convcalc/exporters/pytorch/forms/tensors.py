@@ -1,0 +1,269 @@
+"""Layers that move, cut and look up entries, and tensors of the network's own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from convcalc.exporters.pytorch.code import Expr, Item, call, expr, key, listed, method, plain, tight, value
+from convcalc.exporters.pytorch.forms.form import (
+    Form,
+    Former,
+    Place,
+    function,
+    inside,
+    made,
+    moved,
+    of_method,
+    widths,
+)
+
+
+def _identity(place: Place) -> Form:
+    return Form(lambda xs: xs[0], spare=call("nn.Identity"))
+
+
+def _dropout(place: Place) -> Form:
+    return made(place, call("nn.Dropout", key("p", place.layer.p, 0.5)))
+
+
+def _flatten(place: Place) -> Form:
+    layer = place.layer
+    if layer.order == "last":
+        return Form(lambda xs: method(moved(1, -1)(xs[0]), "flatten", 1))
+    end = [] if layer.end == -1 else [layer.end + 1]
+    start = layer.start + 1
+    spare = call("nn.Flatten", *([] if start == 1 and not end else [start]), *end)
+    return of_method("flatten", start, *end, spare=spare)
+
+
+def _reshape(place: Place) -> Form:
+    layer, shape, arriving = place.layer, place.layer.shape, place.shapes[0]
+    if layer.order == "last":
+
+        def apply(xs: list[Expr]) -> Expr:
+            y = method(moved(1, -1)(xs[0]), "reshape", -1, *shape[1:], shape[0])
+            return moved(-1, 1)(y)
+
+        return Form(apply)
+    before = 0
+    while before < min(len(shape), len(arriving)) and shape[before] == arriving[before]:
+        before += 1
+    after = 0
+    while after < min(len(shape), len(arriving)) - before and shape[-1 - after] == arriving[-1 - after]:
+        after += 1
+    cut = shape[before : len(shape) - after]
+    taken = arriving[before : len(arriving) - after]
+    if len(taken) == 1 and len(cut) > 1:
+        return of_method("unflatten", before + 1, listed([value(n, "size") for n in cut], "()"))
+    if len(cut) == 1 and len(taken) > 1:
+        end = [] if after == 0 else [len(arriving) - after]
+        return of_method("flatten", before + 1, *end)
+    return of_method("reshape", -1, *(value(n, "size") for n in shape))
+
+
+def _permute(place: Place) -> Form:
+    order = place.layer.order
+    swapped = [a for a, b in enumerate(order) if a != b]
+    if len(swapped) == 2:
+        a, b = swapped
+        return of_method("transpose", place.dim(a) if b < place.rank - 1 else a + 1, place.dim(b))
+    return of_method("permute", 0, *(a + 1 for a in order))
+
+
+def _shuffle(place: Place) -> Form:
+    groups = value(place.layer.groups, "groups")
+    if place.rank > 1:
+        return made(place, call("nn.ChannelShuffle", groups))
+
+    def apply(xs: list[Expr]) -> Expr:
+        parts = method(xs[0], "unflatten", 1, listed([groups, plain(-1)], "()"))
+        return method(method(parts, "transpose", 1, 2), "flatten", 1)
+
+    return Form(apply)
+
+
+def _pixels(name: str) -> Former:
+    def form(place: Place) -> Form:
+        layer = place.layer
+        if layer.mode == "crd" and place.axes == 2:
+            module = {"pixel_shuffle": "nn.PixelShuffle", "pixel_unshuffle": "nn.PixelUnshuffle"}[name]
+            return made(place, call(module, value(layer.factor, "factor")))
+        return function(place.helper(name), value(layer.factor, "factor"), Item(plain(layer.mode), "order"))
+
+    return form
+
+
+def _shift(place: Place) -> Form:
+    layer = place.layer
+    return function(
+        place.helper("shift"), value(tuple(layer.kernel), "kernel_size"), value(tuple(layer.dilation), "dilation")
+    )
+
+
+def _sides(axis: tuple[int, ...] | None, amounts: tuple[tuple[int, int], ...], rank: int) -> list[tuple[int, int]]:
+    """What is added or cut before and after every axis."""
+    axes = range(1, rank) if axis is None else axis
+    by_axis = dict(zip(axes, amounts, strict=True))
+    return [by_axis.get(a, (0, 0)) for a in range(rank)]
+
+
+def _pad(place: Place) -> Form:
+    layer, rank = place.layer, place.rank
+    sides = _sides(layer.axis, layer.padding, rank)
+    mode = {"zeros": "constant"}.get(layer.mode, layer.mode)
+    given = plain(widths(sides))
+    if mode == "constant":
+        number = 0 if layer.mode == "zeros" else layer.value
+        more = [] if number == 0 else [key("value", number)]
+        return function("F.pad", given, *more)
+    if sides[0] == (0, 0) and 2 <= rank <= 4:
+        return function("F.pad", plain(widths_of(sides[1:])), Item(plain(mode), "mode"))
+    axes = tuple(a + 1 for a, pair in enumerate(sides) if pair != (0, 0))
+    pairs = tuple(pair for pair in sides if pair != (0, 0))
+    return function(place.helper("pad"), plain(axes), plain(pairs), Item(plain(mode), "mode"))
+
+
+def widths_of(sides: list[tuple[int, int]]) -> tuple[int, ...]:
+    """Pairs of all spatial axes as ``F.pad`` takes them: other modes than constants need them all."""
+    return tuple(width for pair in reversed(sides) for width in pair)
+
+
+def _ranges(x: Expr, ranges: list[tuple[int, int, int]]) -> Expr:
+    """A tensor cut to ``start:stop`` of the axes, of the sizes given."""
+    while ranges and ranges[-1][:2] == (0, ranges[-1][2]):
+        ranges = ranges[:-1]
+    found = [f"{start or ''}:{'' if stop == size else stop - size}" for start, stop, size in ranges]
+    return expr(tight(x), f"[:, {', '.join(found)}]") if found else x
+
+
+def _crop(place: Place) -> Form:
+    sides = _sides(place.layer.axis, place.layer.amounts, place.rank)
+    ranges = [(b, n - a, n) for (b, a), n in zip(sides, place.shapes[0], strict=True)]
+    return Form(lambda xs: _ranges(xs[0], ranges))
+
+
+def _slice(place: Place) -> Form:
+    layer, shape = place.layer, place.shapes[0]
+
+    def apply(xs: list[Expr]) -> Expr:
+        before = ":, " * (layer.axis + 1)
+        stop = "" if layer.stop == shape[layer.axis] else layer.stop
+        return expr(tight(xs[0]), f"[{before}{layer.start or ''}:{stop}]")
+
+    return Form(apply if layer.start or layer.stop != shape[layer.axis] else lambda xs: xs[0])
+
+
+def _split(place: Place) -> Form:
+    layer = place.layer
+    dim = Item(plain(place.dim(layer.axis)), "dim")
+    if len(layer.sizes) == 1:
+        return Form(lambda xs: xs[0])
+    if len(place.wanted) == 1:
+        (number,) = place.wanted
+        start = sum(layer.sizes[:number])
+        before = ":, " * (layer.axis + 1)
+        stop = "" if number == len(layer.sizes) - 1 else start + layer.sizes[number]
+        return Form(lambda xs: expr(tight(xs[0]), f"[{before}{start or ''}:{stop}]"))
+    if len(set(layer.sizes)) == 1:
+        return Form(lambda xs: method(xs[0], "chunk", len(layer.sizes), dim), parts=len(layer.sizes))
+    sizes = listed([value(n, "size") for n in layer.sizes])
+    return Form(lambda xs: method(xs[0], "split", sizes, dim), parts=len(layer.sizes))
+
+
+def _unstack(place: Place) -> Form:
+    layer = place.layer
+    if layer.parts == 1:
+        return of_method("squeeze", layer.axis + 1)
+    if len(place.wanted) == 1:
+        (number,) = place.wanted
+        return Form(lambda xs: expr(tight(xs[0]), "[" + ":, " * (layer.axis + 1) + f"{number}]"))
+    return Form(lambda xs: method(xs[0], "unbind", layer.axis + 1), parts=layer.parts)
+
+
+def _roll(place: Place) -> Form:
+    layer = place.layer
+    dims = tuple(a + 1 for a in layer.axis)
+    one = len(dims) == 1
+    return of_method(
+        "roll",
+        value(layer.shift[0] if one else tuple(layer.shift), "shifts"),
+        plain(dims[0] if one else dims),
+    )
+
+
+def _flip(place: Place) -> Form:
+    axes = range(place.rank) if place.layer.axis is None else place.layer.axis
+    return of_method("flip", *(a + 1 for a in axes))
+
+
+def _expand(place: Place) -> Form:
+    shape, arriving = place.layer.shape, place.shapes[0]
+    more = len(shape) - len(arriving)
+    kept = [None] * more + list(arriving)
+    sizes = [-1 if n == have else value(n, "size") for n, have in zip(shape, kept, strict=True)]
+    return Form(lambda xs: method(inside(xs[0], more), "expand", -1, *sizes))
+
+
+def _tile(place: Place) -> Form:
+    return of_method("repeat", 1, *place.layer.counts)
+
+
+def _param(place: Place) -> Form:
+    return Form(lambda xs: expr(place.own("value"), "[None]"), place.weights())
+
+
+def _const(place: Place) -> Form:
+    layer = place.layer
+    if place.arrays:
+        return Form(lambda xs: expr(place.own("buffer"), "[None]"), place.buffers())
+    number = layer.value if layer.value is not None else 0.0
+    shape = listed([1, *(value(n, "size") for n in layer.shape)], "()")
+    full = call("torch.full", shape, value(number, "value"))
+    module = call("nn.Buffer", full, Item(plain(False), "persistent"))
+    return Form(lambda xs: expr(place.me), module)
+
+
+def _embedding(place: Place) -> Form:
+    layer = place.layer
+    module = call("nn.Embedding", value(layer.entries, "entries"), value(layer.features, "features"))
+    return made(place, module, lambda x: method(x, "long"))
+
+
+def _gather(place: Place) -> Form:
+    layer = place.layer
+    before = "[" + ":, " * (layer.axis + 1)
+    if layer.index is not None:
+        return Form(lambda xs: expr(tight(xs[0]), before + f"{list(layer.index)}]"))
+    if layer.shape is not None:
+        return Form(lambda xs: expr(tight(xs[0]), before, place.own("index"), "]"), place.indices())
+    if place.single[0] and layer.axis == 0:
+        return Form(lambda xs: expr(tight(xs[0]), "[0][", method(xs[1], "long"), "]"))
+    return Form(
+        lambda xs: call(place.helper("gather"), xs[0], xs[1], plain(layer.axis)),
+    )
+
+
+FORMS: Final[dict[str, Former]] = {
+    "identity": _identity,
+    "dropout": _dropout,
+    "flatten": _flatten,
+    "reshape": _reshape,
+    "permute": _permute,
+    "shuffle": _shuffle,
+    "pixelshuffle": _pixels("pixel_shuffle"),
+    "pixelunshuffle": _pixels("pixel_unshuffle"),
+    "shift": _shift,
+    "pad": _pad,
+    "crop": _crop,
+    "slice": _slice,
+    "split": _split,
+    "unstack": _unstack,
+    "roll": _roll,
+    "flip": _flip,
+    "expand": _expand,
+    "tile": _tile,
+    "param": _param,
+    "const": _const,
+    "embedding": _embedding,
+    "gather": _gather,
+}

@@ -1,0 +1,237 @@
+"""A live module becomes an exported program, by ``torch.export`` on tensors without memory: nothing runs.
+
+The module stays as it was. What is exported is a copy that shares its tensors and is set to evaluation;
+parameters on the meta device are stood in for by fake ones on the CPU, so that tensors which ``forward``
+makes there can meet them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from convcalc.importers.torch.inputs import Wanted, wanted
+from convcalc.importers.torch.live import first_line, read_exported
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph
+    from convcalc.importers.torch.program import Program
+
+BATCH: Final = 2
+"""Samples a module is exported with: sizes of one are everywhere, so that two say where the batch is."""
+
+_LOUD: Final = ("torch.export", "torch.export._trace", "torch._dynamo", "torch.fx", "torch._subclasses")
+
+
+def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Graph:
+    """The network of a PyTorch module, through ``torch.export`` on tensors without memory.
+
+    Nothing runs and nothing moves: the module keeps its device, its mode, its hooks and its gradients, and it
+    is read as in evaluation. Module paths become block paths; shared and frozen parameters come along, and
+    weights are read from the module when something is executed.
+
+    Args:
+        module: a ``torch.nn.Module``, or a ``torch.export.ExportedProgram``, which needs no input.
+        input: what ``forward`` takes: a shape without the batch as text (``"3x224x224"``; with a type where
+            it is not that of the weights, ``"16:int64"``) or as a tuple; tensors with the batch first (only
+            their shapes and types are looked at); a list of these, or a mapping by argument name.
+        name: what to call the network; without it the class of the module.
+
+    Returns:
+        the graph, on which every question works.
+
+    Raises:
+        ImportError: PyTorch is not installed.
+        TypeError: it is no module.
+        SpecError: PyTorch cannot export the module (with its reason), or the input is no shape.
+    """
+    from convcalc.importers.torch.translate import translate
+    from convcalc.spec.errors import Problem, SpecError
+
+    title = name or type(module).__name__
+    try:
+        program = export(module, input, name=name)
+    except ValueError as error:
+        raise SpecError([Problem(str(error), file=f"<{title}>")]) from None
+    return translate(program)
+
+
+def export(module: Any, input: Any = None, *, name: str | None = None) -> Program:
+    """The record of a module's exported program; see :func:`from_torch`.
+
+    Raises:
+        ValueError: PyTorch cannot export it, or the input is no shape.
+    """
+    import torch
+
+    if isinstance(module, torch.export.ExportedProgram):
+        return read_exported(module, name=name or "", batch=_first_size(module))
+    module = getattr(module, "_orig_mod", module)  # what torch.compile has wrapped
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"expected a torch.nn.Module, got {type(module).__name__}")
+    title = name or type(module).__name__
+    if input is None:
+        raise ValueError(f"{title} is a module: say what it is given, such as input='3x224x224'")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ValueError(
+            f"{title} is TorchScript, which PyTorch cannot export; give the module it was made of"
+        )
+    order, by_name = wanted(input)
+    still, mode = _still(module)
+    reasons: list[str] = []
+    for batch in _batches([*order, *by_name.values()]):
+        arguments, keywords = _given(module, order, by_name, batch, mode)
+        for strict in (False, True):
+            try:
+                with _quiet():
+                    exported = torch.export.export(still, tuple(arguments), keywords, strict=strict)
+                    program = read_exported(exported, module=module, name=title, batch=batch)
+            except Exception as error:
+                reasons.append(_reason(error))
+                continue
+            if batch == 1 and reasons:
+                note = (
+                    f"exported for one sample at a time: PyTorch cannot export it for {BATCH} ({reasons[0]})"
+                )
+                program.notes = (*program.notes, note)
+            return program
+    hint = ""
+    if any(isinstance(part, Wanted) and not part.dtype for part in [*order, *by_name.values()]) and any(
+        word in reasons[0] for word in ("Long", "indices", "Int", "embedding")
+    ):
+        hint = "; an input of whole numbers is written with its type: 16:int64"
+    raise ValueError(f"PyTorch cannot export {title}: {reasons[0]}{hint}")
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _batches(given: list[Any]) -> tuple[int, ...]:
+    """Batches to try: that of the tensors, two where they have one or none is stated, then one."""
+    sizes = {part.shape[0] for part in given if isinstance(part, Wanted) and part.batched}
+    if len(sizes) == 1 and min(sizes) > 1:
+        return (min(sizes),)
+    return (1,) if len(sizes) > 1 else (BATCH, 1)
+
+
+def _given(
+    module: Any, order: list[Any], by_name: dict[str, Any], batch: int, mode: Any
+) -> tuple[list[Any], dict[str, Any]]:
+    import torch
+
+    known = [*module.parameters(), *module.buffers()]
+    float_type = next((tensor.dtype for tensor in known if tensor.is_floating_point()), torch.float32)
+    device = next((tensor.device for tensor in known), torch.device("cpu"))
+    if device.type == "meta":
+        device = torch.device("cpu")
+
+    def tensor(part: Any) -> Any:
+        if isinstance(part, list | tuple) and not isinstance(part, Wanted):
+            return type(part)(tensor(one) for one in part)
+        if not isinstance(part, Wanted):
+            return part
+        shape = (batch, *part.shape[1:]) if part.batched and part.shape[0] == 1 else part.shape
+        shape = shape if part.batched else (batch, *shape)
+        dtype = getattr(torch, part.dtype) if part.dtype else float_type
+        with mode:
+            return torch.empty(shape, dtype=dtype, device=device)
+
+    return [tensor(part) for part in order], {name: tensor(part) for name, part in by_name.items()}
+
+
+def _first_size(exported: Any) -> int:
+    """The size of the first axis that all tensors given to a program have in common; 1 where they differ."""
+    sizes = set()
+    names = set(exported.graph_signature.user_inputs)
+    for node in exported.graph.nodes:
+        shape = getattr(node.meta.get("val"), "shape", None)
+        if node.op == "placeholder" and node.name in names and shape is not None:
+            size: Any = shape[0] if len(shape) else 1
+            sizes.add(size if type(size) is int else getattr(size.node, "hint", None) or 1)
+    return int(sizes.pop()) if len(sizes) == 1 else 1
+
+
+def _still(module: Any) -> tuple[Any, Any]:
+    """A copy of the module in evaluation that shares its tensors, and the mode of tensors without memory.
+
+    Raises:
+        ValueError: the module holds something that cannot be copied.
+    """
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    memo: dict[int, Any] = {}
+    found = [*_tensors(module)]
+    bare = any(tensor.device.type == "meta" for tensor in found)
+    for tensor in found:
+        memo[id(tensor)] = _fake(tensor, mode) if bare else tensor
+    # The lists that a module keeps beside its parameters refer to them; what hooks refer to is copied too.
+    try:
+        still = copy.deepcopy(module, memo)
+    except Exception as error:
+        raise ValueError(f"{type(module).__name__} cannot be copied: {first_line(error)}") from None
+    if not isinstance(still, torch.nn.Module):
+        raise ValueError(f"a copy of {type(module).__name__} is no module")
+    return still.eval(), mode
+
+
+def _fake(tensor: Any, mode: Any) -> Any:
+    import torch
+
+    device = torch.device("cpu") if tensor.device.type == "meta" else tensor.device
+    with mode:
+        made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(made, requires_grad=tensor.requires_grad)
+    return made
+
+
+def _tensors(module: Any) -> Iterator[Any]:
+    """Every tensor that a module holds: parameters, buffers, and those kept in plain attributes."""
+    import torch
+
+    seen: set[int] = set()
+
+    def within(value: Any, depth: int) -> Iterator[Any]:
+        if isinstance(value, torch.Tensor):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield value
+        elif depth and isinstance(value, dict):
+            for part in list(value.values()):
+                yield from within(part, depth - 1)
+        elif depth and isinstance(value, list | tuple | set):
+            for part in list(value):
+                yield from within(part, depth - 1)
+
+    for part in module.modules():
+        yield from within(part.__dict__, 4)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """While exporting: no warnings, no state of random numbers used up, and attention written out."""
+    import torch
+
+    loggers = [logging.getLogger(name) for name in _LOUD]
+    levels = [logger.level for logger in loggers]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.enable_grad():
+        warnings.simplefilter("ignore")
+        try:
+            torch.backends.mha.set_fastpath_enabled(False)
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL)
+            with contextlib.redirect_stderr(io.StringIO()):  # a failing export prints its graph
+                yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
