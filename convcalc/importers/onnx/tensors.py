@@ -87,6 +87,7 @@ _LETTERS: Final = {
     "complex64": "f",
     "complex128": "d",
 }
+_WIDENED: Final = {"bool": "bool", "int4": "int8", "int2": "int8", "uint4": "uint8", "uint2": "uint8"}
 # Bits of exponent and of mantissa, the bias, and what the numbers without a finite value are.
 _SMALL_FLOATS: Final = {
     "float8e4m3fn": (4, 3, 7, "nan at the top"),
@@ -219,9 +220,12 @@ class Tensor:
         raw = self._raw()
         name = self.dtype
         bits = _BITS[name]
+        if not self.size:
+            return np.zeros(self.dims, name if name in _LETTERS else _WIDENED.get(name, np.float32))
         if raw is None:
             kind = self._typed()
-            numbers: Any = self._numbers(kind) if kind else np.zeros(0, np.int64)
+            assert kind is not None
+            numbers = self._numbers(kind)
             if kind in ("float_data", "double_data", "int64_data"):
                 return numbers.view(name).reshape(self.dims)
             if kind != "int32_data" or name == "int32":
