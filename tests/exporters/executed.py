@@ -89,7 +89,13 @@ def compare(graph: Graph, batch: int = 2, seed: int = 0) -> list[str]:
     want = convcalc.execute(graph, given, weights)
     with torch.inference_mode():
         y = network(*(torch.from_numpy(given[graph.nodes[i].name]) for i in graph.inputs))
-    arrays = list(want.values()) if isinstance(want, dict) else list(want) if isinstance(want, (list, tuple)) else [want]
+    arrays = (
+        list(want.values())
+        if isinstance(want, dict)
+        else list(want)
+        if isinstance(want, (list, tuple))
+        else [want]
+    )
     got = list(y.values()) if isinstance(y, dict) else list(y) if isinstance(y, tuple) else [y]
     if len(got) != len(graph.outputs):
         return [f"{len(got)} outputs for {len(graph.outputs)}"]
@@ -103,7 +109,9 @@ def compare(graph: Graph, batch: int = 2, seed: int = 0) -> list[str]:
         same |= np.isnan(array)  # PyTorch's sign of no number is 0
         if not same.all():
             worst = np.nanmax(np.abs(own.astype(np.float64) - array)) / scale
-            faults.append(f"{name}: {int((~same).sum())} of {same.size} differ, by {worst:.2g} of the largest")
+            faults.append(
+                f"{name}: {int((~same).sum())} of {same.size} differ, by {worst:.2g} of the largest"
+            )
     return faults
 
 
