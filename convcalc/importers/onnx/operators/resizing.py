@@ -147,7 +147,14 @@ def _made(
         raise Unsayable(f"with mode={mode} and asymmetric places is no layer here")
     if where == "pytorch_half_pixel" and any(is_one(out) for out, _ in wanted.values()):
         raise Unsayable("to a size of 1 with pytorch_half_pixel is no layer here")
-    return use.layer("upsample", x, mode=mode, **ways, **_sized(x, wanted, scaled, mode))
+    sized = _sized(x, wanted, scaled, mode)
+    if where == "align_corners" and "scale" in sized and not _whole(x, wanted):
+        raise Unsayable("with align_corners and a factor that leaves a part of a sample is no layer here")
+    return use.layer("upsample", x, mode=mode, **ways, **sized)
+
+
+def _whole(x: Value, wanted: dict[int, tuple[Any, Any]]) -> bool:
+    return all(out == x.dims[axis] * scale for axis, (out, scale) in wanted.items())
 
 
 def _sized(x: Value, wanted: dict[int, tuple[Any, Any]], scaled: bool, mode: str) -> dict[str, Any]:
