@@ -302,6 +302,7 @@ class Translation:
         """An operator that no layer says: the shapes that the file states, and what it reads."""
         shapes, found = [], []
         kept = self._kept(node, terms)
+        any_batch = any(t is not None and (t.lost or (t.value and t.value.batch is not None)) for t in terms)
         for name in node.outputs:
             if kept is not None:
                 shapes.append(self.net.own(kept.dims, kept.batch, kept.folded))
@@ -314,7 +315,7 @@ class Translation:
                 found.append(None)
                 continue
             sizes = [self._stated(n) for n in dims]
-            shapes.append(tuple(sizes[1:]) or (1,))
+            shapes.append(tuple(sizes[1:] if any_batch else sizes) or (1,))
             found.append((dims, info, sizes))
         edges = []
         for term in terms:
@@ -334,8 +335,8 @@ class Translation:
                 results.append(Term(name, value=made_of))
                 continue
             _, info, sizes = about
-            batch = 0 if sizes else None
-            dims = ((self.net.batch, *sizes[1:])) if sizes else ()
+            batch = 0 if sizes and any_batch else None
+            dims = tuple(sizes) if batch is None else (self.net.batch, *sizes[1:])
             results.append(Term(name, value=Value(dims, batch, False, edge, dtype=info.dtype)))
         return results
 
