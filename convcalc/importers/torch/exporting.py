@@ -12,13 +12,14 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.importers.torch.inputs import Wanted, wanted
 from convcalc.importers.torch.live import first_line, read_exported
 
 if TYPE_CHECKING:
+    from convcalc.dims import Shape
     from convcalc.graph import Graph
     from convcalc.importers.torch.program import Program
 
@@ -57,8 +58,27 @@ def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Gr
     try:
         program = export(module, input, name=name)
     except ValueError as error:
-        raise SpecError([Problem(str(error), file=f"<{title}>")]) from None
-    return translate(program)
+        raise SpecError([Problem(str(error), file=f"<{title}>", line=0)]) from None
+    graph = translate(program)
+    types = {tensor.name: tensor.dtype for tensor in program.inputs}
+    if input is not None and set(types) <= _arguments(module):
+
+        def again(shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
+            given = {key: Wanted(tuple(shapes[key]), False, kind) for key, kind in types.items()}
+            return from_torch(module, given, name=name)
+
+        graph.again = again
+    return graph
+
+
+def _arguments(module: Any) -> set[str]:
+    """Names by which inputs can be given to ``forward``."""
+    import inspect
+
+    try:
+        return set(inspect.signature(module.forward).parameters)
+    except (AttributeError, TypeError, ValueError):
+        return set()
 
 
 def export(module: Any, input: Any = None, *, name: str | None = None) -> Program:

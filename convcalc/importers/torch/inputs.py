@@ -61,6 +61,8 @@ def wanted(given: Any) -> tuple[list[Any], dict[str, Any]]:
 
 
 def _one(given: Any, where: str = "") -> Any:
+    if isinstance(given, Wanted):
+        return given
     if isinstance(given, str):
         text, _, kind = given.partition(":")
         kind = kind.strip().removeprefix("torch.")
