@@ -102,6 +102,7 @@ def export(module: Any, input: Any = None, *, name: str | None = None) -> Progra
             f"{title} is TorchScript, which PyTorch cannot export; give the module it was made of"
         )
     order, by_name = wanted(input)
+    _fits(module, title, order, by_name)
     still, mode = _still(module)
     reasons: list[str] = []
     for batch in _batches([*order, *by_name.values()]):
@@ -126,6 +127,28 @@ def export(module: Any, input: Any = None, *, name: str | None = None) -> Progra
     ):
         hint = "; an input of whole numbers is written with its type: 16:int64"
     raise ValueError(f"PyTorch cannot export {title}: {reasons[0]}{hint}")
+
+
+def _fits(module: Any, title: str, order: list[Any], by_name: dict[str, Any]) -> None:
+    """Refuse inputs that ``forward`` does not have, and too few of them.
+
+    Raises:
+        ValueError: with the arguments that it has.
+    """
+    import inspect
+
+    try:
+        signature = inspect.signature(module.forward)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*order, **by_name)
+    except TypeError as error:
+        needed = ", ".join(
+            name if one.default is one.empty else f"{name} (may be left out)"
+            for name, one in signature.parameters.items()
+        )
+        raise ValueError(f"{title} takes {needed or 'nothing'}: {error}") from None
 
 
 def _reason(error: BaseException) -> str:

@@ -286,13 +286,15 @@ class _Reader:
         for name, meta in graph["tensor_values"].items():
             self.at = f"at the value {name[:60]}"
             sizes = tuple(self.size(size) for size in meta["sizes"])
+            if not all(size is None or type(size) is int for size in sizes):
+                raise TypeError("a size is no number")
             if len(sizes) > _MAX_AXES:
                 raise BrokenFile(f"has {name[:60]} of {len(sizes)} axes")
             found[name] = Tensor(name, sizes, dtypes.BY_NUMBER[meta["dtype"]])
         for kind in ("sym_int_values", "sym_float_values", "sym_bool_values"):
             for name, value in (graph.get(kind) or {}).items():
                 known = self.size(value)
-                if known is not None:
+                if isinstance(known, int | float):
                     self.known[name] = known
         return found
 
