@@ -52,6 +52,48 @@ def array_of(value: Value) -> Any:
     return np.broadcast_to(np.asarray(value.known, dtype=kind_of(value.dtype)), value.dims)
 
 
+KEEPS: Final = frozenset(
+    "flip permute clamp clamp_min clamp_max to _to_copy one_hot view reshape unsqueeze add sub mul div neg abs eq "
+    "ne gt lt ge le where masked_fill contiguous clone alias detach float type_as bitwise_not logical_not".split()
+)
+"""Operators whose result repeats along its first axis where all that they read does, if they keep that axis."""
+
+MOST: Final = 1 << 24
+"""Most entries of a constant that are looked at while a program is translated."""
+
+
+class Folded(Value):
+    """A constant, with the call that makes it."""
+
+    __slots__ = ("reads", "word")
+
+    def __init__(self, value: Value, word: str, reads: tuple[Value, ...]) -> None:
+        super().__init__(value.dims, stored=value.stored, dtype=value.dtype)
+        self.word = word
+        self.reads = reads
+
+
+def repeats(value: Value, axis: int, count: int) -> bool:
+    """Whether a constant is the same so many times along an axis, one after the other."""
+    import numpy as np
+
+    size = value.dims[axis]
+    if size % count:
+        return False
+    if prod(value.dims) > MOST:
+        kept = isinstance(value, Folded) and value.word in KEEPS and axis == 0 and size == count
+        return kept and all(
+            one.dims[:1] == (count,) and repeats(one, 0, count)
+            for one in value.reads
+            if one.rank == value.rank or value.word == "one_hot"
+        )
+    try:
+        parts = np.split(array_of(value), count, axis)
+    except ValueError:
+        return False
+    return all(np.array_equal(part, parts[0], equal_nan=part.dtype.kind == "f") for part in parts[1:])
+
+
 def kind_of(dtype: str | None) -> Any:
     """NumPy's type for one of PyTorch's; 16 bits are computed in 32."""
     return "float32" if dtype in ("bfloat16", "float16", None) else dtype
@@ -80,7 +122,11 @@ def folded(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
             cache.append(tuple(result) if several else (result,))
         return cache[0]
 
-    return tuple(_constant(out, partial(_entry, compute, number, out)) for number, out in enumerate(outputs))
+    read = tuple(values[ref] for ref in call.reads())
+    return tuple(
+        Folded(_constant(out, partial(_entry, compute, number, out)), name, read)
+        for number, out in enumerate(outputs)
+    )
 
 
 def operator(call: Call) -> str:

@@ -146,6 +146,8 @@ def slice_(network: Batched, call: Call, x: Value, dim: int = 0, start: int | No
     first, last, _ = slice(start, end, step).indices(size)
     if first == 0 and last >= size and step == 1:
         return x
+    if last <= first:
+        return Value((*x.dims[:axis], 0, *x.dims[axis + 1 :]), known=(), dtype=x.dtype)
     return network.slice(x, axis, first, last, step, place(call))
 
 
@@ -218,8 +220,8 @@ def unbind(network: Batched, call: Call, x: Value, dim: int = 0) -> Any:
 
 @row("cat.default", "concat.default", "concatenate.default")
 def cat(network: Batched, call: Call, tensors: Any, dim: int = 0) -> Value:
-    """Tensors one behind the other; those of PyTorch's old empty shape are none."""
-    parts = [one for one in tensors if tuple(one.dims) != (0,)]
+    """Tensors one behind the other; those that are empty are none."""
+    parts = [one for one in tensors if 0 not in one.dims]
     if len(parts) == 1:
         return parts[0]  # type: ignore[no-any-return]
     return network.concat(parts, dim % len(parts[0].dims), place(call))
