@@ -37,6 +37,7 @@ from convcalc.executor.windows import ExecutionError as ExecutionError
 from convcalc.graph import Edge as Edge
 from convcalc.graph import Graph as Graph
 from convcalc.graph import Node as Node
+from convcalc.importers.torch.exporting import from_torch as from_torch
 from convcalc.render.pictures.convolution import Picture as Picture
 from convcalc.render.pictures.convolution import draw as draw
 from convcalc.solve.coverage import Coverage as Coverage
