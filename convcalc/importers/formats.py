@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -52,11 +52,12 @@ FACTORY: Final = Format("a PyTorch module", "convcalc.importers.torch.factory:op
 ARRAYS: Final = Format("an archive of NumPy arrays", instead="a network, and these with --weights")
 
 _TO_ONNX: Final = "an ONNX file of the same model (tf2onnx, or the exporter of its framework)"
+_GOES_IN: Final = "a network; 'convcalc run SPEC --input-file' takes what goes into it"
 _FOREIGN: Final[tuple[tuple[int, bytes, Format], ...]] = (
     (
         0,
         b"\x89PNG\r\n\x1a\n",
-        Format("a PNG picture", instead="a network; 'run --input-file' takes pictures"),
+        Format("a PNG picture", instead=_GOES_IN),
     ),
     (0, b"\xff\xd8\xff", Format("a JPEG picture")),
     (0, b"GIF8", Format("a GIF picture")),
@@ -72,7 +73,7 @@ _FOREIGN: Final[tuple[tuple[int, bytes, Format], ...]] = (
     (257, b"ustar", Format("a tar archive", instead="what is in it, unpacked")),
     (0, b"\x7fELF", Format("a program for Linux")),
     (0, b"MZ", Format("a program for Windows")),
-    (0, b"\x93NUMPY", Format("a NumPy array", instead="a network; 'run --input-file' takes arrays")),
+    (0, b"\x93NUMPY", Format("a NumPy array", instead=_GOES_IN)),
     (4, b"TFL3", Format("a TensorFlow Lite model", instead=_TO_ONNX)),
     (0, b"GGUF", Format("a GGUF file of weights", instead="the network itself, as ONNX or .pt2")),
     (0, b"PAR1", Format("a Parquet table")),
@@ -89,6 +90,8 @@ class Foreign(Source):
         format: what it is.
         primitive: whether what stands in it is to be shown as it stands, operator by operator.
     """
+
+    is_text = False
 
     __slots__ = ("format", "held", "path", "primitive")
 
@@ -131,13 +134,15 @@ class Foreign(Source):
         Raises:
             SpecError: it refuses, cannot be had, or is overwhelmed.
         """
-        module, _, function = self.format.reader.partition(":")
+        home, _, function = self.format.reader.partition(":")
         try:
-            read: Callable[..., Any] = getattr(import_module(module), function)
+            read = getattr(import_module(home), function, None)
         except ModuleNotFoundError as error:
-            if error.name is None or not module.startswith(error.name):
+            if not home.startswith(error.name or "?"):
                 raise
-            raise self._problem(f"{self.format.name}, which is not read yet") from None
+            read = None
+        if read is None:
+            raise self._problem(f"{self.format.name}, which is not read here")
         try:
             return read(self.path, **given)
         except RecursionError:
@@ -148,23 +153,23 @@ class Foreign(Source):
                     problem.file = self.name
             raise
         except OSError as error:
-            raise self._problem(f"not to be read: {error.strerror or error}") from None
+            raise self._problem(f"a file that cannot be read: {error.strerror or error}") from None
 
     def _listed(self, input: Any, set: Mapping[str, Any] | None, listed: bool) -> Graph:
         stored = weights_of(self)
         if not listed or input is not None or set:
-            message = f"{self.name} holds weights alone ({len(stored)} tensors), and no network"
+            message = f"this holds weights alone ({len(stored)} tensors), and no network"
             expected = (
                 "'convcalc params' to list them; for the rest a network (an ONNX or .pt2 file, source, "
                 "a spec), and these with --weights"
             )
-            raise SpecError(Problem(message, file=self.name, expected=expected))
+            raise SpecError(Problem(message, file=self.name, line=0, expected=expected))
         from convcalc.importers.listing import listing
 
         return listing(os.path.basename(self.name), stored)
 
     def _problem(self, what: str) -> SpecError:
-        return SpecError(Problem(f"{self.name} is {what}", file=self.name))
+        return SpecError(Problem(f"this is {what}", file=self.name, line=0))
 
 
 def weights_of(source: Foreign) -> Weights:
@@ -200,7 +205,8 @@ def opened(name: str, path: str, head: bytes, primitive: bool = False) -> Foreig
     if format is None:
         return None
     if not format.reader:
-        raise SpecError(Problem(f"{name} is {format.name}", file=name, expected=format.instead or TAKEN))
+        expected = format.instead or TAKEN
+        raise SpecError(Problem(f"this is {format.name}", file=name, line=0, expected=expected))
     return Foreign(name, path, format, primitive)
 
 
@@ -221,19 +227,14 @@ def known(head: bytes, path: str) -> Format | None:
         return _archive(path)
     if head[:8] == b"\x89HDF\r\n\x1a\n":
         return KERAS
-    if (
-        len(head) > 9
-        and head[8:9] == b"{"
-        and int.from_bytes(head[:8], "little") < 1 << 27
-        and b"\0" in head[:8]
-    ):
+    if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 1 << 27:
         return SAFETENSORS
     text = _is_text(head)
+    for start, magic, format in _FOREIGN:
+        if head[start : start + len(magic)] == magic and not (text and len(magic) < 4):
+            return format
     if text:
         return KERAS if _is_keras(head) else None
-    for start, magic, format in _FOREIGN:
-        if head[start : start + len(magic)] == magic:
-            return format
     if _PICKLES.match(head) and head[2:3] in (b"\x8a", b"}", b"c", b"\x95", b"]", b"X", b"q", b"("):
         return STATE
     from convcalc.importers.onnx.model import looks_like_onnx

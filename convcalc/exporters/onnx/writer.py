@@ -220,6 +220,9 @@ class Writer:
             if old in renamed:
                 outputs[number] = renamed[old]
         plain = [item for item in place.written if item[0] != "Constant"]
+        if not plain and place.written:  # a constant that is the whole layer
+            plain = [("Identity", [place.written[-1][2][0]], [names[0]], {})]
+            outputs[0] = names[0]
         path = "/" + node.name.replace(".", "/")
         for item in place.written if len(plain) == 1 else ():
             if item[0] == "Constant":
@@ -279,7 +282,7 @@ class Writer:
                 f"{path}/{kind}",
                 domain=DOMAIN,
                 layer=format_layer(place.layer),
-            )  # fmt: skip
+            )
         )
 
     def _model(self) -> Any:

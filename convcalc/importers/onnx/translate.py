@@ -93,7 +93,10 @@ class Translation:
                 raise self.error(f"no node makes the output {info.name!r}")
             if term.lost:
                 continue
-            outputs.append((info.name, net.edge(term.tensor_of(), info.name)))
+            try:
+                outputs.append((info.name, net.edge(term.tensor_of(), info.name)))
+            except (DimensionError, Unsayable) as error:
+                net.notes.append(f"the output {info.name}: {error}")
         for key, tensor in graph.initializers.items():
             if "float" in tensor.dtype and key in self._unread(graph):
                 net.unused(of_tensor(key, tensor, True))

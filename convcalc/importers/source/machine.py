@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from convcalc.budget import OverBudgetError, spend
 from convcalc.dims import DimensionError
+from convcalc.importers.network import Unsayable
 from convcalc.importers.source import known
 from convcalc.importers.source.known import NotKnown, described
 from convcalc.importers.source.values import (
@@ -157,6 +158,8 @@ class Machine:
             raise self.fault(error.message, error.expected) from None
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
+        except Unsayable as error:
+            raise self.fault(f"what is done here {error.reason}") from None
 
     # Statements
 
@@ -204,6 +207,8 @@ class Machine:
             raise self.fault(error.message, error.expected) from None
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
+        except Unsayable as error:
+            raise self.fault(f"what is done here {error.reason}") from None
 
     def _do_Expr(self, node: ast.Expr, scope: Scope) -> None:
         if not isinstance(node.value, ast.Constant):
@@ -496,6 +501,8 @@ class Machine:
             raise self.fault(error.message, error.expected) from None
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
+        except Unsayable as error:
+            raise self.fault(f"what is done here {error.reason}") from None
 
     def _of_Name(self, node: ast.Name, scope: Scope) -> Any:
         try:

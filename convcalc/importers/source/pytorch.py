@@ -69,6 +69,7 @@ class PyTorch(Library):
         self.tensors = tensors
         self.prelude = prelude
         self.machine: Machine
+        self.seen: dict[int | None, list[tuple[Any, ...]]] = {}
 
     # Names
 
@@ -388,7 +389,11 @@ class PyTorch(Library):
             name: self.stored(module, name, shape, learned)
             for name, (shape, learned) in (self._arrays_for(module, values) or {}).items()
         }
-        return self.tensors.stages(module.layer, values, self.path(module), weights)
+        found = self.tensors.stages(module.layer, values, self.path(module), weights)
+        if not isinstance(found, tuple):
+            return found
+        indices = self._option(module, "return_indices")
+        return found if indices and indices[0] is True else found[0]
 
     def _arrays_for(self, module: Instance, values: list[Any]) -> dict[str, tuple[Any, bool]] | None:
         arrays = self.arrays(module)

@@ -14,6 +14,9 @@ from convcalc.importers.source.calls import plain
 from convcalc.importers.source.known import NotKnown, described
 from convcalc.importers.source.values import BatchSize, Parameter
 from convcalc.importers.tensors import Value, broadcast
+from convcalc.importers.torch import aten
+from convcalc.importers.torch.aten.reductions import Deferred
+from convcalc.importers.torch.program import Call, Ref, Tensor
 from convcalc.layers.values import show
 from convcalc.spec.errors import SpecError
 
@@ -50,7 +53,7 @@ class Tensors:
     @staticmethod
     def owns(value: Any) -> bool:
         """Whether a value is a tensor of the network."""
-        return isinstance(value, Value)
+        return isinstance(value, Value | Deferred)
 
     def shape(self, value: Any) -> Any:
         """The shape of a tensor without its batch."""
@@ -60,6 +63,7 @@ class Tensors:
         """The sizes of a tensor as the program sees them."""
         if isinstance(value, Parameter):
             return tuple(value.shape)
+        value = self._value(value)
         batch = self.network.batch
         return tuple(
             BatchSize(batch, size // batch) if axis == value.batch and type(size) is int else size
@@ -349,9 +353,9 @@ class Tensors:
         for side in (a, b):
             if isinstance(side, BatchSize):
                 raise NotKnown("arithmetic with the batch size depends on how many samples there are")
-            if isinstance(side, bool) or not isinstance(side, (int, float, Value, Parameter)):
+            if isinstance(side, bool) or not isinstance(side, (int, float, Value, Parameter, Deferred)):
                 raise NotKnown(f"{name} of a tensor and {described(side)}", "a tensor or a number")
-            sides.append(self.parameter(side) if isinstance(side, Parameter) else side)
+            sides.append(side if isinstance(side, (int, float)) else self._value(side))
         if name == "matmul":
             if not all(isinstance(side, Value) for side in sides):
                 raise NotKnown("@ takes two tensors")
@@ -370,7 +374,7 @@ class Tensors:
             parts[at : at + 1] = [slice(None)] * (len(shape) - axes)
         if isinstance(value, Parameter) and not self.live([value]):
             return self._cut_constant(value, parts)
-        found = self.parameter(value) if isinstance(value, Parameter) else value
+        found = self._value(value)
         axis = 0
         for part in parts:
             size = self.sizes(found)[axis] if part is not None and axis < found.rank else 1
@@ -454,9 +458,6 @@ class Tensors:
             if first != "tensors":
                 given = {**given, first: self._value(given[first])}
             return own(path, *given.values())
-        from convcalc.importers.torch.aten import rows
-        from convcalc.importers.torch.program import Call, Ref
-
         values: dict[str, Value] = {}
 
         def held(value: Any) -> Any:
@@ -474,17 +475,16 @@ class Tensors:
 
         target = self._overload(row.name, row.target, given)
         arguments = {name: held(value) for name, value in given.items()}
-        call = Call(row.name, target, arguments, (), path.rpartition(".")[0])
-        import convcalc.importers.torch.aten as table
-
-        table.rows  # noqa: B018 - the rows register themselves
-        function = rows.found(target)
+        call = Call(row.name, target, arguments, (Tensor("made", (1,), "float32"),), path.rpartition(".")[0])
+        function = aten.found(target)
         if function is None:
             raise NotKnown(f"{row.name} is not read", "layers and functions that are")
-        found = function(self.network, call, **rows.arguments_of(function, call, values))
+        found = function(self.network, call, **aten.arguments_of(function, call, values))
         return tuple(found) if isinstance(found, list) else found
 
     def _value(self, value: Any) -> Value:
+        if isinstance(value, Deferred):
+            return value.make()  # type: ignore[no-any-return]
         if isinstance(value, Parameter):
             return self.parameter(value)
         if not isinstance(value, Value):
@@ -509,6 +509,9 @@ class Tensors:
         return self.network.reshape(x, self.filled(sizes, self.sizes(x)), path)
 
     _reshape = _view
+
+    def _matmul(self, path: str, x: Value, other: Any) -> Value:
+        return self.network.matmul(x, self._value(other), path)
 
     def _view_as(self, path: str, x: Value, other: Any) -> Value:
         return self.network.reshape(x, self._value(other).dims, path)

@@ -14,6 +14,7 @@ from convcalc.graph import Edge, Graph
 from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.tensors import Value
+from convcalc.importers.torch.dtypes import is_floating
 from convcalc.importers.torch.program import Call, Held, Program, Ref, Tensor
 from convcalc.layers.values import show
 from convcalc.spec.errors import Problem, SpecError
@@ -64,10 +65,14 @@ class _Translation:
             self.say(call)
         outputs = [found for name, given in program.outputs if (found := self.output(name, given))]
         statistics = {held.target.rpartition(".")[0] for held in program.held if _is_mean(held)}
+        read = {name for call in program.calls for name in call.reads()}
         for held, entry in stored:
             owner, _, last = held.target.rpartition(".")
-            if held.kind != "constant" and not (last == _TRACKED and owner in statistics):
-                network.unused(entry)
+            if held.kind == "constant" or (last == _TRACKED and owner in statistics):
+                continue
+            if held.name in read and not is_floating(held.dtype):
+                continue  # indices that were computed with: whole numbers are no buffers of a count
+            network.unused(entry)
         if not outputs:
             raise SpecError([Problem("the program returns no tensor", file=self.file)])
         return network.finish(outputs)

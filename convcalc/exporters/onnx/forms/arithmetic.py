@@ -16,7 +16,7 @@ def _with(name: str, **fields: str) -> Form:
     """An operator whose attributes are fields of the layer."""
 
     def form(place: Place) -> str:
-        found = {key: float(getattr(place.layer, field)) for key, field in fields.items()}
+        found: dict[str, Any] = {key: float(getattr(place.layer, name)) for key, name in fields.items()}
         return place.op(name, place.x, **found)
 
     return form

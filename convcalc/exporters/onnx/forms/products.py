@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
+from convcalc.exporters.onnx.forms.windows import varying
 from convcalc.exporters.onnx.writer import Form, Place
+
+
+def _sampled(place: Place, axis: int) -> str:
+    """By a weight that differs from sample to sample: (features, positions) on the right of it."""
+    layer, rank, (outs, ins) = place.layer, len(place.shape), place.shapes[1]
+    order = [axis, *(a for a in range(rank) if a != axis)]
+    columns = place.reshape(place.transpose(place.x, order), (ins, -1))
+    found = place.op("MatMul", place.inputs[1], columns)
+    if layer.bias:
+        if layer.arriving == "both":
+            bias = place.reshape(place.inputs[2], (outs, 1))
+        else:
+            bias = place.op("Reshape", place.weight("bias"), place.ints((outs, 1)))
+        found = place.op("Add", found, bias)
+    found = place.reshape(found, (outs, *(place.shape[a] for a in order[1:])))
+    return place.transpose(found, [order.index(a) for a in range(rank)])
 
 
 def _linear(place: Place) -> str:
     layer, rank = place.layer, len(place.shape)
     axis = layer.axis if isinstance(layer.axis, int) else 0
     bias = ""
+    if varying(place):
+        return _sampled(place, axis)
     if layer.arriving is None:
         weight = place.weight("weight")
         bias = place.weight("bias") if layer.bias else ""

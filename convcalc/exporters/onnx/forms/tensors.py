@@ -59,10 +59,7 @@ def _crop(place: Place) -> str:
     starts, stops = [], []
     for number, axis in enumerate(axes):
         size, after = place.shape[axis], place.outputs[0][axis]
-        if layer.amounts is not None:
-            start = int(layer.amounts[number][0])
-        else:
-            start = (size - after) // 2
+        start = int(layer.amounts[number][0]) if layer.amounts is not None else (size - after) // 2
         starts.append(start)
         stops.append(start + after)
     parts = [place.ints(part) for part in (starts, stops, [axis + 1 for axis in axes])]

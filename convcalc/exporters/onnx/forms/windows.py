@@ -47,12 +47,35 @@ def _weights(place: Place) -> list[str]:
     return found
 
 
+def varying(place: Place) -> bool:
+    """Whether a weight arrives that differs from sample to sample."""
+    return place.layer.arriving is not None and any(map(place.writer.varies, place.node.inputs[1:]))
+
+
+def _sampled(place: Place, x: str, sides: Sequence[tuple[int, int]], groups: int) -> str:
+    """A convolution whose weight differs from sample to sample: windows as columns, then a product."""
+    layer, weight = place.layer, place.shapes[1]
+    inner, outs = weight[1] * prod(layer.kernel), weight[0] // groups
+    columns = _columns(place, x, sides)
+    columns = place.reshape(columns, (groups, inner, prod(place.outputs[0][1:])))
+    filters = place.reshape(place.inputs[1], (groups, outs, inner))
+    found = place.reshape(place.op("MatMul", filters, columns), place.outputs[0])
+    if not layer.bias:
+        return found
+    shape = (weight[0], *(1,) * place.rank)
+    if layer.arriving == "both":
+        return place.op("Add", found, place.reshape(place.inputs[2], shape))
+    return place.op("Add", found, place.op("Reshape", place.weight("bias"), place.ints(shape)))
+
+
 def _conv(place: Place) -> str:
     layer, sides, x = place.layer, pads(place), place.x
     if layer.padding_mode != "zeros":
         x = padded(place, x, sides, _MODES[layer.padding_mode])
         sides = ((0, 0),) * len(sides)
     groups = layer.in_channels if place.node.op == "dwconv" else layer.groups
+    if varying(place):
+        return _sampled(place, x, sides, groups)
     return place.op(
         "Conv", x, *_weights(place),
         kernel_shape=list(layer.kernel), strides=list(layer.stride), pads=flat(sides),
@@ -135,7 +158,7 @@ def _average(place: Place, x: str, *, include: bool, divisor: int | None = None)
     """The mean of windows: of what lies in the map, or in it and its padding, never beyond that."""
     layer, sides = place.layer, pads(place)
     covered = _covered(place, sides)
-    options = {"kernel_shape": list(layer.kernel), "strides": list(layer.stride)}
+    options: dict[str, Any] = {"kernel_shape": list(layer.kernel), "strides": list(layer.stride)}
     if divisor is not None:
         mean = place.op("AveragePool", x, pads=flat(covered), count_include_pad=1, **options)
         return place.op("Mul", mean, place.number(prod(layer.kernel) / divisor))
@@ -203,27 +226,36 @@ def _unpool(place: Place) -> str:
     )  # fmt: skip
 
 
-def _unfold(place: Place) -> str:
+def _columns(place: Place, x: str, sides: Sequence[tuple[int, int]]) -> str:
+    """The entries of every window as channels: a convolution by ones."""
     import numpy as np
 
     layer = place.layer
     channels, taps = place.shape[0], prod(layer.kernel)
     one = np.eye(taps, dtype=np.float32).reshape(taps, 1, *layer.kernel)
     weight = place.constant(np.tile(one, (channels, 1, *(1,) * place.rank)), "float32")
-    found = place.op(
-        "Conv", place.x, weight, kernel_shape=list(layer.kernel), strides=list(layer.stride),
-        pads=flat(pads(place)), dilations=list(layer.dilation), group=channels,
+    return place.op(
+        "Conv", x, weight, kernel_shape=list(layer.kernel), strides=list(layer.stride),
+        pads=flat(sides), dilations=list(layer.dilation), group=channels,
     )  # fmt: skip
-    return place.reshape(found, place.outputs[0])
+
+
+def _unfold(place: Place) -> str:
+    return place.reshape(_columns(place, place.x, pads(place)), place.outputs[0])
 
 
 def _fold(place: Place) -> str:
     layer = place.layer
     sides: Any = resolved(layer.padding, layer.size, layer.kernel, layer.stride, layer.dilation)
-    return place.op(
-        "Col2Im", place.x, place.ints(layer.size), place.ints(layer.kernel),
-        strides=list(layer.stride), pads=flat(sides), dilations=list(layer.dilation),
+    more = len(layer.size) == 1  # which ONNX Runtime takes for maps of two axes
+    size, kernel, stride, dilation = (
+        (*(1,) * more, *axes) for axes in (layer.size, layer.kernel, layer.stride, layer.dilation)
+    )
+    found = place.op(
+        "Col2Im", place.x, place.ints(size), place.ints(kernel), strides=list(stride),
+        pads=flat(((0, 0),) * more + tuple(sides)), dilations=list(dilation),
     )  # fmt: skip
+    return place.reshape(found, place.outputs[0]) if more else found
 
 
 def _shift(place: Place) -> str:
@@ -286,6 +318,8 @@ def _upsample(place: Place) -> str:
         }
         if cubic:
             options |= {"cubic_coeff_a": float(layer.a), "exclude_outside": int(layer.exclude_outside)}
+    if layer.antialias and layer.align_corners:
+        raise place.fault("aligns corners with a filter, which ONNX does otherwise")
     exact = all(s * n == m for s, n, m in zip(ratios, ins, outs, strict=True))
     if exact or layer.align_corners:
         sizes = place.op("Concat", place.op("Shape", place.x, start=0, end=2), place.ints(outs), axis=0)
