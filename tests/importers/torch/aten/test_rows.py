@@ -81,7 +81,6 @@ def test_a_row_gives_the_values_of_pytorch(number: int) -> None:
         want = module(*inputs).numpy()
     names = [graph.nodes[at].name for at in graph.inputs]
     found = execute(graph, dict(zip(names, (one.numpy() for one in inputs), strict=True)))
-    assert found.shape == want.shape or found.squeeze().shape == want.squeeze().shape
     np.testing.assert_allclose(found.reshape(want.shape), want, rtol=2e-4, atol=2e-5)
     stored = sum(int(np.prod(shape)) for shape in CASES[number].weights)
     owned = {
