@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from convcalc.layers.base import Layer
 
 
+WEIGHTS_READER: Final = "convcalc.importers.formats"
+"""Where :func:`stored_weights` finds the reader of files of weights."""
 READER: Final = "convcalc.spec"
 """Where :func:`as_graph` finds the reader of specs."""
 
@@ -297,6 +299,17 @@ class Graph:
 
     def __repr__(self) -> str:
         return told(self)
+
+
+def stored_weights(path: str | PathLike[str]) -> Weights | None:
+    """The arrays of a file of PyTorch's (``.safetensors``, ``.pth``); None of any other, such as ``.npz``.
+
+    Raises:
+        SpecError: it is such a file, and damaged.
+        OSError: it cannot be read.
+    """
+    found: Weights | None = import_module(WEIGHTS_READER).stored_weights(path)
+    return found
 
 
 Spec: TypeAlias = Graph | str | PathLike[str]

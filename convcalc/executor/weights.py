@@ -23,7 +23,7 @@ from convcalc.executor.indices import as_indices
 from convcalc.executor.kernels import operation
 from convcalc.executor.operation import Entries, Shapes
 from convcalc.executor.windows import ExecutionError
-from convcalc.graph import Graph, Spec, as_graph
+from convcalc.graph import Graph, Spec, Weights, as_graph, stored_weights
 from convcalc.printable import one_line
 
 
@@ -153,10 +153,14 @@ def own_weights(graph: Graph, dtype: str = "float32", *, max_memory: int | None 
     headers = getattr(graph.weights, "headers", graph.weights)
     given = {name: headers[name] for name in (*expected, *other) if name in headers}
     places = _places(expected, other, given)
-    if max_memory is not None:
-        kept = [prod(expected[name]) * np.dtype(dtype).itemsize for name in places]
-        check_room(sum(kept) + max(kept, default=0), max_memory, f"what {one_line(graph.name)} holds")
+    _check_room(expected, places, dtype, max_memory, f"what {one_line(graph.name)} holds")
     return _gathered(lambda name: np.asarray(graph.weights[name]), places, stored_indices(graph), dtype)  # type: ignore[index]
+
+
+def _check_room(expected: Shapes, places: Mapping[str, Any], dtype: str, most: int | None, what: str) -> None:
+    """Refuse arrays that take more memory than there may be, with one of them twice while it is converted."""
+    kept = [prod(expected[name]) * np.dtype(dtype).itemsize for name in places]
+    check_room(sum(kept) + max(kept, default=0), most, what)
 
 
 def load_weights(
@@ -166,7 +170,7 @@ def load_weights(
     *,
     max_memory: int | None = None,
 ) -> dict[str, Array]:
-    """Weights from a mapping or an ``.npz`` file, checked against the graph.
+    """Weights from a mapping or a file (``.npz``, ``.safetensors``, ``.pth``), checked against the graph.
 
     Without a source they are those that the graph was read with, as a model's file has them.
     Names, shapes and types of a file are checked by its headers before anything is unpacked.
@@ -183,8 +187,14 @@ def load_weights(
     graph = as_graph(graph)
     if source is None:
         return own_weights(graph, dtype, max_memory=max_memory)
+    if not isinstance(source, Mapping):
+        source = stored_weights(source) or source
     expected = weight_shapes(graph)
     other, chosen = copies(graph), stored_indices(graph)
+    if isinstance(source, Weights):
+        places = _places(expected, other, source.headers)
+        _check_room(expected, places, dtype, max_memory, "what the weights hold")
+        return _gathered(lambda name: np.asarray(source[name]), places, chosen, dtype)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
         found = _gathered(arrays.__getitem__, _places(expected, other, arrays), chosen, dtype)

@@ -142,7 +142,8 @@ def _text(common: Common) -> str:
 
         layer = lookup(ALIASES.get(name, name))
         return f"{layer.op} {_options(layer)}".strip() + "\n\n" + inspect.cleandoc(layer.__doc__ or "")
-    return common.source().text
+    source = common.source()
+    return source.text or _expanded(common)
 
 
 @command(JSON)

@@ -539,7 +539,7 @@ def looks_like_onnx(head: bytes) -> bool:
         if number == 1 and not 0 < value < 1000:
             return False
         if kind == 2:
-            if entry[1] is Kind.TEXT and not head[at : at + value].isascii():
+            if entry[1] is Kind.TEXT and at + value <= len(head) and not _is_text(head[at : at + value]):
                 return False
             at += value
     return bool(seen & {1, 7, 8})
@@ -556,6 +556,14 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
     return value, len(data) + 1
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _none() -> Spans[int]:

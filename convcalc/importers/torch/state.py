@@ -119,8 +119,9 @@ class StoredWeights(Shown, Mapping[str, Any]):
             shown = ", ".join(f"{name} ({number})" for name, number in list(self.unknown.items())[:5])
             said.append(f"objects that are no tensors were passed over, and nothing was executed: {shown}")
         said.append(
-            "weights alone say nothing of strides, activations or sizes; for MACs and shapes give the network "
-            "(an ONNX or .pt2 file, torch:package.module:factory, source, a spec), and these with --weights"
+            "weights alone say nothing of strides, activations or sizes; for MACs and shapes give the "
+            "network (an ONNX or .pt2 file, torch:package.module:factory, source, a spec), and these "
+            "with --weights"
         )
         return tuple(said)
 
@@ -399,7 +400,7 @@ def _check(name: str, record: TensorRecord, sizes: Mapping[str, int] | None) -> 
     if len(record.shape) != len(record.strides) or len(record.shape) > 64:
         raise BrokenFile(f"has {name[:100]} of an impossible shape")
     need = record.offset + dtypes.span(record.shape, record.strides)
-    if need > max(record.storage.count, 0):
+    if need > max(record.storage.size, 0):
         raise BrokenFile(f"has {name[:100]} that reaches beyond its storage")
     if sizes is not None:
         member = f"data/{record.storage.key}"

@@ -1,0 +1,27 @@
+"""Operators of ONNX by name: what makes layers of each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from convcalc.importers.onnx.operators import (
+    entries,
+    moves,
+    norms,
+    products,
+    recurrent,
+    resizing,
+    windows,
+)
+from convcalc.importers.onnx.use import Operator
+
+OPERATORS: Final[dict[str, Operator]] = {
+    **windows.ROWS,
+    **entries.ROWS,
+    **norms.ROWS,
+    **moves.ROWS,
+    **products.ROWS,
+    **resizing.ROWS,
+    **recurrent.ROWS,
+}
+"""By operator of ONNX's own domain; a row that differs between sets asks for :attr:`Use.opset`."""

@@ -1,0 +1,425 @@
+"""A model of ONNX as a graph of layers: nodes in order, each folded, said by layers, or named as opaque."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from convcalc.dims import UNKNOWN, DimensionError, symbol
+from convcalc.graph import Graph as Network
+from convcalc.importers.batched import Batched, Value
+from convcalc.importers.network import SeveralUses, Stored, Unsayable
+from convcalc.importers.onnx.folded import Folded, Unfolded
+from convcalc.importers.onnx.folding import FOLDS
+from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo
+from convcalc.importers.onnx.operators import OPERATORS
+from convcalc.importers.onnx.paths import path_of
+from convcalc.importers.onnx.use import Term, Use, of_tensor
+from convcalc.layers.values import show
+from convcalc.spec.errors import Problem, SpecError
+
+LEAST_OPSET: Final = 7
+_DEEPEST: Final = 32
+Shapes = Mapping[str, Sequence[Any]]
+
+
+def translate(model: Model, given: Shapes | Sequence[Any] | None = None, name: str = "") -> Network:
+    """The graph of a model.
+
+    Args:
+        model: what a file says.
+        given: shapes of the inputs in place of those of the file, without the batch, by name or of the first.
+        name: what the network is called.
+
+    Raises:
+        SpecError: its nodes have no order, or a shape that is given is none of its input's.
+    """
+    tensors: set[str] = set()
+    while True:
+        work = Translation(model, given, name, tensors)
+        try:
+            return work.run()
+        except SeveralUses as error:  # begin anew: that array is a tensor of its own
+            if error.name in tensors:
+                raise work.error(f"the array {error.name!r} is read in several forms") from None
+            tensors = {*tensors, error.name}
+
+
+class Translation:
+    """One reading of a model."""
+
+    def __init__(self, model: Model, given: Any, name: str, tensors: set[str]) -> None:
+        self.model = model
+        self.given = given
+        self.name = name or os.path.basename(model.wire.name)
+        self.tensors = tensors
+        self.letters: dict[str, Any] = {}
+        self.inputs: dict[str, tuple[Any, ...]] = {}
+        self.uses: dict[str, int] = {}
+
+    def error(self, message: str, expected: str | None = None) -> SpecError:
+        """A refusal of the whole file."""
+        return SpecError([Problem(message, file=self.model.wire.name, expected=expected)])
+
+    def run(self) -> Network:
+        """Translate everything."""
+        graph = self.model.graph
+        opset = self.model.opsets.get("", 1)
+        arrays = set(graph.initializers) | set(graph.sparse_initializers)
+        entering = [info for info in graph.inputs if info.name not in arrays]
+        dims = self._shapes(entering)
+        axes = {info.name: _batch_axis(info, graph) for info in entering}
+        sizes = {d[axes[n]] for n, d in dims.items() if d and axes[n] < len(d) and type(d[axes[n]]) is int}
+        batch = sizes.pop() if len(sizes) == 1 else 1
+        self.net = net = Batched(self.name, batch)
+        net.tensors = self.tensors
+        env: dict[str, Term] = {}
+        learned_constants = not any("float" in t.dtype for t in graph.initializers.values())
+        self.learned_constants = learned_constants
+        for info in entering:
+            env[info.name] = self._input(info, dims[info.name], axes[info.name], batch)
+        for key, tensor in graph.initializers.items():
+            env[key] = Term(key, tensor, learned=True)
+        for key in graph.sparse_initializers:
+            env[key] = Term(key, lost=f"the sparse array {key!r}")
+        self._infos = {**graph.values, **{info.name: info for info in graph.outputs}}
+        self._nodes(_ordered(graph.nodes, env, [o.name for o in graph.outputs], self), env, opset, "", 0)
+        outputs = []
+        for info in graph.outputs:
+            term = env.get(info.name)
+            if term is None:
+                raise self.error(f"no node makes the output {info.name!r}")
+            if term.lost:
+                continue
+            try:
+                outputs.append((info.name, net.edge(term.tensor_of(), info.name)))
+            except (DimensionError, Unsayable) as error:
+                net.notes.append(f"the output {info.name}: {error}")
+        for key, tensor in graph.initializers.items():
+            if "float" in tensor.dtype and key in self._unread(graph):
+                net.unused(of_tensor(key, tensor, True))
+        if not outputs:
+            raise self.error("nothing that the file writes can be said", "an output that is a tensor")
+        found = net.finish(outputs)
+        found.again = lambda shapes, variables: translate(self.model, dict(shapes), self.name)
+        return found
+
+    def _unread(self, graph: Graph) -> set[str]:
+        read = {name for one in self.model.graphs() for node in one.nodes for name in node.inputs}
+        read |= {info.name for info in graph.outputs}
+        return set(graph.initializers) - read
+
+    # -- inputs -----------------------------------------------------------------------------
+
+    def _shapes(self, entering: list[ValueInfo]) -> dict[str, tuple[Any, ...]]:
+        found = {}
+        given = self.given
+        if given is not None and not isinstance(given, Mapping):
+            given = {entering[0].name: given} if entering else {}
+        given = dict(given or {})
+        for info in entering:
+            if info.type.kind != "tensor" or info.dims is None:
+                found[info.name] = ()
+                continue
+            axis = _batch_axis(info, self.model.graph)
+            letters = [self._letter(info, place, n, axis) for place, n in enumerate(info.dims)]
+            shape = given.pop(info.name, None)
+            if shape is None:
+                shape = next((given.pop(k) for k in list(given) if _same(k, info.name)), None)
+            if shape is not None:
+                own = [place for place in range(len(letters)) if place != axis]
+                if len(shape) != len(own):
+                    text = show([letters[place] for place in own])
+                    raise self.error(f"input {info.name!r} is {text}, and {show(shape)} was given", text)
+                for place, size in zip(own, shape, strict=True):
+                    if type(info.dims[place]) is str and type(size) is int:
+                        self.letters[str(info.dims[place])] = size
+                    letters[place] = size
+            found[info.name] = tuple(letters)
+        if given:
+            names = ", ".join(info.name for info in entering)
+            raise self.error(f"there is no input {next(iter(given))!r}", names)
+        return found
+
+    def _letter(self, info: ValueInfo, place: int, n: Any, axis: int) -> Any:
+        if type(n) is int and n > 0:
+            return n
+        if place == axis:
+            if isinstance(n, str):
+                self.letters.setdefault(n, 1)
+            return 1
+        if isinstance(n, str) and n in self.letters:
+            return self.letters[n]
+        rank = len(info.dims or ())
+        plain = {3: ("", "C", "L"), 4: ("", "C", "H", "W"), 5: ("", "C", "D", "H", "W")}.get(rank)
+        word = _word(n) if isinstance(n, str) else plain[place] if plain else f"N{place}"
+        taken = {str(value) for value in self.letters.values()}
+        found = word
+        while found in taken:
+            found += "a"
+        made = symbol(found)
+        self.letters[n if isinstance(n, str) else f"{info.name} {place}"] = made
+        return made
+
+    def _input(self, info: ValueInfo, dims: tuple[Any, ...], axis: int, batch: int) -> Term:
+        if info.type.kind != "tensor" or info.dims is None:
+            return Term(info.name, lost=f"the input {info.name!r}, {info.type}")
+        at: int | None = axis if dims else None
+        value = self.net.input(info.name, dims, at, info.dtype)
+        return Term(info.name, value=value)
+
+    # -- nodes ------------------------------------------------------------------------------
+
+    def _nodes(self, nodes: list[Node], env: dict[str, Term], opset: int, block: str, depth: int) -> None:
+        if depth > _DEEPEST:
+            raise self.error("functions or branches lie too deep inside each other")
+        for node in nodes:
+            terms = [env.get(name) if name else None for name in node.inputs]
+            for place, name in enumerate(node.inputs):
+                if name and terms[place] is None:
+                    raise node.error(f"reads {name!r}, which nothing makes")
+            path = path_of(node, block)
+            results = self._node(node, terms, env, opset, path, depth)
+            for name, result in zip(node.outputs, results, strict=False):
+                if name and result is not None:
+                    env[name] = result if isinstance(result, Term) else _term(name, result)
+            for name in node.outputs:
+                if name and name not in env:
+                    env[name] = Term(name, lost=f"{name!r}, which {node.op} does not write here")
+
+    def _node(
+        self, node: Node, terms: list[Term | None], env: dict[str, Term], opset: int, path: str, depth: int
+    ) -> Sequence[Any]:
+        function = self.model.functions.get((node.domain, node.op, node.overload))
+        if function is not None:
+            return self._inlined(node, function, terms, path, depth)
+        if node.domain == "" and node.op == "Constant":
+            return [self._constant(node)]
+        if node.domain == "" and node.op == "If":
+            return self._branch(node, terms, env, opset, path, depth)
+        use = Use(node, terms, opset, self.net, path)
+        try:
+            if node.domain == "":
+                folded = self._folded(use)
+                if folded is not None:
+                    return folded
+            operator = OPERATORS.get(node.op) if node.domain == "" else None
+            if operator is None:
+                raise Unsayable("is an operator that no layer here is")
+            made = operator(use)
+            left = use.unread()
+            if left:
+                raise Unsayable(f"has an attribute {left[0]!r} that nothing here means")
+            return made if isinstance(made, list) else [made]
+        except Unsayable as error:
+            return self._opaque(node, terms, path, error.reason)
+        except (DimensionError, Unfolded) as error:
+            return self._opaque(node, terms, path, str(error) or "cannot be worked out")
+
+    def _folded(self, use: Use) -> list[Any] | None:
+        fold = FOLDS.get(use.node.op)
+        if fold is None:
+            return None
+        try:
+            found = fold(use)
+        except (Unfolded, Unsayable, DimensionError, ValueError, ZeroDivisionError):
+            use._read.clear()
+            return None
+        if use.unread():
+            return None
+        if use.node.op == "Identity" and use.terms[0] is not None:
+            return [use.terms[0]]
+        return found if isinstance(found, list) else [found]
+
+    def _constant(self, node: Node) -> Any:
+        for name, dtype in (("value_int", "int64"), ("value_float", "float32")):
+            if (value := node.get(name)) is not None:
+                return Folded((), (value,), dtype)
+        for name, dtype in (("value_ints", "int64"), ("value_floats", "float32")):
+            if (value := node.get(name)) is not None:
+                return Folded((len(value),), tuple(value), dtype)
+        tensor = node.get("value")
+        name = node.outputs[0] if node.outputs else ""
+        if tensor is None:
+            return Term(name, lost=f"the constant {name!r}, which is no tensor")
+        return Term(name, tensor, learned=self.learned_constants and tensor.size > 1)
+
+    def _branch(
+        self, node: Node, terms: list[Term | None], env: dict[str, Term], opset: int, path: str, depth: int
+    ) -> Sequence[Any]:
+        try:
+            condition = terms[0].entries().items[0] if terms and terms[0] is not None else None
+            if not isinstance(condition, bool | int):
+                raise Unfolded
+        except (Unfolded, IndexError):
+            return self._opaque(node, terms, path, "chooses by what is known only when it runs")
+        graph = node.get("then_branch" if condition else "else_branch")
+        inner = dict(env)
+        for key, tensor in graph.initializers.items():
+            inner[key] = Term(key, tensor)
+        infos = self._infos
+        self._infos = {**infos, **graph.values}
+        names = [info.name for info in graph.outputs]
+        self._nodes(_ordered(graph.nodes, inner, names, self), inner, opset, path, depth + 1)
+        self._infos = infos
+        return [inner[info.name] for info in graph.outputs]
+
+    def _inlined(
+        self, node: Node, function: Function, terms: list[Term | None], path: str, depth: int
+    ) -> Sequence[Any]:
+        """What a function of the file computes, in its place."""
+        inner = {name: term for name, term in zip(function.inputs, terms, strict=False) if term is not None}
+        given = {**function.defaults, **node.attributes}
+        nodes = [_filled(one, given) for one in function.nodes]
+        opset = function.opsets.get("", self.model.opsets.get("", 1))
+        infos, self._infos = self._infos, dict(function.values)
+        self._nodes(_ordered(nodes, inner, list(function.outputs), self), inner, opset, path, depth + 1)
+        self._infos = infos
+        return [inner.get(name) for name in function.outputs]
+
+    def _opaque(self, node: Node, terms: list[Term | None], path: str, reason: str) -> Sequence[Any]:
+        """An operator that no layer says: the shapes that the file states, and what it reads."""
+        shapes, found = [], []
+        for name in node.outputs:
+            info = self._infos.get(name)
+            dims = None if info is None else info.dims
+            if dims is None:
+                shapes.append((UNKNOWN,))
+                found.append(None)
+                continue
+            sizes = [self._stated(n) for n in dims]
+            shapes.append(tuple(sizes[1:]) or (1,))
+            found.append((dims, info, sizes))
+        edges = []
+        for term in terms:
+            if term is not None and term.value is not None and term.value.edge is not None:
+                edges.append(term.value.edge)
+        what = re.sub(r"[^\w.:/+-]", "_", f"{node.domain}:{node.op}" if node.domain else node.op)
+        made = self.net.opaque(what, edges, shapes, path, reason)
+        results: list[Any] = []
+        for name, edge, about in zip(node.outputs, made, found, strict=True):
+            if about is None:
+                results.append(
+                    Term(name, lost=f"{name!r}, which {node.op} writes in a shape that is not stated")
+                )
+                continue
+            _, info, sizes = about
+            batch = 0 if sizes else None
+            dims = ((self.net.batch, *sizes[1:])) if sizes else ()
+            results.append(Term(name, value=Value(dims, batch, False, edge, dtype=info.dtype)))
+        return results
+
+    def _stated(self, n: Any) -> Any:
+        if type(n) is int and n > 0:
+            return n
+        return self.letters.get(n, UNKNOWN) if isinstance(n, str) else UNKNOWN
+
+
+def _term(name: str, result: Any) -> Term:
+    return Term(name, folded=result) if isinstance(result, Folded) else Term(name, value=result)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether a name of the graph is that of an input of the file, illegal letters aside."""
+    return re.sub(r"\W+", "_", one).strip("_") == re.sub(r"\W+", "_", other).strip("_")
+
+
+def _word(name: str) -> str:
+    """A letter for a size that the file names: ``height`` is H, ``seq_len`` Seq_len."""
+    short = {"height": "H", "width": "W", "h": "H", "w": "W", "channels": "C", "length": "L", "depth": "D"}
+    if name in short:
+        return short[name]
+    word = re.sub(r"\W+", "_", name).strip("_").replace("x", "") or "N"
+    return (word[0].upper() + word[1:]) if word[0].isalpha() else f"N{word}"
+
+
+_BATCH: Final = re.compile(r"batch|^N$|^n$|^bs$", re.IGNORECASE)
+
+
+def _batch_axis(info: ValueInfo, graph: Graph) -> int:
+    """The axis of the batch: the first; the second of what a recurrent layer reads step after step."""
+    dims = info.dims or ()
+    named = [place for place, n in enumerate(dims) if isinstance(n, str) and _BATCH.search(n)]
+    if len(named) == 1:
+        return named[0]
+    for node in graph.nodes:
+        if node.op in ("LSTM", "GRU", "RNN") and node.inputs[:1] == (info.name,):
+            return 0 if node.get("layout", 0) else 1
+    return 0
+
+
+def _filled(node: Node, given: Mapping[str, Any]) -> Node:
+    """A node of a function with the attributes that the function was given."""
+    if not any(attribute.reference for attribute in node.attributes.values()):
+        return node
+    options = {}
+    for name, attribute in node.attributes.items():
+        if not attribute.reference:
+            options[name] = attribute.value
+        elif attribute.reference in given:
+            options[name] = given[attribute.reference].value
+    made = Node.made(node.op, node.inputs, node.outputs, options, node, node.domain)
+    made.overload = node.overload
+    return made
+
+
+def _captured(node: Node) -> list[str]:
+    """Names that the graphs inside a node read from outside."""
+    found: list[str] = []
+    for attribute in node.attributes.values():
+        if attribute.type in ("GRAPH", "GRAPHS"):
+            for graph in attribute.value if attribute.type == "GRAPHS" else (attribute.value,):
+                for inner in graph.nodes:
+                    found += (*inner.inputs, *_captured(inner))
+                found += [info.name for info in graph.outputs]
+    return found
+
+
+def _ordered(nodes: list[Node], known: Mapping[str, Any], wanted: list[str], work: Translation) -> list[Node]:
+    """The nodes that the outputs need, each behind those that it reads.
+
+    Raises:
+        SpecError: they read each other in a circle, or two of them make one value.
+    """
+    makers: dict[str, int] = {}
+    for number, node in enumerate(nodes):
+        for name in node.outputs:
+            if name and makers.setdefault(name, number) != number:
+                raise node.error(f"makes {name!r}, which another node makes")
+    reads = [[*node.inputs, *_captured(node)] for node in nodes]
+    state = [0] * len(nodes)
+    order: list[int] = []
+    for name in wanted:
+        stack = [(makers[name], 0)] if name in makers else []
+        while stack:
+            number, at = stack.pop()
+            if at == 0:
+                if state[number]:
+                    continue
+                state[number] = 1
+            names = reads[number]
+            for place in range(at, len(names)):
+                maker = makers.get(names[place])
+                if maker is None:
+                    continue
+                if state[maker] == 1:
+                    raise nodes[maker].error("reads what is made of it: the nodes go in a circle")
+                if state[maker] == 0:
+                    stack += [(number, place + 1), (maker, 0)]
+                    break
+            else:
+                state[number] = 2
+                order.append(number)
+    return [nodes[number] for number in sorted(order)] if _is_sorted(order, reads, makers) else [
+        nodes[number] for number in order
+    ]  # fmt: skip
+
+
+def _is_sorted(order: list[int], reads: list[list[str]], makers: Mapping[str, int]) -> bool:
+    """Whether the nodes stand in the file in an order in which they run."""
+    return all(makers.get(name, -1) < number for number in order for name in reads[number])
+
+
+__all__ = ["Stored", "translate"]
