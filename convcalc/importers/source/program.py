@@ -128,8 +128,15 @@ class _Reading:
         self._unused(root)
         graph = self.network.finish(outputs, text=self.source.text)
         graph.weights = None
+        graph.stored = dict(self.network.arrays)
+        graph.again = self._again_at
         graph.variables.update({k: v for k, v in self.given.items() if isinstance(v, int)})
         return graph
+
+    def _again_at(self, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Graph:
+        """The same program at other sizes."""
+        given = {**self.given, **({"class": self.wanted} if self.wanted is not None else {}), **variables}
+        return read(self.source, lambda names: inputs, given)
 
     # Which network
 

@@ -513,6 +513,9 @@ class Tensors:
     def _matmul(self, path: str, x: Value, other: Any) -> Value:
         return self.network.matmul(x, self._value(other), path)
 
+    def _linear(self, path: str, x: Value, weight: Any, bias: Any) -> Value:
+        return self.network.linear(x, self._value(weight), None if bias is None else self._value(bias), path)
+
     def _view_as(self, path: str, x: Value, other: Any) -> Value:
         return self.network.reshape(x, self._value(other).dims, path)
 
