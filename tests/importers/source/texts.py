@@ -29,11 +29,18 @@ class Source(NamedTuple):
 TEXTS: dict[str, Source] = {}
 
 
-def _add(name: str, inputs: Any, parameters: int, outputs: Any, text: str, integers: int = 0, **given: Any) -> None:
+def _add(
+    name: str, inputs: Any, parameters: int, outputs: Any, text: str, integers: int = 0, **given: Any
+) -> None:
     TEXTS[name] = Source(_HEAD + text, inputs, parameters, tuple(outputs), given, integers)
 
 
-_add("lenet_pool", (1, 28, 28), 44426, [(10,)], '''
+_add(
+    "lenet_pool",
+    (1, 28, 28),
+    44426,
+    [(10,)],
+    '''
 class LeNet(nn.Module):
     """The first network of the tutorial."""
     def __init__(self):
@@ -58,8 +65,14 @@ class LeNet(nn.Module):
         for s in size:
             num_features *= s
         return num_features
-''')
-_add("mnist_example", (1, 28, 28), 1199882, [(10,)], '''
+''',
+)
+_add(
+    "mnist_example",
+    (1, 28, 28),
+    1199882,
+    [(10,)],
+    """
 class Net(nn.Module):
     def __init__(self):
         super(Net, self).__init__()
@@ -84,8 +97,14 @@ class Net(nn.Module):
         x = self.fc2(x)
         output = F.log_softmax(x, dim=1)
         return output
-''')
-_add("alexnet", (3, 224, 224), 57044810, [(10,)], '''
+""",
+)
+_add(
+    "alexnet",
+    (3, 224, 224),
+    57044810,
+    [(10,)],
+    """
 class AlexNet(nn.Module):
     def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
@@ -121,8 +140,15 @@ class AlexNet(nn.Module):
         x = torch.flatten(x, 1)
         x = self.classifier(x)
         return x
-''', num_classes=10)
-_add("vgg_loop", (3, 32, 32), 14728266, [(10,)], '''
+""",
+    num_classes=10,
+)
+_add(
+    "vgg_loop",
+    (3, 32, 32),
+    14728266,
+    [(10,)],
+    """
 cfg = {
     'VGG11': [64, 'M', 128, 'M', 256, 256, 'M', 512, 512, 'M', 512, 512, 'M'],
     'VGG16': [64, 64, 'M', 128, 128, 'M', 256, 256, 256, 'M', 512, 512, 512, 'M', 512, 512, 512, 'M'],
@@ -159,7 +185,9 @@ def test():
     x = torch.randn(2, 3, 32, 32)
     y = net(x)
     print(y.size())
-''', vgg_name="VGG16")
+""",
+    vgg_name="VGG16",
+)
 _RESNET = '''
 def conv3x3(in_planes, out_planes, stride=1):
     """3x3 convolution with padding"""
@@ -273,7 +301,13 @@ class ResNet(nn.Module):
         return x
 
 '''
-_add("resnet18", (3, 64, 64), 11689512, [(1000,)], _RESNET + '''
+_add(
+    "resnet18",
+    (3, 64, 64),
+    11689512,
+    [(1000,)],
+    _RESNET
+    + """
 def resnet18(pretrained=False, **kwargs):
     model = ResNet(BasicBlock, [2, 2, 2, 2], **kwargs)
     if pretrained:
@@ -281,13 +315,26 @@ def resnet18(pretrained=False, **kwargs):
     return model
 
 model = resnet18()
-''')
-_add("resnet50", (3, 64, 64), 25557032, [(1000,)], _RESNET + '''
+""",
+)
+_add(
+    "resnet50",
+    (3, 64, 64),
+    25557032,
+    [(1000,)],
+    _RESNET
+    + """
 if __name__ == "__main__":
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = ResNet(Bottleneck, [3, 4, 6, 3], zero_init_residual=True).to(device)
-''')
-_add("unet", (3, 64, 64), 7763041, [(1, 64, 64)], '''
+""",
+)
+_add(
+    "unet",
+    (3, 64, 64),
+    7763041,
+    [(1, 64, 64)],
+    """
 class DoubleConv(nn.Module):
     def __init__(self, in_channels, out_channels, mid_channels=None):
         super().__init__()
@@ -346,8 +393,14 @@ class UNet(nn.Module):
         for idx in range(len(self.ups)):
             x = self.ups[idx](x, skip_connections[idx])
         return self.final_conv(x)
-''')
-_add("dcgan", (100, 1, 1), 3576704, [(3, 64, 64)], '''
+""",
+)
+_add(
+    "dcgan",
+    (100, 1, 1),
+    3576704,
+    [(3, 64, 64)],
+    """
 nz = 100
 ngf = 64
 nc = 3
@@ -382,8 +435,14 @@ class Generator(nn.Module):
         return self.main(input)
 
 netG = Generator(1)
-''')
-_add("autoencoder", (1, 28, 28), 222384, [(784,)], '''
+""",
+)
+_add(
+    "autoencoder",
+    (1, 28, 28),
+    222384,
+    [(784,)],
+    """
 class Autoencoder(nn.Module):
     def __init__(self, sizes=(784, 128, 64, 36)):
         super().__init__()
@@ -399,8 +458,14 @@ class Autoencoder(nn.Module):
     def forward(self, x):
         z = self.encoder(x.reshape(x.shape[0], -1))
         return self.decoder(z)
-''')
-_add("lstm_classifier", (20,), 142658, [(2,)], '''
+""",
+)
+_add(
+    "lstm_classifier",
+    (20,),
+    142658,
+    [(2,)],
+    """
 class LSTMClassifier(nn.Module):
     def __init__(self, vocab_size=1000, embedding_dim=64, hidden_dim=64, output_dim=2, n_layers=2, drop_prob=0.5):
         super().__init__()
@@ -420,8 +485,15 @@ class LSTMClassifier(nn.Module):
         lstm_out, (hidden, cell) = self.lstm(self.embedding(x), (h0, c0))
         out = self.dropout(F.relu(self.fc1(lstm_out[:, -1, :])))
         return self.fc2(out)
-''', integers=1000)
-_add("bilstm_tagger", (12,), 47625, [(9,)], '''
+""",
+    integers=1000,
+)
+_add(
+    "bilstm_tagger",
+    (12,),
+    47625,
+    [(9,)],
+    """
 class Tagger(nn.Module):
     def __init__(self):
         super().__init__()
@@ -432,8 +504,15 @@ class Tagger(nn.Module):
         output, (h_n, c_n) = self.rnn(self.emb(sentence))
         h = torch.cat((h_n[-2], h_n[-1]), dim=1)
         return self.hidden2tag(h)
-''', integers=500)
-_add("gru_time_first", (15, 8), 0, [(4,)], '''
+""",
+    integers=500,
+)
+_add(
+    "gru_time_first",
+    (15, 8),
+    0,
+    [(4,)],
+    """
 class Model(nn.Module):
     def __init__(self):
         super().__init__()
@@ -443,8 +522,14 @@ class Model(nn.Module):
         x = x.permute(1, 0, 2)
         y, h = self.gru(x)
         return self.out(y[-1])
-''')
-_add("inception", (3, 32, 32), 0, [(10,)], '''
+""",
+)
+_add(
+    "inception",
+    (3, 32, 32),
+    0,
+    [(10,)],
+    """
 class Inception(nn.Module):
     def __init__(self, in_planes, n1x1, n3x3red, n3x3, n5x5red, n5x5, pool_planes):
         super(Inception, self).__init__()
@@ -473,8 +558,14 @@ class GoogLeNet(nn.Module):
         x = self.b3(self.a3(self.pre(x)))
         x = F.adaptive_avg_pool2d(x, 1)
         return self.linear(x.squeeze(-1).squeeze(-1))
-''')
-_add("se_block", (3, 16, 16), 0, [(10,)], '''
+""",
+)
+_add(
+    "se_block",
+    (3, 16, 16),
+    0,
+    [(10,)],
+    """
 class SELayer(nn.Module):
     def __init__(self, channel, reduction=16):
         super(SELayer, self).__init__()
@@ -502,8 +593,14 @@ class Net(nn.Module):
         x = self.se(self.stem(x))
         x = x.mean([2, 3])
         return self.head(x)
-''')
-_add("mobilenet_v2", (3, 64, 64), 3504872, [(1000,)], '''
+""",
+)
+_add(
+    "mobilenet_v2",
+    (3, 64, 64),
+    3504872,
+    [(1000,)],
+    """
 from torch import Tensor
 from typing import Callable, List, Optional
 
@@ -601,8 +698,14 @@ class MobileNetV2(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self._forward_impl(x)
-''')
-_add("transformer_encoder", (16,), 0, [(3,)], '''
+""",
+)
+_add(
+    "transformer_encoder",
+    (16,),
+    0,
+    [(3,)],
+    """
 class PositionalEncoding(nn.Module):
     def __init__(self, d_model, dropout=0.1, max_len=500):
         super(PositionalEncoding, self).__init__()
@@ -640,8 +743,15 @@ class Classifier(nn.Module):
         src = self.pos_encoder(src)
         output = self.transformer_encoder(src)
         return self.decoder(output.mean(dim=1))
-''', integers=200)
-_add("self_attention", (10, 32), 0, [(10, 32)], '''
+""",
+    integers=200,
+)
+_add(
+    "self_attention",
+    (10, 32),
+    0,
+    [(10, 32)],
+    """
 class SelfAttention(nn.Module):
     def __init__(self, embed_size=32, heads=4):
         super().__init__()
@@ -661,8 +771,14 @@ class SelfAttention(nn.Module):
         attn = attn.softmax(dim=-1)
         x = (attn @ v).transpose(1, 2).reshape(B, N, C)
         return x + self.proj(x)
-''')
-_add("vit", (3, 32, 32), 0, [(10,)], '''
+""",
+)
+_add(
+    "vit",
+    (3, 32, 32),
+    0,
+    [(10,)],
+    """
 class PatchEmbed(nn.Module):
     def __init__(self, img_size=32, patch_size=8, in_chans=3, embed_dim=48):
         super().__init__()
@@ -700,8 +816,14 @@ class ViT(nn.Module):
         for blk in self.blocks:
             x = blk(x)
         return self.head(self.norm(x)[:, 0])
-''')
-_add("siamese", {"a": (1, 20, 20), "b": (1, 20, 20)}, 0, [(1,)], '''
+""",
+)
+_add(
+    "siamese",
+    {"a": (1, 20, 20), "b": (1, 20, 20)},
+    0,
+    [(1,)],
+    """
 class Siamese(nn.Module):
     def __init__(self):
         super().__init__()
@@ -713,8 +835,14 @@ class Siamese(nn.Module):
         left = self.forward_once(a)
         right = self.forward_once(b)
         return torch.sigmoid(self.out(torch.abs(left - right)))
-''')
-_add("multi_input", {"image": (3, 16, 16), "table": (7,)}, 0, [(2,)], '''
+""",
+)
+_add(
+    "multi_input",
+    {"image": (3, 16, 16), "table": (7,)},
+    0,
+    [(2,)],
+    """
 class Fusion(nn.Module):
     def __init__(self, extra=None):
         super().__init__()
@@ -728,8 +856,14 @@ class Fusion(nn.Module):
         if mask is not None:
             y = y * mask
         return self.head(torch.cat([x, y], dim=-1))
-''')
-_add("dict_output", (3, 16, 16), 0, [(4, 16, 16), (10,)], '''
+""",
+)
+_add(
+    "dict_output",
+    (3, 16, 16),
+    0,
+    [(4, 16, 16), (10,)],
+    """
 class Net(nn.Module):
     def __init__(self, width=8):
         super().__init__()
@@ -744,8 +878,14 @@ class Net(nn.Module):
             x = F.silu(getattr(self, "norm%d" % i)(self.stages[name](x)))
         pooled = F.adaptive_avg_pool2d(x, (1, 1)).flatten(1)
         return {"mask": self.mask(x), "logits": self.cls(pooled)}
-''')
-_add("densenet", (3, 32, 32), 0, [(10,)], '''
+""",
+)
+_add(
+    "densenet",
+    (3, 32, 32),
+    0,
+    [(10,)],
+    """
 class DenseLayer(nn.Module):
     def __init__(self, inp, growth):
         super().__init__()
@@ -773,8 +913,14 @@ class DenseNet(nn.Module):
         x = F.relu(x, inplace=True)
         x = F.avg_pool2d(x, kernel_size=x.size()[2:]).view(x.size(0), -1)
         return self.classifier(x)
-''')
-_add("fcn_interpolate", (3, 32, 48), 0, [(5, 32, 48)], '''
+""",
+)
+_add(
+    "fcn_interpolate",
+    (3, 32, 48),
+    0,
+    [(5, 32, 48)],
+    """
 class Seg(nn.Module):
     def __init__(self, n_class=5):
         super().__init__()
@@ -784,8 +930,14 @@ class Seg(nn.Module):
         h, w = x.shape[-2:]
         y = self.score(self.down(x))
         return F.interpolate(y, size=(h, w), mode="bilinear", align_corners=False)
-''')
-_add("pixel_shuffle_chunk", (8, 12, 12), 0, [(1, 24, 24)], '''
+""",
+)
+_add(
+    "pixel_shuffle_chunk",
+    (8, 12, 12),
+    0,
+    [(1, 24, 24)],
+    """
 class Gated(nn.Module):
     def __init__(self):
         super().__init__()
@@ -799,8 +951,14 @@ class Gated(nn.Module):
         n, c, h, w = x.shape
         x = x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
         return self.shuffle(self.last(x)) / 2.0 - 1
-''')
-_add("gpt_dataclass", (8,), 0, [(8, 50)], '''
+""",
+)
+_add(
+    "gpt_dataclass",
+    (8,),
+    0,
+    [(8, 50)],
+    """
 from dataclasses import dataclass
 
 @dataclass
@@ -868,8 +1026,15 @@ class GPT(nn.Module):
         return self.lm_head(x)
 
 model = GPT(GPTConfig())
-''', integers=50)
-_add("vae", (1, 28, 28), 0, [(784,), (20,), (20,)], '''
+""",
+    integers=50,
+)
+_add(
+    "vae",
+    (1, 28, 28),
+    0,
+    [(784,), (20,), (20,)],
+    """
 class VAE(nn.Module):
     def __init__(self, latent=20):
         super().__init__()
@@ -892,8 +1057,14 @@ class VAE(nn.Module):
         mu, logvar = self.encode(x.view(-1, 784))
         z = self.reparameterize(mu, logvar)
         return self.decode(z), mu, logvar
-''')
-_add("functional_weights", (3, 16, 16), 0, [(8, 16, 16)], '''
+""",
+)
+_add(
+    "functional_weights",
+    (3, 16, 16),
+    0,
+    [(8, 16, 16)],
+    """
 class Mine(nn.Conv2d):
     def __init__(self, a, b):
         super().__init__(a, b, 3, padding=1)
@@ -908,4 +1079,5 @@ class Net(nn.Module):
         x = F.conv2d(x, self.weight, self.bias, padding=1)
         x = torch.where(torch.tensor(True), x, x) if False else x
         return F.leaky_relu_(self.next(x), 0.1)
-''')
+""",
+)
