@@ -123,6 +123,7 @@ class Batched(Tensors):
         """A layer with a weight and a bias: its own where they are stored, else tensors that arrive."""
         given = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
         stored = {name: v.stored for name, v in given.items() if v.stored is not None and v.edge is None}
+        stored = {name: one for name, one in stored.items() if one.learned}  # a buffer is no weight
         tensors = any(one.name in self.tensors for one in stored.values())
         if "weight" in stored and len(stored) == len(given) and not tensors:
             return self.add(op, (edge,), options, path, stored)[0]

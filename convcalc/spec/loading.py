@@ -76,6 +76,9 @@ def build(
     if kind == "zoo" and name in zoo_names() and source.text == zoo_text(name):
         allow(STEPS)  # texts of our own may be short and deep
     with collector_paused():
+        program = written(source, input, set)
+        if program is not None:
+            return program
         reading = read(source, input, set)
         try:
             return reading.builder(max_layers=max_layers).build()
@@ -83,6 +86,18 @@ def build(
             if reading.line:
                 settable(error)
             raise helped(reading, error) from None
+
+
+def written(source: Source, input: Any = None, set: Mapping[str, Any] | None = None) -> Graph | None:
+    """The graph of a program that builds a network in its own words; None where the text is no such program."""
+    from convcalc.importers.source.detection import is_program
+
+    if not is_program(source.text):
+        return None
+    from convcalc.importers.source.program import read
+    from convcalc.spec.settings import shapes_by_name
+
+    return read(source, partial(shapes_by_name, input), set)
 
 
 def helped(reading: Reading, error: SpecError) -> SpecError:

@@ -132,9 +132,8 @@ class Tensor:
         kind = fields.get("data_type", 0)
         self.dtype = DTYPES.get(kind, f"type {kind}" if kind else "undefined")
         self.size = self._count()
-        self.external: dict[str, str] | None = None
-        if fields.get("data_location") == 1:
-            self.external = read_entries(wire, fields.get("external_data"), depth + 1)
+        outside = read_entries(wire, fields.get("external_data"), depth + 1)
+        self.external = outside if fields.get("data_location") == 1 else None
         self.stored = bool(self.external) or self.size == 0
         if not self.external:
             self._check()

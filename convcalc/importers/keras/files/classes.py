@@ -66,9 +66,16 @@ def _normalization(at: At, edges: list[Edge]) -> list[Edge]:
     else:
         found = at.add("div", (at.add("sub", (edge, centre), "sub"), deviation), "div")
     if mean is None:
-        count = Stored("/".join((*at.holder.names, "count")), (1,), "int64", lambda: None, learned=False)
+        count = Stored("/".join((*at.holder.names, "count")), (1,), "int64", _zero, learned=False)
         at.network.unused(count)
     return [found]
+
+
+def _zero() -> Any:
+    """How many samples the statistics were found in, which no inference reads."""
+    import numpy as np
+
+    return np.zeros(1, dtype=np.int64)
 
 
 def _deviation(variance: Stored) -> Stored:

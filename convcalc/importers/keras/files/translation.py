@@ -5,10 +5,10 @@ from __future__ import annotations
 import heapq
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from convcalc import layers
 from convcalc.dims import UNKNOWN, DimensionError, Shape, symbol
@@ -41,8 +41,13 @@ _SIZES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 _INPUTS: Final = frozenset(("inputs", "sequences", "query", "value", "key", "x", "inputs_0"))
 _MODES: Final = frozenset(("training", "mask"))
 _RANDOM: Final = ("Dropout", "Noise", "BatchNormalization", "Random")
+_WEIGHTLESS: Final = ("Lambda", "Masking", "Activation", "Resizing", "CenterCrop", "Softmax", "Flatten", "Reshape")
+"""Classes that store nothing, whatever their arguments."""
 _WORD: Final = re.compile(r"[^\w.]+")
 _CHANNELS_LAST: Final = ("Flatten",)
+
+Recorded: TypeAlias = Callable[[], Mapping[int, tuple[int | None, ...]]]
+"""Gives the shapes of outputs as the file has them, by number."""
 
 Value = Any
 """An argument of a call: an edge where it is a tensor, lists and dicts of such, or what the file says."""
@@ -206,11 +211,13 @@ class Translation:
 
     # -- models -----------------------------------------------------------------------------
 
-    def run(self, model: Model, edges: list[Edge], path: str, holder: Holder, times: int) -> Any:
+    def run(
+        self, model: Model, edges: list[Edge], path: str, holder: Holder, times: int, recorded: Recorded = dict
+    ) -> Any:
         """What a model writes: a list for a Sequential, else the structure of its outputs."""
         groups = [(*holder.groups, "layers", name) for name in group_names(model)]
         if model.sequential:
-            return [self._chain(model, edges, path, holder, groups, times)]
+            return [self._chain(model, edges, path, holder, groups, times, recorded)]
         written: dict[tuple[str, int], list[Edge]] = {}
         entering = list(references(model.inputs))
         if len(entering) != len(edges):
@@ -312,8 +319,9 @@ class Translation:
         return {key: self._outputs(model, part, written) for key, part in structure.items()}
 
     def _chain(
-        self, model: Model, edges: list[Edge], path: str, holder: Holder, groups: list[tuple[str, ...]], times: int
-    ) -> Edge:
+        self, model: Model, edges: list[Edge], path: str, holder: Holder, groups: list[tuple[str, ...]], times: int,
+        last: Recorded,
+    ) -> Edge:  # fmt: skip
         """What the layers of a Sequential make of its input, one after the other."""
         if len(edges) != 1:
             raise self.reader.fault(f"reads 1 tensor, and is given {len(edges)}", model.name)
@@ -327,9 +335,8 @@ class Translation:
             def recorded(number: int = number) -> dict[int, tuple[int | None, ...]]:
                 for after in model.layers[number + 1 : number + 2]:
                     found = sizes(after.build.get("input_shape"))
-                    if found is not None:
-                        return {0: found}
-                return {}
+                    return {} if found is None else {0: found}
+                return last()
 
             edge, *_ = self.call(record, Call([edge], {}), own, inner, times, recorded)
         return edge
@@ -342,16 +349,16 @@ class Translation:
     # -- layers -----------------------------------------------------------------------------
 
     def call(
-        self, record: Record, call: Call, path: str, holder: Holder, times: int, recorded: Any
+        self, record: Record, call: Call, path: str, holder: Holder, times: int, recorded: Recorded
     ) -> list[Edge]:
         """What one call of a layer writes, output by output."""
         self.calls += 1
         if self.calls > MAX_CALLS:
             raise self.reader.fault(f"more than {MAX_CALLS:,} calls of layers", record.name)
         if record.model is not None:
-            return self._inner(record, record.model, call, path, holder, times)
+            return self._inner(record, record.model, call, path, holder, times, recorded)
         at = At(self.network, self.weights, record, path, holder, self.first, times)
-        mark = _Mark(self.network)
+        mark = _Mark(self.network, path)
         try:
             self._checked(at, call)
             return self._said(at, call)
@@ -359,11 +366,16 @@ class Translation:
             mark.undo()
             return self._opaque(at, call, reason.reason, recorded())
         except (DimensionError, Misfit) as error:
+            if any(UNKNOWN in self.network.shape(edge) for edge in _edges([call.args, call.kwargs])):
+                mark.undo()
+                return self._opaque(at, call, "reads a tensor whose shape is not known", recorded())
             cause = error.error if isinstance(error, Misfit) else error
             found = self.reader.fault(cause.message, record.name, cause.hint)
             raise found from None
 
-    def _inner(self, record: Record, model: Model, call: Call, path: str, holder: Holder, times: int) -> list[Edge]:
+    def _inner(
+        self, record: Record, model: Model, call: Call, path: str, holder: Holder, times: int, recorded: Recorded
+    ) -> list[Edge]:
         """A model that is called as a layer."""
         if record.kind not in ("Functional", "Sequential", "Model") and not record.own:
             note = f"{record.kind} {shown(record.name)} is read as the layers that it holds; code of its own is not seen"
@@ -378,7 +390,7 @@ class Translation:
                 structure = [structure[key] for key in keys]
         edges = list(_edges(structure))
         model = model._replace(trainable=True)
-        return list(_edges(self.run(model, edges, path, holder, times)))
+        return list(_edges(self.run(model, edges, path, holder, times, recorded)))
 
     def _checked(self, at: At, call: Call) -> None:
         kind = number_type(at.config)
@@ -443,7 +455,7 @@ class Translation:
         inner = self.reader.record(given, "layer", 1)
         holder = at.holder.part("layer", inner.name, inner.config.get("trainable", True) is not False)
         if inner.model is not None:
-            return self._inner(inner, inner.model, Call([edges[0]], {}), at.path, holder, 1)
+            return self._inner(inner, inner.model, Call([edges[0]], {}), at.path, holder, 1, dict)
         if inner.operation or not inner.own:
             raise Unsayable(f"goes around {shown(inner.kind)}")
         within = At(self.network, self.weights, inner, at.path, holder, at.first, 1)
@@ -453,9 +465,14 @@ class Translation:
         """A layer that is not in the language: named, with the shapes that the file has of what it writes."""
         edges = [edge for edge in _edges([call.args, call.kwargs])]
         shapes = [self._recorded(recorded.get(number)) for number in range(max(recorded, default=0) + 1)]
-        stored = 0
-        if self.weights and not at.record.operation:
-            stored = sum(prod(shape) for _, shape in self.weights.found(at.holder))
+        stored: Any = UNKNOWN
+        if at.record.operation or at.record.kind in _WEIGHTLESS:
+            stored = 0
+        elif self.weights:
+            try:
+                stored = sum(prod(shape) for _, shape in self.weights.found(at.holder))
+            except SpecError as error:
+                reason = f"{reason}; what it stores is not counted: {error.problems[0].message}"
         what = _WORD.sub("_", at.record.kind)[:60] or "layer"
         values = {"what": what, "shapes": tuple(shapes), "params": stored}
         layer = layers.lookup("opaque").create(tuple(map(self.network.shape, edges)), values)
@@ -473,8 +490,9 @@ class Translation:
 class _Mark:
     """A place to which a network is brought back when a layer turns out not to be sayable."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, path: str) -> None:
         self.network = network
+        self.path = path
         self.nodes = len(network.nodes)
 
     def undo(self) -> None:
@@ -483,6 +501,8 @@ class _Mark:
         if not gone:
             return
         del network.nodes[self.nodes :]
+        inside = {name[:at] for name in gone for at, char in enumerate(name) if char == "."}
+        network._blocks -= {block for block in inside if f"{block}.".startswith(f"{self.path}.")}
         network._names -= gone
         network._owners = {key: owner for key, owner in network._owners.items() if owner[0] not in gone}
         network._sources = {key: edge for key, edge in network._sources.items() if edge.node < self.nodes}

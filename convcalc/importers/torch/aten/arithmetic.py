@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from convcalc.importers.network import Stored
-from convcalc.importers.torch.aten.folding import array_of, is_constant, kind_of
+from convcalc.importers.torch.aten.folding import array_of, is_constant, kind_of, repeats
 from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, numeric, one, place, row
 
 
@@ -29,36 +29,18 @@ def meeting(network: Batched, a: Value, b: Any, path: str) -> Any:
     if not isinstance(b, Value) or a.batch is None or b.batch is not None or network.batch == 1:
         return b
     at = b.rank - (a.rank - a.batch)
-    if at < 0 or b.dims[at] == 1:
+    if at < 0 or b.dims[at] != a.dims[a.batch] or b.dims[at] == 1 or not is_constant(b):
         return b
-    whole = b.dims[at] == a.dims[a.batch] and b.dims[at] % network.batch == 0
-    if not whole or not is_constant(b):
-        return b
-    step = b.dims[at] // network.batch
-    first = _first(b, at, step)
-    if step == 1:
-        return first
-    return b if first is None else first
-
-
-def _first(value: Value, axis: int, step: int) -> Value:
-    """What a constant is for the first sample, which must be what it is for all."""
-    import numpy as np
-
-    try:
-        parts = np.split(array_of(value), value.dims[axis] // step, axis)
-    except ValueError as error:
-        raise Unsayable(
-            "reads a constant that may differ from sample to sample, and has no values"
-        ) from error
-    if not all(np.array_equal(part, parts[0], equal_nan=True) for part in parts[1:]):
+    if not repeats(b, at, network.batch):
         raise Unsayable("reads a constant that differs from sample to sample")
-    return constant(
-        value,
-        parts[0].shape,
-        f"{axis}:{step}",
-        lambda array: np.split(array, value.dims[axis] // step, axis)[0],
-    )
+    step = b.dims[at] // network.batch
+    return first_sample(b, at, step)
+
+
+def first_sample(value: Value, axis: int, step: int) -> Value:
+    """What a constant is for the first sample of a batch that lies on an axis."""
+    shape = (*value.dims[:axis], step, *value.dims[axis + 1 :])
+    return constant(value, shape, f"sample{axis}:{step}", lambda array: array.take(range(step), axis))
 
 
 def constant(

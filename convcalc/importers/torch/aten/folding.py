@@ -52,6 +52,69 @@ def array_of(value: Value) -> Any:
     return np.broadcast_to(np.asarray(value.known, dtype=kind_of(value.dtype)), value.dims)
 
 
+KEEPS: Final = frozenset(
+    "flip permute transpose clamp clamp_min clamp_max to _to_copy one_hot view reshape unsqueeze add sub mul div "
+    "pow neg abs sin cos exp log sqrt rsqrt eq ne gt lt ge le where masked_fill contiguous clone alias detach float "
+    "type_as bitwise_not logical_not cat split split_with_sizes chunk slice matmul lift_fresh_copy".split()
+)
+"""Operators whose result repeats along its first axis where all that they read does, if they keep that axis."""
+
+MOST: Final = 1 << 24
+"""Most entries of a constant that are looked at while a program is translated."""
+
+
+class Folded(Value):
+    """A constant, with the call that makes it and what that reads."""
+
+    __slots__ = ("call", "reads")
+
+    def __init__(self, value: Value, call: Call, reads: tuple[Value, ...]) -> None:
+        super().__init__(value.dims, stored=value.stored, dtype=value.dtype)
+        self.call = call
+        self.reads = reads
+
+    def spreads(self, count: int) -> bool:
+        """Whether it is certain, without looking at numbers, that its first axis is one sample so many times."""
+        word = operator(self.call)
+        if word in ("expand", "repeat", "expand_as") and len(self.reads) and self.dims[0] == count:
+            source = self.reads[0]
+            return source.rank < self.rank or source.dims[0] == 1 or self._read_spread(source, count)
+        moved = self.call.get("dims") or ()
+        along = (self.call.get("dim"), self.call.get("dim0"), self.call.get("dim1"))
+        kept = word in KEEPS and 0 not in along and -self.rank not in along and (word != "permute" or moved[0] == 0)
+        kept = kept and (word != "matmul" or self.rank > 2)
+        return kept and all(
+            one.dims[0] == 1 or self._read_spread(one, count)
+            for one in self.reads
+            if one.rank and (one.rank >= self.rank or word not in _ALIGNED)
+        )
+
+    def _read_spread(self, value: Value, count: int) -> bool:
+        return isinstance(value, Folded) and value.dims[0] == count and value.spreads(count)
+
+
+_ALIGNED: Final = frozenset("add sub mul div pow eq ne gt lt ge le where masked_fill clamp matmul".split())
+"""Operators that align what they read at its last axes."""
+
+
+def repeats(value: Value, axis: int, count: int) -> bool:
+    """Whether a constant is the same so many times along an axis, one after the other."""
+    import numpy as np
+
+    size = value.dims[axis]
+    if size % count:
+        return False
+    if axis == 0 and size == count and isinstance(value, Folded) and value.spreads(count):
+        return True
+    if prod(value.dims) > MOST:
+        return False
+    try:
+        parts = np.split(array_of(value), count, axis)
+    except ValueError:
+        return False
+    return all(np.array_equal(part, parts[0], equal_nan=part.dtype.kind == "f") for part in parts[1:])
+
+
 def kind_of(dtype: str | None) -> Any:
     """NumPy's type for one of PyTorch's; 16 bits are computed in 32."""
     return "float32" if dtype in ("bfloat16", "float16", None) else dtype
@@ -80,7 +143,11 @@ def folded(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
             cache.append(tuple(result) if several else (result,))
         return cache[0]
 
-    return tuple(_constant(out, partial(_entry, compute, number, out)) for number, out in enumerate(outputs))
+    read = tuple(values[ref] for ref in call.reads())
+    return tuple(
+        Folded(_constant(out, partial(_entry, compute, number, out)), call, read)
+        for number, out in enumerate(outputs)
+    )
 
 
 def operator(call: Call) -> str:

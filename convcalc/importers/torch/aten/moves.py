@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from convcalc.importers.torch.aten.arithmetic import meeting
 from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, layers, pair, place, row
 
 
@@ -146,6 +147,8 @@ def slice_(network: Batched, call: Call, x: Value, dim: int = 0, start: int | No
     first, last, _ = slice(start, end, step).indices(size)
     if first == 0 and last >= size and step == 1:
         return x
+    if last <= first:
+        return Value((*x.dims[:axis], 0, *x.dims[axis + 1 :]), known=(), dtype=x.dtype)
     return network.slice(x, axis, first, last, step, place(call))
 
 
@@ -218,17 +221,23 @@ def unbind(network: Batched, call: Call, x: Value, dim: int = 0) -> Any:
 
 @row("cat.default", "concat.default", "concatenate.default")
 def cat(network: Batched, call: Call, tensors: Any, dim: int = 0) -> Value:
-    """Tensors one behind the other; those of PyTorch's old empty shape are none."""
-    parts = [one for one in tensors if tuple(one.dims) != (0,)]
+    """Tensors one behind the other; those that are empty are none."""
+    parts = [one for one in tensors if 0 not in one.dims]
     if len(parts) == 1:
         return parts[0]  # type: ignore[no-any-return]
-    return network.concat(parts, dim % len(parts[0].dims), place(call))
+    return network.concat(_alike(network, parts, place(call)), dim % len(parts[0].dims), place(call))
+
+
+def _alike(network: Batched, tensors: Any, path: str) -> list[Value]:
+    """Tensors among which constants that are repeated for every sample stand once."""
+    like = next((one for one in tensors if one.batch is not None), None)
+    return list(tensors) if like is None else [meeting(network, like, one, path) for one in tensors]
 
 
 @row("stack.default")
 def stack(network: Batched, call: Call, tensors: Any, dim: int = 0) -> Value:
     """Tensors side by side along a new axis."""
-    return network.stack(list(tensors), dim % (len(tensors[0].dims) + 1), place(call))
+    return network.stack(_alike(network, tensors, place(call)), dim % (len(tensors[0].dims) + 1), place(call))
 
 
 @row("roll.default")
