@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.spec.errors import Problem, SpecError
@@ -125,14 +126,13 @@ class Foreign(Source):
         return self.graph(dict(shapes), variables)
 
     def _read(self, input: Any, set: Mapping[str, Any] | None) -> Any:
-        more = {"primitive": True} if self.primitive else {}
-        return self.called(input=input, set=dict(set or {}), **more)
+        return self.called(input=input, set=dict(set or {}), primitive=self.primitive)
 
     def called(self, **given: Any) -> Any:
         """What the reader of the format makes of the file.
 
         Raises:
-            SpecError: it refuses, cannot be had, or is overwhelmed.
+            SpecError: it refuses, has nothing to set, cannot be had, or is overwhelmed.
         """
         home, _, function = self.format.reader.partition(":")
         try:
@@ -143,6 +143,14 @@ class Foreign(Source):
             read = None
         if read is None:
             raise self._problem(f"{self.format.name}, which is not read here")
+        takes = signature(read).parameters
+        anything = any(one.kind is Parameter.VAR_KEYWORD for one in takes.values())
+        if given.get("set") and not anything and "set" not in takes:
+            name = next(iter(given["set"]))
+            message = f"no variable {name!r} to set: {self.format.name} has none"
+            raise SpecError(Problem(message, file="--set", text=name, length=len(name)))
+        if not anything:
+            given = {name: value for name, value in given.items() if name in takes}
         try:
             return read(self.path, **given)
         except RecursionError:
