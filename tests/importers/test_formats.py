@@ -143,7 +143,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_a_reader_gets_what_was_asked(reader: list[dict[str, Any]], model: Path) -> None:
     graph = convcalc.load(model, input="3x16x16", set={"n": "2"})
-    asked = {"input": "3x16x16", "set": {"n": "2"}, "primitive": False}
+    asked = {"input": (3, 16, 16), "set": {"n": "2"}, "primitive": False}
     assert reader == [{"path": str(model), **asked}]
     assert graph.nodes[-1].outputs == ((4, 14, 14),)
     convcalc.load(str(model), primitive=True)
