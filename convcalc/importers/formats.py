@@ -147,7 +147,9 @@ class Foreign(Source):
         for name in (node.name for node in graph.nodes if node.name in more):
             reason = next((note for note in graph.notes if note.startswith(f"{name}: ")), name)
             message = f"the network does not go on this input: {reason}"
-            raise SpecError(Problem(message, file="--input", line=0, expected="a size that 'convcalc sizes' names"))
+            raise SpecError(
+                Problem(message, file="--input", line=0, expected="a size that 'convcalc sizes' names")
+            )
 
     def _read(self, input: Any, set: Mapping[str, Any] | None) -> Any:
         return self.called(input=input, set=dict(set or {}), primitive=self.primitive)
