@@ -34,6 +34,7 @@ class Format(NamedTuple):
         weights: whether it holds arrays alone, and no network.
         fixed: whether its sizes were fixed when it was written.
         instead: what to do with one that is not read.
+        variables: whether it takes values (``--set``).
     """
 
     name: str
@@ -41,6 +42,7 @@ class Format(NamedTuple):
     weights: bool = False
     fixed: bool = False
     instead: str = ""
+    variables: bool = False
 
 
 ONNX: Final = Format("an ONNX model", "convcalc.importers.onnx:read")
@@ -48,7 +50,7 @@ KERAS: Final = Format("a Keras model", "convcalc.importers.keras.files:read")
 EXPORTED: Final = Format("an exported PyTorch program", "convcalc.importers.torch.pt2:read", fixed=True)
 STATE: Final = Format("a file of PyTorch weights", "convcalc.importers.torch.state:read", weights=True)
 SAFETENSORS: Final = STATE._replace(name="a safetensors file")
-FACTORY: Final = Format("a PyTorch module", "convcalc.importers.torch.factory:open_factory")
+FACTORY: Final = Format("a PyTorch module", "convcalc.importers.torch.factory:open_factory", variables=True)
 ARRAYS: Final = Format("an archive of NumPy arrays", instead="a network, and these with --weights")
 
 _TO_ONNX: Final = "an ONNX file of the same model (tf2onnx, or the exporter of its framework)"
@@ -125,8 +127,14 @@ class Foreign(Source):
         return self.graph(dict(shapes), variables)
 
     def _read(self, input: Any, set: Mapping[str, Any] | None) -> Any:
-        more = {"primitive": True} if self.primitive else {}
-        return self.called(input=input, set=dict(set or {}), **more)
+        more: dict[str, Any] = {"primitive": True} if self.primitive else {}
+        if self.format.variables:
+            more["set"] = dict(set or {})
+        elif set:
+            name, value = next(iter(set.items()))
+            message = f"{self.format.name} has no variable {name!r} to set"
+            raise SpecError(Problem(message, file="--set", text=f"{name}={value}", length=len(name)))
+        return self.called(input=input, **more)
 
     def called(self, **given: Any) -> Any:
         """What the reader of the format makes of the file.

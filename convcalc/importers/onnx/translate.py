@@ -15,6 +15,7 @@ from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
 from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo
 from convcalc.importers.onnx.operators import OPERATORS
+from convcalc.importers.onnx.own import said
 from convcalc.importers.onnx.paths import path_of
 from convcalc.importers.onnx.use import Term, Use, of_tensor
 from convcalc.layers.values import show
@@ -213,7 +214,8 @@ class Translation:
     ) -> Sequence[Any]:
         function = self.model.functions.get((node.domain, node.op, node.overload))
         if function is not None:
-            return self._inlined(node, function, terms, path, depth)
+            layer = said(self.net, node, terms, path)
+            return layer if layer is not None else self._inlined(node, function, terms, path, depth)
         if node.domain == "" and node.op == "Constant":
             return [self._constant(node)]
         if node.domain == "" and node.op == "If":

@@ -50,7 +50,11 @@ def changed(text: str, rng: random.Random) -> str:
             holder.insert(key, json.loads(json.dumps(holder[key])))
         elif action == 2:
             other, place = rng.choice(found)
-            holder[key] = json.loads(json.dumps(other[place])) if place in (other if isinstance(other, dict) else range(len(other))) else 7
+            holder[key] = (
+                json.loads(json.dumps(other[place]))
+                if place in (other if isinstance(other, dict) else range(len(other)))
+                else 7
+            )
         else:
             holder[key] = rng.choice(STRANGE)
     return json.dumps(tree)

@@ -96,11 +96,15 @@ def _pixels(name: str) -> Former:
 def _shift(place: Place) -> Form:
     layer = place.layer
     return function(
-        place.helper("shift"), value(tuple(layer.kernel), "kernel_size"), value(tuple(layer.dilation), "dilation")
+        place.helper("shift"),
+        value(tuple(layer.kernel), "kernel_size"),
+        value(tuple(layer.dilation), "dilation"),
     )
 
 
-def _sides(axis: tuple[int, ...] | None, amounts: tuple[tuple[int, int], ...], rank: int) -> list[tuple[int, int]]:
+def _sides(
+    axis: tuple[int, ...] | None, amounts: tuple[tuple[int, int], ...], rank: int
+) -> list[tuple[int, int]]:
     """What is added or cut before and after every axis."""
     axes = range(1, rank) if axis is None else axis
     by_axis = dict(zip(axes, amounts, strict=True))

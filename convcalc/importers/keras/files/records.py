@@ -135,9 +135,7 @@ class Reader:
         except json.JSONDecodeError as error:
             near = shown(text[max(0, error.pos - 20) : error.pos + 20])
             message = f"no JSON: {error.msg[0].lower()}{error.msg[1:]}, near {near}"
-            raise SpecError(
-                Problem(message, file=self.file, line=error.lineno, column=error.colno)
-            ) from None
+            raise SpecError(Problem(message, file=self.file, line=error.lineno, column=error.colno)) from None
         except RecursionError:
             raise self.fault("a configuration nested too deeply to be one of Keras") from None
         except ValueError as error:  # a number of thousands of digits
@@ -208,7 +206,8 @@ class Reader:
     def _model(self, record: Record, depth: int) -> Model:
         config = record.config
         layers = [
-            self.record(tree, f"{record.name}/{number}", depth) for number, tree in enumerate(config["layers"])
+            self.record(tree, f"{record.name}/{number}", depth)
+            for number, tree in enumerate(config["layers"])
         ]
         names: set[str] = set()
         for layer in layers:
@@ -326,5 +325,12 @@ def shown(name: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    words = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    words = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
     return "missing" if value is None else words[type(value)]

@@ -11,8 +11,8 @@ from functools import partial
 from math import prod
 from typing import Any, Final
 
-from convcalc.importers.tensors import Value
 from convcalc.importers.network import Stored
+from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.rows import ALIKE, PLACES, resolved
 from convcalc.importers.torch.program import Call, Tensor
 
@@ -53,9 +53,7 @@ def array_of(value: Value) -> Any:
 
 
 KEEPS: Final = frozenset(
-    "flip permute transpose clamp clamp_min clamp_max to _to_copy one_hot view reshape unsqueeze add sub mul div "
-    "pow neg abs sin cos exp log sqrt rsqrt eq ne gt lt ge le where masked_fill contiguous clone alias detach float "
-    "type_as bitwise_not logical_not cat split split_with_sizes chunk slice matmul lift_fresh_copy".split()
+    ["flip", "permute", "transpose", "clamp", "clamp_min", "clamp_max", "to", "_to_copy", "one_hot", "view", "reshape", "unsqueeze", "add", "sub", "mul", "div", "pow", "neg", "abs", "sin", "cos", "exp", "log", "sqrt", "rsqrt", "eq", "ne", "gt", "lt", "ge", "le", "where", "masked_fill", "contiguous", "clone", "alias", "detach", "float", "type_as", "bitwise_not", "logical_not", "cat", "split", "split_with_sizes", "chunk", "slice", "matmul", "lift_fresh_copy"]
 )
 """Operators whose result repeats along its first axis where all that they read does, if they keep that axis."""
 
@@ -81,7 +79,12 @@ class Folded(Value):
             return source.rank < self.rank or source.dims[0] == 1 or self._read_spread(source, count)
         moved = self.call.get("dims") or ()
         along = (self.call.get("dim"), self.call.get("dim0"), self.call.get("dim1"))
-        kept = word in KEEPS and 0 not in along and -self.rank not in along and (word != "permute" or moved[0] == 0)
+        kept = (
+            word in KEEPS
+            and 0 not in along
+            and -self.rank not in along
+            and (word != "permute" or moved[0] == 0)
+        )
         kept = kept and (word != "matmul" or self.rank > 2)
         return kept and all(
             one.dims[0] == 1 or self._read_spread(one, count)
@@ -93,7 +96,7 @@ class Folded(Value):
         return isinstance(value, Folded) and value.dims[0] == count and value.spreads(count)
 
 
-_ALIGNED: Final = frozenset("add sub mul div pow eq ne gt lt ge le where masked_fill clamp matmul".split())
+_ALIGNED: Final = frozenset(["add", "sub", "mul", "div", "pow", "eq", "ne", "gt", "lt", "ge", "le", "where", "masked_fill", "clamp", "matmul"])
 """Operators that align what they read at its last axes."""
 
 
