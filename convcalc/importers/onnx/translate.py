@@ -108,10 +108,12 @@ class Translation:
             term = env.get(info.name)
             if term is None:
                 raise self.error(f"no node makes the output {info.name!r}")
-            if term.lost:
+            if term.lost and term.value is None:
                 continue
             try:
-                outputs.append((info.name, net.edge(term.tensor_of(), info.name)))
+                made = term.value if term.lost else term.tensor_of()
+                assert made is not None
+                outputs.append((info.name, net.edge(made, info.name)))
             except (DimensionError, Unsayable) as error:
                 net.notes.append(f"the output {info.name}: {error}")
         for key, tensor in graph.initializers.items():
@@ -321,14 +323,15 @@ class Translation:
         for term in terms:
             if term is not None and term.value is not None and term.value.edge is not None:
                 edges.append(term.value.edge)
+        if path in self.net._blocks:
+            path = f"{path}.{node.op.lower()}"
         what = re.sub(r"[^\w.:/+-]", "_", f"{node.domain}:{node.op}" if node.domain else node.op)
         made = self.net.opaque(what, edges, shapes, path, reason)
         results: list[Any] = []
         for name, edge, about in zip(node.outputs, made, found, strict=True):
             if about is None:
-                results.append(
-                    Term(name, lost=f"{name!r}, which {node.op} writes in a shape that is not stated")
-                )
+                why = f"{name!r}, which {node.op} writes in a shape that is not stated"
+                results.append(Term(name, lost=why, value=Value((UNKNOWN,), None, False, edge)))
                 continue
             if isinstance(about, Value):
                 made_of = Value(about.dims, about.batch, about.folded, edge, dtype=_KEEPING[node.op])
