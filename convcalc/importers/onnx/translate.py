@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from convcalc.dims import UNKNOWN, DimensionError, collecting, symbol
 from convcalc.graph import Graph as Network
-from convcalc.importers.batched import Batched, Value, broadcast
+from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
@@ -17,6 +17,7 @@ from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInf
 from convcalc.importers.onnx.operators import OPERATORS
 from convcalc.importers.onnx.paths import path_of
 from convcalc.importers.onnx.use import Term, Use, of_tensor
+from convcalc.importers.tensors import Value, broadcast
 from convcalc.layers.values import show
 from convcalc.spec.errors import Problem, SpecError
 
@@ -87,7 +88,7 @@ class Translation:
         arrays = set(graph.initializers) | set(graph.sparse_initializers)
         entering = [info for info in graph.inputs if info.name not in arrays]
         dims = self._shapes(entering)
-        axes = {info.name: _batch_axis(info, graph) for info in entering}
+        axes = {info.name: batch_axis(info, graph) for info in entering}
         sizes = {d[axes[n]] for n, d in dims.items() if d and axes[n] < len(d) and type(d[axes[n]]) is int}
         batch = sizes.pop() if len(sizes) == 1 else 1
         self.net = net = Batched(self.name, batch)
@@ -142,7 +143,7 @@ class Translation:
             if info.type.kind != "tensor" or info.dims is None:
                 found[info.name] = ()
                 continue
-            axis = _batch_axis(info, self.model.graph)
+            axis = batch_axis(info, self.model.graph)
             letters = [self._letter(info, place, n, axis) for place, n in enumerate(info.dims)]
             shape = given.pop(info.name, None)
             if shape is None:
@@ -302,7 +303,8 @@ class Translation:
 
     def _opaque(self, node: Node, terms: list[Term | None], path: str, reason: str) -> Sequence[Any]:
         """An operator that no layer says: the shapes that the file states, and what it reads."""
-        shapes, found = [], []
+        shapes: list[Any] = []
+        found: list[Any] = []
         kept = self._kept(node, terms)
         any_batch = any(t is not None and (t.lost or (t.value and t.value.batch is not None)) for t in terms)
         for name in node.outputs:
@@ -387,7 +389,7 @@ def _word(name: str) -> str:
 _BATCH: Final = re.compile(r"batch|^N$|^n$|^bs$", re.IGNORECASE)
 
 
-def _batch_axis(info: ValueInfo, graph: Graph) -> int:
+def batch_axis(info: ValueInfo, graph: Graph) -> int:
     """The axis of the batch: the first; the second of what a recurrent layer reads step after step."""
     dims = info.dims or ()
     named = [place for place, n in enumerate(dims) if isinstance(n, str) and _BATCH.search(n)]

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import is_symbolic
-from convcalc.importers.batched import Batched, Value
+from convcalc.importers.batched import Batched
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import MOST, Folded, Unfolded
 from convcalc.importers.onnx.tensors import DTYPES, Tensor
+from convcalc.importers.tensors import Value
 
 if TYPE_CHECKING:
     from convcalc.importers.onnx.model import Node

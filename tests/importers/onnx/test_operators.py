@@ -26,7 +26,7 @@ def _held(
     x = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     try:
         (expected,) = theirs(model, {"x": x})
-    except Exception:  # noqa: BLE001 - whatever ONNX Runtime has to say against the model
+    except Exception:  # whatever it has to say against the model
         return
     if 0 in expected.shape:
         return
@@ -52,7 +52,7 @@ _WINDOW = {
 
 
 @QUICK
-@given(auto=st.sampled_from(["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]), groups=st.sampled_from([1, 2, 4]),
+@given(auto=st.sampled_from(["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]), groups=st.sampled_from([1, 4]),
        bias=st.booleans(), **_WINDOW)  # fmt: skip
 def test_conv(
     auto: str, groups: int, bias: bool, k: int, s: int, d: int, p: int, q: int, size: int, rank: int
@@ -111,10 +111,13 @@ def test_pools(
     _held(node, (2, 3, *(size,) * rank), {})
 
 
+_PLACES = ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric"]
+
+
 @QUICK
 @given(
     mode=st.sampled_from(["nearest", "linear", "cubic"]),
-    where=st.sampled_from(["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric"]),
+    where=st.sampled_from(_PLACES),
     nearest=st.sampled_from(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]),
     sizes=st.booleans(), n=st.integers(2, 7), out=st.integers(1, 12), outside=st.booleans(),
     antialias=st.booleans(), opset=st.sampled_from([11, 13, 18, 19]),
@@ -163,8 +166,10 @@ _BY_SET = [
     ("Upsample", {"mode": "nearest"}, [np.array([1, 1, 2, 2], np.float32)], (2, 3, 4, 5), 9),
     ("Dropout", {"ratio": 0.3}, [], (2, 3), 10), ("Dropout", {}, [np.float32(0.3)], (2, 3), 13),
     ("DepthToSpace", {"blocksize": 2, "mode": "CRD"}, [], (2, 8, 2, 3), 13),
-    ("DepthToSpace", {"blocksize": 2}, [], (2, 8, 2, 3), 13), ("SpaceToDepth", {"blocksize": 2}, [], (2, 2, 4, 6), 13),
-    ("Reshape", {}, [np.array([0, -1])], (2, 3, 4), 13), ("Reshape", {}, [np.array([2, 4, 3])], (2, 3, 4), 13),
+    ("DepthToSpace", {"blocksize": 2}, [], (2, 8, 2, 3), 13),
+    ("SpaceToDepth", {"blocksize": 2}, [], (2, 2, 4, 6), 13),
+    ("Reshape", {}, [np.array([0, -1])], (2, 3, 4), 13),
+    ("Reshape", {}, [np.array([2, 4, 3])], (2, 3, 4), 13),
     ("Flatten", {"axis": 2}, [], (1, 3, 4, 2), 13), ("Transpose", {"perm": [0, 2, 1]}, [], (2, 3, 4), 13),
     ("Gather", {"axis": 1}, [np.array([[2, 0], [1, -1]])], (2, 3, 4), 13),
     ("Gather", {"axis": 2}, [np.array(1)], (2, 3, 4), 13), ("Tile", {}, [np.array([1, 2, 3])], (2, 3, 4), 13),
@@ -172,8 +177,11 @@ _BY_SET = [
     ("LRN", {"size": 3, "alpha": 0.1, "beta": 0.5, "bias": 2.0}, [], (2, 5, 4), 13),
     ("HardSigmoid", {}, [], (2, 3), 13), ("HardSigmoid", {"alpha": 1 / 6}, [], (2, 3), 13),
     ("Selu", {}, [], (2, 3), 13), ("Celu", {"alpha": 2.0}, [], (2, 3), 13), ("HardSwish", {}, [], (2, 3), 14),
-    ("Gelu", {"approximate": "tanh"}, [], (2, 3), 20), ("Mish", {}, [], (2, 3), 18), ("Ceil", {}, [], (2, 3), 13),
-    ("ThresholdedRelu", {"alpha": 0.5}, [], (2, 3), 13), ("Shrink", {"lambd": 0.4, "bias": 0.4}, [], (2, 3), 13),
+    ("Gelu", {"approximate": "tanh"}, [], (2, 3), 20),
+    ("Mish", {}, [], (2, 3), 18),
+    ("Ceil", {}, [], (2, 3), 13),
+    ("ThresholdedRelu", {"alpha": 0.5}, [], (2, 3), 13),
+    ("Shrink", {"lambd": 0.4, "bias": 0.4}, [], (2, 3), 13),
     ("InstanceNormalization", {}, [_array(3), _array(3)], (2, 3, 4, 4), 13),
     ("LayerNormalization", {"axis": 2}, [_array(4, 2), _array(4, 2)], (2, 3, 4, 2), 17),
     ("GroupNormalization", {"num_groups": 2}, [_array(4), _array(4)], (2, 4, 3), 21),

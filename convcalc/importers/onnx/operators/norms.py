@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.dims import prod
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value
 
 
 def _alone(use: Use) -> None:

@@ -6,9 +6,9 @@ from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.dims import is_symbolic
-from convcalc.importers.batched import Value, is_one
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value, is_one
 
 
 def _ways(use: Use) -> dict[str, Any]:

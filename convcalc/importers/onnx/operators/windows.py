@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import INDICES, Operator, Use
+from convcalc.importers.tensors import Value
 
 _AUTO: Final = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
 
