@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from convcalc.dims import UNKNOWN, DimensionError, collecting, symbol
 from convcalc.graph import Graph as Network
-from convcalc.importers.batched import Batched, Value, broadcast
+from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
@@ -20,6 +20,7 @@ from convcalc.importers.onnx.operators.recognised import ROWS as RECOGNISED
 from convcalc.importers.onnx.paths import path_of
 from convcalc.importers.onnx.patterns import Recognised, recognised
 from convcalc.importers.onnx.use import Term, Use, of_tensor
+from convcalc.importers.tensors import Value, broadcast
 from convcalc.layers.values import show
 from convcalc.spec.errors import Problem, SpecError
 
@@ -94,7 +95,7 @@ class Translation:
         arrays = set(graph.initializers) | set(graph.sparse_initializers)
         entering = [info for info in graph.inputs if info.name not in arrays]
         dims = self._shapes(entering)
-        axes = {info.name: _batch_axis(info, graph) for info in entering}
+        axes = {info.name: batch_axis(info, graph) for info in entering}
         sizes = {d[axes[n]] for n, d in dims.items() if d and axes[n] < len(d) and type(d[axes[n]]) is int}
         batch = sizes.pop() if len(sizes) == 1 else 1
         self.net = net = Batched(self.name, batch)
@@ -115,10 +116,12 @@ class Translation:
             term = env.get(info.name)
             if term is None:
                 raise self.error(f"no node makes the output {info.name!r}")
-            if term.lost:
+            if term.lost and term.value is None:
                 continue
             try:
-                outputs.append((info.name, net.edge(term.tensor_of(), info.name)))
+                made = term.value if term.lost else term.tensor_of()
+                assert made is not None
+                outputs.append((info.name, net.edge(made, info.name)))
             except (DimensionError, Unsayable) as error:
                 net.notes.append(f"the output {info.name}: {error}")
         for key, tensor in graph.initializers.items():
@@ -147,7 +150,7 @@ class Translation:
             if info.type.kind != "tensor" or info.dims is None:
                 found[info.name] = ()
                 continue
-            axis = _batch_axis(info, self.model.graph)
+            axis = batch_axis(info, self.model.graph)
             letters = [self._letter(info, place, n, axis) for place, n in enumerate(info.dims)]
             shape = given.pop(info.name, None)
             if shape is None:
@@ -331,7 +334,8 @@ class Translation:
 
     def _opaque(self, node: Node, terms: list[Term | None], path: str, reason: str) -> Sequence[Any]:
         """An operator that no layer says: the shapes that the file states, and what it reads."""
-        shapes, found = [], []
+        shapes: list[Any] = []
+        found: list[Any] = []
         kept = self._kept(node, terms)
         any_batch = any(t is not None and (t.lost or (t.value and t.value.batch is not None)) for t in terms)
         for name in node.outputs:
@@ -352,14 +356,15 @@ class Translation:
         for term in terms:
             if term is not None and term.value is not None and term.value.edge is not None:
                 edges.append(term.value.edge)
+        if path in self.net._blocks:
+            path = f"{path}.{node.op.lower()}"
         what = re.sub(r"[^\w.:/+-]", "_", f"{node.domain}:{node.op}" if node.domain else node.op)
         made = self.net.opaque(what, edges, shapes, path, reason)
         results: list[Any] = []
         for name, edge, about in zip(node.outputs, made, found, strict=True):
             if about is None:
-                results.append(
-                    Term(name, lost=f"{name!r}, which {node.op} writes in a shape that is not stated")
-                )
+                why = f"{name!r}, which {node.op} writes in a shape that is not stated"
+                results.append(Term(name, lost=why, value=Value((UNKNOWN,), None, False, edge)))
                 continue
             if isinstance(about, Value):
                 made_of = Value(about.dims, about.batch, about.folded, edge, dtype=_KEEPING[node.op])
@@ -415,7 +420,7 @@ def _word(name: str) -> str:
 _BATCH: Final = re.compile(r"batch|^N$|^n$|^bs$", re.IGNORECASE)
 
 
-def _batch_axis(info: ValueInfo, graph: Graph) -> int:
+def batch_axis(info: ValueInfo, graph: Graph) -> int:
     """The axis of the batch: the first; the second of what a recurrent layer reads step after step."""
     dims = info.dims or ()
     named = [place for place, n in enumerate(dims) if isinstance(n, str) and _BATCH.search(n)]

@@ -7,10 +7,11 @@ from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import is_symbolic
-from convcalc.importers.batched import Batched, Value
+from convcalc.importers.batched import Batched
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import MOST, Folded, Unfolded
 from convcalc.importers.onnx.tensors import DTYPES, Tensor
+from convcalc.importers.tensors import Value
 
 if TYPE_CHECKING:
     from convcalc.importers.onnx.model import Node
