@@ -128,6 +128,8 @@ def folded(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
         return None
     if not all(is_constant(values[ref]) for ref in call.reads()):
         return None
+    if name in NAMED and all(one.stored is not None and one.stored.counted for one in _read(call, values)):
+        return None  # an array that the model stores stays itself in another shape
     arguments = {
         ALIKE.get(key, key): resolved(given, values)
         for key, given in call.arguments.items()
@@ -143,11 +145,19 @@ def folded(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
             cache.append(tuple(result) if several else (result,))
         return cache[0]
 
-    read = tuple(values[ref] for ref in call.reads())
+    read = _read(call, values)
     return tuple(
         Folded(_constant(out, partial(_entry, compute, number, out)), call, read)
         for number, out in enumerate(outputs)
     )
+
+
+def _read(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...]:
+    return tuple(values[ref] for ref in call.reads())
+
+
+NAMED: Final = frozenset("view reshape flatten unflatten unsqueeze squeeze permute transpose contiguous detach alias".split())
+"""Operators that leave an array itself in another form, under its own name."""
 
 
 def operator(call: Call) -> str:
