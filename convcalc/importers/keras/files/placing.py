@@ -159,6 +159,8 @@ class At:
         """The stages of a layer one after the other, with the variables of the layer as their weights."""
         from convcalc.importers.keras.files.timed import lifted
 
+        if self.times and any(len(self.shape(edge)) < 2 for edge in edges):
+            raise Unsayable("stands in TimeDistributed, and reads no sequence")
         number = 0
         for place, stage in enumerate(stages):
             shapes = tuple(self._inside(self.shape(edge)) for edge in edges)

@@ -133,12 +133,11 @@ class Reader:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
+            near = shown(text[max(0, error.pos - 20) : error.pos + 20])
+            message = f"no JSON: {error.msg[0].lower()}{error.msg[1:]}, near {near}"
             raise SpecError(
-                Problem(
-                    f"no JSON: {error.msg[0].lower()}{error.msg[1:]}", file=self.file,
-                    line=error.lineno, column=error.colno, text=(text.splitlines() or [""])[0][:1] and _line(text, error.lineno),
-                )
-            ) from None  # fmt: skip
+                Problem(message, file=self.file, line=error.lineno, column=error.colno)
+            ) from None
         except RecursionError:
             raise self.fault("a configuration nested too deeply to be one of Keras") from None
         except ValueError as error:  # a number of thousands of digits
@@ -324,11 +323,6 @@ def shown(name: str) -> str:
     """A name from a file as a message quotes it."""
     name = name if len(name) <= 80 else name[:77] + "..."
     return repr(name)
-
-
-def _line(text: str, number: int) -> str:
-    lines = text.split("\n", number)
-    return lines[number - 1][:400] if number <= len(lines) else ""
 
 
 def _kind(value: Any) -> str:

@@ -21,6 +21,8 @@ CELLS: Final = {"SimpleRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GR
 def recurrent(at: At, edges: Sequence[Edge]) -> list[Edge]:
     """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states where they are asked for."""
     _alone(at, edges)
+    if at.times and len(at.shape(edges[0])) < 2:
+        raise Unsayable("stands in TimeDistributed, and reads no sequence")
     return _sequence(at, at.record.kind, at.config, at.holder.part("cell", "cell"), edges[0], "")
 
 
@@ -68,7 +70,7 @@ def bidirectional(at: At, edges: Sequence[Edge]) -> list[Edge]:
     if not ways:
         raise Unsayable("goes around no layer")
     forward, backward = ways[0], ways[-1]
-    kind, config = forward.get("class_name"), forward.get("config")
+    kind, config = str(forward.get("class_name")), forward.get("config")
     other = backward.get("config")
     if kind not in _GATES or backward.get("class_name") != kind:
         raise Unsayable(f"goes around {str(kind)[:60]}, or around two kinds of layers")
@@ -83,13 +85,13 @@ def bidirectional(at: At, edges: Sequence[Edge]) -> list[Edge]:
     mode = at.config.get("merge_mode", "concat")
     if mode not in ("concat", "sum", "ave", "mul") or config.get("go_backwards") is True:
         raise Unsayable("has outputs of two directions that are not joined, or runs backwards first")
-    layer = _layer(at, str(kind), {**config, "trainable": True}, edges[0], bidirectional=True)
+    layer = _layer(at, kind, {**config, "trainable": True}, edges[0], bidirectional=True)
     trains = all(one.get("trainable", True) is not False for one in (config, other))
     stored: dict[str, Stored] = {}
     for key, one, end in (("forward_layer", config, ""), ("backward_layer", other, "_reverse")):
-        name = str(one.get("name") or f"{key.partition('_')[0]}_{str(kind).lower()}")
+        name = str(one.get("name") or f"{key.partition('_')[0]}_{kind.lower()}")
         holder = at.holder.part(key, name, trains).part("cell", "cell")
-        stored |= _arrays(at, str(kind), layer, holder, end)
+        stored |= _arrays(at, kind, layer, holder, end)
     sequences, states = config.get("return_sequences") is True, config.get("return_state") is True
     plain = mode == "concat" and not states
     name = "" if plain and sequences else layer.op
