@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 
 class Case(NamedTuple):
-    """One use: the operator (``name.overload``), the call, the inputs' shapes, parameters, how inputs are drawn."""
+    """One use: the operator (``name.overload``), the call, shapes of inputs and parameters."""
 
     target: str
     call: Callable[..., Any]
@@ -43,8 +43,8 @@ def plain(names: str, shape: tuple[int, ...] = ROWS, positive: bool = False) -> 
 
 plain(
     "relu relu6 selu silu mish hardswish hardsigmoid sigmoid tanh log_sigmoid neg exp abs square sin cos erf "
-    "special_expit negative absolute leaky_relu elu celu gelu softplus hardtanh softshrink hardshrink expm1 exp2 "
-    "ceil tan rrelu sign sgn floor contiguous clone detach alias positive mT"
+    "special_expit negative absolute leaky_relu elu celu gelu softplus hardtanh softshrink hardshrink "
+    "expm1 exp2 ceil tan rrelu sign sgn floor contiguous clone detach alias positive mT"
 )
 plain("log sqrt rsqrt reciprocal log1p log2", positive=True)
 plain("resolve_conj resolve_neg")
@@ -509,3 +509,28 @@ case(
     "index.Tensor", lambda o, x, w: x + o.index(w, [o.arange(5), None, o.arange(5)]), (2, 5, 8), w=[(6, 8, 6)]
 )
 case("diagonal.default", lambda o, x: o.diagonal(x, 1, 1, 2), ROWS)
+# -- recurrent --------------------------------------------------------------------------------
+
+
+def recurrent(name: str, gates: int, both: bool, first: bool, layers: int = 1) -> None:
+    """A recurrent layer of 8 features that arrive and 3 of a state, which starts from zeros."""
+    ways = 2 if both else 1
+    shapes: list[tuple[int, ...]] = []
+    for number in range(layers):
+        arriving = 8 if number == 0 else 3 * ways
+        shapes += [(3 * gates, arriving), (3 * gates, 3), (3 * gates,), (3 * gates,)] * ways
+
+    def call(o: Any, x: Any, *weights: Any) -> Any:
+        x = x if first else o.transpose(x, 0, 1)
+        zeros = o.zeros([ways * layers, 2, 3])
+        state = [zeros, zeros] if name == "lstm" else zeros
+        made = getattr(o, name).input(x, state, list(weights), True, layers, 0.0, False, both, first)
+        sequence = made[0] if first else o.transpose(made[0], 0, 1)
+        return o.add(sequence, o.sum(o.transpose(made[1], 0, 1), [1, 2]).view(2, 1, 1))
+
+    case(f"{name}.input", call, ROWS, w=shapes)
+
+
+for _name, _gates in (("lstm", 4), ("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
+    recurrent(_name, _gates, False, True)
+    recurrent(_name, _gates, True, False, 2)
