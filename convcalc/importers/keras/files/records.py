@@ -18,7 +18,7 @@ MAX_VALUES: Final = 1_500_000
 """Most values in a configuration."""
 MAX_DEPTH: Final = 24
 """Deepest nesting of models."""
-MAX_LAYERS: Final = 100_000
+MAX_LAYERS: Final = 20_000
 """Most layers of all models."""
 _STRUCTURE: Final = 60
 """Deepest nesting of the arguments of a call."""

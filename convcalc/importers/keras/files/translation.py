@@ -35,8 +35,12 @@ from convcalc.importers.network import Network, Unsayable
 from convcalc.layers.values import MOST_AXES, show
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 
-MAX_CALLS: Final = 100_000
-"""Most calls of layers, those of models that are called several times counted each time."""
+CALLS: Final = 2_000
+"""Calls of layers that any file may have, those of models that are called several times counted each time."""
+CALLS_A_LAYER: Final = 20
+"""Calls besides for each layer of the file."""
+_OUTPUTS: Final = 64
+"""Most outputs of a layer that is not in the language."""
 _SIZES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 _INPUTS: Final = frozenset(("inputs", "sequences", "query", "value", "key", "x", "inputs_0"))
 _MODES: Final = frozenset(("training", "mask"))
@@ -301,7 +305,8 @@ class Translation:
             written[record.name, call] = self.call(
                 record, Call(args, kwargs), place, inner, times, partial(_of, shapes, record.name, call)
             )
-        return self._outputs(model, model.outputs, written)
+        functional = {one.name for one in model.layers if one.model is not None and not one.model.sequential}
+        return self._outputs(model, model.outputs, written, functional)
 
     def _ordered(self, model: Model, written: Mapping[tuple[str, int], Any]) -> list[tuple[int, int]]:
         """The calls of a model, each behind those it reads of; otherwise as the file has them."""
@@ -373,12 +378,17 @@ class Translation:
             return {key: self._filled(part, written, record, model) for key, part in value.items()}
         return value
 
-    def _outputs(self, model: Model, structure: Any, written: Mapping[tuple[str, int], list[Edge]]) -> Any:
+    def _outputs(
+        self,
+        model: Model,
+        structure: Any,
+        written: Mapping[tuple[str, int], list[Edge]],
+        functional: set[str],
+    ) -> Any:
+        """The edges of the outputs of a model, in their structure."""
         if isinstance(structure, Reference):
-            by_name = {record.name: record for record in model.layers}
-            record = by_name.get(structure.layer)
             call = structure.call
-            if record is not None and record.model is not None and not record.model.sequential and call > 0:
+            if structure.layer in functional and call > 0:  # these files count one more that was there before
                 call -= 1
             found = written.get((structure.layer, call))
             if found is None or structure.output >= len(found):
@@ -390,8 +400,8 @@ class Translation:
                 )
             return found[structure.output]
         if isinstance(structure, list):
-            return [self._outputs(model, part, written) for part in structure]
-        return {key: self._outputs(model, part, written) for key, part in structure.items()}
+            return [self._outputs(model, part, written, functional) for part in structure]
+        return {key: self._outputs(model, part, written, functional) for key, part in structure.items()}
 
     def _chain(
         self, model: Model, edges: list[Edge], path: str, holder: Holder, groups: list[tuple[str, ...]],
@@ -429,8 +439,9 @@ class Translation:
     ) -> list[Edge]:
         """What one call of a layer writes, output by output."""
         self.calls += 1
-        if self.calls > MAX_CALLS:
-            raise self.reader.fault(f"more than {MAX_CALLS:,} calls of layers", record.name)
+        most = CALLS + CALLS_A_LAYER * self.reader.count
+        if self.calls > most:
+            raise self.reader.fault(f"more than {most:,} calls of layers", record.name)
         if record.model is not None:
             return self._inner(record, record.model, call, path, holder, times, recorded)
         at = At(self.network, self.weights, record, path, holder, self.first, times)
@@ -651,23 +662,22 @@ def _batch_shape(record: Record) -> tuple[int | None, ...] | None:
     return None if found is None else (None, *found)
 
 
-def _recorded(model: Model) -> dict[str, dict[tuple[int, int], tuple[int | None, ...]]]:
+Shapes: TypeAlias = dict[tuple[str, int], dict[int, tuple[int | None, ...]]]
+
+
+def _recorded(model: Model) -> Shapes:
     """The shapes of tensors as the layers that read them state them."""
-    found: dict[str, dict[tuple[int, int], tuple[int | None, ...]]] = {}
+    found: Shapes = {}
     for record in model.layers:
         for call in record.calls:
             for one in references([call.args, call.kwargs]):
-                if one.shape is not None:
-                    found.setdefault(one.layer, {})[one.call, one.output] = one.shape
+                if one.shape is not None and one.output < _OUTPUTS:
+                    found.setdefault((one.layer, one.call), {})[one.output] = one.shape
     return found
 
 
-def _of(
-    shapes: Mapping[str, Mapping[tuple[int, int], tuple[int | None, ...]]], layer: str, call: int
-) -> dict[int, tuple[int | None, ...]]:
-    return {
-        output: shape for (at, output), shape in shapes.get(layer, {}).items() if at == call and output < 64
-    }
+def _of(shapes: Shapes, layer: str, call: int) -> Mapping[int, tuple[int | None, ...]]:
+    return shapes.get((layer, call), {})
 
 
 def _named(model: Model, outputs: Any) -> list[tuple[str, Edge]]:
