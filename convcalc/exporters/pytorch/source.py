@@ -39,7 +39,7 @@ SHARED: Final = 3
 """So many sequences that are alike are a class of their own."""
 
 
-def export(graph: Graph, *, loads: bool = False) -> str:
+def to_pytorch(graph: Graph, *, loads: bool = False) -> str:
     """The network as PyTorch source.
 
     Every kind of block is one class, whose arguments are the numbers in which its blocks differ. The names
@@ -451,11 +451,11 @@ class _Writer:
             lines += [f"{' ' * 8}self.{name} = {name}" for name in one.kept]
             looped, made = constructors([Line(l.before, arguments(l.value), l.after) for l in init])
             for line in looped:
-                lines += laid_out(line.value, 8, line.before, line.after)
+                lines += _written(line)
             lines.append("")
         lines += _definition("forward", ["self", *body.arguments])
         for line in calls(forward, made):
-            lines += laid_out(line.value, 8, line.before, line.after)
+            lines += _written(line)
         return "\n".join(lines)
 
     def _about(self) -> list[str]:
@@ -519,6 +519,12 @@ class _Writer:
             lines.append(f"    for tensor in {result}:")
             lines.append("        print(tuple(tensor.shape))")
         return "\n".join(lines)
+
+
+def _written(line: Line) -> list[str]:
+    """A statement of a method in lines; what stands in a loop is indented already."""
+    text = line.before.lstrip()
+    return laid_out(line.value, 8 + len(line.before) - len(text), text, line.after)
 
 
 def _definition(name: str, given: list[str]) -> list[str]:

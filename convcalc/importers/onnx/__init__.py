@@ -15,7 +15,7 @@ def read(path: str | os.PathLike[str], input: Any = None, primitive: bool = Fals
 
     Args:
         path: the file.
-        input: shapes of its inputs in place of those it states, without the batch: one for the first input, or
+        input: shapes of its inputs in place of those it states, without the batch: one for the first, or
             by name.
         primitive: whether operators are shown as they stand, where several of them are one layer.
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from convcalc.dims import UNKNOWN, DimensionError, symbol
+from convcalc.dims import UNKNOWN, DimensionError, collecting, symbol
 from convcalc.graph import Graph as Network
-from convcalc.importers.batched import Batched, Value
+from convcalc.importers.batched import Batched, Value, broadcast
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
@@ -40,11 +40,28 @@ def translate(model: Model, given: Shapes | Sequence[Any] | None = None, name: s
     while True:
         work = Translation(model, given, name, tensors)
         try:
-            return work.run()
+            with collecting() as conditions:
+                graph = work.run()
+            if conditions:
+                from convcalc.symbols.conditions import simplified
+
+                graph.constraints = simplified(conditions)
+            return graph
         except SeveralUses as error:  # begin anew: that array is a tensor of its own
             if error.name in tensors:
                 raise work.error(f"the array {error.name!r} is read in several forms") from None
             tensors = {*tensors, error.name}
+
+
+_KEEPING: Final = {
+    **dict.fromkeys(("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"), "bool"),
+    **dict.fromkeys(("And", "Or", "Xor", "Not", "IsNaN", "IsInf"), "bool"),
+    **dict.fromkeys(("Round", "Mod", "Div", "Pow", "Where", "Cast"), "float32"),
+    **dict.fromkeys(("Hardmax", "CumSum", "CumProd"), "float32"),
+    **dict.fromkeys(("Tan", "Acos", "Asin", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"), "float32"),
+    **dict.fromkeys(("BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot"), "int64"),
+}
+"""Operators that no layer says in every use, and that keep the shape that arrives: what they write."""
 
 
 class Translation:
@@ -152,9 +169,11 @@ class Translation:
             return 1
         if isinstance(n, str) and n in self.letters:
             return self.letters[n]
+        if isinstance(n, str) and not re.search(r"\w", n):
+            n = None  # such as "?"
         rank = len(info.dims or ())
         plain = {3: ("", "C", "L"), 4: ("", "C", "H", "W"), 5: ("", "C", "D", "H", "W")}.get(rank)
-        word = _word(n) if isinstance(n, str) else plain[place] if plain else f"N{place}"
+        word = plain[place] if plain else _word(n) if isinstance(n, str) else f"N{place}"
         taken = {str(value) for value in self.letters.values()}
         found = word
         while found in taken:
@@ -282,7 +301,13 @@ class Translation:
     def _opaque(self, node: Node, terms: list[Term | None], path: str, reason: str) -> Sequence[Any]:
         """An operator that no layer says: the shapes that the file states, and what it reads."""
         shapes, found = [], []
+        kept = self._kept(node, terms)
+        any_batch = any(t is not None and (t.lost or (t.value and t.value.batch is not None)) for t in terms)
         for name in node.outputs:
+            if kept is not None:
+                shapes.append(self.net.own(kept.dims, kept.batch, kept.folded))
+                found.append(kept)
+                continue
             info = self._infos.get(name)
             dims = None if info is None else info.dims
             if dims is None:
@@ -290,7 +315,7 @@ class Translation:
                 found.append(None)
                 continue
             sizes = [self._stated(n) for n in dims]
-            shapes.append(tuple(sizes[1:]) or (1,))
+            shapes.append(tuple(sizes[1:] if any_batch else sizes) or (1,))
             found.append((dims, info, sizes))
         edges = []
         for term in terms:
@@ -305,11 +330,32 @@ class Translation:
                     Term(name, lost=f"{name!r}, which {node.op} writes in a shape that is not stated")
                 )
                 continue
+            if isinstance(about, Value):
+                made_of = Value(about.dims, about.batch, about.folded, edge, dtype=_KEEPING[node.op])
+                results.append(Term(name, value=made_of))
+                continue
             _, info, sizes = about
-            batch = 0 if sizes else None
-            dims = ((self.net.batch, *sizes[1:])) if sizes else ()
+            batch = 0 if sizes and any_batch else None
+            dims = tuple(sizes) if batch is None else (self.net.batch, *sizes[1:])
             results.append(Term(name, value=Value(dims, batch, False, edge, dtype=info.dtype)))
         return results
+
+    def _kept(self, node: Node, terms: list[Term | None]) -> Value | None:
+        """Axes of what an operator writes that works entry by entry, whatever it does to each."""
+        if node.domain or node.op not in _KEEPING or not terms:
+            return None
+        try:
+            values = [term for term in terms if term is not None]
+            dims = broadcast(*(term.dims for term in values))
+        except Unsayable:
+            return None
+        for term in values:
+            value = term.value
+            if value is not None and value.batch is not None:
+                more = len(dims) - value.rank
+                folded = value.folded or dims[value.batch + more] != value.dims[value.batch]
+                return Value(dims, value.batch + more, folded)
+        return Value(dims)
 
     def _stated(self, n: Any) -> Any:
         if type(n) is int and n > 0:

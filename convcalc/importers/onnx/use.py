@@ -260,10 +260,24 @@ class Use:
         self, op: str, x: Value, path: str, weights: dict[str, Stored] | None = None, /, **options: Any
     ) -> Value:
         """A layer that keeps the axes of its input."""
-        for name, stored in (weights or {}).items():
-            if stored.name in self.net.tensors:
-                raise Unsayable(f"has a {name} that others read as well")
+        if weights:
+            weights = {name: self._own(name, stored) for name, stored in weights.items()}
         return self.net.one(op, x, path, options, weights)
+
+    def _own(self, role: str, stored: Stored) -> Stored:
+        """An array that a layer has as its own, also where others have it in another role.
+
+        Exporters store arrays of equal entries once: a factor of ones, say, and a variance of ones.
+        """
+        if stored.name not in self.net.tensors:
+            return stored
+        note = f"{stored.name} is read in several roles, and counted in each"
+        if note not in self.net.notes:
+            self.net.notes.append(note)
+        tag, learned = stored.tag, stored.learned
+        return Stored(
+            f"{stored.name} as {role}", stored.shape, stored.dtype, stored.read, learned=learned, tag=tag
+        )
 
 
 Operator = Callable[[Use], "Value | Folded | list[Any]"]

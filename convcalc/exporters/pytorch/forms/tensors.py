@@ -215,8 +215,9 @@ def _param(place: Place) -> Form:
 def _const(place: Place) -> Form:
     layer = place.layer
     if place.arrays:
-        return Form(lambda xs: expr(place.own("buffer"), "[None]"), place.buffers())
-    number = layer.value if layer.value is not None else 0.0
+        (array,) = place.arrays
+        return Form(lambda xs: expr(place.own(array), "[None]"), place.buffers())
+    number = layer.value
     shape = listed([1, *(value(n, "size") for n in layer.shape)], "()")
     full = call("torch.full", shape, value(number, "value"))
     module = call("nn.Buffer", full, Item(plain(False), "persistent"))

@@ -41,7 +41,7 @@ def _ways(use: Use) -> dict[str, Any]:
         if outside:
             options["exclude_outside"] = True
     if antialias:
-        options["antialias"] = True
+        options["antialias"] = outside
     return options
 
 
@@ -49,6 +49,14 @@ def _places(where: str, n: int, out: int, scale: Fraction) -> list[Fraction]:
     if where == "align_corners":
         step = Fraction(n - 1, out - 1) if out > 1 else Fraction(0)
         return [j * step for j in range(out)]
+    if "antialias" in ways:
+        shrinks = any(type(n) is not int or type(o) is not int or o < n for n, o in _sizes(x, wanted))
+        excluded = ways.pop("antialias")
+        if shrinks and not excluded:
+            raise Unsayable("with antialias reads beyond the edge, which no layer does (exclude_outside=0)")
+        if shrinks:
+            ways.pop("exclude_outside", None)
+            ways["antialias"] = True
     if where == "asymmetric":
         return [j / scale for j in range(out)]
     if where == "pytorch_half_pixel" and out == 1:
@@ -147,7 +155,18 @@ def _made(
         raise Unsayable(f"with mode={mode} and asymmetric places is no layer here")
     if where == "pytorch_half_pixel" and any(is_one(out) for out, _ in wanted.values()):
         raise Unsayable("to a size of 1 with pytorch_half_pixel is no layer here")
-    return use.layer("upsample", x, mode=mode, **ways, **_sized(x, wanted, scaled, mode))
+    sized = _sized(x, wanted, scaled, mode)
+    if where == "align_corners" and "scale" in sized and not _whole(x, wanted):
+        raise Unsayable("with align_corners and a factor that leaves a part of a sample is no layer here")
+    return use.layer("upsample", x, mode=mode, **ways, **sized)
+
+
+def _sizes(x: Value, wanted: dict[int, tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    return [(x.dims[axis], out) for axis, (out, _) in wanted.items()]
+
+
+def _whole(x: Value, wanted: dict[int, tuple[Any, Any]]) -> bool:
+    return all(out == x.dims[axis] * scale for axis, (out, scale) in wanted.items())
 
 
 def _sized(x: Value, wanted: dict[int, tuple[Any, Any]], scaled: bool, mode: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def hardtanh(network: Batched, call: Call, x: Value, min_val: float = -1, max_va
 @row("threshold.default")
 def threshold(network: Batched, call: Call, x: Value, threshold: float, value: float) -> Value:
     """``x`` above a threshold, else a value."""
-    return one(network, "threshold", x, place(call), threshold=threshold, value=value)
+    return network.one("threshold", x, place(call), {"threshold": threshold, "value": value})
 
 
 @row("softshrink.default")
@@ -140,14 +140,14 @@ def prelu(network: Batched, call: Call, x: Value, weight: Value) -> Value:
     return one(network, "prelu", x, path, {"weight": weight.stored}, channels=weight.dims[0], axis=axis)
 
 
-@row("softmax.int", "_softmax.default", "special_softmax.int", "_safe_softmax.default")
+@row("softmax.int", "_softmax.default", "special_softmax.default", "_safe_softmax.default")
 def softmax(network: Batched, call: Call, x: Value, dim: int, dtype: str | None = None,
             half_to_float: bool = False) -> Value:  # fmt: skip
     """Shares along an axis."""
     return network.along("softmax", x, dim, place(call))
 
 
-@row("log_softmax.int", "_log_softmax.default", "special_log_softmax.int")
+@row("log_softmax.int", "_log_softmax.default", "special_log_softmax.default")
 def log_softmax(network: Batched, call: Call, x: Value, dim: int, dtype: str | None = None,
                 half_to_float: bool = False) -> Value:  # fmt: skip
     """Logarithms of shares along an axis."""

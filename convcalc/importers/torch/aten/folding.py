@@ -53,8 +53,9 @@ def array_of(value: Value) -> Any:
 
 
 KEEPS: Final = frozenset(
-    "flip permute clamp clamp_min clamp_max to _to_copy one_hot view reshape unsqueeze add sub mul div neg abs eq "
-    "ne gt lt ge le where masked_fill contiguous clone alias detach float type_as bitwise_not logical_not".split()
+    "flip permute transpose clamp clamp_min clamp_max to _to_copy one_hot view reshape unsqueeze add sub mul div "
+    "pow neg abs sin cos exp log sqrt rsqrt eq ne gt lt ge le where masked_fill contiguous clone alias detach float "
+    "type_as bitwise_not logical_not cat split split_with_sizes chunk slice matmul lift_fresh_copy".split()
 )
 """Operators whose result repeats along its first axis where all that they read does, if they keep that axis."""
 
@@ -63,14 +64,37 @@ MOST: Final = 1 << 24
 
 
 class Folded(Value):
-    """A constant, with the call that makes it."""
+    """A constant, with the call that makes it and what that reads."""
 
-    __slots__ = ("reads", "word")
+    __slots__ = ("call", "reads")
 
-    def __init__(self, value: Value, word: str, reads: tuple[Value, ...]) -> None:
+    def __init__(self, value: Value, call: Call, reads: tuple[Value, ...]) -> None:
         super().__init__(value.dims, stored=value.stored, dtype=value.dtype)
-        self.word = word
+        self.call = call
         self.reads = reads
+
+    def spreads(self, count: int) -> bool:
+        """Whether it is certain, without looking at numbers, that its first axis is one sample so many times."""
+        word = operator(self.call)
+        if word in ("expand", "repeat", "expand_as") and len(self.reads) and self.dims[0] == count:
+            source = self.reads[0]
+            return source.rank < self.rank or source.dims[0] == 1 or self._read_spread(source, count)
+        moved = self.call.get("dims") or ()
+        along = (self.call.get("dim"), self.call.get("dim0"), self.call.get("dim1"))
+        kept = word in KEEPS and 0 not in along and -self.rank not in along and (word != "permute" or moved[0] == 0)
+        kept = kept and (word != "matmul" or self.rank > 2)
+        return kept and all(
+            one.dims[0] == 1 or self._read_spread(one, count)
+            for one in self.reads
+            if one.rank and (one.rank >= self.rank or word not in _ALIGNED)
+        )
+
+    def _read_spread(self, value: Value, count: int) -> bool:
+        return isinstance(value, Folded) and value.dims[0] == count and value.spreads(count)
+
+
+_ALIGNED: Final = frozenset("add sub mul div pow eq ne gt lt ge le where masked_fill clamp matmul".split())
+"""Operators that align what they read at its last axes."""
 
 
 def repeats(value: Value, axis: int, count: int) -> bool:
@@ -80,13 +104,10 @@ def repeats(value: Value, axis: int, count: int) -> bool:
     size = value.dims[axis]
     if size % count:
         return False
+    if axis == 0 and size == count and isinstance(value, Folded) and value.spreads(count):
+        return True
     if prod(value.dims) > MOST:
-        kept = isinstance(value, Folded) and value.word in KEEPS and axis == 0 and size == count
-        return kept and all(
-            one.dims[:1] == (count,) and repeats(one, 0, count)
-            for one in value.reads
-            if one.rank == value.rank or value.word == "one_hot"
-        )
+        return False
     try:
         parts = np.split(array_of(value), count, axis)
     except ValueError:
@@ -124,7 +145,7 @@ def folded(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
 
     read = tuple(values[ref] for ref in call.reads())
     return tuple(
-        Folded(_constant(out, partial(_entry, compute, number, out)), name, read)
+        Folded(_constant(out, partial(_entry, compute, number, out)), call, read)
         for number, out in enumerate(outputs)
     )
 

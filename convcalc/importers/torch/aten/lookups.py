@@ -46,7 +46,7 @@ def index(network: Batched, call: Call, x: Value, indices: Any) -> Value:
             return network.gather(x, given[0], named[0], path)
         raise Unsayable("chooses by numbers that are computed of the input")
     if any(one.dtype == "bool" for one in given):
-        return _masked(network, call, x, indices, path)
+        raise Unsayable("chooses by a mask, so that data decides how many")
     if len(named) == 1:
         return network.gather(x, given[0], named[0], path)
     first, last = named[0], named[-1]
@@ -77,21 +77,6 @@ def _counted(indices: Sequence[Value], sizes: Sequence[int], path: str) -> Value
     return Value(
         shape, stored=Stored(name, shape, "int64", read, learned=False, counted=False), dtype="int64"
     )
-
-
-def _masked(network: Batched, call: Call, x: Value, indices: Any, path: str) -> Value:
-    """Entries where a constant mask holds."""
-    import numpy as np
-
-    (axis,) = (axis for axis, one in enumerate(indices) if one is not None)
-    mask = indices[axis]
-    try:
-        places = np.flatnonzero(array_of(mask))
-    except ValueError as error:
-        raise Unsayable("chooses by a mask that has no values here") from error
-    rest = x.dims[axis + mask.rank :]
-    flat = network.reshape(x, (*x.dims[:axis], prod(mask.dims), *rest), f"{path}.reshape")
-    return network.take(flat, axis, tuple(map(int, places)), path)
 
 
 @row("diagonal.default")

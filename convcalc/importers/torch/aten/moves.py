@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from convcalc.importers.torch.aten.arithmetic import meeting
 from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, layers, pair, place, row
 
 
@@ -224,13 +225,19 @@ def cat(network: Batched, call: Call, tensors: Any, dim: int = 0) -> Value:
     parts = [one for one in tensors if 0 not in one.dims]
     if len(parts) == 1:
         return parts[0]  # type: ignore[no-any-return]
-    return network.concat(parts, dim % len(parts[0].dims), place(call))
+    return network.concat(_alike(network, parts, place(call)), dim % len(parts[0].dims), place(call))
+
+
+def _alike(network: Batched, tensors: Any, path: str) -> list[Value]:
+    """Tensors among which constants that are repeated for every sample stand once."""
+    like = next((one for one in tensors if one.batch is not None), None)
+    return list(tensors) if like is None else [meeting(network, like, one, path) for one in tensors]
 
 
 @row("stack.default")
 def stack(network: Batched, call: Call, tensors: Any, dim: int = 0) -> Value:
     """Tensors side by side along a new axis."""
-    return network.stack(list(tensors), dim % (len(tensors[0].dims) + 1), place(call))
+    return network.stack(_alike(network, tensors, place(call)), dim % (len(tensors[0].dims) + 1), place(call))
 
 
 @row("roll.default")

@@ -90,7 +90,7 @@ def max_unpool(network: Batched, call: Call, x: Value, indices: Value, output_si
     rank = _rank(call)
     arriving = x.dims[len(x.dims) - rank :]
     sizes = pair(output_size, rank)
-    steps = tuple(-(-o // i) for i, o in zip(arriving, sizes, strict=True))
+    steps = tuple(max(o // i, 1) for i, o in zip(arriving, sizes, strict=True))
     return layers(network, "unpool", [x, indices], place(call), kernel=steps, stride=steps, size=sizes)[0]
 
 

@@ -97,6 +97,8 @@ def _contracted(
     b, other = _summed(network, b, other, later | set(one), path)
     inner = [letter for letter in one if letter in other and letter not in later]
     batch = {term[v.batch] for v, term in ((a, one), (b, other)) if v.batch is not None}
+    if batch & set(inner):
+        raise Unsayable("sums over the axis of the batch, and so would mix its samples")
     both = sorted((x for x in one if x in other and x not in inner), key=one.index)
     front = [letter for letter in (*one, *other) if letter in batch and letter not in both]
     front += [letter for letter in both if letter in batch] + [
