@@ -106,7 +106,8 @@ def multi_head(at: At, args: list[Any], kwargs: dict[str, Any]) -> list[Edge]:
     """``MultiHeadAttention``, and with fewer heads of keys and values ``GroupQueryAttention``."""
     at.single()
     grouped = at.record.kind != "MultiHeadAttention"
-    given = _given(args, kwargs, "query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
+    given = _given(args, kwargs, "query", "value", "key", "query_mask", "value_mask", "key_mask",
+                   "attention_mask",
                    "return_attention_scores", "training", "use_causal_mask")  # fmt: skip
     if any(name.endswith("_mask") and name != "use_causal_mask" for name in given):
         raise Unsayable("reads a mask")

@@ -8,8 +8,7 @@ from typing import Any, Final
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.placing import At, known
 from convcalc.importers.keras.files.writing import stages
-from convcalc.importers.network import Stored, Unsayable
-from convcalc.layers.base import Layer
+from convcalc.importers.network import Unsayable
 
 _EQUATION: Final = re.compile(r"(\.\.\.)?([a-zA-Z]+),([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)\Z")
 
@@ -130,6 +129,3 @@ def dot(at: At, edges: list[Edge]) -> list[Edge]:
         rows.append(edge)
     found = at.add("matmul", rows, "matmul")
     return [at.ours(found, "leaving")]
-
-
-__all__ = ["Layer", "Stored", "activated", "dot", "einsum_dense"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc import layers
@@ -317,6 +316,3 @@ def known(size: Any) -> int:
 def product(shape: Shape) -> Any:
     """Elements of a shape."""
     return prod(shape) if all(size is not UNKNOWN for size in shape) else UNKNOWN
-
-
-__all__ = ["At", "Misfit", "Variable", "known", "product", "replace", "variables"]

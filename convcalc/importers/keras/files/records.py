@@ -18,7 +18,7 @@ MAX_VALUES: Final = 1_500_000
 """Most values in a configuration."""
 MAX_DEPTH: Final = 24
 """Deepest nesting of models."""
-MAX_LAYERS: Final = 100_000
+MAX_LAYERS: Final = 20_000
 """Most layers of all models."""
 _STRUCTURE: Final = 60
 """Deepest nesting of the arguments of a call."""
@@ -222,10 +222,9 @@ class Reader:
         if "input_layers" not in config:
             build = sizes(config.get("build_input_shape")) or sizes(record.build.get("input_shape"))
             return Model(record.name, layers, True, trainable, None, None, build)
-        ends = (
-            self.structure(config.get(key), record.name, key) for key in ("input_layers", "output_layers")
-        )
-        return Model(record.name, layers, False, trainable, *ends, None)
+        entering = self.structure(config.get("input_layers"), record.name, "input_layers")
+        leaving = self.structure(config.get("output_layers"), record.name, "output_layers")
+        return Model(record.name, layers, False, trainable, entering, leaving, None)
 
     def structure(self, value: Any, where: str, key: str, depth: int = 0) -> Any:
         """Inputs or outputs of a model: a reference, or lists and dicts of them."""
@@ -281,7 +280,7 @@ class Reader:
             return {key: self.argument(part, where, depth + 1) for key, part in value.items()}
         config = value.get("config")
         found = reference(config.get("keras_history")) if isinstance(config, dict) else None
-        if found is None:
+        if found is None or not isinstance(config, dict):
             raise self.fault("a tensor has no keras_history", where, "[layer, call, output]")
         return found._replace(shape=sizes(config.get("shape")))
 

@@ -19,7 +19,7 @@ CELLS: Final = {"SimpleRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GR
 
 
 def recurrent(at: At, edges: Sequence[Edge]) -> list[Edge]:
-    """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states where they are asked for."""
+    """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states if asked for."""
     _alone(at, edges)
     if at.times and len(at.shape(edges[0])) < 2:
         raise Unsayable("stands in TimeDistributed, and reads no sequence")
@@ -77,7 +77,8 @@ def bidirectional(at: At, edges: Sequence[Edge]) -> list[Edge]:
     if not isinstance(config, dict) or not isinstance(other, dict):
         raise Unsayable("goes around a layer without a configuration")
     differing = {
-        key for key in config if key not in ("name", "go_backwards", "trainable") and not key.endswith(_AT_START)
+        key for key in config
+        if key not in ("name", "go_backwards", "trainable") and not key.endswith(_AT_START)
         and config[key] != other.get(key)
     }  # fmt: skip
     if differing:

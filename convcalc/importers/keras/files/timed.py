@@ -62,11 +62,8 @@ def lifted(
         value = getattr(layer, option.field, None)
         if value is not None:
             values[option.field] = _moved(option.field, option.kind, value, arriving[0][1])
-    if (
-        (layer.op == "ln"
-        and getattr(layer, "axis", None) is None)
-        or (layer.op == "rmsnorm"
-        and values.get("axis") is None)
+    if (layer.op == "ln" and getattr(layer, "axis", None) is None) or (
+        layer.op == "rmsnorm" and values.get("axis") is None
     ):
         values["axis"] = (0, *range(2, len(arriving[0])))
     values.pop("arriving", None)
