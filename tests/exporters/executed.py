@@ -92,7 +92,13 @@ def compare(graph: Graph, batch: int = 2, seed: int = 0) -> list[str]:
     want = convcalc.execute(graph, given, weights)
     with torch.inference_mode():
         y = network(*(torch.from_numpy(given[graph.nodes[i].name]) for i in graph.inputs))
-    arrays = list(want.values()) if isinstance(want, dict) else list(want) if isinstance(want, (list, tuple)) else [want]
+    arrays = (
+        list(want.values())
+        if isinstance(want, dict)
+        else list(want)
+        if isinstance(want, (list, tuple))
+        else [want]
+    )
     got = list(y.values()) if isinstance(y, dict) else list(y) if isinstance(y, tuple) else [y]
     if len(got) != len(graph.outputs):
         return [f"{len(got)} outputs for {len(graph.outputs)}"]
@@ -101,12 +107,14 @@ def compare(graph: Graph, batch: int = 2, seed: int = 0) -> list[str]:
             faults.append(f"{name}: {tuple(one.shape)} for {(batch, *shape)}")
             continue
         own = one.numpy()
-        scale = float(np.abs(array[np.isfinite(array)]).max(initial=0.0)) or 1.0
+        scale = max(float(np.abs(array[np.isfinite(array)]).max(initial=0.0)), 1e-3)
         same = np.isclose(own, array, rtol=TOLERANCE, atol=TOLERANCE * scale, equal_nan=True)
         same |= np.isnan(array)  # PyTorch's sign of no number is 0
         if not same.all():
             worst = np.nanmax(np.abs(own.astype(np.float64) - array)) / scale
-            faults.append(f"{name}: {int((~same).sum())} of {same.size} differ, by {worst:.2g} of the largest")
+            faults.append(
+                f"{name}: {int((~same).sum())} of {same.size} differ, by {worst:.2g} of the largest"
+            )
     return faults
 
 

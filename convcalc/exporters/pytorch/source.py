@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Final
 from convcalc.exporters.errors import ExportError
 from convcalc.exporters.pytorch.blocks import Blocks, Unit
 from convcalc.exporters.pytorch.classes import Body, Class, class_name, filled, share, stem_of
-from convcalc.exporters.pytorch.code import NONE, Bracket, Expr, Item, call, expr, laid_out, listed, literal, method
+from convcalc.exporters.pytorch.code import (
+    NONE,
+    Bracket,
+    Expr,
+    Item,
+    call,
+    expr,
+    laid_out,
+    listed,
+    literal,
+    method,
+)
 from convcalc.exporters.pytorch.flow import RESERVED, Flow, Line, Step, identifier
 from convcalc.exporters.pytorch.forms import FORMS
 from convcalc.exporters.pytorch.forms.form import Form, Place
@@ -75,7 +86,8 @@ class _Writer:
     def _check(self) -> None:
         for node in self.graph.nodes:
             if node.op not in FORMS and not node.is_input:
-                raise ExportError(f"{node.name}: {node.op} has no form in PyTorch")
+                what = getattr(node.layer, "what", "")
+                raise ExportError(f"{node.name}: {what or node.op} has no form in PyTorch")
             for shape in node.outputs:
                 if not all(type(size) is int for size in shape):
                     raise ExportError(
@@ -479,7 +491,9 @@ class _Writer:
         ):
             if re.search(rf"(?<![\w.]){re.escape(word)}", text):
                 imports.append(line)
-        others = [line for word, line in (("np.", "import numpy as np"),) if re.search(rf"(?<![\w.]){word}", text)]
+        others = [
+            line for word, line in (("np.", "import numpy as np"),) if re.search(rf"(?<![\w.]){word}", text)
+        ]
         others.append("import torch")
         if re.search(r"(?<![\w.])F\.", text):
             others.append("import torch.nn.functional as F")
