@@ -86,7 +86,8 @@ class _Writer:
     def _check(self) -> None:
         for node in self.graph.nodes:
             if node.op not in FORMS and not node.is_input:
-                raise ExportError(f"{node.name}: {node.op} has no form in PyTorch")
+                what = getattr(node.layer, "what", "")
+                raise ExportError(f"{node.name}: {what or node.op} has no form in PyTorch")
             for shape in node.outputs:
                 if not all(type(size) is int for size in shape):
                     raise ExportError(

@@ -176,6 +176,13 @@ def _split(place: Place) -> Form:
 
 def _unstack(place: Place) -> Form:
     layer = place.layer
+    if place.rank == 1:  # a tensor has one axis at least, so that the parts keep theirs
+        if layer.parts == 1:
+            return Form(lambda xs: xs[0])
+        if len(place.wanted) == 1:
+            (only,) = place.wanted
+            return Form(lambda xs: expr(tight(xs[0]), f"[:, {only}:{only + 1}]"))
+        return Form(lambda xs: method(xs[0], "split", 1, Item(plain(1), "dim")), parts=layer.parts)
     if layer.parts == 1:
         return of_method("squeeze", layer.axis + 1)
     if len(place.wanted) == 1:
