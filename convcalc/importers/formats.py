@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.spec.errors import Problem, SpecError
@@ -32,6 +33,7 @@ class Format(NamedTuple):
         name: what it is called: ``an ONNX model``.
         reader: ``module:function`` that reads it; empty where nothing does.
         weights: whether it holds arrays alone, and no network.
+        shapes: whether its reader takes shapes as sizes; else as they were given.
         fixed: whether its sizes were fixed when it was written.
         instead: what to do with one that is not read.
     """
@@ -40,6 +42,7 @@ class Format(NamedTuple):
     reader: str = ""
     weights: bool = False
     fixed: bool = False
+    shapes: bool = True
     instead: str = ""
 
 
@@ -48,15 +51,16 @@ KERAS: Final = Format("a Keras model", "convcalc.importers.keras.files:read")
 EXPORTED: Final = Format("an exported PyTorch program", "convcalc.importers.torch.pt2:read", fixed=True)
 STATE: Final = Format("a file of PyTorch weights", "convcalc.importers.torch.state:read", weights=True)
 SAFETENSORS: Final = STATE._replace(name="a safetensors file")
-FACTORY: Final = Format("a PyTorch module", "convcalc.importers.torch.factory:open_factory")
+FACTORY: Final = Format("a PyTorch module", "convcalc.importers.torch.factory:open_factory", shapes=False)
 ARRAYS: Final = Format("an archive of NumPy arrays", instead="a network, and these with --weights")
 
 _TO_ONNX: Final = "an ONNX file of the same model (tf2onnx, or the exporter of its framework)"
+_GOES_IN: Final = "a network; 'convcalc run SPEC --input-file' takes what goes into it"
 _FOREIGN: Final[tuple[tuple[int, bytes, Format], ...]] = (
     (
         0,
         b"\x89PNG\r\n\x1a\n",
-        Format("a PNG picture", instead="a network; 'run --input-file' takes pictures"),
+        Format("a PNG picture", instead=_GOES_IN),
     ),
     (0, b"\xff\xd8\xff", Format("a JPEG picture")),
     (0, b"GIF8", Format("a GIF picture")),
@@ -72,7 +76,7 @@ _FOREIGN: Final[tuple[tuple[int, bytes, Format], ...]] = (
     (257, b"ustar", Format("a tar archive", instead="what is in it, unpacked")),
     (0, b"\x7fELF", Format("a program for Linux")),
     (0, b"MZ", Format("a program for Windows")),
-    (0, b"\x93NUMPY", Format("a NumPy array", instead="a network; 'run --input-file' takes arrays")),
+    (0, b"\x93NUMPY", Format("a NumPy array", instead=_GOES_IN)),
     (4, b"TFL3", Format("a TensorFlow Lite model", instead=_TO_ONNX)),
     (0, b"GGUF", Format("a GGUF file of weights", instead="the network itself, as ONNX or .pt2")),
     (0, b"PAR1", Format("a Parquet table")),
@@ -89,6 +93,8 @@ class Foreign(Source):
         format: what it is.
         primitive: whether what stands in it is to be shown as it stands, operator by operator.
     """
+
+    is_text = False
 
     __slots__ = ("format", "held", "path", "primitive")
 
@@ -110,34 +116,67 @@ class Foreign(Source):
         Raises:
             SpecError: it is damaged, or what was asked is not in it.
         """
-        format = self.format
-        if format.weights:
+        if self.format.weights:
             return self._listed(input, set, listed)
-        graph = self._read(input, set)
-        if graph.again is None and not format.fixed:
-            graph.again = self._again
+        graph: Graph = self._read(input, set)
+        if input is not None and _unknown(graph):
+            try:
+                own: Graph = self._read(None, set)
+            except SpecError:  # it states no sizes that could be read
+                own = graph
+            self._check_sizes(graph, _unknown(own))
+        if not self.format.fixed:
+            known, read = _unknown(graph), graph.again or self._read
+
+            def again(shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
+                found: Graph = read(dict(shapes), variables)
+                self._check_sizes(found, known)
+                found.again = again
+                return found
+
+            graph.again = again
         return graph
 
-    def _again(self, shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
-        return self.graph(dict(shapes), variables)
+    def _check_sizes(self, graph: Graph, own: frozenset[str]) -> None:
+        """Refuse sizes at which an operator is not known that is known at the file's own.
+
+        Raises:
+            SpecError: with the first of them.
+        """
+        more = _unknown(graph) - own
+        for name in (node.name for node in graph.nodes if node.name in more):
+            reason = next((note for note in graph.notes if note.startswith(f"{name}: ")), name)
+            message = f"the network does not go on this input: {reason}"
+            raise SpecError(
+                Problem(message, file="--input", line=0, expected="a size that 'convcalc sizes' names")
+            )
 
     def _read(self, input: Any, set: Mapping[str, Any] | None) -> Any:
-        more = {"primitive": True} if self.primitive else {}
-        return self.called(input=input, set=dict(set or {}), **more)
+        return self.called(input=input, set=dict(set or {}), primitive=self.primitive)
 
     def called(self, **given: Any) -> Any:
         """What the reader of the format makes of the file.
 
         Raises:
-            SpecError: it refuses, cannot be had, or is overwhelmed.
+            SpecError: it refuses, has nothing to set, cannot be had, or is overwhelmed.
         """
-        module, _, function = self.format.reader.partition(":")
+        home, _, function = self.format.reader.partition(":")
         try:
-            read: Callable[..., Any] = getattr(import_module(module), function)
+            read = getattr(import_module(home), function, None)
         except ModuleNotFoundError as error:
-            if error.name is None or not module.startswith(error.name):
+            if not home.startswith(error.name or "?"):
                 raise
-            raise self._problem(f"{self.format.name}, which is not read yet") from None
+            read = None
+        if read is None:
+            raise self._problem(f"{self.format.name}, which is not read here")
+        takes = signature(read).parameters
+        anything = any(one.kind is Parameter.VAR_KEYWORD for one in takes.values())
+        if given.get("set") and not anything and "set" not in takes:
+            name = next(iter(given["set"]))
+            message = f"no variable {name!r} to set: {self.format.name} has none"
+            raise SpecError(Problem(message, file="--set", text=name, length=len(name)))
+        if not anything:
+            given = {name: value for name, value in given.items() if name in takes}
         try:
             return read(self.path, **given)
         except RecursionError:
@@ -148,23 +187,28 @@ class Foreign(Source):
                     problem.file = self.name
             raise
         except OSError as error:
-            raise self._problem(f"not to be read: {error.strerror or error}") from None
+            raise self._problem(f"a file that cannot be read: {error.strerror or error}") from None
 
     def _listed(self, input: Any, set: Mapping[str, Any] | None, listed: bool) -> Graph:
         stored = weights_of(self)
         if not listed or input is not None or set:
-            message = f"{self.name} holds weights alone ({len(stored)} tensors), and no network"
+            message = f"this holds weights alone ({len(stored)} tensors), and no network"
             expected = (
                 "'convcalc params' to list them; for the rest a network (an ONNX or .pt2 file, source, "
                 "a spec), and these with --weights"
             )
-            raise SpecError(Problem(message, file=self.name, expected=expected))
+            raise SpecError(Problem(message, file=self.name, line=0, expected=expected))
         from convcalc.importers.listing import listing
 
         return listing(os.path.basename(self.name), stored)
 
     def _problem(self, what: str) -> SpecError:
-        return SpecError(Problem(f"{self.name} is {what}", file=self.name))
+        return SpecError(Problem(f"this is {what}", file=self.name, line=0))
+
+
+def _unknown(graph: Graph) -> frozenset[str]:
+    """Names of the operators that no layer says."""
+    return frozenset(node.name for node in graph.nodes if node.layer.opaque)
 
 
 def weights_of(source: Foreign) -> Weights:
@@ -200,7 +244,8 @@ def opened(name: str, path: str, head: bytes, primitive: bool = False) -> Foreig
     if format is None:
         return None
     if not format.reader:
-        raise SpecError(Problem(f"{name} is {format.name}", file=name, expected=format.instead or TAKEN))
+        expected = format.instead or TAKEN
+        raise SpecError(Problem(f"this is {format.name}", file=name, line=0, expected=expected))
     return Foreign(name, path, format, primitive)
 
 
@@ -221,19 +266,14 @@ def known(head: bytes, path: str) -> Format | None:
         return _archive(path)
     if head[:8] == b"\x89HDF\r\n\x1a\n":
         return KERAS
-    if (
-        len(head) > 9
-        and head[8:9] == b"{"
-        and int.from_bytes(head[:8], "little") < 1 << 27
-        and b"\0" in head[:8]
-    ):
+    if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 1 << 27:
         return SAFETENSORS
     text = _is_text(head)
+    for start, magic, format in _FOREIGN:
+        if head[start : start + len(magic)] == magic and not (text and len(magic) < 4):
+            return format
     if text:
         return KERAS if _is_keras(head) else None
-    for start, magic, format in _FOREIGN:
-        if head[start : start + len(magic)] == magic:
-            return format
     if _PICKLES.match(head) and head[2:3] in (b"\x8a", b"}", b"c", b"\x95", b"]", b"X", b"q", b"("):
         return STATE
     from convcalc.importers.onnx.model import looks_like_onnx

@@ -20,4 +20,4 @@ def listing(name: str, weights: Weights) -> Graph:
         learned = not getattr(header, "is_buffer", False)
         stored = Stored(key, tuple(header.shape), str(header.dtype), header.read, learned=learned)
         edges.append(network.source(stored, path=key))
-    return network.finish([(network.nodes[edge.node].name, edge) for edge in edges])
+    return network.finish([(network.nodes[edge.node].name, edge) for edge in edges[-1:]])

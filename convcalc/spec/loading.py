@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.budget import STEPS, STEPS_A_CHARACTER, allow, question
-from convcalc.importers.formats import Foreign
 from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.library import zoo_names, zoo_text
@@ -65,7 +64,13 @@ def build(
     """The graph of a source; see :func:`load`. ``listed``: of weights alone, their tensors will do."""
     from convcalc.collector import collector_paused
 
-    if isinstance(source, Foreign):
+    if not source.is_text:
+        from convcalc.importers.formats import Foreign
+        from convcalc.spec.settings import shapes_given
+
+        assert isinstance(source, Foreign)
+        if source.format.shapes:
+            input = shapes_given(input)
         with collector_paused():
             return source.graph(input, set, listed)
 
@@ -74,6 +79,9 @@ def build(
     if kind == "zoo" and name in zoo_names() and source.text == zoo_text(name):
         allow(STEPS)  # texts of our own may be short and deep
     with collector_paused():
+        program = written(source, input, set)
+        if program is not None:
+            return program
         reading = read(source, input, set)
         try:
             return reading.builder(max_layers=max_layers).build()
@@ -81,6 +89,18 @@ def build(
             if reading.line:
                 settable(error)
             raise helped(reading, error) from None
+
+
+def written(source: Source, input: Any = None, set: Mapping[str, Any] | None = None) -> Graph | None:
+    """The graph of a program that builds a network in its own words; None where the text is no such program."""
+    from convcalc.importers.source.detection import is_program
+
+    if not is_program(source.text):
+        return None
+    from convcalc.importers.source.program import read
+    from convcalc.spec.settings import shapes_by_name
+
+    return read(source, partial(shapes_by_name, input), set)
 
 
 def helped(reading: Reading, error: SpecError) -> SpecError:

@@ -8,7 +8,6 @@ import re
 from typing import Final
 
 from convcalc.files import open_regular
-from convcalc.importers.formats import HEAD, TAKEN, factory, opened
 from convcalc.spec import library
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
@@ -20,10 +19,10 @@ _WORD: Final = re.compile(r"[\w.\-+]+\Z")
 
 
 def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
-    """What a spec argument stands for: a file, ``torch:package.module:factory``, a zoo name, or the text itself.
+    """What a spec argument stands for: a file, a factory of PyTorch, a zoo name, or the text itself.
 
-    A file that is no text is known by its content (:mod:`convcalc.importers.formats`); ``primitive`` shows what
-    stands in it operator by operator.
+    A file that is no text is known by its content (:mod:`convcalc.importers.formats`), a factory by
+    ``torch:package.module:factory``; ``primitive`` shows what stands in it operator by operator.
 
     Raises:
         SpecError: it is none of them.
@@ -36,6 +35,8 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
     if not stripped:
         raise SpecError(Problem("the spec is empty", expected="a one-line spec, a file, '-' or a zoo name"))
     if stripped.startswith("torch:"):
+        from convcalc.importers.formats import factory
+
         return factory(stripped, primitive)
     if _PATH.search(stripped) and "(" not in stripped and "|" not in stripped and " " not in stripped:
         return _file(stripped, primitive)
@@ -66,6 +67,8 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
 
 
 def _file(path: str, primitive: bool = False) -> Source:
+    from convcalc.importers.formats import HEAD, TAKEN, opened
+
     name = os.fspath(path)
     try:
         with open_regular(path) as file:
@@ -77,8 +80,8 @@ def _file(path: str, primitive: bool = False) -> Source:
                 raise OSError(errno.EFBIG, f"Larger than {MAX_TEXT:,} bytes", name)
             text = (head + file.read()).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        message = f"{name} is not UTF-8 text: {error.reason} at byte {error.start}"
-        raise SpecError(Problem(message, file=name, expected=TAKEN)) from None
+        message = f"this is no model that is known, and no UTF-8 text ({error.reason} at byte {error.start})"
+        raise SpecError(Problem(message, file=name, line=0, expected=TAKEN)) from None
     except SpecError:  # which is a ValueError
         raise
     except (OSError, ValueError) as error:

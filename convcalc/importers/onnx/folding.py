@@ -11,7 +11,8 @@ from convcalc.importers.onnx.folded import Folded, Unfolded, number, vector
 if TYPE_CHECKING:
     from convcalc.importers.onnx.use import Use
 
-Result = Folded | list[Folded]
+MOST_NUMBERS: Final = 256
+"""Most entries of a tensor of one number that is folded; a larger one may be a weight."""
 
 
 def _axes(use: Use, place: int = 1) -> list[int] | None:
@@ -90,7 +91,10 @@ def _constant_of_shape(use: Use) -> Folded:
         if not values:
             raise Unfolded
         value, dtype = values[0], tensor.dtype
-    return folded.filled(use.folded(0).items, value, dtype)
+    dims = use.folded(0).items
+    if value and "float" in dtype and folded.size_of(dims) > MOST_NUMBERS:
+        raise Unfolded
+    return folded.filled(dims, value, dtype)
 
 
 def _range(use: Use) -> Folded:

@@ -170,8 +170,27 @@ full|size fill_value dtype=None device-=None|aten.full.default
 """
 
 IDENTITIES: Final = frozenset(
-    "contiguous to float double half cuda cpu detach clone requires_grad_ type_as long int data type bool "
-    "requires_grad detach_ checkpoint".split()
+    [
+        "contiguous",
+        "to",
+        "float",
+        "double",
+        "half",
+        "cuda",
+        "cpu",
+        "detach",
+        "clone",
+        "requires_grad_",
+        "type_as",
+        "long",
+        "int",
+        "data",
+        "type",
+        "bool",
+        "requires_grad",
+        "detach_",
+        "checkpoint",
+    ]
 )
 """Methods of a tensor that give the same numbers."""
 

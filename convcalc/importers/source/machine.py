@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from convcalc.budget import OverBudgetError, spend
 from convcalc.dims import DimensionError
+from convcalc.importers.network import Unsayable
 from convcalc.importers.source import known
 from convcalc.importers.source.known import NotKnown, described
 from convcalc.importers.source.values import (
@@ -95,6 +96,13 @@ class Library:
     def initialize(self, module: Instance, args: list[Any], kwargs: dict[str, Any]) -> None:
         """What the constructor of a library's class does for an object that extends it."""
 
+    def told(self, message: str) -> str:
+        """A message as people should read it."""
+        return message
+
+    def enters(self, module: Instance, args: list[Any]) -> None:
+        """Say that a module is called with these, by no other module."""
+
     def set(self, module: Instance, name: str, value: Any) -> bool:
         """Take an attribute of a module into its parts, where it is one; whether it was taken."""
         return False
@@ -128,7 +136,9 @@ class Machine:
 
     # Errors
 
-    def fault(self, message: str, expected: str | None = None, node: Any = None, near: Any = None) -> SpecError:
+    def fault(
+        self, message: str, expected: str | None = None, node: Any = None, near: Any = None
+    ) -> SpecError:
         """An error at a node, by default at that which is worked out now."""
         node = node if hasattr(node, "lineno") else self.place
         if node is None:
@@ -157,6 +167,8 @@ class Machine:
             raise self.fault(error.message, error.expected) from None
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
+        except Unsayable as error:
+            raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
 
     # Statements
 
@@ -204,6 +216,8 @@ class Machine:
             raise self.fault(error.message, error.expected) from None
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
+        except Unsayable as error:
+            raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
 
     def _do_Expr(self, node: ast.Expr, scope: Scope) -> None:
         if not isinstance(node.value, ast.Constant):
@@ -488,7 +502,9 @@ class Machine:
             self.place = node
         try:
             if run is None:
-                raise NotKnown(f"{_WORDS.get(kind.__name__, kind.__name__)} is not read", "calls and known values")
+                raise NotKnown(
+                    f"{_WORDS.get(kind.__name__, kind.__name__)} is not read", "calls and known values"
+                )
             value = run(node, scope)
             self.place = before
             return value
@@ -496,6 +512,8 @@ class Machine:
             raise self.fault(error.message, error.expected) from None
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
+        except Unsayable as error:
+            raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
 
     def _of_Name(self, node: ast.Name, scope: Scope) -> Any:
         try:
@@ -575,9 +593,7 @@ class Machine:
         names = [*value.fields, *value.children, *value.parameters] if isinstance(value, Instance) else []
         if isinstance(value, Instance) and value.cls:
             names += [key for cls in value.cls.order for key in cls.attributes]
-        raise self.fault(
-            f"{described(value)} has no attribute {name!r} here", near=nearest_name(name, names)
-        )
+        raise self.fault(f"{described(value)} has no attribute {name!r} here", near=nearest_name(name, names))
 
     @staticmethod
     def _in_class(cls: Class, name: str) -> tuple[Any] | None:
@@ -851,9 +867,7 @@ class Machine:
         if spec.vararg is not None:
             names[spec.vararg.arg] = tuple(args[len(order) :])
         elif len(args) > len(order):
-            raise NotKnown(
-                f"{function.name} takes {len(order)} arguments, got {len(args)}", ", ".join(order)
-            )
+            raise NotKnown(f"{function.name} takes {len(order)} arguments, got {len(args)}", ", ".join(order))
         known_names = {*order, *(arg.arg for arg in spec.kwonlyargs)}
         extra: dict[str, Any] = {}
         for key, value in kwargs.items():
@@ -910,6 +924,8 @@ class Machine:
 
     def run_module(self, module: Instance, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """What a module makes of its inputs: its ``forward``, its ``call``, or what the library does."""
+        if not self.modules:
+            self.library.enters(module, args)
         self.modules.append(module)
         module.used = True
         try:

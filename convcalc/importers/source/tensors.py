@@ -14,10 +14,13 @@ from convcalc.importers.source.calls import plain
 from convcalc.importers.source.known import NotKnown, described
 from convcalc.importers.source.values import BatchSize, Parameter
 from convcalc.importers.tensors import Value, broadcast
+from convcalc.importers.torch import aten
+from convcalc.importers.torch.aten.reductions import Deferred
+from convcalc.importers.torch.program import Call, Ref, Tensor
 from convcalc.layers.values import show
 from convcalc.spec.errors import SpecError
 
-BATCH: Final = 13
+BATCH: Final = 7919
 """Samples in the shapes of a program while it is read: a number that no size of a program is a factor of."""
 _WRITTEN: Final = 4096
 """Most entries of a constant that are kept as numbers."""
@@ -50,7 +53,7 @@ class Tensors:
     @staticmethod
     def owns(value: Any) -> bool:
         """Whether a value is a tensor of the network."""
-        return isinstance(value, Value)
+        return isinstance(value, Value | Deferred)
 
     def shape(self, value: Any) -> Any:
         """The shape of a tensor without its batch."""
@@ -60,6 +63,7 @@ class Tensors:
         """The sizes of a tensor as the program sees them."""
         if isinstance(value, Parameter):
             return tuple(value.shape)
+        value = self._value(value)
         batch = self.network.batch
         return tuple(
             BatchSize(batch, size // batch) if axis == value.batch and type(size) is int else size
@@ -126,14 +130,16 @@ class Tensors:
             if name in ("FloatTensor", "Tensor", "LongTensor") and all(type(a) is int for a in args):
                 return Parameter(self._sizes(args), False, None)
             if name == "full":
-                return Parameter(self._sizes([args[0]]), False, args[1] if len(args) > 1 else kwargs["fill_value"])
+                return Parameter(
+                    self._sizes([args[0]]), False, args[1] if len(args) > 1 else kwargs["fill_value"]
+                )
             if name == "arange":
                 steps = known.BUILTINS["range"](*args[:3])
                 listed = list(steps) if len(steps) <= _WRITTEN else None
                 return Parameter((len(steps),), False, listed, "int64")
             if name == "linspace":
                 first, last, many = [*args, *kwargs.values()][:3]
-                if not type(many) is int or not 0 < many <= _WRITTEN:
+                if type(many) is not int or not 0 < many <= _WRITTEN:
                     raise NotKnown("linspace of so many numbers is not worked out")
                 step = (last - first) / max(1, many - 1)
                 return Parameter((many,), False, [first + step * i for i in range(many)])
@@ -199,7 +205,17 @@ class Tensors:
         moved = self._moved(name, shape, given)
         if moved is not None:
             return Parameter(moved, False, first.known if isinstance(first.known, (int, float)) else None)
-        if name in ("chunk", "split", "unbind", "einsum", "cat", "stack", "gather", "index_select", "embedding"):
+        if name in (
+            "chunk",
+            "split",
+            "unbind",
+            "einsum",
+            "cat",
+            "stack",
+            "gather",
+            "index_select",
+            "embedding",
+        ):
             raise NotKnown(f"{name} of constants is not worked out")
         return Parameter(shape, False)
 
@@ -298,7 +314,9 @@ class Tensors:
 
     # Layers
 
-    def stages(self, stages: Sequence[Any], values: Sequence[Value], path: str, weights: dict[str, Stored]) -> Any:
+    def stages(
+        self, stages: Sequence[Any], values: Sequence[Value], path: str, weights: dict[str, Stored]
+    ) -> Any:
         """Layers one after the other on tensors; what the last writes."""
         edges = [self.network.edge(value, path) for value in values]
         like = values[0]
@@ -341,7 +359,9 @@ class Tensors:
             found = self.network.stage(stage, [self.network.edge(x, path)], path, weights)
         except SpecError as error:
             raise plain(error) from None
-        return [self.network.made(edge, None, wanted if number == 0 else 1) for number, edge in enumerate(found)]
+        return [
+            self.network.made(edge, None, wanted if number == 0 else 1) for number, edge in enumerate(found)
+        ]
 
     def operator(self, name: str, a: Any, b: Any, path: str) -> Any:
         """Arithmetic with tensors and numbers."""
@@ -349,9 +369,9 @@ class Tensors:
         for side in (a, b):
             if isinstance(side, BatchSize):
                 raise NotKnown("arithmetic with the batch size depends on how many samples there are")
-            if isinstance(side, bool) or not isinstance(side, (int, float, Value, Parameter)):
+            if isinstance(side, bool) or not isinstance(side, (int, float, Value, Parameter, Deferred)):
                 raise NotKnown(f"{name} of a tensor and {described(side)}", "a tensor or a number")
-            sides.append(self.parameter(side) if isinstance(side, Parameter) else side)
+            sides.append(side if isinstance(side, (int, float)) else self._value(side))
         if name == "matmul":
             if not all(isinstance(side, Value) for side in sides):
                 raise NotKnown("@ takes two tensors")
@@ -370,7 +390,7 @@ class Tensors:
             parts[at : at + 1] = [slice(None)] * (len(shape) - axes)
         if isinstance(value, Parameter) and not self.live([value]):
             return self._cut_constant(value, parts)
-        found = self.parameter(value) if isinstance(value, Parameter) else value
+        found = self._value(value)
         axis = 0
         for part in parts:
             size = self.sizes(found)[axis] if part is not None and axis < found.rank else 1
@@ -454,9 +474,6 @@ class Tensors:
             if first != "tensors":
                 given = {**given, first: self._value(given[first])}
             return own(path, *given.values())
-        from convcalc.importers.torch.aten import rows
-        from convcalc.importers.torch.program import Call, Ref
-
         values: dict[str, Value] = {}
 
         def held(value: Any) -> Any:
@@ -474,17 +491,16 @@ class Tensors:
 
         target = self._overload(row.name, row.target, given)
         arguments = {name: held(value) for name, value in given.items()}
-        call = Call(row.name, target, arguments, (), path.rpartition(".")[0])
-        import convcalc.importers.torch.aten as table
-
-        table.rows  # noqa: B018 - the rows register themselves
-        function = rows.found(target)
+        call = Call(row.name, target, arguments, (Tensor("made", (1,), "float32"),), path.rpartition(".")[0])
+        function = aten.found(target)
         if function is None:
             raise NotKnown(f"{row.name} is not read", "layers and functions that are")
-        found = function(self.network, call, **rows.arguments_of(function, call, values))
+        found = function(self.network, call, **aten.arguments_of(function, call, values))
         return tuple(found) if isinstance(found, list) else found
 
     def _value(self, value: Any) -> Value:
+        if isinstance(value, Deferred):
+            return value.make()  # type: ignore[no-any-return]
         if isinstance(value, Parameter):
             return self.parameter(value)
         if not isinstance(value, Value):
@@ -509,6 +525,12 @@ class Tensors:
         return self.network.reshape(x, self.filled(sizes, self.sizes(x)), path)
 
     _reshape = _view
+
+    def _matmul(self, path: str, x: Value, other: Any) -> Value:
+        return self.network.matmul(x, self._value(other), path)
+
+    def _linear(self, path: str, x: Value, weight: Any, bias: Any) -> Value:
+        return self.network.linear(x, self._value(weight), None if bias is None else self._value(bias), path)
 
     def _view_as(self, path: str, x: Value, other: Any) -> Value:
         return self.network.reshape(x, self._value(other).dims, path)
@@ -544,7 +566,9 @@ class Tensors:
         if any(isinstance(count, BatchSize) for count in counts):  # one row for every sample
             wide = (1,) * (len(counts) - x.rank) + x.dims
             if x.batch is None and all(isinstance(c, BatchSize) or c == 1 for c in counts):
-                return self.network.expand(x, tuple(int(c) * s for c, s in zip(counts, wide, strict=True)), path)
+                return self.network.expand(
+                    x, tuple(int(c) * s for c, s in zip(counts, wide, strict=True)), path
+                )
             raise NotKnown("a repeat that depends on how many samples there are")
         return self.network.tile(x, (1,) * (x.rank - len(counts)) + counts, path)
 
@@ -560,4 +584,3 @@ class Tensors:
         if type(dim) is not int or not -x.rank <= dim < x.rank:
             raise NotKnown(f"{described(dim)} is no axis of {x.rank}")
         return self.network.along(op, x, dim % x.rank, path)
-

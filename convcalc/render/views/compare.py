@@ -207,10 +207,8 @@ def _notes(comparison: Comparison) -> list[str]:
         notes.append("A receptive field is that of the features, before a global operation sees everything.")
     for label, report in zip(comparison.labels, comparison.reports, strict=True):
         if unknown := unknown_operators(report):
-            told = (
-                "totals of it are at least (>=)" if report.at_least else "--partial gives totals of the rest"
-            )
-            notes.append(f"{numbers.label(label)} has {unknown}; {told}.")
+            told = "its totals are at least (>=)" if report.at_least else "--partial gives at least"
+            notes.append(f"{numbers.label(label)}: {unknown}; {told}.")
     if comparison.warnings:
         notes += ["No like-for-like comparison:", *(f"- {text}" for text in comparison.warnings)]
     return notes

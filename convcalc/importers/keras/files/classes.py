@@ -55,7 +55,9 @@ def _normalization(at: At, edges: list[Edge]) -> list[Edge]:
         variances = at.stored(1, "variance", stated, learned=False)
         turn = at.first or len(kept) < 2 or 0 not in kept
         if not turn:
-            means, variances = (one.permuted((len(kept) - 1, *range(len(kept) - 1))) for one in (means, variances))
+            means, variances = (
+                one.permuted((len(kept) - 1, *range(len(kept) - 1))) for one in (means, variances)
+            )
     else:
         means, variances = (_stated(at, key, stated, kept, rank) for key in ("mean", "variance"))
     centre = at.network.source(means.reshaped(shape), shape, f"{at.path}.mean")
@@ -66,9 +68,16 @@ def _normalization(at: At, edges: list[Edge]) -> list[Edge]:
     else:
         found = at.add("div", (at.add("sub", (edge, centre), "sub"), deviation), "div")
     if mean is None:
-        count = Stored("/".join((*at.holder.names, "count")), (1,), "int64", lambda: None, learned=False)
+        count = Stored("/".join((*at.holder.names, "count")), (1,), "int64", _zero, learned=False)
         at.network.unused(count)
     return [found]
+
+
+def _zero() -> Any:
+    """How many samples the statistics were found in, which no inference reads."""
+    import numpy as np
+
+    return np.zeros(1, dtype=np.int64)
 
 
 def _deviation(variance: Stored) -> Stored:

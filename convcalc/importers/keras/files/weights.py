@@ -159,6 +159,10 @@ def _child(group: Any, name: str) -> Any:
     return group[name] if type(link).__name__ == "HardLink" else None
 
 
+_CLASSES: Final = {"GroupQueryAttention": "GroupedQueryAttention"}
+"""Classes that go by another name outside."""
+
+
 def group_names(model: Model) -> list[str]:
     """The groups in which an archive of Keras 3 keeps the layers of a model, in their order."""
     used: dict[str, int] = {}
@@ -167,7 +171,7 @@ def group_names(model: Model) -> list[str]:
         if record.operation or (model.sequential and record.kind == "InputLayer"):
             found.append("")
             continue
-        name = re.sub(r"\W+", "", record.kind)
+        name = re.sub(r"\W+", "", _CLASSES.get(record.kind, record.kind))
         name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
         name = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
         used[name] = used.get(name, -1) + 1

@@ -20,11 +20,21 @@ _ABOUT: Final = frozenset(("name", "dtype", "build_input_shape", "batch_input_sh
 """What a configuration says besides the arguments that make the layer."""
 IDLE: Final = frozenset(
     (
-        *("autocast", "zero_output_for_mask", "implementation", "ragged", "sparse", "optional", "shared_object_id"),
-        *("input_length", "activity_regularizer", "unroll", "time_major", "dynamic", "batch_size"),
+        *(
+            "autocast",
+            "zero_output_for_mask",
+            "implementation",
+            "ragged",
+            "sparse",
+            "optional",
+            "shared_object_id",
+        ),
+        *("input_length", "activity_regularizer", "unroll", "time_major", "dynamic", "batch_size", "fused"),
     )
 )
 """Arguments that change no number of an inference, or that Keras ignores since version 3."""
+OFF: Final = {"rms_scaling": False, "virtual_batch_size": None}
+"""Arguments of some versions of Keras that can only be as they are here."""
 _DEEP: Final = 12
 
 
@@ -90,10 +100,10 @@ def _skipped(entry: Class, key: str, value: Any) -> bool:
         return True
     argument = next((a for a in entry.arguments if a.name == key), None)
     if argument is None:
-        if key in IDLE or value is None:
+        if key in IDLE or value is None or (key in OFF and value is OFF[key]):
             return True
         raise Unsayable(f"has an argument {key[:60]!r} that is not known here")
-    return argument.fate == "~" or key in IDLE
+    return (argument.fate == "~" and argument.default is not None) or key in IDLE
 
 
 def written(kind: str, config: Mapping[str, Any], depth: int = 0) -> str:

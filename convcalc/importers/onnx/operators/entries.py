@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.dims import prod
-from convcalc.importers.batched import Value, is_one
-from convcalc.importers.network import Unsayable
+from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value, broadcast, is_one
 
 
 def _plain(op: str) -> Operator:
@@ -182,27 +182,40 @@ def mean(use: Use) -> Value:
 
 
 def where(use: Use) -> Value:
-    """Where, by a condition that is stored: one tensor times it, the other times its complement."""
+    """Where, by a condition that is stored.
+
+    What is worked out when it runs is multiplied by 1 where it is chosen, by 0 elsewhere; what is stored is
+    made 0 where it is not chosen, so that infinite entries, as masks have them, add up.
+    """
     condition = use.stored(0)
     if condition is None:
         raise Unsayable("chooses by a condition that is worked out when it runs")
-    one = _mask(use, condition, False)
-    other = _mask(use, condition, True)
-    a = use.net.join("mul", operand(use, 1, 0), one, f"{use.path}.mul")
-    b = use.net.join("mul", operand(use, 2, 0), other, f"{use.path}.mul")
-    return use.net.join("add", a, b, use.path)
+    parts: list[Value] = []
+    for place, chosen in ((1, True), (2, False)):
+        held = use.stored(place)
+        if held is not None:
+            parts.append(_kept(use, condition, held, chosen))
+        else:
+            mask = _kept(use, condition, None, chosen)
+            parts.append(use.net.join("mul", use.x(place), mask, f"{use.path}.mul"))
+    return use.net.join("add", parts[0], parts[1], use.path)
 
 
-def _mask(use: Use, condition: Any, inverse: bool) -> Value:
-    from convcalc.importers.network import Stored
+def _kept(use: Use, condition: Stored, held: Stored | None, chosen: bool) -> Value:
+    """Entries where a condition holds (or does not), 0 elsewhere; 1 for those of a tensor that arrives."""
+    dims = broadcast(condition.shape, held.shape if held is not None else ())
 
     def read() -> Any:
-        array = condition.read().astype(bool)
-        return (~array if inverse else array).astype("float32")
+        import numpy as np
 
-    name = f"{use.path}.{'else' if inverse else 'mask'}"
-    stored = Stored(name, condition.shape, "float32", read, learned=False, counted=False)
-    return Value(stored.shape, stored=stored)
+        where = condition.read().astype(bool)
+        entries = np.float32(1) if held is None else held.read().astype(np.float32)
+        kept = np.where(where if chosen else ~where, entries, np.float32(0))
+        return np.ascontiguousarray(np.broadcast_to(kept, dims))
+
+    kind = "values" if held is not None else "mask"
+    name = f"{use.path}.{kind}{1 if chosen else 2}"
+    return Value(dims, stored=Stored(name, dims, "float32", read, learned=False, counted=False))
 
 
 def cast(use: Use) -> Value:
@@ -222,8 +235,6 @@ def cast(use: Use) -> Value:
 
 def trilu(use: Use) -> Value:
     """Trilu: what lies on one side of a diagonal, times 1; the rest times 0."""
-    from convcalc.importers.network import Stored
-
     x, upper = use.x(), bool(use.attribute("upper", 1))
     k = use.numbers(1)[0] if use.given(1) else 0
     shape = x.dims[-2:]

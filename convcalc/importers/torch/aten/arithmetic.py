@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convcalc.importers.network import Stored
-from convcalc.importers.torch.aten.folding import array_of, is_constant, kind_of
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, numeric, one, place, row
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.tensors import Value
+from convcalc.importers.torch.aten.folding import array_of, is_constant, repeats
+from convcalc.importers.torch.aten.folds import kind_of
+from convcalc.importers.torch.aten.rows import numeric, one, place, row
+from convcalc.importers.torch.program import Call
 
 
 def number(value: Any) -> Any:
@@ -29,36 +33,18 @@ def meeting(network: Batched, a: Value, b: Any, path: str) -> Any:
     if not isinstance(b, Value) or a.batch is None or b.batch is not None or network.batch == 1:
         return b
     at = b.rank - (a.rank - a.batch)
-    if at < 0 or b.dims[at] == 1:
+    if at < 0 or b.dims[at] != a.dims[a.batch] or b.dims[at] == 1 or not is_constant(b):
         return b
-    whole = b.dims[at] == a.dims[a.batch] and b.dims[at] % network.batch == 0
-    if not whole or not is_constant(b):
-        return b
-    step = b.dims[at] // network.batch
-    first = _first(b, at, step)
-    if step == 1:
-        return first
-    return b if first is None else first
-
-
-def _first(value: Value, axis: int, step: int) -> Value:
-    """What a constant is for the first sample, which must be what it is for all."""
-    import numpy as np
-
-    try:
-        parts = np.split(array_of(value), value.dims[axis] // step, axis)
-    except ValueError as error:
-        raise Unsayable(
-            "reads a constant that may differ from sample to sample, and has no values"
-        ) from error
-    if not all(np.array_equal(part, parts[0], equal_nan=True) for part in parts[1:]):
+    if not repeats(b, at, network.batch):
         raise Unsayable("reads a constant that differs from sample to sample")
-    return constant(
-        value,
-        parts[0].shape,
-        f"{axis}:{step}",
-        lambda array: np.split(array, value.dims[axis] // step, axis)[0],
-    )
+    step = b.dims[at] // network.batch
+    return first_sample(b, at, step)
+
+
+def first_sample(value: Value, axis: int, step: int) -> Value:
+    """What a constant is for the first sample of a batch that lies on an axis."""
+    shape = (*value.dims[:axis], step, *value.dims[axis + 1 :])
+    return constant(value, shape, f"sample{axis}:{step}", lambda array: array.take(range(step), axis))
 
 
 def constant(
@@ -205,7 +191,7 @@ def masked_fill(network: Batched, call: Call, x: Value, mask: Value, value: Any)
 
 
 def chosen(network: Batched, mask: Value, yes: Any, no: Any, path: str) -> Value:
-    """``yes`` where the mask holds, else ``no``: products with the mask, and sums where a number is infinite."""
+    """``yes`` where the mask holds, else ``no``: products with the mask; where a number is infinite, sums."""
     import math
 
     if not is_constant(mask):
@@ -239,8 +225,15 @@ def _numbers(mask: Value, tag: str, yes: float, no: float) -> Value:
 
 @row("fill.Scalar", "zero.default", "zeros_like.default", "ones_like.default", "full_like.default",
      "new_zeros.default", "new_ones.default", "new_full.default")  # fmt: skip
-def filled(network: Batched, call: Call, x: Value, value: Any = None, fill_value: Any = None, size: Any = None,
-           dtype: str | None = None) -> Value:  # fmt: skip
+def filled(
+    network: Batched,
+    call: Call,
+    x: Value,
+    value: Any = None,
+    fill_value: Any = None,
+    size: Any = None,
+    dtype: str | None = None,
+) -> Value:
     """A tensor filled with one number; of the other one it has the shape."""
     name = call.target.split(".")[1]
     entry = 1 if "ones" in name else 0 if "zero" in name else number(fill_value if value is None else value)
@@ -259,9 +252,10 @@ def uniform(call: Call, entry: Any) -> Value:
     )
 
 
-@row("logical_not.default", "bitwise_not.default", "eq.Scalar", "ne.Scalar", "gt.Scalar", "lt.Scalar", "ge.Scalar",
-     "le.Scalar", "eq.Tensor", "ne.Tensor", "gt.Tensor", "lt.Tensor", "ge.Tensor", "le.Tensor", "isnan.default",
-     "isinf.default", "logical_and.default", "logical_or.default", "bitwise_and.Tensor", "bitwise_or.Tensor")  # fmt: skip
+@row("logical_not.default", "bitwise_not.default", "eq.Scalar", "ne.Scalar", "gt.Scalar", "lt.Scalar",
+     "ge.Scalar", "le.Scalar", "eq.Tensor", "ne.Tensor", "gt.Tensor", "lt.Tensor", "ge.Tensor", "le.Tensor",
+     "isnan.default", "isinf.default", "logical_and.default", "logical_or.default", "bitwise_and.Tensor",
+     "bitwise_or.Tensor")  # fmt: skip
 def compared(network: Batched, call: Call, x: Any, other: Any = None) -> Value:
     """A comparison of numbers that an input decides: there is no layer of these."""
     raise Unsayable("decides by the input, for which there is no layer")
