@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from convcalc.layers.base import Layer
 
 
+WEIGHTS_READER: Final = "convcalc.importers.formats"
+"""Where :func:`stored_weights` finds the reader of files of weights."""
 READER: Final = "convcalc.spec"
 """Where :func:`as_graph` finds the reader of specs."""
 
@@ -173,6 +175,8 @@ class Graph:
         notes: how something was read that others may mean otherwise, and what was passed over.
         weights: its arrays, by the names that :mod:`convcalc.executor.weights` gives them, where it was
             read with them; a :class:`Weights` reads none before it is asked for.
+        stored: of arrays by name, what the source calls them and whether it computes them, where it holds no
+            numbers of the others: records with ``name``, ``counted`` and ``read``.
         again: reads it again at other sizes, where what it was read from is no text of the language.
     """
 
@@ -189,6 +193,7 @@ class Graph:
     notes: tuple[str, ...] = field(default=(), compare=False)
     weights: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
     again: Again | None = field(default=None, compare=False, repr=False)
+    stored: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def resizable(self) -> bool:
@@ -297,6 +302,17 @@ class Graph:
 
     def __repr__(self) -> str:
         return told(self)
+
+
+def stored_weights(path: str | PathLike[str]) -> Weights | None:
+    """The arrays of a file of PyTorch's (``.safetensors``, ``.pth``); None of any other, such as ``.npz``.
+
+    Raises:
+        SpecError: it is such a file, and damaged.
+        OSError: it cannot be read.
+    """
+    found: Weights | None = import_module(WEIGHTS_READER).stored_weights(path)
+    return found
 
 
 Spec: TypeAlias = Graph | str | PathLike[str]

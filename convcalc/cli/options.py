@@ -45,7 +45,10 @@ def complete_spec(incomplete: str) -> list[str]:
     return [name for name in (*zoo_names(), *names()) if name.startswith(incomplete)]
 
 
-_SPEC_HELP = "A line of the spec language, a file, - for standard input, or the name of a network."
+_SPEC_HELP = (
+    "A line of the spec language, a file (a spec; a model of ONNX, PyTorch or Keras; source), - for standard "
+    "input, or the name of a network."
+)
 
 SPEC: Final = Shared(
     "spec", Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=complete_spec)]
@@ -124,10 +127,28 @@ MARKDOWN: Final = Shared(
     "markdown", Annotated[bool, typer.Option("--markdown", "--md", help="Print a Markdown table.")], False
 )
 
-GRAPH: Final = (INPUT, SET)
+PRIMITIVE: Final = Shared(
+    "primitive",
+    Annotated[
+        bool, typer.Option("--primitive", help="A model's file operator by operator, as it stands there.")
+    ],
+    False,
+)
+PARTIAL: Final = Shared(
+    "partial",
+    Annotated[
+        bool, typer.Option("--partial", help="Totals of what is known, as at least, where some is not.")
+    ],
+    False,
+)
+
+GRAPH: Final = (INPUT, SET, PRIMITIVE)
 """What a spec needs to become a graph."""
 
-COUNT: Final = (BATCH, DTYPE)
+SIZED: Final = (BATCH, DTYPE)
+"""What costs are counted for."""
+
+COUNT: Final = (*SIZED, PARTIAL)
 """What a graph needs to be counted."""
 
 ROWS: Final = (DEPTH, SORT, TOP)
@@ -154,6 +175,8 @@ class Common:
     json: bool = False
     csv: bool = False
     markdown: bool = False
+    primitive: bool = False
+    partial: bool = False
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
@@ -197,25 +220,27 @@ class Common:
         """The text of a spec (of the command's own by default)."""
         text = self.spec if spec is None else spec
         if text == "-":
-            return _standard_input()
+            return _standard_input(self.primitive)
         from convcalc.spec.lookup import find
 
-        return find(text)
+        return find(text, self.primitive)
 
-    def load(self, spec: str | None = None) -> Graph:
-        """The graph of a spec (of the command's own by default)."""
+    def load(self, spec: str | None = None, listed: bool = False) -> Graph:
+        """The graph of a spec (of the command's own by default); ``listed``: or of weights alone."""
         from convcalc.spec.loading import build
 
-        graph = build(self.source(spec), input=self.shapes(), set=self.assignments())
+        source = self.source(spec)
+        graph = build(source, input=self.shapes(), set=self.assignments(), listed=listed)
         for text in graph.notes:
             note(text)
         return graph
 
-    def analyze(self, spec: str | None = None) -> Report:
-        """The counts of a spec (of the command's own by default)."""
+    def analyze(self, spec: str | None = None, listed: bool = False) -> Report:
+        """The counts of a spec (of the command's own by default); ``listed``: or of weights alone."""
         from convcalc.calculators.count.report import analyze
 
-        return analyze(self.load(spec), batch=self.batch, dtype=self.dtype)
+        graph = self.load(spec, listed)
+        return analyze(graph, batch=self.batch, dtype=self.dtype, partial=self.partial)
 
     def choose(self, table: Table, main: str) -> list[int]:
         """Which rows ``--sort`` and ``--top`` show, in order.
@@ -248,14 +273,27 @@ class Common:
 
 MAX_INPUT: Final = 32_000_000
 """Bytes of a spec that are read from standard input."""
+MAX_MODEL: Final = 1 << 34
+"""Bytes of a model's file that are."""
 
 
-def _standard_input() -> Source:
+def _standard_input(primitive: bool = False) -> Source:
+    from convcalc.importers.formats import HEAD, opened
     from convcalc.spec.source import Source
 
     if sys.stdin is None:
         raise UsageProblem("standard input is closed", expected="a spec")
-    data = sys.stdin.buffer.read(MAX_INPUT + 1)
+    data = sys.stdin.buffer.read(HEAD)
+    if not data.isascii() or b"\0" in data or data.lstrip()[:1] == b"{":  # a model is read from its file
+        held, path = _kept(data)
+        foreign = opened("<stdin>", path, data, primitive)
+        if foreign is not None:
+            foreign.held = held
+            return foreign
+        held.seek(0)
+        data = held.read(MAX_INPUT + 1)
+    else:
+        data += sys.stdin.buffer.read(MAX_INPUT + 1 - len(data))
     if len(data) > MAX_INPUT:
         raise UsageProblem("standard input is too long", expected=f"at most {MAX_INPUT} bytes")
     try:
@@ -267,6 +305,21 @@ def _standard_input() -> Source:
     if not text.strip():
         raise UsageProblem("standard input is empty", expected="a spec")
     return Source("<stdin>", text)
+
+
+def _kept(head: bytes) -> tuple[Any, str]:
+    """A temporary file of what comes in, and its path; it is gone with the process."""
+    import shutil
+    import tempfile
+
+    file = tempfile.NamedTemporaryFile(prefix="convcalc-")  # noqa: SIM115 - it lives as long as the source
+    file.write(head)
+    while block := sys.stdin.buffer.read(1 << 20):
+        if file.tell() + len(block) > min(MAX_MODEL, shutil.disk_usage(file.name).free):
+            raise UsageProblem("standard input is too long", expected="the path of the file")
+        file.write(block)
+    file.flush()
+    return file, file.name
 
 
 def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:

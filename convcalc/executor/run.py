@@ -330,8 +330,8 @@ def execute(
         graph: a graph, or a spec to load with ``input`` and ``set``; its dimensions are numbers.
         inputs: one array (N, C, *spatial) or, by input name, several. float32 and float64 are
             computed in their own precision, integers as float32.
-        weights: arrays by name, or an ``.npz`` file. Where they are not given, those that the graph was read
-            with, as a model's file has them; else created from ``seed``.
+        weights: arrays by name, or a file (``.npz``, ``.safetensors``, ``.pth``). Where they are not given,
+            those that the graph was read with, as a model's file has them; else created from ``seed``.
         keep: names of layers whose outputs are returned as well (one as a string will do).
         seed: for :func:`~convcalc.executor.init_weights`.
         progress: called after each layer with its node and its outputs.

@@ -23,7 +23,7 @@ from convcalc.executor.indices import as_indices
 from convcalc.executor.kernels import operation
 from convcalc.executor.operation import Entries, Shapes
 from convcalc.executor.windows import ExecutionError
-from convcalc.graph import Graph, Spec, as_graph
+from convcalc.graph import Graph, Spec, Weights, as_graph, stored_weights
 from convcalc.printable import one_line
 
 
@@ -43,6 +43,27 @@ BUFFERS = frozenset(("running_mean", "running_var", "buffer"))
 """Arrays that are stored, not learned."""
 COMPUTED = frozenset(("constant",))
 """Arrays that are worked out when a network runs, and stored nowhere."""
+
+
+def computed_arrays(graph: Graph) -> dict[str, Any]:
+    """The arrays that a source computes of nothing but numbers, such as positions and masks."""
+    found = {}
+    for name, stored in (graph.stored or {}).items():
+        if not stored.counted:
+            try:
+                found[name] = stored.read()
+            except ValueError:  # its text does not say
+                continue
+    return found
+
+
+def _under_own_names(graph: Graph, given: Mapping[str, Any]) -> dict[str, str]:
+    """The name in a file of every array of a graph that the file has under what its source calls it."""
+    return {
+        name: stored.name
+        for name, stored in (graph.stored or {}).items()
+        if name not in given and stored.name in given
+    }
 
 
 def weight_shapes(graph: Graph) -> Shapes:
@@ -118,11 +139,14 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
         fan = None if fan_in is None else fan_in(one.layer)
         fans.setdefault(one.key("weight").rpartition(".")[0], fan)
     weights = {}
-    chosen = stored_indices(graph)
+    chosen, computed = stored_indices(graph), computed_arrays(graph)
     for name, shape in shapes.items():
         node, _, kind = name.rpartition(".")
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         values: Array
+        if name in computed:
+            weights[name] = np.ascontiguousarray(computed[name], None if name in chosen else dtype)
+            continue
         if name in chosen:
             weights[name] = rng.integers(0, chosen[name].size, shape)
             continue
@@ -153,10 +177,14 @@ def own_weights(graph: Graph, dtype: str = "float32", *, max_memory: int | None 
     headers = getattr(graph.weights, "headers", graph.weights)
     given = {name: headers[name] for name in (*expected, *other) if name in headers}
     places = _places(expected, other, given)
-    if max_memory is not None:
-        kept = [prod(expected[name]) * np.dtype(dtype).itemsize for name in places]
-        check_room(sum(kept) + max(kept, default=0), max_memory, f"what {one_line(graph.name)} holds")
+    _check_room(expected, places, dtype, max_memory, f"what {one_line(graph.name)} holds")
     return _gathered(lambda name: np.asarray(graph.weights[name]), places, stored_indices(graph), dtype)  # type: ignore[index]
+
+
+def _check_room(expected: Shapes, places: Mapping[str, Any], dtype: str, most: int | None, what: str) -> None:
+    """Refuse arrays that take more memory than there may be, with one of them twice while it is converted."""
+    kept = [prod(expected[name]) * np.dtype(dtype).itemsize for name in places]
+    check_room(sum(kept) + max(kept, default=0), most, what)
 
 
 def load_weights(
@@ -166,7 +194,7 @@ def load_weights(
     *,
     max_memory: int | None = None,
 ) -> dict[str, Array]:
-    """Weights from a mapping or an ``.npz`` file, checked against the graph.
+    """Weights from a mapping or a file (``.npz``, ``.safetensors``, ``.pth``), checked against the graph.
 
     Without a source they are those that the graph was read with, as a model's file has them.
     Names, shapes and types of a file are checked by its headers before anything is unpacked.
@@ -183,20 +211,36 @@ def load_weights(
     graph = as_graph(graph)
     if source is None:
         return own_weights(graph, dtype, max_memory=max_memory)
+    if not isinstance(source, Mapping):
+        source = stored_weights(source) or source
     expected = weight_shapes(graph)
     other, chosen = copies(graph), stored_indices(graph)
+    if isinstance(source, Weights):
+        places = _places(expected, other, source.headers)
+        _check_room(expected, places, dtype, max_memory, "what the weights hold")
+        return _gathered(lambda name: np.asarray(source[name]), places, chosen, dtype)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
+        for name, called in _under_own_names(graph, source).items():
+            arrays[name] = arrays.pop(called).reshape(expected[name])
+        arrays = {**computed_arrays(graph), **arrays}
         found = _gathered(arrays.__getitem__, _places(expected, other, arrays), chosen, dtype)
         # One array given under two names is two: what layers share, the graph says.
         distinct = {id(array): name for name, array in found.items()}
         return {name: a if distinct[id(a)] == name else a.copy() for name, a in found.items()}
     with Archive(source) as archive:
-        places = _places(expected, other, archive.headers)
-        needed = [sum(archive.headers[name].nbytes for name, *_ in places.values())]
-        needed += [archive.headers[name].nbytes for _, *more in places.values() for name in more]
+        computed, called = computed_arrays(graph), _under_own_names(graph, archive.headers)
+        headers: dict[str, Any] = {**computed, **archive.headers}
+        headers.update((name, headers.pop(there)) for name, there in called.items())
+        places = _places(expected, other, headers)
+        needed = [sum(headers[name].nbytes for name, *_ in places.values())]
+        needed += [headers[name].nbytes for _, *more in places.values() for name in more]
         check_room(needed[0] + max(needed[1:], default=0), max_memory, archive.place)
-        return _gathered(archive.read, places, chosen, dtype)
+
+        def read(name: str) -> Array:
+            return computed[name] if name in computed else archive.read(called.get(name, name))
+
+        return _gathered(read, places, chosen, dtype)
 
 
 def _gathered(

@@ -15,15 +15,26 @@ if TYPE_CHECKING:
     from convcalc.graph import Edge, Graph, Node
 
 
-def format_layer(layer: Layer) -> str:
-    """A layer in line form: ``conv 3->64 k7 s2 p3 bias=false``."""
+def format_layer(layer: Layer, *, inferred: bool = True) -> str:
+    """A layer in line form: ``conv 3->64 k7 s2 p3 bias=false``.
+
+    Args:
+        layer: the layer.
+        inferred: whether what is taken from the input is stated as well (``3->``).
+    """
+    implied = {option.field for option in layer.options if option.default is INFER and not inferred}
     words = [layer.op]
     done: set[str] = set()
     for place in layer.positional:
         fields = place.split("->")
         options = {o.field: o for o in layer.options}
         values = [getattr(layer, f) for f in fields]
-        if len(fields) == 2:
+        if implied.issuperset(fields) and (len(fields) == 1 or values[0] == values[1]):
+            done.update(fields)
+            continue
+        if len(fields) == 2 and fields[0] in implied and fields[1] not in implied:
+            words.append(_bare(values[1]))
+        elif len(fields) == 2:
             words.append("->".join(_bare(v) for v in values))
         elif options[fields[0]].kind == "shape" and values[0] is not None:
             words.append("x".join(_bare(v) for v in values[0]))
@@ -37,7 +48,7 @@ def format_layer(layer: Layer) -> str:
             words.append(_bare(values[0]))
         done.update(fields)
     for option in layer.options:
-        if option.field in done or not hasattr(layer, option.field):
+        if option.field in done or option.field in implied or not hasattr(layer, option.field):
             continue
         value = getattr(layer, option.field)
         option = option._replace(default=layer.default(option))
@@ -49,15 +60,16 @@ def format_layer(layer: Layer) -> str:
     return " ".join(words)
 
 
-def format_placed(node: Node, inputs: tuple[Shape, ...]) -> str:
+def format_placed(node: Node, inputs: tuple[Shape, ...], *, inferred: bool = True) -> str:
     """A layer in its place, in line form: the layer, whose arrays it uses, and whether they are frozen.
 
     Args:
         node: the layer in its place.
         inputs: shapes that it reads.
+        inferred: as of :func:`format_layer`.
     """
     shares = _format_shares(node.shares, node.layer.arrays(inputs)) if node.shares else ""
-    return format_layer(node.layer) + shares + " frozen=true" * node.frozen
+    return format_layer(node.layer, inferred=inferred) + shares + " frozen=true" * node.frozen
 
 
 def _format_shares(shares: Sequence[str], arrays: Collection[str]) -> str:
@@ -151,9 +163,17 @@ def edge_name(graph: Graph, edge: Edge) -> str:
 
 def format_graph(graph: Graph) -> str:
     """A graph as a document: every layer in one line, nothing repeated, no blocks."""
+    graph = closed(graph)
+    lines = [
+        f"  - {format_node(graph, i, node)}" for i, node in enumerate(graph.nodes) if i not in graph.inputs
+    ]
+    return format_document(graph, ["layers:", *lines])
+
+
+def format_document(graph: Graph, body: Sequence[str]) -> str:
+    """A document around its layers: name, source and inputs before, outputs behind."""
     import json
 
-    graph = closed(graph)
     lines = [f"name: {json.dumps(graph.name, ensure_ascii=False)}"]
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
@@ -164,10 +184,7 @@ def format_graph(graph: Graph) -> str:
     else:
         lines.append("inputs:")
         lines += [f"  {json.dumps(name)}: {shape}" for name, shape in shapes.items()]
-    lines.append("layers:")
-    lines += [
-        f"  - {format_node(graph, i, node)}" for i, node in enumerate(graph.nodes) if i not in graph.inputs
-    ]
+    lines += body
     last = len(graph.nodes) - 1
     names = graph.output_names or tuple(graph.named_outputs())
     if graph.outputs != ((last, 0),) or names != (graph.nodes[last].name,):

@@ -8,7 +8,8 @@ from typing import Any
 from convcalc.dims import exact_div
 from convcalc.graph import Edge
 from convcalc.importers.network import Unsayable
-from convcalc.importers.tensors import Tensors, Value, broadcast, is_one
+from convcalc.importers.tensors import Tensors, broadcast, is_one
+from convcalc.importers.tensors import Value as Value
 from convcalc.layers.values import show
 
 Pairs = Sequence[tuple[Any, Any]]
@@ -123,6 +124,7 @@ class Batched(Tensors):
         """A layer with a weight and a bias: its own where they are stored, else tensors that arrive."""
         given = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
         stored = {name: v.stored for name, v in given.items() if v.stored is not None and v.edge is None}
+        stored = {name: one for name, one in stored.items() if one.learned}  # a buffer is no weight
         tensors = any(one.name in self.tensors for one in stored.values())
         if "weight" in stored and len(stored) == len(given) and not tensors:
             return self.add(op, (edge,), options, path, stored)[0]

@@ -29,15 +29,19 @@ def load(
     input: Any = None,
     set: Mapping[str, Any] | None = None,
     max_layers: int | None = None,
+    primitive: bool = False,
 ) -> Graph:
-    """Read a spec.
+    """Read a spec, or a network as it was written elsewhere.
 
     Args:
-        spec: a one-line spec, the text of a document, the path of a file, or a zoo name.
+        spec: a one-line spec, the text of a document, the path of a file, or a zoo name. A file is known by
+            its content: a text of the language, an ONNX model, a ``.pt2`` of PyTorch, a model of Keras, or
+            source; ``torch:package.module:factory`` imports code and exports the module that it makes.
         input: shape to use instead of the spec's: ``"3x224x224"``, ``(3, 224, 224)``, or a
             mapping of input name to shape. Sizes may be symbols, such as ``"3xHxW"``.
         set: values for the document's variables; texts are read as expressions.
         max_layers: bound on the number of layers the spec may expand to.
+        primitive: show what stands in a file operator by operator, where several would be one layer.
 
     Returns:
         The graph, with every shape worked out.
@@ -45,21 +49,39 @@ def load(
     Raises:
         SpecError: the spec cannot be read; it lists every fault with its place.
     """
-    return build(find(spec), input=input, set=set, max_layers=max_layers)
+    return build(find(spec, primitive), input=input, set=set, max_layers=max_layers)
 
 
 @question
 def build(
-    source: Source, *, input: Any = None, set: Mapping[str, Any] | None = None, max_layers: int | None = None
+    source: Source,
+    *,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+    max_layers: int | None = None,
+    listed: bool = False,
 ) -> Graph:
-    """The graph of a source; see :func:`load`."""
+    """The graph of a source; see :func:`load`. ``listed``: of weights alone, their tensors will do."""
     from convcalc.collector import collector_paused
+
+    if not source.is_text:
+        from convcalc.importers.formats import Foreign
+        from convcalc.spec.settings import shapes_given
+
+        assert isinstance(source, Foreign)
+        if source.format.shapes:
+            input = shapes_given(input)
+        with collector_paused():
+            return source.graph(input, set, listed)
 
     allow(STEPS_A_CHARACTER * len(source.text))
     kind, _, name = source.name.partition(":")
     if kind == "zoo" and name in zoo_names() and source.text == zoo_text(name):
         allow(STEPS)  # texts of our own may be short and deep
     with collector_paused():
+        program = written(source, input, set)
+        if program is not None:
+            return program
         reading = read(source, input, set)
         try:
             return reading.builder(max_layers=max_layers).build()
@@ -67,6 +89,18 @@ def build(
             if reading.line:
                 settable(error)
             raise helped(reading, error) from None
+
+
+def written(source: Source, input: Any = None, set: Mapping[str, Any] | None = None) -> Graph | None:
+    """The graph of a program that builds a network in its own words; None where the text is no such program."""
+    from convcalc.importers.source.detection import is_program
+
+    if not is_program(source.text):
+        return None
+    from convcalc.importers.source.program import read
+    from convcalc.spec.settings import shapes_by_name
+
+    return read(source, partial(shapes_by_name, input), set)
 
 
 def helped(reading: Reading, error: SpecError) -> SpecError:

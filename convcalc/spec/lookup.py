@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from typing import Final
@@ -11,35 +12,42 @@ from convcalc.spec import library
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
 
-_PATH: Final = re.compile(r"[/\\]|\.(?:ya?ml|txt|conv|json)\Z")
+_PATH: Final = re.compile(r"[/\\]|\.(?:ya?ml|txt|conv|json|onnx|pt2?|pth|keras|h5|hdf5|safetensors|npz|py)\Z")
 MAX_TEXT: Final = 32_000_000
 """Longest file of a spec, in bytes."""
 _WORD: Final = re.compile(r"[\w.\-+]+\Z")
 
 
-def find(spec: str | os.PathLike[str]) -> Source:
-    """The text a spec argument stands for: a file, a zoo name, or the text itself.
+def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
+    """What a spec argument stands for: a file, a factory of PyTorch, a zoo name, or the text itself.
+
+    A file that is no text is known by its content (:mod:`convcalc.importers.formats`), a factory by
+    ``torch:package.module:factory``; ``primitive`` shows what stands in it operator by operator.
 
     Raises:
         SpecError: it is none of them.
     """
     if not isinstance(spec, str):
-        return _file(os.fspath(spec))
+        return _file(os.fspath(spec), primitive)
     if "\n" in spec or len(spec) > 1000 or "\0" in spec:
         return Source("<spec>", spec)
     stripped = spec.strip()
     if not stripped:
         raise SpecError(Problem("the spec is empty", expected="a one-line spec, a file, '-' or a zoo name"))
+    if stripped.startswith("torch:"):
+        from convcalc.importers.formats import factory
+
+        return factory(stripped, primitive)
     if _PATH.search(stripped) and "(" not in stripped and "|" not in stripped and " " not in stripped:
-        return _file(stripped)
+        return _file(stripped, primitive)
     if not _WORD.match(stripped):
         if os.path.isfile(spec):
-            return _file(spec)
+            return _file(spec, primitive)
         return Source("<spec>", spec)
     if stripped in library.zoo_names():
         return Source(f"zoo:{stripped}", library.zoo_text(stripped))
     if os.path.isfile(stripped):
-        return _file(stripped)
+        return _file(stripped, primitive)
     from convcalc import layers
 
     if stripped in layers.OPS or stripped in layers.ALIASES or library.has_block(stripped):
@@ -58,15 +66,24 @@ def find(spec: str | os.PathLike[str]) -> Source:
     )
 
 
-def _file(path: str) -> Source:
+def _file(path: str, primitive: bool = False) -> Source:
+    from convcalc.importers.formats import HEAD, TAKEN, opened
+
     name = os.fspath(path)
     try:
-        with open_regular(path, MAX_TEXT) as file:
-            text = file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        with open_regular(path) as file:
+            head = file.read(HEAD)
+            foreign = opened(name, name, head, primitive)
+            if foreign is not None:
+                return foreign
+            if os.fstat(file.fileno()).st_size > MAX_TEXT:
+                raise OSError(errno.EFBIG, f"Larger than {MAX_TEXT:,} bytes", name)
+            text = (head + file.read()).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise SpecError(
-            Problem(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}", file=name)
-        ) from None
+        message = f"this is no model that is known, and no UTF-8 text ({error.reason} at byte {error.start})"
+        raise SpecError(Problem(message, file=name, line=0, expected=TAKEN)) from None
+    except SpecError:  # which is a ValueError
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         nearest = None

@@ -13,7 +13,13 @@ def cells(text: str) -> int:
 
 
 class Source:
-    """A spec text with its name (a file, ``<spec>``, ``zoo:resnet50``)."""
+    """A spec text with its name (a file, ``<spec>``, ``zoo:resnet50``).
+
+    Attributes:
+        is_text: whether it is one; what is none is read by :mod:`convcalc.importers.formats`.
+    """
+
+    is_text = True
 
     __slots__ = ("_starts", "name", "text")
 

@@ -24,6 +24,7 @@ from convcalc.exporters.text import format_placed
 from convcalc.graph import Edge, Graph, Node, Spec, as_graph
 from convcalc.layers.base import Ops
 from convcalc.solve.sizes import MACS, choose, own_inputs, shape_text
+from convcalc.spec import load
 from convcalc.verification.receptive_field import field_checks
 from convcalc.verification.result import Check, LayerCheck, Verification, compare
 from convcalc.verification.traced_field import elements
@@ -87,10 +88,9 @@ def verify(
         MemoryLimitError: the run would need more memory than it may.
         SpecError: the spec cannot be read.
     """
-    graph = as_graph(graph, input=input, set=set)
+    graph, notes = _known_part(as_graph(graph, input=input, set=set))
     chosen = choose(graph, macs, max_memory)
     run = chosen.graph
-    notes = []
     if chosen.note:
         smaller = ", with every layer and channel of its own" if _known(graph) else ""
         notes.append(f"{chosen.note}: run on {shape_text(own_inputs(run))}{smaller}.")
@@ -143,6 +143,55 @@ def verify(
     return Verification(
         graph.name, own_inputs(run), own_inputs(graph), layers, totals, error, scalars, traced, tuple(notes)
     )
+
+
+def _known_part(graph: Graph) -> tuple[Graph, list[str]]:
+    """What can be executed: all that reads nothing of an operator that is not known; and what was left out.
+
+    Raises:
+        ValueError: nothing can.
+    """
+    left: set[int] = set()
+    for number, node in enumerate(graph.nodes):
+        if node.layer.opaque or any(edge.node in left for edge in node.inputs):
+            left.add(number)
+    if not left:
+        return graph, []
+    kept = [number for number in range(len(graph.nodes)) if number not in left]
+    unknown = [node.name for node in graph.nodes if node.layer.opaque]
+    if len(kept) == len(graph.inputs):
+        raise ValueError(f"nothing can be executed: all of it reads {unknown[0]}, which is not known")
+    new = {old: number for number, old in enumerate(kept)}
+    nodes, read = [], set()
+    for old in kept:
+        node = graph.nodes[old]
+        read.update(node.inputs)
+        edges = tuple(Edge(new[edge.node], edge.output) for edge in node.inputs)
+        nodes.append(Node(node.name, node.layer, edges, node.outputs, node.frozen, node.shares))
+    followed = {edge.node for edge in read} | set(graph.inputs)
+    ends = [Edge(old) for old in kept if old not in followed]
+    outputs = dict.fromkeys([*ends, *(edge for edge in graph.outputs if edge.node in new)])
+
+    def again(shapes: Mapping[str, Any], variables: Mapping[str, Any]) -> Graph:
+        found = load(graph.text, input=shapes, set=variables) if whole is None else whole(shapes, variables)
+        return _known_part(found)[0]
+
+    whole = graph.again
+    part = Graph(
+        graph.name,
+        nodes,
+        tuple(new[number] for number in graph.inputs),
+        tuple(Edge(new[edge.node], edge.output) for edge in outputs),
+        variables=graph.variables,
+        weights=graph.weights,
+        again=again if graph.resizable else None,
+    )
+    several, after = len(unknown) > 1, len(left) - len(unknown)
+    shown = ", ".join(unknown[:8]) + f" and {len(unknown) - 8} more" * (len(unknown) > 8)
+    note = f"{shown} {'are' if several else 'is'} not known, and {'were' if several else 'was'} not run"
+    if after:
+        note += f", nor {'were' if after > 1 else 'was'} the {after} layer{'s' * (after > 1)} after"
+    return part, [f"{note}."]
 
 
 def _known(graph: Graph) -> bool:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.answers import did_you_mean, tidy
-from convcalc.calculators.compare.measures import MEASURES, Quantity, read
+from convcalc.calculators.compare.measures import MEASURES, Quantity, at_least, read
 from convcalc.calculators.count.report import Report
 from convcalc.calculators.receptive_field.output import OutputField, field_of
 from convcalc.dims import UNKNOWN, Dim
@@ -128,8 +128,15 @@ class Limit(NamedTuple):
             return counts["largest_field" if self.most else "smallest_field"]
         return counts[self.kind.key]
 
+    def known(self, counts: Mapping[str, Dim]) -> Dim:
+        """What a value that is not known is at least; None where it is known, or nothing is."""
+        value = counts.get(f"at_least {self.kind.key}")
+        return value if type(value) is int else None
+
     def holds(self, counts: Mapping[str, Dim]) -> bool | None:
         """Whether the limit holds; None where the value cannot be known or is a closed form.
+
+        Where it cannot be known, what is known of it may be more than is allowed, or as much as is asked.
 
         A field that is the whole input has no size: it is larger than any.
         """
@@ -137,7 +144,10 @@ class Limit(NamedTuple):
         if value is None:
             return not self.most
         if type(value) is not int:
-            return None
+            known = self.known(counts)
+            if known is None or (known <= self.bound if self.most else known < self.bound):
+                return None
+            return not self.most
         return bool(value <= self.bound if self.most else value >= self.bound)
 
 
@@ -166,6 +176,7 @@ def limits(given: Mapping[str, Any]) -> tuple[Limit, ...]:
 def counted(graph: Graph, report: Report, chosen: tuple[Limit, ...]) -> dict[str, Dim]:
     """Every value that limits are about; the receptive field only where a limit asks for it."""
     counts: dict[str, Dim] = {key: read(report, key) for key in MEASURES}
+    counts |= {f"at_least {key}": value for key, value in at_least(report).items()}
     counts["layers"] = len(report.layers)
     if any(limit.kind.key == "receptive_field" for limit in chosen):
         counts["smallest_field"], counts["largest_field"] = _sizes(field_of(graph))

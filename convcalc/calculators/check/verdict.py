@@ -23,13 +23,15 @@ class Verdict(Record):
         value: what the network has; None for a receptive field that is the whole input, ``UNKNOWN``
             where it cannot be known.
         ok: whether the limit holds; None where it cannot be told.
+        at_least: of a value that cannot be known, what is known of it.
     """
 
-    KEYS = "limit=limit.name bound=limit.bound value margin ok"
+    KEYS = "limit=limit.name bound=limit.bound value margin ok at_least?"
 
     limit: Limit
     value: Dim
     ok: bool | None
+    at_least: Dim = None
 
     @property
     def margin(self) -> Dim:
@@ -97,9 +99,12 @@ def check(
             "there is nothing to check: no limit is given, and the document has no budget",
             "a limit such as max_params=5M, or 'budget: {max_params: 5M}' in the document",
         )
-    counts = counted(graph, analyze(graph, batch=batch, dtype=dtype), chosen)
+    counts = counted(graph, analyze(graph, batch=batch, dtype=dtype, partial=True), chosen)
     return Check(
-        graph.name, tuple(Verdict(limit, limit.value(counts), limit.holds(counts)) for limit in chosen)
+        graph.name,
+        tuple(
+            Verdict(limit, limit.value(counts), limit.holds(counts), limit.known(counts)) for limit in chosen
+        ),
     )
 
 

@@ -55,6 +55,17 @@ def read(report: Report, key: str) -> Dim:
     return getattr(totals, MEASURES[key].key)
 
 
+def at_least(report: Report) -> dict[str, Dim]:
+    """Of the measures that are not known, where that was asked for, what is known of them."""
+    found = {key: report.at_least[key] for key in MEASURES if key in report.at_least}
+    totals = report.totals
+    parts = ("param_bytes", "buffer_bytes", "index_bytes", "peak_memory_bytes")
+    if any(name in report.at_least for name in parts):
+        known = (report.at_least.get(name, getattr(totals, name)) for name in parts)
+        found["memory_bytes"] = sum(known)
+    return found
+
+
 def ratio(part: Dim, whole: Dim) -> Any:
     """``part / whole`` in its simplest exact form.
 

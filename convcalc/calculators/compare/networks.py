@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from convcalc.budget import question
 from convcalc.calculators.compare.layers import Difference, alike, difference
-from convcalc.calculators.compare.measures import ratio, read
+from convcalc.calculators.compare.measures import at_least, ratio, read
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
@@ -95,6 +95,7 @@ class Comparison(Record):
                 "outputs": outputs,
                 "receptive_field": field,
                 "constraints": report.constraints,
+                **({"at_least": known} if (known := at_least(report)) else {}),
             }
             for label, report, outputs, field in zip(
                 self.labels, self.reports, self.outputs, self.fields, strict=True
@@ -119,6 +120,7 @@ def compare(
     layers: bool | None = None,
     batch: int = 1,
     dtype: str = "float32",
+    partial: bool = False,
     input: Any = None,
     set: Any = None,
 ) -> Comparison:
@@ -132,6 +134,7 @@ def compare(
             versions of one document (more than half of their layers stand in both).
         batch: samples in one pass.
         dtype: element type for the byte counts.
+        partial: give of every total that is not known what is known of it.
         input: for specs; see :func:`convcalc.load`.
         set: for specs; see :func:`convcalc.load`.
 
@@ -151,7 +154,7 @@ def compare(
     networks = tuple(
         graph if isinstance(graph, Graph) else as_graph(graph, input=input, set=set) for graph in graphs
     )
-    reports = tuple(analyze(graph, batch=batch, dtype=dtype) for graph in networks)
+    reports = tuple(analyze(graph, batch=batch, dtype=dtype, partial=partial) for graph in networks)
     first = networks[baseline]
     others = [graph for number, graph in enumerate(networks) if number != baseline]
     if layers is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from convcalc.dims import Dim, equal, maximum_of, prod, total
+from convcalc.dims import UNKNOWN, Dim, equal, maximum_of, prod, total
 from convcalc.graph import Edge, Graph
 
 DTYPES: Final[dict[str, int]] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
@@ -34,7 +34,7 @@ def itemsize(dtype: str) -> int:
     return DTYPES[dtype]
 
 
-def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim]]:
+def live_bytes(graph: Graph, batch: int, item: int, known: bool = False) -> tuple[list[Dim], list[Dim]]:
     """Bytes that each node writes, and bytes of all tensors that are live while it runs.
 
     A tensor lives from the node that writes it (inputs of the graph: from the start) to the node
@@ -47,6 +47,7 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
         graph: the graph.
         batch: samples in one pass.
         item: bytes of an element; positions are 8-byte integers.
+        known: whether tensors of unknown size count as nothing, so that what is found is at least reached.
 
     Returns:
         two lists with one entry per node.
@@ -89,6 +90,7 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
             positions = output in node.layer.index_outputs
             unread = positions and output and (number, output) not in read
             size = 0 if unread or stored else prod(shape) * batch * (INDEX_BYTES if positions else item)
+            size = 0 if known and size is UNKNOWN else size
             sizes.append(size)
             last.append(number)
             until.append(len(nodes) if stored else reader.get(Edge(number, output), number))
@@ -110,14 +112,14 @@ def live_bytes(graph: Graph, batch: int, item: int) -> tuple[list[Dim], list[Dim
     return written, alive
 
 
-def peak_memory(graph: Graph, batch: int, item: int) -> tuple[Dim, str]:
+def peak_memory(graph: Graph, batch: int, item: int, known: bool = False) -> tuple[Dim, str]:
     """Largest sum of live tensors in bytes, and the node at which it is reached.
 
     See :func:`live_bytes` for how long a tensor lives. Of symbols the peak is a maximum over the
     nodes that no other is certain to exceed, reached at no one node; where those are too many to read,
     as of sizes that nobody stated, it is unknown.
     """
-    _, peaks = live_bytes(graph, batch, item)
+    _, peaks = live_bytes(graph, batch, item, known)
     if all(type(p) is int for p in peaks):
         peak = max(peaks, default=0)
         return peak, graph.nodes[peaks.index(peak)].name if peaks else ""

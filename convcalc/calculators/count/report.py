@@ -12,6 +12,7 @@ from convcalc.calculators.count.memory import INDEX_BYTES, canonical, itemsize, 
 from convcalc.collector import collector_paused
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic, prod, total
 from convcalc.graph import Graph, Node, Spec, as_graph
+from convcalc.layers.base import Ops
 from convcalc.records import Record, record
 from convcalc.shown import Shown, table
 
@@ -116,6 +117,8 @@ class Report(Record, Shown):
             because a size was not stated) or ``unavailable`` (no layer could).
         constraints: what the symbols must meet for the spec to be valid, and the counts with it.
         notes: how the spec was read, where others may mean it otherwise.
+        at_least: where that was asked for, of every total that is not known what is known of it.
+        unknown: the operators that are not known, by what they are called, with the layers that they are.
         roundings: channel roundings of symbols that could not be worked out, such as
             ``make_divisible(32*a, 8)``, each with the condition under which it changes nothing.
     """
@@ -132,6 +135,11 @@ class Report(Record, Shown):
         self.layers: list[LayerReport] = []
         self.totals = Totals()
         self.status: dict[str, str] = {}
+        self.at_least: dict[str, Dim] = {}
+        self.unknown: dict[str, list[str]] = {}
+        for node in graph.nodes:
+            if node.layer.opaque:
+                self.unknown.setdefault(node.layer.what, []).append(node.name)  # type: ignore[attr-defined]
         self.constraints: tuple[Any, ...] = graph.constraints
         self.notes: tuple[str, ...] = graph.notes
 
@@ -210,13 +218,16 @@ class Report(Record, Shown):
         """The report as JSON holds it.
 
         A size or count that is not known is null; a total that is not complete is null too, and
-        what could be summed stands under ``partial_totals``. Symbolic values are texts.
+        what could be summed stands under ``partial_totals``, and under ``at_least`` where that was asked
+        for. Symbolic values are texts.
         """
         rounded = [{"value": str(value), "exact_where": str(where)} for value, where in self.roundings]
         partial = {m: self._known_sum(m) for m in METRICS if self.status[m] == "partial"}
         first = self.inputs[0] if self.inputs else None
         outputs = [{"name": name, "shape": shape} for name, shape in self.outputs.items()]
-        more = {"partial_totals": partial} if partial else {}
+        more: dict[str, Any] = {"partial_totals": partial} if partial else {}
+        more |= {"at_least": self.at_least} if self.at_least else {}
+        more |= {"unknown_operators": self.unknown} if self.unknown else {}
         return record(self, input=first, outputs=outputs, roundings=rounded, **more)
 
     def _known_sum(self, metric: str) -> Dim:
@@ -238,6 +249,7 @@ def analyze(
     *,
     batch: int = 1,
     dtype: str = "float32",
+    partial: bool = False,
     input: Any = None,
     set: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -247,6 +259,7 @@ def analyze(
         graph: a graph, or a spec to load with ``input`` and ``set``.
         batch: samples in one pass; all counts but parameters and buffers scale with it.
         dtype: element type for the byte counts.
+        partial: give of every total that is not known what is known of it, as :attr:`Report.at_least`.
         input: for a spec; see :func:`convcalc.load`.
         set: for a spec; see :func:`convcalc.load`.
 
@@ -261,6 +274,8 @@ def analyze(
     report = Report(graph, batch, canonical(dtype))
     with collector_paused(), given(graph.constraints):
         _fill(report, item)
+        if partial:
+            _add_known(report, item)
     return report
 
 
@@ -304,6 +319,28 @@ def _fill(report: Report, item: int) -> None:
             report.status[metric] = "partial"
         else:
             report.status[metric] = "unavailable"
+
+
+_BYTES = ("param_bytes", "buffer_bytes", "index_bytes")
+
+
+def _add_known(report: Report, item: int) -> None:
+    """Of totals that are not known, the sum of what is."""
+    totals, found = report.totals, report.at_least
+    for metric in METRICS:
+        if getattr(totals, metric) is UNKNOWN:
+            found[metric] = report._known_sum(metric)
+    for kind in Ops._fields:
+        if getattr(totals.ops, kind) is UNKNOWN:
+            values = (getattr(row.ops, kind) for row in report.layers)
+            found[f"ops.{kind}"] = total(value for value in values if value is not UNKNOWN)
+    for name, metric, size in zip(
+        _BYTES, ("params", "buffers", "indices"), (item, item, INDEX_BYTES), strict=True
+    ):
+        if metric in found:
+            found[name] = found[metric] * size
+    if totals.peak_memory_bytes is UNKNOWN:
+        found["peak_memory_bytes"], _ = peak_memory(report.graph, report.batch, item, known=True)
 
 
 def _lent(graph: Graph, node: Node, shapes: tuple[Shape, ...], owners: Mapping[str, int]) -> dict[str, Lent]:

@@ -11,11 +11,11 @@ from typing import Any, Final
 from convcalc.calculators.answers import Unreachable
 from convcalc.dims import DimensionError, Shape
 from convcalc.graph import Graph
+from convcalc.importers.formats import Foreign
 from convcalc.records import Record
 from convcalc.shown import Shown
-from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import SpecError
-from convcalc.spec.loading import helped, read
+from convcalc.spec.loading import build, helped, read
 from convcalc.spec.lookup import find
 from convcalc.spec.settings import shapes_by_name
 from convcalc.spec.sizes.quote import axes_text, nearest, place_name
@@ -135,12 +135,20 @@ def sizes(
     """
     if isinstance(spec, Graph):
         return _answer(_of_graph(spec, input, set), spec.name, near)
-    reading = read(find(spec), input, set)
-    return sizes_of(reading, near)
+    return sizes_of(find(spec), input, set, near)
 
 
-def sizes_of(reading: Reading, near: int | tuple[int, ...] | None = None) -> Sizes:
-    """The same for a spec that was read; see :func:`sizes`."""
+def sizes_of(
+    source: Source,
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+    near: int | tuple[int, ...] | None = None,
+) -> Sizes:
+    """The same for a spec that was found; see :func:`sizes`."""
+    if isinstance(source, Foreign):
+        graph = build(source, set=set)
+        return _answer(_of_graph(graph, input, set), graph.name, near)
+    reading = read(source, input, set)
     try:
         return _answer(Spec(reading, steps=WORK), reading.document.name, near)
     except SpecError as error:

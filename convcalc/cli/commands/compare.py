@@ -48,6 +48,7 @@ def compare(
         layers=layers,
         batch=common.batch,
         dtype=common.dtype,
+        partial=common.partial,
     )
     return Answer(tables(result, exact=common.exact), result.to_dict)
 

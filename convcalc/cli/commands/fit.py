@@ -17,12 +17,12 @@ from convcalc.cli.commands.check import (
     given,
 )
 from convcalc.cli.commands.run import bar
-from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SPEC, Common, command
+from convcalc.cli.options import EXACT, FORM, GRAPH, SIZED, SPEC, Common, command
 from convcalc.cli.output import INTERRUPTED, UsageProblem
 from convcalc.render.answer import Answer
 
 
-@command(SPEC, *GRAPH, *COUNT, EXACT, *FORM)
+@command(SPEC, *GRAPH, *SIZED, EXACT, *FORM)
 def fit(
     common: Common,
     var: Annotated[

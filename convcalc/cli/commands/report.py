@@ -15,7 +15,7 @@ SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, NOTATION, *FORM)
 
 
 def _report(common: Common, view: str) -> Answer:
-    report = common.analyze()
+    report = common.analyze(listed=view == "params")
     rows = report.layers if common.depth is None else report.fold(common.depth)
     table = report.table(view, exact=common.exact, rows=rows, notation=common.notation)
     order = common.choose(table, VIEWS[view].main)

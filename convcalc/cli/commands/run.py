@@ -40,7 +40,11 @@ def run(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option("--weights", metavar="FILE", help="Weights by name, .npz. Random by default."),
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            help="Weights by name: .npz, .safetensors, .pth. By default the model's own, or random.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights and inputs.")] = 0,
     output: Annotated[
@@ -109,6 +113,12 @@ def run(
 def _check_numbers(graph: Graph) -> None:
     """Refuse a network whose sizes are symbols or not stated."""
     for node in graph.nodes:
+        if node.layer.opaque:
+            what = node.layer.what  # type: ignore[attr-defined]
+            raise UsageProblem(
+                f"{node.name} is {what}, which is not known here, and cannot be run",
+                expected="a network without it; 'convcalc verify' runs all that does not read it",
+            )
         for shape in node.outputs:
             if not all(type(size) is int for size in shape):
                 raise UsageProblem(

@@ -21,7 +21,6 @@ def sizes(common: Common, near: Near = None) -> Answer:
     """Which sizes of the input work: the smallest, the multiple, the nearest."""
     from convcalc.calculators.sizes.sizes import sizes_of
     from convcalc.render.views.sizes import table
-    from convcalc.spec.loading import read
 
-    found = sizes_of(read(common.source(), common.shapes(), common.assignments()), axes(near, "--near"))
+    found = sizes_of(common.source(), common.shapes(), common.assignments(), axes(near, "--near"))
     return Answer([table(found)], found.to_dict)

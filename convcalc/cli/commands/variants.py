@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SORT, SPEC, TOP, Common, command
+from convcalc.cli.options import EXACT, FORM, GRAPH, SIZED, SORT, SPEC, TOP, Common, command
 from convcalc.render.answer import Answer
 from convcalc.render.table import Text
 
 
-@command(SPEC, *GRAPH, *COUNT, SORT, TOP, EXACT, *FORM)
+@command(SPEC, *GRAPH, *SIZED, SORT, TOP, EXACT, *FORM)
 def variants(
     common: Common,
     layer: Annotated[

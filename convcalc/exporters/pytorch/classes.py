@@ -102,7 +102,9 @@ def share(body: Body, blocks: Sequence[Body], name: str, taken: Iterable[str]) -
     """
     found = Class(name, body)
     holes = body.holes()
-    inits = sum(len(list(line.value.holes())) for line in body.lines()[: len(body.lines()) - len(body.forward)])
+    inits = sum(
+        len(list(line.value.holes())) for line in body.lines()[: len(body.lines()) - len(body.forward)]
+    )
     columns = list(zip(*(tuple(hole.value for hole in block.holes()) for block in blocks), strict=True))
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, column in enumerate(columns):
@@ -114,7 +116,7 @@ def share(body: Body, blocks: Sequence[Body], name: str, taken: Iterable[str]) -
     for group, numbers in groups.items():
         values = tuple(columns[numbers[0]])
         hints = [holes[n].hint for n in numbers]
-        multiple = _multiple(values, hints, found.arguments)
+        multiple = _multiple(values, hints, found.arguments) or _half(values, hints, found.arguments)
         if multiple is not None:
             texts[group] = multiple
             continue
@@ -135,7 +137,6 @@ def share(body: Body, blocks: Sequence[Body], name: str, taken: Iterable[str]) -
                 if not attribute:  # a multiple of an argument
                     text = re.sub(r"([a-z]\w*)", r"self.\1", text)
                     attribute = re.sub(r".*self\.(\w+).*", r"\1", text)
-                    text = f"({text})" if False else text
                 else:
                     text = f"self.{attribute}"
                 if attribute not in found.kept:
@@ -158,6 +159,19 @@ def _multiple(values: tuple[Any, ...], hints: Sequence[str], before: Sequence[Ar
             continue
         if all(v % t == 0 and v // t == values[0] // theirs[0] for v, t in zip(values, theirs, strict=True)):
             return f"{values[0] // theirs[0]} * {other.name}"
+    return None
+
+
+def _half(values: tuple[Any, ...], hints: Sequence[str], before: Sequence[Argument]) -> str | None:
+    """Padding that is half of a kernel, where that is true of all blocks."""
+    if set(hints) != {"padding"} or not all(type(v) is int for v in values):
+        return None
+    for other in before:
+        theirs = other.values
+        if other.name.startswith("kernel_size") and all(
+            type(t) is int and v == t // 2 for v, t in zip(values, theirs, strict=True)
+        ):
+            return f"{other.name} // 2"
     return None
 
 

@@ -221,13 +221,62 @@ def _argument(given: Any) -> Item:
 
 def tight(x: Expr, level: int = 3) -> Expr:
     """In parentheses, unless it binds as tight as that."""
-    return x if x.level >= level else expr("(", x, ")")
+    return x if x.level >= level else expr(Bracket("(", (Item(x),), ")"))
 
 
 def operation(sign: str, x: Expr, y: Expr) -> Expr:
     """Two operands with ``+ - * /`` or ``@`` between them."""
     level = 0 if sign in "+-" else 1
     return expr(tight(x, level), f" {sign} ", tight(y, level + (sign in "-/@" or level == 1)), level=level)
+
+
+def _operands(given: Expr) -> list[Expr]:
+    """The operands of a sum or product, each but the first behind its sign."""
+    signs = (" + ", " - ") if given.level == 0 else (" * ", " / ", " @ ")
+    found: list[list[Part]] = [[]]
+    for part in given.parts:
+        if part in signs:
+            found.append([str(part).lstrip()])
+        else:
+            found[-1].append(part)
+    return [Expr(tuple(parts)) for parts in found] if len(found) > 1 else []
+
+
+def structured(text: str) -> Expr:
+    """A text with its brackets found, so that it can be laid out."""
+    found, rest = _structured(text, 0, "")
+    assert rest == len(text)
+    return found[0] if len(found) == 1 else Expr((text,))
+
+
+def _structured(text: str, at: int, close: str) -> tuple[list[Expr], int]:
+    """Expressions between commas up to a closing bracket, and where that stands."""
+    items: list[Expr] = []
+    parts: list[Part] = []
+    start = at
+    while at < len(text) and text[at] != close:
+        letter = text[at]
+        if letter in "\"'":
+            at = text.index(letter, at + 1) + 1
+        elif letter in "([{":
+            end = {"(": ")", "[": "]", "{": "}"}[letter]
+            head = text[start:at]
+            inner, at = _structured(text, at + 1, end)
+            called = letter == "(" and head[-1:].isidentifier()
+            bracket = Bracket(letter, tuple(map(Item, inner)), end, called, " for " not in text[start:at])
+            parts += [head, bracket]
+            at += 1
+            start = at
+        elif letter == "," and close:
+            items.append(Expr((*parts, text[start:at])))
+            parts = []
+            at += 2 if text[at + 1 : at + 2] == " " else 1
+            start = at
+        else:
+            at += 1
+    if parts or text[start:at]:
+        items.append(Expr((*parts, text[start:at])))
+    return items, at
 
 
 def laid_out(given: Expr, indent: int, before: str = "", after: str = "") -> list[str]:
@@ -238,6 +287,12 @@ def laid_out(given: Expr, indent: int, before: str = "", after: str = "") -> lis
     """
     margin = " " * indent
     line = f"{margin}{before}{given.text()}{after}"
+    if len(line) > WIDTH and given.level < 2 and (operands := _operands(given)):
+        return [
+            f"{margin}{before}(",
+            *(part for operand in operands for part in laid_out(operand, indent + 4)),
+            f"{margin}){after}",
+        ]
     found = [i for i, part in enumerate(given.parts) if isinstance(part, Bracket) and part.items]
     if len(line) <= WIDTH or not found:
         return [line]

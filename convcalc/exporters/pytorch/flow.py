@@ -13,6 +13,8 @@ from convcalc.graph import Edge
 
 LONGEST: Final = 64
 DEEPEST: Final = 3
+MOST: Final = 4
+"""Parts of a tensor that get a name each; more are taken from a list."""
 RESERVED: Final = frozenset(
     "self torch nn math itertools F Fraction len range float super getattr batch i OrderedDict np Path "
     "Weights Buffers Recurrent each gather pad shift pixel_shuffle pixel_unshuffle unfold fold unpadded "
@@ -37,6 +39,7 @@ class Step(NamedTuple):
         writes: the tensors that it gives, in order; None for a part that nobody reads.
         form: how it is called.
         block: it is a block.
+        names: what its parts are called, where that is known.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Step(NamedTuple):
     writes: tuple[Edge | None, ...]
     form: Form
     block: bool
+    names: tuple[str, ...] = ()
 
 
 class _Pending(NamedTuple):
@@ -96,9 +100,11 @@ class Flow:
         if waiting is not None and self._joins(waiting, step):
             xs = [waiting.value if e == waiting.edge else Expr((self.names[e],)) for e in step.reads]
             found = step.form.apply(xs)
-            if len(found.text()) <= LONGEST and found.depth <= DEEPEST:
+            if len(found.text()) + 6 * len(list(found.holes())) <= LONGEST and found.depth <= DEEPEST:
                 value = found
-                used = tuple(e for edge in step.reads for e in ((edge,) if edge != waiting.edge else waiting.used))
+                used = tuple(
+                    e for edge in step.reads for e in ((edge,) if edge != waiting.edge else waiting.used)
+                )
         if value is None:
             self.flush()
             value = step.form.apply([Expr((self.names[edge],)) for edge in step.reads])
@@ -106,6 +112,9 @@ class Flow:
         if len(step.writes) == 1:
             (edge,) = step.writes
             assert edge is not None
+            if not step.reads and not step.block and value.depth == 0:
+                self.names[edge] = str(value)  # an attribute, which needs no other name
+                return
             if str(value) in {self.names[e] for e in used} and used:
                 self._same(edge, used[0])
                 return
@@ -115,10 +124,20 @@ class Flow:
             else:
                 self._assign(pending)
             return
+        if len(step.writes) > MOST:
+            base = self._name(next(e for e in step.writes if e is not None), at, step, (), "")
+            for number, target in enumerate(step.writes):
+                if target is not None:
+                    self.names[target] = f"{base}[{number}]"
+            self.lines.append(Line(f"{base} = ", value))
+            return
         targets = []
         for number, target in enumerate(step.writes):
             if target is None:
                 targets.append("_")
+            elif step.names and step.names[number] not in self._taken(at):
+                self.names[target] = step.names[number]
+                targets.append(self.names[target])
             else:
                 self.names[target] = self._name(target, at, step, used if number == 0 else ())
                 targets.append(self.names[target])
@@ -147,17 +166,21 @@ class Flow:
         self.names[waiting.edge] = name
         self.lines.append(Line(f"{name} = ", waiting.value))
 
-    def _name(self, edge: Edge, at: int, step: Step, used: tuple[Edge, ...]) -> str:
-        taken = {name for e, name in self.names.items() if self.last(e) > at}
+    def _taken(self, at: int) -> set[str]:
+        return {name.partition("[")[0] for e, name in self.names.items() if self.last(e) > at}
+
+    def _name(self, edge: Edge, at: int, step: Step, used: tuple[Edge, ...], stem: str | None = None) -> str:
+        taken = self._taken(at)
         dying = [self.names[e] for e in used if self.last(e) <= at and self.names[e] not in taken]
+        dying = [name for name in dying if name.isidentifier()]
         if dying:
             return "x" if "x" in dying else dying[0]
-        if self.last(edge) == at + 1 and "out" not in taken and not step.block:
+        if stem is None and self.last(edge) == at + 1 and "out" not in taken and not step.block:
             return "out"
-        stem = step.name.rpartition(".")[2]
+        whole, stem = stem is not None, step.name.rpartition(".")[2]
         if step.block and stem[-1:].isdigit() and "out" not in taken and self.last(edge) == at + 1:
             return "out"
-        if edge.output or len(step.writes) > 1:
+        if not whole and len(step.writes) > 1:
             stem = f"{stem}{edge.output}"
         stem = identifier(stem)
         name, number = stem, 1

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
-from convcalc.exporters.pytorch.code import Bracket, Expr, Item
+from convcalc.exporters.pytorch.code import Bracket, Expr, Item, Part, expr, structured
 from convcalc.exporters.pytorch.flow import Line
 
 FEWEST: Final = 4
@@ -48,6 +48,10 @@ def formula(texts: Sequence[str], first: int) -> str | None:
 _NAMED = re.compile(r"^self\.([A-Za-z_]\w*?)(\d+) = $")
 
 
+def _range(start: int, many: int) -> str:
+    return f"range({f'{start}, ' if start else ''}{start + many})"
+
+
 def _run(names: Sequence[tuple[str, int] | None], at: int) -> int:
     """Where a run of names ends that count up from the one here."""
     end = at
@@ -57,13 +61,14 @@ def _run(names: Sequence[tuple[str, int] | None], at: int) -> int:
     return max(end, at + 1)
 
 
-def constructors(lines: Sequence[Line]) -> tuple[list[Line], dict[str, int]]:
-    """Lines of a constructor with loops, and the names that a loop makes with the number of the last."""
+def constructors(lines: Sequence[Line]) -> tuple[list[Line], set[str]]:
+    """Lines of a constructor with loops, and the names that loops make, without their numbers."""
     names = [
         (m[1], int(m[2])) if (m := _NAMED.match(line.before)) and "\n" not in line.value.text() else None
         for line in lines
     ]
     found: list[Line] = []
+    looped: set[str] = set()
     at = 0
     while at < len(lines):
         end = _run(names, at)
@@ -72,22 +77,24 @@ def constructors(lines: Sequence[Line]) -> tuple[list[Line], dict[str, int]]:
             assert start is not None
             body = formula([line.value.text() for line in lines[at:end]], start[1])
             if body is not None:
-                found.append(Line(f"for i in range({start[1]}, {start[1] + end - at}):", Expr(())))
-                found.append(Line(f'    self.add_module(f"{start[0]}{{i}}", {body})', Expr(())))
+                found.append(Line(f"for i in {_range(start[1], end - at)}:", Expr(())))
+                added = f'self.add_module(f"{start[0]}{{i}}", {body})'
+                found.append(Line("    ", structured(added)))
+                looped.add(start[0])
                 at = end
                 break
             end -= 1
         else:
             found.append(lines[at])
             at += 1
-    return found, {}
+    return found, looped
 
 
 _CALLED = re.compile(r"self\.([A-Za-z_]\w*?)(\d+)\(")
 
 
-def calls(lines: Sequence[Line]) -> list[Line]:
-    """Lines of ``forward`` with loops."""
+def calls(lines: Sequence[Line], looped: Collection[str]) -> list[Line]:
+    """Lines of ``forward`` with loops over modules that were made in one."""
     texts = [line.before + line.value.text() + line.after for line in lines]
     names = [
         (m[1], int(m[2])) if len(found) == 1 and (m := found[0]) else None
@@ -98,13 +105,13 @@ def calls(lines: Sequence[Line]) -> list[Line]:
     while at < len(lines):
         end = _run(names, at)
         name = names[at]
-        while end - at >= FEWEST and name is not None:
+        while end - at >= FEWEST and name is not None and name[0] in looped:
             shapes = {
                 text.replace(f"self.{name[0]}{name[1] + i}(", "\0") for i, text in enumerate(texts[at:end])
             }
             if len(shapes) == 1 and not texts[at].startswith("return"):
                 body = shapes.pop().replace("\0", f'getattr(self, f"{name[0]}{{i}}")(')
-                found.append(Line(f"for i in range({name[1]}, {name[1] + end - at}):", Expr(())))
+                found.append(Line(f"for i in {_range(name[1], end - at)}:", Expr(())))
                 found.append(Line(f"    {body}", Expr(())))
                 at = end
                 break
@@ -120,7 +127,7 @@ _KEY = re.compile(r"^([A-Za-z_]\w*?)(\d+)$")
 
 def arguments(given: Expr) -> Expr:
     """Runs of modules within a sequence as comprehensions."""
-    parts = []
+    parts: list[Part] = []
     for part in given.parts:
         if not isinstance(part, Bracket):
             parts.append(part)
@@ -160,8 +167,8 @@ def _repeated(items: list[Item]) -> list[Item]:
 def _comprehension(body: str, start: tuple[str, int], many: int, keyed: bool) -> Item:
     letter = "i" if keyed or re.search(r"\bi\b", body) else "_"
     first = start[1] if letter == "i" else 0
-    times = Item(Expr((f"for {letter} in range({f'{first}, ' if first else ''}{first + many})",)))
+    times = Item(Expr((f"for {letter} in {_range(first, many)}",)))
     if keyed:
-        one = Item(Expr((f'f"{start[0]}{{i}}": {body}',)))
+        one = Item(expr(f'f"{start[0]}{{i}}": ', structured(body)))
         return Item(Expr(("**", Bracket("{", (one, times), "}", comma=False))))
-    return Item(Expr(("*", Bracket("(", (Item(Expr((body,))), times), ")", comma=False))))
+    return Item(Expr(("*", Bracket("(", (Item(structured(body)), times), ")", comma=False))))

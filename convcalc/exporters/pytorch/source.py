@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Final
 from convcalc.exporters.errors import ExportError
 from convcalc.exporters.pytorch.blocks import Blocks, Unit
 from convcalc.exporters.pytorch.classes import Body, Class, class_name, filled, share, stem_of
-from convcalc.exporters.pytorch.code import Bracket, Expr, Item, call, expr, laid_out, listed, literal, method
-from convcalc.exporters.pytorch.flow import Flow, Line, Step, identifier
+from convcalc.exporters.pytorch.code import (
+    NONE,
+    Bracket,
+    Expr,
+    Item,
+    call,
+    expr,
+    laid_out,
+    listed,
+    literal,
+    method,
+)
+from convcalc.exporters.pytorch.flow import RESERVED, Flow, Line, Step, identifier
 from convcalc.exporters.pytorch.forms import FORMS
 from convcalc.exporters.pytorch.forms.form import Form, Place
 from convcalc.exporters.pytorch.helpers import written
@@ -39,7 +50,7 @@ SHARED: Final = 3
 """So many sequences that are alike are a class of their own."""
 
 
-def export(graph: Graph, *, loads: bool = False) -> str:
+def to_pytorch(graph: Graph, *, loads: bool = False) -> str:
     """The network as PyTorch source.
 
     Every kind of block is one class, whose arguments are the numbers in which its blocks differ. The names
@@ -121,7 +132,7 @@ class _Writer:
         for unit in units:
             by_height.setdefault(self.heights[unit], []).append(unit)
         name = self._name()
-        taken = {name}
+        taken = {name, *RESERVED}
         for height in sorted(by_height):
             groups: dict[object, list[tuple[Unit, Body]]] = {}
             for unit in by_height[height]:
@@ -150,7 +161,10 @@ class _Writer:
                 self.made[unit] = own.sequence
             return
         more = _extra(units[0], self.classes)
-        one = share(body, bodies, class_name([stem_of(unit.path) for unit in units], taken, more), self._attributes(units[0]))
+        stems = [stem_of(unit.path) for unit in units]
+        if body.sequence is not None and len(units[0].units) <= 4 and units[0].height == 1:
+            stems = ["_".join(stem_of(child.name) for child in units[0].units)]
+        one = share(body, bodies, class_name(stems, taken, more), self._attributes(units[0]))
         taken.add(one.name)
         self.classes.append(one)
         for number, unit in enumerate(units):
@@ -227,11 +241,7 @@ class _Writer:
         access = {child: holder.access[name] for child, name in access.items()}
         init = holder.lines()
         at = {n: child for child in unit.units for n in child.nodes}
-        for number, array, owner in ties:
-            if at[number] not in same:
-                left = self._reach(at[number], access, number)
-                right = self._reach(at[owner], access, owner)
-                init.append(Line(f"{left}.{array} = ", Expr((f"{right}.{array}",))))
+        init += self._tied([tie for tie in ties if at[tie[0]] not in same], at, access)
         if top and self._frozen(unit):
             init.append(Line("", Expr(("self.requires_grad_(False)",))))
         elif self._frozen(unit) is None:
@@ -282,17 +292,66 @@ class _Writer:
                 found[child] = owner
         return found
 
+    def _tied(
+        self, ties: list[tuple[int, str, int]], at: dict[int, Unit], access: dict[Unit, str]
+    ) -> list[Line]:
+        """Lines that share arrays, or the whole modules that hold them where these are alike."""
+        names = [node.name for node in self.graph.nodes]
+        arrays: dict[tuple[int, int], set[str]] = {}
+        for number, array, owner in ties:
+            arrays.setdefault((number, owner), set()).add(array)
+        whole: dict[str, str] = {}
+        for (number, owner), found in arrays.items():
+            alike = self.form(number).module == self.form(owner).module
+            if alike and found == set(self.arrays[number]) and _reachable(names[number]):
+                whole[names[number]] = names[owner]
+        units = {unit.path: unit for unit in self.blocks.top.blocks()}
+        held = {p: [n for n in unit.nodes if self.arrays[n]] for p, unit in units.items()}
+        grown = True
+        while grown:  # what holds nothing but shared modules is shared as a whole
+            grown = False
+            for path in sorted({p.rpartition(".")[0] for p in whole}, key=lambda p: (-len(p), p)):
+                inner = [p for p in whole if p.startswith(f"{path}.")]
+                other = whole[inner[0]][: len(whole[inner[0]]) - len(inner[0]) + len(path)] if inner else ""
+                here, there = units.get(path), units.get(other)
+                if here is None or there is None or here not in self.made or at.get(here.nodes[0]) is here:
+                    continue
+                covered = {n for n in held[path] for p in inner if (names[n] + ".").startswith(p + ".")}
+                if (
+                    covered == set(held[path])
+                    and self.made[here] == self.made.get(there)
+                    and all(whole[p] == other + p[len(path) :] for p in inner)
+                ):
+                    for p in inner:
+                        del whole[p]
+                    whole[path] = other
+                    grown = True
+                    break
+        lines = []
+        for path, other in sorted(whole.items(), key=lambda pair: _order(pair[0])):
+            left = self._to(at, access, path)
+            lines.append(Line(f"{left} = ", Expr((self._to(at, access, other),))))
+        for number, array, owner in ties:
+            if not any((names[number] + ".").startswith(path + ".") for path in whole):
+                left = self._reach(at[number], access, number)
+                right = self._reach(at[owner], access, owner)
+                lines.append(Line(f"{left}.{array} = ", Expr((f"{right}.{array}",))))
+        return lines
+
+    def _to(self, at: dict[int, Unit], access: dict[Unit, str], path: str) -> str:
+        """How a module within one of the units is reached."""
+        unit = next(u for u in at.values() if path == u.path or path.startswith(u.path + "."))
+        rest = path[len(unit.path) + 1 :]
+        if not rest or all(map(_plain, rest.split("."))):
+            return access[unit] + (f".{rest}" if rest else "")
+        return f'{access[unit]}.get_submodule("{rest}")'
+
     def _module(self, unit: Unit) -> Expr | None:
         return self.made[unit] if unit.node is None else self.form(unit.node).module
 
     def _reach(self, unit: Unit, access: dict[Unit, str], number: int) -> str:
         """How the module of a node within a unit is reached."""
-        rest = self.graph.nodes[number].name[len(unit.path) + 1 :]
-        if not rest:
-            return access[unit]
-        if all(map(_plain, rest.split("."))):
-            return f"{access[unit]}.{rest}"
-        return f'{access[unit]}.get_submodule("{rest}")'
+        return self._to({number: unit}, access, self.graph.nodes[number].name)
 
     def _step(self, child: Unit, me: str) -> Step:
         if child.node is None:
@@ -309,15 +368,22 @@ class _Writer:
             )
         else:
             writes = tuple(Edge(child.node, i) for i in sorted(wanted))
-        return Step(child.name, node.inputs, writes, form, False)
+        names: tuple[str, ...] = ()
+        if form.parts == 3 and len(wanted) == 3:  # the projections of attention
+            readers = [self.graph.nodes[n].op for n in self.blocks.readers[Edge(child.node, 1)] if n >= 0]
+            names = ("q", "k", "v") if "matmul" in readers else ()
+        return Step(child.name, node.inputs, writes, form, False, names)
 
     def _inputs(self, unit: Unit) -> dict[Edge, str]:
         from convcalc.graph import Edge
 
         if unit is not self.blocks.top:
-            names = ["x", "y", "z"]
-            many = len(unit.reads)
-            names += [f"x{n}" for n in range(4, many + 1)]
+            names = ["x"]
+            for number, edge in enumerate(unit.reads[1:], 2):
+                name = self._called(unit, edge)
+                if name in names or not name:
+                    name = {2: "y", 3: "z"}.get(number, f"x{number}")
+                names.append(name)
             return dict(zip(unit.reads, names, strict=False))
         if len(self.graph.inputs) == 1:
             return {Edge(self.graph.inputs[0]): "x"}
@@ -328,6 +394,14 @@ class _Writer:
                 name += "_"
             found[Edge(number)] = name
         return found
+
+    def _called(self, unit: Unit, edge: Edge) -> str:
+        """What a block calls a tensor after the block or layer it comes from, unless that is one of many."""
+        theirs = self.graph.nodes[edge.node].name.split(".")
+        for own, part in zip([*unit.path.split("."), ""], theirs, strict=False):
+            if own != part:
+                return "" if re.search(r"\d$", part) else identifier(part)
+        return ""
 
     def _result(self, unique: list[Expr]) -> Expr:
         graph = self.graph
@@ -371,7 +445,7 @@ class _Writer:
         lines = [f"class {one.name}({base}):"]
         if one.body is self.classes[-1].body:
             lines += self._about()
-        given = [a.name if not a.default != a.default and a.default.__class__.__name__ == "_None" else f"{a.name}={literal(a.default)}" for a in one.arguments]
+        given = [a.name if a.default is NONE else f"{a.name}={literal(a.default)}" for a in one.arguments]
         if body.sequence is not None:
             (line,) = filled([Line("", body.sequence)], fills[:own])
             inner = line.value.parts[-1]
@@ -381,17 +455,18 @@ class _Writer:
             return "\n".join(lines)
         init = filled(body.init, fills[own:inits])
         forward = filled(body.forward, fills[inits:])
+        made: set[str] = set()
         if init or one.kept:
             lines += _definition("__init__", ["self", *given])
             lines.append(" " * 8 + "super().__init__()")
             lines += [f"{' ' * 8}self.{name} = {name}" for name in one.kept]
-            looped, _ = constructors([Line(l.before, arguments(l.value), l.after) for l in init])
+            looped, made = constructors([Line(l.before, arguments(l.value), l.after) for l in init])
             for line in looped:
-                lines += laid_out(line.value, 8, line.before, line.after)
+                lines += _written(line)
             lines.append("")
         lines += _definition("forward", ["self", *body.arguments])
-        for line in calls(forward):
-            lines += laid_out(line.value, 8, line.before, line.after)
+        for line in calls(forward, made):
+            lines += _written(line)
         return "\n".join(lines)
 
     def _about(self) -> list[str]:
@@ -415,7 +490,9 @@ class _Writer:
         ):
             if re.search(rf"(?<![\w.]){re.escape(word)}", text):
                 imports.append(line)
-        others = [line for word, line in (("np.", "import numpy as np"),) if re.search(rf"(?<![\w.]){word}", text)]
+        others = [
+            line for word, line in (("np.", "import numpy as np"),) if re.search(rf"(?<![\w.]){word}", text)
+        ]
         others.append("import torch")
         if re.search(r"(?<![\w.])F\.", text):
             others.append("import torch.nn.functional as F")
@@ -457,6 +534,12 @@ class _Writer:
         return "\n".join(lines)
 
 
+def _written(line: Line) -> list[str]:
+    """A statement of a method in lines; what stands in a loop is indented already."""
+    text = line.before.lstrip()
+    return laid_out(line.value, 8 + len(line.before) - len(text), text, line.after)
+
+
 def _definition(name: str, given: list[str]) -> list[str]:
     return laid_out(call(f"def {name}", *given), 4, "", ":")
 
@@ -471,6 +554,16 @@ def _plain(name: str) -> bool:
     """Whether a module can be an attribute of that name."""
     mangled = name.startswith("__") and not name.endswith("__")
     return name.isidentifier() and not keyword.iskeyword(name) and name not in TAKEN and not mangled
+
+
+def _order(path: str) -> list[tuple[str, int]]:
+    """By which paths stand in order, their numbers counted."""
+    return [(word, int(number or 0)) for word, number in re.findall(r"([^\d.]*)(\d*)\.?", path)]
+
+
+def _reachable(path: str) -> bool:
+    """Whether a module can be set by its path."""
+    return all(map(_plain, path.split(".")))
 
 
 def _extra(unit: Unit, classes: Iterable[Class]) -> str:

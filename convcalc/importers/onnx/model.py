@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from convcalc.importers.onnx import schema
 from convcalc.importers.onnx.tensors import DTYPES, SparseTensor, Tensor, read_all, read_entries
@@ -249,7 +249,7 @@ class Node:
         options: dict[str, Any],
         like: Node,
         domain: str = "convcalc",
-    ) -> Node:
+    ) -> Self:
         """A node that is in no file, in the place of one that is.
 
         Args:
@@ -518,6 +518,18 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     return Model(Wire.of_file(path))
 
 
+def captured(node: Node) -> list[str]:
+    """Names that the graphs inside a node read from outside."""
+    found: list[str] = []
+    for attribute in node.attributes.values():
+        if attribute.type in ("GRAPH", "GRAPHS"):
+            for graph in attribute.value if attribute.type == "GRAPHS" else (attribute.value,):
+                for inner in graph.nodes:
+                    found += (*inner.inputs, *captured(inner))
+                found += [info.name for info in graph.outputs]
+    return found
+
+
 def looks_like_onnx(head: bytes) -> bool:
     """Whether the first bytes of a file (some hundreds are enough) may be those of an ONNX model.
 
@@ -539,7 +551,7 @@ def looks_like_onnx(head: bytes) -> bool:
         if number == 1 and not 0 < value < 1000:
             return False
         if kind == 2:
-            if entry[1] is Kind.TEXT and not head[at : at + value].isascii():
+            if entry[1] is Kind.TEXT and at + value <= len(head) and not _is_text(head[at : at + value]):
                 return False
             at += value
     return bool(seen & {1, 7, 8})
@@ -556,6 +568,14 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
     return value, len(data) + 1
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _none() -> Spans[int]:

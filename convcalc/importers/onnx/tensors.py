@@ -87,6 +87,7 @@ _LETTERS: Final = {
     "complex64": "f",
     "complex128": "d",
 }
+_WIDENED: Final = {"bool": "bool", "int4": "int8", "int2": "int8", "uint4": "uint8", "uint2": "uint8"}
 # Bits of exponent and of mantissa, the bias, and what the numbers without a finite value are.
 _SMALL_FLOATS: Final = {
     "float8e4m3fn": (4, 3, 7, "nan at the top"),
@@ -131,9 +132,8 @@ class Tensor:
         kind = fields.get("data_type", 0)
         self.dtype = DTYPES.get(kind, f"type {kind}" if kind else "undefined")
         self.size = self._count()
-        self.external: dict[str, str] | None = None
-        if fields.get("data_location") == 1:
-            self.external = read_entries(wire, fields.get("external_data"), depth + 1)
+        outside = read_entries(wire, fields.get("external_data"), depth + 1)
+        self.external = outside if fields.get("data_location") == 1 else None
         self.stored = bool(self.external) or self.size == 0
         if not self.external:
             self._check()
@@ -219,9 +219,12 @@ class Tensor:
         raw = self._raw()
         name = self.dtype
         bits = _BITS[name]
+        if not self.size:
+            return np.zeros(self.dims, name if name in _LETTERS else _WIDENED.get(name, np.float32))
         if raw is None:
             kind = self._typed()
-            numbers: Any = self._numbers(kind) if kind else np.zeros(0, np.int64)
+            assert kind is not None
+            numbers = self._numbers(kind)
             if kind in ("float_data", "double_data", "int64_data"):
                 return numbers.view(name).reshape(self.dims)
             if kind != "int32_data" or name == "int32":

@@ -13,9 +13,12 @@ from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
-from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo
+from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo, captured
 from convcalc.importers.onnx.operators import OPERATORS
+from convcalc.importers.onnx.own import said
+from convcalc.importers.onnx.operators.recognised import ROWS as RECOGNISED
 from convcalc.importers.onnx.paths import path_of
+from convcalc.importers.onnx.patterns import Recognised, recognised
 from convcalc.importers.onnx.use import Term, Use, of_tensor
 from convcalc.importers.tensors import Value, broadcast
 from convcalc.layers.values import show
@@ -26,20 +29,23 @@ _DEEPEST: Final = 32
 Shapes = Mapping[str, Sequence[Any]]
 
 
-def translate(model: Model, given: Shapes | Sequence[Any] | None = None, name: str = "") -> Network:
+def translate(
+    model: Model, given: Shapes | Sequence[Any] | None = None, name: str = "", primitive: bool = False
+) -> Network:
     """The graph of a model.
 
     Args:
         model: what a file says.
         given: shapes of the inputs in place of those of the file, without the batch, by name or of the first.
         name: what the network is called.
+        primitive: whether operators are shown as they stand, where several of them are one layer.
 
     Raises:
         SpecError: its nodes have no order, or a shape that is given is none of its input's.
     """
     tensors: set[str] = set()
     while True:
-        work = Translation(model, given, name, tensors)
+        work = Translation(model, given, name, tensors, primitive)
         try:
             with collecting() as conditions:
                 graph = work.run()
@@ -68,8 +74,9 @@ _KEEPING: Final = {
 class Translation:
     """One reading of a model."""
 
-    def __init__(self, model: Model, given: Any, name: str, tensors: set[str]) -> None:
+    def __init__(self, model: Model, given: Any, name: str, tensors: set[str], primitive: bool) -> None:
         self.model = model
+        self.primitive = primitive
         self.given = given
         self.name = name or os.path.basename(model.wire.name)
         self.tensors = tensors
@@ -103,7 +110,7 @@ class Translation:
         for key in graph.sparse_initializers:
             env[key] = Term(key, lost=f"the sparse array {key!r}")
         self._infos = {**graph.values, **{info.name: info for info in graph.outputs}}
-        self._nodes(_ordered(graph.nodes, env, [o.name for o in graph.outputs], self), env, opset, "", 0)
+        self._nodes(self._prepared(graph.nodes, env, [o.name for o in graph.outputs]), env, opset, "", 0)
         outputs = []
         for info in graph.outputs:
             term = env.get(info.name)
@@ -123,7 +130,7 @@ class Translation:
         if not outputs:
             raise self.error("nothing that the file writes can be said", "an output that is a tensor")
         found = net.finish(outputs)
-        found.again = lambda shapes, variables: translate(self.model, dict(shapes), self.name)
+        found.again = lambda shapes, variables: translate(self.model, dict(shapes), self.name, self.primitive)
         return found
 
     def _unread(self, graph: Graph) -> set[str]:
@@ -194,10 +201,23 @@ class Translation:
 
     # -- nodes ------------------------------------------------------------------------------
 
+    def _prepared(self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str]) -> list[Node]:
+        """The nodes that the outputs need in their order, one in the place of several that are a layer."""
+        found = _ordered(nodes, env, wanted, self)
+        if self.primitive:
+            return found
+        held = {name: term.tensor for name, term in env.items() if term.tensor is not None}
+        return recognised(found, held, wanted)
+
     def _nodes(self, nodes: list[Node], env: dict[str, Term], opset: int, block: str, depth: int) -> None:
         if depth > _DEEPEST:
             raise self.error("functions or branches lie too deep inside each other")
         for node in nodes:
+            if isinstance(node, Recognised) and not self._recognised(node, env, opset, block):
+                self._nodes(list(node.parts), env, opset, block, depth)
+                continue
+            if isinstance(node, Recognised):
+                continue
             terms = [env.get(name) if name else None for name in node.inputs]
             for place, name in enumerate(node.inputs):
                 if name and terms[place] is None:
@@ -211,12 +231,23 @@ class Translation:
                 if name and name not in env:
                     env[name] = Term(name, lost=f"{name!r}, which {node.op} does not write here")
 
+    def _recognised(self, node: Recognised, env: dict[str, Term], opset: int, block: str) -> bool:
+        """Say several nodes as the layer that they are; False, and nothing made, where they are not."""
+        terms = [env.get(name) if name else None for name in node.inputs]
+        use = Use(node, terms, max(opset, 21), self.net, path_of(node, block))
+        try:
+            env[node.outputs[0]] = _term(node.outputs[0], RECOGNISED[node.op](use))
+        except (Unsayable, DimensionError, Unfolded):
+            return False
+        return True
+
     def _node(
         self, node: Node, terms: list[Term | None], env: dict[str, Term], opset: int, path: str, depth: int
     ) -> Sequence[Any]:
         function = self.model.functions.get((node.domain, node.op, node.overload))
         if function is not None:
-            return self._inlined(node, function, terms, path, depth)
+            layer = said(self.net, node, terms, path)
+            return layer if layer is not None else self._inlined(node, function, terms, path, depth)
         if node.domain == "" and node.op == "Constant":
             return [self._constant(node)]
         if node.domain == "" and node.op == "If":
@@ -284,7 +315,7 @@ class Translation:
         infos = self._infos
         self._infos = {**infos, **graph.values}
         names = [info.name for info in graph.outputs]
-        self._nodes(_ordered(graph.nodes, inner, names, self), inner, opset, path, depth + 1)
+        self._nodes(self._prepared(graph.nodes, inner, names), inner, opset, path, depth + 1)
         self._infos = infos
         return [inner[info.name] for info in graph.outputs]
 
@@ -297,7 +328,7 @@ class Translation:
         nodes = [_filled(one, given) for one in function.nodes]
         opset = function.opsets.get("", self.model.opsets.get("", 1))
         infos, self._infos = self._infos, dict(function.values)
-        self._nodes(_ordered(nodes, inner, list(function.outputs), self), inner, opset, path, depth + 1)
+        self._nodes(self._prepared(nodes, inner, list(function.outputs)), inner, opset, path, depth + 1)
         self._infos = infos
         return [inner.get(name) for name in function.outputs]
 
@@ -416,18 +447,6 @@ def _filled(node: Node, given: Mapping[str, Any]) -> Node:
     return made
 
 
-def _captured(node: Node) -> list[str]:
-    """Names that the graphs inside a node read from outside."""
-    found: list[str] = []
-    for attribute in node.attributes.values():
-        if attribute.type in ("GRAPH", "GRAPHS"):
-            for graph in attribute.value if attribute.type == "GRAPHS" else (attribute.value,):
-                for inner in graph.nodes:
-                    found += (*inner.inputs, *_captured(inner))
-                found += [info.name for info in graph.outputs]
-    return found
-
-
 def _ordered(nodes: list[Node], known: Mapping[str, Any], wanted: list[str], work: Translation) -> list[Node]:
     """The nodes that the outputs need, each behind those that it reads.
 
@@ -439,7 +458,7 @@ def _ordered(nodes: list[Node], known: Mapping[str, Any], wanted: list[str], wor
         for name in node.outputs:
             if name and makers.setdefault(name, number) != number:
                 raise node.error(f"makes {name!r}, which another node makes")
-    reads = [[*node.inputs, *_captured(node)] for node in nodes]
+    reads = [[*node.inputs, *captured(node)] for node in nodes]
     state = [0] * len(nodes)
     order: list[int] = []
     for name in wanted:

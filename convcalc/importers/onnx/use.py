@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import is_symbolic
@@ -129,6 +130,17 @@ def nested(items: Sequence[Any], dims: Sequence[int]) -> Any:
     return tuple(nested(items[i * step : (i + 1) * step], dims[1:]) for i in range(dims[0]))
 
 
+def written(number: Any) -> Any:
+    """A number of 32 bits as people write it: the shortest text that gives it. 0.1 is none of 64 bits else."""
+    if not isinstance(number, float):
+        return number
+    for digits in range(6, 9):
+        short = float(f"{number:.{digits}g}")
+        if unpack("f", pack("f", short)) == unpack("f", pack("f", number)):
+            return short
+    return number
+
+
 class Use:
     """One node as an operator sees it.
 
@@ -152,7 +164,10 @@ class Use:
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute; to ask for it is to mean it."""
         self._read.add(name)
-        return self.node.get(name, default)
+        found = self.node.get(name, default)
+        if isinstance(found, float):
+            return written(found)
+        return [written(n) for n in found] if isinstance(found, list) and found else found
 
     def harmless(self, *names: str) -> None:
         """Attributes that change nothing here."""

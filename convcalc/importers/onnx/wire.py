@@ -24,7 +24,7 @@ MAX_DEPTH: Final = 100
 """Messages inside one another that are followed, as many as Protocol Buffers allow."""
 MAX_TEXT: Final = 1 << 20
 """Bytes of a name."""
-MAX_MESSAGES: Final = 1 << 21
+MAX_MESSAGES: Final = 1 << 20
 """Messages in one list, such as the nodes of a graph."""
 
 Spans = array  # of unsigned 64-bit numbers: start, end, start, end, ...

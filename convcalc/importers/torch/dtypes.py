@@ -67,7 +67,7 @@ def array(data: bytes, dtype: str, shape: tuple[int, ...], strides: tuple[int, .
     if dtype == "bfloat16":
         flat = (np.frombuffer(data, f"{order}u2", count).astype(np.uint32) << 16).view(np.float32)
     else:
-        flat = np.frombuffer(data, np.dtype(dtype).newbyteorder(order), count)
+        flat = np.frombuffer(data, np.dtype(dtype).newbyteorder(">" if order == ">" else "<"), count)
     item = flat.itemsize
     found = np.lib.stride_tricks.as_strided(flat, shape, tuple(s * item for s in strides))
     native = np.dtype("float32" if dtype == "bfloat16" else dtype)

@@ -36,7 +36,7 @@ class Storage(NamedTuple):
 
     key: str
     dtype: str
-    count: int
+    size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +199,7 @@ def _tensor(arguments: tuple[Any, ...], dtype: str = "") -> TensorRecord:
     if not isinstance(storage, Storage):
         raise BrokenFile("has a tensor without a storage")
     if dtype and dtype != storage.dtype:  # an untyped storage counts bytes
-        storage = Storage(storage.key, dtype, storage.count // dtypes.width(dtype))
+        storage = Storage(storage.key, dtype, storage.size // dtypes.width(dtype))
     learned = True if len(arguments) > 4 and arguments[4] is True else None
     return TensorRecord(
         storage, _int(arguments[1]), _ints(arguments[2]), _ints(arguments[3]), storage.dtype, learned

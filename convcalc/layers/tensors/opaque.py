@@ -82,7 +82,8 @@ class Opaque(Layer):
                     f"a shape of {len(sizes)} sizes", field="shapes", hint=f"up to {MOST_AXES}"
                 )
             found.append(tuple(size if size is UNKNOWN else whole(size, "shapes") for size in sizes))
-        counts = {name: values.get(name) or 0 for name in ("params", "buffered")}
+        given = {name: values.get(name) for name in ("params", "buffered")}
+        counts = {name: 0 if count is None else count for name, count in given.items()}
         return cls(what, tuple(found), *(whole(count, name, 0) for name, count in counts.items()))
 
     @property

@@ -48,17 +48,21 @@ def _row(row: Verdict, exact: bool) -> list[Any]:
     value: Any = Written(row.value, form)
     if row.value is None:
         value = Written("everything", numbers.label)
+    if row.at_least is not None:
+        value = Written(f">= {form(row.at_least)}", numbers.label)
     verdict = "ok"
     if row.ok is None:
         verdict = "cannot be known"
     elif not row.ok:
         verdict = "EXCEEDED" if row.limit.most else "TOO SMALL"
-        if type(row.margin) is int and row.limit.bound:
+        if row.at_least is not None:
+            pass
+        elif type(row.margin) is int and row.limit.bound:
             verdict += f" by {percent(Fraction(-row.margin) / row.limit.bound)}"
     return [
         f"{'at most' if row.limit.most else 'at least'} {row.limit.kind.title}",
         Written(row.limit.bound, lambda bound: row.limit.text or form(bound)),
-        value if row.value is not UNKNOWN else Written(UNKNOWN, form),
+        value if row.value is not UNKNOWN or row.at_least is not None else Written(UNKNOWN, form),
         Written(row.margin, signed(form)),
         verdict,
     ]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from convcalc.calculators.compare.measures import MEASURES
+from convcalc.calculators.compare.measures import MEASURES, at_least
 from convcalc.calculators.receptive_field.output import show_field
 from convcalc.dims import UNKNOWN, is_symbolic
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
+from convcalc.render.views.report import unknown_operators
 
 if TYPE_CHECKING:
     from convcalc.calculators.compare.layers import Change, Difference
@@ -79,7 +80,9 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
         form = size if measure.unit == "bytes" else count
         row: list[Any] = [measure.title]
         for number, value in enumerate(line.values):
-            row.append(Written(value, form))
+            known = at_least(comparison.reports[number]).get(line.key)
+            more = None if known is None else f">= {form(known)}"
+            row.append(Written(value, form) if more is None else more)
             if number != comparison.baseline:
                 row.append(Written(line.differences[number], signed(form)))
                 row.append(Written(line.ratios[number], ratio))
@@ -202,6 +205,10 @@ def _notes(comparison: Comparison) -> list[str]:
     notes = [f"As long as {', '.join(map(numbers.other, met))}."] if met else []
     if any(field is not None and field.everything for field in comparison.fields):
         notes.append("A receptive field is that of the features, before a global operation sees everything.")
+    for label, report in zip(comparison.labels, comparison.reports, strict=True):
+        if unknown := unknown_operators(report):
+            told = "its totals are at least (>=)" if report.at_least else "--partial gives at least"
+            notes.append(f"{numbers.label(label)}: {unknown}; {told}.")
     if comparison.warnings:
         notes += ["No like-for-like comparison:", *(f"- {text}" for text in comparison.warnings)]
     return notes

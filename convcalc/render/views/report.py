@@ -180,6 +180,7 @@ NAMED: Final[dict[str, tuple[str, Format, Format]]] = {
 """Name of each total, and how it is written in full and in human units."""
 
 UNAVAILABLE: Final = "unavailable"
+AT_LEAST: Final = ">="
 TOO_MANY: Final = "too many layers may be the largest; put numbers in place of symbols"
 NO_SIZE: Final = "the size of the input is not stated; give it with --input CxHxW"
 
@@ -262,6 +263,9 @@ def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport
         elif field.key.endswith("%"):
             whole = getattr(report.totals, field.key[:-1])
             footer.append(numbers.Share(whole, whole))
+        elif field.key in report.at_least:
+            form = columns[-1].format
+            footer.append(numbers.Text(f"{AT_LEAST} {form(report.at_least[field.key])}"))
         else:
             footer.append(_read(report.totals, field.key))
     facts = [*_outputs(report), *(_fact(report, name, exact) for name in chosen.facts)]
@@ -392,6 +396,8 @@ def _read(counts: Any, key: str) -> Any:
 def _fact(report: Report, name: str, exact: bool) -> tuple[str, str]:
     title, full, human = NAMED[name]
     value = getattr(report.totals, name)
+    if name in report.at_least:
+        return title, f"at least {(full if exact else human)(report.at_least[name])}"
     if value is UNKNOWN:
         return title, UNAVAILABLE
     totals = report.totals
@@ -421,11 +427,38 @@ def _closed_fact(value: Any, form: Format) -> str:
     return f"{form(short)}{unit}  (where {', '.join(map(numbers.other, where))})"
 
 
+MOST_NAMED: Final = 8
+
+
+def unknown_operators(report: Report) -> str:
+    """What is not known, with a count and the places: ``1 operator is not known: TopK (head.topk)``."""
+    count = sum(map(len, report.unknown.values()))
+    if not count:
+        return ""
+    left, said = MOST_NAMED, []
+    for what, places in report.unknown.items():
+        if left <= 0:
+            break
+        more = f" and {len(places) - left} more" if len(places) > left else ""
+        said.append(f"{numbers.label(what)} ({', '.join(map(numbers.label, places[:left]))}{more})")
+        left -= len(places)
+    if len(said) < len(report.unknown):
+        said.append(f"and {len(report.unknown) - len(said)} kinds more")
+    head = f"{count} operators are" if count != 1 else "1 operator is"
+    return f"{head} not known: {', '.join(said)}"
+
+
 def _notes(report: Report, view: View) -> list[str]:
     names = [field.key for field in view.fields if field.total and field.key in NAMED]
     names += [name for name in view.facts if name not in names]
     missing = [NAMED[name][0] for name in names if getattr(report.totals, name) is UNKNOWN]
     if not missing:
         return []
+    unknown = unknown_operators(report)
+    if report.at_least:
+        why = [unknown or "Some sizes are not known", f"{', '.join(missing)}: at least ({AT_LEAST})"]
+        return [f"{'; '.join(why)}, without what is not known."]
+    if unknown:
+        return [f"{unknown}; {', '.join(missing)}: {UNAVAILABLE}; --partial gives at least."]
     sized = not any(size is UNKNOWN for shape in report.inputs for size in shape)
     return [f"{', '.join(missing)}: {UNAVAILABLE}, because {TOO_MANY if sized else NO_SIZE}."]

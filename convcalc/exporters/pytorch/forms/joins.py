@@ -32,6 +32,8 @@ def _join(sign: str) -> Former:
 
         def apply(xs: list[Expr]) -> Expr:
             y, *others = aligned(place, xs)
+            if sign == "+" and len(others) > 3:
+                return call("sum", listed([y, *others]))
             for other in others:
                 y = operation(sign, y, other)
             if number is None:

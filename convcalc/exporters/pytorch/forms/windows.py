@@ -298,9 +298,9 @@ def _global(kind: str) -> Former:
         dims = tuple(range(2, place.rank + 1))
         name = {"Avg": "mean", "Max": "amax"}[kind]
         return Form(
-            lambda xs: method(xs[0], name, Item(plain(dims), "dim"), Item(plain(True), "keepdim"))
-            if dims
-            else xs[0]
+            lambda xs: (
+                method(xs[0], name, Item(plain(dims), "dim"), Item(plain(True), "keepdim")) if dims else xs[0]
+            )
         )
 
     return form

@@ -1,0 +1,1 @@
+"""Graphs as ONNX models, by the ``onnx`` package."""

@@ -1,0 +1,38 @@
+"""``export(graph)``: an ONNX model with the same names, layers and values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from convcalc.exporters.errors import ExportError
+from convcalc.graph import Graph
+
+
+def to_onnx(graph: Graph, weights: Mapping[str, Any]) -> Any:
+    """A graph as an ONNX model (a ``ModelProto``); the batch of its inputs is free.
+
+    Layers that ONNX has an operator for are that operator; any other is a function of the model, in the
+    domain ``convcalc``, named after the layer, whose body are operators of ONNX.
+
+    Args:
+        graph: the graph; all of its sizes are numbers.
+        weights: every array by its name (``<node>.weight``), as :func:`convcalc.init_weights` makes them.
+
+    Raises:
+        ExportError: the ``onnx`` package is missing, a layer has no form in ONNX, or a size is no number.
+    """
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        raise ExportError("the onnx package is not installed", "pip install 'convcalc[onnx]'") from None
+    from convcalc.exporters.onnx.forms import FORMS
+    from convcalc.exporters.onnx.writer import Writer
+
+    for node in graph.nodes:
+        for shape in node.outputs:
+            if not all(type(size) is int for size in shape):
+                raise ExportError(
+                    f"{node.name} has a size that is no number", "--input with a number for every size"
+                )
+    return Writer(graph, weights, FORMS).write()

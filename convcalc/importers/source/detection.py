@@ -1,0 +1,33 @@
+"""Whether a text is a program that builds a network in its own words: by its words, before anything is parsed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_CLASS: Final = re.compile(
+    r"^[ \t]*class[ \t]+\w+[ \t]*\([^)\n]*(?:Module|Model|Layer|Sequential|nn\.)", re.MULTILINE
+)
+_DEF: Final = re.compile(r"^def[ \t]+\w+[ \t]*\(", re.MULTILINE)
+_BODY: Final = re.compile(r"[^\n]*\n(?:[ \t]+[^\n]*\n?|[ \t]*\n)*")
+_LAYERS: Final = re.compile(r"\b(?:nn|layers|F)\.[A-Za-z]\w+|\b(?:Conv[123]|Dense|Linear)\w*\(")
+
+
+def is_program(text: str) -> bool:
+    """Whether a text is Python with a class of a network, or with functions that make layers."""
+    if _CLASS.search(text):
+        return True
+    for found in _DEF.finditer(text):
+        body = _BODY.match(text, found.end())
+        if body is not None and _LAYERS.search(body.group()):
+            return True
+    return False
+
+
+_KERAS: Final = re.compile(r"\b(?:keras|tensorflow|tf)\b|\b(?:Dense|Conv[123]D)\(")
+_TORCH: Final = re.compile(r"\btorch\b|\bnn\.Module\b")
+
+
+def is_keras(text: str) -> bool:
+    """Whether a program is on Keras rather than on PyTorch."""
+    return bool(_KERAS.search(text)) and not _TORCH.search(text)

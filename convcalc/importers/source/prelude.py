@@ -1,0 +1,118 @@
+"""Modules that PyTorch builds of others, in its own words: read when a program asks for them."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from convcalc.importers.source.values import Class, Scope
+from convcalc.spec.source import Source
+
+if TYPE_CHECKING:
+    from convcalc.importers.source.machine import Machine
+
+_TEXT: Final = """
+class MultiheadAttention(nn.Module):
+    def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, add_bias_kv=False, add_zero_attn=False,
+                 kdim=None, vdim=None, batch_first=False, device=None, dtype=None):
+        super().__init__()
+        assert embed_dim % num_heads == 0
+        if add_bias_kv or add_zero_attn or kdim not in (None, embed_dim) or vdim not in (None, embed_dim):
+            raise NotImplementedError("add_bias_kv, add_zero_attn, kdim and vdim are not read")
+        self.embed_dim, self.num_heads, self.batch_first = embed_dim, num_heads, batch_first
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * embed_dim, embed_dim))
+        self.in_proj_bias = nn.Parameter(torch.empty(3 * embed_dim)) if bias else None
+        self.out_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
+
+    def _heads(self, x):
+        sizes = x.shape
+        heads = (self.num_heads, self.embed_dim // self.num_heads)
+        if self.batch_first:
+            return x.view(sizes[0], sizes[1], *heads).permute(0, 2, 1, 3)
+        return x.view(sizes[0], sizes[1], *heads).permute(1, 2, 0, 3)
+
+    def forward(self, query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
+                average_attn_weights=True, is_causal=False):
+        if key_padding_mask is not None:
+            raise NotImplementedError("key_padding_mask is not read")
+        n = self.embed_dim
+        if query is key and key is value:
+            q, k, v = F.linear(query, self.in_proj_weight, self.in_proj_bias).chunk(3, -1)
+        else:
+            w, b = self.in_proj_weight, self.in_proj_bias
+            q, k, v = (F.linear(x, w[i * n:(i + 1) * n], None if b is None else b[i * n:(i + 1) * n])
+                       for i, x in enumerate((query, key, value)))
+        q, k, v = self._heads(q), self._heads(k), self._heads(v)
+        scores = torch.matmul(q / math.sqrt(n // self.num_heads), k.transpose(-2, -1))
+        if attn_mask is not None:
+            scores = scores + attn_mask
+        weights = torch.softmax(scores, -1)
+        out = torch.matmul(weights, v)
+        out = out.permute(0, 2, 1, 3) if self.batch_first else out.permute(2, 0, 1, 3)
+        out = self.out_proj(out.flatten(2))
+        return out, weights.mean(1) if need_weights and average_attn_weights else None
+
+
+class TransformerEncoderLayer(nn.Module):
+    def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation=F.relu, layer_norm_eps=1e-5,
+                 batch_first=False, norm_first=False, bias=True, device=None, dtype=None):
+        super().__init__()
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
+        self.linear1 = nn.Linear(d_model, dim_feedforward, bias=bias)
+        self.dropout = nn.Dropout(dropout)
+        self.linear2 = nn.Linear(dim_feedforward, d_model, bias=bias)
+        self.norm_first = norm_first
+        self.norm1 = nn.LayerNorm(d_model, eps=layer_norm_eps, bias=bias)
+        self.norm2 = nn.LayerNorm(d_model, eps=layer_norm_eps, bias=bias)
+        self.dropout1 = nn.Dropout(dropout)
+        self.dropout2 = nn.Dropout(dropout)
+        self.activation = {"relu": F.relu, "gelu": F.gelu}[activation] if isinstance(activation, str) else activation
+
+    def _sa_block(self, x, mask):
+        return self.dropout1(self.self_attn(x, x, x, attn_mask=mask, need_weights=False)[0])
+
+    def _ff_block(self, x):
+        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+
+    def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
+        if src_key_padding_mask is not None:
+            raise NotImplementedError("src_key_padding_mask is not read")
+        x = src
+        if self.norm_first:
+            x = x + self._sa_block(self.norm1(x), src_mask)
+            return x + self._ff_block(self.norm2(x))
+        x = self.norm1(x + self._sa_block(x, src_mask))
+        return self.norm2(x + self._ff_block(x))
+
+
+class TransformerEncoder(nn.Module):
+    def __init__(self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True):
+        super().__init__()
+        self.layers = nn.ModuleList([copy.deepcopy(encoder_layer) for _ in range(num_layers)])
+        self.norm = norm
+
+    def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
+        for layer in self.layers:
+            src = layer(src, mask, src_key_padding_mask)
+        return src if self.norm is None else self.norm(src)
+
+"""
+_SOURCE: Final = Source("pytorch", _TEXT)
+
+
+@lru_cache(maxsize=1)
+def _classes() -> dict[str, ast.ClassDef]:
+    tree = ast.parse(_SOURCE.text)
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def prelude(machine: Machine, name: str) -> Class | None:
+    """A class of the prelude for one program; None where it has none of that name."""
+    node = _classes().get(name)
+    if node is None:
+        return None
+    scope = Scope(None, _SOURCE)
+    machine.execute(node, scope)
+    made: Class = scope.names[name]
+    return made

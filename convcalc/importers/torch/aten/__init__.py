@@ -1,0 +1,96 @@
+"""Operators of PyTorch's ATen library, said in layers: a table with a row for each, by families.
+
+A row is a function of the network, of the call and of its arguments by their names; what it returns are the
+values that the call makes. What is computed of constants alone is computed (:mod:`.folding`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from convcalc.dims import DimensionError
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Unsayable
+from convcalc.importers.tensors import Value
+from convcalc.importers.torch.aten import (  # noqa: F401 - each registers its rows
+    activations,
+    arithmetic,
+    attention,
+    convolutions,
+    lookups,
+    moves,
+    norms,
+    pools,
+    products,
+    recurrent,
+    reductions,
+)
+from convcalc.importers.torch.aten.arithmetic import first_sample
+from convcalc.importers.torch.aten.folding import folded, is_constant, operator, repeats
+from convcalc.importers.torch.aten.reductions import Deferred
+from convcalc.importers.torch.aten.rows import ROWS, arguments_of, found
+from convcalc.importers.torch.program import Call
+
+__all__ = ["ROWS", "translate"]
+
+
+WEIGHING: Final = frozenset(["conv1d", "conv2d", "conv3d", "linear", "matmul", "bmm", "layer_norm", "add", "mul"])
+"""Operators by which constants that are repeated for every sample meet what is learned."""
+
+
+def sampled(network: Batched, call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments in which a constant that is repeated for every sample of a batch is one for each sample.
+
+    A network that makes positions for ``len(x)`` samples and projects them by a weight does so.
+    """
+    tensors = [one for one in arguments.values() if isinstance(one, Value)]
+    if operator(call) not in WEIGHING or network.batch == 1 or any(one.batch is not None for one in tensors):
+        return arguments
+    found = dict(arguments)
+    for name, one in arguments.items():
+        if not isinstance(one, Value) or not is_constant(one) or one.rank < 3 or one.dims[0] != network.batch:
+            continue
+        if repeats(one, 0, network.batch):
+            single = first_sample(one, 0, 1)
+            assert single.stored is not None
+            edge = network.edge(
+                Value(single.dims[1:], stored=single.stored.reshaped(single.dims[1:]), dtype=one.dtype)
+            )
+            found[name] = Value(one.dims, 0, False, edge, dtype=one.dtype)
+    return found
+
+
+def translate(network: Batched, call: Call, values: Mapping[str, Value]) -> tuple[Value | None, ...]:
+    """The values that a call makes, one for each of its outputs; None for one that no layer writes.
+
+    Args:
+        network: what the layers are added to.
+        call: of an operator.
+        values: all values so far, by their names in the program.
+
+    Raises:
+        Unsayable: no layer says the operator, or this use of it.
+        SeveralUses: see :class:`~convcalc.importers.network.Network`.
+    """
+    constants = folded(call, values)
+    if constants is not None:
+        return constants
+    function = found(call.target)
+    if function is None:
+        raise Unsayable("is no layer here")
+    try:
+        made = function(network, call, **sampled(network, call, arguments_of(function, call, values)))
+        results = tuple(made) if isinstance(made, tuple | list) else (made,)
+        read = [bool(out.name) for out in call.outputs]
+        results = tuple(
+            one.make() if isinstance(one, Deferred) and number < len(read) and read[number] else one
+            for number, one in enumerate(results)
+        )
+    except DimensionError as error:
+        raise Unsayable(f"does not fit: {error}") from error
+    results = tuple(None if isinstance(one, Deferred) else one for one in results)
+    for out, one in zip(call.outputs, results, strict=False):
+        if one is not None and out.shape is not None and tuple(one.dims) != tuple(out.shape):
+            raise Unsayable(f"would make {one.dims} here, and PyTorch makes {out.shape}")
+    return results[: len(call.outputs)]
