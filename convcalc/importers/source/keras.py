@@ -273,7 +273,8 @@ class Keras(Library):
         """The name of a layer: its own, or that which Keras gives it."""
         name = module.fields.get("_name")
         if name is None:
-            base = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", module.name).lower()
+            base = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", module.name)  # as Keras does it
+            base = re.sub(r"([a-z])([A-Z])", r"\1_\2", base).lower()
             number = self.counts.get(base, 0)
             self.counts[base] = number + 1
             name = module.fields["_name"] = f"{base}_{number}" if number else base
@@ -398,11 +399,11 @@ class Keras(Library):
 
         return self._do(run, args)
 
-    def _added(self, op: str, path: str, value: Tensor, **options: Any) -> Any:
+    def _added(self, op: str, path: str, tensor: Tensor, /, **options: Any) -> Any:
         def run(x: Tensor) -> Tensor:
             return self.tensor(self.network.add(op, [x.edge], options, ".".join([*self.prefix, path]))[0])
 
-        return self._do(run, value)
+        return self._do(run, tensor)
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
         """An operator on tensors and numbers."""

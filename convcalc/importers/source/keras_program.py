@@ -40,6 +40,10 @@ class KerasReading(Choosing):
         inputs = self._entries(root)
         library.network = Network(root.name if root.cls is not None else library.name_of(root))
         library.round += 1
+        if root.cls is not None:  # a class names its layers itself
+            for path, module in root.walk():
+                if path:
+                    module.fields["_name"] = path
         library.running = True
         values = [library.enter(name, shape) for name, shape in inputs]
         self.machine.place = None

@@ -274,6 +274,21 @@ class Machine:
         self.block(node.body if found else node.orelse, scope)
 
     def _do_For(self, node: ast.For, scope: Scope) -> None:
+        self._within(node, self._for, scope)
+
+    def _do_While(self, node: ast.While, scope: Scope) -> None:
+        self._within(node, self._while, scope)
+
+    def _within(self, node: Any, run: Callable[[Any, Scope], None], scope: Scope) -> None:
+        """Run a loop, which is the place to name where the steps are used up in it."""
+        try:
+            run(node, scope)
+        except OverBudgetError as error:
+            if scope.source is self.source:
+                raise self.fault(error.message, error.hint, node) from None
+            raise
+
+    def _for(self, node: ast.For, scope: Scope) -> None:
         items = self.items(self.evaluate(node.iter, scope))
         for item in items:
             spend(_STEPS)
@@ -288,7 +303,7 @@ class Machine:
                 raise
         self.block(node.orelse, scope)
 
-    def _do_While(self, node: ast.While, scope: Scope) -> None:
+    def _while(self, node: ast.While, scope: Scope) -> None:
         while known.truth(self.evaluate(node.test, scope)):
             spend(_STEPS)
             try:
