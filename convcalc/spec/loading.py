@@ -69,8 +69,11 @@ def build(
 
     if not source.is_text:
         from convcalc.importers.formats import Foreign
+        from convcalc.spec.settings import shapes_given
 
         assert isinstance(source, Foreign)
+        if source.format.shapes:
+            input = shapes_given(input)
         with collector_paused():
             return source.graph(input, set, listed)
 

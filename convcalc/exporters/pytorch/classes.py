@@ -102,7 +102,9 @@ def share(body: Body, blocks: Sequence[Body], name: str, taken: Iterable[str]) -
     """
     found = Class(name, body)
     holes = body.holes()
-    inits = sum(len(list(line.value.holes())) for line in body.lines()[: len(body.lines()) - len(body.forward)])
+    inits = sum(
+        len(list(line.value.holes())) for line in body.lines()[: len(body.lines()) - len(body.forward)]
+    )
     columns = list(zip(*(tuple(hole.value for hole in block.holes()) for block in blocks), strict=True))
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, column in enumerate(columns):

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Final
 from convcalc.exporters.errors import ExportError
 from convcalc.exporters.pytorch.blocks import Blocks, Unit
 from convcalc.exporters.pytorch.classes import Body, Class, class_name, filled, share, stem_of
-from convcalc.exporters.pytorch.code import NONE, Bracket, Expr, Item, call, expr, laid_out, listed, literal, method
+from convcalc.exporters.pytorch.code import (
+    NONE,
+    Bracket,
+    Expr,
+    Item,
+    call,
+    expr,
+    laid_out,
+    listed,
+    literal,
+    method,
+)
 from convcalc.exporters.pytorch.flow import RESERVED, Flow, Line, Step, identifier
 from convcalc.exporters.pytorch.forms import FORMS
 from convcalc.exporters.pytorch.forms.form import Form, Place
@@ -39,7 +50,7 @@ SHARED: Final = 3
 """So many sequences that are alike are a class of their own."""
 
 
-def export(graph: Graph, *, loads: bool = False) -> str:
+def to_pytorch(graph: Graph, *, loads: bool = False) -> str:
     """The network as PyTorch source.
 
     Every kind of block is one class, whose arguments are the numbers in which its blocks differ. The names
@@ -75,7 +86,8 @@ class _Writer:
     def _check(self) -> None:
         for node in self.graph.nodes:
             if node.op not in FORMS and not node.is_input:
-                raise ExportError(f"{node.name}: {node.op} has no form in PyTorch")
+                what = getattr(node.layer, "what", "")
+                raise ExportError(f"{node.name}: {what or node.op} has no form in PyTorch")
             for shape in node.outputs:
                 if not all(type(size) is int for size in shape):
                     raise ExportError(
@@ -451,11 +463,11 @@ class _Writer:
             lines += [f"{' ' * 8}self.{name} = {name}" for name in one.kept]
             looped, made = constructors([Line(l.before, arguments(l.value), l.after) for l in init])
             for line in looped:
-                lines += laid_out(line.value, 8, line.before, line.after)
+                lines += _written(line)
             lines.append("")
         lines += _definition("forward", ["self", *body.arguments])
         for line in calls(forward, made):
-            lines += laid_out(line.value, 8, line.before, line.after)
+            lines += _written(line)
         return "\n".join(lines)
 
     def _about(self) -> list[str]:
@@ -479,7 +491,9 @@ class _Writer:
         ):
             if re.search(rf"(?<![\w.]){re.escape(word)}", text):
                 imports.append(line)
-        others = [line for word, line in (("np.", "import numpy as np"),) if re.search(rf"(?<![\w.]){word}", text)]
+        others = [
+            line for word, line in (("np.", "import numpy as np"),) if re.search(rf"(?<![\w.]){word}", text)
+        ]
         others.append("import torch")
         if re.search(r"(?<![\w.])F\.", text):
             others.append("import torch.nn.functional as F")
@@ -519,6 +533,12 @@ class _Writer:
             lines.append(f"    for tensor in {result}:")
             lines.append("        print(tuple(tensor.shape))")
         return "\n".join(lines)
+
+
+def _written(line: Line) -> list[str]:
+    """A statement of a method in lines; what stands in a loop is indented already."""
+    text = line.before.lstrip()
+    return laid_out(line.value, 8 + len(line.before) - len(text), text, line.after)
 
 
 def _definition(name: str, given: list[str]) -> list[str]:

@@ -32,7 +32,12 @@ ACTIVATIONS: Final = {
 """Function, module, and for each option: field, argument, default."""
 
 FUNCTIONS: Final = "exp log sqrt rsqrt abs square sin cos erf reciprocal sign floor"
-ALONG: Final = {"softmax": "nn.Softmax", "softmin": "nn.Softmin", "logsoftmax": "nn.LogSoftmax", "glu": "nn.GLU"}
+ALONG: Final = {
+    "softmax": "nn.Softmax",
+    "softmin": "nn.Softmin",
+    "logsoftmax": "nn.LogSoftmax",
+    "glu": "nn.GLU",
+}
 
 
 def _activation(row: str) -> Former:

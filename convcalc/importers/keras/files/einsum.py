@@ -8,8 +8,7 @@ from typing import Any, Final
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.placing import At, known
 from convcalc.importers.keras.files.writing import stages
-from convcalc.importers.network import Stored, Unsayable
-from convcalc.layers.base import Layer
+from convcalc.importers.network import Unsayable
 
 _EQUATION: Final = re.compile(r"(\.\.\.)?([a-zA-Z]+),([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)\Z")
 
@@ -29,7 +28,11 @@ def einsum_dense(at: At, edges: list[Edge]) -> list[Edge]:
     at.single()
     (edge,) = edges if len(edges) == 1 else (None,)
     equation = at.config.get("equation")
-    match = _EQUATION.match(equation.replace(" ", "")) if isinstance(equation, str) and len(equation) < 100 else None
+    match = (
+        _EQUATION.match(equation.replace(" ", ""))
+        if isinstance(equation, str) and len(equation) < 100
+        else None
+    )
     if edge is None or match is None:
         raise Unsayable("has an equation that is not read here")
     rank = len(at.shape(edge))
@@ -126,6 +129,3 @@ def dot(at: At, edges: list[Edge]) -> list[Edge]:
         rows.append(edge)
     found = at.add("matmul", rows, "matmul")
     return [at.ours(found, "leaving")]
-
-
-__all__ = ["Layer", "Stored", "activated", "dot", "einsum_dense"]

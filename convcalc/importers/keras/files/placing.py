@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc import layers
@@ -151,7 +150,11 @@ class At:
 
     def reshape(self, edge: Edge, shape: Shape, name: str = "reshape") -> Edge:
         """Another shape of the same elements, in the order in which they stand here."""
-        return edge if self.shape(edge) == tuple(shape) else self.add("reshape", (edge,), name, shape=tuple(shape))
+        return (
+            edge
+            if self.shape(edge) == tuple(shape)
+            else self.add("reshape", (edge,), name, shape=tuple(shape))
+        )
 
     # -- stages -----------------------------------------------------------------------------
 
@@ -159,6 +162,8 @@ class At:
         """The stages of a layer one after the other, with the variables of the layer as their weights."""
         from convcalc.importers.keras.files.timed import lifted
 
+        if self.times and any(len(self.shape(edge)) < 2 for edge in edges):
+            raise Unsayable("stands in TimeDistributed, and reads no sequence")
         number = 0
         for place, stage in enumerate(stages):
             shapes = tuple(self._inside(self.shape(edge)) for edge in edges)
@@ -207,7 +212,7 @@ class At:
         return layer
 
 
-class Misfit(Exception):  # noqa: N818
+class Misfit(Exception):
     """A layer that does not fit the shapes that arrive, as of a size that is too small."""
 
     def __init__(self, error: DimensionError) -> None:
@@ -277,9 +282,13 @@ def _slopes(arrays: dict[str, Any], shape: Shape, at: At) -> list[Variable]:
     own = arrays["weight"]
     if len(own) == len(shape) and len(own) > 1:
         turned = not at.first
-        return [Variable("weight", "alpha", (*own[1:], own[0]) if turned else own, last_first if turned else None)]
+        return [
+            Variable("weight", "alpha", (*own[1:], own[0]) if turned else own, last_first if turned else None)
+        ]
     ones = (1,) * (len(shape) - 1)
-    return [Variable("weight", "alpha", (*own, *ones) if at.first else (*ones, *own), lambda s: s.reshaped(own))]
+    return [
+        Variable("weight", "alpha", (*own, *ones) if at.first else (*ones, *own), lambda s: s.reshaped(own))
+    ]
 
 
 def _table(arrays: dict[str, Any], shape: Shape, at: At) -> list[Variable]:
@@ -307,6 +316,3 @@ def known(size: Any) -> int:
 def product(shape: Shape) -> Any:
     """Elements of a shape."""
     return prod(shape) if all(size is not UNKNOWN for size in shape) else UNKNOWN
-
-
-__all__ = ["At", "Misfit", "Variable", "known", "product", "replace", "variables"]

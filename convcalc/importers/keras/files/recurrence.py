@@ -19,8 +19,10 @@ CELLS: Final = {"SimpleRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GR
 
 
 def recurrent(at: At, edges: Sequence[Edge]) -> list[Edge]:
-    """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states where they are asked for."""
+    """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states if asked for."""
     _alone(at, edges)
+    if at.times and len(at.shape(edges[0])) < 2:
+        raise Unsayable("stands in TimeDistributed, and reads no sequence")
     return _sequence(at, at.record.kind, at.config, at.holder.part("cell", "cell"), edges[0], "")
 
 
@@ -68,14 +70,15 @@ def bidirectional(at: At, edges: Sequence[Edge]) -> list[Edge]:
     if not ways:
         raise Unsayable("goes around no layer")
     forward, backward = ways[0], ways[-1]
-    kind, config = forward.get("class_name"), forward.get("config")
+    kind, config = str(forward.get("class_name")), forward.get("config")
     other = backward.get("config")
     if kind not in _GATES or backward.get("class_name") != kind:
         raise Unsayable(f"goes around {str(kind)[:60]}, or around two kinds of layers")
     if not isinstance(config, dict) or not isinstance(other, dict):
         raise Unsayable("goes around a layer without a configuration")
     differing = {
-        key for key in config if key not in ("name", "go_backwards", "trainable") and not key.endswith(_AT_START)
+        key for key in config
+        if key not in ("name", "go_backwards", "trainable") and not key.endswith(_AT_START)
         and config[key] != other.get(key)
     }  # fmt: skip
     if differing:
@@ -83,13 +86,13 @@ def bidirectional(at: At, edges: Sequence[Edge]) -> list[Edge]:
     mode = at.config.get("merge_mode", "concat")
     if mode not in ("concat", "sum", "ave", "mul") or config.get("go_backwards") is True:
         raise Unsayable("has outputs of two directions that are not joined, or runs backwards first")
-    layer = _layer(at, str(kind), {**config, "trainable": True}, edges[0], bidirectional=True)
+    layer = _layer(at, kind, {**config, "trainable": True}, edges[0], bidirectional=True)
     trains = all(one.get("trainable", True) is not False for one in (config, other))
     stored: dict[str, Stored] = {}
     for key, one, end in (("forward_layer", config, ""), ("backward_layer", other, "_reverse")):
-        name = str(one.get("name") or f"{key.partition('_')[0]}_{str(kind).lower()}")
+        name = str(one.get("name") or f"{key.partition('_')[0]}_{kind.lower()}")
         holder = at.holder.part(key, name, trains).part("cell", "cell")
-        stored |= _arrays(at, str(kind), layer, holder, end)
+        stored |= _arrays(at, kind, layer, holder, end)
     sequences, states = config.get("return_sequences") is True, config.get("return_state") is True
     plain = mode == "concat" and not states
     name = "" if plain and sequences else layer.op
@@ -188,4 +191,7 @@ def _sequence(at: At, kind: str, config: dict[str, Any], holder: Holder, edge: E
         result = at.add("flatten", (result,), f"{lead}flatten")
     if not states:
         return [result]
-    return [result, *(at.add("flatten", (one,), f"{lead}{end}") for end, one in zip("hc", ends, strict=False))]
+    return [
+        result,
+        *(at.add("flatten", (one,), f"{lead}{end}") for end, one in zip("hc", ends, strict=False)),
+    ]

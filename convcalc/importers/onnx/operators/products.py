@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from convcalc.dims import prod
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value
 
 
 def matmul(use: Use) -> Value:
@@ -96,9 +96,9 @@ def einsum(use: Use) -> Value:
     a = formed(values[0], one, [*both, *rows, *inner], [rows, inner])
     b = formed(values[1], other, [*both, *inner, *columns], [inner, columns])
     made = net.matmul(a, b, path)
-    order = [*both, *rows, *columns]
-    made = net.reshape(made, [size[c] for c in order], f"{path}.reshape")
-    return net.permute(made, [order.index(c) for c in out], f"{path}.permute")
+    made_of = [*both, *rows, *columns]
+    made = net.reshape(made, [size[c] for c in made_of], f"{path}.reshape")
+    return net.permute(made, [made_of.index(c) for c in out], f"{path}.permute")
 
 
 ROWS: Final[dict[str, Operator]] = {"MatMul": matmul, "Gemm": gemm, "Einsum": einsum}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import INDICES, Operator, Use
+from convcalc.importers.tensors import Value
 
 _AUTO: Final = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
 
@@ -141,6 +141,9 @@ def _pool(use: Use, x: Value) -> dict[str, Any]:
         raise Unsayable(f"has a kernel of {len(kernel)} axes for a map of {rank}")
     options = {"kernel": kernel, "padding": _sides(use, rank), **_window(use, rank)}
     use.harmless("storage_order")
+    if "same" in str(options["padding"]) and set(options["dilation"]) != {1}:
+        # ONNX pads for the dilated window, ONNX Runtime for one that is not
+        raise Unsayable("with dilations and auto_pad is read in two ways")
     if use.attribute("ceil_mode", 0):
         options["ceil"] = True
     return options
@@ -221,4 +224,3 @@ ROWS: Final[dict[str, Operator]] = {
     "GlobalLpPool": _global("norm"),
     "MaxUnpool": max_unpool,
 }
-

@@ -18,9 +18,11 @@ from convcalc.importers.torch.aten import (  # noqa: F401 - each registers its r
     arithmetic,
     attention,
     convolutions,
+    folded_arithmetic,
     lookups,
     moves,
     norms,
+    patches,
     pools,
     products,
     recurrent,
@@ -32,10 +34,12 @@ from convcalc.importers.torch.aten.reductions import Deferred
 from convcalc.importers.torch.aten.rows import ROWS, arguments_of, found
 from convcalc.importers.torch.program import Call
 
-__all__ = ["ROWS", "translate"]
+__all__ = ["ROWS", "arguments_of", "found", "translate"]
 
 
-WEIGHING: Final = frozenset("conv1d conv2d conv3d linear matmul bmm layer_norm add mul".split())
+WEIGHING: Final = frozenset({
+    "conv1d", "conv2d", "conv3d", "linear", "matmul", "bmm", "layer_norm", "add", "mul",
+})  # fmt: skip
 """Operators by which constants that are repeated for every sample meet what is learned."""
 
 
@@ -54,7 +58,9 @@ def sampled(network: Batched, call: Call, arguments: dict[str, Any]) -> dict[str
         if repeats(one, 0, network.batch):
             single = first_sample(one, 0, 1)
             assert single.stored is not None
-            edge = network.edge(Value(single.dims[1:], stored=single.stored.reshaped(single.dims[1:]), dtype=one.dtype))
+            edge = network.edge(
+                Value(single.dims[1:], stored=single.stored.reshaped(single.dims[1:]), dtype=one.dtype)
+            )
             found[name] = Value(one.dims, 0, False, edge, dtype=one.dtype)
     return found
 
