@@ -1,4 +1,4 @@
-"""Whether a text is a program that builds a network in its own words: by its words, before anything is parsed."""
+"""Whether a text is a program that builds a network, or a printed one: before anything is parsed."""
 
 from __future__ import annotations
 

@@ -109,8 +109,11 @@ class KerasReading(Choosing):
         if missing:
             raise SpecError(
                 Problem(
-                    f"the text does not say what goes into {root.name}: {', '.join(missing)}", file="--input", text="",
-                    expected=" ".join(f"--input {f'{n}=' if len(names) > 1 else ''}3x224x224" for n in missing),
+                    f"the text does not say what goes into {root.name}: {', '.join(missing)}",
+                    file="--input", text="",
+                    expected=" ".join(
+                        f"--input {f'{n}=' if len(names) > 1 else ''}3x224x224" for n in missing
+                    ),
                 )
             )  # fmt: skip
         return [(name, given[name]) for name in names]

@@ -1,4 +1,4 @@
-"""What ``print(model)`` shows of a module: its parts with their arguments, and nothing of how they are joined.
+"""What ``print(model)`` shows of a module: its parts with their arguments, not how they are joined.
 
 Parameters follow from the arguments; a network does not, except where the parts run in order. Each part is
 a row with its parameters, whose MACs are unknown; or, where the reader is told so, the parts run as printed.
@@ -31,14 +31,16 @@ _RUN_IN_ORDER: Final = frozenset({
 })  # fmt: skip
 _ALIKE: Final = {
     "NonDynamicallyQuantizableLinear": "Linear", "BatchNormAct2d": "BatchNorm2d", "Conv2dSame": "Conv2d",
-    "StdConv2d": "Conv2d", "StdConv2dSame": "Conv2d", "GroupNormAct": "GroupNorm", "LayerNormAct": "LayerNorm",
-    "LayerNormAct2d": "LayerNorm", "GroupNorm1": "GroupNorm", "LayerNormFp32": "LayerNorm", "Linear_": "Linear",
+    "StdConv2d": "Conv2d", "StdConv2dSame": "Conv2d", "GroupNormAct": "GroupNorm",
+    "LayerNormAct": "LayerNorm",
+    "LayerNormAct2d": "LayerNorm", "GroupNorm1": "GroupNorm", "LayerNormFp32": "LayerNorm",
     "SyncBatchNormAct": "BatchNorm2d", "Conv3DSimple": "Conv3d", "Conv3DNoTemporal": "Conv3d",
 }  # fmt: skip
 """Classes of torchvision and timm that hold the arrays of one of PyTorch's, printed with its arguments."""
 _IDLE: Final = frozenset({
-    "DropPath", "StochasticDepth", "SelectAdaptivePool2d", "FastAdaptiveAvgPool2d", "AvgPool2dSame", "MaxPool2dSame",
-    "Swish", "HardSwish", "HardSigmoid", "HardMish", "GELUTanh", "QuickGELU", "PatchDropout", "Permute", "Mish",
+    "DropPath", "StochasticDepth", "SelectAdaptivePool2d", "FastAdaptiveAvgPool2d", "AvgPool2dSame",
+    "MaxPool2dSame",
+    "Swish", "HardSwish", "HardSigmoid", "HardMish", "GELUTanh", "QuickGELU", "PatchDropout", "Permute",
     "GLU", "SwiGLU", "Format", "Concat", "LambdaLayer", "Sigmoid",
 })  # fmt: skip
 """Classes of theirs that hold nothing."""
@@ -238,8 +240,10 @@ class Printed:
             )
         options = {"what": self.root.kind, "shapes": ((UNKNOWN,),)}
         (end,) = network.add("opaque", edges, options, "forward")
-        note = f"a print shows the parts of {self.root.kind} and not how they are joined: the parameters are all it tells"
-        network.notes.append(f"{note}; --in-order where they run as printed")
+        network.notes.append(
+            f"a print shows the parts of {self.root.kind} and not how they are joined: their parameters are all "
+            "it tells, those of a part that is used twice in both places; --in-order where they run as printed"
+        )
         if others:
             listed = ", ".join(
                 f"{kind}{f' ({many})' if many > 1 else ''}" for kind, many in sorted(others.items())

@@ -1,4 +1,4 @@
-"""Networks in their own words, read as syntax: counts that the frameworks gave, names, refusals at their line."""
+"""Networks in their own words: counts that the frameworks gave, names, refusals at their line."""
 
 from __future__ import annotations
 
