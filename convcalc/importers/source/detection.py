@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_CLASS: Final = re.compile(
-    r"^[ \t]*class[ \t]+\w+[ \t]*\([^)\n]*(?:Module|Model|Layer|Sequential|nn\.)", re.MULTILINE
-)
+_CLASS: Final = re.compile(r"^[ \t]*class[ \t]+\w+[ \t]*\([^)\n]*(?:Module|Model|Layer|Sequential|nn\.)", re.MULTILINE)
 _DEF: Final = re.compile(r"^[ \t]*def[ \t]+\w+[ \t]*\(", re.MULTILINE)
 _LAYERS: Final = re.compile(r"\b(?:nn|layers|F)\.[A-Za-z]\w+|\b(?:Conv[123]|Dense|Linear)\w*\(")
 

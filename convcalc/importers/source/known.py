@@ -130,13 +130,9 @@ def _of_batch(op: ast.operator, a: Any, b: Any) -> Any:
 
 def _percent(text: str, values: Any) -> str:
     parts = values if isinstance(values, tuple) else (values,)
-    if (
-        not all(isinstance(part, (int, float, str)) for part in parts)
-        or any(
-            char.isdigit() or char == "*" for char in text.replace("%d", "").replace("%s", "") if "%" in text
-        )
-        and "%0" in text
-    ):
+    if not all(isinstance(part, (int, float, str)) for part in parts) or any(
+        char.isdigit() or char == "*" for char in text.replace("%d", "").replace("%s", "") if "%" in text
+    ) and "%0" in text:
         raise NotKnown("this formatting is not worked out", "an f-string")
     spend(len(text))
     if any(code in text for code in ("%*", "%1", "%2", "%3", "%4", "%5", "%6", "%7", "%8", "%9", "%.")):
@@ -284,16 +280,7 @@ def truth(value: Any) -> bool:
         if value.kind in CONTAINED:
             return bool(value.children or value.parameters)
         return True
-    if type(value).__name__ in (
-        "Class",
-        "Name",
-        "Function",
-        "Bound",
-        "Native",
-        "Array",
-        "Parameter",
-        "Super",
-    ):
+    if type(value).__name__ in ("Class", "Name", "Function", "Bound", "Native", "Array", "Parameter", "Super"):
         return True
     raise NotKnown("the condition depends on the data", "conditions on known values")
 
@@ -318,11 +305,9 @@ def subscript(value: Any, index: Any) -> Any:
         if isinstance(index, slice):
             part = Instance(None, value.library, value.node)
             kept = list(held.items())[index]
-            part.children = (
-                dict(kept)
-                if value.kind == "Sequential"
-                else {str(i): child for i, (_, child) in enumerate(kept)}
-            )
+            part.children = dict(kept) if value.kind == "Sequential" else {
+                str(i): child for i, (_, child) in enumerate(kept)
+            }
             return part
     if isinstance(value, dict):
         key = key_of(index)
@@ -348,11 +333,7 @@ def formatted(value: Any, spec: str, conversion: int) -> str:
         NotKnown: it is no number or text.
     """
     if isinstance(value, BatchSize) or not isinstance(value, (int, float, str, bool, type(None))):
-        if (
-            isinstance(value, (tuple, list))
-            and len(value) < 20
-            and all(isinstance(v, (int, str)) for v in value)
-        ):
+        if isinstance(value, (tuple, list)) and len(value) < 20 and all(isinstance(v, (int, str)) for v in value):
             return str(value)
         raise NotKnown(f"{described(value)} in a text", "a number or a text")
     if any(len(part) > 2 for part in "".join(c if c.isdigit() else " " for c in spec).split()):
@@ -495,7 +476,9 @@ BUILTINS: Final[dict[str, Callable[..., Any]]] = {
 }
 """Functions of Python that are worked out."""
 
-_MATH: Final = ("sqrt log log2 log10 exp floor ceil pow cos sin tanh isqrt fabs gcd prod pi inf e").split()
+_MATH: Final = (
+    "sqrt log log2 log10 exp floor ceil pow cos sin tanh isqrt fabs gcd prod pi inf e"
+).split()
 MATHEMATICS: Final[dict[str, Any]] = {name: getattr(math, name) for name in _MATH}
 """What is known of ``math``, and under the same names of ``numpy``."""
 MATHEMATICS["pow"] = _pow
@@ -510,10 +493,8 @@ def mathematics(name: str) -> Any:
     found = MATHEMATICS[name]
     if name == "prod":
         return Native("prod", lambda items: _product(items_of(items)))
-    return (
-        Native(name, _plain(found))
-        if callable(found) and name != "pow"
-        else (Native(name, found) if callable(found) else found)
+    return Native(name, _plain(found)) if callable(found) and name != "pow" else (
+        Native(name, found) if callable(found) else found
     )
 
 

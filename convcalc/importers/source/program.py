@@ -82,9 +82,7 @@ def read(source: Source, shapes: Shapes, given: Mapping[str, Any] | None = None)
             return reading.graph(tree)
         except SeveralUses as more:
             if more.name in several or len(several) > 1000:
-                raise reading.machine.fault(
-                    f"{more.name} is the weight of a layer and read otherwise"
-                ) from None
+                raise reading.machine.fault(f"{more.name} is the weight of a layer and read otherwise") from None
             several.add(more.name)
         except OverBudgetError as error:
             raise reading.machine.fault(error.message, error.hint) from None
@@ -138,9 +136,7 @@ class _Reading:
     def _root(self) -> Instance:
         names = self.machine.names.names
         classes = {n: v for n, v in names.items() if isinstance(v, Class) and v.library and v.node.name == n}
-        networks = {
-            n: c for n, c in classes.items() if c.library.startswith(("torch", "nn", "Module")) or c.library
-        }
+        networks = {n: c for n, c in classes.items() if c.library.startswith(("torch", "nn", "Module")) or c.library}
         if self.wanted is not None:
             wanted = str(self.wanted)
             if wanted not in networks:
@@ -285,9 +281,7 @@ class _Reading:
                     if values.get(field) is not None:
                         sizes = {1: "x100", 2: "x224x224", 3: "x16x64x64"}.get(stage.rank or 0, "")
                         shape = f"{values[field]}{sizes}"
-                        return " ".join(
-                            f"--input {f'{name}=' if many > 1 else ''}{shape}" for name in missing
-                        )
+                        return " ".join(f"--input {f'{name}=' if many > 1 else ''}{shape}" for name in missing)
                 if stage.name == "embedding":
                     return " ".join(f"--input {f'{name}=' if many > 1 else ''}20" for name in missing)
         return " ".join(f"--input {f'{name}=' if many > 1 else ''}3x224x224" for name in missing)
@@ -330,12 +324,7 @@ class _Reading:
                                     frozen=name in module.frozen)  # fmt: skip
                     self._one_unused(stored)
             for held in module.parameters.values():
-                if (
-                    isinstance(held, Parameter)
-                    and id(held) not in seen
-                    and held.path
-                    and (held.stored or held.learned)
-                ):
+                if isinstance(held, Parameter) and id(held) not in seen and held.path and (held.stored or held.learned):
                     seen.add(id(held))
                     self._one_unused(Stored(held.path, held.shape, held.dtype, nothing, learned=held.learned,
                                             frozen=held.frozen))  # fmt: skip

@@ -89,20 +89,13 @@ class PyTorch(Library):
         """Whether a module is of one of PyTorch's classes, or a value a tensor."""
         last = name.rpartition(".")[2]
         if self.owns(value):
-            return last == "Tensor" or (
-                last == "Parameter" and isinstance(value, Parameter) and value.learned
-            )
+            return last == "Tensor" or (last == "Parameter" and isinstance(value, Parameter) and value.learned)
         if not isinstance(value, Instance) or not value.module:
             return False
         kind = value.kind
         if last in ("Module", kind):
             return True
-        bases = {
-            "_BatchNorm": "BatchNorm",
-            "_ConvNd": "Conv",
-            "_NormBase": "Norm",
-            "_InstanceNorm": "InstanceNorm",
-        }
+        bases = {"_BatchNorm": "BatchNorm", "_ConvNd": "Conv", "_NormBase": "Norm", "_InstanceNorm": "InstanceNorm"}
         return last in bases and bases[last] in kind
 
     # Attributes
@@ -133,9 +126,7 @@ class PyTorch(Library):
             return value.name not in value.of.frozen
         if name == "requires_grad_":
             return Native(name, lambda flag=True: self.set(value, "requires_grad", flag))  # type: ignore[arg-type]
-        return Native(
-            name, lambda *args, **kwargs: value
-        )  # normal_, fill_: they change what training starts from
+        return Native(name, lambda *args, **kwargs: value)  # normal_, fill_: they change what training starts from
 
     def _of_module(self, value: Instance, name: str) -> Any:
         method = getattr(self, f"_module_{name}", None)
@@ -244,9 +235,7 @@ class PyTorch(Library):
             self.machine.call(function, [module], {})
         return value
 
-    def _module_register_buffer(
-        self, value: Instance, name: Any, tensor: Any, persistent: Any = True
-    ) -> None:
+    def _module_register_buffer(self, value: Instance, name: Any, tensor: Any, persistent: Any = True) -> None:
         if tensor is None:
             value.fields[name] = None
             return
@@ -340,7 +329,7 @@ class PyTorch(Library):
         kind = module.kind
         if kind == "Sequential":
             held = args[0] if len(args) == 1 and isinstance(args[0], dict) else None
-            for name, one in held.items() if held is not None else ((str(i), a) for i, a in enumerate(args)):
+            for name, one in (held.items() if held is not None else ((str(i), a) for i, a in enumerate(args))):
                 self._hold(module, name, one)
         elif kind in ("ModuleList", "ParameterList"):
             for i, one in enumerate(known.items_of(args[0]) if args and args[0] is not None else []):
@@ -390,9 +379,7 @@ class PyTorch(Library):
             raise NotKnown(f"{module.name} reads a tensor")
         values = [self.tensor(arg) for arg in [*args, *kwargs.values()]]
         if kind.startswith("ConvTranspose") and len(values) > 1:
-            raise NotKnown(
-                "output_size of a transposed convolution is not read", "output_padding in its constructor"
-            )
+            raise NotKnown("output_size of a transposed convolution is not read", "output_padding in its constructor")
         return self.run_layer(module, values)
 
     def run_layer(self, module: Instance, values: list[Any]) -> Any:
@@ -451,10 +438,7 @@ class PyTorch(Library):
             assert module.call is not None
             args, kwargs = module.call
             named = {{"unflattened_size": "sizes"}.get(k, k): v for k, v in kwargs.items()}
-            given = {
-                **dict(zip(order.split(), defaults, strict=False)),
-                **dict(zip(order.split(), args, strict=False)),
-            }
+            given = {**dict(zip(order.split(), defaults, strict=False)), **dict(zip(order.split(), args, strict=False))}
             return self.function(name, [x], {**given, **named}, module)
 
         return run
@@ -504,9 +488,7 @@ class PyTorch(Library):
         if name in ("data", "device", "dtype", "is_cuda", "requires_grad"):
             return value if name == "data" else {"is_cuda": False}.get(name)
         if name in ("T", "mT", "mH"):
-            return self.function(
-                "t" if name == "T" else "transpose", [value] if name == "T" else [value, -2, -1], {}
-            )
+            return self.function("t" if name == "T" else "transpose", [value] if name == "T" else [value, -2, -1], {})
         if name == "new_zeros":
             return Native(name, lambda *size, **kw: self._create("zeros", list(size), kw))
         if isinstance(value, Parameter) and name in ("item", "tolist"):
@@ -525,10 +507,8 @@ class PyTorch(Library):
                 ast.Pow: "pow"}.get(type(op))  # fmt: skip
         if name is None:
             raise NotKnown(f"{known.sign(op)} of tensors is not read", "+ - * / @ **")
-        if (
-            isinstance(a, Parameter)
-            and isinstance(b, Parameter | int | float)
-            or (isinstance(b, Parameter) and isinstance(a, int | float))
+        if isinstance(a, Parameter) and isinstance(b, Parameter | int | float) or (
+            isinstance(b, Parameter) and isinstance(a, int | float)
         ):
             return self.tensors.constants(name, a, b)
         return self.tensors.operator(name, a, b, self.path(None, name))
@@ -565,9 +545,7 @@ class PyTorch(Library):
             return args[0]
         if last == "partial" and args:
             function, *rest = args
-            return Native(
-                "partial", lambda *a, **k: self.machine.call(function, [*rest, *a], {**kwargs, **k})
-            )
+            return Native("partial", lambda *a, **k: self.machine.call(function, [*rest, *a], {**kwargs, **k}))
         if last == "OrderedDict":
             return known.BUILTINS["dict"](*args, **kwargs)
         if last == "deepcopy" and args:
@@ -578,9 +556,7 @@ class PyTorch(Library):
             lists = args if last == "chain" else known.items_of(args[0])
             return [item for one in lists for item in known.items_of(one)]
         if last in _REARRANGED or "parametriz" in name:
-            raise NotKnown(
-                f"{last} gives a layer other parameters, which is not read", "the layer without it"
-            )
+            raise NotKnown(f"{last} gives a layer other parameters, which is not read", "the layer without it")
         made = self.prelude(last) if not self._is_function(name) else None
         if made is not None:
             return self.machine.build(made, args, kwargs)
@@ -610,11 +586,7 @@ class PyTorch(Library):
         from convcalc.spec.errors import nearest_name
 
         near = nearest_name(last, [*FUNCTIONS, *table.ROWS, *CONTAINERS])
-        return (
-            f"{near}, or another function or class that is read"
-            if near
-            else "layers and functions of PyTorch"
-        )
+        return f"{near}, or another function or class that is read" if near else "layers and functions of PyTorch"
 
     @staticmethod
     def _is_function(name: str) -> bool:
@@ -696,12 +668,7 @@ def copied(value: Any, seen: dict[int, Any] | None = None) -> Any:
     if isinstance(value, Instance):
         made = Instance(value.cls, value.library, value.node)
         seen[id(value)] = made
-        made.call, made.layer, made.given, made.frozen = (
-            value.call,
-            value.layer,
-            value.given,
-            set(value.frozen),
-        )
+        made.call, made.layer, made.given, made.frozen = value.call, value.layer, value.given, set(value.frozen)
         for held in ("fields", "children", "parameters"):
             setattr(made, held, {k: copied(v, seen) for k, v in getattr(value, held).items()})
         return made

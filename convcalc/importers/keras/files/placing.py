@@ -151,11 +151,7 @@ class At:
 
     def reshape(self, edge: Edge, shape: Shape, name: str = "reshape") -> Edge:
         """Another shape of the same elements, in the order in which they stand here."""
-        return (
-            edge
-            if self.shape(edge) == tuple(shape)
-            else self.add("reshape", (edge,), name, shape=tuple(shape))
-        )
+        return edge if self.shape(edge) == tuple(shape) else self.add("reshape", (edge,), name, shape=tuple(shape))
 
     # -- stages -----------------------------------------------------------------------------
 
@@ -281,13 +277,9 @@ def _slopes(arrays: dict[str, Any], shape: Shape, at: At) -> list[Variable]:
     own = arrays["weight"]
     if len(own) == len(shape) and len(own) > 1:
         turned = not at.first
-        return [
-            Variable("weight", "alpha", (*own[1:], own[0]) if turned else own, last_first if turned else None)
-        ]
+        return [Variable("weight", "alpha", (*own[1:], own[0]) if turned else own, last_first if turned else None)]
     ones = (1,) * (len(shape) - 1)
-    return [
-        Variable("weight", "alpha", (*own, *ones) if at.first else (*ones, *own), lambda s: s.reshaped(own))
-    ]
+    return [Variable("weight", "alpha", (*own, *ones) if at.first else (*ones, *own), lambda s: s.reshaped(own))]
 
 
 def _table(arrays: dict[str, Any], shape: Shape, at: At) -> list[Variable]:

@@ -209,8 +209,7 @@ class Reader:
     def _model(self, record: Record, depth: int) -> Model:
         config = record.config
         layers = [
-            self.record(tree, f"{record.name}/{number}", depth)
-            for number, tree in enumerate(config["layers"])
+            self.record(tree, f"{record.name}/{number}", depth) for number, tree in enumerate(config["layers"])
         ]
         names: set[str] = set()
         for layer in layers:
@@ -333,12 +332,5 @@ def _line(text: str, number: int) -> str:
 
 
 def _kind(value: Any) -> str:
-    words = {
-        dict: "an object",
-        list: "a list",
-        str: "a text",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-    }
+    words = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
     return "missing" if value is None else words[type(value)]

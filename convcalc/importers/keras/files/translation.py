@@ -41,16 +41,7 @@ _SIZES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 _INPUTS: Final = frozenset(("inputs", "sequences", "query", "value", "key", "x", "inputs_0"))
 _MODES: Final = frozenset(("training", "mask"))
 _RANDOM: Final = ("Dropout", "Noise", "BatchNormalization", "Random")
-_WEIGHTLESS: Final = (
-    "Lambda",
-    "Masking",
-    "Activation",
-    "Resizing",
-    "CenterCrop",
-    "Softmax",
-    "Flatten",
-    "Reshape",
-)
+_WEIGHTLESS: Final = ("Lambda", "Masking", "Activation", "Resizing", "CenterCrop", "Softmax", "Flatten", "Reshape")
 """Classes that store nothing, whatever their arguments."""
 _WORD: Final = re.compile(r"[^\w.]+")
 _CHANNELS_LAST: Final = ("Flatten",)
@@ -114,9 +105,7 @@ class Translation:
         outputs = self.run(model, edges, "", holder, 0)
         if self.types:
             kinds = ", ".join(sorted(set(self.types.values())))
-            self.network.notes.append(
-                f"written for {kinds}; here it is counted and run in the type of --dtype"
-            )
+            self.network.notes.append(f"written for {kinds}; here it is counted and run in the type of --dtype")
         graph = self.network.finish(_named(model, outputs), source="Keras")
         if not self.weights:
             graph.weights = None
@@ -149,12 +138,8 @@ class Translation:
             found = []
             for one in references(model.inputs):
                 if one.layer not in by_name:
-                    raise self.reader.fault(
-                        f"input_layers names {shown(one.layer)}, and there is no such layer", model.name
-                    )
-                found.append(
-                    (one.layer, self._entering(by_name[one.layer], _batch_shape(by_name[one.layer])))
-                )
+                    raise self.reader.fault(f"input_layers names {shown(one.layer)}, and there is no such layer", model.name)
+                found.append((one.layer, self._entering(by_name[one.layer], _batch_shape(by_name[one.layer]))))
             if not found:
                 raise self.reader.fault("input_layers names no layer", model.name)
             return found
@@ -181,9 +166,7 @@ class Translation:
         if self.first and len(shape) > 2:
             channels, *inner = shape[1:]
         named = [letters[n] if size is None and letters else size for n, size in enumerate(inner)]
-        whole = [
-            symbol(size) if isinstance(size, str) else UNKNOWN if size is None else size for size in named
-        ]
+        whole = [symbol(size) if isinstance(size, str) else UNKNOWN if size is None else size for size in named]
         return (UNKNOWN if channels is None else channels, *whole)
 
     def _given(self, given: Any, names: list[str]) -> dict[str, Shape]:
@@ -229,13 +212,7 @@ class Translation:
     # -- models -----------------------------------------------------------------------------
 
     def run(
-        self,
-        model: Model,
-        edges: list[Edge],
-        path: str,
-        holder: Holder,
-        times: int,
-        recorded: Recorded = dict,
+        self, model: Model, edges: list[Edge], path: str, holder: Holder, times: int, recorded: Recorded = dict
     ) -> Any:
         """What a model writes: a list for a Sequential, else the structure of its outputs."""
         groups = [(*holder.groups, "layers", name) for name in group_names(model)]
@@ -272,9 +249,7 @@ class Translation:
                 needed = set()
                 for one in references([record.calls[call].args, record.calls[call].kwargs]):
                     if one.layer not in number_of:
-                        raise self.reader.fault(
-                            f"reads {shown(one.layer)}, and there is no such layer", record.name
-                        )
+                        raise self.reader.fault(f"reads {shown(one.layer)}, and there is no such layer", record.name)
                     key = (one.layer, self._call_of(model, one, number_of))
                     if key not in written:
                         needed.add((number_of[one.layer], key[1]))
@@ -308,9 +283,7 @@ class Translation:
             return one.call - 1
         return one.call
 
-    def _filled(
-        self, value: Any, written: Mapping[tuple[str, int], list[Edge]], record: Record, model: Model
-    ) -> Any:
+    def _filled(self, value: Any, written: Mapping[tuple[str, int], list[Edge]], record: Record, model: Model) -> Any:
         """An argument with edges in place of references."""
         if isinstance(value, Reference):
             found = written.get((value.layer, value.call))
@@ -318,8 +291,7 @@ class Translation:
                 found = written.get((value.layer, value.call - 1))
             if found is None or value.output >= len(found):
                 raise self.reader.fault(
-                    f"reads output {value.output} of call {value.call} of {shown(value.layer)}, which there is not",
-                    record.name,
+                    f"reads output {value.output} of call {value.call} of {shown(value.layer)}, which there is not", record.name
                 )
             return found[value.output]
         if isinstance(value, list):
@@ -402,14 +374,7 @@ class Translation:
             raise found from None
 
     def _inner(
-        self,
-        record: Record,
-        model: Model,
-        call: Call,
-        path: str,
-        holder: Holder,
-        times: int,
-        recorded: Recorded,
+        self, record: Record, model: Model, call: Call, path: str, holder: Holder, times: int, recorded: Recorded
     ) -> list[Edge]:
         """A model that is called as a layer."""
         if record.kind not in ("Functional", "Sequential", "Model") and not record.own:
@@ -496,9 +461,7 @@ class Translation:
         within = At(self.network, self.weights, inner, at.path, holder, at.first, 1)
         return self._said(within, Call([edges[0]], {}))
 
-    def _opaque(
-        self, at: At, call: Call, reason: str, recorded: Mapping[int, tuple[int | None, ...]]
-    ) -> list[Edge]:
+    def _opaque(self, at: At, call: Call, reason: str, recorded: Mapping[int, tuple[int | None, ...]]) -> list[Edge]:
         """A layer that is not in the language: named, with the shapes that the file has of what it writes."""
         edges = [edge for edge in _edges([call.args, call.kwargs])]
         shapes = [self._recorded(recorded.get(number)) for number in range(max(recorded, default=0) + 1)]
@@ -543,9 +506,7 @@ class _Mark:
         network._names -= gone
         network._owners = {key: owner for key, owner in network._owners.items() if owner[0] not in gone}
         network._sources = {key: edge for key, edge in network._sources.items() if edge.node < self.nodes}
-        network.arrays = {
-            key: one for key, one in network.arrays.items() if key.rpartition(".")[0] not in gone
-        }
+        network.arrays = {key: one for key, one in network.arrays.items() if key.rpartition(".")[0] not in gone}
 
 
 def _edges(value: Any) -> list[Edge]:
@@ -617,9 +578,7 @@ def _recorded(model: Model) -> dict[str, dict[tuple[int, int], tuple[int | None,
 def _of(
     shapes: Mapping[str, Mapping[tuple[int, int], tuple[int | None, ...]]], layer: str, call: int
 ) -> dict[int, tuple[int | None, ...]]:
-    return {
-        output: shape for (at, output), shape in shapes.get(layer, {}).items() if at == call and output < 64
-    }
+    return {output: shape for (at, output), shape in shapes.get(layer, {}).items() if at == call and output < 64}
 
 
 def _named(model: Model, outputs: Any) -> list[tuple[str, Edge]]:
@@ -631,9 +590,7 @@ def _named(model: Model, outputs: Any) -> list[tuple[str, Edge]]:
         if isinstance(found, Edge):
             pairs.append((name or (shape.layer if isinstance(shape, Reference) else "output"), found))
         elif isinstance(found, list):
-            for part, edge in zip(
-                shape if isinstance(shape, list) else [None] * len(found), found, strict=True
-            ):
+            for part, edge in zip(shape if isinstance(shape, list) else [None] * len(found), found, strict=True):
                 collect(part, edge, name)
         elif isinstance(found, dict):
             for key in sorted(found):
@@ -668,19 +625,12 @@ def shape_of(given: Any) -> Shape:
                 found.append(symbol(word))
             else:
                 raise SpecError(
-                    Problem(
-                        f"{word[:40]!r} is no size",
-                        file="--input",
-                        text=str(given),
-                        expected="a shape such as 3x224x224",
-                    )
+                    Problem(f"{word[:40]!r} is no size", file="--input", text=str(given), expected="a shape such as 3x224x224")
                 )
         else:
             found.append(part)
     if not 0 < len(found) <= MOST_AXES:
         raise SpecError(
-            Problem(
-                f"{len(found)} sizes", file="--input", text=str(given), expected="a shape such as 3x224x224"
-            )
+            Problem(f"{len(found)} sizes", file="--input", text=str(given), expected="a shape such as 3x224x224")
         )
     return tuple(found)

@@ -221,3 +221,4 @@ ROWS: Final[dict[str, Operator]] = {
     "GlobalLpPool": _global("norm"),
     "MaxUnpool": max_unpool,
 }
+
