@@ -230,3 +230,4 @@ ROWS: Final[dict[str, Operator]] = {
     "GlobalLpPool": _global("norm"),
     "MaxUnpool": max_unpool,
 }
+
