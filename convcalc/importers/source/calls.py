@@ -34,7 +34,9 @@ def written(value: Any) -> str:
     raise NotKnown(f"{described(value)} as an argument of a layer", "numbers, texts and lists of them")
 
 
-def stages_of(prefix: str, name: str, args: list[Any], kwargs: dict[str, Any], hints: str = "") -> list[Stage]:
+def stages_of(
+    prefix: str, name: str, args: list[Any], kwargs: dict[str, Any], hints: str = ""
+) -> list[Stage]:
     """The stages of a call of a class or function of a framework.
 
     Args:

@@ -136,7 +136,9 @@ class Machine:
 
     # Errors
 
-    def fault(self, message: str, expected: str | None = None, node: Any = None, near: Any = None) -> SpecError:
+    def fault(
+        self, message: str, expected: str | None = None, node: Any = None, near: Any = None
+    ) -> SpecError:
         """An error at a node, by default at that which is worked out now."""
         node = node if hasattr(node, "lineno") else self.place
         if node is None:
@@ -515,7 +517,9 @@ class Machine:
             self.place = node
         try:
             if run is None:
-                raise NotKnown(f"{_WORDS.get(kind.__name__, kind.__name__)} is not read", "calls and known values")
+                raise NotKnown(
+                    f"{_WORDS.get(kind.__name__, kind.__name__)} is not read", "calls and known values"
+                )
             value = run(node, scope)
             self.place = before
             return value
@@ -604,9 +608,7 @@ class Machine:
         names = [*value.fields, *value.children, *value.parameters] if isinstance(value, Instance) else []
         if isinstance(value, Instance) and value.cls:
             names += [key for cls in value.cls.order for key in cls.attributes]
-        raise self.fault(
-            f"{described(value)} has no attribute {name!r} here", near=nearest_name(name, names)
-        )
+        raise self.fault(f"{described(value)} has no attribute {name!r} here", near=nearest_name(name, names))
 
     @staticmethod
     def _in_class(cls: Class, name: str) -> tuple[Any] | None:
@@ -880,9 +882,7 @@ class Machine:
         if spec.vararg is not None:
             names[spec.vararg.arg] = tuple(args[len(order) :])
         elif len(args) > len(order):
-            raise NotKnown(
-                f"{function.name} takes {len(order)} arguments, got {len(args)}", ", ".join(order)
-            )
+            raise NotKnown(f"{function.name} takes {len(order)} arguments, got {len(args)}", ", ".join(order))
         known_names = {*order, *(arg.arg for arg in spec.kwonlyargs)}
         extra: dict[str, Any] = {}
         for key, value in kwargs.items():

@@ -12,7 +12,7 @@ from convcalc.spec.source import Source
 if TYPE_CHECKING:
     from convcalc.importers.source.machine import Machine
 
-_TEXT: Final = '''
+_TEXT: Final = """
 class MultiheadAttention(nn.Module):
     def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, add_bias_kv=False, add_zero_attn=False,
                  kdim=None, vdim=None, batch_first=False, device=None, dtype=None):
@@ -99,7 +99,7 @@ class TransformerEncoder(nn.Module):
             src = layer(src, mask, src_key_padding_mask)
         return src if self.norm is None else self.norm(src)
 
-'''
+"""
 _SOURCE: Final = Source("pytorch", _TEXT)
 
 

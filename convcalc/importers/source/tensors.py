@@ -131,7 +131,9 @@ class Tensors:
             if name in ("FloatTensor", "Tensor", "LongTensor") and all(type(a) is int for a in args):
                 return Parameter(self._sizes(args), False, None)
             if name == "full":
-                return Parameter(self._sizes([args[0]]), False, args[1] if len(args) > 1 else kwargs["fill_value"])
+                return Parameter(
+                    self._sizes([args[0]]), False, args[1] if len(args) > 1 else kwargs["fill_value"]
+                )
             if name == "arange":
                 steps = known.BUILTINS["range"](*args[:3])
                 listed = list(steps) if len(steps) <= _WRITTEN else None
@@ -204,7 +206,17 @@ class Tensors:
         moved = self._moved(name, shape, given)
         if moved is not None:
             return Parameter(moved, False, first.known if isinstance(first.known, (int, float)) else None)
-        if name in ("chunk", "split", "unbind", "einsum", "cat", "stack", "gather", "index_select", "embedding"):
+        if name in (
+            "chunk",
+            "split",
+            "unbind",
+            "einsum",
+            "cat",
+            "stack",
+            "gather",
+            "index_select",
+            "embedding",
+        ):
             raise NotKnown(f"{name} of constants is not worked out")
         return Parameter(shape, False)
 
@@ -304,7 +316,9 @@ class Tensors:
 
     # Layers
 
-    def stages(self, stages: Sequence[Any], values: Sequence[Value], path: str, weights: dict[str, Stored]) -> Any:
+    def stages(
+        self, stages: Sequence[Any], values: Sequence[Value], path: str, weights: dict[str, Stored]
+    ) -> Any:
         """Layers one after the other on tensors; what the last writes."""
         edges = [self.network.edge(value, path) for value in values]
         like = values[0]
@@ -347,7 +361,9 @@ class Tensors:
             found = self.network.stage(stage, [self.network.edge(x, path)], path, weights)
         except SpecError as error:
             raise plain(error) from None
-        return [self.network.made(edge, None, wanted if number == 0 else 1) for number, edge in enumerate(found)]
+        return [
+            self.network.made(edge, None, wanted if number == 0 else 1) for number, edge in enumerate(found)
+        ]
 
     def operator(self, name: str, a: Any, b: Any, path: str) -> Any:
         """Arithmetic with tensors and numbers."""
@@ -552,7 +568,9 @@ class Tensors:
         if any(isinstance(count, BatchSize) for count in counts):  # one row for every sample
             wide = (1,) * (len(counts) - x.rank) + x.dims
             if x.batch is None and all(isinstance(c, BatchSize) or c == 1 for c in counts):
-                return self.network.expand(x, tuple(int(c) * s for c, s in zip(counts, wide, strict=True)), path)
+                return self.network.expand(
+                    x, tuple(int(c) * s for c, s in zip(counts, wide, strict=True)), path
+                )
             raise NotKnown("a repeat that depends on how many samples there are")
         return self.network.tile(x, (1,) * (x.rank - len(counts)) + counts, path)
 
@@ -568,4 +586,3 @@ class Tensors:
         if type(dim) is not int or not -x.rank <= dim < x.rank:
             raise NotKnown(f"{described(dim)} is no axis of {x.rank}")
         return self.network.along(op, x, dim % x.rank, path)
-

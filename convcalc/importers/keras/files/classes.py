@@ -56,7 +56,9 @@ def _normalization(at: At, edges: list[Edge]) -> list[Edge]:
         variances = at.stored(1, "variance", stated, learned=False)
         turn = at.first or len(kept) < 2 or 0 not in kept
         if not turn:
-            means, variances = (one.permuted((len(kept) - 1, *range(len(kept) - 1))) for one in (means, variances))
+            means, variances = (
+                one.permuted((len(kept) - 1, *range(len(kept) - 1))) for one in (means, variances)
+            )
     else:
         means, variances = (_stated(at, key, stated, kept, rank) for key in ("mean", "variance"))
     centre = at.network.source(means.reshaped(shape), shape, f"{at.path}.mean")

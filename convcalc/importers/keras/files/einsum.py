@@ -29,7 +29,11 @@ def einsum_dense(at: At, edges: list[Edge]) -> list[Edge]:
     at.single()
     (edge,) = edges if len(edges) == 1 else (None,)
     equation = at.config.get("equation")
-    match = _EQUATION.match(equation.replace(" ", "")) if isinstance(equation, str) and len(equation) < 100 else None
+    match = (
+        _EQUATION.match(equation.replace(" ", ""))
+        if isinstance(equation, str) and len(equation) < 100
+        else None
+    )
     if edge is None or match is None:
         raise Unsayable("has an equation that is not read here")
     rank = len(at.shape(edge))

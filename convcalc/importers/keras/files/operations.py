@@ -57,7 +57,15 @@ _LEGACY: Final = {
     "__operators__.getitem": "GetItem", "expand_dims": "ExpandDims", "squeeze": "Squeeze",
     "linalg.matmul": "Matmul",
 }  # fmt: skip
-_OTHERS: Final = {"y": "x2", "x": "x1", "shape": "newshape", "perm": "axes", "a": "x1", "b": "x2", "values": "xs"}
+_OTHERS: Final = {
+    "y": "x2",
+    "x": "x1",
+    "shape": "newshape",
+    "perm": "axes",
+    "a": "x1",
+    "b": "x2",
+    "values": "xs",
+}
 _IDLE: Final = frozenset(("name", "dtype", "training"))
 
 
@@ -283,7 +291,9 @@ def _item(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
     listed = key if isinstance(key, list) else [key]
     shape = list(_natural_shape(at, edge))
     rank = len(shape)
-    dots = [n for n, one in enumerate(listed) if isinstance(one, dict) and one.get("class_name") == "__ellipsis__"]
+    dots = [
+        n for n, one in enumerate(listed) if isinstance(one, dict) and one.get("class_name") == "__ellipsis__"
+    ]
     taken = sum(one is not None for one in listed) - len(dots)
     if len(dots) > 1 or taken > rank + 1:
         raise Unsayable("takes more axes than there are")

@@ -206,7 +206,8 @@ class Reader:
     def _model(self, record: Record, depth: int) -> Model:
         config = record.config
         layers = [
-            self.record(tree, f"{record.name}/{number}", depth) for number, tree in enumerate(config["layers"])
+            self.record(tree, f"{record.name}/{number}", depth)
+            for number, tree in enumerate(config["layers"])
         ]
         names: set[str] = set()
         for layer in layers:
@@ -323,5 +324,12 @@ def shown(name: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    words = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    words = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
     return "missing" if value is None else words[type(value)]

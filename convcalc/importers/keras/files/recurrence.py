@@ -190,4 +190,7 @@ def _sequence(at: At, kind: str, config: dict[str, Any], holder: Holder, edge: E
         result = at.add("flatten", (result,), f"{lead}flatten")
     if not states:
         return [result]
-    return [result, *(at.add("flatten", (one,), f"{lead}{end}") for end, one in zip("hc", ends, strict=False))]
+    return [
+        result,
+        *(at.add("flatten", (one,), f"{lead}{end}") for end, one in zip("hc", ends, strict=False)),
+    ]
