@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from convcalc.importers.network import Stored
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.folding import array_of, is_constant
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, place, row
+from convcalc.importers.torch.aten.rows import place, row, written
+from convcalc.importers.torch.program import Call
 
 
 @row("embedding.default")
-def embedding(network: Batched, call: Call, weight: Value, indices: Value, padding_idx: int = -1,
-              scale_grad_by_freq: bool = False, sparse: bool = False) -> Value:  # fmt: skip
+def embedding(
+    network: Batched,
+    call: Call,
+    weight: Value,
+    indices: Value,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Value:
     """Rows of a table."""
     path = place(call, "", weight)
     if is_constant(indices):
@@ -88,11 +98,9 @@ def diagonal(network: Batched, call: Call, x: Value, offset: int = 0, dim1: int 
     turned = network.permute(x, [*order, one, other], f"{path}.permute")
     rows, columns = turned.dims[-2:]
     flat = network.reshape(turned, (*turned.dims[:-2], rows * columns), f"{path}.reshape")
-    count = call.outputs[0].shape[-1]  # type: ignore[index]
+    count = written(call)[-1]
     start = offset if offset >= 0 else -offset * columns
-    return network.take(
-        flat, flat.rank - 1, tuple(start + k * (columns + 1) for k in range(count or 0)), path
-    )
+    return network.take(flat, flat.rank - 1, tuple(start + k * (columns + 1) for k in range(count)), path)
 
 
 @row("topk.default", "sort.default", "argsort.default", "sort.stable", "nonzero.default", "one_hot.default",

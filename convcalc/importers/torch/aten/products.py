@@ -5,8 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Unsayable
+from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.arithmetic import joined, meeting
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, place, row
+from convcalc.importers.torch.aten.rows import place, row
+from convcalc.importers.torch.program import Call
 
 
 def multiplied(network: Batched, a: Value, b: Value, path: str) -> Value:
@@ -20,8 +24,15 @@ def multiplied(network: Batched, a: Value, b: Value, path: str) -> Value:
 
 
 @row("matmul.default", "mm.default", "bmm.default", "mv.default", "dot.default")
-def matmul(network: Batched, call: Call, x: Value, other: Value | None = None, mat2: Value | None = None,
-           vec: Value | None = None, tensor: Value | None = None) -> Value:  # fmt: skip
+def matmul(
+    network: Batched,
+    call: Call,
+    x: Value,
+    other: Value | None = None,
+    mat2: Value | None = None,
+    vec: Value | None = None,
+    tensor: Value | None = None,
+) -> Value:
     """A product of matrices, of many at once, or of vectors."""
     second = next(one for one in (other, mat2, vec, tensor) if one is not None)
     made = multiplied(network, x, second, place(call))
@@ -110,8 +121,8 @@ def _contracted(
     sizes = {**dict(zip(one, a.dims, strict=True)), **dict(zip(other, b.dims, strict=True))}
     if not inner:
         letters = [*front, *rows, *columns]
-        pair = [_spread(network, v, term, letters, path) for v, term in ((a, one), (b, other))]
-        return joined(network, "mul", *pair, path), "".join(letters)
+        first, second = (_spread(network, v, term, letters, path) for v, term in ((a, one), (b, other)))
+        return joined(network, "mul", first, second, path), "".join(letters)
     left = _matrix(network, a, one, front, rows, inner, path)
     right = _matrix(network, b, other, front, inner, columns, path)
     made = multiplied(network, left, right, path)
