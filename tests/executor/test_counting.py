@@ -88,7 +88,7 @@ BY_HAND: list[tuple[Any, tuple[int, ...], dict[str, int]]] = [
     (layer("sign"), (2, 3), {"cmp": 12}),
     (layer("clip"), (2, 3), {"cmp": 12}),
     (layer("clip", min=None), (2, 3), {"cmp": 6}),
-    *((layer(op), (2, 3), {"special": 6}) for op in ("exp", "log", "sqrt", "sin", "cos", "erf", "floor")),
+    *((layer(op), (2, 3), {"special": 6}) for op in ("exp", "log", "sqrt", "sin", "cos", "erf", "floor", "round")),
     (layer("l2norm"), (2, 3), {"mul": 6, "add": 6, "div": 6, "special": 3, "cmp": 3}),
     (layer("l2norm", axis=1), (2, 3), {"mul": 6, "add": 6, "div": 6, "special": 2, "cmp": 2}),
     (layer("add", value=1.0), (2, 3), {"add": 6}),

@@ -256,6 +256,7 @@ _PLAIN: Final = {
     "Mish": "mish", "HardSwish": "hardswish", "Neg": "neg", "Exp": "exp", "Log": "log", "Sqrt": "sqrt",
     "Abs": "abs", "Sin": "sin", "Cos": "cos", "Erf": "erf", "Reciprocal": "reciprocal", "Sign": "sign",
     "Floor": "floor",
+    "Round": "round",
 }  # fmt: skip
 
 ROWS: Final[dict[str, Operator]] = {
