@@ -221,8 +221,8 @@ def load_weights(
         return _gathered(lambda name: np.asarray(source[name]), places, chosen, dtype)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
-        for name, called in _under_own_names(graph, source).items():
-            arrays[name] = arrays.pop(called).reshape(expected[name])
+        for name, there in _under_own_names(graph, source).items():
+            arrays[name] = arrays.pop(there).reshape(expected[name])
         arrays = {**computed_arrays(graph), **arrays}
         found = _gathered(arrays.__getitem__, _places(expected, other, arrays), chosen, dtype)
         # One array given under two names is two: what layers share, the graph says.

@@ -47,6 +47,11 @@ class Choosing:
     # Which network
 
     def root(self) -> Instance:
+        """The network that is meant: the class asked for, what the text builds itself, or its last class.
+
+        Raises:
+            SpecError: there is none.
+        """
         names = self.machine.names.names
         classes = {n: v for n, v in names.items() if isinstance(v, Class) and v.library and v.node.name == n}
         networks = {
@@ -57,7 +62,7 @@ class Choosing:
             if wanted not in networks:
                 raise SpecError(
                     Problem(f"no class {wanted!r} in the text", file="--set", text=f"class={wanted}",
-                            length=len(wanted), expected="one of " + ", ".join(networks) if networks else None,
+                            length=len(wanted), expected="one of " + ", ".join(networks),
                             nearest=nearest_name(wanted, networks))
                 )  # fmt: skip
             return self._built(networks[wanted])
@@ -146,6 +151,7 @@ class Choosing:
         return value
 
     def settings(self, root: Instance) -> None:
+        """Refuse values from outside that nothing read."""
         for name, value in self.given.items():
             if name not in self.machine.read:
                 known: list[str] = []
@@ -154,13 +160,15 @@ class Choosing:
                     known = found.parameters()[1:] if isinstance(found, Function) else []
                 known += [n for n, v in self.machine.names.names.items() if isinstance(v, (int, float, str))]
                 raise SpecError(
-                    Problem(f"no variable {name!r} to set", file="--set", text=f"{name}={value}", length=len(name),
+                    Problem(f"no variable {name!r} to set", file="--set", text=f"{name}={value}",
+                            length=len(name),
                             expected="one of " + ", ".join([*dict.fromkeys(known), "class"]),
                             nearest=nearest_name(name, known))
                 )  # fmt: skip
 
 
 def has(cls: Class, name: str) -> bool:
+    """Whether a class has an attribute, itself or from its bases in the text."""
     try:
         cls.find(name)
     except KeyError:

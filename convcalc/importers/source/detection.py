@@ -1,4 +1,4 @@
-"""Whether a text is a program that builds a network in its own words: by its words, before anything is parsed."""
+"""Whether a text is a program that builds a network, or a printed one: before anything is parsed."""
 
 from __future__ import annotations
 
@@ -31,3 +31,11 @@ _TORCH: Final = re.compile(r"\btorch\b|\bnn\.Module\b")
 def is_keras(text: str) -> bool:
     """Whether a program is on Keras rather than on PyTorch."""
     return bool(_KERAS.search(text)) and not _TORCH.search(text)
+
+
+_PRINTED: Final = re.compile(r"\A\s*[A-Za-z_]\w*\([^\n]*\n(?:[ \t]+[^\n(]*\n)?[ \t]+\([\w.\-]+\): ")
+
+
+def is_printed(text: str) -> bool:
+    """Whether a text is a printed module with parts."""
+    return _PRINTED.match(text) is not None

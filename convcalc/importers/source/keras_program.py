@@ -40,6 +40,10 @@ class KerasReading(Choosing):
         inputs = self._entries(root)
         library.network = Network(root.name if root.cls is not None else library.name_of(root))
         library.round += 1
+        if root.cls is not None:  # a class names its layers itself
+            for path, module in root.walk():
+                if path:
+                    module.fields["_name"] = path
         library.running = True
         values = [library.enter(name, shape) for name, shape in inputs]
         self.machine.place = None
@@ -105,8 +109,11 @@ class KerasReading(Choosing):
         if missing:
             raise SpecError(
                 Problem(
-                    f"the text does not say what goes into {root.name}: {', '.join(missing)}", file="--input", text="",
-                    expected=" ".join(f"--input {f'{n}=' if len(names) > 1 else ''}3x224x224" for n in missing),
+                    f"the text does not say what goes into {root.name}: {', '.join(missing)}",
+                    file="--input", text="",
+                    expected=" ".join(
+                        f"--input {f'{n}=' if len(names) > 1 else ''}3x224x224" for n in missing
+                    ),
                 )
             )  # fmt: skip
         return [(name, given[name]) for name in names]

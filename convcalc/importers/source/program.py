@@ -151,8 +151,10 @@ class TorchReading(Choosing):
 
     def _inputs(self, root: Instance) -> tuple[list[Any], dict[str, Any]]:
         names, optional = ["input"], []
-        forward = next((root.cls.find(n) for n in ("forward", "call", "__call__") if has(root.cls, n)), None) \
-            if root.cls is not None else None  # fmt: skip
+        forward = None
+        if root.cls is not None:
+            named = [name for name in ("forward", "__call__") if has(root.cls, name)]
+            forward = root.cls.find(named[0]) if named else None
         if forward is None and root.kind in ("Module", "Model") and root.cls is not None:
             self.machine.place = root.cls.node
             raise self.machine.fault(f"the class {root.name} has no forward", "def forward(self, x)")
