@@ -185,3 +185,10 @@ def test_weights_of_four_bits_in_blocks() -> None:
     wanted = x @ (weight * np.repeat(scales, 4, 0))
     np.testing.assert_allclose(convcalc.execute(graph, x), wanted, rtol=1e-4)
     assert convcalc.analyze(graph).totals.params == 84
+
+
+def test_a_cast_to_whole_numbers_cuts_off() -> None:
+    proto = model([helper.make_node("Cast", ["x"], ["y"], to=6)], {}, (1, 7), {"y": 6})
+    x = np.array([[-2.7, -0.5, 0.0, 0.5, 1.5, 2.99, -3.0]], np.float32)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert convcalc.execute(read(proto), x).tolist() == session.run(None, {"x": x})[0].tolist()
