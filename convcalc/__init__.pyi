@@ -34,6 +34,8 @@ from convcalc.executor.weights import WeightsError as WeightsError
 from convcalc.executor.weights import init_weights as init_weights
 from convcalc.executor.weights import load_weights as load_weights
 from convcalc.executor.windows import ExecutionError as ExecutionError
+from convcalc.exporting import Export as Export
+from convcalc.exporting import export as export
 from convcalc.graph import Edge as Edge
 from convcalc.graph import Graph as Graph
 from convcalc.graph import Node as Node

@@ -102,6 +102,11 @@ COMMANDS: Final[dict[str, Row]] = {
         _LANGUAGE,
     ),
     "show": Row("convcalc.cli.commands.catalog:show", "The source text of a network or block.", _LANGUAGE),
+    "export": Row(
+        "convcalc.cli.commands.export:export",
+        "PyTorch source, an ONNX model or a document of a network.",
+        _LANGUAGE,
+    ),
     "schema": Row(
         "convcalc.cli.commands.catalog:schema", "JSON Schema of the document form, for editors.", _LANGUAGE
     ),

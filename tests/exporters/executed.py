@@ -12,10 +12,11 @@ import torch
 import convcalc
 from convcalc.calculators.count.report import analyze
 from convcalc.executor.weights import copies, weight_shapes
-from convcalc.exporters.pytorch.source import export
+from convcalc.exporters.pytorch.source import to_pytorch
 from convcalc.graph import Graph
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-6
+"""Of the largest value, in double precision: in deep networks random weights blow up any rounding."""
 
 
 def module(source: str) -> tuple[torch.nn.Module, dict[str, Any]]:
@@ -40,9 +41,9 @@ def inputs(graph: Graph, batch: int, seed: int) -> dict[str, np.ndarray]:
         node = graph.nodes[number]
         shape = (batch, *node.outputs[0])
         if number in chosen:
-            found[node.name] = rng.integers(0, chosen[number], shape).astype(np.float32)
+            found[node.name] = rng.integers(0, chosen[number], shape).astype(np.float64)
         else:
-            found[node.name] = rng.standard_normal(shape).astype(np.float32)
+            found[node.name] = rng.standard_normal(shape)
     return found
 
 
@@ -62,7 +63,7 @@ def _choosing(graph: Graph) -> dict[int, int]:
 
 def compare(graph: Graph, batch: int = 2, seed: int = 0) -> list[str]:
     """What differs between a graph and the network that its export makes, said in lines."""
-    source = export(graph)
+    source = to_pytorch(graph)
     network, _ = module(source)
     faults = []
     state = network.state_dict()
@@ -82,14 +83,22 @@ def compare(graph: Graph, batch: int = 2, seed: int = 0) -> list[str]:
         faults.append(f"trainable: {learned} for {report.trainable}")
     if faults:
         return faults
-    weights = convcalc.init_weights(graph, seed)
+    weights = convcalc.init_weights(graph, seed, "float64")
+    network = network.double()
+    state = network.state_dict()
     state.update({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
     network.load_state_dict(state)
     given = inputs(graph, batch, seed)
     want = convcalc.execute(graph, given, weights)
     with torch.inference_mode():
         y = network(*(torch.from_numpy(given[graph.nodes[i].name]) for i in graph.inputs))
-    arrays = list(want.values()) if isinstance(want, dict) else list(want) if isinstance(want, (list, tuple)) else [want]
+    arrays = (
+        list(want.values())
+        if isinstance(want, dict)
+        else list(want)
+        if isinstance(want, (list, tuple))
+        else [want]
+    )
     got = list(y.values()) if isinstance(y, dict) else list(y) if isinstance(y, tuple) else [y]
     if len(got) != len(graph.outputs):
         return [f"{len(got)} outputs for {len(graph.outputs)}"]
@@ -98,12 +107,14 @@ def compare(graph: Graph, batch: int = 2, seed: int = 0) -> list[str]:
             faults.append(f"{name}: {tuple(one.shape)} for {(batch, *shape)}")
             continue
         own = one.numpy()
-        scale = float(np.abs(array[np.isfinite(array)]).max(initial=0.0)) or 1.0
+        scale = max(float(np.abs(array[np.isfinite(array)]).max(initial=0.0)), 1e-3)
         same = np.isclose(own, array, rtol=TOLERANCE, atol=TOLERANCE * scale, equal_nan=True)
         same |= np.isnan(array)  # PyTorch's sign of no number is 0
         if not same.all():
             worst = np.nanmax(np.abs(own.astype(np.float64) - array)) / scale
-            faults.append(f"{name}: {int((~same).sum())} of {same.size} differ, by {worst:.2g} of the largest")
+            faults.append(
+                f"{name}: {int((~same).sum())} of {same.size} differ, by {worst:.2g} of the largest"
+            )
     return faults
 
 

@@ -126,6 +126,12 @@ def _expanded(common: Common) -> str:
     return format_graph(common.load())
 
 
+def _structured(common: Common) -> str:
+    from convcalc.exporters.document import to_spec
+
+    return to_spec(common.load())
+
+
 def _text(common: Common) -> str:
     from convcalc.layers import ALIASES, lookup, names
     from convcalc.spec import library
@@ -143,7 +149,7 @@ def _text(common: Common) -> str:
         layer = lookup(ALIASES.get(name, name))
         return f"{layer.op} {_options(layer)}".strip() + "\n\n" + inspect.cleandoc(layer.__doc__ or "")
     source = common.source()
-    return source.text or _expanded(common)
+    return source.text or _structured(common)
 
 
 @command(JSON)

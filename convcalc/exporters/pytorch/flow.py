@@ -16,9 +16,46 @@ DEEPEST: Final = 3
 MOST: Final = 4
 """Parts of a tensor that get a name each; more are taken from a list."""
 RESERVED: Final = frozenset(
-    "self torch nn math itertools F Fraction len range float super getattr batch i OrderedDict np Path "
-    "Weights Buffers Recurrent each gather pad shift pixel_shuffle pixel_unshuffle unfold fold unpadded "
-    "max_unpool avg_pool lp_pool deform_conv resize along without load main".split()
+    [
+        "self",
+        "torch",
+        "nn",
+        "math",
+        "itertools",
+        "F",
+        "Fraction",
+        "len",
+        "range",
+        "float",
+        "super",
+        "getattr",
+        "batch",
+        "i",
+        "OrderedDict",
+        "np",
+        "Path",
+        "Weights",
+        "Buffers",
+        "Recurrent",
+        "each",
+        "gather",
+        "pad",
+        "shift",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "unfold",
+        "fold",
+        "unpadded",
+        "max_unpool",
+        "avg_pool",
+        "lp_pool",
+        "deform_conv",
+        "resize",
+        "along",
+        "without",
+        "load",
+        "main",
+    ]
 )
 
 
@@ -102,7 +139,9 @@ class Flow:
             found = step.form.apply(xs)
             if len(found.text()) + 6 * len(list(found.holes())) <= LONGEST and found.depth <= DEEPEST:
                 value = found
-                used = tuple(e for edge in step.reads for e in ((edge,) if edge != waiting.edge else waiting.used))
+                used = tuple(
+                    e for edge in step.reads for e in ((edge,) if edge != waiting.edge else waiting.used)
+                )
         if value is None:
             self.flush()
             value = step.form.apply([Expr((self.names[edge],)) for edge in step.reads])
@@ -167,9 +206,7 @@ class Flow:
     def _taken(self, at: int) -> set[str]:
         return {name.partition("[")[0] for e, name in self.names.items() if self.last(e) > at}
 
-    def _name(
-        self, edge: Edge, at: int, step: Step, used: tuple[Edge, ...], stem: str | None = None
-    ) -> str:
+    def _name(self, edge: Edge, at: int, step: Step, used: tuple[Edge, ...], stem: str | None = None) -> str:
         taken = self._taken(at)
         dying = [self.names[e] for e in used if self.last(e) <= at and self.names[e] not in taken]
         dying = [name for name in dying if name.isidentifier()]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 
 class Case(NamedTuple):
-    """One use: the operator (``name.overload``), the call, the inputs' shapes, parameters, how inputs are drawn."""
+    """One use: the operator (``name.overload``), the call, shapes of inputs and parameters."""
 
     target: str
     call: Callable[..., Any]
@@ -43,11 +43,12 @@ def plain(names: str, shape: tuple[int, ...] = ROWS, positive: bool = False) -> 
 
 plain(
     "relu relu6 selu silu mish hardswish hardsigmoid sigmoid tanh log_sigmoid neg exp abs square sin cos erf "
-    "special_expit negative absolute leaky_relu elu celu gelu softplus hardtanh softshrink hardshrink expm1 exp2 "
-    "ceil tan rrelu sign sgn floor contiguous clone detach alias positive mT numpy_T"
+    "special_expit negative absolute leaky_relu elu celu gelu softplus hardtanh softshrink hardshrink "
+    "expm1 exp2 ceil tan rrelu sign sgn floor contiguous clone detach alias positive mT"
 )
 plain("log sqrt rsqrt reciprocal log1p log2", positive=True)
-plain("lift_fresh lift_fresh_copy resolve_conj resolve_neg ravel" if False else "resolve_conj resolve_neg")
+plain("resolve_conj resolve_neg")
+case("numpy_T.default", lambda o, x, w: x @ o.numpy_T(w), (2, 5, 8), w=[(7, 8)])
 case("t.default", lambda o, x, w: x @ o.t(w), (2, 5, 8), w=[(7, 8)])
 case("leaky_relu.default", lambda o, x: o.leaky_relu(x, 0.2), ROWS)
 case("elu.default", lambda o, x: o.elu(x, 0.7), ROWS)
@@ -61,10 +62,10 @@ case("prelu.default", lambda o, x, w: o.prelu(x, w), IMAGE, w=[(1,)])
 case("softmax.int", lambda o, x: o.softmax(x, -1), ROWS)
 case("_softmax.default", lambda o, x: o._softmax(x, 1, False), ROWS)
 case("_safe_softmax.default", lambda o, x: o._safe_softmax(x, 1), ROWS)
-case("special_softmax.int", lambda o, x: o.special_softmax(x, 1), ROWS)
+case("special_softmax.default", lambda o, x: o.special_softmax(x, 1), ROWS)
 case("log_softmax.int", lambda o, x: o.log_softmax(x, -1), ROWS)
 case("_log_softmax.default", lambda o, x: o._log_softmax(x, 1, False), ROWS)
-case("special_log_softmax.int", lambda o, x: o.special_log_softmax(x, 1), ROWS)
+case("special_log_softmax.default", lambda o, x: o.special_log_softmax(x, 1), ROWS)
 case("glu.default", lambda o, x: o.glu(x, -1), ROWS)
 for _name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"):
     case(f"{_name}.default", lambda o, x, name=_name: getattr(o, name)(x, 0.3, False), IMAGE)
@@ -74,20 +75,70 @@ case("to.other", lambda o, x: o.to.other(x, x), ROWS)
 case("_to_copy.default", lambda o, x: o._to_copy(x, dtype=6), ROWS)
 case("type_as.default", lambda o, x: o.type_as(x, x), ROWS)
 # -- convolutions -----------------------------------------------------------------------------
-case("conv1d.default", lambda o, x, w, b: o.conv1d(x, w, b, 2, 1), LINE, w=[(4, 6, 3), (4,)])
+case("conv1d.default", lambda o, x, w, b: o.conv1d(x, w, b, [2], [1]), LINE, w=[(4, 6, 3), (4,)])
 case("conv2d.default", lambda o, x, w: o.conv2d(x, w, None, [2, 1], [1, 2], [1, 2]), IMAGE, w=[(4, 6, 3, 2)])
-case("conv2d.default", lambda o, x, w, b: o.conv2d(x, w, b, 1, 1, 1, 6), IMAGE, w=[(12, 1, 3, 3), (12,)])
-case("conv2d.default", lambda o, x, w, b: o.conv2d(x, w * 2, b, 1, 1, 1, 2), IMAGE, w=[(4, 3, 3, 3), (4,)])
+case(
+    "conv2d.default",
+    lambda o, x, w, b: o.conv2d(x, w, b, [1, 1], [1, 1], [1, 1], 6),
+    IMAGE,
+    w=[(12, 1, 3, 3), (12,)],
+)
+case(
+    "conv2d.default",
+    lambda o, x, w, b: o.conv2d(x, w * 2, b, [1, 1], [1, 1], [1, 1], 2),
+    IMAGE,
+    w=[(4, 3, 3, 3), (4,)],
+)
 case("conv2d.default", lambda o, x, w: o.conv2d(x.reshape(6, 2, 9, 8), w), IMAGE, w=[(4, 2, 3, 3)])
-case("conv3d.default", lambda o, x, w, b: o.conv3d(x, w, b, 1, 1, 1, 2), SOLID, w=[(6, 2, 3, 2, 3), (6,)])
-case("conv1d.padding", lambda o, x, w: o.conv1d.padding(x, w, None, 1, "same"), LINE, w=[(4, 6, 4)])
-case("conv2d.padding", lambda o, x, w: o.conv2d.padding(x, w, None, 1, "same", 2), IMAGE, w=[(4, 6, 2, 3)])
-case("conv3d.padding", lambda o, x, w: o.conv3d.padding(x, w, None, 1, "valid"), SOLID, w=[(4, 4, 2, 3, 3)])
-case("conv_transpose1d.default", lambda o, x, w: o.conv_transpose1d(x, w, None, 2, 1, 1), LINE, w=[(6, 4, 3)])
-case("conv_transpose2d.input", lambda o, x, w, b: o.conv_transpose2d(x, w, b, 2, 1, 1, 2), IMAGE, w=[(6, 2, 3, 3), (4,)])
-case("conv_transpose3d.input", lambda o, x, w: o.conv_transpose3d(x, w, None, 2), SOLID, w=[(4, 3, 2, 2, 2)])
-case("convolution.default", lambda o, x, w, b: o.convolution(x, w, b, [1, 1], [1, 1], [1, 1], False, [0, 0], 1), IMAGE, w=[(4, 6, 3, 3), (4,)])
-case("convolution.default", lambda o, x, w: o.convolution(x, w, None, [2, 2], [0, 0], [1, 1], True, [1, 1], 1), IMAGE, w=[(6, 4, 3, 3)])
+case(
+    "conv3d.default",
+    lambda o, x, w, b: o.conv3d(x, w, b, [1] * 3, [1] * 3, [1] * 3, 2),
+    SOLID,
+    w=[(6, 2, 3, 2, 3), (6,)],
+)
+case("conv1d.padding", lambda o, x, w: o.conv1d.padding(x, w, None, [1], "same"), LINE, w=[(4, 6, 4)])
+case(
+    "conv2d.padding",
+    lambda o, x, w: o.conv2d.padding(x, w, None, [1, 1], "same", [2, 2]),
+    IMAGE,
+    w=[(4, 6, 2, 3)],
+)
+case(
+    "conv3d.padding",
+    lambda o, x, w: o.conv3d.padding(x, w, None, [1] * 3, "valid"),
+    SOLID,
+    w=[(4, 4, 2, 3, 3)],
+)
+case(
+    "conv_transpose1d.default",
+    lambda o, x, w: o.conv_transpose1d(x, w, None, [2], [1], [1]),
+    LINE,
+    w=[(6, 4, 3)],
+)
+case(
+    "conv_transpose2d.input",
+    lambda o, x, w, b: o.conv_transpose2d(x, w, b, [2, 2], [1, 1], [1, 1], 2),
+    IMAGE,
+    w=[(6, 2, 3, 3), (4,)],
+)
+case(
+    "conv_transpose3d.input",
+    lambda o, x, w: o.conv_transpose3d(x, w, None, [2] * 3),
+    SOLID,
+    w=[(4, 3, 2, 2, 2)],
+)
+case(
+    "convolution.default",
+    lambda o, x, w, b: o.convolution(x, w, b, [1, 1], [1, 1], [1, 1], False, [0, 0], 1),
+    IMAGE,
+    w=[(4, 6, 3, 3), (4,)],
+)
+case(
+    "convolution.default",
+    lambda o, x, w: o.convolution(x, w, None, [2, 2], [0, 0], [1, 1], True, [1, 1], 1),
+    IMAGE,
+    w=[(6, 4, 3, 3)],
+)
 case("linear.default", lambda o, x, w, b: o.linear(x, w, b), ROWS, w=[(4, 8), (4,)])
 case("linear.default", lambda o, x, w, b: o.linear(x, w, b + 1), ROWS, w=[(4, 8), (4,)])
 case("linear.default", lambda o, x, w: o.linear(x, w.view(4, 8)), ROWS, w=[(32,)])
@@ -95,43 +146,135 @@ case("addmm.default", lambda o, x, b, w: o.addmm(b, x, o.t(w)), (2, 8), w=[(4,),
 case("addmm.default", lambda o, x, y, w: o.addmm(y, x, w, beta=0.5, alpha=2), (2, 8), (2, 4), w=[(8, 4)])
 case("baddbmm.default", lambda o, z, x, y: o.baddbmm(z, x, y, beta=0.5), (2, 5, 4), (2, 5, 8), (2, 8, 4))
 # -- norms ------------------------------------------------------------------------------------
-case("batch_norm.default", lambda o, x, w, b, m, v: o.batch_norm(x, w, b, m, v.abs(), False, 0.1, 1e-3, False), IMAGE, w=[(6,)] * 4)
-case("batch_norm.default", lambda o, x, w: x * o.batch_norm(w.view(1, 6, 8), None, None, None, None, True, 0.1, 1e-4, False).view(6, 1, 8), IMAGE, w=[(48,)])
-case("_native_batch_norm_legit_no_training.default", lambda o, x, w, b, m, v: o._native_batch_norm_legit_no_training(x, w, b, m, v.abs(), 0.1, 1e-3)[0], IMAGE, w=[(6,)] * 4)
-case("instance_norm.default", lambda o, x, w, b: o.instance_norm(x, w, b, None, None, True, 0.1, 1e-4, False), IMAGE, w=[(6,), (6,)])
+case(
+    "batch_norm.default",
+    lambda o, x, w, b, m, v: o.batch_norm(x, w, b, m.detach(), v.abs().detach(), False, 0.1, 1e-3, False),
+    IMAGE,
+    w=[(6,)] * 4,
+)
+case(
+    "batch_norm.default",
+    lambda o, x, w: (
+        x * o.batch_norm(w.view(1, 6, 8), None, None, None, None, True, 0.1, 1e-4, False).view(6, 1, 8)
+    ),
+    IMAGE,
+    w=[(48,)],
+)
+case(
+    "_native_batch_norm_legit_no_training.default",
+    lambda o, x, w, b, m, v: o._native_batch_norm_legit_no_training(
+        x, w, b, m.detach(), v.abs().detach(), 0.1, 1e-3
+    )[0],
+    IMAGE,
+    w=[(6,)] * 4,
+)
+case(
+    "instance_norm.default",
+    lambda o, x, w, b: o.instance_norm(x, w, b, None, None, True, 0.1, 1e-4, False),
+    IMAGE,
+    w=[(6,), (6,)],
+)
 case("group_norm.default", lambda o, x, w, b: o.group_norm(x, 3, w, b, 1e-4), IMAGE, w=[(6,), (6,)])
 case("group_norm.default", lambda o, x, w: o.group_norm(x, 3, w + 1, None, 1e-4), IMAGE, w=[(6,)])
 case("layer_norm.default", lambda o, x, w, b: o.layer_norm(x, [8], w, b), ROWS, w=[(8,), (8,)])
 case("layer_norm.default", lambda o, x, w: o.layer_norm(x, [5, 8], w, None), ROWS, w=[(5, 8)])
 case("layer_norm.default", lambda o, x: o.layer_norm(x, [8]), ROWS)
-case("native_layer_norm.default", lambda o, x, w, b: o.native_layer_norm(x, [8], w, b, 1e-5)[0], ROWS, w=[(8,), (8,)])
+case(
+    "native_layer_norm.default",
+    lambda o, x, w, b: o.native_layer_norm(x, [8], w, b, 1e-5)[0],
+    ROWS,
+    w=[(8,), (8,)],
+)
 case("rms_norm.default", lambda o, x, w: o.rms_norm(x, [8], w, 1e-5), ROWS, w=[(8,)])
 # -- pools ------------------------------------------------------------------------------------
 for _d, _shape in ((1, LINE), (2, IMAGE), (3, SOLID)):
-    case(f"max_pool{_d}d.default", lambda o, x, d=_d: getattr(o, f"max_pool{d}d")(x, [3] * d, [2] * d, [1] * d, [1] * d, True), _shape)
-    case(f"avg_pool{_d}d.default", lambda o, x, d=_d: getattr(o, f"avg_pool{d}d")(x, [3] * d, [2] * d, [1] * d, True, False), _shape)
-    case(f"adaptive_avg_pool{_d}d.default", lambda o, x, d=_d: getattr(o, f"adaptive_avg_pool{d}d")(x, [3] * d), _shape)
-    case(f"adaptive_avg_pool{_d}d.default", lambda o, x, d=_d: getattr(o, f"adaptive_avg_pool{d}d")(x, [1] * d), _shape)
-    case(f"adaptive_max_pool{_d}d.default", lambda o, x, d=_d: getattr(o, f"adaptive_max_pool{d}d")(x, [3] * d)[0], _shape)
-    case(f"upsample_nearest{_d}d.vec", lambda o, x, d=_d: getattr(o, f"upsample_nearest{d}d").vec(x, None, [1.5] * d), _shape)
-    case(f"upsample_nearest{_d}d.default", lambda o, x, d=_d: getattr(o, f"upsample_nearest{d}d")(x, [13] * d), _shape)
-    case(f"_upsample_nearest_exact{_d}d.vec", lambda o, x, d=_d: getattr(o, f"_upsample_nearest_exact{d}d").vec(x, [13] * d, None), _shape)
-    case(f"_upsample_nearest_exact{_d}d.default", lambda o, x, d=_d: getattr(o, f"_upsample_nearest_exact{d}d")(x, [13] * d), _shape)
+    case(
+        f"max_pool{_d}d.default",
+        lambda o, x, d=_d: getattr(o, f"max_pool{d}d")(x, [3] * d, [2] * d, [1] * d, [1] * d, True),
+        _shape,
+    )
+    case(
+        f"avg_pool{_d}d.default",
+        lambda o, x, d=_d: getattr(o, f"avg_pool{d}d")(x, [3] * d, [2] * d, [1] * d, True, False),
+        _shape,
+    )
+    case(
+        f"adaptive_avg_pool{_d}d.default",
+        lambda o, x, d=_d: getattr(o, f"adaptive_avg_pool{d}d")(x, [3] * d),
+        _shape,
+    )
+    case(
+        f"adaptive_avg_pool{_d}d.default",
+        lambda o, x, d=_d: getattr(o, f"adaptive_avg_pool{d}d")(x, [1] * d),
+        _shape,
+    )
+    case(
+        f"adaptive_max_pool{_d}d.default",
+        lambda o, x, d=_d: getattr(o, f"adaptive_max_pool{d}d")(x, [3] * d)[0],
+        _shape,
+    )
+    case(
+        f"upsample_nearest{_d}d.vec",
+        lambda o, x, d=_d: getattr(o, f"upsample_nearest{d}d").vec(x, None, [1.5] * d),
+        _shape,
+    )
+    case(
+        f"upsample_nearest{_d}d.default",
+        lambda o, x, d=_d: getattr(o, f"upsample_nearest{d}d")(x, [13] * d),
+        _shape,
+    )
+    case(
+        f"_upsample_nearest_exact{_d}d.vec",
+        lambda o, x, d=_d: getattr(o, f"_upsample_nearest_exact{d}d").vec(x, [13] * d, None),
+        _shape,
+    )
+    case(
+        f"_upsample_nearest_exact{_d}d.default",
+        lambda o, x, d=_d: getattr(o, f"_upsample_nearest_exact{d}d")(x, [13] * d),
+        _shape,
+    )
     _name = {1: "linear1d", 2: "bilinear2d", 3: "trilinear3d"}[_d]
-    case(f"upsample_{_name}.vec", lambda o, x, d=_d, n=_name: getattr(o, f"upsample_{n}").vec(x, None, False, [1.4] * d), _shape)
-    case(f"upsample_{_name}.default", lambda o, x, d=_d, n=_name: getattr(o, f"upsample_{n}")(x, [13] * d, True), _shape)
+    case(
+        f"upsample_{_name}.vec",
+        lambda o, x, d=_d, n=_name: getattr(o, f"upsample_{n}").vec(x, None, False, [1.4] * d),
+        _shape,
+    )
+    case(
+        f"upsample_{_name}.default",
+        lambda o, x, d=_d, n=_name: getattr(o, f"upsample_{n}")(x, [13] * d, True),
+        _shape,
+    )
 case("max_pool1d_with_indices.default", lambda o, x: o.max_pool1d_with_indices(x, [3], [2])[0], LINE)
 case("max_pool2d_with_indices.default", lambda o, x: o.max_pool2d_with_indices(x, [3, 3], [2, 2])[0], IMAGE)
-case("max_pool3d_with_indices.default", lambda o, x: o.max_pool3d_with_indices(x, [2, 3, 3], [2, 2, 2])[0], SOLID)
-case("max_unpool2d.default", lambda o, x: o.max_unpool2d(*o.max_pool2d_with_indices(x, [2, 2]), [9, 8]), IMAGE)
+case(
+    "max_pool3d_with_indices.default",
+    lambda o, x: o.max_pool3d_with_indices(x, [2, 3, 3], [2, 2, 2])[0],
+    SOLID,
+)
+case(
+    "max_unpool2d.default", lambda o, x: o.max_unpool2d(*o.max_pool2d_with_indices(x, [2, 2]), [9, 8]), IMAGE
+)
 case("_adaptive_avg_pool2d.default", lambda o, x: o._adaptive_avg_pool2d(x, [4, 3]), IMAGE)
 case("_adaptive_avg_pool3d.default", lambda o, x: o._adaptive_avg_pool3d(x, [4, 3, 2]), SOLID)
 case("avg_pool2d.default", lambda o, x: o.avg_pool2d(x, [3, 3], [1, 1], [1, 1], False, True, 5), IMAGE)
 case("avg_pool1d.default", lambda o, x: o.avg_pool1d(x.flatten(0, 1).reshape(2, 66), [3], [3]), LINE)
 for _name in ("bilinear2d", "bicubic2d"):
-    case(f"_upsample_{_name}_aa.vec", lambda o, x, n=_name: getattr(o, f"_upsample_{n}_aa").vec(x, [5, 5], False, None), IMAGE)
-    case(f"_upsample_{_name}_aa.default", lambda o, x, n=_name: getattr(o, f"_upsample_{n}_aa")(x, [5, 5], False), IMAGE)
-case("upsample_bicubic2d.vec", lambda o, x, w: x + o.upsample_bicubic2d.vec(w, [9, 8], False, None), IMAGE, w=[(1, 6, 4, 4)])
+    case(
+        f"_upsample_{_name}_aa.vec",
+        lambda o, x, n=_name: getattr(o, f"_upsample_{n}_aa").vec(x, [5, 5], False, None),
+        IMAGE,
+    )
+    case(
+        f"_upsample_{_name}_aa.default",
+        lambda o, x, n=_name: getattr(o, f"_upsample_{n}_aa")(x, [5, 5], False),
+        IMAGE,
+    )
+case(
+    "upsample_bicubic2d.vec",
+    lambda o, x, w: x + o.upsample_bicubic2d.vec(w, [9, 8], False, None),
+    IMAGE,
+    w=[(1, 6, 4, 4)],
+)
 case("upsample_bicubic2d.default", lambda o, x: o.upsample_bicubic2d(x, [12, 13], False, 1.4, 1.7), IMAGE)
 # -- moves ------------------------------------------------------------------------------------
 case("copy.default", lambda o, x, y: o.copy(x, y), ROWS, (2, 1, 8))
@@ -189,7 +332,11 @@ case("pad.default", lambda o, x: o.pad(x, [1, 2, 2, 0], "circular"), IMAGE)
 case("constant_pad_nd.default", lambda o, x: o.constant_pad_nd(x, [1, 2, 0, 3], 2.0), IMAGE)
 for _d, _shape in ((1, LINE), (2, IMAGE), (3, SOLID)):
     for _word in ("reflection", "replication"):
-        case(f"{_word}_pad{_d}d.default", lambda o, x, n=f"{_word}_pad{_d}d", d=_d: getattr(o, n)(x, [1, 2] * d), _shape)
+        case(
+            f"{_word}_pad{_d}d.default",
+            lambda o, x, n=f"{_word}_pad{_d}d", d=_d: getattr(o, n)(x, [1, 2] * d),
+            _shape,
+        )
 case("pixel_shuffle.default", lambda o, x: o.pixel_shuffle(x, 2), (2, 8, 3, 4))
 case("pixel_unshuffle.default", lambda o, x: o.pixel_unshuffle(x, 2), (2, 3, 6, 4))
 case("channel_shuffle.default", lambda o, x: o.channel_shuffle(x, 3), IMAGE)
@@ -240,7 +387,11 @@ case("where.self", lambda o, x, y: o.where(o.gt(o.arange(8), 3), x, y), ROWS, RO
 case("where.ScalarOther", lambda o, x: o.where.ScalarOther(o.gt(o.arange(8), 3), x, 2.0), ROWS)
 case("where.ScalarSelf", lambda o, x: o.where.ScalarSelf(o.gt(o.arange(8), 3), 2.0, x), ROWS)
 case("masked_fill.Scalar", lambda o, x: o.masked_fill(x, o.gt(o.arange(8), 3), -3.0), ROWS)
-case("masked_fill.Scalar", lambda o, x: o.softmax(o.masked_fill(x, o.gt(o.arange(8), 3), float("-inf")), -1), ROWS)
+case(
+    "masked_fill.Scalar",
+    lambda o, x: o.softmax(o.masked_fill(x, o.gt(o.arange(8), 3), float("-inf")), -1),
+    ROWS,
+)
 case("masked_fill.Tensor", lambda o, x: o.masked_fill(x, o.gt(o.arange(8), 3), o.full([], 2.0)), ROWS)
 case("fill.Scalar", lambda o, x: x + o.fill(x, 2.0), ROWS)
 case("zero.default", lambda o, x: x + o.zero(x), ROWS)
@@ -267,7 +418,11 @@ for _name in ("var", "std"):
     case(f"{_name}.correction", lambda o, x, n=_name: getattr(o, n).correction(x, [1], correction=0), ROWS)
     case(f"{_name}.dim", lambda o, x, n=_name: getattr(o, n).dim(x, [1], True, True), ROWS)
     case(f"{_name}.default", lambda o, x, w, n=_name: x * getattr(o, n)(w), ROWS, w=[(4, 3)])
-    case(f"{_name}_mean.correction", lambda o, x, n=_name: o.add(*getattr(o, f"{n}_mean").correction(x, [1])), ROWS)
+    case(
+        f"{_name}_mean.correction",
+        lambda o, x, n=_name: o.add(*getattr(o, f"{n}_mean").correction(x, [1])),
+        ROWS,
+    )
     case(f"{_name}_mean.dim", lambda o, x, n=_name: o.add(*getattr(o, f"{n}_mean").dim(x, [1])), ROWS)
 for _order in (1, 2, float("inf")):
     case("linalg_vector_norm.default", lambda o, x, p=_order: o.linalg_vector_norm(x, p, [-1], True), ROWS)
@@ -284,21 +439,65 @@ case("bmm.default", lambda o, x, y: o.bmm(x, y), (2, 5, 8), (2, 8, 4))
 case("mv.default", lambda o, x, w, v: x + o.mv(w, v), (2, 4), w=[(4, 3), (3,)])
 case("dot.default", lambda o, x, w, v: x * o.dot(w, v), (2, 4), w=[(3,), (3,)])
 case("outer.default", lambda o, x, w, v: x * o.outer(w, v), (2, 4, 3), w=[(4,), (3,)])
-case("einsum.default", lambda o, x, w: o.einsum("bhwc,hkc->bhwk", [x, w]), IMAGE, w=[(9, 5, 8)] and [(6, 5, 8)])
+case("einsum.default", lambda o, x, w: o.einsum("bhwc,hkc->bhwk", [x, w]), IMAGE, w=[(6, 5, 8)])
 case("einsum.default", lambda o, x, w: o.einsum("bhwc,wkc->bhwk", [x, w]), IMAGE, w=[(9, 5, 8)])
-case("einsum.default", lambda o, x, y: o.einsum("bghid,bghjd->bghij", [x, y]), (2, 3, 4, 5, 6), (2, 3, 4, 7, 6))
-case("einsum.default", lambda o, x, y: o.einsum("b i d, b j d", [x, y]), (2, 5, 6), (2, 7, 6))
+case(
+    "einsum.default", lambda o, x, y: o.einsum("bghid,bghjd->bghij", [x, y]), (2, 3, 4, 5, 6), (2, 3, 4, 7, 6)
+)
+case("einsum.default", lambda o, x, w: o.einsum("b i d, d j", [x, w]), (2, 5, 6), w=[(6, 3)])
 case("einsum.default", lambda o, x, y: o.einsum("bi,bj->bji", [x, y]), (2, 5), (2, 7))
 case("einsum.default", lambda o, x, w: o.einsum("...c,ck->...k", [x, w]), IMAGE, w=[(8, 3)])
-case("einsum.default", lambda o, x, y, w: o.einsum("bic,bjc,k->bkij", [x, y, w]), (2, 5, 6), (2, 7, 6), w=[(3,)])
+case(
+    "einsum.default",
+    lambda o, x, y, w: o.einsum("bic,bjc,k->bkij", [x, y, w]),
+    (2, 5, 6),
+    (2, 7, 6),
+    w=[(3,)],
+)
 case("einsum.default", lambda o, x: o.einsum("bijk->bk", [x]), IMAGE)
 _Q, _K = (2, 4, 5, 6), (2, 4, 7, 6)
-case("scaled_dot_product_attention.default", lambda o, q, k, v: o.scaled_dot_product_attention(q, k, v), _Q, _K, _K)
-case("scaled_dot_product_attention.default", lambda o, q, k, v: o.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=0.3), _Q, _K, _K)
-case("scaled_dot_product_attention.default", lambda o, q, k, v, m: o.scaled_dot_product_attention(q, k, v, m), _Q, _K, _K, w=[(4, 5, 7)])
-case("scaled_dot_product_attention.default", lambda o, q, k, v: o.scaled_dot_product_attention(q, k, v, o.gt(o.arange(7), 2)), _Q, _K, _K)
-case("scaled_dot_product_attention.default", lambda o, q, k, v: o.scaled_dot_product_attention(q, k, v, enable_gqa=True), _Q, (2, 2, 7, 6), (2, 2, 7, 6))
-case("_native_multi_head_attention.default", lambda o, x, a, b, c, d: o._native_multi_head_attention(x, x, x, 8, 2, a, b, c, d, None, False)[0], ROWS, w=[(24, 8), (24,), (8, 8), (8,)])
+case(
+    "scaled_dot_product_attention.default",
+    lambda o, q, k, v: o.scaled_dot_product_attention(q, k, v),
+    _Q,
+    _K,
+    _K,
+)
+case(
+    "scaled_dot_product_attention.default",
+    lambda o, q, k, v: o.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=0.3),
+    _Q,
+    _K,
+    _K,
+)
+case(
+    "scaled_dot_product_attention.default",
+    lambda o, q, k, v, m: o.scaled_dot_product_attention(q, k, v, m),
+    _Q,
+    _K,
+    _K,
+    w=[(4, 5, 7)],
+)
+case(
+    "scaled_dot_product_attention.default",
+    lambda o, q, k, v: o.scaled_dot_product_attention(q, k, v, o.gt(o.view(o.arange(7), [1, 7]), 2)),
+    _Q,
+    _K,
+    _K,
+)
+case(
+    "scaled_dot_product_attention.default",
+    lambda o, q, k, v: o.scaled_dot_product_attention(q, k, v, enable_gqa=True),
+    _Q,
+    (2, 2, 7, 6),
+    (2, 2, 7, 6),
+)
+case(
+    "_native_multi_head_attention.default",
+    lambda o, x, a, b, c, d: o._native_multi_head_attention(x, x, x, 8, 2, a, b, c, d, None, False)[0],
+    ROWS,
+    w=[(24, 8), (24,), (8, 8), (8,)],
+)
 # -- look-ups ---------------------------------------------------------------------------------
 case("embedding.default", lambda o, i, w: o.embedding(w, i), (2, 5), w=[(9, 4)], whole=9)
 case("embedding.default", lambda o, x, w: x + o.embedding(w, o.arange(5)), (2, 5, 4), w=[(9, 4)])
@@ -306,6 +505,32 @@ case("index_select.default", lambda o, x: o.index_select(x, 1, o.arange(3)), ROW
 case("index.Tensor", lambda o, x: o.index(x, [None, o.flip(o.arange(5), [0])]), ROWS)
 case("index.Tensor", lambda o, x: o.index(x, [None, None, o.view(o.arange(6), [2, 3])]), ROWS)
 case("index.Tensor", lambda o, x: o.index(x, [None, o.unsqueeze(o.arange(3), 1), o.arange(4)]), ROWS)
-case("index.Tensor", lambda o, x, w: x + o.index(w, [o.arange(5), None, o.arange(5)]), (2, 5, 8), w=[(6, 8, 6)])
-case("index.Tensor", lambda o, x: o.index(x, [None, None, o.eq(o.remainder(o.arange(8), 2), 0)]), ROWS)
+case(
+    "index.Tensor", lambda o, x, w: x + o.index(w, [o.arange(5), None, o.arange(5)]), (2, 5, 8), w=[(6, 8, 6)]
+)
 case("diagonal.default", lambda o, x: o.diagonal(x, 1, 1, 2), ROWS)
+# -- recurrent --------------------------------------------------------------------------------
+
+
+def recurrent(name: str, gates: int, both: bool, first: bool, layers: int = 1) -> None:
+    """A recurrent layer of 8 features that arrive and 3 of a state, which starts from zeros."""
+    ways = 2 if both else 1
+    shapes: list[tuple[int, ...]] = []
+    for number in range(layers):
+        arriving = 8 if number == 0 else 3 * ways
+        shapes += [(3 * gates, arriving), (3 * gates, 3), (3 * gates,), (3 * gates,)] * ways
+
+    def call(o: Any, x: Any, *weights: Any) -> Any:
+        x = x if first else o.transpose(x, 0, 1)
+        zeros = o.zeros([ways * layers, 2, 3])
+        state = [zeros, zeros] if name == "lstm" else zeros
+        made = getattr(o, name).input(x, state, list(weights), True, layers, 0.0, False, both, first)
+        sequence = made[0] if first else o.transpose(made[0], 0, 1)
+        return o.add(sequence, o.sum(o.transpose(made[1], 0, 1), [1, 2]).view(2, 1, 1))
+
+    case(f"{name}.input", call, ROWS, w=shapes)
+
+
+for _name, _gates in (("lstm", 4), ("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
+    recurrent(_name, _gates, False, True)
+    recurrent(_name, _gates, True, False, 2)
