@@ -22,8 +22,39 @@ if TYPE_CHECKING:
 
 LETTERS: Final = {"k": "k", "s": "s", "p": "p", "d": "d", "g": "g", "op": "op"}
 RESERVED: Final = frozenset(
-    "in size id from with share frozen like and or not if else true false none min max sum prod round floor "
-    "ceil int abs len make_divisible power i input e".split()
+    [
+        "in",
+        "size",
+        "id",
+        "from",
+        "with",
+        "share",
+        "frozen",
+        "like",
+        "and",
+        "or",
+        "not",
+        "if",
+        "else",
+        "true",
+        "false",
+        "none",
+        "min",
+        "max",
+        "sum",
+        "prod",
+        "round",
+        "floor",
+        "ceil",
+        "int",
+        "abs",
+        "len",
+        "make_divisible",
+        "power",
+        "i",
+        "input",
+        "e",
+    ]
 )
 NUMBERS: Final = re.compile(r"(?<= )(?:(->)?(\d+)(?= |$)|(k|s|p|d|g|op)(\d+)(?= |$))")
 FEWEST: Final = 2
@@ -162,7 +193,10 @@ class _Document:
 
     def text(self) -> str:
         """The whole document."""
-        levels = sorted((l for l in self._all(self.top) if l.path), key=lambda l: (l.height, l.first))
+        levels = sorted(
+            (level for level in self._all(self.top) if level.path),
+            key=lambda level: (level.height, level.first),
+        )
         by_height: dict[int, dict[Any, list[_Level]]] = {}
         for height in sorted({level.height for level in levels}):
             groups: dict[Any, list[_Level]] = {}
@@ -434,7 +468,7 @@ def _scalar(text: str) -> str:
     return text if re.fullmatch(r"[A-Za-z_][\w.-]*", text) and text.lower() not in _WORDS else f"'{text}'"
 
 
-_WORDS: Final = frozenset("true false yes no on off null y n".split())
+_WORDS: Final = frozenset(["true", "false", "yes", "no", "on", "off", "null", "y", "n"])
 
 _NUMBER: Final = re.compile(r"(?<=[A-Za-z_])(\d+)(?=[').,])")
 """The number at the end of a name in a call."""

@@ -16,7 +16,7 @@ from convcalc.exporters.pytorch.source import to_pytorch
 from convcalc.graph import Graph
 
 TOLERANCE = 1e-6
-"""Of the largest value, in double precision: random weights make of deep networks what no rounding survives."""
+"""Of the largest value, in double precision: in deep networks random weights blow up any rounding."""
 
 
 def module(source: str) -> tuple[torch.nn.Module, dict[str, Any]]:

@@ -30,7 +30,10 @@ def test_random_networks_read_back_to_the_same(seed: int) -> None:
 
 
 NAMED = st.lists(
-    st.tuples(st.lists(st.sampled_from("a b c1 c2 relu1 0 conv_bn1".split()), max_size=3), st.integers(0, 2)),
+    st.tuples(
+        st.lists(st.sampled_from(["a", "b", "c1", "c2", "relu1", "0", "conv_bn1"]), max_size=3),
+        st.integers(0, 2),
+    ),
     min_size=1,
     max_size=14,
 )

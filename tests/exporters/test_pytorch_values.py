@@ -16,10 +16,21 @@ from tests.verification.corpus import CORPUS
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
-QUICK = (
-    "resnet18 mobilenet_v2 unet swin_t gpt2 densenet121 googlenet shufflenet_v2_x0_5 lenet5 pix2pix "
-    "coat_tiny siamese crnn"
-).split()
+QUICK = [
+    "resnet18",
+    "mobilenet_v2",
+    "unet",
+    "swin_t",
+    "gpt2",
+    "densenet121",
+    "googlenet",
+    "shufflenet_v2_x0_5",
+    "lenet5",
+    "pix2pix",
+    "coat_tiny",
+    "siamese",
+    "crnn",
+]
 MACS = 300_000_000
 """What a network may take; a larger one is run at a reduced input."""
 

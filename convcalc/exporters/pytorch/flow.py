@@ -16,9 +16,46 @@ DEEPEST: Final = 3
 MOST: Final = 4
 """Parts of a tensor that get a name each; more are taken from a list."""
 RESERVED: Final = frozenset(
-    "self torch nn math itertools F Fraction len range float super getattr batch i OrderedDict np Path "
-    "Weights Buffers Recurrent each gather pad shift pixel_shuffle pixel_unshuffle unfold fold unpadded "
-    "max_unpool avg_pool lp_pool deform_conv resize along without load main".split()
+    [
+        "self",
+        "torch",
+        "nn",
+        "math",
+        "itertools",
+        "F",
+        "Fraction",
+        "len",
+        "range",
+        "float",
+        "super",
+        "getattr",
+        "batch",
+        "i",
+        "OrderedDict",
+        "np",
+        "Path",
+        "Weights",
+        "Buffers",
+        "Recurrent",
+        "each",
+        "gather",
+        "pad",
+        "shift",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "unfold",
+        "fold",
+        "unpadded",
+        "max_unpool",
+        "avg_pool",
+        "lp_pool",
+        "deform_conv",
+        "resize",
+        "along",
+        "without",
+        "load",
+        "main",
+    ]
 )
 
 

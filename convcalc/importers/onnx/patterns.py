@@ -46,6 +46,7 @@ FORMS: Final[dict[str, tuple[str, ...]]] = {
         "Add(Tanh(Mul(Mul(v, 0.7978845608028654), Add(Mul(Mul(v, 0.044715), v), 1))), 1)",
         "Add(Tanh(Mul(v, Add(Mul(square(v), 0.035677408136300125), 0.7978845608028654))), 1)",
     ),
+    "above(v, w, z)": ("Where(Greater(v, w), v, z)", "Where(LessOrEqual(v, w), z, v)"),
     "below(v)": ("Neg(Relu(Neg(v)))", "Min(v, 0)", "half(Sub(v, Abs(v)))"),
     "length(v)": (
         "ReduceL2(v, axes=a, keepdims=1)",
@@ -53,9 +54,9 @@ FORMS: Final[dict[str, tuple[str, ...]]] = {
         "root(ReduceSumSquare(v, axes=a, keepdims=1))",
     ),
     "at_least(v)": ("Max(v, eps_)", "Clip(v, eps_)"),
-    "spread(v, w)": ("v", "Expand(v, Shape(w))"),
+    "spread(v, w)": ("v", "Expand(v, Shape(w))", "Expand(v, S)"),
     "mean(v)": ("ReduceMean(v, axes=a, keepdims=1)",),
-    "affine(v)": ("Add(Mul(v, W), B)", "Mul(v, W)", "Add(v, B)", "v"),
+    "affine(v)": ("Add(Mul(v, 1), 0)", "Add(Mul(v, W), B)", "Mul(v, W)", "Add(v, B)", "v"),
     "scaled(v)": ("Mul(v, W)", "v"),
     "grouped(v)": ("InstanceNormalization(Reshape(v, G), K, Z, epsilon=eps)",),
 }
@@ -69,8 +70,8 @@ class Pattern(NamedTuple):
         op: the operator that stands for it, as ONNX names it in its newest set, or one of
             `convcalc.importers.onnx.operators.recognised`.
         text: how exporters write it.
-        inputs: names in the text, in the order in which the operator reads them; one that did not occur is left
-            out.
+        inputs: names in the text, in the order in which the operator reads them; one that did not occur is
+            left out.
         options: its attributes from what was found; None where it is no match after all.
         defined: what small words of the text stand for.
     """
@@ -103,7 +104,10 @@ def _normalised(found: Found) -> dict[str, Any] | None:
 
 def _length(found: Found) -> dict[str, Any] | None:
     axes, eps = found.values["a"], found.values["eps_"]
-    return {"axis": axes[0], "epsilon": eps} if len(axes) == 1 and eps >= 0 else None
+    shape = found.constants.numbers(found.values["S"]) if "S" in found.values else ()
+    if len(axes) != 1 or eps < 0 or shape is None:
+        return None
+    return {"axis": axes[0], "epsilon": eps, "shape": shape}
 
 
 def _root_length(found: Found) -> dict[str, Any] | None:
@@ -113,6 +117,15 @@ def _root_length(found: Found) -> dict[str, Any] | None:
 
 def _leaky(found: Found) -> dict[str, Any] | None:
     return {"alpha": found.values["k_"]} if 0 <= found.values["k_"] <= 1 else None
+
+
+def _threshold(found: Found) -> dict[str, Any] | None:
+    return {"threshold": found.values["t_"], "value": found.values["v_"]}
+
+
+def _saturated(found: Found) -> dict[str, Any] | None:
+    """Where an argument is so large that its softplus is the argument, within float32."""
+    return {} if found.values["k_"] >= 17 else None
 
 
 def _groups(found: Found) -> dict[str, Any] | None:
@@ -141,10 +154,17 @@ PATTERNS: Final = (
     Pattern("HardSwish", "Mul(x, hard_sigmoid(x))"),
     Pattern("HardSwish", "sixth(Mul(x, hat(x)))"),
     Pattern("HardSigmoid", "sixth(hat(x))", options=lambda found: {"alpha": 1 / 6, "beta": 0.5}),
+    Pattern("Softsign", "Div(x, Add(Abs(x), 1))"),
+    Pattern("Tanhshrink", "Sub(x, Tanh(x))"),
     Pattern("Mish", "Mul(x, Tanh(softplus(x)))"),
     Pattern("Gelu", "half_product(x, error_part(x))"),
     Pattern("Gelu", "half_product(x, tanh_part(x))", options=lambda found: {"approximate": "tanh"}),
+    Pattern("Softplus", "above(x, k_, Softplus(x))", options=_saturated),
+    Pattern("ThresholdedValue", "above(x, t_, v_)", options=_threshold),
+    Pattern("Elu", "above(x, 0, Sub(Exp(x), 1))", options=lambda found: {"alpha": 1.0}),
     Pattern("LeakyRelu", "Max(x, Mul(x, k_))", options=_leaky),
+    Pattern("LeakyRelu", "above(x, 0, Mul(x, k_))", options=lambda found: {"alpha": found.values["k_"]}),
+    Pattern("PRelu", "above(x, 0, Mul(x, W))", "x W"),
     Pattern("PRelu", "Add(Relu(x), Mul(below(x), W))", "x W"),
     Pattern("PRelu", "Add(Relu(x), Neg(Mul(Relu(Neg(x)), W)))", "x W"),
     Pattern("PRelu", "Add(Relu(x), Mul(Relu(Neg(x)), Neg(W)))", "x W"),
@@ -442,6 +462,12 @@ class _Matcher:
             elif abs(value - wanted) > 2e-6 * abs(wanted):
                 return inputs, None
         attributes.pop("noop_with_empty_axes", None)  # axes are there
+        if node.op == "Shape" and node.get("start", 0) == 0:  # from the first axis on, as without it
+            attributes.pop("start", None)
+        if node.op == "Reshape" and not (
+            node.get("allowzero", 0) and 0 in (self.constants.numbers(inputs[1]) or (0,))
+        ):
+            attributes.pop("allowzero", None)
         while inputs and not inputs[-1]:
             inputs.pop()
         return inputs, None if attributes else values

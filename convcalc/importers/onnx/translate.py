@@ -13,10 +13,11 @@ from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
-from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo, captured
+from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo
 from convcalc.importers.onnx.operators import OPERATORS
-from convcalc.importers.onnx.own import said
 from convcalc.importers.onnx.operators.recognised import ROWS as RECOGNISED
+from convcalc.importers.onnx.order import ordered
+from convcalc.importers.onnx.own import said
 from convcalc.importers.onnx.paths import path_of
 from convcalc.importers.onnx.patterns import Recognised, recognised
 from convcalc.importers.onnx.use import Term, Use, of_tensor
@@ -203,7 +204,7 @@ class Translation:
 
     def _prepared(self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str]) -> list[Node]:
         """The nodes that the outputs need in their order, one in the place of several that are a layer."""
-        found = _ordered(nodes, env, wanted, self)
+        found = ordered(nodes, wanted)
         if self.primitive:
             return found
         held = {name: term.tensor for name, term in env.items() if term.tensor is not None}
@@ -445,51 +446,6 @@ def _filled(node: Node, given: Mapping[str, Any]) -> Node:
     made = Node.made(node.op, node.inputs, node.outputs, options, node, node.domain)
     made.overload = node.overload
     return made
-
-
-def _ordered(nodes: list[Node], known: Mapping[str, Any], wanted: list[str], work: Translation) -> list[Node]:
-    """The nodes that the outputs need, each behind those that it reads.
-
-    Raises:
-        SpecError: they read each other in a circle, or two of them make one value.
-    """
-    makers: dict[str, int] = {}
-    for number, node in enumerate(nodes):
-        for name in node.outputs:
-            if name and makers.setdefault(name, number) != number:
-                raise node.error(f"makes {name!r}, which another node makes")
-    reads = [[*node.inputs, *captured(node)] for node in nodes]
-    state = [0] * len(nodes)
-    order: list[int] = []
-    for name in wanted:
-        stack = [(makers[name], 0)] if name in makers else []
-        while stack:
-            number, at = stack.pop()
-            if at == 0:
-                if state[number]:
-                    continue
-                state[number] = 1
-            names = reads[number]
-            for place in range(at, len(names)):
-                maker = makers.get(names[place])
-                if maker is None:
-                    continue
-                if state[maker] == 1:
-                    raise nodes[maker].error("reads what is made of it: the nodes go in a circle")
-                if state[maker] == 0:
-                    stack += [(number, place + 1), (maker, 0)]
-                    break
-            else:
-                state[number] = 2
-                order.append(number)
-    return [nodes[number] for number in sorted(order)] if _is_sorted(order, reads, makers) else [
-        nodes[number] for number in order
-    ]  # fmt: skip
-
-
-def _is_sorted(order: list[int], reads: list[list[str]], makers: Mapping[str, int]) -> bool:
-    """Whether the nodes stand in the file in an order in which they run."""
-    return all(makers.get(name, -1) < number for number in order for name in reads[number])
 
 
 __all__ = ["Stored", "translate"]

@@ -68,10 +68,11 @@ class Term:
             Unfolded: they are not.
         """
         if self.folded is None:
-            if self.tensor is None or not _short(self.tensor, whole, self.learned):
+            if self.tensor is None:
                 raise Unfolded
-            values = self.tensor.values(MOST)
-            if values is None:
+            short = _short(self.tensor, whole, self.learned)
+            values = self.tensor.values(MOST) if short or not self.learned else None
+            if values is None or not (short or not any(values)):  # zeros are no weights: first states, say
                 raise Unfolded
             self.folded = Folded(self.tensor.dims, values, self.tensor.dtype)
         return self.folded

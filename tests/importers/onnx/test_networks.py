@@ -16,7 +16,16 @@ from tests.importers.onnx.models import close, graph_of, model_of, opaque, ours,
 LIGHT = sorted((Path(onnx.__file__).parent / "backend/test/data/light").glob("light_*.onnx"))
 
 
-@pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.stem)
+LARGE = ("vgg19", "alexnet", "zfnet", "resnet50")  # seconds each
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] * any(word in path.stem for word in LARGE), id=path.stem)
+        for path in LIGHT
+    ],
+)
 def test_a_network_gives_what_onnx_runtime_gives(path: Path) -> None:
     graph = read(path)
     assert not opaque(graph)

@@ -15,7 +15,7 @@ from onnx import helper
 from tests.importers.onnx.models import close, graph_of, model_of, opaque, ours, theirs
 
 RNG = np.random.default_rng(5)
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _held(

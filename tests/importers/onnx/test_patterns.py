@@ -25,6 +25,11 @@ LAYERS = {
     "HardSwish": "hardswish",
     "HardSigmoid": "hardsigmoid",
     "Mish": "mish",
+    "Softsign": "softsign",
+    "Softplus": "softplus",
+    "ThresholdedValue": "threshold",
+    "Elu": "elu",
+    "Tanhshrink": "tanhshrink",
     "Gelu": "gelu",
     "LeakyRelu": "leakyrelu",
     "PRelu": "prelu",
@@ -147,7 +152,9 @@ def test_every_way_is_the_layer_and_gives_the_same(pattern: Pattern, way: Call) 
             "K": np.ones(2, np.float32),
             "Z": np.zeros(2, np.float32),
             "eps_": np.float32(1e-3),
-            "k_": np.float32(0.1),
+            "k_": np.float32(20 if pattern.op == "Softplus" else 0.1),
+            "t_": np.float32(0.2),
+            "v_": np.float32(-0.5),
         } | {word: spelt(tree, defined) for word, tree in defined.items()}
         writer.write(way, words)
         graph = proven(writer.model())
@@ -231,7 +238,9 @@ def test_what_is_nearly_the_same_is_not_taken_for_it(name: str) -> None:
 
 def test_a_factor_of_another_shape_is_no_weight_of_the_norm() -> None:
     writer = Writer((-1,), 17)
-    (tree,) = itertools.islice(ways(patterns._parsed("affine(over_root(d, Add(mean(square(d)), eps_)))")), 1)
+    (tree,) = itertools.islice(
+        ways(patterns._parsed("Add(Mul(over_root(d, Add(mean(square(d)), eps_)), W), B)")), 1
+    )
     draw = np.random.default_rng(1)
     words: dict[str, Any] = {
         "x": "x",

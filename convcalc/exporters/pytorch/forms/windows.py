@@ -111,20 +111,20 @@ def _convt(place: Place) -> Form:
     layer = place.layer
     crops, extra = _cropped(layer, place.shapes[0][1:], place.outputs[0][1:])
     padding, output_padding, rest, more_input = [], [], [], []
-    for (before, after), more, s, d in zip(crops, extra, layer.stride, layer.dilation, strict=True):
-        end = after - more  # what is cut off at the end, or added where negative
+    for (first, last), more, s, d in zip(crops, extra, layer.stride, layer.dilation, strict=True):
+        end = last - more  # what is cut off at the end, or added where negative
         longer = -(-(1 - max(s, d) - end) // s) if -end >= max(s, d) else 0
         more_input.append((0, longer))  # zeros behind the input, where PyTorch does not add as much
         end += longer * s
-        if 0 <= before - end < max(s, d):
-            padding.append(before)
-            output_padding.append(before - end)
+        if 0 <= first - end < max(s, d):
+            padding.append(first)
+            output_padding.append(first - end)
             rest.append((0, 0))
         else:
-            common = max(min(before, end), 0)
+            common = max(min(first, end), 0)
             padding.append(common)
             output_padding.append(max(-end, 0))
-            rest.append((before - common, max(end, 0) - common))
+            rest.append((first - common, max(end, 0) - common))
     after = None
     before = padded(more_input) if any(map(any, more_input)) else None
     if any(map(any, rest)):
@@ -181,7 +181,7 @@ def _deformconv(place: Place) -> Form:
 
 
 def _fits(place: Place, pads: Pairs) -> bool:
-    """Whether PyTorch's pools take it: padding alike on both sides, at most half of the kernel, which fits."""
+    """Whether PyTorch's pools take it: both sides padded alike, by half of a kernel that fits at most."""
     layer = place.layer
     dilation = getattr(layer, "dilation", (1,) * len(layer.kernel))
     own = place.axes == 3  # of volumes PyTorch asks that the kernel fits without padding

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.placing import At, known
+from convcalc.importers.keras.files.staging import run
 from convcalc.importers.keras.files.writing import stages
 from convcalc.importers.network import Unsayable
 
@@ -20,7 +21,7 @@ def activated(at: At, edge: Edge) -> Edge:
         return edge
     name = f"{at.path}.activation"
     inner = At(at.network, at.weights, at.record, name, at.holder, at.first, at.times)
-    return inner.run(stages("Activation", {"activation": given}, at.first), [edge])
+    return run(inner, stages("Activation", {"activation": given}, at.first), [edge])
 
 
 def einsum_dense(at: At, edges: list[Edge]) -> list[Edge]:

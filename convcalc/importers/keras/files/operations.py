@@ -10,6 +10,7 @@ from typing import Any, Final
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.arrays import constant, entries
 from convcalc.importers.keras.files.placing import At, known, product
+from convcalc.importers.keras.files.staging import run
 from convcalc.importers.keras.files.writing import stages
 from convcalc.importers.network import Unsayable
 
@@ -178,7 +179,7 @@ def _to_shape(at: At, edge: Edge, target: list[Any], kind: str = "") -> Edge:
     if not target:
         raise Unsayable("leaves a number for each sample")
     made = stages("Reshape", {"target_shape": [known(size) for size in target]}, at.first)
-    return at.run(made, [edge], [kind] if kind else [])
+    return run(at, made, [edge], [kind] if kind else [])
 
 
 def _reshape(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
@@ -217,7 +218,7 @@ def _transpose(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
     axes = [a if a >= 0 else a + rank + 1 for a in axes]
     if axes[:1] != [0] or sorted(axes) != list(range(rank + 1)):
         raise Unsayable("turns the batch to another place")
-    return [at.run(stages("Permute", {"dims": axes[1:]}, at.first), [edge])]
+    return [run(at, stages("Permute", {"dims": axes[1:]}, at.first), [edge])]
 
 
 def _swap(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
@@ -225,7 +226,7 @@ def _swap(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
     places = [_natural_axis(given.get(key), rank) for key in ("axis1", "axis2")]
     order = list(range(1, rank + 1))
     order[places[0]], order[places[1]] = order[places[1]], order[places[0]]
-    return [at.run(stages("Permute", {"dims": order}, at.first), [edge])]
+    return [run(at, stages("Permute", {"dims": order}, at.first), [edge])]
 
 
 def _squeeze(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.placing import At
+from convcalc.importers.keras.files.timed import lifted
 from convcalc.importers.keras.files.weights import Holder, gates, row, to_front
 from convcalc.importers.keras.files.writing import stages
 from convcalc.importers.network import Stored, Unsayable
@@ -137,7 +138,7 @@ def _layer(at: At, kind: str, config: dict[str, Any], edge: Edge, **more: Any) -
     plain = {key: value for key, value in config.items() if key not in _OWN}
     (stage,) = stages(kind, {**plain, "return_sequences": True}, at.first)
     shape = at.shape(edge)
-    inside = (shape[0], *shape[1 + at.times :]) if at.times else shape
+    inside = at.inside(shape)
     layer = at.made(stage, (inside,))
     if more:
         values = {option.field: getattr(layer, option.field) for option in layer.options}
@@ -172,8 +173,6 @@ def _sequence(at: At, kind: str, config: dict[str, Any], holder: Holder, edge: E
     stored = _arrays(at, kind, layer, holder)
     lead = f"{name}." if name else ""
     if at.times:
-        from convcalc.importers.keras.files.timed import lifted
-
         shape = at.shape(edge)
         found = lifted(at, layer, (edge,), ((shape[0], *shape[2:]),), stored, f"{lead}{layer.op}")
         if not sequences:

@@ -29,6 +29,7 @@ from convcalc.importers.keras.files.records import (
     sizes,
 )
 from convcalc.importers.keras.files.recurrence import bidirectional, cells, recurrent
+from convcalc.importers.keras.files.staging import run
 from convcalc.importers.keras.files.weights import Holder, Weights, group_names
 from convcalc.importers.keras.files.writing import number_type, stages
 from convcalc.importers.network import Network, Unsayable
@@ -525,7 +526,7 @@ class Translation:
         made = stages(record.kind, at.config, at.first)
         if self.resized:
             self._as_built(at, edges)
-        return [at.run(made, edges)]
+        return [run(at, made, edges)]
 
     def _as_built(self, at: At, edges: list[Edge]) -> None:
         """Refuse an input of another size than a layer has weights for."""

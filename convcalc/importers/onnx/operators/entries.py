@@ -170,7 +170,7 @@ def _several(op: str) -> Operator:
             if not isinstance(found, Value) and not isinstance(right, Value):
                 found = use.x(0)
             found = use.net.join(op, found, right, use.path if last else f"{use.path}.{place}")
-        return found
+        return found if isinstance(found, Value) else use.x()
 
     return made
 

@@ -58,7 +58,8 @@ def gemm(use: Use) -> Value:
 def einsum(use: Use) -> Value:
     """Einsum of two tensors: a product of matrices, with the axes in order before and after."""
     text = use.attribute("equation").replace(" ", "")
-    left, arrow, out = text.partition("->")
+    left, arrow, written = text.partition("->")
+    out = str(written)
     terms = left.split(",")
     if not arrow or "." in text or len(terms) != use.count or any(len(set(t)) != len(t) for t in terms):
         raise Unsayable(f"of {text!r} is no layer here")
@@ -77,8 +78,8 @@ def einsum(use: Use) -> Value:
         alone = [axis for axis, letter in enumerate(mine) if letter not in out and letter not in its]
         if alone:
             values[number] = net.reduce("sum", values[number], alone, False, f"{path}.sum")
-            kept = "".join(letter for letter in mine if letter in out or letter in its)
-            one, other = (kept, other) if number == 0 else (one, kept)
+            held = "".join(letter for letter in mine if letter in out or letter in its)
+            one, other = (held, other) if number == 0 else (one, held)
     both = [c for c in one if c in other and c in out]
     inner = [c for c in one if c in other and c not in out]
     rows, columns = [c for c in one if c not in other], [c for c in other if c not in one]

@@ -65,18 +65,44 @@ def grouped(use: Use) -> Value:
     return use.one("gn", x, use.path, weights, groups=groups, eps=use.attribute("epsilon"), **options)
 
 
+def _one_or(size: Any, other: Any) -> bool:
+    return is_one(size) or equal(size, other) is True
+
+
 def unit_length(use: Use) -> Value:
     """A division of vectors by their lengths."""
     x = use.x()
-    axis, eps = use.attribute("axis"), use.attribute("epsilon")
+    axis, eps, shape = use.attribute("axis"), use.attribute("epsilon"), use.attribute("shape")
+    if shape and not (len(shape) == x.rank and all(map(_one_or, shape, x.dims))):
+        raise Unsayable("has lengths that are spread over another shape")
     use.net.axis(x, axis)
     return use.net.along("l2norm", x, axis, use.path, eps=eps)
 
 
-_SAME: Final = ("Swish", "HardSwish", "HardSigmoid", "Mish", "Gelu", "LeakyRelu", "PRelu")
+_SAME: Final = (
+    "Swish",
+    "HardSwish",
+    "HardSigmoid",
+    "Mish",
+    "Gelu",
+    "LeakyRelu",
+    "PRelu",
+    "Softsign",
+    "Softplus",
+    "Elu",
+)
+
+
+def threshold(use: Use) -> Value:
+    """What is at most a threshold is another number."""
+    bounds = {"threshold": use.attribute("threshold"), "value": use.attribute("value")}
+    return use.net.one("threshold", use.x(), use.path, bounds)
+
 
 ROWS: Final[dict[str, Operator]] = {
     **{op: entries.ROWS[op] for op in _SAME},
+    "ThresholdedValue": threshold,
+    "Tanhshrink": lambda use: use.one("tanhshrink", use.x(), use.path),
     "AxesNormalization": _over_axes("ln"),
     "RootMeanSquare": _over_axes("rmsnorm"),
     "GroupedNormalization": grouped,

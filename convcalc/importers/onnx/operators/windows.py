@@ -96,6 +96,9 @@ def conv_transpose(use: Use) -> Value:
             total = s * (size - 1) + extra[axis] + d * (k - 1) + 1 - o
             if type(total) is not int:
                 raise Unsayable("asks for a size that depends on a letter")
+            if total < 0 and auto in ("SAME_UPPER", "SAME_LOWER"):
+                # ONNX says i * s, ONNX Runtime what the windows reach
+                raise Unsayable(f"with auto_pad={auto} and a stride above the kernel is read in two ways")
             if total < 0:
                 extra[axis] -= total
                 total = 0
@@ -176,6 +179,9 @@ def lp_pool(use: Use) -> Value:
     options = _pool(use, x)
     if set(options.pop("dilation")) != {1}:
         raise Unsayable("with dilations is no layer here")
+    steps = zip(options["stride"], options["kernel"], strict=True)
+    if "same" in str(options["padding"]) and any(s > k for s, k in steps):
+        raise Unsayable("with auto_pad and a stride above the kernel is read in two ways")
     return use.layer("lppool", x, norm=use.attribute("p", 2), **options)
 
 
@@ -224,3 +230,4 @@ ROWS: Final[dict[str, Operator]] = {
     "GlobalLpPool": _global("norm"),
     "MaxUnpool": max_unpool,
 }
+
