@@ -39,6 +39,7 @@ from convcalc.exporting import export as export
 from convcalc.graph import Edge as Edge
 from convcalc.graph import Graph as Graph
 from convcalc.graph import Node as Node
+from convcalc.importers.torch.exporting import from_torch as from_torch
 from convcalc.render.pictures.convolution import Picture as Picture
 from convcalc.render.pictures.convolution import draw as draw
 from convcalc.solve.coverage import Coverage as Coverage

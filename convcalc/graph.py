@@ -175,6 +175,8 @@ class Graph:
         notes: how something was read that others may mean otherwise, and what was passed over.
         weights: its arrays, by the names that :mod:`convcalc.executor.weights` gives them, where it was
             read with them; a :class:`Weights` reads none before it is asked for.
+        stored: of arrays by name, what the source calls them and whether it computes them, where it holds no
+            numbers of the others: records with ``name``, ``counted`` and ``read``.
         again: reads it again at other sizes, where what it was read from is no text of the language.
     """
 
@@ -191,6 +193,7 @@ class Graph:
     notes: tuple[str, ...] = field(default=(), compare=False)
     weights: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
     again: Again | None = field(default=None, compare=False, repr=False)
+    stored: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def resizable(self) -> bool:

@@ -45,6 +45,27 @@ COMPUTED = frozenset(("constant",))
 """Arrays that are worked out when a network runs, and stored nowhere."""
 
 
+def computed_arrays(graph: Graph) -> dict[str, Any]:
+    """The arrays that a source computes of nothing but numbers, such as positions and masks."""
+    found = {}
+    for name, stored in (graph.stored or {}).items():
+        if not stored.counted:
+            try:
+                found[name] = stored.read()
+            except ValueError:  # its text does not say
+                continue
+    return found
+
+
+def _under_own_names(graph: Graph, given: Mapping[str, Any]) -> dict[str, str]:
+    """The name in a file of every array of a graph that the file has under what its source calls it."""
+    return {
+        name: stored.name
+        for name, stored in (graph.stored or {}).items()
+        if name not in given and stored.name in given
+    }
+
+
 def weight_shapes(graph: Graph) -> Shapes:
     """Shape of every array the graph needs, by name, in the order of its nodes; what is shared once.
 
@@ -118,11 +139,14 @@ def init_weights(graph: Spec, seed: int = 0, dtype: str = "float32") -> dict[str
         fan = None if fan_in is None else fan_in(one.layer)
         fans.setdefault(one.key("weight").rpartition(".")[0], fan)
     weights = {}
-    chosen = stored_indices(graph)
+    chosen, computed = stored_indices(graph), computed_arrays(graph)
     for name, shape in shapes.items():
         node, _, kind = name.rpartition(".")
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
         values: Array
+        if name in computed:
+            weights[name] = np.ascontiguousarray(computed[name], None if name in chosen else dtype)
+            continue
         if name in chosen:
             weights[name] = rng.integers(0, chosen[name].size, shape)
             continue
@@ -197,16 +221,26 @@ def load_weights(
         return _gathered(lambda name: np.asarray(source[name]), places, chosen, dtype)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
+        for name, there in _under_own_names(graph, source).items():
+            arrays[name] = arrays.pop(there).reshape(expected[name])
+        arrays = {**computed_arrays(graph), **arrays}
         found = _gathered(arrays.__getitem__, _places(expected, other, arrays), chosen, dtype)
         # One array given under two names is two: what layers share, the graph says.
         distinct = {id(array): name for name, array in found.items()}
         return {name: a if distinct[id(a)] == name else a.copy() for name, a in found.items()}
     with Archive(source) as archive:
-        places = _places(expected, other, archive.headers)
-        needed = [sum(archive.headers[name].nbytes for name, *_ in places.values())]
-        needed += [archive.headers[name].nbytes for _, *more in places.values() for name in more]
+        computed, called = computed_arrays(graph), _under_own_names(graph, archive.headers)
+        headers: dict[str, Any] = {**computed, **archive.headers}
+        headers.update((name, headers.pop(there)) for name, there in called.items())
+        places = _places(expected, other, headers)
+        needed = [sum(headers[name].nbytes for name, *_ in places.values())]
+        needed += [headers[name].nbytes for _, *more in places.values() for name in more]
         check_room(needed[0] + max(needed[1:], default=0), max_memory, archive.place)
-        return _gathered(archive.read, places, chosen, dtype)
+
+        def read(name: str) -> Array:
+            return computed[name] if name in computed else archive.read(called.get(name, name))
+
+        return _gathered(read, places, chosen, dtype)
 
 
 def _gathered(

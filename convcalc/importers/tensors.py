@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from convcalc.dims import Dim, Shape, divides, equal, exact_div, prod
+from convcalc.dims import UNKNOWN, Dim, Shape, divides, equal, exact_div, prod
 from convcalc.graph import Edge
 from convcalc.importers.network import Network, Stored, Unsayable
 from convcalc.layers.values import show
@@ -580,8 +580,12 @@ def broadcast(*shapes: Sequence[Dim]) -> Shape:
         for at, size in enumerate(shape, rank - len(shape)):
             if is_one(size):
                 continue
-            if not is_one(found[at]) and equal(found[at], size) is not True:
-                raise Unsayable(f"joins {' and '.join(show(one) for one in shapes)}, which do not fit")
+            if not is_one(found[at]):
+                # of letters that is a condition on them, which the layer states
+                if equal(found[at], size) is False:
+                    raise Unsayable(f"joins {' and '.join(show(one) for one in shapes)}, which do not fit")
+                if found[at] is not UNKNOWN:
+                    continue
             found[at] = size
     return tuple(found)
 

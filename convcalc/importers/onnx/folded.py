@@ -1,8 +1,9 @@
 """Whole numbers that a model works out before its layers run: shapes, axes, bounds of slices, small tables.
 
 They are folded in plain Python, so that counting loads no NumPy. An entry is an ``int``, ``float`` or
-``bool`` or, where a size of the input is a letter, a closed form of :mod:`convcalc.dims`: the sum of ``H`` and 2 is
-``H+2``. What cannot be folded raises :class:`Unfolded`, and is then a layer of the network, or nothing.
+``bool`` or, where a size of the input is a letter, a closed form of :mod:`convcalc.dims`: the sum of
+``H`` and 2 is ``H+2``. What cannot be folded raises :class:`Unfolded`, and is then a layer of the network,
+or nothing.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _constant_of_shape(use: Use) -> Folded:
             raise Unfolded
         value, dtype = values[0], tensor.dtype
     dims = use.folded(0).items
-    if "float" in dtype and folded.size_of(dims) > MOST_NUMBERS:
+    if value and "float" in dtype and folded.size_of(dims) > MOST_NUMBERS:
         raise Unfolded
     return folded.filled(dims, value, dtype)
 

@@ -31,7 +31,7 @@ def _scopes(node: Node) -> str:
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             return ""
         if isinstance(scopes, list) and scopes and all(isinstance(scope, str) for scope in scopes):
-            *modules, last = scopes
+            modules = scopes[:-1]
             module = modules[-1] if modules else ""
             return f"{module}.{node.op.lower()}" if module else node.op.lower()
     return ""

@@ -1,4 +1,4 @@
-"""A call of a framework's class whose arguments are values: written out, and read by the tables of pasted calls."""
+"""A call of a framework's class whose arguments are values: written out, and read as a pasted call is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def written(value: Any) -> str:
     raise NotKnown(f"{described(value)} as an argument of a layer", "numbers, texts and lists of them")
 
 
-def stages_of(prefix: str, name: str, args: list[Any], kwargs: dict[str, Any], hints: str = "") -> list[Stage]:
+def stages_of(
+    prefix: str, name: str, args: list[Any], kwargs: dict[str, Any], hints: str = ""
+) -> list[Stage]:
     """The stages of a call of a class or function of a framework.
 
     Args:
@@ -96,11 +98,10 @@ def arrays_of(stage: Stage, shape: Shape | None = None) -> dict[str, tuple[Shape
 def _implied(stage: Stage, values: dict[str, Any]) -> list[Shape]:
     """Shapes that might arrive, by what the options say."""
     found: list[Shape] = []
-    implied = None
     try:
         implied = layers.lookup(stage.name).implied(values)
     except (KeyError, TypeError):
-        pass
+        implied = None
     if implied is not None:
         found.append(implied)
     stated = values.get("shape")

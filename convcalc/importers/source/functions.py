@@ -81,8 +81,8 @@ linear|input weight bias=None|aten.linear.default
 layer_norm|input normalized_shape weight=None bias=None eps=1e-05|aten.layer_norm.default
 rms_norm|input normalized_shape weight=None eps=None|aten.rms_norm.default
 group_norm|input num_groups weight=None bias=None eps=1e-05|aten.group_norm.default
-instance_norm|input running_mean=None running_var=None weight=None bias=None use_input_stats=True momentum-=0.1 \
-eps=1e-05|aten.instance_norm.default
+instance_norm|input running_mean=None running_var=None weight=None bias=None use_input_stats=True \
+momentum-=0.1 eps=1e-05|aten.instance_norm.default
 batch_norm|input running_mean running_var weight=None bias=None training=False momentum-=0.1 \
 eps=1e-05|aten.batch_norm.default
 embedding|indices weight|aten.embedding.default
@@ -170,8 +170,27 @@ full|size fill_value dtype=None device-=None|aten.full.default
 """
 
 IDENTITIES: Final = frozenset(
-    "contiguous to float double half cuda cpu detach clone requires_grad_ type_as long int data type bool "
-    "requires_grad detach_ checkpoint".split()
+    [
+        "contiguous",
+        "to",
+        "float",
+        "double",
+        "half",
+        "cuda",
+        "cpu",
+        "detach",
+        "clone",
+        "requires_grad_",
+        "type_as",
+        "long",
+        "int",
+        "data",
+        "type",
+        "bool",
+        "requires_grad",
+        "detach_",
+        "checkpoint",
+    ]
 )
 """Methods of a tensor that give the same numbers."""
 

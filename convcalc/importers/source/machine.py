@@ -1,4 +1,4 @@
-"""Works through the statements of a program over known values: an interpreter that calls nothing of Python's own.
+"""Works through the statements of a program over known values; nothing of the text is run by Python.
 
 Statements and expressions are nodes of ``ast``. What a library would do (``nn.Conv2d``, ``x.view``) is asked
 of a :class:`Library`. Every step is taken from the budget of the question, calls nest to a depth, and what is
@@ -96,7 +96,14 @@ class Library:
     def initialize(self, module: Instance, args: list[Any], kwargs: dict[str, Any]) -> None:
         """What the constructor of a library's class does for an object that extends it."""
 
-    def set(self, module: Instance, name: str, value: Any) -> bool:
+    def told(self, message: str) -> str:
+        """A message as people should read it."""
+        return message
+
+    def enters(self, module: Instance, args: list[Any]) -> None:
+        """Say that a module is called with these, by no other module."""
+
+    def set(self, module: Any, name: str, value: Any) -> bool:
         """Take an attribute of a module into its parts, where it is one; whether it was taken."""
         return False
 
@@ -129,7 +136,9 @@ class Machine:
 
     # Errors
 
-    def fault(self, message: str, expected: str | None = None, node: Any = None, near: Any = None) -> SpecError:
+    def fault(
+        self, message: str, expected: str | None = None, node: Any = None, near: Any = None
+    ) -> SpecError:
         """An error at a node, by default at that which is worked out now."""
         node = node if hasattr(node, "lineno") else self.place
         if node is None:
@@ -159,7 +168,7 @@ class Machine:
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
         except Unsayable as error:
-            raise self.fault(f"what is done here {error.reason}") from None
+            raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
 
     # Statements
 
@@ -208,7 +217,7 @@ class Machine:
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
         except Unsayable as error:
-            raise self.fault(f"what is done here {error.reason}") from None
+            raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
 
     def _do_Expr(self, node: ast.Expr, scope: Scope) -> None:
         if not isinstance(node.value, ast.Constant):
@@ -265,6 +274,21 @@ class Machine:
         self.block(node.body if found else node.orelse, scope)
 
     def _do_For(self, node: ast.For, scope: Scope) -> None:
+        self._within(node, self._for, scope)
+
+    def _do_While(self, node: ast.While, scope: Scope) -> None:
+        self._within(node, self._while, scope)
+
+    def _within(self, node: Any, run: Callable[[Any, Scope], None], scope: Scope) -> None:
+        """Run a loop, which is the place to name where the steps are used up in it."""
+        try:
+            run(node, scope)
+        except OverBudgetError as error:
+            if scope.source is self.source:
+                raise self.fault(error.message, error.hint, node) from None
+            raise
+
+    def _for(self, node: ast.For, scope: Scope) -> None:
         items = self.items(self.evaluate(node.iter, scope))
         for item in items:
             spend(_STEPS)
@@ -279,7 +303,7 @@ class Machine:
                 raise
         self.block(node.orelse, scope)
 
-    def _do_While(self, node: ast.While, scope: Scope) -> None:
+    def _while(self, node: ast.While, scope: Scope) -> None:
         while known.truth(self.evaluate(node.test, scope)):
             spend(_STEPS)
             try:
@@ -381,8 +405,8 @@ class Machine:
             named = self.evaluate(word, scope)
             if isinstance(named, Name) and named.last == "dataclass":
                 made.fields = {}
-                for base in reversed(made.order[1:]):
-                    made.fields.update(base.fields or {})
+                for one in reversed(made.order[1:]):
+                    made.fields.update(one.fields or {})
         body = Scope(scope, scope.source)
         for statement in node.body:
             if isinstance(statement, ast.AnnAssign) and made.fields is not None:
@@ -456,7 +480,7 @@ class Machine:
         elif isinstance(owner, Class):
             owner.attributes[name] = value
         elif isinstance(owner, (Array, Parameter, Native)) or self.library.owns(owner):
-            self.library.set(owner, name, value)  # type: ignore[arg-type]
+            self.library.set(owner, name, value)
         else:
             raise NotKnown(f"{described(owner)} takes no attribute {name!r}")
 
@@ -493,7 +517,9 @@ class Machine:
             self.place = node
         try:
             if run is None:
-                raise NotKnown(f"{_WORDS.get(kind.__name__, kind.__name__)} is not read", "calls and known values")
+                raise NotKnown(
+                    f"{_WORDS.get(kind.__name__, kind.__name__)} is not read", "calls and known values"
+                )
             value = run(node, scope)
             self.place = before
             return value
@@ -502,7 +528,7 @@ class Machine:
         except DimensionError as error:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
         except Unsayable as error:
-            raise self.fault(f"what is done here {error.reason}") from None
+            raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
 
     def _of_Name(self, node: ast.Name, scope: Scope) -> Any:
         try:
@@ -544,9 +570,9 @@ class Machine:
             NotKnown: there is none.
         """
         if isinstance(value, Name):
-            if value.path in ("math", "numpy", "torch") and name in known.MATHEMATICS:
-                if value.path != "torch" or name in ("pi", "inf", "e"):
-                    return known.mathematics(name)
+            numbers = known.MATHEMATICS if value.path in ("math", "numpy") else ("pi", "inf", "e")
+            if value.path in ("math", "numpy", "torch") and name in numbers:
+                return known.mathematics(name)
             return Name(f"{value.path}.{name}")
         if isinstance(value, Instance):
             for held in (value.fields, value.children, value.parameters):
@@ -582,9 +608,7 @@ class Machine:
         names = [*value.fields, *value.children, *value.parameters] if isinstance(value, Instance) else []
         if isinstance(value, Instance) and value.cls:
             names += [key for cls in value.cls.order for key in cls.attributes]
-        raise self.fault(
-            f"{described(value)} has no attribute {name!r} here", near=nearest_name(name, names)
-        )
+        raise self.fault(f"{described(value)} has no attribute {name!r} here", near=nearest_name(name, names))
 
     @staticmethod
     def _in_class(cls: Class, name: str) -> tuple[Any] | None:
@@ -858,9 +882,7 @@ class Machine:
         if spec.vararg is not None:
             names[spec.vararg.arg] = tuple(args[len(order) :])
         elif len(args) > len(order):
-            raise NotKnown(
-                f"{function.name} takes {len(order)} arguments, got {len(args)}", ", ".join(order)
-            )
+            raise NotKnown(f"{function.name} takes {len(order)} arguments, got {len(args)}", ", ".join(order))
         known_names = {*order, *(arg.arg for arg in spec.kwonlyargs)}
         extra: dict[str, Any] = {}
         for key, value in kwargs.items():
@@ -917,6 +939,8 @@ class Machine:
 
     def run_module(self, module: Instance, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """What a module makes of its inputs: its ``forward``, its ``call``, or what the library does."""
+        if not self.modules:
+            self.library.enters(module, args)
         self.modules.append(module)
         module.used = True
         try:

@@ -12,7 +12,7 @@ from convcalc.spec.source import Source
 if TYPE_CHECKING:
     from convcalc.importers.source.machine import Machine
 
-_TEXT: Final = '''
+_TEXT: Final = """
 class MultiheadAttention(nn.Module):
     def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, add_bias_kv=False, add_zero_attn=False,
                  kdim=None, vdim=None, batch_first=False, device=None, dtype=None):
@@ -55,8 +55,8 @@ class MultiheadAttention(nn.Module):
 
 
 class TransformerEncoderLayer(nn.Module):
-    def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation=F.relu, layer_norm_eps=1e-5,
-                 batch_first=False, norm_first=False, bias=True, device=None, dtype=None):
+    def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation=F.relu,
+                 layer_norm_eps=1e-5, batch_first=False, norm_first=False, bias=True, device=None, dtype=None):
         super().__init__()
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
         self.linear1 = nn.Linear(d_model, dim_feedforward, bias=bias)
@@ -67,7 +67,9 @@ class TransformerEncoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(d_model, eps=layer_norm_eps, bias=bias)
         self.dropout1 = nn.Dropout(dropout)
         self.dropout2 = nn.Dropout(dropout)
-        self.activation = {"relu": F.relu, "gelu": F.gelu}[activation] if isinstance(activation, str) else activation
+        if isinstance(activation, str):
+            activation = {"relu": F.relu, "gelu": F.gelu}[activation]
+        self.activation = activation
 
     def _sa_block(self, x, mask):
         return self.dropout1(self.self_attn(x, x, x, attn_mask=mask, need_weights=False)[0])
@@ -97,7 +99,7 @@ class TransformerEncoder(nn.Module):
             src = layer(src, mask, src_key_padding_mask)
         return src if self.norm is None else self.norm(src)
 
-'''
+"""
 _SOURCE: Final = Source("pytorch", _TEXT)
 
 

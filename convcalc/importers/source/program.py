@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import ast
-import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from convcalc.budget import OverBudgetError, allow
 from convcalc.graph import Graph
 from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
+from convcalc.importers.source.choosing import Choosing, Shapes, has
+from convcalc.importers.source.detection import is_keras
 from convcalc.importers.source.known import NotKnown
 from convcalc.importers.source.machine import Machine
 from convcalc.importers.source.prelude import prelude
 from convcalc.importers.source.pytorch import PyTorch
 from convcalc.importers.source.tensors import BATCH, Tensors, nothing
-from convcalc.importers.source.values import Class, Function, Instance, Parameter, Unknown
+from convcalc.importers.source.values import Class, Function, Instance, Parameter
 from convcalc.importers.tensors import Value
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
-
-Shapes = Callable[[list[str]], Mapping[str, tuple[Any, ...]]]
 
 _MOST: Final = 20
 """Layers that are named in a note or an error, at most."""
@@ -76,13 +75,20 @@ def read(source: Source, shapes: Shapes, given: Mapping[str, Any] | None = None)
     allow(STEPS_OF_A_PROGRAM)
     tree = parsed(source)
     several: set[str] = set()
+    kind: type[Choosing] = TorchReading
+    if is_keras(source.text):
+        from convcalc.importers.source.keras_program import KerasReading
+
+        kind = KerasReading
     while True:
-        reading = _Reading(source, shapes, dict(given or {}), several)
+        reading = kind(source, shapes, dict(given or {}), several)
         try:
             return reading.graph(tree)
         except SeveralUses as more:
             if more.name in several or len(several) > 1000:
-                raise reading.machine.fault(f"{more.name} is the weight of a layer and read otherwise") from None
+                raise reading.machine.fault(
+                    f"{more.name} is the weight of a layer and read otherwise"
+                ) from None
             several.add(more.name)
         except OverBudgetError as error:
             raise reading.machine.fault(error.message, error.hint) from None
@@ -94,21 +100,17 @@ def read(source: Source, shapes: Shapes, given: Mapping[str, Any] | None = None)
             raise reading.machine.fault(f"what is done here {error.reason}") from None
 
 
-class _Reading:
-    """One reading of a program."""
+class TorchReading(Choosing):
+    """One reading of a program on PyTorch; see :class:`~convcalc.importers.source.choosing.Choosing`."""
 
-    def __init__(self, source: Source, shapes: Shapes, given: dict[str, Any], several: set[str]) -> None:
-        self.source = source
-        self.shapes = shapes
-        self.wanted = given.pop("class", None)
-        self.given = {name: literal(value) for name, value in given.items()}
+    def prepare(self) -> None:
+        """The library and the machine."""
         self.network = Batched("network", batch=BATCH)
-        self.network.tensors |= several
+        self.network.tensors |= self.several
         self.tensors = Tensors(self.network)
         self.library = PyTorch(self.tensors, self._prelude)
-        self.machine = Machine(source, self.library, self.given)
+        self.machine = Machine(self.source, self.library, self.given)
         self.library.machine = self.machine
-        self._made: dict[str, Class] | None = None
 
     def _prelude(self, name: str) -> Class | None:
         return prelude(self.machine, name)
@@ -116,9 +118,9 @@ class _Reading:
     def graph(self, tree: ast.Module) -> Graph:
         """The graph."""
         self.machine.run(tree.body)
-        root = self._root()
+        root = self.root()
         self.network.name = root.name
-        self._settings(root)
+        self.settings(root)
         self._paths(root)
         args, kwargs = self._inputs(root)
         self.tensors.running = True
@@ -128,102 +130,14 @@ class _Reading:
         self._unused(root)
         graph = self.network.finish(outputs, text=self.source.text)
         graph.weights = None
+        graph.stored = dict(self.network.arrays)
+        graph.again = self.again_at
         graph.variables.update({k: v for k, v in self.given.items() if isinstance(v, int)})
         return graph
 
-    # Which network
-
-    def _root(self) -> Instance:
-        names = self.machine.names.names
-        classes = {n: v for n, v in names.items() if isinstance(v, Class) and v.library and v.node.name == n}
-        networks = {n: c for n, c in classes.items() if c.library.startswith(("torch", "nn", "Module")) or c.library}
-        if self.wanted is not None:
-            wanted = str(self.wanted)
-            if wanted not in networks:
-                raise SpecError(
-                    Problem(f"no class {wanted!r} in the text", file="--set", text=f"class={wanted}",
-                            length=len(wanted), expected="one of " + ", ".join(networks) if networks else None,
-                            nearest=nearest_name(wanted, networks))
-                )  # fmt: skip
-            return self._built(networks[wanted])
-        objects = [v for v in names.values() if isinstance(v, Instance) and v.module and not _loss(v)]
-        inside = {id(m) for o in objects for _, m in o.walk() if m is not o}
-        objects = [o for o in objects if id(o) not in inside]
-        own = [o for o in objects if o.cls is not None] or objects
-        if own and not any(isinstance(v, Unknown) for v in names.values() if v is own[-1]):
-            return self._again(own[-1])
-        if not networks:
-            for _, error in self.machine.passed:
-                raise error
-            raise SpecError(
-                Problem("no class of a network stands here", file=self.source.name, text=self.source.line(1),
-                        expected="class Net(nn.Module) with __init__ and forward")
-            )  # fmt: skip
-        used = {
-            node.id for name, cls in classes.items() for node in ast.walk(cls.node)
-            if isinstance(node, ast.Name) and node.id != name
-        }  # fmt: skip
-        for value in names.values():
-            if isinstance(value, Function):
-                inner = {node.id for node in ast.walk(value.node) if isinstance(node, ast.Name)}
-                used |= inner if inner & set(networks) and len(networks) > 1 else set()
-        free = [cls for name, cls in networks.items() if name not in used] or list(networks.values())
-        return self._built(free[-1])
-
-    def _again(self, made: Instance) -> Instance:
-        """A network that the text builds itself, with other arguments where such are given."""
-        found = made.cls.find("__init__") if made.cls is not None and _has(made.cls, "__init__") else None
-        if not isinstance(found, Function):
-            return made
-        names = found.parameters()[1:]
-        mine = {name: value for name, value in self.given.items() if name in names}
-        if not mine:
-            return made
-        assert made.cls is not None
-        args, kwargs = made.given.get("args", []), made.given.get("kwargs", {})
-        named = {**dict(zip(names, args, strict=False)), **kwargs, **mine}
-        self.machine.read |= set(mine)
-        return self._of(self.machine.build(made.cls, [*args[len(names) :]], named))
-
-    def _built(self, cls: Class) -> Instance:
-        """A network of a class, its arguments from outside or at their defaults."""
-        found = cls.find("__init__") if _has(cls, "__init__") else None
-        kwargs = {}
-        if isinstance(found, Function):
-            names = found.parameters()[1:]
-            kwargs = {name: value for name, value in self.given.items() if name in names}
-            self.machine.read |= set(kwargs)
-            spec = found.node.args
-            ordered = [arg.arg for arg in (*spec.posonlyargs, *spec.args)][1:]
-            required = ordered[: len(ordered) - len(found.defaults)] if found.defaults else ordered
-            missing = [name for name in required if name not in kwargs]
-            if missing:
-                self.machine.place = found.node
-                raise self.machine.fault(
-                    f"{cls.name} needs {', '.join(missing)}",
-                    " ".join(f"--set {name}=N" for name in missing),
-                )
-        self.machine.place = cls.node
-        return self._of(self.machine.build(cls, [], kwargs))
-
-    def _of(self, value: Any) -> Instance:
-        if not isinstance(value, Instance):
-            raise self.machine.fault("this builds no network")
-        return value
-
-    def _settings(self, root: Instance) -> None:
-        for name, value in self.given.items():
-            if name not in self.machine.read:
-                known: list[str] = []
-                if root.cls is not None and _has(root.cls, "__init__"):
-                    found = root.cls.find("__init__")
-                    known = found.parameters()[1:] if isinstance(found, Function) else []
-                known += [n for n, v in self.machine.names.names.items() if isinstance(v, (int, float, str))]
-                raise SpecError(
-                    Problem(f"no variable {name!r} to set", file="--set", text=f"{name}={value}", length=len(name),
-                            expected="one of " + ", ".join([*dict.fromkeys(known), "class"]),
-                            nearest=nearest_name(name, known))
-                )  # fmt: skip
+    def again_at(self, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Graph:
+        """The same program at other sizes."""
+        return read(self.source, lambda names: inputs, {**self.all_given, **variables})
 
     @staticmethod
     def _paths(root: Instance) -> None:
@@ -237,8 +151,13 @@ class _Reading:
 
     def _inputs(self, root: Instance) -> tuple[list[Any], dict[str, Any]]:
         names, optional = ["input"], []
-        forward = next((root.cls.find(n) for n in ("forward", "call", "__call__") if _has(root.cls, n)), None) \
-            if root.cls is not None else None  # fmt: skip
+        forward = None
+        if root.cls is not None:
+            named = [name for name in ("forward", "__call__") if has(root.cls, name)]
+            forward = root.cls.find(named[0]) if named else None
+        if forward is None and root.kind in ("Module", "Model") and root.cls is not None:
+            self.machine.place = root.cls.node
+            raise self.machine.fault(f"the class {root.name} has no forward", "def forward(self, x)")
         if isinstance(forward, Function):
             spec = forward.node.args
             order = [arg.arg for arg in (*spec.posonlyargs, *spec.args)][1:]
@@ -281,7 +200,9 @@ class _Reading:
                     if values.get(field) is not None:
                         sizes = {1: "x100", 2: "x224x224", 3: "x16x64x64"}.get(stage.rank or 0, "")
                         shape = f"{values[field]}{sizes}"
-                        return " ".join(f"--input {f'{name}=' if many > 1 else ''}{shape}" for name in missing)
+                        return " ".join(
+                            f"--input {f'{name}=' if many > 1 else ''}{shape}" for name in missing
+                        )
                 if stage.name == "embedding":
                     return " ".join(f"--input {f'{name}=' if many > 1 else ''}20" for name in missing)
         return " ".join(f"--input {f'{name}=' if many > 1 else ''}3x224x224" for name in missing)
@@ -324,7 +245,12 @@ class _Reading:
                                     frozen=name in module.frozen)  # fmt: skip
                     self._one_unused(stored)
             for held in module.parameters.values():
-                if isinstance(held, Parameter) and id(held) not in seen and held.path and (held.stored or held.learned):
+                if (
+                    isinstance(held, Parameter)
+                    and id(held) not in seen
+                    and held.path
+                    and (held.stored or held.learned)
+                ):
                     seen.add(id(held))
                     self._one_unused(Stored(held.path, held.shape, held.dtype, nothing, learned=held.learned,
                                             frozen=held.frozen))  # fmt: skip
@@ -333,28 +259,3 @@ class _Reading:
         if stored.shape == () and not stored.learned:
             return
         self.network.unused(stored)
-
-
-def _has(cls: Class, name: str) -> bool:
-    try:
-        cls.find(name)
-    except KeyError:
-        return False
-    return True
-
-
-def _loss(value: Instance) -> bool:
-    return value.kind.endswith("Loss")
-
-
-def literal(value: Any) -> Any:
-    """A value from outside: a number, a list or a truth value where it reads like one, else a text."""
-    if not isinstance(value, str):
-        return value
-    words = {"true": True, "false": False, "none": None}
-    if value.strip().lower() in words:
-        return words[value.strip().lower()]
-    try:
-        return ast.literal_eval(value.strip()) if len(value) < 10_000 else value
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return value.strip()

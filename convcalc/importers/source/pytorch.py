@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from convcalc.importers.network import Stored, Unsayable
+from convcalc.budget import spend
+from convcalc.importers.network import Stored
 from convcalc.importers.pytorch import table
 from convcalc.importers.source import known
-from convcalc.importers.source.calls import arrays_of, plain, stages_of
+from convcalc.importers.source.calls import arrays_of, stages_of
 from convcalc.importers.source.functions import FUNCTIONS, IDENTITIES, bound
 from convcalc.importers.source.known import NotKnown, described
 from convcalc.importers.source.machine import Library, Machine
@@ -18,14 +20,11 @@ from convcalc.importers.source.values import (
     CONTAINERS,
     Array,
     Class,
-    Function,
     Instance,
     Name,
     Native,
     Parameter,
-    Scope,
 )
-from convcalc.spec.errors import SpecError
 
 _NAMES: Final = {
     "torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional", "np": "numpy", "numpy": "numpy",
@@ -38,7 +37,7 @@ _NAMES: Final = {
     "TypeError": "TypeError", "RuntimeError": "RuntimeError", "AssertionError": "AssertionError",
     "functional": "torch.nn.functional", "init": "torch.nn.init", "functools": "functools",
     "Variable": "torch.autograd.Variable", "Module": "torch.nn.Module", "Sequential": "torch.nn.Sequential",
-    "ModuleList": "torch.nn.ModuleList",
+    "ModuleList": "torch.nn.ModuleList", "summary": "torchinfo.summary",
 }  # fmt: skip
 """What names mean where a program has no import for them."""
 _HOLDERS: Final = CONTAINERS | {"Module"}
@@ -53,7 +52,9 @@ _HANDED: Final = frozenset({
     "torch.jit.script_if_tracing",
 })  # fmt: skip
 """Functions that hand on what they are given."""
-_CREATED: Final = frozenset("zeros ones empty rand randn full tensor arange linspace eye".split())
+_CREATED: Final = frozenset(
+    ["zeros", "ones", "empty", "rand", "randn", "full", "tensor", "arange", "linspace", "eye"]
+)
 _REARRANGED: Final = frozenset({"weight_norm", "spectral_norm", "remove_weight_norm"})
 
 
@@ -89,13 +90,20 @@ class PyTorch(Library):
         """Whether a module is of one of PyTorch's classes, or a value a tensor."""
         last = name.rpartition(".")[2]
         if self.owns(value):
-            return last == "Tensor" or (last == "Parameter" and isinstance(value, Parameter) and value.learned)
+            return last == "Tensor" or (
+                last == "Parameter" and isinstance(value, Parameter) and value.learned
+            )
         if not isinstance(value, Instance) or not value.module:
             return False
         kind = value.kind
         if last in ("Module", kind):
             return True
-        bases = {"_BatchNorm": "BatchNorm", "_ConvNd": "Conv", "_NormBase": "Norm", "_InstanceNorm": "InstanceNorm"}
+        bases = {
+            "_BatchNorm": "BatchNorm",
+            "_ConvNd": "Conv",
+            "_NormBase": "Norm",
+            "_InstanceNorm": "InstanceNorm",
+        }
         return last in bases and bases[last] in kind
 
     # Attributes
@@ -117,16 +125,19 @@ class PyTorch(Library):
             return value.shape
         if name in ("size", "dim", "numel"):
             sizes = value.shape
-            return Native(name, {
+            found: dict[str, Callable[..., Any]] = {
                 "size": lambda at=None: sizes if at is None else sizes[at],
                 "dim": lambda: len(sizes),
                 "numel": lambda: known.BUILTINS["len"](range(int(known.mathematics("prod").run(sizes)))),
-            }[name])  # fmt: skip
+            }
+            return Native(name, found[name])  # fmt: skip
         if name == "requires_grad":
             return value.name not in value.of.frozen
         if name == "requires_grad_":
-            return Native(name, lambda flag=True: self.set(value, "requires_grad", flag))  # type: ignore[arg-type]
-        return Native(name, lambda *args, **kwargs: value)  # normal_, fill_: they change what training starts from
+            return Native(name, lambda flag=True: self.set(value, "requires_grad", flag))
+        return Native(
+            name, lambda *args, **kwargs: value
+        )  # normal_, fill_: they change what training starts from
 
     def _of_module(self, value: Instance, name: str) -> Any:
         method = getattr(self, f"_module_{name}", None)
@@ -235,7 +246,9 @@ class PyTorch(Library):
             self.machine.call(function, [module], {})
         return value
 
-    def _module_register_buffer(self, value: Instance, name: Any, tensor: Any, persistent: Any = True) -> None:
+    def _module_register_buffer(
+        self, value: Instance, name: Any, tensor: Any, persistent: Any = True
+    ) -> None:
         if tensor is None:
             value.fields[name] = None
             return
@@ -324,12 +337,32 @@ class PyTorch(Library):
 
     # Modules
 
+    def told(self, message: str) -> str:
+        """A message with the batch as N."""
+        return re.sub(rf"\b{self.tensors.network.batch}\b", "N", message)
+
+    def enters(self, module: Instance, args: list[Any]) -> None:
+        """Remember what a program puts into a network: ``model(torch.randn(1, 3, 32, 32))``."""
+        if self.tensors.running:
+            return
+        if args and all(isinstance(arg, Parameter) and len(arg.shape) > 1 for arg in args):
+            self.seen[id(module)] = [tuple(arg.shape[1:]) for arg in args]
+        raise NotKnown("a network that is run while it is built is not read", "sizes that are written out")
+
+    def _summary(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """``summary(model, (3, 32, 32))``, or ``input_size=(1, 3, 32, 32)``, which begins with the batch."""
+        size = kwargs.get("input_size", args[1] if len(args) > 1 else None)
+        if not args or not isinstance(args[0], Instance) or not isinstance(size, tuple):
+            return
+        if all(isinstance(one, int) for one in size) and size:
+            self.seen[id(args[0])] = [size if "input_size" not in kwargs and len(size) < 4 else size[1:]]
+
     def initialize(self, module: Instance, args: list[Any], kwargs: dict[str, Any]) -> None:
         """The constructor of PyTorch's class that an object is of, or extends."""
         kind = module.kind
         if kind == "Sequential":
             held = args[0] if len(args) == 1 and isinstance(args[0], dict) else None
-            for name, one in (held.items() if held is not None else ((str(i), a) for i, a in enumerate(args))):
+            for name, one in held.items() if held is not None else ((str(i), a) for i, a in enumerate(args)):
                 self._hold(module, name, one)
         elif kind in ("ModuleList", "ParameterList"):
             for i, one in enumerate(known.items_of(args[0]) if args and args[0] is not None else []):
@@ -375,11 +408,13 @@ class PyTorch(Library):
         (row,) = (self._row(kind),)
         if row is not None:  # an operator on axes, of which the batch is one
             return row(module, *args, **kwargs)
-        if len(args) < 1 or kwargs.keys() - {"input"} and not args:
+        if len(args) < 1 or (kwargs.keys() - {"input"} and not args):
             raise NotKnown(f"{module.name} reads a tensor")
         values = [self.tensor(arg) for arg in [*args, *kwargs.values()]]
         if kind.startswith("ConvTranspose") and len(values) > 1:
-            raise NotKnown("output_size of a transposed convolution is not read", "output_padding in its constructor")
+            raise NotKnown(
+                "output_size of a transposed convolution is not read", "output_padding in its constructor"
+            )
         return self.run_layer(module, values)
 
     def run_layer(self, module: Instance, values: list[Any]) -> Any:
@@ -427,9 +462,13 @@ class PyTorch(Library):
         return f"{inside}.{word}" if inside else word
 
     def _row(self, kind: str) -> Callable[..., Any] | None:
-        functions = {"Flatten": ("flatten", "start_dim end_dim", (1, -1)), "Softmax": ("softmax", "dim", (None,)),
-                     "LogSoftmax": ("log_softmax", "dim", (None,)), "Unflatten": ("unflatten", "dim sizes", ()),
-                     "GLU": ("glu", "dim", (-1,))}  # fmt: skip
+        functions: dict[str, tuple[str, str, tuple[Any, ...]]] = {
+            "Flatten": ("flatten", "start_dim end_dim", (1, -1)),
+            "Softmax": ("softmax", "dim", (None,)),
+            "LogSoftmax": ("log_softmax", "dim", (None,)),
+            "Unflatten": ("unflatten", "dim sizes", ()),
+            "GLU": ("glu", "dim", (-1,)),
+        }
         if kind not in functions:
             return None
         name, order, defaults = functions[kind]
@@ -438,7 +477,10 @@ class PyTorch(Library):
             assert module.call is not None
             args, kwargs = module.call
             named = {{"unflattened_size": "sizes"}.get(k, k): v for k, v in kwargs.items()}
-            given = {**dict(zip(order.split(), defaults, strict=False)), **dict(zip(order.split(), args, strict=False))}
+            given = {
+                **dict(zip(order.split(), defaults, strict=False)),
+                **dict(zip(order.split(), args, strict=False)),
+            }
             return self.function(name, [x], {**given, **named}, module)
 
         return run
@@ -479,16 +521,19 @@ class PyTorch(Library):
             sizes = self.tensors.sizes(value)
             if name in ("shape", "ndim"):
                 return sizes if name == "shape" else len(sizes)
-            return Native(name, {
+            found: dict[str, Callable[..., Any]] = {
                 "size": lambda dim=None: sizes if dim is None else known.subscript(sizes, dim),
                 "dim": lambda: len(sizes),
                 "numel": lambda: known.mathematics("prod").run(sizes),
                 "nelement": lambda: known.mathematics("prod").run(sizes),
-            }[name])  # fmt: skip
+            }
+            return Native(name, found[name])  # fmt: skip
         if name in ("data", "device", "dtype", "is_cuda", "requires_grad"):
             return value if name == "data" else {"is_cuda": False}.get(name)
         if name in ("T", "mT", "mH"):
-            return self.function("t" if name == "T" else "transpose", [value] if name == "T" else [value, -2, -1], {})
+            return self.function(
+                "t" if name == "T" else "transpose", [value] if name == "T" else [value, -2, -1], {}
+            )
         if name == "new_zeros":
             return Native(name, lambda *size, **kw: self._create("zeros", list(size), kw))
         if isinstance(value, Parameter) and name in ("item", "tolist"):
@@ -507,7 +552,7 @@ class PyTorch(Library):
                 ast.Pow: "pow"}.get(type(op))  # fmt: skip
         if name is None:
             raise NotKnown(f"{known.sign(op)} of tensors is not read", "+ - * / @ **")
-        if isinstance(a, Parameter) and isinstance(b, Parameter | int | float) or (
+        if (isinstance(a, Parameter) and isinstance(b, Parameter | int | float)) or (
             isinstance(b, Parameter) and isinstance(a, int | float)
         ):
             return self.tensors.constants(name, a, b)
@@ -539,13 +584,17 @@ class PyTorch(Library):
     def call(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A call of a function or class of a library."""
         last = name.rpartition(".")[2]
+        if last == "summary":
+            return self._summary(args, kwargs)
         if name.startswith(_IDLE) or ".init." in name:
             return args[0] if args and isinstance(args[0], (Array, Parameter)) else None
         if name in _HANDED and args:
             return args[0]
         if last == "partial" and args:
             function, *rest = args
-            return Native("partial", lambda *a, **k: self.machine.call(function, [*rest, *a], {**kwargs, **k}))
+            return Native(
+                "partial", lambda *a, **k: self.machine.call(function, [*rest, *a], {**kwargs, **k})
+            )
         if last == "OrderedDict":
             return known.BUILTINS["dict"](*args, **kwargs)
         if last == "deepcopy" and args:
@@ -556,7 +605,9 @@ class PyTorch(Library):
             lists = args if last == "chain" else known.items_of(args[0])
             return [item for one in lists for item in known.items_of(one)]
         if last in _REARRANGED or "parametriz" in name:
-            raise NotKnown(f"{last} gives a layer other parameters, which is not read", "the layer without it")
+            raise NotKnown(
+                f"{last} gives a layer other parameters, which is not read", "the layer without it"
+            )
         made = self.prelude(last) if not self._is_function(name) else None
         if made is not None:
             return self.machine.build(made, args, kwargs)
@@ -586,7 +637,11 @@ class PyTorch(Library):
         from convcalc.spec.errors import nearest_name
 
         near = nearest_name(last, [*FUNCTIONS, *table.ROWS, *CONTAINERS])
-        return f"{near}, or another function or class that is read" if near else "layers and functions of PyTorch"
+        return (
+            f"{near}, or another function or class that is read"
+            if near
+            else "layers and functions of PyTorch"
+        )
 
     @staticmethod
     def _is_function(name: str) -> bool:
@@ -612,9 +667,10 @@ class PyTorch(Library):
         if isinstance(kwargs.get("dtype"), Name):
             del kwargs["dtype"]
         given = bound(row, args, kwargs)
-        if all(isinstance(v, Parameter) for v in _tensors(given)) and _tensors(given) and module is None:
-            if not self.tensors.live(_tensors(given)):
-                return self.tensors.computed(name, given)
+        read = _tensors(given)
+        constant = bool(read) and all(isinstance(value, Parameter) for value in read) and module is None
+        if constant and not self.tensors.live(read):
+            return self.tensors.computed(name, given)
         kept = {a.name: given[a.name] for a in row.arguments if a.kind != "-" and a.name in given}
         path = self.path(module, name.strip("_"))
         if row.layer:
@@ -636,7 +692,9 @@ def _given(row: Any, options: dict[str, Any]) -> dict[str, Any]:
     defaults = {a.name: a.default for a in row.arguments if not a.required}
     return {
         key: value for key, value in options.items()
-        if key not in defaults or not (value is defaults[key] or (type(value) is type(defaults[key]) and known.same(value, defaults[key])))
+        if key not in defaults
+        or type(value) is not type(defaults[key])
+        or not known.same(value, defaults[key])
     }  # fmt: skip
 
 
@@ -662,13 +720,18 @@ def _nothing() -> Any:
 def copied(value: Any, seen: dict[int, Any] | None = None) -> Any:
     """A copy of a module or a list with everything in it."""
     seen = {} if seen is None else seen
-    known.spend(5)
+    spend(5)
     if id(value) in seen:
         return seen[id(value)]
     if isinstance(value, Instance):
         made = Instance(value.cls, value.library, value.node)
         seen[id(value)] = made
-        made.call, made.layer, made.given, made.frozen = value.call, value.layer, value.given, set(value.frozen)
+        made.call, made.layer, made.given, made.frozen = (
+            value.call,
+            value.layer,
+            value.given,
+            set(value.frozen),
+        )
         for held in ("fields", "children", "parameters"):
             setattr(made, held, {k: copied(v, seen) for k, v in getattr(value, held).items()})
         return made
@@ -682,6 +745,3 @@ def copied(value: Any, seen: dict[int, Any] | None = None) -> Any:
     if isinstance(value, dict):
         return {k: copied(v, seen) for k, v in value.items()}
     return value
-
-
-__all__ = ["Function", "PyTorch", "Scope", "SpecError", "Unsayable", "copied", "plain"]

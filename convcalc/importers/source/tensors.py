@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from convcalc.budget import spend
@@ -20,11 +21,11 @@ from convcalc.importers.torch.program import Call, Ref, Tensor
 from convcalc.layers.values import show
 from convcalc.spec.errors import SpecError
 
-BATCH: Final = 13
+BATCH: Final = 7919
 """Samples in the shapes of a program while it is read: a number that no size of a program is a factor of."""
 _WRITTEN: Final = 4096
 """Most entries of a constant that are kept as numbers."""
-_SCALARS: Final = {
+_SCALARS: Final[dict[str, Callable[..., Any]]] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "abs": abs, "neg": lambda x: -x, "sin": math.sin,
     "cos": math.cos, "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b, "pow": lambda a, b: a**b,
@@ -130,14 +131,16 @@ class Tensors:
             if name in ("FloatTensor", "Tensor", "LongTensor") and all(type(a) is int for a in args):
                 return Parameter(self._sizes(args), False, None)
             if name == "full":
-                return Parameter(self._sizes([args[0]]), False, args[1] if len(args) > 1 else kwargs["fill_value"])
+                return Parameter(
+                    self._sizes([args[0]]), False, args[1] if len(args) > 1 else kwargs["fill_value"]
+                )
             if name == "arange":
                 steps = known.BUILTINS["range"](*args[:3])
                 listed = list(steps) if len(steps) <= _WRITTEN else None
                 return Parameter((len(steps),), False, listed, "int64")
             if name == "linspace":
                 first, last, many = [*args, *kwargs.values()][:3]
-                if not type(many) is int or not 0 < many <= _WRITTEN:
+                if type(many) is not int or not 0 < many <= _WRITTEN:
                     raise NotKnown("linspace of so many numbers is not worked out")
                 step = (last - first) / max(1, many - 1)
                 return Parameter((many,), False, [first + step * i for i in range(many)])
@@ -203,7 +206,17 @@ class Tensors:
         moved = self._moved(name, shape, given)
         if moved is not None:
             return Parameter(moved, False, first.known if isinstance(first.known, (int, float)) else None)
-        if name in ("chunk", "split", "unbind", "einsum", "cat", "stack", "gather", "index_select", "embedding"):
+        if name in (
+            "chunk",
+            "split",
+            "unbind",
+            "einsum",
+            "cat",
+            "stack",
+            "gather",
+            "index_select",
+            "embedding",
+        ):
             raise NotKnown(f"{name} of constants is not worked out")
         return Parameter(shape, False)
 
@@ -236,9 +249,9 @@ class Tensors:
             start, end = given["start_dim"] % rank, given["end_dim"] % rank
             return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
         if name in ("repeat", "tile"):
-            counts = given.get("repeats", given.get("dims"))
+            counts = given["repeats" if "repeats" in given else "dims"]
             wide = (1,) * (len(counts) - rank) + tuple(shape)
-            return tuple(known.binary(known.ast.Mult(), b, a) for a, b in zip(wide, counts, strict=True))
+            return tuple(known.binary(ast.Mult(), b, a) for a, b in zip(wide, counts, strict=True))
         if name == "expand":
             sizes = given["size"]
             wide = (1,) * (len(sizes) - rank) + tuple(shape)
@@ -261,7 +274,7 @@ class Tensors:
         """The sizes of a reshape with the one that is -1 worked out."""
         sizes = tuple(sizes) if isinstance(sizes, (list, tuple)) else (sizes,)
         for size in sizes:
-            if isinstance(size, bool) or isinstance(size, (float, str, type(None), list, tuple)):
+            if isinstance(size, (bool, float, str, type(None), list, tuple)):
                 raise NotKnown(f"{described(size)} is no size")
         free = [i for i, size in enumerate(sizes) if type(size) is int and size == -1]
         if len(free) > 1:
@@ -277,7 +290,8 @@ class Tensors:
             wrong = rest < 1 or total % rest if free else total != rest
             if wrong:
                 raise NotKnown(
-                    f"{self.told(shape)} has {self.counted(total)} elements, and cannot be {self.told(sizes)}",
+                    f"{self.told(shape)} has {self.counted(total)} elements, "
+                    f"and cannot be {self.told(sizes)}",
                     "sizes that hold as many elements",
                 )
         if free:
@@ -302,7 +316,9 @@ class Tensors:
 
     # Layers
 
-    def stages(self, stages: Sequence[Any], values: Sequence[Value], path: str, weights: dict[str, Stored]) -> Any:
+    def stages(
+        self, stages: Sequence[Any], values: Sequence[Value], path: str, weights: dict[str, Stored]
+    ) -> Any:
         """Layers one after the other on tensors; what the last writes."""
         edges = [self.network.edge(value, path) for value in values]
         like = values[0]
@@ -338,18 +354,20 @@ class Tensors:
         if x.rank != 3 or x.batch != wanted or x.folded:
             where = f"axis {x.batch}" if x.batch is not None else "no axis"
             raise NotKnown(
-                f"it reads {x.rank} axes with the samples on {where}, and takes samples on axis {wanted} of 3",
+                f"it reads {x.rank} axes with the samples on {where}, and takes them on axis {wanted} of 3",
                 "batch_first=True, where the samples come first" if wanted else "samples, steps, features",
             )
         try:
             found = self.network.stage(stage, [self.network.edge(x, path)], path, weights)
         except SpecError as error:
             raise plain(error) from None
-        return [self.network.made(edge, None, wanted if number == 0 else 1) for number, edge in enumerate(found)]
+        return [
+            self.network.made(edge, None, wanted if number == 0 else 1) for number, edge in enumerate(found)
+        ]
 
     def operator(self, name: str, a: Any, b: Any, path: str) -> Any:
         """Arithmetic with tensors and numbers."""
-        sides = []
+        sides: list[Any] = []
         for side in (a, b):
             if isinstance(side, BatchSize):
                 raise NotKnown("arithmetic with the batch size depends on how many samples there are")
@@ -513,6 +531,9 @@ class Tensors:
     def _matmul(self, path: str, x: Value, other: Any) -> Value:
         return self.network.matmul(x, self._value(other), path)
 
+    def _linear(self, path: str, x: Value, weight: Any, bias: Any) -> Value:
+        return self.network.linear(x, self._value(weight), None if bias is None else self._value(bias), path)
+
     def _view_as(self, path: str, x: Value, other: Any) -> Value:
         return self.network.reshape(x, self._value(other).dims, path)
 
@@ -547,7 +568,9 @@ class Tensors:
         if any(isinstance(count, BatchSize) for count in counts):  # one row for every sample
             wide = (1,) * (len(counts) - x.rank) + x.dims
             if x.batch is None and all(isinstance(c, BatchSize) or c == 1 for c in counts):
-                return self.network.expand(x, tuple(int(c) * s for c, s in zip(counts, wide, strict=True)), path)
+                return self.network.expand(
+                    x, tuple(int(c) * s for c, s in zip(counts, wide, strict=True)), path
+                )
             raise NotKnown("a repeat that depends on how many samples there are")
         return self.network.tile(x, (1,) * (x.rank - len(counts)) + counts, path)
 
@@ -563,4 +586,3 @@ class Tensors:
         if type(dim) is not int or not -x.rank <= dim < x.rank:
             raise NotKnown(f"{described(dim)} is no axis of {x.rank}")
         return self.network.along(op, x, dim % x.rank, path)
-

@@ -12,13 +12,14 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.importers.torch.inputs import Wanted, wanted
 from convcalc.importers.torch.live import first_line, read_exported
 
 if TYPE_CHECKING:
+    from convcalc.dims import Shape
     from convcalc.graph import Graph
     from convcalc.importers.torch.program import Program
 
@@ -57,8 +58,29 @@ def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Gr
     try:
         program = export(module, input, name=name)
     except ValueError as error:
-        raise SpecError([Problem(str(error), file=f"<{title}>")]) from None
-    return translate(program)
+        raise SpecError([Problem(str(error), file=f"<{title}>", line=0)]) from None
+    graph = translate(program)
+    types = {tensor.name: tensor.dtype for tensor in program.inputs}
+    if input is not None and set(types) <= _arguments(module):
+
+        def again(shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
+            names = (graph.nodes[number].name for number in graph.inputs)
+            pairs = zip(names, types.items(), strict=True)
+            given = {key: Wanted(tuple(shapes[own]), False, kind) for own, (key, kind) in pairs}
+            return from_torch(module, given, name=name)
+
+        graph.again = again
+    return graph
+
+
+def _arguments(module: Any) -> set[str]:
+    """Names by which inputs can be given to ``forward``."""
+    import inspect
+
+    try:
+        return set(inspect.signature(module.forward).parameters)
+    except (AttributeError, TypeError, ValueError):
+        return set()
 
 
 def export(module: Any, input: Any = None, *, name: str | None = None) -> Program:
@@ -82,6 +104,7 @@ def export(module: Any, input: Any = None, *, name: str | None = None) -> Progra
             f"{title} is TorchScript, which PyTorch cannot export; give the module it was made of"
         )
     order, by_name = wanted(input)
+    _fits(module, title, order, by_name)
     still, mode = _still(module)
     reasons: list[str] = []
     for batch in _batches([*order, *by_name.values()]):
@@ -106,6 +129,28 @@ def export(module: Any, input: Any = None, *, name: str | None = None) -> Progra
     ):
         hint = "; an input of whole numbers is written with its type: 16:int64"
     raise ValueError(f"PyTorch cannot export {title}: {reasons[0]}{hint}")
+
+
+def _fits(module: Any, title: str, order: list[Any], by_name: dict[str, Any]) -> None:
+    """Refuse inputs that ``forward`` does not have, and too few of them.
+
+    Raises:
+        ValueError: with the arguments that it has.
+    """
+    import inspect
+
+    try:
+        signature = inspect.signature(module.forward)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*order, **by_name)
+    except TypeError as error:
+        needed = ", ".join(
+            name if one.default is one.empty else f"{name} (may be left out)"
+            for name, one in signature.parameters.items()
+        )
+        raise ValueError(f"{title} takes {needed or 'nothing'}: {error}") from None
 
 
 def _reason(error: BaseException) -> str:

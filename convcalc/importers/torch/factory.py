@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc.importers.torch.live import first_line
 
 if TYPE_CHECKING:
+    from convcalc.dims import Shape
     from convcalc.graph import Graph
 
 PREFIX: Final = "torch:"
@@ -42,8 +43,16 @@ def open_factory(text: str, input: Any = None, set: Mapping[str, Any] | None = N
     try:
         module = make(text, set or {})
     except ValueError as error:
-        raise SpecError([Problem(str(error), file="<spec>", text=text)]) from None
+        raise SpecError([Problem(str(error), file=text, line=0)]) from None
     graph = from_torch(module, input, name=text.rpartition(":")[2].rpartition(".")[2])
+    if graph.again is not None:
+        whole = graph.again
+
+        def again(shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
+            changed = {**(set or {}), **variables}
+            return open_factory(text, dict(shapes), changed) if variables else whole(shapes, variables)
+
+        graph.again = again
     graph.notes = (f"the code of {text.split(':')[1]} was imported to make the module", *graph.notes)
     return graph
 

@@ -61,6 +61,8 @@ def wanted(given: Any) -> tuple[list[Any], dict[str, Any]]:
 
 
 def _one(given: Any, where: str = "") -> Any:
+    if isinstance(given, Wanted):
+        return given
     if isinstance(given, str):
         text, _, kind = given.partition(":")
         kind = kind.strip().removeprefix("torch.")
@@ -71,9 +73,7 @@ def _one(given: Any, where: str = "") -> Any:
             )
         if kind and kind not in _DTYPES:
             names = ", ".join(sorted(set(_DTYPES.values())))
-            raise ValueError(
-                f"input{where} {given[:60]!r} has no type of PyTorch behind the colon; known: {names}"
-            )
+            raise ValueError(f"input{where} {given[:60]!r}: no type {kind[:30]!r}; known are {names}")
         return _sized(tuple(int(size) for size in re.findall(r"\d+", text)), _DTYPES.get(kind, ""), where)
     if isinstance(given, tuple) and all(type(size) is int for size in given):
         return _sized(given, "", where)

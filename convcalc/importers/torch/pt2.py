@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.importers.torch import dtypes
 from convcalc.importers.torch.archive import Archive, BrokenFile
+from convcalc.importers.torch.inputs import Wanted, wanted
 from convcalc.importers.torch.pickled import Foreign, TensorRecord, scan
 from convcalc.importers.torch.program import Call, Held, Program, Ref, Region, Tensor, references
 from convcalc.importers.torch.state import from_archive
@@ -45,11 +46,13 @@ _FAULTS: Final = (
 )  # fmt: skip
 
 
-def open_program(path: str | os.PathLike[str]) -> Graph:
+def read(path: str | os.PathLike[str], input: Any = None, set: Mapping[str, Any] | None = None) -> Graph:
     """The network of a saved exported program.
 
     Args:
         path: a file of ``torch.export.save``.
+        input: refused unless it is the program's own: its sizes were fixed when it was exported.
+        set: refused: a program has no variables.
 
     Raises:
         SpecError: it is none, a damaged one, or one that cannot be said.
@@ -59,13 +62,36 @@ def open_program(path: str | os.PathLike[str]) -> Graph:
     from convcalc.spec.errors import Problem, SpecError
 
     name = os.fspath(path)
+
+    def refused(message: str, expected: str | None = None) -> SpecError:
+        return SpecError([Problem(message, file=name, line=0, expected=expected)])
+
     try:
         program = read_program(name)
     except BrokenFile as error:
-        raise SpecError([Problem(f"the file {error}", file=name)]) from None
+        raise refused(f"the file {error}") from None
     except ValueError as error:
-        raise SpecError([Problem(str(error), file=name)]) from None
+        raise refused(str(error)) from None
+    if set:
+        raise refused(f"an exported program has no variables, and no {', '.join(set)}")
+    if input is not None:
+        own = {tensor.name: tensor.shape[1:] for tensor in program.inputs if tensor.shape}
+        if not _is_own(input, own):
+            sizes = ", ".join(f"{key}={'x'.join(map(str, shape))}" for key, shape in own.items())
+            expected = f"{sizes}, or the module itself: torch:package.module:factory exports it at any size"
+            raise refused("the sizes of an exported program were fixed when it was exported", expected)
     return translate(program, file=name)
+
+
+def _is_own(input: Any, own: Mapping[str, tuple[int | None, ...]]) -> bool:
+    """Whether an input that is asked for is the program's own."""
+    try:
+        order, by_name = wanted(input)
+    except ValueError:
+        return False
+    given = by_name or dict(zip(own, order, strict=False))
+    shapes = {name: part.shape for name, part in given.items() if isinstance(part, Wanted)}
+    return len(order) <= len(own) and all(own.get(name) == shape for name, shape in shapes.items())
 
 
 def is_program(archive: Archive) -> bool:
@@ -260,13 +286,15 @@ class _Reader:
         for name, meta in graph["tensor_values"].items():
             self.at = f"at the value {name[:60]}"
             sizes = tuple(self.size(size) for size in meta["sizes"])
+            if not all(size is None or type(size) is int for size in sizes):
+                raise TypeError("a size is no number")
             if len(sizes) > _MAX_AXES:
                 raise BrokenFile(f"has {name[:60]} of {len(sizes)} axes")
             found[name] = Tensor(name, sizes, dtypes.BY_NUMBER[meta["dtype"]])
         for kind in ("sym_int_values", "sym_float_values", "sym_bool_values"):
             for name, value in (graph.get(kind) or {}).items():
                 known = self.size(value)
-                if known is not None:
+                if isinstance(known, int | float):
                     self.known[name] = known
         return found
 

@@ -17,7 +17,6 @@ from convcalc.files import open_regular
 from convcalc.importers.torch import dtypes
 from convcalc.importers.torch.archive import Archive, BrokenFile
 from convcalc.importers.torch.pickled import Foreign, Legacy, TensorRecord, legacy, scan
-from convcalc.shown import Shown
 
 MAX_HEADER: Final = 100_000_000
 """Bytes of a header of safetensors: the bound of the format itself."""
@@ -63,8 +62,8 @@ class Weight:
         return not dtypes.is_floating(self.dtype) or self.name.rpartition(".")[2] in _RUNNING
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class StoredWeights(Shown, Mapping[str, Any]):
+@dataclass(frozen=True, eq=False)
+class StateFile(Mapping[str, Any]):
     """The tensors of a file of weights: what they say, and what they cannot say.
 
     As a mapping it gives the values by name, each read when it is asked for.
@@ -125,28 +124,6 @@ class StoredWeights(Shown, Mapping[str, Any]):
         )
         return tuple(said)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as JSON holds it."""
-        return {
-            "path": self.path,
-            "format": self.format,
-            "params": self.params,
-            "buffers": self.buffers,
-            "bytes": self.bytes,
-            "tensors": [
-                {
-                    "name": weight.name,
-                    "shape": list(weight.shape),
-                    "dtype": weight.dtype,
-                    "count": weight.count,
-                    "buffer": weight.is_buffer,
-                    "same_as": weight.same_as or None,
-                }
-                for weight in self.tensors
-            ],
-            "notes": list(self.notes),
-        }
-
     def __getitem__(self, name: str) -> Any:
         for weight in self.tensors:
             if weight.name == name:
@@ -163,10 +140,7 @@ class StoredWeights(Shown, Mapping[str, Any]):
         return id(self)
 
 
-StateFile = StoredWeights
-
-
-def read(path: str | os.PathLike[str]) -> StoredWeights:
+def read(path: str | os.PathLike[str]) -> StateFile:
     """Names, shapes and types of the tensors in a file of weights; values stay where they are.
 
     Args:
@@ -182,10 +156,10 @@ def read(path: str | os.PathLike[str]) -> StoredWeights:
     try:
         return _read(name)
     except BrokenFile as error:
-        raise SpecError([Problem(f"the file {error}", file=name)]) from None
+        raise SpecError([Problem(f"the file {error}", file=name, line=0)]) from None
 
 
-def _read(path: str) -> StoredWeights:
+def _read(path: str) -> StateFile:
     with open_regular(path) as file:
         start = file.read(64)
         if start[:4] == b"PK\x03\x04":
@@ -200,7 +174,7 @@ def _read(path: str) -> StoredWeights:
 # -- safetensors ----------------------------------------------------------------------------
 
 
-def _safetensors(path: str, file: IO[bytes]) -> StoredWeights:
+def _safetensors(path: str, file: IO[bytes]) -> StateFile:
     whole = file.seek(0, os.SEEK_END)
     file.seek(0)
     size = int.from_bytes(file.read(8), "little")
@@ -225,7 +199,7 @@ def _safetensors(path: str, file: IO[bytes]) -> StoredWeights:
             raise BrokenFile(f"has {name[:100]} of {due:,} bytes at {start:,} to {end:,} of {room:,}")
         reading = partial(_raw, path, 8 + size + start, end - start, dtype, shape)
         found.append((start, Weight(name, shape, dtype, reading)))
-    return StoredWeights(path, "safetensors", tuple(weight for _, weight in found), {})
+    return StateFile(path, "safetensors", tuple(weight for _, weight in found), {})
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -261,7 +235,7 @@ def _raw(path: str, at: int, length: int, dtype: str, shape: tuple[int, ...]) ->
 # -- torch.save -----------------------------------------------------------------------------
 
 
-def _zipped(path: str) -> StoredWeights:
+def _zipped(path: str) -> StateFile:
     with Archive(path) as archive:
         if "data.pkl" not in archive:
             models = any(name.startswith("models/") for name in archive.members)
@@ -294,7 +268,7 @@ def from_archive(archive: Archive, member: str, record: TensorRecord, order: str
     return dtypes.array(data, record.dtype, record.shape, record.strides, order)
 
 
-def _old(path: str, file: IO[bytes]) -> StoredWeights:
+def _old(path: str, file: IO[bytes]) -> StateFile:
     file.seek(0)
     found = legacy(file)
     return _gathered(
@@ -316,7 +290,7 @@ def _in_legacy(path: str, found: Legacy, record: TensorRecord) -> Any:
 
 def _gathered(
     path: str, kind: str, root: Any, place: Callable[[TensorRecord], Any], sizes: Mapping[str, int] | None
-) -> StoredWeights:
+) -> StateFile:
     """The tensors in nested containers, by dotted names; optimizers' states stay out of it."""
     unknown: dict[str, int] = {}
     found: list[Weight] = []
@@ -364,7 +338,7 @@ def _gathered(
     if not found:
         objects = f"; it holds {', '.join(list(unknown)[:5])}" if unknown else ""
         raise BrokenFile(f"of {kind} holds no tensors{objects}")
-    return StoredWeights(path, kind, tuple(found), unknown)
+    return StateFile(path, kind, tuple(found), unknown)
 
 
 def _inside(name: str, value: Foreign, learned: bool | None) -> Iterator[tuple[str, Any, Any]]:

@@ -42,7 +42,7 @@ def translate(program: Program, *, file: str = "") -> Graph:
         except SeveralUses as several:
             if several.name in parted:
                 reason = f"{several.name} is the weight of a layer and is read otherwise as well"
-                raise SpecError([Problem(reason, file=file or f"<{program.name}>")]) from None
+                raise SpecError([Problem(reason, file=file or f"<{program.name}>", line=0)]) from None
             parted.add(several.name)
 
 
@@ -54,6 +54,8 @@ class _Translation:
         self.network.tensors.update(parted)
         self.network.notes.extend(program.notes)
         self.values: dict[str, Value] = {}
+        targets = (name for held in program.held for name in held.names)
+        self.modules = {name.partition(".")[0] for name in (*targets, *(call.path for call in program.calls))}
 
     def graph(self) -> Graph:
         program, network = self.program, self.network
@@ -74,27 +76,28 @@ class _Translation:
                 continue  # indices that were computed with: whole numbers are no buffers of a count
             network.unused(entry)
         if not outputs:
-            raise SpecError([Problem("the program returns no tensor", file=self.file)])
+            raise SpecError([Problem("the program returns no tensor", file=self.file, line=0)])
         return network.finish(outputs)
 
     def input(self, given: Tensor) -> Value:
         shape = self.sizes(given, "an input")
         batch = self.program.batch
+        name = f"{given.name}_input" if given.name in self.modules else given.name  # weights keep their names
         if any(size == 0 for size in shape):
             raise SpecError(
-                [Problem(f"the input {given.name} of {show(shape)} has no entries", file=self.file)]
+                [Problem(f"the input {given.name} of {show(shape)} has no entries", file=self.file, line=0)]
             )
         if not shape or shape[0] % batch:
             of = show(shape) if shape else "no axes"
             self.network.notes.append(f"{given.name} of {of} has no batch: it is the same for every sample")
-            return self.network.input(given.name, shape, None, given.dtype)
-        return self.network.input(given.name, shape, 0, given.dtype)
+            return self.network.input(name, shape, None, given.dtype)
+        return self.network.input(name, shape, 0, given.dtype)
 
     def sizes(self, tensor: Tensor, what: str) -> tuple[int, ...]:
         shape = tensor.shape
         if shape is None or any(size is None for size in shape):
             raise SpecError(
-                [Problem(f"{what} {tensor.name} has sizes that only data decides", file=self.file)]
+                [Problem(f"{what} {tensor.name} has sizes that only data decides", file=self.file, line=0)]
             )
         return tuple(size for size in shape if size is not None)
 
@@ -103,7 +106,9 @@ class _Translation:
             try:
                 return name, self.network.edge(self.values[given.name], name)
             except Unsayable as unsayable:
-                raise SpecError([Problem(f"the output {name} {unsayable.reason}", file=self.file)]) from None
+                raise SpecError(
+                    [Problem(f"the output {name} {unsayable.reason}", file=self.file, line=0)]
+                ) from None
         if given is not None:
             self.network.notes.append(f"the output {name} is {given!r}, and no tensor")
         return None
@@ -125,7 +130,7 @@ class _Translation:
             reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:120]}"
             where = f" ({call.place})" if call.place else ""
             text = f"{call.target} in {call.path or 'the network'}{where} is called as it cannot be: {reason}"
-            raise SpecError([Problem(text, file=self.file)]) from error
+            raise SpecError([Problem(text, file=self.file, line=0)]) from error
 
     def bind(self, call: Call, made: Sequence[Value | None]) -> None:
         if len(made) < len(call.outputs):
@@ -155,7 +160,9 @@ class _Translation:
             edges = [network.edge(value, path) for value in read if value.edge or value.stored]
             made = network.opaque(what, edges, shapes, path, reason)
         except (Unsayable, DimensionError) as error:
-            raise SpecError([Problem(f"{call.target} in {path} {reason}: {error}", file=self.file)]) from None
+            raise SpecError(
+                [Problem(f"{call.target} in {path} {reason}: {error}", file=self.file, line=0)]
+            ) from None
         for out, shape, at, fold, edge in zip(call.outputs, dims, places, folds, made, strict=True):
             self.values[out.name] = Value(shape, at, fold, edge, dtype=out.dtype)
 

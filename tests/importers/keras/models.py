@@ -1,8 +1,8 @@
 """Small models of Keras, of every kind that files hold, and how they are held against what is read of them.
 
-``python -m tests.importers.keras.models`` writes the fixtures of ``data/``: the archive of each model with its
-weights, and what Keras itself says of it (parameters, shapes of all layers, outputs for one input). It needs
-Keras, and prints the version.
+``python -m tests.importers.keras.models`` writes the fixtures of ``data/``: the archive of each model with
+its weights, and what Keras itself says of it (parameters, shapes of all layers, outputs for one input). It
+needs Keras, and prints the version.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def model(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @model
 def nested_and_shared(k: Any) -> Any:
-    """A Sequential called twice, a layer called twice, functions between them, an activation that is a layer."""
+    """A Sequential and a layer called twice, functions between them, an activation that is a layer."""
     L = k.layers
     image = x = k.Input((8, 6, 3), name="image")
     inner = k.Sequential([L.Conv2D(4, 3, activation="relu", name="c"), L.BatchNormalization()], name="inner")

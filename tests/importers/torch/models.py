@@ -76,7 +76,7 @@ def shape_of(library: str, name: str, model: Any) -> str:
 
 
 def by_torch(model: Any, shape: tuple[int, ...]) -> dict[str, str]:
-    """Parameters, buffers that are no indices, and multiply-accumulates as PyTorch counts them for a sample."""
+    """Parameters, buffers that are no indices, and multiply-accumulates of a sample, by PyTorch."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.placing import At
+from convcalc.importers.keras.files.timed import lifted
 from convcalc.importers.keras.files.weights import Holder, gates, row, to_front
 from convcalc.importers.keras.files.writing import stages
 from convcalc.importers.network import Stored, Unsayable
@@ -19,8 +20,10 @@ CELLS: Final = {"SimpleRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GR
 
 
 def recurrent(at: At, edges: Sequence[Edge]) -> list[Edge]:
-    """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states where they are asked for."""
+    """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states if asked for."""
     _alone(at, edges)
+    if at.times and len(at.shape(edges[0])) < 2:
+        raise Unsayable("stands in TimeDistributed, and reads no sequence")
     return _sequence(at, at.record.kind, at.config, at.holder.part("cell", "cell"), edges[0], "")
 
 
@@ -68,14 +71,15 @@ def bidirectional(at: At, edges: Sequence[Edge]) -> list[Edge]:
     if not ways:
         raise Unsayable("goes around no layer")
     forward, backward = ways[0], ways[-1]
-    kind, config = forward.get("class_name"), forward.get("config")
+    kind, config = str(forward.get("class_name")), forward.get("config")
     other = backward.get("config")
     if kind not in _GATES or backward.get("class_name") != kind:
         raise Unsayable(f"goes around {str(kind)[:60]}, or around two kinds of layers")
     if not isinstance(config, dict) or not isinstance(other, dict):
         raise Unsayable("goes around a layer without a configuration")
     differing = {
-        key for key in config if key not in ("name", "go_backwards", "trainable") and not key.endswith(_AT_START)
+        key for key in config
+        if key not in ("name", "go_backwards", "trainable") and not key.endswith(_AT_START)
         and config[key] != other.get(key)
     }  # fmt: skip
     if differing:
@@ -83,13 +87,13 @@ def bidirectional(at: At, edges: Sequence[Edge]) -> list[Edge]:
     mode = at.config.get("merge_mode", "concat")
     if mode not in ("concat", "sum", "ave", "mul") or config.get("go_backwards") is True:
         raise Unsayable("has outputs of two directions that are not joined, or runs backwards first")
-    layer = _layer(at, str(kind), {**config, "trainable": True}, edges[0], bidirectional=True)
+    layer = _layer(at, kind, {**config, "trainable": True}, edges[0], bidirectional=True)
     trains = all(one.get("trainable", True) is not False for one in (config, other))
     stored: dict[str, Stored] = {}
     for key, one, end in (("forward_layer", config, ""), ("backward_layer", other, "_reverse")):
-        name = str(one.get("name") or f"{key.partition('_')[0]}_{str(kind).lower()}")
+        name = str(one.get("name") or f"{key.partition('_')[0]}_{kind.lower()}")
         holder = at.holder.part(key, name, trains).part("cell", "cell")
-        stored |= _arrays(at, str(kind), layer, holder, end)
+        stored |= _arrays(at, kind, layer, holder, end)
     sequences, states = config.get("return_sequences") is True, config.get("return_state") is True
     plain = mode == "concat" and not states
     name = "" if plain and sequences else layer.op
@@ -134,7 +138,7 @@ def _layer(at: At, kind: str, config: dict[str, Any], edge: Edge, **more: Any) -
     plain = {key: value for key, value in config.items() if key not in _OWN}
     (stage,) = stages(kind, {**plain, "return_sequences": True}, at.first)
     shape = at.shape(edge)
-    inside = (shape[0], *shape[1 + at.times :]) if at.times else shape
+    inside = at.inside(shape)
     layer = at.made(stage, (inside,))
     if more:
         values = {option.field: getattr(layer, option.field) for option in layer.options}
@@ -169,8 +173,6 @@ def _sequence(at: At, kind: str, config: dict[str, Any], holder: Holder, edge: E
     stored = _arrays(at, kind, layer, holder)
     lead = f"{name}." if name else ""
     if at.times:
-        from convcalc.importers.keras.files.timed import lifted
-
         shape = at.shape(edge)
         found = lifted(at, layer, (edge,), ((shape[0], *shape[2:]),), stored, f"{lead}{layer.op}")
         if not sequences:
@@ -188,4 +190,7 @@ def _sequence(at: At, kind: str, config: dict[str, Any], holder: Holder, edge: E
         result = at.add("flatten", (result,), f"{lead}flatten")
     if not states:
         return [result]
-    return [result, *(at.add("flatten", (one,), f"{lead}{end}") for end, one in zip("hc", ends, strict=False))]
+    return [
+        result,
+        *(at.add("flatten", (one,), f"{lead}{end}") for end, one in zip("hc", ends, strict=False)),
+    ]

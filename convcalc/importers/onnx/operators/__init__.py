@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from convcalc.importers.onnx.operators import (
+    attention,
     entries,
     moves,
     norms,
@@ -23,5 +24,6 @@ OPERATORS: Final[dict[str, Operator]] = {
     **products.ROWS,
     **resizing.ROWS,
     **recurrent.ROWS,
+    **attention.ROWS,
 }
 """By operator of ONNX's own domain; a row that differs between sets asks for :attr:`Use.opset`."""

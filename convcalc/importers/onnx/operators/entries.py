@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.dims import prod
-from convcalc.importers.batched import Value, broadcast, is_one
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value, broadcast, is_one
 
 
 def _plain(op: str) -> Operator:
@@ -170,7 +170,7 @@ def _several(op: str) -> Operator:
             if not isinstance(found, Value) and not isinstance(right, Value):
                 found = use.x(0)
             found = use.net.join(op, found, right, use.path if last else f"{use.path}.{place}")
-        return found
+        return found if isinstance(found, Value) else use.x()
 
     return made
 
@@ -198,7 +198,7 @@ def where(use: Use) -> Value:
         else:
             mask = _kept(use, condition, None, chosen)
             parts.append(use.net.join("mul", use.x(place), mask, f"{use.path}.mul"))
-    return use.net.join("add", *parts, use.path)
+    return use.net.join("add", parts[0], parts[1], use.path)
 
 
 def _kept(use: Use, condition: Stored, held: Stored | None, chosen: bool) -> Value:

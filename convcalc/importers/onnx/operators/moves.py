@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convcalc.dims import prod
-from convcalc.importers.batched import Value, is_one
+from convcalc.dims import equal, prod
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded, bounds, reshaped
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value, is_one
 
 
 def same(use: Use) -> Value:
@@ -27,6 +27,23 @@ def dropout(use: Use) -> list[Any]:
     return [use.one("dropout", use.x(), use.path, p=ratio)]
 
 
+def _formed(use: Use, x: Value, dims: Any) -> Value:
+    """The elements in another shape.
+
+    Where one sample is written down, the axis of the batch may have been joined to the one before it, as a
+    step of a sequence is: what is behind it is as it was.
+    """
+    at, net = x.batch, use.net
+    if net.batch == 1 and at and not x.folded and len(dims) < x.rank:
+        behind = x.dims[at + 1 :]
+        place = len(dims) - len(behind)
+        if place > 0 and all(equal(a, b) is True for a, b in zip(dims[place:], behind, strict=True)):
+            before = prod(dims[:place])
+            if equal(before, prod(x.dims[:at])) is True and not is_one(dims[place - 1]):
+                return net.seen(x, dims, place - 1, True, use.path)
+    return net.reshape(x, dims, use.path)
+
+
 def reshape(use: Use) -> Value:
     """Reshape: -1 is what is left, 0 what arrives."""
     x = use.x()
@@ -38,14 +55,14 @@ def reshape(use: Use) -> Value:
         from convcalc.layers.values import show
 
         raise Unsayable(f"makes {show(want)} of {show(x.dims)}, which has other elements") from None
-    return use.net.reshape(x, dims, use.path)
+    return _formed(use, x, dims)
 
 
 def flatten(use: Use) -> Value:
     """Flatten to two axes."""
     x, axis = use.x(), use.attribute("axis", 1)
     axis = axis + x.rank if axis < 0 else axis
-    return use.net.reshape(x, (prod(x.dims[:axis]), prod(x.dims[axis:])), use.path)
+    return _formed(use, x, (prod(x.dims[:axis]), prod(x.dims[axis:])))
 
 
 def transpose(use: Use) -> Value:

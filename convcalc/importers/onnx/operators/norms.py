@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.dims import prod
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value
 
 
 def _alone(use: Use) -> None:
@@ -19,10 +19,11 @@ def batch_norm(use: Use) -> Value:
     """BatchNormalization with stored statistics."""
     use.harmless("momentum")
     use.only("spatial", 1)
-    use.only("training_mode", 0)
     use.only("is_test", 1, 0)
-    _alone(use)
     x = use.x()
+    if use.attribute("training_mode", 0):
+        return _standardised(use, x)
+    _alone(use)
     names = ("weight", "bias", "running_mean", "running_var")
     arrays = [use.stored(place) for place in range(1, 5)]
     if any(array is None for array in arrays):
@@ -30,6 +31,24 @@ def batch_norm(use: Use) -> Value:
     weights = {n: a.reshaped((prod(a.shape),)) for n, a in zip(names, arrays, strict=True) if a is not None}
     axis = use.net.axis(x, 1) if x.rank > 1 else 0
     return use.one("bn", x, use.path, weights, eps=use.attribute("epsilon", 1e-5), axis=axis)
+
+
+def _standardised(use: Use, x: Value) -> Value:
+    """Batch normalisation by statistics of what arrives: the weight of a standardised convolution."""
+    if x.batch is not None:
+        raise Unsayable("in training mixes the samples of a batch")
+    if any(place < len(use.node.outputs) and use.node.outputs[place] for place in (3, 4)):
+        raise Unsayable("writes its statistics, which no layer here does")
+    eps = use.attribute("epsilon", 1e-5)
+    made = use.one("bn", x, use.path, axis=1, track=False, affine=False, eps=eps)
+    for place, op, nothing in ((1, "mul", 1), (2, "add", 0)):
+        if all(entry == nothing for entry in use.numbers(place)):
+            continue
+        array = use.x(place)
+        shape = (*array.dims, *(1,) * (x.rank - 2))
+        array = use.net.reshape(array, shape, f"{use.path}.reshape")
+        made = use.net.join(op, made, array, f"{use.path}.{op}")
+    return made
 
 
 def instance_norm(use: Use) -> Value:

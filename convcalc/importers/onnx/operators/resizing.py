@@ -6,9 +6,9 @@ from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.dims import is_symbolic
-from convcalc.importers.batched import Value, is_one
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value, is_one
 
 
 def _ways(use: Use) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _ways(use: Use) -> dict[str, Any]:
         if outside:
             options["exclude_outside"] = True
     if antialias:
-        options["antialias"] = True
+        options["antialias"] = outside
     return options
 
 
@@ -143,11 +143,30 @@ def _made(
         return x
     if not spatial:
         raise Unsayable(f"with mode={mode} resizes other axes than those of a map")
+    if "antialias" in ways:
+        shrinks = any(type(n) is not int or type(o) is not int or o < n for n, o in _sizes(x, wanted))
+        excluded = ways.pop("antialias")
+        if shrinks and not excluded:
+            raise Unsayable("with antialias reads beyond the edge, which no layer does (exclude_outside=0)")
+        if shrinks:
+            ways.pop("exclude_outside", None)
+            ways["antialias"] = True
     if where == "asymmetric":
         raise Unsayable(f"with mode={mode} and asymmetric places is no layer here")
     if where == "pytorch_half_pixel" and any(is_one(out) for out, _ in wanted.values()):
         raise Unsayable("to a size of 1 with pytorch_half_pixel is no layer here")
-    return use.layer("upsample", x, mode=mode, **ways, **_sized(x, wanted, scaled, mode))
+    sized = _sized(x, wanted, scaled, mode)
+    if where == "align_corners" and "scale" in sized and not _whole(x, wanted):
+        raise Unsayable("with align_corners and a factor that leaves a part of a sample is no layer here")
+    return use.layer("upsample", x, mode=mode, **ways, **sized)
+
+
+def _sizes(x: Value, wanted: dict[int, tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    return [(x.dims[axis], out) for axis, (out, _) in wanted.items()]
+
+
+def _whole(x: Value, wanted: dict[int, tuple[Any, Any]]) -> bool:
+    return all(out == x.dims[axis] * scale for axis, (out, scale) in wanted.items())
 
 
 def _sized(x: Value, wanted: dict[int, tuple[Any, Any]], scaled: bool, mode: str) -> dict[str, Any]:

@@ -18,9 +18,11 @@ from convcalc.importers.torch.aten import (  # noqa: F401 - each registers its r
     arithmetic,
     attention,
     convolutions,
+    folded_arithmetic,
     lookups,
     moves,
     norms,
+    patches,
     pools,
     products,
     recurrent,
@@ -32,10 +34,12 @@ from convcalc.importers.torch.aten.reductions import Deferred
 from convcalc.importers.torch.aten.rows import ROWS, arguments_of, found
 from convcalc.importers.torch.program import Call
 
-__all__ = ["ROWS", "translate"]
+__all__ = ["ROWS", "arguments_of", "found", "translate"]
 
 
-WEIGHING: Final = frozenset("conv1d conv2d conv3d linear matmul bmm layer_norm add mul".split())
+WEIGHING: Final = frozenset({
+    "conv1d", "conv2d", "conv3d", "linear", "matmul", "bmm", "layer_norm", "add", "mul",
+})  # fmt: skip
 """Operators by which constants that are repeated for every sample meet what is learned."""
 
 

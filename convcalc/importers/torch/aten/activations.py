@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, numeric, one, place, row
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Unsayable
+from convcalc.importers.tensors import Value
+from convcalc.importers.torch.aten.rows import numeric, one, place, row
+from convcalc.importers.torch.program import Call
 
 PLAIN: Final = {
-    "relu": "relu", "relu6": "relu6", "selu": "selu", "silu": "silu", "mish": "mish", "hardswish": "hardswish",
-    "hardsigmoid": "hardsigmoid", "sigmoid": "sigmoid", "tanh": "tanh", "log_sigmoid": "logsigmoid",
-    "neg": "neg", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
-    "square": "square", "sin": "sin", "cos": "cos", "erf": "erf", "reciprocal": "reciprocal", "sign": "sign",
-    "sgn": "sign", "floor": "floor", "special_expit": "sigmoid", "negative": "neg", "absolute": "abs",
+    "relu": "relu", "relu6": "relu6", "selu": "selu", "silu": "silu", "mish": "mish",
+    "hardswish": "hardswish", "hardsigmoid": "hardsigmoid", "sigmoid": "sigmoid", "tanh": "tanh",
+    "log_sigmoid": "logsigmoid", "neg": "neg", "exp": "exp", "log": "log", "sqrt": "sqrt",
+    "rsqrt": "rsqrt", "abs": "abs", "square": "square", "sin": "sin", "cos": "cos", "erf": "erf",
+    "reciprocal": "reciprocal", "sign": "sign", "sgn": "sign", "floor": "floor",
+    "special_expit": "sigmoid", "negative": "neg", "absolute": "abs",
 }  # fmt: skip
 """Operators that read one tensor and nothing else, and the layers that they are."""
 
@@ -38,7 +43,7 @@ def leaky_relu(network: Batched, call: Call, x: Value, negative_slope: float = 0
 def elu(
     network: Batched, call: Call, x: Value, alpha: float = 1, scale: float = 1, input_scale: float = 1
 ) -> Value:
-    """``scale * alpha * (exp(input_scale * x) - 1)`` below 0: ELU where nothing is scaled, CELU by its inverse."""
+    """``scale * alpha * (exp(input_scale * x) - 1)`` below 0: ELU where nothing is scaled."""
     if scale == 1 and input_scale == 1:
         return one(network, "elu", x, place(call), alpha=alpha)
     raise Unsayable(f"scales by {scale} and {input_scale}")
@@ -73,7 +78,7 @@ def hardtanh(network: Batched, call: Call, x: Value, min_val: float = -1, max_va
 @row("threshold.default")
 def threshold(network: Batched, call: Call, x: Value, threshold: float, value: float) -> Value:
     """``x`` above a threshold, else a value."""
-    return one(network, "threshold", x, place(call), threshold=threshold, value=value)
+    return network.one("threshold", x, place(call), {"threshold": threshold, "value": value})
 
 
 @row("softshrink.default")
@@ -140,16 +145,18 @@ def prelu(network: Batched, call: Call, x: Value, weight: Value) -> Value:
     return one(network, "prelu", x, path, {"weight": weight.stored}, channels=weight.dims[0], axis=axis)
 
 
-@row("softmax.int", "_softmax.default", "special_softmax.int", "_safe_softmax.default")
-def softmax(network: Batched, call: Call, x: Value, dim: int, dtype: str | None = None,
-            half_to_float: bool = False) -> Value:  # fmt: skip
+@row("softmax.int", "_softmax.default", "special_softmax.default", "_safe_softmax.default")
+def softmax(
+    network: Batched, call: Call, x: Value, dim: int, dtype: str | None = None, half_to_float: bool = False
+) -> Value:
     """Shares along an axis."""
     return network.along("softmax", x, dim, place(call))
 
 
-@row("log_softmax.int", "_log_softmax.default", "special_log_softmax.int")
-def log_softmax(network: Batched, call: Call, x: Value, dim: int, dtype: str | None = None,
-                half_to_float: bool = False) -> Value:  # fmt: skip
+@row("log_softmax.int", "_log_softmax.default", "special_log_softmax.default")
+def log_softmax(
+    network: Batched, call: Call, x: Value, dim: int, dtype: str | None = None, half_to_float: bool = False
+) -> Value:
     """Logarithms of shares along an axis."""
     return network.along("logsoftmax", x, dim, place(call))
 
@@ -175,8 +182,9 @@ def native_dropout(network: Batched, call: Call, x: Value, p: float, train: bool
 
 
 @row("rrelu.default")
-def rrelu(network: Batched, call: Call, x: Value, lower: float = 1 / 8, upper: float = 1 / 3,
-          training: bool = False) -> Value:  # fmt: skip
+def rrelu(
+    network: Batched, call: Call, x: Value, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+) -> Value:
     """A leaky ReLU with the mean of two slopes, where the module is evaluated."""
     if training:
         raise Unsayable("draws its slopes: export the module after .eval()")
@@ -191,8 +199,8 @@ def nan_to_num(
     raise Unsayable("replaces what is no number, for which there is no layer")
 
 
-@row("to.dtype", "to.device", "to.dtype_layout", "to.other", "to.prim_Device", "_to_copy.default", "type_as.default",
-     "float.default", "double.default", "half.default")  # fmt: skip
+@row("to.dtype", "to.device", "to.dtype_layout", "to.other", "to.prim_Device", "_to_copy.default",
+     "type_as.default", "float.default", "double.default", "half.default")  # fmt: skip
 def to(network: Batched, call: Call, x: Value, dtype: str | None = None, other: Value | None = None) -> Value:
     """The same numbers, where a type with fractions stays one."""
     made = call.outputs[0].dtype

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convcalc.importers.network import Stored
-from convcalc.importers.torch.aten.folding import array_of, is_constant, kind_of, repeats
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, numeric, one, place, row
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.tensors import Value
+from convcalc.importers.torch.aten.folding import array_of, is_constant, repeats
+from convcalc.importers.torch.aten.folds import kind_of
+from convcalc.importers.torch.aten.rows import numeric, one, place, row
+from convcalc.importers.torch.program import Call
 
 
 def number(value: Any) -> Any:
@@ -187,7 +191,7 @@ def masked_fill(network: Batched, call: Call, x: Value, mask: Value, value: Any)
 
 
 def chosen(network: Batched, mask: Value, yes: Any, no: Any, path: str) -> Value:
-    """``yes`` where the mask holds, else ``no``: products with the mask, and sums where a number is infinite."""
+    """``yes`` where the mask holds, else ``no``: products with the mask; where a number is infinite, sums."""
     import math
 
     if not is_constant(mask):
@@ -221,8 +225,15 @@ def _numbers(mask: Value, tag: str, yes: float, no: float) -> Value:
 
 @row("fill.Scalar", "zero.default", "zeros_like.default", "ones_like.default", "full_like.default",
      "new_zeros.default", "new_ones.default", "new_full.default")  # fmt: skip
-def filled(network: Batched, call: Call, x: Value, value: Any = None, fill_value: Any = None, size: Any = None,
-           dtype: str | None = None) -> Value:  # fmt: skip
+def filled(
+    network: Batched,
+    call: Call,
+    x: Value,
+    value: Any = None,
+    fill_value: Any = None,
+    size: Any = None,
+    dtype: str | None = None,
+) -> Value:
     """A tensor filled with one number; of the other one it has the shape."""
     name = call.target.split(".")[1]
     entry = 1 if "ones" in name else 0 if "zero" in name else number(fill_value if value is None else value)
@@ -241,9 +252,10 @@ def uniform(call: Call, entry: Any) -> Value:
     )
 
 
-@row("logical_not.default", "bitwise_not.default", "eq.Scalar", "ne.Scalar", "gt.Scalar", "lt.Scalar", "ge.Scalar",
-     "le.Scalar", "eq.Tensor", "ne.Tensor", "gt.Tensor", "lt.Tensor", "ge.Tensor", "le.Tensor", "isnan.default",
-     "isinf.default", "logical_and.default", "logical_or.default", "bitwise_and.Tensor", "bitwise_or.Tensor")  # fmt: skip
+@row("logical_not.default", "bitwise_not.default", "eq.Scalar", "ne.Scalar", "gt.Scalar", "lt.Scalar",
+     "ge.Scalar", "le.Scalar", "eq.Tensor", "ne.Tensor", "gt.Tensor", "lt.Tensor", "ge.Tensor", "le.Tensor",
+     "isnan.default", "isinf.default", "logical_and.default", "logical_or.default", "bitwise_and.Tensor",
+     "bitwise_or.Tensor")  # fmt: skip
 def compared(network: Batched, call: Call, x: Any, other: Any = None) -> Value:
     """A comparison of numbers that an input decides: there is no layer of these."""
     raise Unsayable("decides by the input, for which there is no layer")

@@ -5,18 +5,29 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
-from convcalc.importers.network import Stored
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.arithmetic import constant, joined
 from convcalc.importers.torch.aten.folding import is_constant
 from convcalc.importers.torch.aten.products import multiplied
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, place, row
+from convcalc.importers.torch.aten.rows import place, row
+from convcalc.importers.torch.program import Call
 
 
 @row("scaled_dot_product_attention.default")
 def attention(
-    network: Batched, call: Call, query: Value, key: Value, value: Value, attn_mask: Value | None = None,
-    dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
-) -> Value:  # fmt: skip
+    network: Batched,
+    call: Call,
+    query: Value,
+    key: Value,
+    value: Value,
+    attn_mask: Value | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Value:
     """``softmax(q k^T * scale + mask) v`` (Vaswani et al. 2017, equation 1), with the factor on ``q``."""
     if dropout_p:
         raise Unsayable("drops at random: export the module after .eval()")
@@ -76,10 +87,22 @@ def _repeated(network: Batched, value: Value, heads: int, path: str) -> Value:
 
 @row("_native_multi_head_attention.default")
 def native_attention(
-    network: Batched, call: Call, query: Value, key: Value, value: Value, embed_dim: int, num_head: int,
-    qkv_weight: Value, qkv_bias: Value, proj_weight: Value, proj_bias: Value, mask: Value | None = None,
-    need_weights: bool = True, average_attn_weights: bool = True, mask_type: int | None = None,
-) -> Any:  # fmt: skip
+    network: Batched,
+    call: Call,
+    query: Value,
+    key: Value,
+    value: Value,
+    embed_dim: int,
+    num_head: int,
+    qkv_weight: Value,
+    qkv_bias: Value,
+    proj_weight: Value,
+    proj_bias: Value,
+    mask: Value | None = None,
+    need_weights: bool = True,
+    average_attn_weights: bool = True,
+    mask_type: int | None = None,
+) -> Any:
     """Self-attention with its projections, as PyTorch's fast path has it."""
     if query is not key or key is not value:
         raise Unsayable("attends from one tensor to another")
@@ -91,7 +114,7 @@ def native_attention(
     heads = network.reshape(joint, (batch, length, 3, num_head, embed_dim // num_head), f"{path}.heads")
     order = network.permute(heads, (2, 0, 3, 1, 4), f"{path}.heads")
     parts = network.unstack(order, 0, f"{path}.unstack")
-    mixed = attention(network, call, *parts, attn_mask=mask)
+    mixed = attention(network, call, parts[0], parts[1], parts[2], mask)
     back = network.permute(mixed, (0, 2, 1, 3), f"{path}.permute")
     flat = network.reshape(back, (batch, length, embed_dim), f"{path}.reshape")
     return network.linear(flat, proj_weight, proj_bias, f"{path}.out_proj"), None

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, layers, pair, place, row
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Unsayable
+from convcalc.importers.tensors import Value
+from convcalc.importers.torch.aten.rows import layers, pair, place, row
+from convcalc.importers.torch.program import Call
 
 
 def _mapped(network: Batched, x: Value, rank: int, path: str) -> tuple[Value, bool]:
@@ -17,9 +21,18 @@ def _mapped(network: Batched, x: Value, rank: int, path: str) -> tuple[Value, bo
 
 
 def _convolve(
-    network: Batched, call: Call, x: Value, weight: Value, bias: Value | None, stride: Any, padding: Any,
-    dilation: Any, groups: int, transposed: bool = False, output_padding: Any = 0,
-) -> Value:  # fmt: skip
+    network: Batched,
+    call: Call,
+    x: Value,
+    weight: Value,
+    bias: Value | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    transposed: bool = False,
+    output_padding: Any = 0,
+) -> Value:
     rank = len(weight.dims) - 2
     path = place(call, "", weight)
     x, single = _mapped(network, x, rank, path)
@@ -43,22 +56,52 @@ def _convolve(
 @row(
     "conv1d.default", "conv2d.default", "conv3d.default", "conv1d.padding", "conv2d.padding", "conv3d.padding"
 )
-def conv(network: Batched, call: Call, x: Value, weight: Value, bias: Value | None = None, stride: Any = 1,
-         padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Value:  # fmt: skip
+def conv(
+    network: Batched,
+    call: Call,
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Value:
     """A convolution; ``padding="same"`` puts the odd one behind."""
     return _convolve(network, call, x, weight, bias, stride, padding, dilation, groups)
 
 
 @row("conv_transpose1d.default", "conv_transpose2d.input", "conv_transpose3d.input")
-def conv_transpose(network: Batched, call: Call, x: Value, weight: Value, bias: Value | None = None, stride: Any = 1,
-                   padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Value:  # fmt: skip
+def conv_transpose(
+    network: Batched,
+    call: Call,
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Value:
     """A transposed convolution."""
     return _convolve(network, call, x, weight, bias, stride, padding, dilation, groups, True, output_padding)
 
 
 @row("convolution.default")
-def convolution(network: Batched, call: Call, x: Value, weight: Value, bias: Value | None, stride: Any, padding: Any,
-                dilation: Any, transposed: bool, output_padding: Any, groups: int) -> Value:  # fmt: skip
+def convolution(
+    network: Batched,
+    call: Call,
+    x: Value,
+    weight: Value,
+    bias: Value | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+) -> Value:
     """Either of them."""
     return _convolve(
         network, call, x, weight, bias, stride, padding, dilation, groups, transposed, output_padding
@@ -90,22 +133,36 @@ def addmm(
 
 
 @row("baddbmm.default")
-def baddbmm(network: Batched, call: Call, x: Value, batch1: Value, batch2: Value, beta: float = 1,
-            alpha: float = 1) -> Value:  # fmt: skip
+def baddbmm(
+    network: Batched, call: Call, x: Value, batch1: Value, batch2: Value, beta: float = 1, alpha: float = 1
+) -> Value:
     """``beta * x + alpha * batch1 @ batch2``."""
     return addmm(network, call, x, batch1, batch2, beta, alpha)
 
 
 @row("torchvision.deform_conv2d.default")
 def deform_conv2d(
-    network: Batched, call: Call, x: Value, weight: Value, offset: Value, mask: Value, bias: Value, stride_h: int,
-    stride_w: int, pad_h: int, pad_w: int, dilation_h: int, dilation_w: int, groups: int, offset_groups: int,
+    network: Batched,
+    call: Call,
+    x: Value,
+    weight: Value,
+    offset: Value,
+    mask: Value,
+    bias: Value,
+    stride_h: int,
+    stride_w: int,
+    pad_h: int,
+    pad_w: int,
+    dilation_h: int,
+    dilation_w: int,
+    groups: int,
+    offset_groups: int,
     use_mask: bool,
-) -> Value:  # fmt: skip
+) -> Value:
     """A deformable convolution, with a mask or without."""
     if weight.stored is None or (bias.stored is None and bias.dims != (0,)):
         raise Unsayable("has a weight that is computed")
-    out, per_group, *kernel = weight.dims
+    out, _, *kernel = weight.dims
     weights = {"weight": weight.stored}
     has_bias = bias.stored is not None and bias.stored.learned
     if has_bias:

@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from convcalc.importers.network import Stored
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.folding import array_of, is_constant
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, place, row
+from convcalc.importers.torch.aten.rows import place, row, written
+from convcalc.importers.torch.program import Call
 
 
 @row("embedding.default")
-def embedding(network: Batched, call: Call, weight: Value, indices: Value, padding_idx: int = -1,
-              scale_grad_by_freq: bool = False, sparse: bool = False) -> Value:  # fmt: skip
+def embedding(
+    network: Batched,
+    call: Call,
+    weight: Value,
+    indices: Value,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Value:
     """Rows of a table."""
     path = place(call, "", weight)
     if is_constant(indices):
@@ -46,7 +56,7 @@ def index(network: Batched, call: Call, x: Value, indices: Any) -> Value:
             return network.gather(x, given[0], named[0], path)
         raise Unsayable("chooses by numbers that are computed of the input")
     if any(one.dtype == "bool" for one in given):
-        return _masked(network, call, x, indices, path)
+        raise Unsayable("chooses by a mask, so that data decides how many")
     if len(named) == 1:
         return network.gather(x, given[0], named[0], path)
     first, last = named[0], named[-1]
@@ -79,21 +89,6 @@ def _counted(indices: Sequence[Value], sizes: Sequence[int], path: str) -> Value
     )
 
 
-def _masked(network: Batched, call: Call, x: Value, indices: Any, path: str) -> Value:
-    """Entries where a constant mask holds."""
-    import numpy as np
-
-    (axis,) = (axis for axis, one in enumerate(indices) if one is not None)
-    mask = indices[axis]
-    try:
-        places = np.flatnonzero(array_of(mask))
-    except ValueError as error:
-        raise Unsayable("chooses by a mask that has no values here") from error
-    rest = x.dims[axis + mask.rank :]
-    flat = network.reshape(x, (*x.dims[:axis], prod(mask.dims), *rest), f"{path}.reshape")
-    return network.take(flat, axis, tuple(map(int, places)), path)
-
-
 @row("diagonal.default")
 def diagonal(network: Batched, call: Call, x: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Value:
     """Entries of two axes that have one number on both."""
@@ -103,11 +98,9 @@ def diagonal(network: Batched, call: Call, x: Value, offset: int = 0, dim1: int 
     turned = network.permute(x, [*order, one, other], f"{path}.permute")
     rows, columns = turned.dims[-2:]
     flat = network.reshape(turned, (*turned.dims[:-2], rows * columns), f"{path}.reshape")
-    count = call.outputs[0].shape[-1]  # type: ignore[index]
+    count = written(call)[-1]
     start = offset if offset >= 0 else -offset * columns
-    return network.take(
-        flat, flat.rank - 1, tuple(start + k * (columns + 1) for k in range(count or 0)), path
-    )
+    return network.take(flat, flat.rank - 1, tuple(start + k * (columns + 1) for k in range(count)), path)
 
 
 @row("topk.default", "sort.default", "argsort.default", "sort.stable", "nonzero.default", "one_hot.default",

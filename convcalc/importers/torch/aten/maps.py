@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from convcalc.importers.torch.aten.rows import Batched, Unsayable, Value
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Unsayable
+from convcalc.importers.tensors import Value
 
 
 def channelwise(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any
 
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, layers, pair, place, row
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Unsayable
+from convcalc.importers.tensors import Value
+from convcalc.importers.torch.aten.arithmetic import meeting
+from convcalc.importers.torch.aten.rows import pair, place, row, written
+from convcalc.importers.torch.program import Call
 
 
 @row("contiguous.default", "clone.default", "detach.default", "alias.default", "lift_fresh.default",
-     "lift_fresh_copy.default", "positive.default", "resolve_conj.default", "resolve_neg.default")  # fmt: skip
+     "lift_fresh_copy.default", "positive.default", "resolve_conj.default",
+     "resolve_neg.default")  # fmt: skip
 def same(network: Batched, call: Call, x: Value) -> Value:
     """The tensor as it is."""
     return x
@@ -26,7 +33,7 @@ def reshape(
     network: Batched, call: Call, x: Value, size: Any = None, shape: Any = None, stride: Any = None
 ) -> Value:
     """The same elements in another shape, which the program has written down."""
-    return network.reshape(x, call.outputs[0].shape, place(call, "reshape"))
+    return network.reshape(x, written(call), place(call, "reshape"))
 
 
 @row("view_as.default", "reshape_as.default")
@@ -36,10 +43,17 @@ def reshape_as(network: Batched, call: Call, x: Value, other: Value) -> Value:
 
 
 @row("flatten.using_ints", "flatten.default", "unflatten.int", "ravel.default")
-def flatten(network: Batched, call: Call, x: Value, start_dim: int = 0, end_dim: int = -1, dim: int = 0,
-            sizes: Any = None) -> Value:  # fmt: skip
+def flatten(
+    network: Batched,
+    call: Call,
+    x: Value,
+    start_dim: int = 0,
+    end_dim: int = -1,
+    dim: int = 0,
+    sizes: Any = None,
+) -> Value:
     """Axes joined, or one of them cut."""
-    return network.reshape(x, call.outputs[0].shape, place(call))
+    return network.reshape(x, written(call), place(call))
 
 
 @row("permute.default")
@@ -49,8 +63,15 @@ def permute(network: Batched, call: Call, x: Value, dims: Any) -> Value:
 
 
 @row("transpose.int", "swapaxes.default", "swapdims.default")
-def transpose(network: Batched, call: Call, x: Value, dim0: int = 0, dim1: int = 1, axis0: int | None = None,
-              axis1: int | None = None) -> Value:  # fmt: skip
+def transpose(
+    network: Batched,
+    call: Call,
+    x: Value,
+    dim0: int = 0,
+    dim1: int = 1,
+    axis0: int | None = None,
+    axis1: int | None = None,
+) -> Value:
     """Two axes exchanged."""
     order = list(range(len(x.dims)))
     if not order:
@@ -83,7 +104,7 @@ def movedim(network: Batched, call: Call, x: Value, source: Any, destination: An
 @row("squeeze.default", "squeeze.dim", "squeeze.dims")
 def squeeze(network: Batched, call: Call, x: Value, dim: Any = None) -> Value:
     """Axes of size 1 taken away."""
-    return network.reshape(x, call.outputs[0].shape, place(call))
+    return network.reshape(x, written(call), place(call))
 
 
 @row("unsqueeze.default")
@@ -95,7 +116,7 @@ def unsqueeze(network: Batched, call: Call, x: Value, dim: int) -> Value:
 @row("expand.default", "broadcast_to.default")
 def expand(network: Batched, call: Call, x: Value, size: Any) -> Value:
     """Axes of size 1 repeated."""
-    return network.expand(x, call.outputs[0].shape, place(call))
+    return network.expand(x, written(call), place(call))
 
 
 @row("expand_as.default")
@@ -113,8 +134,9 @@ def repeat(network: Batched, call: Call, x: Value, repeats: Any = None, dims: An
 
 
 @row("repeat_interleave.self_int")
-def repeat_interleave(network: Batched, call: Call, x: Value, repeats: int, dim: int | None = None,
-                      output_size: Any = None) -> Value:  # fmt: skip
+def repeat_interleave(
+    network: Batched, call: Call, x: Value, repeats: int, dim: int | None = None, output_size: Any = None
+) -> Value:
     """Every entry along an axis so many times, one after the other."""
     path = place(call)
     if dim is None:
@@ -126,7 +148,7 @@ def repeat_interleave(network: Batched, call: Call, x: Value, repeats: int, dim:
     dims = list(one.dims)
     dims[axis + 1] = repeats
     many = network.expand(one, tuple(dims), path)
-    return network.reshape(many, call.outputs[0].shape, path)
+    return network.reshape(many, written(call), path)
 
 
 @row("select.int")
@@ -138,8 +160,15 @@ def select(network: Batched, call: Call, x: Value, dim: int, index: int) -> Valu
 
 
 @row("slice.Tensor")
-def slice_(network: Batched, call: Call, x: Value, dim: int = 0, start: int | None = None, end: int | None = None,
-           step: int = 1) -> Value:  # fmt: skip
+def slice_(
+    network: Batched,
+    call: Call,
+    x: Value,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+) -> Value:
     """A part of an axis, all of it where the bounds say so."""
     axis = dim % len(x.dims)
     size = x.dims[axis]
@@ -159,8 +188,16 @@ def narrow(network: Batched, call: Call, x: Value, dim: int, start: int, length:
 
 
 @row("slice_scatter.default")
-def slice_scatter(network: Batched, call: Call, x: Value, src: Value, dim: int = 0, start: int | None = None,
-                  end: int | None = None, step: int = 1) -> Value:  # fmt: skip
+def slice_scatter(
+    network: Batched,
+    call: Call,
+    x: Value,
+    src: Value,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+) -> Value:
     """A part of an axis replaced by another tensor."""
     if step != 1:
         raise Unsayable(f"replaces every entry of {step}")
@@ -187,8 +224,17 @@ def select_scatter(network: Batched, call: Call, x: Value, src: Value, dim: int,
 
 @row("split.Tensor", "split.sizes", "split_with_sizes.default", "chunk.default", "unsafe_split.Tensor",
      "unsafe_chunk.default", "tensor_split.indices", "tensor_split.sections")  # fmt: skip
-def split(network: Batched, call: Call, x: Value, split_size: Any = None, split_sizes: Any = None, chunks: Any = None,
-          sections: Any = None, indices: Any = None, dim: int = 0) -> Any:  # fmt: skip
+def split(
+    network: Batched,
+    call: Call,
+    x: Value,
+    split_size: Any = None,
+    split_sizes: Any = None,
+    chunks: Any = None,
+    sections: Any = None,
+    indices: Any = None,
+    dim: int = 0,
+) -> Any:
     """An axis cut into parts, whose sizes the program has written down."""
     axis = dim % len(x.dims)
     sizes = _sizes(
@@ -206,7 +252,7 @@ def _sizes(size: int, split_size: Any, chunks: Any, sections: Any, indices: Any)
         return tuple(size // sections + (number < size % sections) for number in range(sections))
     if indices is not None:
         bounds = (0, *(min(index % size if index < 0 else index, size) for index in indices), size)
-        return tuple(b - a for a, b in zip(bounds, bounds[1:], strict=False))
+        return tuple(b - a for a, b in pairwise(bounds))
     if isinstance(split_size, int):
         return tuple(min(split_size, size - at) for at in range(0, size, split_size))
     return tuple(split_size)
@@ -224,13 +270,19 @@ def cat(network: Batched, call: Call, tensors: Any, dim: int = 0) -> Value:
     parts = [one for one in tensors if 0 not in one.dims]
     if len(parts) == 1:
         return parts[0]  # type: ignore[no-any-return]
-    return network.concat(parts, dim % len(parts[0].dims), place(call))
+    return network.concat(_alike(network, parts, place(call)), dim % len(parts[0].dims), place(call))
+
+
+def _alike(network: Batched, tensors: Any, path: str) -> list[Value]:
+    """Tensors among which constants that are repeated for every sample stand once."""
+    like = next((one for one in tensors if one.batch is not None), None)
+    return list(tensors) if like is None else [meeting(network, like, one, path) for one in tensors]
 
 
 @row("stack.default")
 def stack(network: Batched, call: Call, tensors: Any, dim: int = 0) -> Value:
     """Tensors side by side along a new axis."""
-    return network.stack(list(tensors), dim % (len(tensors[0].dims) + 1), place(call))
+    return network.stack(_alike(network, tensors, place(call)), dim % (len(tensors[0].dims) + 1), place(call))
 
 
 @row("roll.default")
@@ -258,8 +310,15 @@ def flip(network: Batched, call: Call, x: Value, dims: Any) -> Value:
 @row("pad.default", "constant_pad_nd.default", "reflection_pad1d.default", "reflection_pad2d.default",
      "reflection_pad3d.default", "replication_pad1d.default", "replication_pad2d.default",
      "replication_pad3d.default")  # fmt: skip
-def pad(network: Batched, call: Call, x: Value, pad: Any = None, mode: str = "constant", value: Any = None,
-        padding: Any = None) -> Value:  # fmt: skip
+def pad(
+    network: Batched,
+    call: Call,
+    x: Value,
+    pad: Any = None,
+    mode: str = "constant",
+    value: Any = None,
+    padding: Any = None,
+) -> Value:
     """The last axes longer at both ends, the last one first; shorter where the amounts are negative."""
     amounts = tuple(padding if pad is None else pad)
     for word in ("reflection", "replication"):
@@ -269,62 +328,3 @@ def pad(network: Batched, call: Call, x: Value, pad: Any = None, mode: str = "co
     rank = len(x.dims)
     sides = {rank - 1 - at: (amounts[2 * at], amounts[2 * at + 1]) for at in range(len(amounts) // 2)}
     return network.pad(x, sides, path, mode, value or 0)
-
-
-@row(
-    "pixel_shuffle.default",
-    "pixel_unshuffle.default",
-    "channel_shuffle.default",
-    "native_channel_shuffle.default",
-)
-def shuffle(network: Batched, call: Call, x: Value, upscale_factor: int = 1, downscale_factor: int = 1,
-            groups: int = 1) -> Value:  # fmt: skip
-    """Channels put into space, taken from there, or shuffled."""
-    path = place(call)
-    if "unshuffle" in call.target:
-        return layers(network, "pixelunshuffle", [x], path, factor=downscale_factor)[0]
-    if "pixel" in call.target:
-        return layers(network, "pixelshuffle", [x], path, factor=upscale_factor)[0]
-    return layers(network, "shuffle", [x], path, groups=groups)[0]
-
-
-@row("im2col.default")
-def im2col(
-    network: Batched, call: Call, x: Value, kernel_size: Any, dilation: Any, padding: Any, stride: Any
-) -> Value:
-    """Windows as columns."""
-    return layers(network, "unfold", [x], place(call), **_windows(kernel_size, dilation, padding, stride))[0]
-
-
-@row("col2im.default")
-def col2im(network: Batched, call: Call, x: Value, output_size: Any, kernel_size: Any, dilation: Any, padding: Any,
-           stride: Any) -> Value:  # fmt: skip
-    """Columns added back into a map."""
-    windows = _windows(kernel_size, dilation, padding, stride)
-    size = pair(output_size, 2)
-    return layers(network, "fold", [x], place(call), size=size, **windows)[0]
-
-
-def _windows(kernel: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:
-    return {
-        "kernel": pair(kernel, 2), "dilation": pair(dilation, 2), "stride": pair(stride, 2),
-        "padding": tuple((p, p) for p in pair(padding, 2)),
-    }  # fmt: skip
-
-
-@row("unfold.default")
-def unfold(network: Batched, call: Call, x: Value, dimension: int, size: int, step: int) -> Value:
-    """Windows of an axis, which go to a last axis of their own: gathered, as a view of PyTorch's repeats them."""
-    axis = dimension % len(x.dims)
-    path = place(call)
-    count = (x.dims[axis] - size) // step + 1
-    rank = len(x.dims)
-    if size == step:
-        part = x if count * size == x.dims[axis] else network.slice(x, axis, 0, count * size, 1, path)
-        cut = network.reshape(part, (*x.dims[:axis], count, size, *x.dims[axis + 1 :]), path)
-    else:
-        index = tuple(window * step + entry for window in range(count) for entry in range(size))
-        chosen = network.take(x, axis, index, path)
-        cut = network.reshape(chosen, (*x.dims[:axis], count, size, *x.dims[axis + 1 :]), path)
-    order = (*range(axis + 1), *range(axis + 2, rank + 1), axis + 1)
-    return network.permute(cut, order, path)

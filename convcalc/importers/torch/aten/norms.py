@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcalc.importers.network import Stored
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, one, place, row
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.tensors import Value
+from convcalc.importers.torch.aten.rows import one, place, row
+from convcalc.importers.torch.program import Call
 
 
 def _arrays(**given: Value | None) -> dict[str, Stored] | None:
@@ -27,8 +30,15 @@ def _affine(
     return x
 
 
-def over(network: Batched, op: str, x: Value, axes: tuple[int, ...], path: str,
-         weights: dict[str, Stored] | None = None, **options: Any) -> Value:  # fmt: skip
+def over(
+    network: Batched,
+    op: str,
+    x: Value,
+    axes: tuple[int, ...],
+    path: str,
+    weights: dict[str, Stored] | None = None,
+    **options: Any,
+) -> Value:
     """A normalisation over axes of the source."""
     own = tuple(sorted(network.axis(x, axis) for axis in axes))
     return one(network, op, x, path, weights, axis=own, **options)
@@ -42,10 +52,20 @@ def learned(weight: Value | None, bias: Value | None) -> bool:
 
 
 @row("batch_norm.default", "_native_batch_norm_legit_no_training.default", "cudnn_batch_norm.default")
-def batch_norm(network: Batched, call: Call, x: Value, weight: Value | None, bias: Value | None,
-               running_mean: Value | None, running_var: Value | None, training: bool = False, momentum: float = 0.1,
-               eps: float = 1e-5, cudnn_enabled: bool = True) -> Any:  # fmt: skip
-    """Stored statistics of the channels, the second axis; those of a tensor that no sample changes are its own."""
+def batch_norm(
+    network: Batched,
+    call: Call,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    running_mean: Value | None,
+    running_var: Value | None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Any:
+    """Stored statistics of the channels, the second axis; or, where no sample is in it, its own."""
     path = place(call, "", weight, running_mean)
     if training or running_mean is None:
         if x.batch is not None:
@@ -56,8 +76,16 @@ def batch_norm(network: Batched, call: Call, x: Value, weight: Value | None, bia
     return (made, *(None,) * (len(call.outputs) - 1)) if several else made
 
 
-def _stored(network: Batched, x: Value, weight: Value | None, bias: Value | None, mean: Value | None,
-            variance: Value | None, eps: float, path: str) -> Value:  # fmt: skip
+def _stored(
+    network: Batched,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    mean: Value | None,
+    variance: Value | None,
+    eps: float,
+    path: str,
+) -> Value:
     stored = _arrays(weight=weight, bias=bias, running_mean=mean, running_var=variance)
     buffers = all(v is not None and v.stored is not None and not v.stored.learned for v in (mean, variance))
     axis = network.axis(x, 1)
@@ -85,9 +113,19 @@ def _standardised(
 
 
 @row("instance_norm.default")
-def instance_norm(network: Batched, call: Call, x: Value, weight: Value | None, bias: Value | None,
-                  running_mean: Value | None, running_var: Value | None, use_input_stats: bool, momentum: float,
-                  eps: float, cudnn_enabled: bool = True) -> Value:  # fmt: skip
+def instance_norm(
+    network: Batched,
+    call: Call,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    running_mean: Value | None,
+    running_var: Value | None,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = True,
+) -> Value:
     """Statistics of every channel of a sample, or stored ones."""
     path = place(call, "", weight)
     if not use_input_stats:
@@ -109,8 +147,16 @@ def instance_norm(network: Batched, call: Call, x: Value, weight: Value | None, 
 
 
 @row("group_norm.default")
-def group_norm(network: Batched, call: Call, x: Value, num_groups: int, weight: Value | None = None,
-               bias: Value | None = None, eps: float = 1e-5, cudnn_enabled: bool = True) -> Value:  # fmt: skip
+def group_norm(
+    network: Batched,
+    call: Call,
+    x: Value,
+    num_groups: int,
+    weight: Value | None = None,
+    bias: Value | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Value:
     """Statistics of groups of channels."""
     path = place(call, "", weight)
     if x.batch != 0 or x.folded:
@@ -125,8 +171,16 @@ def group_norm(network: Batched, call: Call, x: Value, num_groups: int, weight: 
 
 
 @row("layer_norm.default", "native_layer_norm.default")
-def layer_norm(network: Batched, call: Call, x: Value, normalized_shape: Any, weight: Value | None = None,
-               bias: Value | None = None, eps: float = 1e-5, cudnn_enable: bool = True) -> Any:  # fmt: skip
+def layer_norm(
+    network: Batched,
+    call: Call,
+    x: Value,
+    normalized_shape: Any,
+    weight: Value | None = None,
+    bias: Value | None = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Any:
     """Statistics over the last axes."""
     path = place(call, "", weight)
     axes = tuple(range(x.rank - len(normalized_shape), x.rank))
@@ -141,8 +195,14 @@ def layer_norm(network: Batched, call: Call, x: Value, normalized_shape: Any, we
 
 
 @row("rms_norm.default")
-def rms_norm(network: Batched, call: Call, x: Value, normalized_shape: Any, weight: Value | None = None,
-             eps: float | None = None) -> Value:  # fmt: skip
+def rms_norm(
+    network: Batched,
+    call: Call,
+    x: Value,
+    normalized_shape: Any,
+    weight: Value | None = None,
+    eps: float | None = None,
+) -> Value:
     """The root of the mean of squares over the last axes."""
     path = place(call, "", weight)
     axes = tuple(range(x.rank - len(normalized_shape), x.rank))

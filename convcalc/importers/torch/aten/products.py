@@ -5,8 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Unsayable
+from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.arithmetic import joined, meeting
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, place, row
+from convcalc.importers.torch.aten.rows import place, row
+from convcalc.importers.torch.program import Call
 
 
 def multiplied(network: Batched, a: Value, b: Value, path: str) -> Value:
@@ -20,8 +24,15 @@ def multiplied(network: Batched, a: Value, b: Value, path: str) -> Value:
 
 
 @row("matmul.default", "mm.default", "bmm.default", "mv.default", "dot.default")
-def matmul(network: Batched, call: Call, x: Value, other: Value | None = None, mat2: Value | None = None,
-           vec: Value | None = None, tensor: Value | None = None) -> Value:  # fmt: skip
+def matmul(
+    network: Batched,
+    call: Call,
+    x: Value,
+    other: Value | None = None,
+    mat2: Value | None = None,
+    vec: Value | None = None,
+    tensor: Value | None = None,
+) -> Value:
     """A product of matrices, of many at once, or of vectors."""
     second = next(one for one in (other, mat2, vec, tensor) if one is not None)
     made = multiplied(network, x, second, place(call))
@@ -97,6 +108,8 @@ def _contracted(
     b, other = _summed(network, b, other, later | set(one), path)
     inner = [letter for letter in one if letter in other and letter not in later]
     batch = {term[v.batch] for v, term in ((a, one), (b, other)) if v.batch is not None}
+    if batch & set(inner):
+        raise Unsayable("sums over the axis of the batch, and so would mix its samples")
     both = sorted((x for x in one if x in other and x not in inner), key=one.index)
     front = [letter for letter in (*one, *other) if letter in batch and letter not in both]
     front += [letter for letter in both if letter in batch] + [
@@ -108,8 +121,8 @@ def _contracted(
     sizes = {**dict(zip(one, a.dims, strict=True)), **dict(zip(other, b.dims, strict=True))}
     if not inner:
         letters = [*front, *rows, *columns]
-        pair = [_spread(network, v, term, letters, path) for v, term in ((a, one), (b, other))]
-        return joined(network, "mul", *pair, path), "".join(letters)
+        first, second = (_spread(network, v, term, letters, path) for v, term in ((a, one), (b, other)))
+        return joined(network, "mul", first, second, path), "".join(letters)
     left = _matrix(network, a, one, front, rows, inner, path)
     right = _matrix(network, b, other, front, inner, columns, path)
     made = multiplied(network, left, right, path)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcalc.importers.network import Stored
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Stored, Unsayable
+from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.folding import array_of, is_constant
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, place, row
+from convcalc.importers.torch.aten.rows import place, row
+from convcalc.importers.torch.program import Call
 
 
 def _zero(state: Value) -> bool:
@@ -18,10 +21,20 @@ def _zero(state: Value) -> bool:
 
 
 def _recurrent(
-    network: Batched, call: Call, op: str, x: Value, states: tuple[Value, ...], params: tuple[Value, ...],
-    has_biases: bool, num_layers: int, dropout: float, train: bool, bidirectional: bool, batch_first: bool,
+    network: Batched,
+    call: Call,
+    op: str,
+    x: Value,
+    states: tuple[Value, ...],
+    params: tuple[Value, ...],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
     **options: Any,
-) -> tuple[Value, ...]:  # fmt: skip
+) -> tuple[Value, ...]:
     if train and dropout:
         raise Unsayable("drops at random: export the module after .eval()")
     if not all(map(_zero, states)):
@@ -47,12 +60,17 @@ def _recurrent(
         op,
         (network.edge(x, path),),
         {
-            "hidden": hidden, "layers": num_layers, "bidirectional": bidirectional, "bias": has_biases,
-            "axis": network.axis(x, steps), "features": network.axis(x, x.rank - 1), **options,
+            "hidden": hidden,
+            "layers": num_layers,
+            "bidirectional": bidirectional,
+            "bias": has_biases,
+            "axis": network.axis(x, steps),
+            "features": network.axis(x, x.rank - 1),
+            **options,
         },
         path,
         stored,
-    )  # fmt: skip
+    )
     sequence = Value(call.outputs[0].shape or (), x.batch, x.folded, found[0])
     beside = 1 if x.batch is not None else None
     rest = [
@@ -64,24 +82,68 @@ def _recurrent(
 
 @row("lstm.input")
 def lstm(
-    network: Batched, call: Call, x: Value, hx: tuple[Value, ...], params: tuple[Value, ...], has_biases: bool,
-    num_layers: int, dropout: float, train: bool, bidirectional: bool, batch_first: bool,
-) -> Any:  # fmt: skip
+    network: Batched,
+    call: Call,
+    x: Value,
+    hx: tuple[Value, ...],
+    params: tuple[Value, ...],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> Any:
     """The sequence, the states and the cells after its last step."""
     options: dict[str, Any] = {}
     if hx[0].dims[-1] != hx[1].dims[-1]:
         options["projection"] = hx[0].dims[-1]
-    return _recurrent(network, call, "lstm", x, hx, params, has_biases, num_layers, dropout, train, bidirectional,
-                      batch_first, **options)  # fmt: skip
+    return _recurrent(
+        network,
+        call,
+        "lstm",
+        x,
+        hx,
+        params,
+        has_biases,
+        num_layers,
+        dropout,
+        train,
+        bidirectional,
+        batch_first,
+        **options,
+    )
 
 
 @row("gru.input", "rnn_tanh.input", "rnn_relu.input")
 def gru(
-    network: Batched, call: Call, x: Value, hx: Value, params: tuple[Value, ...], has_biases: bool, num_layers: int,
-    dropout: float, train: bool, bidirectional: bool, batch_first: bool,
-) -> Any:  # fmt: skip
+    network: Batched,
+    call: Call,
+    x: Value,
+    hx: Value,
+    params: tuple[Value, ...],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> Any:
     """The sequence, and the states after its last step."""
     name = call.target.split(".")[1]
     options = {} if name == "gru" else {"nonlinearity": name.removeprefix("rnn_")}
-    return _recurrent(network, call, name.split("_")[0], x, (hx,), params, has_biases, num_layers, dropout, train,
-                      bidirectional, batch_first, **options)  # fmt: skip
+    return _recurrent(
+        network,
+        call,
+        name.split("_")[0],
+        x,
+        (hx,),
+        params,
+        has_biases,
+        num_layers,
+        dropout,
+        train,
+        bidirectional,
+        batch_first,
+        **options,
+    )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convcalc.importers.torch.aten.rows import Batched, Call, Unsayable, Value, layers, one, pair, place, row
+from convcalc.importers.batched import Batched
+from convcalc.importers.network import Unsayable
+from convcalc.importers.tensors import Value
+from convcalc.importers.torch.aten.rows import layers, one, pair, place, row, written
+from convcalc.importers.torch.program import Call
 
 
 def _axes(x: Value, dim: Any) -> tuple[int, ...]:
@@ -30,8 +34,14 @@ _PLAIN: Final = {
 
 
 def _plain(op: str) -> Any:
-    def write(network: Batched, call: Call, x: Value, dim: Any = None, keepdim: bool = False,
-              dtype: str | None = None) -> Value:  # fmt: skip
+    def write(
+        network: Batched,
+        call: Call,
+        x: Value,
+        dim: Any = None,
+        keepdim: bool = False,
+        dtype: str | None = None,
+    ) -> Value:
         return reduced(network, call, x, op, dim, keepdim)
 
     return write
@@ -76,8 +86,15 @@ def argmax(network: Batched, call: Call, x: Value, dim: int | None = None, keepd
 
 
 @row("var.correction", "var.dim", "var.default", "std.correction", "std.dim", "std.default")
-def variance(network: Batched, call: Call, x: Value, dim: Any = None, correction: Any = None, unbiased: bool = True,
-             keepdim: bool = False) -> Value:  # fmt: skip
+def variance(
+    network: Batched,
+    call: Call,
+    x: Value,
+    dim: Any = None,
+    correction: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+) -> Value:
     """Variance or standard deviation over axes."""
     by = int(unbiased) if correction is None else correction
     if by != int(by):
@@ -86,8 +103,15 @@ def variance(network: Batched, call: Call, x: Value, dim: Any = None, correction
 
 
 @row("var_mean.correction", "std_mean.correction", "var_mean.dim", "std_mean.dim")
-def variance_and_mean(network: Batched, call: Call, x: Value, dim: Any = None, correction: Any = None,
-                      unbiased: bool = True, keepdim: bool = False) -> Any:  # fmt: skip
+def variance_and_mean(
+    network: Batched,
+    call: Call,
+    x: Value,
+    dim: Any = None,
+    correction: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+) -> Any:
     """Both at once."""
     op = call.target.split(".")[1].split("_")[0]
     by = int(unbiased) if correction is None else int(correction)
@@ -102,8 +126,16 @@ def variance_and_mean(network: Batched, call: Call, x: Value, dim: Any = None, c
     "norm.ScalarOpt_dim_dtype",
     "linalg_norm.default",
 )
-def norm(network: Batched, call: Call, x: Value, ord: Any = 2, dim: Any = None, keepdim: bool = False, p: Any = 2,
-         dtype: str | None = None) -> Value:  # fmt: skip
+def norm(
+    network: Batched,
+    call: Call,
+    x: Value,
+    ord: Any = 2,
+    dim: Any = None,
+    keepdim: bool = False,
+    p: Any = 2,
+    dtype: str | None = None,
+) -> Value:
     """A norm over axes: of squares, of absolute values, or the largest of these."""
     order = p if "aten.norm" in call.target else ord
     order = 2 if order is None else order
@@ -120,4 +152,4 @@ def logsumexp(network: Batched, call: Call, x: Value, dim: Any, keepdim: bool = 
     inner = one(network, "exp", network.join("sub", x, top, place(call, "sub")), place(call, "exp"))
     total = one(network, "log", reduced(network, call, inner, "sum", dim, True, "sum"), place(call, "log"))
     found = network.join("add", total, top, place(call))
-    return found if keepdim else network.reshape(found, call.outputs[0].shape, place(call, "reshape"))
+    return found if keepdim else network.reshape(found, written(call), place(call, "reshape"))

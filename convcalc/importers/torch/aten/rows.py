@@ -27,7 +27,7 @@ PLACES: Final = frozenset({
 
 
 def row(*targets: str) -> Callable[[_F], _F]:
-    """Register a function for operators, such as ``conv2d.default`` (of ``aten`` unless they say otherwise)."""
+    """Register a function for operators: ``conv2d.default`` (of ``aten`` unless they say otherwise)."""
 
     def register(function: _F) -> _F:
         for target in targets:
@@ -79,7 +79,7 @@ def arguments_of(function: Row, call: Call, values: Mapping[str, Value]) -> dict
 
 
 def place(call: Call, word: str = "", *weights: Value | None) -> str:
-    """Dotted path of what a call makes: that of the module where the call is all it does or has its weights."""
+    """Dotted path of what a call makes: that of its module where that does nothing else."""
     for weight in weights:
         stored = None if weight is None else weight.stored
         if stored is not None and call.path and stored.name.rpartition(".")[0] == call.path:
@@ -96,6 +96,18 @@ _COMPOUND: Final = (
 )  # fmt: skip
 
 
+def written(call: Call) -> tuple[int, ...]:
+    """The shape of what a call makes, as the program has written it down.
+
+    Raises:
+        Unsayable: data decides it.
+    """
+    shape = call.outputs[0].shape
+    if shape is None or any(size is None for size in shape):
+        raise Unsayable("makes a tensor whose sizes data decides")
+    return tuple(size for size in shape if size is not None)
+
+
 def pair(value: Any, count: int) -> tuple[Any, ...]:
     """A value for each of so many axes; one stands for all of them."""
     if not isinstance(value, tuple | list):
@@ -109,9 +121,13 @@ def numeric(dtype: str) -> bool:
 
 
 def layers(
-    network: Batched, op: str, values: Sequence[Value], path: str, weights: Mapping[str, Stored] | None = None,
+    network: Batched,
+    op: str,
+    values: Sequence[Value],
+    path: str,
+    weights: Mapping[str, Stored] | None = None,
     **options: Any,
-) -> list[Value]:  # fmt: skip
+) -> list[Value]:
     """What a layer writes that leaves the batch where it is in the first of its inputs."""
     return network.layer(op, values, path, options, weights)
 
