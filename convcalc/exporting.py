@@ -31,7 +31,7 @@ class Export:
     arrays: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def write(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
-        """Write the file, and beside it the ``.npz`` of its weights where it has some; each whole or not at all.
+        """Write the file, and beside it the ``.npz`` of weights it has; each whole or not at all.
 
         Returns:
             the files that were written.

@@ -33,7 +33,7 @@ ORDER = (
     "spec.sizes",
     "spec",
     "calculators executor",
-    "solve",
+    "exporting solve",
     "verification",
     "render",
     "root",

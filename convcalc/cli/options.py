@@ -83,6 +83,13 @@ SET: Final = Shared(
     ],
     None,
 )
+IN_ORDER: Final = Shared(
+    "in_order",
+    Annotated[
+        bool, typer.Option("--in-order", help="Of a printed module: its parts run as they are printed.")
+    ],
+    False,
+)
 BATCH: Final = Shared(
     "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", help="Samples at a time.")], 1
 )
@@ -142,7 +149,7 @@ PARTIAL: Final = Shared(
     False,
 )
 
-GRAPH: Final = (INPUT, SET, PRIMITIVE)
+GRAPH: Final = (INPUT, SET, PRIMITIVE, IN_ORDER)
 """What a spec needs to become a graph."""
 
 SIZED: Final = (BATCH, DTYPE)
@@ -165,6 +172,7 @@ class Common:
     specs: list[str]
     input: list[str] | None = None
     set: list[str] | None = None
+    in_order: bool = False
     batch: int = 1
     dtype: str = "float32"
     depth: int | None = None
@@ -230,7 +238,9 @@ class Common:
         from convcalc.spec.loading import build
 
         source = self.source(spec)
-        graph = build(source, input=self.shapes(), set=self.assignments(), listed=listed)
+        graph = build(
+            source, input=self.shapes(), set=self.assignments(), listed=listed, in_order=self.in_order
+        )
         for text in graph.notes:
             note(text)
         return graph

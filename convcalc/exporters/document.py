@@ -22,8 +22,39 @@ if TYPE_CHECKING:
 
 LETTERS: Final = {"k": "k", "s": "s", "p": "p", "d": "d", "g": "g", "op": "op"}
 RESERVED: Final = frozenset(
-    "in size id from with share frozen like and or not if else true false none min max sum prod round floor "
-    "ceil int abs len make_divisible power i input e".split()
+    [
+        "in",
+        "size",
+        "id",
+        "from",
+        "with",
+        "share",
+        "frozen",
+        "like",
+        "and",
+        "or",
+        "not",
+        "if",
+        "else",
+        "true",
+        "false",
+        "none",
+        "min",
+        "max",
+        "sum",
+        "prod",
+        "round",
+        "floor",
+        "ceil",
+        "int",
+        "abs",
+        "len",
+        "make_divisible",
+        "power",
+        "i",
+        "input",
+        "e",
+    ]
 )
 NUMBERS: Final = re.compile(r"(?<= )(?:(->)?(\d+)(?= |$)|(k|s|p|d|g|op)(\d+)(?= |$))")
 FEWEST: Final = 2
@@ -70,16 +101,49 @@ class _Document:
         self.names = [node.name for node in graph.nodes]
         self.inputs = set(graph.inputs)
         self.top = self._levels()
-        self.ends: dict[int, list[str]] = {}
-        for level in sorted(self._all(self.top), key=lambda level: len(level.path)):
-            if level.path:
-                self.ends.setdefault(level.end - 1, []).append(level.path)
-        self.paths = {level.path for level in self._all(self.top)} | set(self.names)
-        for node in graph.nodes:
-            self.paths |= {f"{node.name}.{name}" for name in node.layer.output_names() if name}
         self.definitions: list[Class] = []
+        self._look()
 
     # Levels
+
+    def _look(self) -> None:
+        """Note every name that stands for a tensor, and the blocks that end with each layer."""
+        self.ends: dict[int, list[str]] = {}
+        levels = self._all(self.top)
+        for level in sorted(levels, key=lambda level: len(level.path)):
+            if level.path:
+                self.ends.setdefault(level.end - 1, []).append(level.path)
+        self.paths = {level.path for level in levels} | set(self.names)
+        for node in self.graph.nodes:
+            self.paths |= {f"{node.name}.{name}" for name in node.layer.output_names() if name}
+
+    def _torn(self, top: _Level) -> tuple[_Level, _Level] | None:
+        """A level, with its holder, from within which a tensor or weight cannot be named."""
+        todo = [(top, part) for part in top.parts if isinstance(part, _Level)]
+        while todo:
+            holder, level = todo.pop()
+            if level.definition is not None and self._callable(level, holder):
+                continue
+            todo += [(level, part) for part in level.parts if isinstance(part, _Level)]
+            for number in level.parts:
+                if isinstance(number, _Level):
+                    continue
+                node = self.graph.nodes[number]
+                named = () if self._implicit(number) else node.inputs
+                if not all(self._reference(edge, level) for edge in named):
+                    return holder, level
+                if any(self._hidden(name.rpartition(".")[0], level) for name in node.shares):
+                    return holder, level
+        return None
+
+    def _hidden(self, name: str, level: _Level) -> bool:
+        """Whether something else has the name of a layer, seen from a level."""
+        at = level.path
+        while at:
+            if f"{at}.{name}" in self.paths:
+                return True
+            at = at.rpartition(".")[0]
+        return False
 
     def _levels(self) -> _Level:
         top = _Level("", [], 0, len(self.names))
@@ -129,7 +193,10 @@ class _Document:
 
     def text(self) -> str:
         """The whole document."""
-        levels = sorted((l for l in self._all(self.top) if l.path), key=lambda l: (l.height, l.first))
+        levels = sorted(
+            (level for level in self._all(self.top) if level.path),
+            key=lambda level: (level.height, level.first),
+        )
         by_height: dict[int, dict[Any, list[_Level]]] = {}
         for height in sorted({level.height for level in levels}):
             groups: dict[Any, list[_Level]] = {}
@@ -144,6 +211,11 @@ class _Document:
             for group in groups.values():
                 if len(group) > 1:
                     self._define(group)
+        while (torn := self._torn(self.top)) is not None:
+            holder, torn_level = torn
+            at = holder.parts.index(torn_level)
+            holder.parts[at : at + 1] = torn_level.parts
+            self._look()
         lines = self._body(self.top, 1)
         used = self._used()
         blocks = []
@@ -396,34 +468,55 @@ def _scalar(text: str) -> str:
     return text if re.fullmatch(r"[A-Za-z_][\w.-]*", text) and text.lower() not in _WORDS else f"'{text}'"
 
 
-_WORDS: Final = frozenset("true false yes no on off null y n".split())
+_WORDS: Final = frozenset(["true", "false", "yes", "no", "on", "off", "null", "y", "n"])
 
-_COUNTED: Final = re.compile(r"^( *- \w+\(.*id=[A-Za-z_][\w.-]*?)(\d+)\)$")
+_NUMBER: Final = re.compile(r"(?<=[A-Za-z_])(\d+)(?=[').,])")
+"""The number at the end of a name in a call."""
+
+
+def _counted(lines: list[str]) -> str | None:
+    """One call for several whose names count up, with ``i`` from 0 on; None if there is none."""
+    shells, rows = [], []
+    for line in lines:
+        parts = _NUMBER.split(line)
+        shells.append(parts[::2])
+        rows.append([int(part) if part == str(int(part)) else -1 for part in parts[1::2]])
+    if any(shell != shells[0] for shell in shells):
+        return None
+    found = shells[0][0]
+    for number, after in enumerate(shells[0][1:]):
+        column = [row[number] for row in rows]
+        step = column[1] - column[0]
+        if (
+            step not in (0, 1)
+            or column != [column[0] + step * at for at in range(len(column))]
+            or column[0] < 0
+        ):
+            return None
+        shown = str(column[0]) if step == 0 else "{i}" if column[0] == 0 else f"{{i+{column[0]}}}"
+        found += shown + after
+    return found
 
 
 def _repeats(lines: list[str]) -> list[str]:
-    """Calls in a row that differ in the number of their name alone, as one repeat."""
+    """Calls in a row that differ in the numbers of names alone, as one repeat."""
     found: list[str] = []
     at = 0
     while at < len(lines):
-        match = _COUNTED.match(lines[at])
-        end = at + 1
-        if match is not None:
-            while end < len(lines) and lines[end] == f"{match[1]}{int(match[2]) + end - at})":
-                end += 1
-        if match is None or end - at < FEWEST or match[2] != str(int(match[2])):
+        end, call = at + 1, None
+        if re.match(r" *- \w+\(.*id=[A-Za-z_][\w.-]*\)$", lines[at]):
+            while end < len(lines) and (longer := _counted(lines[at : end + 1])) is not None:
+                end, call = end + 1, longer
+        if call is None or end - at < FEWEST or "{i" not in call.rpartition("id=")[2]:
             found.append(lines[at])
             at += 1
             continue
         margin = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-        start = int(match[2])
-        shown = "{i}" if start == 0 else f"{{i+{start}}}"
-        call = match[1].strip()[2:]
         found += [
             f"{margin}- repeat: {end - at}",
             f"{margin}  each: i",
             f"{margin}  body:",
-            f"{margin}    - {call}{shown})",
+            f"{margin}    - {call.strip()[2:]}",
         ]
         at = end
     return found

@@ -8,7 +8,8 @@ from typing import Any
 from convcalc.dims import exact_div
 from convcalc.graph import Edge
 from convcalc.importers.network import Unsayable
-from convcalc.importers.tensors import Tensors, Value, broadcast, is_one
+from convcalc.importers.tensors import Tensors, broadcast, is_one
+from convcalc.importers.tensors import Value as Value
 from convcalc.layers.values import show
 
 Pairs = Sequence[tuple[Any, Any]]

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.spec.errors import Problem, SpecError
@@ -32,6 +33,7 @@ class Format(NamedTuple):
         name: what it is called: ``an ONNX model``.
         reader: ``module:function`` that reads it; empty where nothing does.
         weights: whether it holds arrays alone, and no network.
+        shapes: whether its reader takes shapes as sizes; else as they were given.
         fixed: whether its sizes were fixed when it was written.
         instead: what to do with one that is not read.
     """
@@ -40,6 +42,7 @@ class Format(NamedTuple):
     reader: str = ""
     weights: bool = False
     fixed: bool = False
+    shapes: bool = True
     instead: str = ""
 
 
@@ -48,7 +51,7 @@ KERAS: Final = Format("a Keras model", "convcalc.importers.keras.files:read")
 EXPORTED: Final = Format("an exported PyTorch program", "convcalc.importers.torch.pt2:read", fixed=True)
 STATE: Final = Format("a file of PyTorch weights", "convcalc.importers.torch.state:read", weights=True)
 SAFETENSORS: Final = STATE._replace(name="a safetensors file")
-FACTORY: Final = Format("a PyTorch module", "convcalc.importers.torch.factory:open_factory")
+FACTORY: Final = Format("a PyTorch module", "convcalc.importers.torch.factory:open_factory", shapes=False)
 ARRAYS: Final = Format("an archive of NumPy arrays", instead="a network, and these with --weights")
 
 _TO_ONNX: Final = "an ONNX file of the same model (tf2onnx, or the exporter of its framework)"
@@ -113,26 +116,49 @@ class Foreign(Source):
         Raises:
             SpecError: it is damaged, or what was asked is not in it.
         """
-        format = self.format
-        if format.weights:
+        if self.format.weights:
             return self._listed(input, set, listed)
-        graph = self._read(input, set)
-        if graph.again is None and not format.fixed:
-            graph.again = self._again
+        graph: Graph = self._read(input, set)
+        if input is not None and _unknown(graph):
+            try:
+                own: Graph = self._read(None, set)
+            except SpecError:  # it states no sizes that could be read
+                own = graph
+            self._check_sizes(graph, _unknown(own))
+        if not self.format.fixed:
+            known, read = _unknown(graph), graph.again or self._read
+
+            def again(shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
+                found: Graph = read(dict(shapes), variables)
+                self._check_sizes(found, known)
+                found.again = again
+                return found
+
+            graph.again = again
         return graph
 
-    def _again(self, shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
-        return self.graph(dict(shapes), variables)
+    def _check_sizes(self, graph: Graph, own: frozenset[str]) -> None:
+        """Refuse sizes at which an operator is not known that is known at the file's own.
+
+        Raises:
+            SpecError: with the first of them.
+        """
+        more = _unknown(graph) - own
+        for name in (node.name for node in graph.nodes if node.name in more):
+            reason = next((note for note in graph.notes if note.startswith(f"{name}: ")), name)
+            message = f"the network does not go on this input: {reason}"
+            raise SpecError(
+                Problem(message, file="--input", line=0, expected="a size that 'convcalc sizes' names")
+            )
 
     def _read(self, input: Any, set: Mapping[str, Any] | None) -> Any:
-        more = {"primitive": True} if self.primitive else {}
-        return self.called(input=input, set=dict(set or {}), **more)
+        return self.called(input=input, set=dict(set or {}), primitive=self.primitive)
 
     def called(self, **given: Any) -> Any:
         """What the reader of the format makes of the file.
 
         Raises:
-            SpecError: it refuses, cannot be had, or is overwhelmed.
+            SpecError: it refuses, has nothing to set, cannot be had, or is overwhelmed.
         """
         home, _, function = self.format.reader.partition(":")
         try:
@@ -143,6 +169,14 @@ class Foreign(Source):
             read = None
         if read is None:
             raise self._problem(f"{self.format.name}, which is not read here")
+        takes = signature(read).parameters
+        anything = any(one.kind is Parameter.VAR_KEYWORD for one in takes.values())
+        if given.get("set") and not anything and "set" not in takes:
+            name = next(iter(given["set"]))
+            message = f"no variable {name!r} to set: {self.format.name} has none"
+            raise SpecError(Problem(message, file="--set", text=name, length=len(name)))
+        if not anything:
+            given = {name: value for name, value in given.items() if name in takes}
         try:
             return read(self.path, **given)
         except RecursionError:
@@ -170,6 +204,11 @@ class Foreign(Source):
 
     def _problem(self, what: str) -> SpecError:
         return SpecError(Problem(f"this is {what}", file=self.name, line=0))
+
+
+def _unknown(graph: Graph) -> frozenset[str]:
+    """Names of the operators that no layer says."""
+    return frozenset(node.name for node in graph.nodes if node.layer.opaque)
 
 
 def weights_of(source: Foreign) -> Weights:

@@ -297,7 +297,8 @@ class Network:
             options: dict[str, Any] = {"shape": shape}
             if not stored.learned and not stored.counted:
                 options["stored"], array = False, "constant"
-            (edge,) = self.add(op, (), options, path or stored.name, {array: stored.reshaped(shape)})
+            path = path or stored.name.removesuffix(f".{array}")
+            (edge,) = self.add(op, (), options, path, {array: stored.reshaped(shape)})
             self._sources[key] = edge
             if stored.counted:
                 self._sources[stored.name] = edge

@@ -29,6 +29,7 @@ def load(
     input: Any = None,
     set: Mapping[str, Any] | None = None,
     max_layers: int | None = None,
+    in_order: bool = False,
     primitive: bool = False,
 ) -> Graph:
     """Read a spec, or a network as it was written elsewhere.
@@ -41,6 +42,7 @@ def load(
             mapping of input name to shape. Sizes may be symbols, such as ``"3xHxW"``.
         set: values for the document's variables; texts are read as expressions.
         max_layers: bound on the number of layers the spec may expand to.
+        in_order: of a printed module (``print(model)``), that its parts run as they are printed.
         primitive: show what stands in a file operator by operator, where several would be one layer.
 
     Returns:
@@ -49,7 +51,7 @@ def load(
     Raises:
         SpecError: the spec cannot be read; it lists every fault with its place.
     """
-    return build(find(spec, primitive), input=input, set=set, max_layers=max_layers)
+    return build(find(spec, primitive), input=input, set=set, max_layers=max_layers, in_order=in_order)
 
 
 @question
@@ -60,14 +62,18 @@ def build(
     set: Mapping[str, Any] | None = None,
     max_layers: int | None = None,
     listed: bool = False,
+    in_order: bool = False,
 ) -> Graph:
     """The graph of a source; see :func:`load`. ``listed``: of weights alone, their tensors will do."""
     from convcalc.collector import collector_paused
 
     if not source.is_text:
         from convcalc.importers.formats import Foreign
+        from convcalc.spec.settings import shapes_given
 
         assert isinstance(source, Foreign)
+        if source.format.shapes:
+            input = shapes_given(input)
         with collector_paused():
             return source.graph(input, set, listed)
 
@@ -76,7 +82,7 @@ def build(
     if kind == "zoo" and name in zoo_names() and source.text == zoo_text(name):
         allow(STEPS)  # texts of our own may be short and deep
     with collector_paused():
-        program = written(source, input, set)
+        program = written(source, input, set, in_order)
         if program is not None:
             return program
         reading = read(source, input, set)
@@ -88,16 +94,24 @@ def build(
             raise helped(reading, error) from None
 
 
-def written(source: Source, input: Any = None, set: Mapping[str, Any] | None = None) -> Graph | None:
-    """The graph of a program that builds a network in its own words; None where the text is no such program."""
-    from convcalc.importers.source.detection import is_program
+def written(
+    source: Source, input: Any = None, set: Mapping[str, Any] | None = None, in_order: bool = False
+) -> Graph | None:
+    """The graph of a program that builds a network in its own words, or of a printed module; else None."""
+    from convcalc.importers.source.detection import is_printed, is_program
 
-    if not is_program(source.text):
+    if not is_program(source.text) and not is_printed(source.text):
         return None
-    from convcalc.importers.source.program import read
     from convcalc.spec.settings import shapes_by_name
 
-    return read(source, partial(shapes_by_name, input), set)
+    shapes = partial(shapes_by_name, input)
+    if is_printed(source.text):
+        from convcalc.importers.source.printed import read as read_printed
+
+        return read_printed(source, shapes, in_order)
+    from convcalc.importers.source.program import read
+
+    return read(source, shapes, set)
 
 
 def helped(reading: Reading, error: SpecError) -> SpecError:

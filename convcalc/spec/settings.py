@@ -54,6 +54,20 @@ def shapes_by_name(
     return {str(name): parse_shape(shape, variables) for name, shape in given.items()}
 
 
+def shapes_given(given: Any) -> Any:
+    """What was given for inputs whose names are not known yet: a shape, or shapes by name, of sizes.
+
+    Raises:
+        SpecError: a shape cannot be read.
+    """
+    if given is None or (isinstance(given, (tuple, list)) and not given):
+        return None
+    named = isinstance(given, Mapping) or (isinstance(given, str) and "=" in given)
+    if named or (isinstance(given, (tuple, list)) and all(isinstance(g, str) and "=" in g for g in given)):
+        return shapes_by_name(given, ())
+    return parse_shape(given)
+
+
 def parse_shape(given: Any, variables: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
     """A shape from text or sizes; symbols that ``variables`` gives a value stand for it.
 

@@ -143,7 +143,8 @@ def model(tmp_path: Path) -> Path:
 
 def test_a_reader_gets_what_was_asked(reader: list[dict[str, Any]], model: Path) -> None:
     graph = convcalc.load(model, input="3x16x16", set={"n": "2"})
-    assert reader == [{"path": str(model), "input": "3x16x16", "set": {"n": "2"}}]
+    asked = {"input": (3, 16, 16), "set": {"n": "2"}, "primitive": False}
+    assert reader == [{"path": str(model), **asked}]
     assert graph.nodes[-1].outputs == ((4, 14, 14),)
     convcalc.load(str(model), primitive=True)
     assert reader[-1]["primitive"] is True
@@ -157,8 +158,20 @@ def test_every_question_takes_it(reader: list[dict[str, Any]], model: Path) -> N
     assert convcalc.check(spec, max_params="1K").ok
     assert convcalc.verify(spec).ok
     assert convcalc.sizes(spec)["height"].smallest == 3
-    assert convcalc.fit(spec, {"max_macs": "100K"}, vary={"resolution": "8..64"}).best is not None
+    assert convcalc.fit(spec, {"resolution": "8..64"}, max_macs="100K").best is not None
     assert reader[-1]["path"] == spec
+
+
+def test_what_a_reader_does_not_take_is_refused(
+    reader: list[dict[str, Any]], model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: str, input: Any = None) -> Graph:
+        return convcalc.load("conv 3->4 k3")
+
+    monkeypatch.setattr(sys.modules["stand_in"], "read", read)
+    assert convcalc.load(model).nodes[-1].op == "conv"
+    with pytest.raises(SpecError, match="no variable 'n' to set: an ONNX model has none"):
+        convcalc.load(model, set={"n": 3})
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ class Place:
         inputs: names of the tensors that arrive.
         outputs: shapes that leave.
         wanted: numbers of the outputs that somebody reads.
+        function: whether it is a function though one operator says it, which reads back as another layer.
     """
 
     def __init__(self, writer: Writer, node: Node, inputs: list[str], wanted: set[int]) -> None:
@@ -41,6 +42,7 @@ class Place:
         self.wanted = wanted
         self.written: list[tuple[str, list[str], list[str], dict[str, Any]]] = []
         self.weights: list[str] = []
+        self.function = False
         self._count = 0
 
     @property
@@ -220,16 +222,22 @@ class Writer:
             if old in renamed:
                 outputs[number] = renamed[old]
         plain = [item for item in place.written if item[0] != "Constant"]
-        if not plain and place.written:  # a constant that is the whole layer
+        if not plain and place.written and not place.function:  # a constant that is the whole layer
             plain = [("Identity", [place.written[-1][2][0]], [names[0]], {})]
             outputs[0] = names[0]
         path = "/" + node.name.replace(".", "/")
-        for item in place.written if len(plain) == 1 else ():
+        tables = any(
+            item[0] == "Constant" and item[3]["value"].dtype.kind == "f" and item[3]["value"].size > 1
+            for item in place.written
+        )
+        alone = len(plain) == 1 and not place.function
+        alone = alone and (not tables or plain[0][0] == "Identity")  # a filled array is no weight
+        for item in place.written if alone else ():
             if item[0] == "Constant":
                 name = f"{node.name}.constant{len(self.initializers)}"
                 self.initializers[name] = item[3]["value"]
                 renamed[item[2][0]] = name
-        if len(plain) == 1:
+        if alone:
             op, inputs, found, attributes = plain[0]
             self.nodes.append(
                 helper.make_node(
@@ -240,7 +248,7 @@ class Writer:
                     **attributes,
                 )
             )
-        elif plain:
+        elif place.written:
             self._call(place, outputs, names, renamed, path)
 
     def _call(
@@ -249,10 +257,11 @@ class Writer:
         from onnx import helper, numpy_helper
 
         made = {name for _, _, found, _ in place.written for name in found}
-        outer = list(dict.fromkeys(
-            name for _, inputs, _, _ in place.written for name in inputs if name and name not in made
-        ))  # fmt: skip
-        local = {name: f"x{number}" for number, name in enumerate(outer)}
+        # what arrives in the layer's order, then its arrays
+        read = dict.fromkeys(name for _, inputs, _, _ in place.written for name in inputs if name)
+        more = [name for name in read if name not in made and name not in place.inputs]
+        outer = [*place.inputs, *more]
+        local = {name: f"x{number}" for number, name in reversed(list(enumerate(outer)))}
         for number, name in enumerate(name for _, _, found, _ in place.written for name in found):
             local[name] = f"t{number}"
         body = []
@@ -266,7 +275,7 @@ class Writer:
         imports = [helper.make_opsetid("", OPSET)]
         kind = place.node.op
         function = helper.make_function(
-            DOMAIN, "_", [local[n] for n in outer], results, body, imports, attributes=["layer"]
+            DOMAIN, "_", [f"x{n}" for n in range(len(outer))], results, body, imports, attributes=["layer"]
         )
         key = kind.encode() + function.SerializeToString(deterministic=True)
         if key not in self.functions:

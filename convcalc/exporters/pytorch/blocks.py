@@ -1,4 +1,4 @@
-"""A graph as blocks in one another, found by the names of its nodes, in an order in which they can be called."""
+"""A graph as blocks in one another, found by the names of its nodes, in an order to call them in."""
 
 from __future__ import annotations
 

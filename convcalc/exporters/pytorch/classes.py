@@ -11,8 +11,10 @@ from typing import Any, Final
 from convcalc.exporters.pytorch.code import NONE, Expr, Hole, Item, call, literal
 from convcalc.exporters.pytorch.flow import Line
 
-CHANNELS: Final = frozenset("in_channels out_channels channels in_features out_features features".split())
-COUNTS: Final = CHANNELS | frozenset("hidden_channels hidden_size groups size entries".split())
+CHANNELS: Final = frozenset(
+    ["in_channels", "out_channels", "channels", "in_features", "out_features", "features"]
+)
+COUNTS: Final = CHANNELS | frozenset(["hidden_channels", "hidden_size", "groups", "size", "entries"])
 """What may be a multiple of another argument."""
 
 
@@ -76,7 +78,7 @@ class Class:
 
     def made(self, number: int) -> Expr:
         """The call that makes the block of that number."""
-        items = []
+        items: list[Item] = []
         for at, argument in enumerate(self.arguments):
             hole = Expr((Hole(argument.values[number], argument.name, argument.default),))
             by_place = argument.default is NONE and (
@@ -102,7 +104,9 @@ def share(body: Body, blocks: Sequence[Body], name: str, taken: Iterable[str]) -
     """
     found = Class(name, body)
     holes = body.holes()
-    inits = sum(len(list(line.value.holes())) for line in body.lines()[: len(body.lines()) - len(body.forward)])
+    inits = sum(
+        len(list(line.value.holes())) for line in body.lines()[: len(body.lines()) - len(body.forward)]
+    )
     columns = list(zip(*(tuple(hole.value for hole in block.holes()) for block in blocks), strict=True))
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, column in enumerate(columns):

@@ -16,9 +16,46 @@ DEEPEST: Final = 3
 MOST: Final = 4
 """Parts of a tensor that get a name each; more are taken from a list."""
 RESERVED: Final = frozenset(
-    "self torch nn math itertools F Fraction len range float super getattr batch i OrderedDict np Path "
-    "Weights Buffers Recurrent each gather pad shift pixel_shuffle pixel_unshuffle unfold fold unpadded "
-    "max_unpool avg_pool lp_pool deform_conv resize along without load main".split()
+    [
+        "self",
+        "torch",
+        "nn",
+        "math",
+        "itertools",
+        "F",
+        "Fraction",
+        "len",
+        "range",
+        "float",
+        "super",
+        "getattr",
+        "batch",
+        "i",
+        "OrderedDict",
+        "np",
+        "Path",
+        "Weights",
+        "Buffers",
+        "Recurrent",
+        "each",
+        "gather",
+        "pad",
+        "shift",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "unfold",
+        "fold",
+        "unpadded",
+        "max_unpool",
+        "avg_pool",
+        "lp_pool",
+        "deform_conv",
+        "resize",
+        "along",
+        "without",
+        "load",
+        "main",
+    ]
 )
 
 
@@ -79,6 +116,7 @@ class Flow:
         self.steps, self.outputs = steps, outputs
         self.lines: list[Line] = []
         self.names = dict(inputs)
+        self.kept = {identifier(step.name.rpartition(".")[2]) for step in steps if step.block}
         self.uses: dict[Edge, list[int]] = {}
         for at, step in enumerate(steps):
             for edge in step.reads:
@@ -102,7 +140,9 @@ class Flow:
             found = step.form.apply(xs)
             if len(found.text()) + 6 * len(list(found.holes())) <= LONGEST and found.depth <= DEEPEST:
                 value = found
-                used = tuple(e for edge in step.reads for e in ((edge,) if edge != waiting.edge else waiting.used))
+                used = tuple(
+                    e for edge in step.reads for e in ((edge,) if edge != waiting.edge else waiting.used)
+                )
         if value is None:
             self.flush()
             value = step.form.apply([Expr((self.names[edge],)) for edge in step.reads])
@@ -167,14 +207,18 @@ class Flow:
     def _taken(self, at: int) -> set[str]:
         return {name.partition("[")[0] for e, name in self.names.items() if self.last(e) > at}
 
-    def _name(
-        self, edge: Edge, at: int, step: Step, used: tuple[Edge, ...], stem: str | None = None
-    ) -> str:
+    def _name(self, edge: Edge, at: int, step: Step, used: tuple[Edge, ...], stem: str | None = None) -> str:
         taken = self._taken(at)
         dying = [self.names[e] for e in used if self.last(e) <= at and self.names[e] not in taken]
-        dying = [name for name in dying if name.isidentifier()]
+        dying = [name for name in dying if name.isidentifier() and name not in self.kept]
+        own = identifier(step.name.rpartition(".")[2])
+        if step.block and stem is None and len(step.writes) == 1:
+            if at + 1 < self.last(edge) < len(self.steps) and own not in taken:
+                return own  # read again later: a block has a name that says which tensor that is
         if dying:
             return "x" if "x" in dying else dying[0]
+        if "x" not in taken and stem is None and len(step.writes) == 1:
+            return "x"
         if stem is None and self.last(edge) == at + 1 and "out" not in taken and not step.block:
             return "out"
         whole, stem = stem is not None, step.name.rpartition(".")[2]

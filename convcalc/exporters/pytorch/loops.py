@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -21,7 +22,7 @@ def _split(text: str) -> tuple[list[str], list[int]]:
 
 
 def formula(texts: Sequence[str], first: int) -> str | None:
-    """One text for several, whose whole numbers are linear in ``i`` from ``first`` on; None if there is none."""
+    """One text for several, with whole numbers linear in ``i`` from ``first`` on; None if there is none."""
     shells, rows = zip(*map(_split, texts), strict=True)
     if any(shell != shells[0] for shell in shells):
         return None
@@ -29,7 +30,7 @@ def formula(texts: Sequence[str], first: int) -> str | None:
     for number, after in enumerate(shells[0][1:]):
         column = [row[number] for row in rows]
         step = column[1] - column[0]
-        if any(b - a != step for a, b in zip(column, column[1:], strict=False)):
+        if any(b - a != step for a, b in itertools.pairwise(column)):
             return None
         start = column[0] - step * first
         if step == 0:

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Final
 from convcalc.exporters.errors import ExportError
 from convcalc.exporters.pytorch.blocks import Blocks, Unit
 from convcalc.exporters.pytorch.classes import Body, Class, class_name, filled, share, stem_of
-from convcalc.exporters.pytorch.code import NONE, Bracket, Expr, Item, call, expr, laid_out, listed, literal, method
+from convcalc.exporters.pytorch.code import (
+    NONE,
+    Bracket,
+    Expr,
+    Item,
+    call,
+    expr,
+    laid_out,
+    listed,
+    literal,
+    method,
+)
 from convcalc.exporters.pytorch.flow import RESERVED, Flow, Line, Step, identifier
 from convcalc.exporters.pytorch.forms import FORMS
 from convcalc.exporters.pytorch.forms.form import Form, Place
@@ -23,15 +34,72 @@ if TYPE_CHECKING:
     from convcalc.graph import Edge, Graph
 
 TAKEN: Final = frozenset(
-    "T_destination add_module append apply bfloat16 buffers call_super_init children clear compile cpu cuda "
-    "double dump_patches eval extend extra_repr float forward get get_buffer get_extra_state get_parameter "
-    "get_submodule half insert ipu items keys load_state_dict modules mtia named_buffers named_children "
-    "named_modules named_parameters parameters pop register_backward_hook register_buffer "
-    "register_forward_hook register_forward_pre_hook register_full_backward_hook "
-    "register_full_backward_pre_hook register_load_state_dict_post_hook "
-    "register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook "
-    "register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to "
-    "to_empty train training type update values xpu zero_grad".split()
+    [
+        "T_destination",
+        "add_module",
+        "append",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "clear",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extend",
+        "extra_repr",
+        "float",
+        "forward",
+        "get",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "insert",
+        "ipu",
+        "items",
+        "keys",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "pop",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "update",
+        "values",
+        "xpu",
+        "zero_grad",
+    ]
 )
 """Attributes that every module of PyTorch has, or those that hold modules: no module can have their names."""
 
@@ -75,11 +143,13 @@ class _Writer:
     def _check(self) -> None:
         for node in self.graph.nodes:
             if node.op not in FORMS and not node.is_input:
-                raise ExportError(f"{node.name}: {node.op} has no form in PyTorch")
+                what = getattr(node.layer, "what", "")
+                raise ExportError(f"{node.name}: {what or node.op} has no form in PyTorch")
             for shape in node.outputs:
                 if not all(type(size) is int for size in shape):
                     raise ExportError(
-                        f"{node.name} has the shape {show(map(str, shape))}, and only numbers can be exported",
+                        f"{node.name} has the shape {show(map(str, shape))}, and only numbers "
+                        "can be exported",
                         "--input CxHxW, or --set NAME=VALUE, with a number for every size",
                     )
 
@@ -274,11 +344,11 @@ class _Writer:
             whole = all(nodes.get(n, set()) == set(self.arrays[n]) for n in child.nodes if self.arrays[n])
             if not whole or len(owners[child]) != 1:
                 continue
-            (owner,) = owners[child]
-            if owner in found or self._frozen(owner) != self._frozen(child):
+            (lender,) = owners[child]
+            if lender in found or self._frozen(lender) != self._frozen(child):
                 continue
-            if self._module(owner) == self._module(child) and self._module(child) is not None:
-                found[child] = owner
+            if self._module(lender) == self._module(child) and self._module(child) is not None:
+                found[child] = lender
         return found
 
     def _tied(
@@ -449,7 +519,7 @@ class _Writer:
             lines += _definition("__init__", ["self", *given])
             lines.append(" " * 8 + "super().__init__()")
             lines += [f"{' ' * 8}self.{name} = {name}" for name in one.kept]
-            looped, made = constructors([Line(l.before, arguments(l.value), l.after) for l in init])
+            looped, made = constructors([line._replace(value=arguments(line.value)) for line in init])
             for line in looped:
                 lines += _written(line)
             lines.append("")
@@ -479,7 +549,9 @@ class _Writer:
         ):
             if re.search(rf"(?<![\w.]){re.escape(word)}", text):
                 imports.append(line)
-        others = [line for word, line in (("np.", "import numpy as np"),) if re.search(rf"(?<![\w.]){word}", text)]
+        others = [
+            line for word, line in (("np.", "import numpy as np"),) if re.search(rf"(?<![\w.]){word}", text)
+        ]
         others.append("import torch")
         if re.search(r"(?<![\w.])F\.", text):
             others.append("import torch.nn.functional as F")

@@ -15,7 +15,7 @@ def read(path: str | os.PathLike[str], input: Any = None, primitive: bool = Fals
 
     Args:
         path: the file.
-        input: shapes of its inputs in place of those it states, without the batch: one for the first, or
+        input: shapes of its inputs in place of those it states, without the batch: of the first input, or
             by name.
         primitive: whether operators are shown as they stand, where several of them are one layer.
 
@@ -27,4 +27,4 @@ def read(path: str | os.PathLike[str], input: Any = None, primitive: bool = Fals
     from convcalc.importers.onnx.translate import translate
 
     given = dict(input) if isinstance(input, Mapping) else input
-    return translate(open_model(path), given)
+    return translate(open_model(path), given, primitive=primitive)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from convcalc.importers.onnx import schema
 from convcalc.importers.onnx.tensors import DTYPES, SparseTensor, Tensor, read_all, read_entries
@@ -249,7 +249,7 @@ class Node:
         options: dict[str, Any],
         like: Node,
         domain: str = "convcalc",
-    ) -> Node:
+    ) -> Self:
         """A node that is in no file, in the place of one that is.
 
         Args:
@@ -516,6 +516,18 @@ def open_model(path: str | os.PathLike[str]) -> Model:
         SpecError: it breaks the format, with the byte where it does.
     """
     return Model(Wire.of_file(path))
+
+
+def captured(node: Node) -> list[str]:
+    """Names that the graphs inside a node read from outside."""
+    found: list[str] = []
+    for attribute in node.attributes.values():
+        if attribute.type in ("GRAPH", "GRAPHS"):
+            for graph in attribute.value if attribute.type == "GRAPHS" else (attribute.value,):
+                for inner in graph.nodes:
+                    found += (*inner.inputs, *captured(inner))
+                found += [info.name for info in graph.outputs]
+    return found
 
 
 def looks_like_onnx(head: bytes) -> bool:

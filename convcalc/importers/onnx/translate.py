@@ -9,14 +9,19 @@ from typing import Any, Final
 
 from convcalc.dims import UNKNOWN, DimensionError, collecting, symbol
 from convcalc.graph import Graph as Network
-from convcalc.importers.batched import Batched, Value, broadcast
+from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
 from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo
 from convcalc.importers.onnx.operators import OPERATORS
+from convcalc.importers.onnx.operators.recognised import ROWS as RECOGNISED
+from convcalc.importers.onnx.order import ordered
+from convcalc.importers.onnx.own import said
 from convcalc.importers.onnx.paths import path_of
+from convcalc.importers.onnx.patterns import Recognised, recognised
 from convcalc.importers.onnx.use import Term, Use, of_tensor
+from convcalc.importers.tensors import Value, broadcast
 from convcalc.layers.values import show
 from convcalc.spec.errors import Problem, SpecError
 
@@ -25,20 +30,23 @@ _DEEPEST: Final = 32
 Shapes = Mapping[str, Sequence[Any]]
 
 
-def translate(model: Model, given: Shapes | Sequence[Any] | None = None, name: str = "") -> Network:
+def translate(
+    model: Model, given: Shapes | Sequence[Any] | None = None, name: str = "", primitive: bool = False
+) -> Network:
     """The graph of a model.
 
     Args:
         model: what a file says.
         given: shapes of the inputs in place of those of the file, without the batch, by name or of the first.
         name: what the network is called.
+        primitive: whether operators are shown as they stand, where several of them are one layer.
 
     Raises:
         SpecError: its nodes have no order, or a shape that is given is none of its input's.
     """
     tensors: set[str] = set()
     while True:
-        work = Translation(model, given, name, tensors)
+        work = Translation(model, given, name, tensors, primitive)
         try:
             with collecting() as conditions:
                 graph = work.run()
@@ -67,8 +75,9 @@ _KEEPING: Final = {
 class Translation:
     """One reading of a model."""
 
-    def __init__(self, model: Model, given: Any, name: str, tensors: set[str]) -> None:
+    def __init__(self, model: Model, given: Any, name: str, tensors: set[str], primitive: bool) -> None:
         self.model = model
+        self.primitive = primitive
         self.given = given
         self.name = name or os.path.basename(model.wire.name)
         self.tensors = tensors
@@ -87,7 +96,7 @@ class Translation:
         arrays = set(graph.initializers) | set(graph.sparse_initializers)
         entering = [info for info in graph.inputs if info.name not in arrays]
         dims = self._shapes(entering)
-        axes = {info.name: _batch_axis(info, graph) for info in entering}
+        axes = {info.name: batch_axis(info, graph) for info in entering}
         sizes = {d[axes[n]] for n, d in dims.items() if d and axes[n] < len(d) and type(d[axes[n]]) is int}
         batch = sizes.pop() if len(sizes) == 1 else 1
         self.net = net = Batched(self.name, batch)
@@ -102,25 +111,28 @@ class Translation:
         for key in graph.sparse_initializers:
             env[key] = Term(key, lost=f"the sparse array {key!r}")
         self._infos = {**graph.values, **{info.name: info for info in graph.outputs}}
-        self._nodes(_ordered(graph.nodes, env, [o.name for o in graph.outputs], self), env, opset, "", 0)
+        self._nodes(self._prepared(graph.nodes, env, [o.name for o in graph.outputs]), env, opset, "", 0)
         outputs = []
         for info in graph.outputs:
             term = env.get(info.name)
             if term is None:
                 raise self.error(f"no node makes the output {info.name!r}")
-            if term.lost:
+            if term.lost and term.value is None:
                 continue
             try:
-                outputs.append((info.name, net.edge(term.tensor_of(), info.name)))
+                made = term.value if term.lost else term.tensor_of()
+                assert made is not None
+                outputs.append((info.name, net.edge(made, info.name)))
             except (DimensionError, Unsayable) as error:
                 net.notes.append(f"the output {info.name}: {error}")
+        unread = self._unread(graph)
         for key, tensor in graph.initializers.items():
-            if "float" in tensor.dtype and key in self._unread(graph):
+            if "float" in tensor.dtype and key in unread:
                 net.unused(of_tensor(key, tensor, True))
         if not outputs:
             raise self.error("nothing that the file writes can be said", "an output that is a tensor")
         found = net.finish(outputs)
-        found.again = lambda shapes, variables: translate(self.model, dict(shapes), self.name)
+        found.again = lambda shapes, variables: translate(self.model, dict(shapes), self.name, self.primitive)
         return found
 
     def _unread(self, graph: Graph) -> set[str]:
@@ -140,7 +152,7 @@ class Translation:
             if info.type.kind != "tensor" or info.dims is None:
                 found[info.name] = ()
                 continue
-            axis = _batch_axis(info, self.model.graph)
+            axis = batch_axis(info, self.model.graph)
             letters = [self._letter(info, place, n, axis) for place, n in enumerate(info.dims)]
             shape = given.pop(info.name, None)
             if shape is None:
@@ -191,10 +203,23 @@ class Translation:
 
     # -- nodes ------------------------------------------------------------------------------
 
+    def _prepared(self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str]) -> list[Node]:
+        """The nodes that the outputs need in their order, one in the place of several that are a layer."""
+        found = ordered(nodes, wanted)
+        if self.primitive:
+            return found
+        held = {name: term.tensor for name, term in env.items() if term.tensor is not None}
+        return recognised(found, held, wanted)
+
     def _nodes(self, nodes: list[Node], env: dict[str, Term], opset: int, block: str, depth: int) -> None:
         if depth > _DEEPEST:
             raise self.error("functions or branches lie too deep inside each other")
         for node in nodes:
+            if isinstance(node, Recognised) and not self._recognised(node, env, opset, block):
+                self._nodes(list(node.parts), env, opset, block, depth)
+                continue
+            if isinstance(node, Recognised):
+                continue
             terms = [env.get(name) if name else None for name in node.inputs]
             for place, name in enumerate(node.inputs):
                 if name and terms[place] is None:
@@ -208,12 +233,23 @@ class Translation:
                 if name and name not in env:
                     env[name] = Term(name, lost=f"{name!r}, which {node.op} does not write here")
 
+    def _recognised(self, node: Recognised, env: dict[str, Term], opset: int, block: str) -> bool:
+        """Say several nodes as the layer that they are; False, and nothing made, where they are not."""
+        terms = [env.get(name) if name else None for name in node.inputs]
+        use = Use(node, terms, max(opset, 21), self.net, path_of(node, block))
+        try:
+            env[node.outputs[0]] = _term(node.outputs[0], RECOGNISED[node.op](use))
+        except (Unsayable, DimensionError, Unfolded):
+            return False
+        return True
+
     def _node(
         self, node: Node, terms: list[Term | None], env: dict[str, Term], opset: int, path: str, depth: int
     ) -> Sequence[Any]:
         function = self.model.functions.get((node.domain, node.op, node.overload))
         if function is not None:
-            return self._inlined(node, function, terms, path, depth)
+            layer = said(self.net, node, terms, path)
+            return layer if layer is not None else self._inlined(node, function, terms, path, depth)
         if node.domain == "" and node.op == "Constant":
             return [self._constant(node)]
         if node.domain == "" and node.op == "If":
@@ -281,7 +317,7 @@ class Translation:
         infos = self._infos
         self._infos = {**infos, **graph.values}
         names = [info.name for info in graph.outputs]
-        self._nodes(_ordered(graph.nodes, inner, names, self), inner, opset, path, depth + 1)
+        self._nodes(self._prepared(graph.nodes, inner, names), inner, opset, path, depth + 1)
         self._infos = infos
         return [inner[info.name] for info in graph.outputs]
 
@@ -294,13 +330,14 @@ class Translation:
         nodes = [_filled(one, given) for one in function.nodes]
         opset = function.opsets.get("", self.model.opsets.get("", 1))
         infos, self._infos = self._infos, dict(function.values)
-        self._nodes(_ordered(nodes, inner, list(function.outputs), self), inner, opset, path, depth + 1)
+        self._nodes(self._prepared(nodes, inner, list(function.outputs)), inner, opset, path, depth + 1)
         self._infos = infos
         return [inner.get(name) for name in function.outputs]
 
     def _opaque(self, node: Node, terms: list[Term | None], path: str, reason: str) -> Sequence[Any]:
         """An operator that no layer says: the shapes that the file states, and what it reads."""
-        shapes, found = [], []
+        shapes: list[Any] = []
+        found: list[Any] = []
         kept = self._kept(node, terms)
         any_batch = any(t is not None and (t.lost or (t.value and t.value.batch is not None)) for t in terms)
         for name in node.outputs:
@@ -321,14 +358,15 @@ class Translation:
         for term in terms:
             if term is not None and term.value is not None and term.value.edge is not None:
                 edges.append(term.value.edge)
+        if path in self.net._blocks:
+            path = f"{path}.{node.op.lower()}"
         what = re.sub(r"[^\w.:/+-]", "_", f"{node.domain}:{node.op}" if node.domain else node.op)
         made = self.net.opaque(what, edges, shapes, path, reason)
         results: list[Any] = []
         for name, edge, about in zip(node.outputs, made, found, strict=True):
             if about is None:
-                results.append(
-                    Term(name, lost=f"{name!r}, which {node.op} writes in a shape that is not stated")
-                )
+                why = f"{name!r}, which {node.op} writes in a shape that is not stated"
+                results.append(Term(name, lost=why, value=Value((UNKNOWN,), None, False, edge)))
                 continue
             if isinstance(about, Value):
                 made_of = Value(about.dims, about.batch, about.folded, edge, dtype=_KEEPING[node.op])
@@ -384,7 +422,7 @@ def _word(name: str) -> str:
 _BATCH: Final = re.compile(r"batch|^N$|^n$|^bs$", re.IGNORECASE)
 
 
-def _batch_axis(info: ValueInfo, graph: Graph) -> int:
+def batch_axis(info: ValueInfo, graph: Graph) -> int:
     """The axis of the batch: the first; the second of what a recurrent layer reads step after step."""
     dims = info.dims or ()
     named = [place for place, n in enumerate(dims) if isinstance(n, str) and _BATCH.search(n)]
@@ -409,63 +447,6 @@ def _filled(node: Node, given: Mapping[str, Any]) -> Node:
     made = Node.made(node.op, node.inputs, node.outputs, options, node, node.domain)
     made.overload = node.overload
     return made
-
-
-def _captured(node: Node) -> list[str]:
-    """Names that the graphs inside a node read from outside."""
-    found: list[str] = []
-    for attribute in node.attributes.values():
-        if attribute.type in ("GRAPH", "GRAPHS"):
-            for graph in attribute.value if attribute.type == "GRAPHS" else (attribute.value,):
-                for inner in graph.nodes:
-                    found += (*inner.inputs, *_captured(inner))
-                found += [info.name for info in graph.outputs]
-    return found
-
-
-def _ordered(nodes: list[Node], known: Mapping[str, Any], wanted: list[str], work: Translation) -> list[Node]:
-    """The nodes that the outputs need, each behind those that it reads.
-
-    Raises:
-        SpecError: they read each other in a circle, or two of them make one value.
-    """
-    makers: dict[str, int] = {}
-    for number, node in enumerate(nodes):
-        for name in node.outputs:
-            if name and makers.setdefault(name, number) != number:
-                raise node.error(f"makes {name!r}, which another node makes")
-    reads = [[*node.inputs, *_captured(node)] for node in nodes]
-    state = [0] * len(nodes)
-    order: list[int] = []
-    for name in wanted:
-        stack = [(makers[name], 0)] if name in makers else []
-        while stack:
-            number, at = stack.pop()
-            if at == 0:
-                if state[number]:
-                    continue
-                state[number] = 1
-            names = reads[number]
-            for place in range(at, len(names)):
-                maker = makers.get(names[place])
-                if maker is None:
-                    continue
-                if state[maker] == 1:
-                    raise nodes[maker].error("reads what is made of it: the nodes go in a circle")
-                if state[maker] == 0:
-                    stack += [(number, place + 1), (maker, 0)]
-                    break
-            else:
-                state[number] = 2
-                order.append(number)
-    return [nodes[number] for number in sorted(order)] if _is_sorted(order, reads, makers) else [
-        nodes[number] for number in order
-    ]  # fmt: skip
-
-
-def _is_sorted(order: list[int], reads: list[list[str]], makers: Mapping[str, int]) -> bool:
-    """Whether the nodes stand in the file in an order in which they run."""
-    return all(makers.get(name, -1) < number for number in order for name in reads[number])
 
 
 __all__ = ["Stored", "translate"]

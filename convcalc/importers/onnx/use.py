@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import is_symbolic
-from convcalc.importers.batched import Batched, Value
+from convcalc.importers.batched import Batched
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import MOST, Folded, Unfolded
 from convcalc.importers.onnx.tensors import DTYPES, Tensor
+from convcalc.importers.tensors import Value
 
 if TYPE_CHECKING:
     from convcalc.importers.onnx.model import Node
@@ -66,10 +68,11 @@ class Term:
             Unfolded: they are not.
         """
         if self.folded is None:
-            if self.tensor is None or not _short(self.tensor, whole, self.learned):
+            if self.tensor is None:
                 raise Unfolded
-            values = self.tensor.values(MOST)
-            if values is None:
+            short = _short(self.tensor, whole, self.learned)
+            values = self.tensor.values(MOST) if short or not self.learned else None
+            if values is None or not (short or not any(values)):  # zeros are no weights: first states, say
                 raise Unfolded
             self.folded = Folded(self.tensor.dims, values, self.tensor.dtype)
         return self.folded
@@ -127,6 +130,17 @@ def nested(items: Sequence[Any], dims: Sequence[int]) -> Any:
     return tuple(nested(items[i * step : (i + 1) * step], dims[1:]) for i in range(dims[0]))
 
 
+def written(number: Any) -> Any:
+    """A number of 32 bits as people write it: the shortest text that gives it. 0.1 is none of 64 bits else."""
+    if not isinstance(number, float):
+        return number
+    for digits in range(6, 9):
+        short = float(f"{number:.{digits}g}")
+        if unpack("f", pack("f", short)) == unpack("f", pack("f", number)):
+            return short
+    return number
+
+
 class Use:
     """One node as an operator sees it.
 
@@ -150,7 +164,10 @@ class Use:
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute; to ask for it is to mean it."""
         self._read.add(name)
-        return self.node.get(name, default)
+        found = self.node.get(name, default)
+        if isinstance(found, float):
+            return written(found)
+        return [written(n) for n in found] if isinstance(found, list) and found else found
 
     def harmless(self, *names: str) -> None:
         """Attributes that change nothing here."""

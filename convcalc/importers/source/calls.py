@@ -1,4 +1,4 @@
-"""A call of a framework's class whose arguments are values: written out, and read by the tables of pasted calls."""
+"""A call of a framework's class whose arguments are values: written out, and read as a pasted call is."""
 
 from __future__ import annotations
 
@@ -98,11 +98,10 @@ def arrays_of(stage: Stage, shape: Shape | None = None) -> dict[str, tuple[Shape
 def _implied(stage: Stage, values: dict[str, Any]) -> list[Shape]:
     """Shapes that might arrive, by what the options say."""
     found: list[Shape] = []
-    implied = None
     try:
         implied = layers.lookup(stage.name).implied(values)
     except (KeyError, TypeError):
-        pass
+        implied = None
     if implied is not None:
         found.append(implied)
     stated = values.get("shape")

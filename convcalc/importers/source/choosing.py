@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from convcalc.graph import Graph
 from convcalc.importers.source.machine import Machine
@@ -13,6 +13,8 @@ from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
 
 Shapes = Callable[[list[str]], Mapping[str, tuple[Any, ...]]]
+
+_SHOWN: Final = 8
 
 
 class Choosing:
@@ -26,6 +28,7 @@ class Choosing:
     """
 
     machine: Machine
+    read: Callable[..., Graph]
 
     def __init__(self, source: Source, shapes: Shapes, given: dict[str, Any], several: set[str]) -> None:
         self.source = source
@@ -40,13 +43,32 @@ class Choosing:
         """Make the library and the machine."""
         raise NotImplementedError
 
+    def again_at(self, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Graph:
+        """The same program at other sizes."""
+        return self.read(self.source, lambda names: inputs, {**self.all_given, **variables})
+
     def graph(self, tree: ast.Module) -> Graph:
         """The graph of the program's syntax."""
         raise NotImplementedError
 
+    def passed_over(self) -> list[str]:
+        """One note that names the statements that were passed over, where there were any."""
+        shown = []
+        for statement, _ in self.machine.passed:
+            line = " ".join(self.source.line(statement.lineno).split())
+            shown.append(line if len(line) <= 60 else f"{line[:57]}...")
+        names = list(dict.fromkeys(shown))
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return [f"passed over, since it makes no layer: {'; '.join(names[:_SHOWN])}{more}"] if names else []
+
     # Which network
 
     def root(self) -> Instance:
+        """The network that is meant: the class asked for, what the text builds itself, or its last class.
+
+        Raises:
+            SpecError: there is none.
+        """
         names = self.machine.names.names
         classes = {n: v for n, v in names.items() if isinstance(v, Class) and v.library and v.node.name == n}
         networks = {
@@ -57,7 +79,7 @@ class Choosing:
             if wanted not in networks:
                 raise SpecError(
                     Problem(f"no class {wanted!r} in the text", file="--set", text=f"class={wanted}",
-                            length=len(wanted), expected="one of " + ", ".join(networks) if networks else None,
+                            length=len(wanted), expected="one of " + ", ".join(networks),
                             nearest=nearest_name(wanted, networks))
                 )  # fmt: skip
             return self._built(networks[wanted])
@@ -146,6 +168,7 @@ class Choosing:
         return value
 
     def settings(self, root: Instance) -> None:
+        """Refuse values from outside that nothing read."""
         for name, value in self.given.items():
             if name not in self.machine.read:
                 known: list[str] = []
@@ -154,13 +177,15 @@ class Choosing:
                     known = found.parameters()[1:] if isinstance(found, Function) else []
                 known += [n for n, v in self.machine.names.names.items() if isinstance(v, (int, float, str))]
                 raise SpecError(
-                    Problem(f"no variable {name!r} to set", file="--set", text=f"{name}={value}", length=len(name),
+                    Problem(f"no variable {name!r} to set", file="--set", text=f"{name}={value}",
+                            length=len(name),
                             expected="one of " + ", ".join([*dict.fromkeys(known), "class"]),
                             nearest=nearest_name(name, known))
                 )  # fmt: skip
 
 
 def has(cls: Class, name: str) -> bool:
+    """Whether a class has an attribute, itself or from its bases in the text."""
     try:
         cls.find(name)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Whether a text is a program that builds a network in its own words: by its words, before anything is parsed."""
+"""Whether a text is a program that builds a network, or a printed one: before anything is parsed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ _CLASS: Final = re.compile(
 )
 _DEF: Final = re.compile(r"^def[ \t]+\w+[ \t]*\(", re.MULTILINE)
 _BODY: Final = re.compile(r"[^\n]*\n(?:[ \t]+[^\n]*\n?|[ \t]*\n)*")
+_APPLIED: Final = re.compile(
+    r"^[ \t]*\w+[ \t]*=[ \t]*(?:[\w.]+\(.*\)[ \t]*\([ \t]*\[?[ \t]*[A-Za-z_]|[\w.]*[a-z]\w*\([ \t]*\[)",
+    re.MULTILINE,
+)
+_INPUT: Final = re.compile(r"\bInput\(")
 _LAYERS: Final = re.compile(r"\b(?:nn|layers|F)\.[A-Za-z]\w+|\b(?:Conv[123]|Dense|Linear)\w*\(")
 
 
 def is_program(text: str) -> bool:
-    """Whether a text is Python with a class of a network, or with functions that make layers."""
-    if _CLASS.search(text):
+    """Whether a text is Python with a class of a network, functions that make layers, or layers on inputs."""
+    if _CLASS.search(text) or (_INPUT.search(text) and _APPLIED.search(text)):
         return True
     for found in _DEF.finditer(text):
         body = _BODY.match(text, found.end())
@@ -31,3 +36,11 @@ _TORCH: Final = re.compile(r"\btorch\b|\bnn\.Module\b")
 def is_keras(text: str) -> bool:
     """Whether a program is on Keras rather than on PyTorch."""
     return bool(_KERAS.search(text)) and not _TORCH.search(text)
+
+
+_PRINTED: Final = re.compile(r"\A\s*[A-Za-z_]\w*\([^\n]*\n(?:[ \t]+[^\n(]*\n)?[ \t]+\([\w.\-]+\): ")
+
+
+def is_printed(text: str) -> bool:
+    """Whether a text is a printed module with parts."""
+    return _PRINTED.match(text) is not None

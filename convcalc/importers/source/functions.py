@@ -81,8 +81,8 @@ linear|input weight bias=None|aten.linear.default
 layer_norm|input normalized_shape weight=None bias=None eps=1e-05|aten.layer_norm.default
 rms_norm|input normalized_shape weight=None eps=None|aten.rms_norm.default
 group_norm|input num_groups weight=None bias=None eps=1e-05|aten.group_norm.default
-instance_norm|input running_mean=None running_var=None weight=None bias=None use_input_stats=True momentum-=0.1 \
-eps=1e-05|aten.instance_norm.default
+instance_norm|input running_mean=None running_var=None weight=None bias=None use_input_stats=True \
+momentum-=0.1 eps=1e-05|aten.instance_norm.default
 batch_norm|input running_mean running_var weight=None bias=None training=False momentum-=0.1 \
 eps=1e-05|aten.batch_norm.default
 embedding|indices weight|aten.embedding.default

@@ -6,6 +6,7 @@ import ast
 import re
 from typing import Any, Final, NamedTuple
 
+from convcalc.budget import spend
 from convcalc.graph import Edge
 from convcalc.importers.keras.table import ALIASES, CLASSES, UNMODELLED
 from convcalc.importers.network import Network, Stored
@@ -18,17 +19,21 @@ from convcalc.importers.source.values import Instance, Name, Native
 from convcalc.spec.errors import SpecError
 
 _NAMES: Final = {
-    "keras": "keras", "tf": "tensorflow", "layers": "keras.layers", "np": "numpy", "math": "math", "K": "keras.backend",
-    "models": "keras.models", "Model": "keras.Model", "Sequential": "keras.Sequential", "Input": "keras.Input",
+    "keras": "keras", "tf": "tensorflow", "layers": "keras.layers", "np": "numpy", "math": "math",
+    "K": "keras.backend", "models": "keras.models", "Model": "keras.Model", "Sequential": "keras.Sequential",
+    "Input": "keras.Input",
     "ops": "keras.ops", "regularizers": "keras.regularizers", "applications": "keras.applications",
-    "activations": "keras.activations", "partial": "functools.partial", "Layer": "keras.layers.Layer", "os": "os",
+    "activations": "keras.activations", "partial": "functools.partial",
+    "Layer": "keras.layers.Layer", "os": "os",
     "add": "keras.layers.add", "concatenate": "keras.layers.concatenate", "multiply": "keras.layers.multiply",
-    "ValueError": "ValueError", "NotImplementedError": "NotImplementedError", "object": "object", "plt": "plt",
+    "ValueError": "ValueError", "NotImplementedError": "NotImplementedError", "object": "object",
+    "plt": "plt",
     "average": "keras.layers.average", "maximum": "keras.layers.maximum", "optimizers": "keras.optimizers",
 }  # fmt: skip
-_MODELS: Final = frozenset({"Model", "Sequential", "Functional", "Layer"})
+MODELS: Final = frozenset({"Model", "Sequential", "Functional", "Layer"})
 _JOINS: Final = {
-    "add": "Add", "concatenate": "Concatenate", "multiply": "Multiply", "average": "Average", "subtract": "Subtract",
+    "add": "Add", "concatenate": "Concatenate", "multiply": "Multiply", "average": "Average",
+    "subtract": "Subtract",
     "maximum": "Maximum", "minimum": "Minimum", "concat": "Concatenate", "add_n": "Add",
 }  # fmt: skip
 _FUNCTIONS: Final = {
@@ -53,7 +58,8 @@ _ACTIVATIONS: Final = frozenset(
 )
 _OPERATORS: Final = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
 _IDLE: Final = (
-    "keras.regularizers", "keras.initializers", "keras.optimizers", "keras.losses", "keras.callbacks", "keras.metrics",
+    "keras.regularizers", "keras.initializers", "keras.optimizers", "keras.losses", "keras.callbacks",
+    "keras.metrics",
     "keras.utils", "keras.mixed_precision", "keras.constraints", "keras.backend.clear", "keras.preprocessing",
     "keras.datasets", "tensorflow.random.set_seed", "keras.optimizers.",
 )  # fmt: skip
@@ -100,6 +106,7 @@ class Keras(Library):
         self.seen: dict[int | None, list[tuple[Any, ...]]] = {}
         self.running = False
         self.prefix: list[str] = []
+        self.outside: dict[str, Any] = {}
 
     # Names
 
@@ -248,7 +255,7 @@ class Keras(Library):
                     continue
                 module.children[str(len(module.children))] = self._layer(one)
             return
-        if kind in _MODELS:
+        if kind in MODELS:
             inputs = kwargs.get("inputs", args[0] if args else None)
             outputs = kwargs.get("outputs", args[1] if len(args) > 1 else None)
             if inputs is not None and outputs is not None:
@@ -273,7 +280,8 @@ class Keras(Library):
         """The name of a layer: its own, or that which Keras gives it."""
         name = module.fields.get("_name")
         if name is None:
-            base = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", module.name).lower()
+            base = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", module.name)  # as Keras does it
+            base = re.sub(r"([a-z])([A-Z])", r"\1_\2", base).lower()
             number = self.counts.get(base, 0)
             self.counts[base] = number + 1
             name = module.fields["_name"] = f"{base}_{number}" if number else base
@@ -321,28 +329,28 @@ class Keras(Library):
             [*before, self.name_of(model)] if before or self.machine.modules[:-1] or not self.running else []
         )
         for made in [one for i, one in enumerate(self.tape[: model.fields["tape"]]) if i in wanted]:
-            known.spend(10)
+            spend(10)
             given = [_replaced(arg, map_) for arg in made.args]
             if isinstance(made.what, Instance):
                 result = self.machine.run_module(made.what, given, {})
             else:
                 result = made.what(*given)
-            map_.update(zip(_flat(made.result), _flat(result), strict=True))
+            map_.update(zip(flat(made.result), flat(result), strict=True))
         self.prefix = before
         del self.tape[tape:]
         return _replaced(model.fields["outputs"], map_)
 
-    def _needed(self, model: Instance) -> set[int]:
+    def _needed(self, model: Instance) -> frozenset[int]:
         """The calls that lead from the inputs of a model to its outputs."""
-        wanted = set(_flat(model.fields["outputs"])) - set(model.fields["inputs"])
+        wanted = set(flat(model.fields["outputs"])) - set(model.fields["inputs"])
         found = set()
         for i in range(model.fields["tape"] - 1, -1, -1):
             made = self.tape[i]
-            results = set(_flat(made.result))
+            results = set(flat(made.result))
             if results & wanted:
                 found.add(i)
-                wanted |= set(_flat(made.args)) - set(model.fields["inputs"])
-        return found
+                wanted |= set(flat(made.args)) - set(model.fields["inputs"])
+        return frozenset(found)
 
     def _run(self, module: Instance, values: list[Tensor]) -> Tensor:
         path = ".".join([*self.prefix, self.name_of(module)])
@@ -398,11 +406,11 @@ class Keras(Library):
 
         return self._do(run, args)
 
-    def _added(self, op: str, path: str, value: Tensor, **options: Any) -> Any:
+    def _added(self, op: str, path: str, tensor: Tensor, /, **options: Any) -> Any:
         def run(x: Tensor) -> Tensor:
             return self.tensor(self.network.add(op, [x.edge], options, ".".join([*self.prefix, path]))[0])
 
-        return self._do(run, value)
+        return self._do(run, tensor)
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
         """An operator on tensors and numbers."""
@@ -486,7 +494,7 @@ class Keras(Library):
             return made
         if last in ("Input", "InputLayer") and not any(isinstance(a, Tensor) for a in args):
             return self._input(last, args, kwargs)
-        if last in _MODELS:
+        if last in MODELS:
             module = Instance(None, f"keras.{last}", self.machine.place or ast.Pass())
             self.initialize(module, args, kwargs)
             return module
@@ -559,8 +567,6 @@ class Keras(Library):
         """The shape of an input: that of the program, or one from outside."""
         return self.outside.get(name) or self.own(shape)
 
-    outside: dict[str, Any] = {}
-
 
 _PASSIVE: Final = frozenset(
     [
@@ -603,11 +609,12 @@ def _replaced(value: Any, by: dict[Any, Any]) -> Any:
     return value
 
 
-def _flat(value: Any) -> list[Any]:
+def flat(value: Any) -> list[Any]:
+    """The tensors in a value, in order."""
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
-        return [one for part in value for one in _flat(part)]
+        return [one for part in value for one in flat(part)]
     return []

@@ -1,4 +1,4 @@
-"""Works through the statements of a program over known values: an interpreter that calls nothing of Python's own.
+"""Works through the statements of a program over known values; nothing of the text is run by Python.
 
 Statements and expressions are nodes of ``ast``. What a library would do (``nn.Conv2d``, ``x.view``) is asked
 of a :class:`Library`. Every step is taken from the budget of the question, calls nest to a depth, and what is
@@ -103,7 +103,7 @@ class Library:
     def enters(self, module: Instance, args: list[Any]) -> None:
         """Say that a module is called with these, by no other module."""
 
-    def set(self, module: Instance, name: str, value: Any) -> bool:
+    def set(self, module: Any, name: str, value: Any) -> bool:
         """Take an attribute of a module into its parts, where it is one; whether it was taken."""
         return False
 
@@ -274,6 +274,21 @@ class Machine:
         self.block(node.body if found else node.orelse, scope)
 
     def _do_For(self, node: ast.For, scope: Scope) -> None:
+        self._within(node, self._for, scope)
+
+    def _do_While(self, node: ast.While, scope: Scope) -> None:
+        self._within(node, self._while, scope)
+
+    def _within(self, node: Any, run: Callable[[Any, Scope], None], scope: Scope) -> None:
+        """Run a loop, which is the place to name where the steps are used up in it."""
+        try:
+            run(node, scope)
+        except OverBudgetError as error:
+            if scope.source is self.source:
+                raise self.fault(error.message, error.hint, node) from None
+            raise
+
+    def _for(self, node: ast.For, scope: Scope) -> None:
         items = self.items(self.evaluate(node.iter, scope))
         for item in items:
             spend(_STEPS)
@@ -288,7 +303,7 @@ class Machine:
                 raise
         self.block(node.orelse, scope)
 
-    def _do_While(self, node: ast.While, scope: Scope) -> None:
+    def _while(self, node: ast.While, scope: Scope) -> None:
         while known.truth(self.evaluate(node.test, scope)):
             spend(_STEPS)
             try:
@@ -390,8 +405,8 @@ class Machine:
             named = self.evaluate(word, scope)
             if isinstance(named, Name) and named.last == "dataclass":
                 made.fields = {}
-                for base in reversed(made.order[1:]):
-                    made.fields.update(base.fields or {})
+                for one in reversed(made.order[1:]):
+                    made.fields.update(one.fields or {})
         body = Scope(scope, scope.source)
         for statement in node.body:
             if isinstance(statement, ast.AnnAssign) and made.fields is not None:
@@ -465,7 +480,7 @@ class Machine:
         elif isinstance(owner, Class):
             owner.attributes[name] = value
         elif isinstance(owner, (Array, Parameter, Native)) or self.library.owns(owner):
-            self.library.set(owner, name, value)  # type: ignore[arg-type]
+            self.library.set(owner, name, value)
         else:
             raise NotKnown(f"{described(owner)} takes no attribute {name!r}")
 
@@ -555,9 +570,9 @@ class Machine:
             NotKnown: there is none.
         """
         if isinstance(value, Name):
-            if value.path in ("math", "numpy", "torch") and name in known.MATHEMATICS:
-                if value.path != "torch" or name in ("pi", "inf", "e"):
-                    return known.mathematics(name)
+            numbers = known.MATHEMATICS if value.path in ("math", "numpy") else ("pi", "inf", "e")
+            if value.path in ("math", "numpy", "torch") and name in numbers:
+                return known.mathematics(name)
             return Name(f"{value.path}.{name}")
         if isinstance(value, Instance):
             for held in (value.fields, value.children, value.parameters):

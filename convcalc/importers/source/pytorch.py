@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from convcalc.importers.network import Stored, Unsayable
+from convcalc.budget import spend
+from convcalc.importers.network import Stored
 from convcalc.importers.pytorch import table
 from convcalc.importers.source import known
-from convcalc.importers.source.calls import arrays_of, plain, stages_of
+from convcalc.importers.source.calls import arrays_of, stages_of
 from convcalc.importers.source.functions import FUNCTIONS, IDENTITIES, bound
 from convcalc.importers.source.known import NotKnown, described
 from convcalc.importers.source.machine import Library, Machine
@@ -19,14 +20,11 @@ from convcalc.importers.source.values import (
     CONTAINERS,
     Array,
     Class,
-    Function,
     Instance,
     Name,
     Native,
     Parameter,
-    Scope,
 )
-from convcalc.spec.errors import SpecError
 
 _NAMES: Final = {
     "torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional", "np": "numpy", "numpy": "numpy",
@@ -127,15 +125,16 @@ class PyTorch(Library):
             return value.shape
         if name in ("size", "dim", "numel"):
             sizes = value.shape
-            return Native(name, {
+            found: dict[str, Callable[..., Any]] = {
                 "size": lambda at=None: sizes if at is None else sizes[at],
                 "dim": lambda: len(sizes),
                 "numel": lambda: known.BUILTINS["len"](range(int(known.mathematics("prod").run(sizes)))),
-            }[name])  # fmt: skip
+            }
+            return Native(name, found[name])  # fmt: skip
         if name == "requires_grad":
             return value.name not in value.of.frozen
         if name == "requires_grad_":
-            return Native(name, lambda flag=True: self.set(value, "requires_grad", flag))  # type: ignore[arg-type]
+            return Native(name, lambda flag=True: self.set(value, "requires_grad", flag))
         return Native(
             name, lambda *args, **kwargs: value
         )  # normal_, fill_: they change what training starts from
@@ -343,7 +342,7 @@ class PyTorch(Library):
         return re.sub(rf"\b{self.tensors.network.batch}\b", "N", message)
 
     def enters(self, module: Instance, args: list[Any]) -> None:
-        """Remember what a program puts into a network that it has built, as ``model(torch.randn(1, 3, 32, 32))``."""
+        """Remember what a program puts into a network: ``model(torch.randn(1, 3, 32, 32))``."""
         if self.tensors.running:
             return
         if args and all(isinstance(arg, Parameter) and len(arg.shape) > 1 for arg in args):
@@ -351,7 +350,7 @@ class PyTorch(Library):
         raise NotKnown("a network that is run while it is built is not read", "sizes that are written out")
 
     def _summary(self, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """``summary(model, (3, 32, 32))``, or with ``input_size=(1, 3, 32, 32)``, whose first size is the batch."""
+        """``summary(model, (3, 32, 32))``, or ``input_size=(1, 3, 32, 32)``, which begins with the batch."""
         size = kwargs.get("input_size", args[1] if len(args) > 1 else None)
         if not args or not isinstance(args[0], Instance) or not isinstance(size, tuple):
             return
@@ -463,9 +462,13 @@ class PyTorch(Library):
         return f"{inside}.{word}" if inside else word
 
     def _row(self, kind: str) -> Callable[..., Any] | None:
-        functions = {"Flatten": ("flatten", "start_dim end_dim", (1, -1)), "Softmax": ("softmax", "dim", (None,)),
-                     "LogSoftmax": ("log_softmax", "dim", (None,)), "Unflatten": ("unflatten", "dim sizes", ()),
-                     "GLU": ("glu", "dim", (-1,))}  # fmt: skip
+        functions: dict[str, tuple[str, str, tuple[Any, ...]]] = {
+            "Flatten": ("flatten", "start_dim end_dim", (1, -1)),
+            "Softmax": ("softmax", "dim", (None,)),
+            "LogSoftmax": ("log_softmax", "dim", (None,)),
+            "Unflatten": ("unflatten", "dim sizes", ()),
+            "GLU": ("glu", "dim", (-1,)),
+        }
         if kind not in functions:
             return None
         name, order, defaults = functions[kind]
@@ -518,12 +521,13 @@ class PyTorch(Library):
             sizes = self.tensors.sizes(value)
             if name in ("shape", "ndim"):
                 return sizes if name == "shape" else len(sizes)
-            return Native(name, {
+            found: dict[str, Callable[..., Any]] = {
                 "size": lambda dim=None: sizes if dim is None else known.subscript(sizes, dim),
                 "dim": lambda: len(sizes),
                 "numel": lambda: known.mathematics("prod").run(sizes),
                 "nelement": lambda: known.mathematics("prod").run(sizes),
-            }[name])  # fmt: skip
+            }
+            return Native(name, found[name])  # fmt: skip
         if name in ("data", "device", "dtype", "is_cuda", "requires_grad"):
             return value if name == "data" else {"is_cuda": False}.get(name)
         if name in ("T", "mT", "mH"):
@@ -663,9 +667,10 @@ class PyTorch(Library):
         if isinstance(kwargs.get("dtype"), Name):
             del kwargs["dtype"]
         given = bound(row, args, kwargs)
-        if all(isinstance(v, Parameter) for v in _tensors(given)) and _tensors(given) and module is None:
-            if not self.tensors.live(_tensors(given)):
-                return self.tensors.computed(name, given)
+        read = _tensors(given)
+        constant = bool(read) and all(isinstance(value, Parameter) for value in read) and module is None
+        if constant and not self.tensors.live(read):
+            return self.tensors.computed(name, given)
         kept = {a.name: given[a.name] for a in row.arguments if a.kind != "-" and a.name in given}
         path = self.path(module, name.strip("_"))
         if row.layer:
@@ -687,7 +692,9 @@ def _given(row: Any, options: dict[str, Any]) -> dict[str, Any]:
     defaults = {a.name: a.default for a in row.arguments if not a.required}
     return {
         key: value for key, value in options.items()
-        if key not in defaults or not (value is defaults[key] or (type(value) is type(defaults[key]) and known.same(value, defaults[key])))
+        if key not in defaults
+        or type(value) is not type(defaults[key])
+        or not known.same(value, defaults[key])
     }  # fmt: skip
 
 
@@ -713,7 +720,7 @@ def _nothing() -> Any:
 def copied(value: Any, seen: dict[int, Any] | None = None) -> Any:
     """A copy of a module or a list with everything in it."""
     seen = {} if seen is None else seen
-    known.spend(5)
+    spend(5)
     if id(value) in seen:
         return seen[id(value)]
     if isinstance(value, Instance):
@@ -738,6 +745,3 @@ def copied(value: Any, seen: dict[int, Any] | None = None) -> Any:
     if isinstance(value, dict):
         return {k: copied(v, seen) for k, v in value.items()}
     return value
-
-
-__all__ = ["Function", "PyTorch", "Scope", "SpecError", "Unsayable", "copied", "plain"]

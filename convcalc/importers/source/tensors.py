@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from convcalc.budget import spend
@@ -24,7 +25,7 @@ BATCH: Final = 7919
 """Samples in the shapes of a program while it is read: a number that no size of a program is a factor of."""
 _WRITTEN: Final = 4096
 """Most entries of a constant that are kept as numbers."""
-_SCALARS: Final = {
+_SCALARS: Final[dict[str, Callable[..., Any]]] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "abs": abs, "neg": lambda x: -x, "sin": math.sin,
     "cos": math.cos, "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b, "pow": lambda a, b: a**b,
@@ -248,9 +249,9 @@ class Tensors:
             start, end = given["start_dim"] % rank, given["end_dim"] % rank
             return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
         if name in ("repeat", "tile"):
-            counts = given.get("repeats", given.get("dims"))
+            counts = given["repeats" if "repeats" in given else "dims"]
             wide = (1,) * (len(counts) - rank) + tuple(shape)
-            return tuple(known.binary(known.ast.Mult(), b, a) for a, b in zip(wide, counts, strict=True))
+            return tuple(known.binary(ast.Mult(), b, a) for a, b in zip(wide, counts, strict=True))
         if name == "expand":
             sizes = given["size"]
             wide = (1,) * (len(sizes) - rank) + tuple(shape)
@@ -273,7 +274,7 @@ class Tensors:
         """The sizes of a reshape with the one that is -1 worked out."""
         sizes = tuple(sizes) if isinstance(sizes, (list, tuple)) else (sizes,)
         for size in sizes:
-            if isinstance(size, bool) or isinstance(size, (float, str, type(None), list, tuple)):
+            if isinstance(size, (bool, float, str, type(None), list, tuple)):
                 raise NotKnown(f"{described(size)} is no size")
         free = [i for i, size in enumerate(sizes) if type(size) is int and size == -1]
         if len(free) > 1:
@@ -289,7 +290,8 @@ class Tensors:
             wrong = rest < 1 or total % rest if free else total != rest
             if wrong:
                 raise NotKnown(
-                    f"{self.told(shape)} has {self.counted(total)} elements, and cannot be {self.told(sizes)}",
+                    f"{self.told(shape)} has {self.counted(total)} elements, "
+                    f"and cannot be {self.told(sizes)}",
                     "sizes that hold as many elements",
                 )
         if free:
@@ -352,7 +354,7 @@ class Tensors:
         if x.rank != 3 or x.batch != wanted or x.folded:
             where = f"axis {x.batch}" if x.batch is not None else "no axis"
             raise NotKnown(
-                f"it reads {x.rank} axes with the samples on {where}, and takes samples on axis {wanted} of 3",
+                f"it reads {x.rank} axes with the samples on {where}, and takes them on axis {wanted} of 3",
                 "batch_first=True, where the samples come first" if wanted else "samples, steps, features",
             )
         try:
@@ -365,7 +367,7 @@ class Tensors:
 
     def operator(self, name: str, a: Any, b: Any, path: str) -> Any:
         """Arithmetic with tensors and numbers."""
-        sides = []
+        sides: list[Any] = []
         for side in (a, b):
             if isinstance(side, BatchSize):
                 raise NotKnown("arithmetic with the batch size depends on how many samples there are")

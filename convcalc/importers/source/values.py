@@ -175,7 +175,7 @@ class Class:
         found: list[Class] = [self]
         for base in bases:
             found += base.order
-        self.order = [c for i, c in enumerate(found) if c not in found[i + 1 :]]
+        self.order: list[Class] = [c for i, c in enumerate(found) if c not in found[i + 1 :]]
 
     def find(self, name: str, behind: Class | None = None) -> Any:
         """An attribute of the class or its bases; of the bases ``behind`` one of them.

@@ -64,7 +64,9 @@ def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Gr
     if input is not None and set(types) <= _arguments(module):
 
         def again(shapes: Mapping[str, Shape], variables: Mapping[str, Any]) -> Graph:
-            given = {key: Wanted(tuple(shapes[key]), False, kind) for key, kind in types.items()}
+            names = (graph.nodes[number].name for number in graph.inputs)
+            pairs = zip(names, types.items(), strict=True)
+            given = {key: Wanted(tuple(shapes[own]), False, kind) for own, (key, kind) in pairs}
             return from_torch(module, given, name=name)
 
         graph.again = again

@@ -54,6 +54,8 @@ class _Translation:
         self.network.tensors.update(parted)
         self.network.notes.extend(program.notes)
         self.values: dict[str, Value] = {}
+        targets = (name for held in program.held for name in held.names)
+        self.modules = {name.partition(".")[0] for name in (*targets, *(call.path for call in program.calls))}
 
     def graph(self) -> Graph:
         program, network = self.program, self.network
@@ -80,6 +82,7 @@ class _Translation:
     def input(self, given: Tensor) -> Value:
         shape = self.sizes(given, "an input")
         batch = self.program.batch
+        name = f"{given.name}_input" if given.name in self.modules else given.name  # weights keep their names
         if any(size == 0 for size in shape):
             raise SpecError(
                 [Problem(f"the input {given.name} of {show(shape)} has no entries", file=self.file, line=0)]
@@ -87,8 +90,8 @@ class _Translation:
         if not shape or shape[0] % batch:
             of = show(shape) if shape else "no axes"
             self.network.notes.append(f"{given.name} of {of} has no batch: it is the same for every sample")
-            return self.network.input(given.name, shape, None, given.dtype)
-        return self.network.input(given.name, shape, 0, given.dtype)
+            return self.network.input(name, shape, None, given.dtype)
+        return self.network.input(name, shape, 0, given.dtype)
 
     def sizes(self, tensor: Tensor, what: str) -> tuple[int, ...]:
         shape = tensor.shape

@@ -23,9 +23,13 @@ from convcalc.spec.errors import SpecError
 from tests.importers.keras.models import DATA
 
 STRANGE: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2, 10**6, 2**63, 10**30, -(10**9), 0.5, 1e308, "", "x", "valid", "same", "relu", "é\x1b[31m",
-    [], [1], [0, 0], [None], [[1, 1], [1, 1]], {}, {"class_name": "Dense"}, {"class_name": "__tuple__", "items": [1]},
-    ["conv2d", 0, 0], ["x", 5, 5], "channels_first", [[[[]]]], "Dense", "LSTM", "Bidirectional", "keras.layers",
+    None, True, False, 0, -1, 1, 2, 10**6, 2**63, 10**30, -(10**9), 0.5, 1e308,
+    "", "x", "valid", "same", "relu",
+    "é\x1b[31m",
+    [], [1], [0, 0], [None], [[1, 1], [1, 1]], {}, {"class_name": "Dense"},
+    {"class_name": "__tuple__", "items": [1]},
+    ["conv2d", 0, 0], ["x", 5, 5], "channels_first", [[[[]]]], "Dense", "LSTM",
+    "Bidirectional", "keras.layers",
 )  # fmt: skip
 
 
@@ -50,9 +54,13 @@ def changed(text: str, rng: random.Random) -> str:
             holder.insert(key, json.loads(json.dumps(holder[key])))
         elif action == 2:
             other, place = rng.choice(found)
-            holder[key] = json.loads(json.dumps(other[place])) if place in (other if isinstance(other, dict) else range(len(other))) else 7
+            holder[key] = (
+                json.loads(json.dumps(other[place]))
+                if place in (other if isinstance(other, dict) else range(len(other)))
+                else 7
+            )
         else:
-            holder[key] = rng.choice(STRANGE)
+            holder[key] = json.loads(json.dumps(rng.choice(STRANGE)))
     return json.dumps(tree)
 
 

@@ -35,7 +35,7 @@ def test_values_are_those_of_pytorch() -> None:
     image, words = torch.randn(1, 3, 9, 9), torch.tensor([[4, 0, 2, 2, 7]])
     with torch.no_grad():
         due = module.eval()(image, words)
-    found = convcalc.run(graph, {"image": image.numpy()[0], "words": words.numpy()[0]}).outputs
+    found = convcalc.run(graph, {"image": image.numpy()[0], "words_input": words.numpy()[0]}).outputs
     for name, tensor in (
         ("scores", due["scores"]),
         ("states.0", due["states"][0]),
@@ -102,7 +102,7 @@ def test_inputs_are_given_in_every_form() -> None:
     ):  # fmt: skip
         found = convcalc.from_torch(network(), given)
         shapes = {node.name: node.outputs[0] for node in found.nodes if node.is_input}
-        assert shapes == {"image": (3, 9, 9), "words": (5,)}
+        assert shapes == {"image": (3, 9, 9), "words_input": (5,)}
         assert convcalc.analyze(found).totals.macs == convcalc.analyze(whole).totals.macs
 
 
@@ -169,7 +169,7 @@ def test_changes_in_place_and_regions_without_gradients_are_values() -> None:
 def test_a_graph_is_read_again_at_other_sizes() -> None:
     graph = convcalc.from_torch(network(), INPUT)
     assert graph.again is not None
-    again = graph.again({"image": (3, 17, 17), "words": (2,)}, {})
+    again = graph.again({"image": (3, 17, 17), "words_input": (2,)}, {})
     assert again == convcalc.from_torch(network(), "image=3x17x17,words=2:int64")
 
 

@@ -33,14 +33,14 @@ def test_a_saved_program_is_counted() -> None:
 def test_it_gives_what_pytorch_gave() -> None:
     graph = pt2.read(SMALL)
     due = np.load(FILES / "values.npz")
-    found = convcalc.run(graph, {"image": due["image"], "words": due["words"]}).outputs
+    found = convcalc.run(graph, {"image": due["image"], "words_input": due["words"]}).outputs
     for name, key in (("scores", "scores"), ("states.0", "states0"), ("states.1", "states1")):
         assert np.abs(found[name] - due[key]).max() < 1e-5 * np.abs(due[key]).max(), name
 
 
 def test_paths_are_those_of_the_modules() -> None:
     names = [node.name for node in pt2.read(SMALL).nodes]
-    assert {"conv", "bn", "block.0", "words", "memory", "head"} <= set(names)
+    assert {"conv", "bn", "block.0", "words_input", "words", "memory", "head"} <= set(names)
 
 
 def test_its_sizes_are_fixed() -> None:

@@ -17,6 +17,7 @@ def _param(place: Place) -> str:
 
 def _const(place: Place) -> str:
     layer = place.layer
+    place.function = True
     if layer.value is not None:
         import numpy as np
 
@@ -55,6 +56,7 @@ def _pad(place: Place) -> str:
 
 def _crop(place: Place) -> str:
     layer = place.layer
+    place.function = True
     axes = range(1, len(place.shape)) if layer.axis is None else layer.axis
     starts, stops = [], []
     for number, axis in enumerate(axes):
@@ -98,6 +100,7 @@ def _flip(place: Place) -> str:
 
 def _expand(place: Place) -> str:
     shape = place.layer.shape
+    place.function = True
     x = place.ranked(place.x, place.shape, len(shape))
     return place.op("Expand", x, place.ints([1, *shape]))
 
@@ -136,7 +139,7 @@ def _shuffle(place: Place) -> str:
 
 FORMS: Final[dict[str, Form]] = {
     "identity": _identity,
-    "dropout": _identity,
+    "dropout": lambda place: place.op("Dropout", place.x, place.number(float(place.layer.p))),
     "param": _param,
     "const": _const,
     "flatten": _flatten,

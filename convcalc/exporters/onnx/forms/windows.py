@@ -148,6 +148,7 @@ def _covered(place: Place, sides: Sequence[tuple[int, int]]) -> list[tuple[int, 
 def _maxpool(place: Place) -> list[str]:
     layer = place.layer
     many = 2 if 1 in place.wanted else 1
+    place.function = many == 1 and _covered(place, pads(place)) != list(pads(place))
     return place.ops(
         "MaxPool", place.x, outputs=many, kernel_shape=list(layer.kernel), strides=list(layer.stride),
         pads=flat(_covered(place, pads(place))), dilations=list(layer.dilation),
@@ -162,10 +163,8 @@ def _average(place: Place, x: str, *, include: bool, divisor: int | None = None)
     if divisor is not None:
         mean = place.op("AveragePool", x, pads=flat(covered), count_include_pad=1, **options)
         return place.op("Mul", mean, place.number(prod(layer.kernel) / divisor))
-    if not include or not any(map(any, covered)):
-        return place.op("AveragePool", x, pads=flat(covered), **options)
-    if covered == list(sides):
-        return place.op("AveragePool", x, pads=flat(covered), count_include_pad=1, **options)
+    if not include or covered == list(sides):
+        return place.op("AveragePool", x, pads=flat(covered), count_include_pad=int(include), **options)
     x = padded(place, x, sides)
     over = [(0, b - a) for (_, a), (_, b) in zip(sides, covered, strict=True)]
     return place.op("AveragePool", x, pads=flat(over), **options)
@@ -246,6 +245,7 @@ def _unfold(place: Place) -> str:
 
 def _fold(place: Place) -> str:
     layer = place.layer
+    place.function = True
     sides: Any = resolved(layer.padding, layer.size, layer.kernel, layer.stride, layer.dilation)
     more = len(layer.size) == 1  # which ONNX Runtime takes for maps of two axes
     size, kernel, stride, dilation = (

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from convcalc.exporters.pytorch.code import Expr, Item, call, expr, key, literal, method, plain, tight, value
+from convcalc.exporters.pytorch.code import (
+    NONE,
+    Expr,
+    Item,
+    call,
+    expr,
+    key,
+    literal,
+    method,
+    plain,
+    tight,
+    value,
+)
 from convcalc.exporters.pytorch.forms.form import Form, Former, Place, function, made, moved, of_method
 
 ACTIVATIONS: Final = {
@@ -31,8 +43,13 @@ ACTIVATIONS: Final = {
 }
 """Function, module, and for each option: field, argument, default."""
 
-FUNCTIONS: Final = "exp log sqrt rsqrt abs square sin cos erf reciprocal sign floor"
-ALONG: Final = {"softmax": "nn.Softmax", "softmin": "nn.Softmin", "logsoftmax": "nn.LogSoftmax", "glu": "nn.GLU"}
+FUNCTIONS: Final = "exp log sqrt rsqrt abs square sin cos erf reciprocal sign floor round"
+ALONG: Final = {
+    "softmax": "nn.Softmax",
+    "softmin": "nn.Softmin",
+    "logsoftmax": "nn.LogSoftmax",
+    "glu": "nn.GLU",
+}
 
 
 def _activation(row: str) -> Former:
@@ -43,7 +60,7 @@ def _activation(row: str) -> Former:
         for option in options:
             field, argument, *default = option.split(":")
             given = getattr(place.layer, field)
-            found.append(key(argument, given, *map(float, default)))
+            found.append(key(argument, given, float(default[0]) if default else NONE))
         return function(name, *found, module=module)
 
     return form

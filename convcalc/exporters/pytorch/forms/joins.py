@@ -52,10 +52,7 @@ def _ordered(sign: str) -> Former:
         layer = place.layer
 
         def apply(xs: list[Expr]) -> Expr:
-            if layer.value is not None:
-                pair = [xs[0], plain(layer.value)]
-            else:
-                pair = aligned(place, xs)
+            pair = [xs[0], plain(layer.value)] if layer.value is not None else aligned(place, xs)
             if layer.reverse:
                 pair.reverse()
             if sign == "**":

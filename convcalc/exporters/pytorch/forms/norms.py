@@ -37,7 +37,7 @@ def _bn(place: Place) -> Form:
 
     def apply(xs: list[Expr]) -> Expr:
         x = xs[0] if layer.axis == 0 else moved(layer.axis + 1, 1)(xs[0])
-        y = method(call(place.me, method(x, "flatten", 2)), "view_as", x)
+        y = method(call(place.me, method(x, "flatten", 2)), "reshape_as", x)
         return y if layer.axis == 0 else moved(1, layer.axis + 1)(y)
 
     return Form(apply, module, named=True)
@@ -116,16 +116,18 @@ def _instancenorm(place: Place) -> Form:
 
 def _lrn(place: Place) -> Form:
     layer = place.layer
-    return made(
-        place,
-        call(
-            "nn.LocalResponseNorm",
-            value(layer.size, "size"),
-            key("alpha", layer.alpha, 1e-4),
-            key("beta", layer.beta, 0.75),
-            key("k", layer.k, 1.0),
-        ),
+    module = call(
+        "nn.LocalResponseNorm",
+        value(layer.size, "size"),
+        key("alpha", layer.alpha, 1e-4),
+        key("beta", layer.beta, 0.75),
+        key("k", layer.k, 1.0),
     )
+    if place.rank > 3:  # PyTorch's looks at it in another shape
+        return made(place, module, lambda x: method(x, "contiguous"))
+    if place.rank > 1:
+        return made(place, module)
+    return made(place, module, lambda x: method(x, "unsqueeze", -1), lambda y: method(y, "squeeze", -1))
 
 
 def _scale(place: Place) -> Form:

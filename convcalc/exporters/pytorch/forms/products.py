@@ -27,7 +27,6 @@ def _linear(place: Place) -> Form:
 
 def _arriving(place: Place, axis: int) -> Form:
     """A weight that arrives: one for all samples, or one each."""
-    layer = place.layer
     last = axis == place.rank - 1
     module = place.weights() if place.arrays else None
 

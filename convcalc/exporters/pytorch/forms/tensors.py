@@ -96,11 +96,15 @@ def _pixels(name: str) -> Former:
 def _shift(place: Place) -> Form:
     layer = place.layer
     return function(
-        place.helper("shift"), value(tuple(layer.kernel), "kernel_size"), value(tuple(layer.dilation), "dilation")
+        place.helper("shift"),
+        value(tuple(layer.kernel), "kernel_size"),
+        value(tuple(layer.dilation), "dilation"),
     )
 
 
-def _sides(axis: tuple[int, ...] | None, amounts: tuple[tuple[int, int], ...], rank: int) -> list[tuple[int, int]]:
+def _sides(
+    axis: tuple[int, ...] | None, amounts: tuple[tuple[int, int], ...], rank: int
+) -> list[tuple[int, int]]:
     """What is added or cut before and after every axis."""
     axes = range(1, rank) if axis is None else axis
     by_axis = dict(zip(axes, amounts, strict=True))
@@ -172,6 +176,13 @@ def _split(place: Place) -> Form:
 
 def _unstack(place: Place) -> Form:
     layer = place.layer
+    if place.rank == 1:  # a tensor has one axis at least, so that the parts keep theirs
+        if layer.parts == 1:
+            return Form(lambda xs: xs[0])
+        if len(place.wanted) == 1:
+            (only,) = place.wanted
+            return Form(lambda xs: expr(tight(xs[0]), f"[:, {only}:{only + 1}]"))
+        return Form(lambda xs: method(xs[0], "split", 1, Item(plain(1), "dim")), parts=layer.parts)
     if layer.parts == 1:
         return of_method("squeeze", layer.axis + 1)
     if len(place.wanted) == 1:

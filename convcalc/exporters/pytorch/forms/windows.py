@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import floor, prod
 from typing import Any, Final
@@ -57,6 +57,13 @@ def _conv_module(place: Place, padding: Any, *more: Item) -> Expr:
     )
 
 
+def _padding(pads: Pairs, mode: str) -> Callable[[Expr], Expr]:
+    """What pads a map before a convolution does."""
+    if mode == "zeros":
+        return padded(pads)
+    return lambda x: call("F.pad", x, plain(widths_all(pads)), Item(plain(mode), "mode"))
+
+
 def _conv(place: Place) -> Form:
     layer = place.layer
     pads = _pads(place)
@@ -69,11 +76,7 @@ def _conv(place: Place) -> Form:
         padding = None
     before = None
     if padding is None:
-        all_widths = tuple(width for pair in reversed(pads) for width in pair)
-        if mode == "zeros":
-            before = padded(pads)
-        else:
-            before = lambda x: call("F.pad", x, plain(all_widths), Item(plain(mode), "mode"))  # noqa: E731
+        before = _padding(pads, mode)
         padding, mode = 0, "zeros"
     if layer.arriving is not None:
         return _arriving(place, f"F.conv{place.axes}d", _window(layer, padding), before, mode)
@@ -87,9 +90,7 @@ def _arriving(
     layer = place.layer
     module = place.weights() if place.arrays else None
     if mode != "zeros":
-        pads = _pads(place)
-        sides = tuple(width for pair in reversed(pads) for width in pair)
-        before = lambda x: call("F.pad", x, plain(sides), Item(plain(mode), "mode"))  # noqa: E731
+        before = _padding(_pads(place), mode)
         options = [key("padding", 0, 0) if item.key == "padding" else item for item in options]
     options = [*options, key("groups", layer.groups, 1)]
 
@@ -109,19 +110,23 @@ def _arriving(
 def _convt(place: Place) -> Form:
     layer = place.layer
     crops, extra = _cropped(layer, place.shapes[0][1:], place.outputs[0][1:])
-    padding, output_padding, rest = [], [], []
-    for (before, after), more, s, d in zip(crops, extra, layer.stride, layer.dilation, strict=True):
-        end = after - more  # what is cut off at the end, or added where negative
-        if 0 <= before - end < max(s, d):
-            padding.append(before)
-            output_padding.append(before - end)
+    padding, output_padding, rest, more_input = [], [], [], []
+    for (first, last), more, s, d in zip(crops, extra, layer.stride, layer.dilation, strict=True):
+        end = last - more  # what is cut off at the end, or added where negative
+        longer = -(-(1 - max(s, d) - end) // s) if -end >= max(s, d) else 0
+        more_input.append((0, longer))  # zeros behind the input, where PyTorch does not add as much
+        end += longer * s
+        if 0 <= first - end < max(s, d):
+            padding.append(first)
+            output_padding.append(first - end)
             rest.append((0, 0))
         else:
-            common = max(min(before, end), 0)
+            common = max(min(first, end), 0)
             padding.append(common)
             output_padding.append(max(-end, 0))
-            rest.append((before - common, max(end, 0) - common))
+            rest.append((first - common, max(end, 0) - common))
     after = None
+    before = padded(more_input) if any(map(any, more_input)) else None
     if any(map(any, rest)):
         after = padded([(-a, -b) for a, b in rest])
     options = [
@@ -131,7 +136,7 @@ def _convt(place: Place) -> Form:
         key("dilation", even(layer.dilation), 1),
     ]
     if layer.arriving is not None:
-        return _arriving(place, f"F.conv_transpose{place.axes}d", options, None, after=after)
+        return _arriving(place, f"F.conv_transpose{place.axes}d", options, before, after=after)
     module = call(
         f"nn.ConvTranspose{place.axes}d",
         value(layer.in_channels, "in_channels"),
@@ -141,7 +146,7 @@ def _convt(place: Place) -> Form:
         key("groups", layer.groups, 1),
         key("bias", layer.bias, True),
     )
-    return made(place, module, None, after)
+    return made(place, module, before, after)
 
 
 def _cropped(layer: Any, sizes: Sequence[int], out: Sequence[int]) -> tuple[Pairs, list[int]]:
@@ -175,9 +180,15 @@ def _deformconv(place: Place) -> Form:
 # Pools
 
 
-def _fits(pads: Pairs, kernel: Sequence[int]) -> bool:
-    """Whether PyTorch's pools take the padding: both sides alike, and at most half of the kernel."""
-    return _even_sides(pads) and all(2 * a <= k for (a, _), k in zip(pads, kernel, strict=True))
+def _fits(place: Place, pads: Pairs) -> bool:
+    """Whether PyTorch's pools take it: both sides padded alike, by half of a kernel that fits at most."""
+    layer = place.layer
+    dilation = getattr(layer, "dilation", (1,) * len(layer.kernel))
+    own = place.axes == 3  # of volumes PyTorch asks that the kernel fits without padding
+    axes = zip(pads, place.shapes[0][1:], layer.kernel, dilation, strict=True)
+    return _even_sides(pads) and all(
+        2 * a <= k and (k - 1) * d < n + (0 if own else a + b) for (a, b), n, k, d in axes
+    )
 
 
 def _exact(place: Place, pads: Pairs) -> Pairs:
@@ -198,7 +209,7 @@ def _maxpool(place: Place) -> Form:
     both = len(place.wanted) > 1
     indices = 1 in place.wanted
     before, ceil, padding = None, layer.ceil, even([a for a, _ in pads])
-    if not _fits(pads, layer.kernel):
+    if not _fits(place, pads):
         pads = _exact(place, pads)
         before, ceil, padding = padded(pads, Item(plain(float("-inf")), "value")), False, 0
     module = call(
@@ -225,8 +236,7 @@ def _maxpool(place: Place) -> Form:
 
 def _avgpool(place: Place) -> Form:
     layer, pads, axes = place.layer, _pads(place), place.axes
-    natural = _fits(pads, layer.kernel) and (layer.divisor is None or axes > 1)
-    # PyTorch does not say how often entries count where both sides are padded and the last window hangs over
+    natural = _fits(place, pads) and (layer.divisor is None or axes > 1)
     if natural:
         counted = [] if not any(map(any, pads)) else [key("count_include_pad", layer.count_include_pad, True)]
         return made(
@@ -271,7 +281,7 @@ def _lppool(place: Place) -> Form:
     layer, pads = place.layer, _pads(place)
     norm = Fraction(layer.norm)
     tame = layer.signed or (norm.denominator == 1 and norm % 2 == 0 and not layer.ceil)
-    if tame and not any(map(any, pads)):
+    if tame and _fits(place, pads) and not any(map(any, pads)):
         return made(
             place,
             call(
@@ -282,6 +292,22 @@ def _lppool(place: Place) -> Form:
                 key("ceil_mode", layer.ceil, False),
             ),
         )
+    if layer.signed:
+        many, order = prod(layer.kernel), float(norm)
+        sides = widths_all(_exact(place, pads))
+
+        def signed(xs: list[Expr]) -> Expr:
+            y = call(
+                place.helper("avg_pool"),
+                method(xs[0], "pow", order),
+                plain(tuple(layer.kernel)),
+                plain(tuple(layer.stride)),
+                Item(plain(sides), "padding"),
+                Item(plain((0,) * len(sides)), "counted"),
+            )
+            return method(expr(y, f" * {many}", level=1), "pow", 1 / order)
+
+        return Form(signed)
     return function(
         place.helper("lp_pool"),
         plain(float(norm)),
@@ -298,9 +324,9 @@ def _global(kind: str) -> Former:
         dims = tuple(range(2, place.rank + 1))
         name = {"Avg": "mean", "Max": "amax"}[kind]
         return Form(
-            lambda xs: method(xs[0], name, Item(plain(dims), "dim"), Item(plain(True), "keepdim"))
-            if dims
-            else xs[0]
+            lambda xs: (
+                method(xs[0], name, Item(plain(dims), "dim"), Item(plain(True), "keepdim")) if dims else xs[0]
+            )
         )
 
     return form

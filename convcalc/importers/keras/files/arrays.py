@@ -23,7 +23,9 @@ def entries(value: Any) -> tuple[tuple[int, ...], list[float]] | None:
     shape: list[int] = []
     level = [value]
     while level and isinstance(level[0], list):
-        if len(shape) >= _DEEP or not all(isinstance(one, list) and len(one) == len(level[0]) for one in level):
+        if len(shape) >= _DEEP or not all(
+            isinstance(one, list) and len(one) == len(level[0]) for one in level
+        ):
             return None
         shape.append(len(level[0]))
         level = [part for one in level for part in one]

@@ -48,19 +48,27 @@ def _sequence(at: At, edge: Any, name: str) -> Edge:
     return edge if rank == 2 else at.reshape(edge, (shape[0], product(shape[1:])), f"{name}.positions")
 
 
-def _projection(at: At, edge: Edge, name: str, groups: str, heads: int, size: int, bias: bool, own: str = "") -> Edge:
+def _projection(
+    at: At, edge: Edge, name: str, groups: str, heads: int, size: int, bias: bool, own: str = ""
+) -> Edge:
     """Features of all heads, ``(heads, size, T)``."""
     holder = at.holder.part(groups, own or name)
     entering = known(at.shape(edge)[0])
     out = heads * size
-    weights = {"weight": at.stored(0, "kernel", (entering, heads, size), holder=holder).reshaped((entering, out)).permuted((1, 0))}
+    weights = {
+        "weight": at.stored(0, "kernel", (entering, heads, size), holder=holder)
+        .reshaped((entering, out))
+        .permuted((1, 0))
+    }
     if bias:
         weights["bias"] = at.stored(1, "bias", (heads, size), holder=holder).reshaped((out,))
     found = at.add("linear", (edge,), name, weights, out_features=out, bias=bias, axis="channels")
     return at.reshape(found, (heads, size, *at.shape(found)[1:]), f"{name}.heads")
 
 
-def _attended(at: At, query: Edge, key: Edge, value: Edge, scale: float | None, causal: bool) -> tuple[Edge, Edge]:
+def _attended(
+    at: At, query: Edge, key: Edge, value: Edge, scale: float | None, causal: bool
+) -> tuple[Edge, Edge]:
     """Values by their scores, ``(..., size, T)``, and the scores."""
     scores = at.add("matmul", (query, key), "scores", transpose_a=True)
     if scale is not None and scale != 1:
@@ -98,7 +106,8 @@ def multi_head(at: At, args: list[Any], kwargs: dict[str, Any]) -> list[Edge]:
     """``MultiHeadAttention``, and with fewer heads of keys and values ``GroupQueryAttention``."""
     at.single()
     grouped = at.record.kind != "MultiHeadAttention"
-    given = _given(args, kwargs, "query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
+    given = _given(args, kwargs, "query", "value", "key", "query_mask", "value_mask", "key_mask",
+                   "attention_mask",
                    "return_attention_scores", "training", "use_causal_mask")  # fmt: skip
     if any(name.endswith("_mask") and name != "use_causal_mask" for name in given):
         raise Unsayable("reads a mask")
@@ -109,7 +118,9 @@ def multi_head(at: At, args: list[Any], kwargs: dict[str, Any]) -> list[Edge]:
     rank = len(at.shape(given["query"])) if isinstance(given["query"], Edge) else 0
     axes = at.config.get("attention_axes")
     listed = axes if isinstance(axes, list) else [1] if axes is None and rank == 2 else list(range(1, rank))
-    if not grouped and sorted(a if a > 0 else a + rank + 1 for a in listed if type(a) is int) != list(range(1, rank)):
+    if not grouped and sorted(a if a > 0 else a + rank + 1 for a in listed if type(a) is int) != list(
+        range(1, rank)
+    ):
         raise Unsayable("attends along some of its axes")
     heads = at.whole("num_query_heads" if grouped else "num_heads")
     size = at.whole("head_dim" if grouped else "key_dim")
@@ -147,7 +158,9 @@ def multi_head(at: At, args: list[Any], kwargs: dict[str, Any]) -> list[Edge]:
     stored = {"weight": kernel.reshaped((heads * wide, out)).permuted((1, 0))}
     if bias:
         stored["bias"] = at.stored(1, "bias", (out,), holder=holder)
-    found = at.add("linear", (mixed,), "attention_output", stored, out_features=out, bias=bias, axis="channels")
+    found = at.add(
+        "linear", (mixed,), "attention_output", stored, out_features=out, bias=bias, axis="channels"
+    )
     found = _out(at, found, given["query"])
     if given.get("return_attention_scores") is True:
         if few < heads or at.first or rank != 2:

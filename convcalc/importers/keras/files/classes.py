@@ -9,6 +9,7 @@ from convcalc.graph import Edge
 from convcalc.importers.keras.files.arrays import constant, entries
 from convcalc.importers.keras.files.einsum import dot, einsum_dense
 from convcalc.importers.keras.files.placing import At
+from convcalc.importers.keras.files.staging import run
 from convcalc.importers.keras.files.writing import stages
 from convcalc.importers.network import Stored, Unsayable
 
@@ -55,7 +56,9 @@ def _normalization(at: At, edges: list[Edge]) -> list[Edge]:
         variances = at.stored(1, "variance", stated, learned=False)
         turn = at.first or len(kept) < 2 or 0 not in kept
         if not turn:
-            means, variances = (one.permuted((len(kept) - 1, *range(len(kept) - 1))) for one in (means, variances))
+            means, variances = (
+                one.permuted((len(kept) - 1, *range(len(kept) - 1))) for one in (means, variances)
+            )
     else:
         means, variances = (_stated(at, key, stated, kept, rank) for key in ("mean", "variance"))
     centre = at.network.source(means.reshaped(shape), shape, f"{at.path}.mean")
@@ -118,7 +121,7 @@ def _rescaling(at: At, edges: list[Edge]) -> list[Edge]:
     (edge,) = _one(edges)
     scale, offset = at.config.get("scale"), at.config.get("offset", 0.0)
     if not isinstance(scale, list | dict) and not isinstance(offset, list | dict):
-        return [at.run(stages("Rescaling", at.config, at.first), edges)]
+        return [run(at, stages("Rescaling", at.config, at.first), edges)]
     at.single()
     found = edge
     for op, value in (("mul", scale), ("add", offset)):
@@ -146,7 +149,7 @@ def _merging(at: At, edges: list[Edge]) -> list[Edge]:
     if len(found) < 2:
         raise Unsayable("joins fewer than two tensors")
     names = [made[0].name] if any(a != b for a, b in zip(edges, found, strict=True)) else []
-    return [at.run(made, found, names)]
+    return [run(at, made, found, names)]
 
 
 CLASSES: Final[dict[str, Callable[[At, list[Edge]], list[Edge]]]] = {

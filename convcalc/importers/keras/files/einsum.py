@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.placing import At, known
+from convcalc.importers.keras.files.staging import run
 from convcalc.importers.keras.files.writing import stages
-from convcalc.importers.network import Stored, Unsayable
-from convcalc.layers.base import Layer
+from convcalc.importers.network import Unsayable
 
 _EQUATION: Final = re.compile(r"(\.\.\.)?([a-zA-Z]+),([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)\Z")
 
@@ -21,7 +21,7 @@ def activated(at: At, edge: Edge) -> Edge:
         return edge
     name = f"{at.path}.activation"
     inner = At(at.network, at.weights, at.record, name, at.holder, at.first, at.times)
-    return inner.run(stages("Activation", {"activation": given}, at.first), [edge])
+    return run(inner, stages("Activation", {"activation": given}, at.first), [edge])
 
 
 def einsum_dense(at: At, edges: list[Edge]) -> list[Edge]:
@@ -29,7 +29,11 @@ def einsum_dense(at: At, edges: list[Edge]) -> list[Edge]:
     at.single()
     (edge,) = edges if len(edges) == 1 else (None,)
     equation = at.config.get("equation")
-    match = _EQUATION.match(equation.replace(" ", "")) if isinstance(equation, str) and len(equation) < 100 else None
+    match = (
+        _EQUATION.match(equation.replace(" ", ""))
+        if isinstance(equation, str) and len(equation) < 100
+        else None
+    )
     if edge is None or match is None:
         raise Unsayable("has an equation that is not read here")
     rank = len(at.shape(edge))
@@ -126,6 +130,3 @@ def dot(at: At, edges: list[Edge]) -> list[Edge]:
         rows.append(edge)
     found = at.add("matmul", rows, "matmul")
     return [at.ours(found, "leaving")]
-
-
-__all__ = ["Layer", "Stored", "activated", "dot", "einsum_dense"]

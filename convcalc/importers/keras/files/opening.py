@@ -128,7 +128,9 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, path: 
         with archive.open(member) as file:
             data = file.read(most + 1)
     except Exception:  # a wrong checksum, a broken stream, an encrypted member, an unknown packing
-        raise _fault(place, "the archive is damaged, encrypted, or packed in a way that is not read") from None
+        raise _fault(
+            place, "the archive is damaged, encrypted, or packed in a way that is not read"
+        ) from None
     if len(data) > most:
         raise _fault(place, f"more than {most:,} bytes")
     return data

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final
 
-from convcalc.dims import UNKNOWN
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.arrays import constant, entries
 from convcalc.importers.keras.files.placing import At, known, product
+from convcalc.importers.keras.files.staging import run
 from convcalc.importers.keras.files.writing import stages
 from convcalc.importers.network import Unsayable
 
@@ -18,7 +19,8 @@ _JOINS: Final = {
     "Maximum": "maximum", "Minimum": "minimum",
 }  # fmt: skip
 _UNARY: Final = {
-    "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu", "Exp": "exp", "Log": "log",
+    "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu", "Exp":
+    "exp", "Log": "log",
     "Sqrt": "sqrt", "Rsqrt": "rsqrt", "Absolute": "abs", "Abs": "abs", "Negative": "neg", "Square": "square",
     "Sin": "sin", "Cos": "cos", "Erf": "erf", "Reciprocal": "reciprocal", "Sign": "sign", "Floor": "floor",
     "Softsign": "softsign", "LogSigmoid": "logsigmoid", "TanhShrink": "tanhshrink", "Selu": "selu",
@@ -40,19 +42,30 @@ _PARAMETERS: Final = {
     "Clip": "x x_min x_max", "Reshape": "x newshape", "Transpose": "x axes", "Swapaxes": "x axis1 axis2",
     "Squeeze": "x axis", "ExpandDims": "x axis", "Concatenate": "xs axis", "Stack": "x axis",
     "Split": "x indices_or_sections axis", "GetItem": "x key", "Flip": "x axis", "Roll": "x shift axis",
-    "Pad": "x pad_width mode constant_values", "Matmul": "x1 x2", "Cast": "x dtype", "Moveaxis": "x source destination",
+    "Pad": "x pad_width mode constant_values", "Matmul": "x1 x2", "Cast": "x dtype",
     "Normalize": "x axis order epsilon",
 }  # fmt: skip
 _LEGACY: Final = {
     "__operators__.add": "Add", "math.add": "Add", "math.subtract": "Subtract", "math.multiply": "Multiply",
     "math.divide": "Divide", "math.truediv": "Divide", "math.maximum": "Maximum", "math.minimum": "Minimum",
-    "nn.relu": "Relu", "nn.relu6": "Relu6", "nn.silu": "Silu", "nn.softmax": "Softmax", "math.sigmoid": "Sigmoid",
+    "nn.relu": "Relu", "nn.relu6": "Relu6", "nn.silu": "Silu", "nn.softmax": "Softmax",
+    "math.sigmoid": "Sigmoid",
     "nn.sigmoid": "Sigmoid", "math.tanh": "Tanh", "nn.gelu": "Gelu", "math.reduce_mean": "Mean",
     "math.reduce_sum": "Sum", "math.reduce_max": "Max", "reshape": "Reshape", "transpose": "Transpose",
-    "concat": "Concatenate", "math.square": "Square", "math.sqrt": "Sqrt", "math.exp": "Exp", "math.abs": "Absolute",
-    "__operators__.getitem": "GetItem", "expand_dims": "ExpandDims", "squeeze": "Squeeze", "linalg.matmul": "Matmul",
+    "concat": "Concatenate", "math.square": "Square", "math.sqrt": "Sqrt", "math.exp": "Exp",
+    "math.abs": "Absolute",
+    "__operators__.getitem": "GetItem", "expand_dims": "ExpandDims", "squeeze": "Squeeze",
+    "linalg.matmul": "Matmul",
 }  # fmt: skip
-_OTHERS: Final = {"y": "x2", "x": "x1", "shape": "newshape", "perm": "axes", "a": "x1", "b": "x2", "values": "xs"}
+_OTHERS: Final = {
+    "y": "x2",
+    "x": "x1",
+    "shape": "newshape",
+    "perm": "axes",
+    "a": "x1",
+    "b": "x2",
+    "values": "xs",
+}
 _IDLE: Final = frozenset(("name", "dtype", "training"))
 
 
@@ -68,10 +81,10 @@ def operation(at: At, args: list[Any], kwargs: dict[str, Any]) -> list[Edge]:
         kind = _LEGACY.get(called, "") if isinstance(called, str) else ""
         if not kind:
             raise Unsayable(f"calls {str(called)[:60]!r}, which is not known here")
-        if kind in ("Mean", "Sum", "Max") or kind not in _JOINS and kind != "Matmul":
-            kwargs = {_OTHERS.get(k, k) if k not in ("x", "y") else k: v for k, v in kwargs.items()}
-        else:
-            kwargs = {_OTHERS.get(k, k): v for k, v in kwargs.items()}
+        both = kind in _JOINS or kind == "Matmul"
+        kwargs = {
+            _OTHERS.get(key, key) if both or key not in ("x", "y") else key: v for key, v in kwargs.items()
+        }
     if kind not in _PARAMETERS:
         raise Unsayable("is a function that is not known here")
     names = _PARAMETERS[kind].split()
@@ -117,8 +130,8 @@ def _join(at: At, op: str, a: Any, b: Any) -> Edge:
     if not isinstance(edge, Edge):
         raise Unsayable("joins no tensor")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        reverse = {"reverse": True} if not first and op in ("sub", "div", "pow") else {}
-        return at.add(op, (edge,), value=_number(value), **reverse)
+        more: dict[str, Any] = {"reverse": True} if not first and op in ("sub", "div", "pow") else {}
+        return at.add(op, (edge,), value=_number(value), **more)
     other = constant(at, value, len(at.shape(edge)), "")
     return at.add(op, (edge, other) if first else (other, edge), op)
 
@@ -147,7 +160,7 @@ def _reduced(at: At, op: str, edge: Edge, given: dict[str, Any]) -> Edge:
     rank = len(at.shape(edge))
     axes = _axes(at, given.get("axis"), rank)
     keep = given.get("keepdims") is True
-    more = {"correction": 0} if op in ("var", "std") else {}
+    more: dict[str, Any] = {"correction": 0} if op in ("var", "std") else {}
     left = rank - len(set(axes))
     if not keep and left == 0:
         raise Unsayable("leaves a number for each sample")
@@ -166,7 +179,7 @@ def _to_shape(at: At, edge: Edge, target: list[Any], kind: str = "") -> Edge:
     if not target:
         raise Unsayable("leaves a number for each sample")
     made = stages("Reshape", {"target_shape": [known(size) for size in target]}, at.first)
-    return at.run(made, [edge], [kind] if kind else [])
+    return run(at, made, [edge], [kind] if kind else [])
 
 
 def _reshape(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
@@ -188,7 +201,7 @@ def _reshape(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
         for size in rest:
             others *= size if size != -1 else 1
         rest = [known(have) // others if size == -1 and others else size for size in rest]
-    if type(have) is int and have is not UNKNOWN:
+    if type(have) is int:
         want = 1
         for size in rest:
             want *= size
@@ -205,7 +218,7 @@ def _transpose(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
     axes = [a if a >= 0 else a + rank + 1 for a in axes]
     if axes[:1] != [0] or sorted(axes) != list(range(rank + 1)):
         raise Unsayable("turns the batch to another place")
-    return [at.run(stages("Permute", {"dims": axes[1:]}, at.first), [edge])]
+    return [run(at, stages("Permute", {"dims": axes[1:]}, at.first), [edge])]
 
 
 def _swap(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
@@ -213,7 +226,7 @@ def _swap(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
     places = [_natural_axis(given.get(key), rank) for key in ("axis1", "axis2")]
     order = list(range(1, rank + 1))
     order[places[0]], order[places[1]] = order[places[1]], order[places[0]]
-    return [at.run(stages("Permute", {"dims": order}, at.first), [edge])]
+    return [run(at, stages("Permute", {"dims": order}, at.first), [edge])]
 
 
 def _squeeze(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
@@ -261,7 +274,7 @@ def _split(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
         sizes = [size // many] * many
     elif isinstance(many, list) and many and all(type(n) is int and 0 < n < size for n in many):
         ends = [0, *many, size]
-        sizes = [b - a for a, b in zip(ends, ends[1:], strict=False)]
+        sizes = [b - a for a, b in pairwise(ends)]
         if min(sizes) < 1:
             raise Unsayable("has parts without entries")
     else:
@@ -278,7 +291,9 @@ def _item(at: At, edge: Edge, given: dict[str, Any]) -> list[Edge]:
     listed = key if isinstance(key, list) else [key]
     shape = list(_natural_shape(at, edge))
     rank = len(shape)
-    dots = [n for n, one in enumerate(listed) if isinstance(one, dict) and one.get("class_name") == "__ellipsis__"]
+    dots = [
+        n for n, one in enumerate(listed) if isinstance(one, dict) and one.get("class_name") == "__ellipsis__"
+    ]
     taken = sum(one is not None for one in listed) - len(dots)
     if len(dots) > 1 or taken > rank + 1:
         raise Unsayable("takes more axes than there are")
@@ -334,10 +349,10 @@ def _bounds(one: Any) -> tuple[Any, Any, Any, bool]:
             config = one
         else:
             raise Unsayable("takes entries by a tensor or a list")
-    found = tuple(config.get(key) for key in ("start", "stop", "step"))
+    found = [config.get(key) for key in ("start", "stop", "step")]
     if any(not (n is None or (type(n) is int and abs(n) < 1 << 40)) for n in found):
         raise Unsayable("takes entries by a tensor")
-    return (*found, False)
+    return found[0], found[1], found[2], False
 
 
 def _matmul(at: At, given: dict[str, Any]) -> list[Edge]:

@@ -18,7 +18,7 @@ MAX_VALUES: Final = 1_500_000
 """Most values in a configuration."""
 MAX_DEPTH: Final = 24
 """Deepest nesting of models."""
-MAX_LAYERS: Final = 100_000
+MAX_LAYERS: Final = 20_000
 """Most layers of all models."""
 _STRUCTURE: Final = 60
 """Deepest nesting of the arguments of a call."""
@@ -135,9 +135,7 @@ class Reader:
         except json.JSONDecodeError as error:
             near = shown(text[max(0, error.pos - 20) : error.pos + 20])
             message = f"no JSON: {error.msg[0].lower()}{error.msg[1:]}, near {near}"
-            raise SpecError(
-                Problem(message, file=self.file, line=error.lineno, column=error.colno)
-            ) from None
+            raise SpecError(Problem(message, file=self.file, line=error.lineno, column=error.colno)) from None
         except RecursionError:
             raise self.fault("a configuration nested too deeply to be one of Keras") from None
         except ValueError as error:  # a number of thousands of digits
@@ -208,7 +206,8 @@ class Reader:
     def _model(self, record: Record, depth: int) -> Model:
         config = record.config
         layers = [
-            self.record(tree, f"{record.name}/{number}", depth) for number, tree in enumerate(config["layers"])
+            self.record(tree, f"{record.name}/{number}", depth)
+            for number, tree in enumerate(config["layers"])
         ]
         names: set[str] = set()
         for layer in layers:
@@ -223,10 +222,9 @@ class Reader:
         if "input_layers" not in config:
             build = sizes(config.get("build_input_shape")) or sizes(record.build.get("input_shape"))
             return Model(record.name, layers, True, trainable, None, None, build)
-        ends = (
-            self.structure(config.get(key), record.name, key) for key in ("input_layers", "output_layers")
-        )
-        return Model(record.name, layers, False, trainable, *ends, None)
+        entering = self.structure(config.get("input_layers"), record.name, "input_layers")
+        leaving = self.structure(config.get("output_layers"), record.name, "output_layers")
+        return Model(record.name, layers, False, trainable, entering, leaving, None)
 
     def structure(self, value: Any, where: str, key: str, depth: int = 0) -> Any:
         """Inputs or outputs of a model: a reference, or lists and dicts of them."""
@@ -282,7 +280,7 @@ class Reader:
             return {key: self.argument(part, where, depth + 1) for key, part in value.items()}
         config = value.get("config")
         found = reference(config.get("keras_history")) if isinstance(config, dict) else None
-        if found is None:
+        if found is None or not isinstance(config, dict):
             raise self.fault("a tensor has no keras_history", where, "[layer, call, output]")
         return found._replace(shape=sizes(config.get("shape")))
 
@@ -326,5 +324,12 @@ def shown(name: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    words = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    words = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
     return "missing" if value is None else words[type(value)]

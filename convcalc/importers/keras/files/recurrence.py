@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from convcalc.graph import Edge
 from convcalc.importers.keras.files.placing import At
+from convcalc.importers.keras.files.timed import lifted
 from convcalc.importers.keras.files.weights import Holder, gates, row, to_front
 from convcalc.importers.keras.files.writing import stages
 from convcalc.importers.network import Stored, Unsayable
@@ -19,7 +20,7 @@ CELLS: Final = {"SimpleRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GR
 
 
 def recurrent(at: At, edges: Sequence[Edge]) -> list[Edge]:
-    """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states where they are asked for."""
+    """``SimpleRNN``, ``LSTM``, ``GRU``: the sequence or its last step, and the states if asked for."""
     _alone(at, edges)
     if at.times and len(at.shape(edges[0])) < 2:
         raise Unsayable("stands in TimeDistributed, and reads no sequence")
@@ -77,7 +78,8 @@ def bidirectional(at: At, edges: Sequence[Edge]) -> list[Edge]:
     if not isinstance(config, dict) or not isinstance(other, dict):
         raise Unsayable("goes around a layer without a configuration")
     differing = {
-        key for key in config if key not in ("name", "go_backwards", "trainable") and not key.endswith(_AT_START)
+        key for key in config
+        if key not in ("name", "go_backwards", "trainable") and not key.endswith(_AT_START)
         and config[key] != other.get(key)
     }  # fmt: skip
     if differing:
@@ -136,7 +138,7 @@ def _layer(at: At, kind: str, config: dict[str, Any], edge: Edge, **more: Any) -
     plain = {key: value for key, value in config.items() if key not in _OWN}
     (stage,) = stages(kind, {**plain, "return_sequences": True}, at.first)
     shape = at.shape(edge)
-    inside = (shape[0], *shape[1 + at.times :]) if at.times else shape
+    inside = at.inside(shape)
     layer = at.made(stage, (inside,))
     if more:
         values = {option.field: getattr(layer, option.field) for option in layer.options}
@@ -171,8 +173,6 @@ def _sequence(at: At, kind: str, config: dict[str, Any], holder: Holder, edge: E
     stored = _arrays(at, kind, layer, holder)
     lead = f"{name}." if name else ""
     if at.times:
-        from convcalc.importers.keras.files.timed import lifted
-
         shape = at.shape(edge)
         found = lifted(at, layer, (edge,), ((shape[0], *shape[2:]),), stored, f"{lead}{layer.op}")
         if not sequences:
@@ -190,4 +190,7 @@ def _sequence(at: At, kind: str, config: dict[str, Any], holder: Holder, edge: E
         result = at.add("flatten", (result,), f"{lead}flatten")
     if not states:
         return [result]
-    return [result, *(at.add("flatten", (one,), f"{lead}{end}") for end, one in zip("hc", ends, strict=False))]
+    return [
+        result,
+        *(at.add("flatten", (one,), f"{lead}{end}") for end, one in zip("hc", ends, strict=False)),
+    ]

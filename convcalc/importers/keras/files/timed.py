@@ -23,11 +23,23 @@ _NEUTRAL: Final = {
 """What a window does along an axis that it leaves alone."""
 _WHOLE: Final = {"globalavgpool": "mean", "globalmaxpool": "max"}
 _REGROUP: Final = ("flatten", "reshape")
-_MIXING: Final = ("gn", "instancenorm", "pixelshuffle", "pixelunshuffle", "adaptiveavgpool", "adaptivemaxpool")
+_MIXING: Final = (
+    "gn",
+    "instancenorm",
+    "pixelshuffle",
+    "pixelunshuffle",
+    "adaptiveavgpool",
+    "adaptivemaxpool",
+)
 
 
 def lifted(
-    at: At, layer: Layer, edges: Sequence[Edge], shapes: tuple[Shape, ...], stored: dict[str, Stored], name: str
+    at: At,
+    layer: Layer,
+    edges: Sequence[Edge],
+    shapes: tuple[Shape, ...],
+    stored: dict[str, Stored],
+    name: str,
 ) -> Edge:
     """A layer for the shapes of one step, placed on tensors that have the steps behind their channels.
 
@@ -50,7 +62,9 @@ def lifted(
         value = getattr(layer, option.field, None)
         if value is not None:
             values[option.field] = _moved(option.field, option.kind, value, arriving[0][1])
-    if layer.op == "ln" and getattr(layer, "axis", None) is None or layer.op == "rmsnorm" and values.get("axis") is None:
+    if (layer.op == "ln" and getattr(layer, "axis", None) is None) or (
+        layer.op == "rmsnorm" and values.get("axis") is None
+    ):
         values["axis"] = (0, *range(2, len(arriving[0])))
     values.pop("arriving", None)
     if layer.op == "linear" and getattr(layer, "axis", None) == "flat":

@@ -1,4 +1,4 @@
-"""A Keras model of a file to a graph: every call of every layer, in an order in which each has what it reads."""
+"""A Keras model of a file to a graph: every call of every layer, each behind those whose tensors it reads."""
 
 from __future__ import annotations
 
@@ -29,19 +29,33 @@ from convcalc.importers.keras.files.records import (
     sizes,
 )
 from convcalc.importers.keras.files.recurrence import bidirectional, cells, recurrent
+from convcalc.importers.keras.files.staging import run
 from convcalc.importers.keras.files.weights import Holder, Weights, group_names
 from convcalc.importers.keras.files.writing import number_type, stages
 from convcalc.importers.network import Network, Unsayable
 from convcalc.layers.values import MOST_AXES, show
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 
-MAX_CALLS: Final = 100_000
-"""Most calls of layers, those of models that are called several times counted each time."""
+CALLS: Final = 2_000
+"""Calls of layers that any file may have, those of models that are called several times counted each time."""
+CALLS_A_LAYER: Final = 20
+"""Calls besides for each layer of the file."""
+_OUTPUTS: Final = 64
+"""Most outputs of a layer that is not in the language."""
 _SIZES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 _INPUTS: Final = frozenset(("inputs", "sequences", "query", "value", "key", "x", "inputs_0"))
 _MODES: Final = frozenset(("training", "mask"))
 _RANDOM: Final = ("Dropout", "Noise", "BatchNormalization", "Random")
-_WEIGHTLESS: Final = ("Lambda", "Masking", "Activation", "Resizing", "CenterCrop", "Softmax", "Flatten", "Reshape")
+_WEIGHTLESS: Final = (
+    "Lambda",
+    "Masking",
+    "Activation",
+    "Resizing",
+    "CenterCrop",
+    "Softmax",
+    "Flatten",
+    "Reshape",
+)
 """Classes that store nothing, whatever their arguments."""
 _WORD: Final = re.compile(r"[^\w.]+")
 _CHANNELS_LAST: Final = ("Flatten",)
@@ -53,13 +67,20 @@ Value = Any
 """An argument of a call: an edge where it is a tensor, lists and dicts of such, or what the file says."""
 
 
-def read(given: str | os.PathLike[str], input: Any = None) -> Graph:
+def read(
+    given: str | os.PathLike[str],
+    input: Any = None,
+    set: Mapping[str, Any] | None = None,
+    primitive: bool = False,
+) -> Graph:
     """The graph of a Keras model.
 
     Args:
         given: the path of a ``.keras`` archive, of a configuration as JSON or of an old ``.h5``; or the text
             of a configuration (``model.to_json()``).
         input: shape of the input, channels first and without a batch, as sizes or as a text; several by name.
+        set: values for the letters that stand for sizes of the input.
+        primitive: changes nothing: there is nothing that several layers of the file are shown as.
 
     Returns:
         The graph, whose weights are read when they are needed, if the file has any.
@@ -72,7 +93,7 @@ def read(given: str | os.PathLike[str], input: Any = None) -> Graph:
     reader = Reader(source.file)
     default = os.path.basename(os.fspath(given)).partition(".")[0] if source.file != "<config>" else "model"
     record, model = reader.model(reader.parse(source.text), default)
-    translation = Translation(reader, Weights(source), model.name)
+    translation = Translation(reader, Weights(source), model.name, set or {})
     return translation.graph(record, model, input)
 
 
@@ -83,12 +104,15 @@ class Translation:
         reader: of its configuration, for messages.
         weights: of the file.
         name: of the model.
+        letters: values for sizes that are letters.
     """
 
-    def __init__(self, reader: Reader, weights: Weights, name: str) -> None:
+    def __init__(self, reader: Reader, weights: Weights, name: str, letters: Mapping[str, Any]) -> None:
         self.reader = reader
         self.weights = weights
         self.network = Network(name)
+        self.letters = letters
+        self.used: set[str] = set()
         self.first = False
         self.resized = False
         self.calls = 0
@@ -105,7 +129,9 @@ class Translation:
         outputs = self.run(model, edges, "", holder, 0)
         if self.types:
             kinds = ", ".join(sorted(set(self.types.values())))
-            self.network.notes.append(f"written for {kinds}; here it is counted and run in the type of --dtype")
+            self.network.notes.append(
+                f"written for {kinds}; here it is counted and run in the type of --dtype"
+            )
         graph = self.network.finish(_named(model, outputs), source="Keras")
         if not self.weights:
             graph.weights = None
@@ -129,8 +155,34 @@ class Translation:
                 raise self.reader.fault(
                     f"the channels of {show(shape)} are unknown", name, "its shape: --input 3x224x224"
                 )
-            found.append(self.network.enter(name, shape if new is None else new))
+            entering = shape if new is None else new
+            assert entering is not None
+            found.append(self.network.enter(name, tuple(map(self._size, entering))))
+        unknown = sorted(str(name) for name in self.letters if name not in self.used)
+        if unknown:
+            raise SpecError(
+                Problem(f"no size of an input is called {unknown[0]!r}", file="--set", text=unknown[0])
+            )
         return found
+
+    def _size(self, size: Any) -> Any:
+        """A size, with the value that its letter is given."""
+        letter = str(size) if not isinstance(size, int) else ""
+        if letter not in self.letters:
+            return size
+        self.used.add(letter)
+        self.resized = True
+        value = self.letters[letter]
+        value = (
+            int(value)
+            if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19
+            else value
+        )
+        if type(value) is not int or value < 1:
+            raise SpecError(
+                Problem(f"{letter} is a size, and no {value!r}", file="--set", text=str(value)[:80])
+            )
+        return value
 
     def _stated(self, model: Model) -> list[tuple[str, Shape | None]]:
         if not model.sequential:
@@ -138,8 +190,12 @@ class Translation:
             found = []
             for one in references(model.inputs):
                 if one.layer not in by_name:
-                    raise self.reader.fault(f"input_layers names {shown(one.layer)}, and there is no such layer", model.name)
-                found.append((one.layer, self._entering(by_name[one.layer], _batch_shape(by_name[one.layer]))))
+                    raise self.reader.fault(
+                        f"input_layers names {shown(one.layer)}, and there is no such layer", model.name
+                    )
+                found.append(
+                    (one.layer, self._entering(by_name[one.layer], _batch_shape(by_name[one.layer])))
+                )
             if not found:
                 raise self.reader.fault("input_layers names no layer", model.name)
             return found
@@ -166,12 +222,22 @@ class Translation:
         if self.first and len(shape) > 2:
             channels, *inner = shape[1:]
         named = [letters[n] if size is None and letters else size for n, size in enumerate(inner)]
-        whole = [symbol(size) if isinstance(size, str) else UNKNOWN if size is None else size for size in named]
+        whole = [
+            symbol(size) if isinstance(size, str) else UNKNOWN if size is None else size for size in named
+        ]
         return (UNKNOWN if channels is None else channels, *whole)
 
     def _given(self, given: Any, names: list[str]) -> dict[str, Shape]:
         if given is None:
             return {}
+        if isinstance(given, str) and "=" in given:
+            given = re.split(r",\s*(?=[^=,]+=)", given)
+        if (
+            isinstance(given, list | tuple)
+            and given
+            and all(isinstance(one, str) and "=" in one for one in given)
+        ):
+            given = dict(one.split("=", 1) for one in given)
         if not isinstance(given, Mapping):
             if len(names) > 1:
                 raise SpecError(
@@ -212,7 +278,13 @@ class Translation:
     # -- models -----------------------------------------------------------------------------
 
     def run(
-        self, model: Model, edges: list[Edge], path: str, holder: Holder, times: int, recorded: Recorded = dict
+        self,
+        model: Model,
+        edges: list[Edge],
+        path: str,
+        holder: Holder,
+        times: int,
+        recorded: Recorded = dict,
     ) -> Any:
         """What a model writes: a list for a Sequential, else the structure of its outputs."""
         groups = [(*holder.groups, "layers", name) for name in group_names(model)]
@@ -234,7 +306,8 @@ class Translation:
             written[record.name, call] = self.call(
                 record, Call(args, kwargs), place, inner, times, partial(_of, shapes, record.name, call)
             )
-        return self._outputs(model, model.outputs, written)
+        functional = {one.name for one in model.layers if one.model is not None and not one.model.sequential}
+        return self._outputs(model, model.outputs, written, functional)
 
     def _ordered(self, model: Model, written: Mapping[tuple[str, int], Any]) -> list[tuple[int, int]]:
         """The calls of a model, each behind those it reads of; otherwise as the file has them."""
@@ -249,7 +322,9 @@ class Translation:
                 needed = set()
                 for one in references([record.calls[call].args, record.calls[call].kwargs]):
                     if one.layer not in number_of:
-                        raise self.reader.fault(f"reads {shown(one.layer)}, and there is no such layer", record.name)
+                        raise self.reader.fault(
+                            f"reads {shown(one.layer)}, and there is no such layer", record.name
+                        )
                     key = (one.layer, self._call_of(model, one, number_of))
                     if key not in written:
                         needed.add((number_of[one.layer], key[1]))
@@ -283,7 +358,9 @@ class Translation:
             return one.call - 1
         return one.call
 
-    def _filled(self, value: Any, written: Mapping[tuple[str, int], list[Edge]], record: Record, model: Model) -> Any:
+    def _filled(
+        self, value: Any, written: Mapping[tuple[str, int], list[Edge]], record: Record, model: Model
+    ) -> Any:
         """An argument with edges in place of references."""
         if isinstance(value, Reference):
             found = written.get((value.layer, value.call))
@@ -291,7 +368,9 @@ class Translation:
                 found = written.get((value.layer, value.call - 1))
             if found is None or value.output >= len(found):
                 raise self.reader.fault(
-                    f"reads output {value.output} of call {value.call} of {shown(value.layer)}, which there is not", record.name
+                    f"reads output {value.output} of call {value.call} of {shown(value.layer)}, "
+                    "and there is none",
+                    record.name,
                 )
             return found[value.output]
         if isinstance(value, list):
@@ -300,26 +379,34 @@ class Translation:
             return {key: self._filled(part, written, record, model) for key, part in value.items()}
         return value
 
-    def _outputs(self, model: Model, structure: Any, written: Mapping[tuple[str, int], list[Edge]]) -> Any:
+    def _outputs(
+        self,
+        model: Model,
+        structure: Any,
+        written: Mapping[tuple[str, int], list[Edge]],
+        functional: set[str],
+    ) -> Any:
+        """The edges of the outputs of a model, in their structure."""
         if isinstance(structure, Reference):
-            by_name = {record.name: record for record in model.layers}
-            record = by_name.get(structure.layer)
             call = structure.call
-            if record is not None and record.model is not None and not record.model.sequential and call > 0:
+            if structure.layer in functional and call > 0:  # these files count one more that was there before
                 call -= 1
             found = written.get((structure.layer, call))
             if found is None or structure.output >= len(found):
                 raise self.reader.fault(
-                    f"output_layers names output {structure.output} of call {call} of {shown(structure.layer)}, which there is not",
+                    f"output_layers names output {structure.output} of call {call} of "
+                    f"{shown(structure.layer)}, "
+                    "and there is none",
                     model.name,
                 )
             return found[structure.output]
         if isinstance(structure, list):
-            return [self._outputs(model, part, written) for part in structure]
-        return {key: self._outputs(model, part, written) for key, part in structure.items()}
+            return [self._outputs(model, part, written, functional) for part in structure]
+        return {key: self._outputs(model, part, written, functional) for key, part in structure.items()}
 
     def _chain(
-        self, model: Model, edges: list[Edge], path: str, holder: Holder, groups: list[tuple[str, ...]], times: int,
+        self, model: Model, edges: list[Edge], path: str, holder: Holder, groups: list[tuple[str, ...]],
+        times: int,
         last: Recorded,
     ) -> Edge:  # fmt: skip
         """What the layers of a Sequential make of its input, one after the other."""
@@ -332,7 +419,7 @@ class Translation:
             inner = self.holder(record, holder, groups[number])
             own = f"{path}.{record.name}" if path else record.name
 
-            def recorded(number: int = number) -> dict[int, tuple[int | None, ...]]:
+            def recorded(number: int = number) -> Mapping[int, tuple[int | None, ...]]:
                 for after in model.layers[number + 1 : number + 2]:
                     found = sizes(after.build.get("input_shape"))
                     return {} if found is None else {0: found}
@@ -353,8 +440,9 @@ class Translation:
     ) -> list[Edge]:
         """What one call of a layer writes, output by output."""
         self.calls += 1
-        if self.calls > MAX_CALLS:
-            raise self.reader.fault(f"more than {MAX_CALLS:,} calls of layers", record.name)
+        most = CALLS + CALLS_A_LAYER * self.reader.count
+        if self.calls > most:
+            raise self.reader.fault(f"more than {most:,} calls of layers", record.name)
         if record.model is not None:
             return self._inner(record, record.model, call, path, holder, times, recorded)
         at = At(self.network, self.weights, record, path, holder, self.first, times)
@@ -374,11 +462,18 @@ class Translation:
             raise found from None
 
     def _inner(
-        self, record: Record, model: Model, call: Call, path: str, holder: Holder, times: int, recorded: Recorded
+        self,
+        record: Record,
+        model: Model,
+        call: Call,
+        path: str,
+        holder: Holder,
+        times: int,
+        recorded: Recorded,
     ) -> list[Edge]:
         """A model that is called as a layer."""
         if record.kind not in ("Functional", "Sequential", "Model") and not record.own:
-            note = f"{record.kind} {shown(record.name)} is read as the layers that it holds; code of its own is not seen"
+            note = f"{record.kind} {shown(record.name)} is read as its layers; code of its own is not seen"
             if note not in self.network.notes:
                 self.network.notes.append(note)
         given = [*call.args, *(value for key, value in call.kwargs.items() if key not in _MODES)]
@@ -431,7 +526,7 @@ class Translation:
         made = stages(record.kind, at.config, at.first)
         if self.resized:
             self._as_built(at, edges)
-        return [at.run(made, edges)]
+        return [run(at, made, edges)]
 
     def _as_built(self, at: At, edges: list[Edge]) -> None:
         """Refuse an input of another size than a layer has weights for."""
@@ -461,7 +556,9 @@ class Translation:
         within = At(self.network, self.weights, inner, at.path, holder, at.first, 1)
         return self._said(within, Call([edges[0]], {}))
 
-    def _opaque(self, at: At, call: Call, reason: str, recorded: Mapping[int, tuple[int | None, ...]]) -> list[Edge]:
+    def _opaque(
+        self, at: At, call: Call, reason: str, recorded: Mapping[int, tuple[int | None, ...]]
+    ) -> list[Edge]:
         """A layer that is not in the language: named, with the shapes that the file has of what it writes."""
         edges = [edge for edge in _edges([call.args, call.kwargs])]
         shapes = [self._recorded(recorded.get(number)) for number in range(max(recorded, default=0) + 1)]
@@ -506,7 +603,9 @@ class _Mark:
         network._names -= gone
         network._owners = {key: owner for key, owner in network._owners.items() if owner[0] not in gone}
         network._sources = {key: edge for key, edge in network._sources.items() if edge.node < self.nodes}
-        network.arrays = {key: one for key, one in network.arrays.items() if key.rpartition(".")[0] not in gone}
+        network.arrays = {
+            key: one for key, one in network.arrays.items() if key.rpartition(".")[0] not in gone
+        }
 
 
 def _edges(value: Any) -> list[Edge]:
@@ -564,21 +663,22 @@ def _batch_shape(record: Record) -> tuple[int | None, ...] | None:
     return None if found is None else (None, *found)
 
 
-def _recorded(model: Model) -> dict[str, dict[tuple[int, int], tuple[int | None, ...]]]:
+Shapes: TypeAlias = dict[tuple[str, int], dict[int, tuple[int | None, ...]]]
+
+
+def _recorded(model: Model) -> Shapes:
     """The shapes of tensors as the layers that read them state them."""
-    found: dict[str, dict[tuple[int, int], tuple[int | None, ...]]] = {}
+    found: Shapes = {}
     for record in model.layers:
         for call in record.calls:
             for one in references([call.args, call.kwargs]):
-                if one.shape is not None:
-                    found.setdefault(one.layer, {})[one.call, one.output] = one.shape
+                if one.shape is not None and one.output < _OUTPUTS:
+                    found.setdefault((one.layer, one.call), {})[one.output] = one.shape
     return found
 
 
-def _of(
-    shapes: Mapping[str, Mapping[tuple[int, int], tuple[int | None, ...]]], layer: str, call: int
-) -> dict[int, tuple[int | None, ...]]:
-    return {output: shape for (at, output), shape in shapes.get(layer, {}).items() if at == call and output < 64}
+def _of(shapes: Shapes, layer: str, call: int) -> Mapping[int, tuple[int | None, ...]]:
+    return shapes.get((layer, call), {})
 
 
 def _named(model: Model, outputs: Any) -> list[tuple[str, Edge]]:
@@ -590,7 +690,9 @@ def _named(model: Model, outputs: Any) -> list[tuple[str, Edge]]:
         if isinstance(found, Edge):
             pairs.append((name or (shape.layer if isinstance(shape, Reference) else "output"), found))
         elif isinstance(found, list):
-            for part, edge in zip(shape if isinstance(shape, list) else [None] * len(found), found, strict=True):
+            for part, edge in zip(
+                shape if isinstance(shape, list) else [None] * len(found), found, strict=True
+            ):
                 collect(part, edge, name)
         elif isinstance(found, dict):
             for key in sorted(found):
@@ -614,6 +716,10 @@ def shape_of(given: Any) -> Shape:
     Raises:
         SpecError: it is none.
     """
+    if isinstance(given, str) and "," in given:
+        given = [part for part in given.strip("()[] ").split(",") if part.strip()]
+    elif isinstance(given, int):
+        given = [given]
     parts = given.replace("×", "x").split("x") if isinstance(given, str) else list(given)
     found: list[Any] = []
     for part in parts:
@@ -625,12 +731,19 @@ def shape_of(given: Any) -> Shape:
                 found.append(symbol(word))
             else:
                 raise SpecError(
-                    Problem(f"{word[:40]!r} is no size", file="--input", text=str(given), expected="a shape such as 3x224x224")
+                    Problem(
+                        f"{word[:40]!r} is no size",
+                        file="--input",
+                        text=str(given),
+                        expected="a shape such as 3x224x224",
+                    )
                 )
         else:
             found.append(part)
     if not 0 < len(found) <= MOST_AXES:
         raise SpecError(
-            Problem(f"{len(found)} sizes", file="--input", text=str(given), expected="a shape such as 3x224x224")
+            Problem(
+                f"{len(found)} sizes", file="--input", text=str(given), expected="a shape such as 3x224x224"
+            )
         )
     return tuple(found)

@@ -20,7 +20,15 @@ _ABOUT: Final = frozenset(("name", "dtype", "build_input_shape", "batch_input_sh
 """What a configuration says besides the arguments that make the layer."""
 IDLE: Final = frozenset(
     (
-        *("autocast", "zero_output_for_mask", "implementation", "ragged", "sparse", "optional", "shared_object_id"),
+        *(
+            "autocast",
+            "zero_output_for_mask",
+            "implementation",
+            "ragged",
+            "sparse",
+            "optional",
+            "shared_object_id",
+        ),
         *("input_length", "activity_regularizer", "unroll", "time_major", "dynamic", "batch_size", "fused"),
     )
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any, Final
 
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value
 
 
 def _heads(use: Use, x: Value, heads: int | None, path: str) -> Value:
@@ -86,7 +86,7 @@ def _causal(use: Use, dims: tuple[Any, ...]) -> Value:
     def read() -> Any:
         import numpy as np
 
-        return np.where(np.tri(*dims, dtype=bool), np.float32(0), np.float32(-np.inf))
+        return np.where(np.tri(dims[0], dims[1]) > 0, np.float32(0), np.float32(-np.inf))
 
     stored = Stored(f"{use.path}.mask", tuple(dims), "float32", read, learned=False, counted=False)
     return Value(stored.shape, stored=stored)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.dims import prod
-from convcalc.importers.batched import Value, broadcast, is_one
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value, broadcast, is_one
 
 
 def _plain(op: str) -> Operator:
@@ -170,7 +170,7 @@ def _several(op: str) -> Operator:
             if not isinstance(found, Value) and not isinstance(right, Value):
                 found = use.x(0)
             found = use.net.join(op, found, right, use.path if last else f"{use.path}.{place}")
-        return found
+        return found if isinstance(found, Value) else use.x()
 
     return made
 
@@ -198,7 +198,7 @@ def where(use: Use) -> Value:
         else:
             mask = _kept(use, condition, None, chosen)
             parts.append(use.net.join("mul", use.x(place), mask, f"{use.path}.mul"))
-    return use.net.join("add", *parts, use.path)
+    return use.net.join("add", parts[0], parts[1], use.path)
 
 
 def _kept(use: Use, condition: Stored, held: Stored | None, chosen: bool) -> Value:
@@ -218,13 +218,27 @@ def _kept(use: Use, condition: Stored, held: Stored | None, chosen: bool) -> Val
     return Value(dims, stored=Stored(name, dims, "float32", read, learned=False, counted=False))
 
 
+_WHOLE: Final = ("floor", "round", "sign")
+
+
+def _cut_off(use: Use, x: Value) -> Value:
+    """The whole part of each entry: the sign, times the floor of the rest."""
+    net, path = use.net, use.path
+    if x.edge is not None and net.nodes[x.edge.node].layer.op in _WHOLE:
+        return x
+    below = use.one("floor", use.one("abs", x, f"{path}.abs"), f"{path}.floor")
+    return net.join("mul", use.one("sign", x, f"{path}.sign"), below, path)
+
+
 def cast(use: Use) -> Value:
-    """Cast between types that hold what arrives; no layer rounds towards 0."""
+    """Cast: into whole numbers what lies behind the point is cut off, unless nothing lies there."""
     use.harmless("saturate", "round_mode")
     to = use.type(1) if use.node.op == "CastLike" else use.dtype(use.attribute("to"))
     x = use.x()
     into_float = "float" in to
-    if not into_float and "float" in x.dtype:
+    if not into_float and to != "bool" and "float" in x.dtype and x.edge is not None:
+        x = _cut_off(use, x)
+    elif not into_float and "float" in x.dtype:
         raise Unsayable(f"from {x.dtype} to {to} rounds, which no layer does")
     if to == "bool" and x.dtype != "bool":
         raise Unsayable(f"from {x.dtype} to truth values is no layer here")
@@ -256,6 +270,7 @@ _PLAIN: Final = {
     "Mish": "mish", "HardSwish": "hardswish", "Neg": "neg", "Exp": "exp", "Log": "log", "Sqrt": "sqrt",
     "Abs": "abs", "Sin": "sin", "Cos": "cos", "Erf": "erf", "Reciprocal": "reciprocal", "Sign": "sign",
     "Floor": "floor",
+    "Round": "round",
 }  # fmt: skip
 
 ROWS: Final[dict[str, Operator]] = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.dims import equal, prod
-from convcalc.importers.batched import Value, is_one
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded, bounds, reshaped
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value, is_one
 
 
 def same(use: Use) -> Value:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from convcalc.dims import prod
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value
 
 
 def _alone(use: Use) -> None:
@@ -34,7 +34,7 @@ def batch_norm(use: Use) -> Value:
 
 
 def _standardised(use: Use, x: Value) -> Value:
-    """Batch normalisation by the statistics of what arrives: a weight, as standardised convolutions have it."""
+    """Batch normalisation by statistics of what arrives: the weight of a standardised convolution."""
     if x.batch is not None:
         raise Unsayable("in training mixes the samples of a batch")
     if any(place < len(use.node.outputs) and use.node.outputs[place] for place in (3, 4)):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from convcalc.dims import prod
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value
 
 
 def matmul(use: Use) -> Value:
@@ -58,7 +58,8 @@ def gemm(use: Use) -> Value:
 def einsum(use: Use) -> Value:
     """Einsum of two tensors: a product of matrices, with the axes in order before and after."""
     text = use.attribute("equation").replace(" ", "")
-    left, arrow, out = text.partition("->")
+    left, arrow, written = text.partition("->")
+    out = str(written)
     terms = left.split(",")
     if not arrow or "." in text or len(terms) != use.count or any(len(set(t)) != len(t) for t in terms):
         raise Unsayable(f"of {text!r} is no layer here")
@@ -77,8 +78,8 @@ def einsum(use: Use) -> Value:
         alone = [axis for axis, letter in enumerate(mine) if letter not in out and letter not in its]
         if alone:
             values[number] = net.reduce("sum", values[number], alone, False, f"{path}.sum")
-            kept = "".join(letter for letter in mine if letter in out or letter in its)
-            one, other = (kept, other) if number == 0 else (one, kept)
+            held = "".join(letter for letter in mine if letter in out or letter in its)
+            one, other = (held, other) if number == 0 else (one, held)
     both = [c for c in one if c in other and c in out]
     inner = [c for c in one if c in other and c not in out]
     rows, columns = [c for c in one if c not in other], [c for c in other if c not in one]
@@ -96,9 +97,9 @@ def einsum(use: Use) -> Value:
     a = formed(values[0], one, [*both, *rows, *inner], [rows, inner])
     b = formed(values[1], other, [*both, *inner, *columns], [inner, columns])
     made = net.matmul(a, b, path)
-    order = [*both, *rows, *columns]
-    made = net.reshape(made, [size[c] for c in order], f"{path}.reshape")
-    return net.permute(made, [order.index(c) for c in out], f"{path}.permute")
+    made_of = [*both, *rows, *columns]
+    made = net.reshape(made, [size[c] for c in made_of], f"{path}.reshape")
+    return net.permute(made, [made_of.index(c) for c in out], f"{path}.permute")
 
 
 ROWS: Final[dict[str, Operator]] = {"MatMul": matmul, "Gemm": gemm, "Einsum": einsum}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convcalc.importers.batched import Value
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value
 
 _ORDERS: Final = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 """Where ONNX has the gates that PyTorch has in order: i f g o of iofc, r z n of zrh."""
@@ -100,6 +100,7 @@ def _outputs(
     net, samples = use.net, net_batch(use)
     steps = x.dims[1 if batch_first else 0]
     found: list[Any] = []
+    dims: tuple[Any, ...]
     if use.node.outputs and use.node.outputs[0]:
         edge = net.reshaped(edges[0], (steps, ways, hidden), f"{use.path}.reshape")
         dims, at = ((samples, steps, ways, hidden), 0) if batch_first else ((steps, ways, samples, hidden), 2)

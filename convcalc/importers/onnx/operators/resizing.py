@@ -6,9 +6,9 @@ from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.dims import is_symbolic
-from convcalc.importers.batched import Value, is_one
 from convcalc.importers.network import Unsayable
 from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.tensors import Value, is_one
 
 
 def _ways(use: Use) -> dict[str, Any]:
@@ -49,14 +49,6 @@ def _places(where: str, n: int, out: int, scale: Fraction) -> list[Fraction]:
     if where == "align_corners":
         step = Fraction(n - 1, out - 1) if out > 1 else Fraction(0)
         return [j * step for j in range(out)]
-    if "antialias" in ways:
-        shrinks = any(type(n) is not int or type(o) is not int or o < n for n, o in _sizes(x, wanted))
-        excluded = ways.pop("antialias")
-        if shrinks and not excluded:
-            raise Unsayable("with antialias reads beyond the edge, which no layer does (exclude_outside=0)")
-        if shrinks:
-            ways.pop("exclude_outside", None)
-            ways["antialias"] = True
     if where == "asymmetric":
         return [j / scale for j in range(out)]
     if where == "pytorch_half_pixel" and out == 1:
@@ -151,6 +143,14 @@ def _made(
         return x
     if not spatial:
         raise Unsayable(f"with mode={mode} resizes other axes than those of a map")
+    if "antialias" in ways:
+        shrinks = any(type(n) is not int or type(o) is not int or o < n for n, o in _sizes(x, wanted))
+        excluded = ways.pop("antialias")
+        if shrinks and not excluded:
+            raise Unsayable("with antialias reads beyond the edge, which no layer does (exclude_outside=0)")
+        if shrinks:
+            ways.pop("exclude_outside", None)
+            ways["antialias"] = True
     if where == "asymmetric":
         raise Unsayable(f"with mode={mode} and asymmetric places is no layer here")
     if where == "pytorch_half_pixel" and any(is_one(out) for out, _ in wanted.values()):

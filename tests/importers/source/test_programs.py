@@ -1,0 +1,210 @@
+"""Networks in their own words: counts that the frameworks gave, names, refusals at their line."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from convcalc import SpecError, analyze, load
+from tests.importers.source import keras_texts
+from tests.importers.source.fuzzing import mutated
+from tests.importers.source.texts import TEXTS
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_class_of_pytorch_has_the_parameters_that_pytorch_counts(name: str) -> None:
+    source = TEXTS[name]
+    graph = load(source.text, input=source.inputs, set=source.given)
+    assert analyze(graph).totals.params == source.parameters
+    assert tuple(graph.named_outputs().values()) == source.outputs
+
+
+@pytest.mark.parametrize("name", keras_texts.TEXTS)
+def test_a_program_on_keras_has_the_parameters_that_keras_counts(name: str) -> None:
+    source = keras_texts.TEXTS[name]
+    graph = load(source.text)
+    totals = analyze(graph).totals
+    assert totals.params + totals.buffers == source.counted
+    shapes = [shape if len(shape) < 2 else (*shape[1:], shape[0]) for shape in graph.named_outputs().values()]
+    assert tuple(shapes) == source.outputs
+
+
+def test_layers_have_the_names_of_the_state_dictionary() -> None:
+    source = TEXTS["resnet18"]
+    names = {node.name for node in load(source.text, input=source.inputs).nodes}
+    assert {"conv1", "layer1.0.conv1", "layer2.0.downsample.1", "layer4.1.bn2", "fc"} <= names
+
+
+def _net(init: str, forward: str, head: str = "") -> str:
+    lines = [
+        "import torch",
+        "import torch.nn as nn",
+        "import torch.nn.functional as F",
+        head,
+        "class Net(nn.Module):",
+    ]
+    lines += ["    def __init__(self, width=8):", "        super().__init__()"]
+    lines += [f"        {line}" for line in init.split("\n")]
+    return "\n".join(
+        [*lines, "    def forward(self, x):", *[f"        {line}" for line in forward.split("\n")], ""]
+    )
+
+
+CONV = "self.c = nn.Conv2d(3, width, 3)"
+REFUSED: list[tuple[str, str, int]] = [
+    (_net(CONV, "if x.mean() > 0:\n    return x\nreturn self.c(x)"), "batch", 10),
+    (_net(CONV, "while True:\n    x = x\nreturn x"), "steps of work", 10),
+    (_net(CONV, "for i in range(10**9):\n    x = x + 1\nreturn x"), "100,000 items", 10),
+    (_net("self.l = [nn.Conv2d(3, 8, 3)]", "return self.l[0](x)"), "no part of the network", 10),
+    (_net(CONV, "return self.d(x)"), "no attribute 'd'", 10),
+    (_net(CONV, "return self.c(y)"), "unknown name 'y'", 10),
+    (_net("self.c = nn.Conv2d(3, 8)", "return self.c(x)"), "Conv2d needs", 8),
+    (_net("self.c = nn.Conv2d(4, 8, 3)", "return self.c(x)"), "in_channels is 4", 10),
+    (_net("self.c = nn.Conv2d(3, 8, 3, paddin=1)", "return self.c(x)"), "no argument 'paddin'", 8),
+    (_net(CONV, "return torch.fft.fft(self.c(x))"), "torch.fft.fft is not known", 10),
+    (_net(CONV, "x = self.c(x)\nreturn x.view(x.size(0), 5, -1)"), "cannot be", 11),
+    (_net(CONV, "return x * x.size(0)"), "batch size", 10),
+    (_net(CONV, "x = self.c(x)\nreturn x[0]"), "batch", 11),
+    (_net(CONV, "return self.c(x).mean(0)"), "batch", 10),
+    (_net("self.m = torchvision.models.resnet18()", "return self.m(x)"), "is not run", 8),
+    (_net("self.c = nn.utils.weight_norm(nn.Conv2d(3, 8, 3))", "return self.c(x)"), "other parameters", 8),
+    (_net("f = lambda n: f(n + 1)\nf(0)", "return x"), "nested deeper", 8),
+    (_net("open('/tmp/x', 'w').write('x')", "return x"), "unknown name 'open'", 8),
+    (_net("self.c = eval('nn.Conv2d(3, 8, 3)')", "return self.c(x)"), "unknown name 'eval'", 8),
+    (_net("self.c = nn.Dropuot()", "return self.c(x)"), "not known", 8),
+    (_net(CONV, "assert x.shape[1] == 4\nreturn self.c(x)"), "assertion", 10),
+    (
+        _net(CONV, "if x.shape[1] != 1:\n    raise ValueError('grey')\nreturn self.c(x)"),
+        "ValueError here: grey",
+        11,
+    ),
+    (_net("self.l = nn.LSTM(3, 5)", "return self.l(x)[0]"), "samples", 10),
+    (_net(CONV, "x[:, 0] = 0\nreturn x"), "not written", 10),
+    (_net(CONV, "return x +"), "no Python", 10),
+]
+
+
+@pytest.mark.parametrize(("text", "message", "line"), REFUSED, ids=[case[1] for case in REFUSED])
+def test_what_is_not_straight_is_refused_at_its_line(text: str, message: str, line: int) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(text, input="3x16x16")
+    (problem,) = caught.value.told()
+    assert message in problem.message
+    assert problem.line == line
+    assert problem.column > 0
+
+
+def test_nothing_of_a_text_is_run(tmp_path: Path) -> None:
+    there = tmp_path / "made"
+    text = _net(
+        f"import os\nos.system('touch {there}')", "return x", f"__import__('os').system('touch {there}')"
+    )
+    with pytest.raises(SpecError):
+        load(text, input="3x16x16")
+    assert not there.exists()
+
+
+def test_arguments_of_the_constructor_come_from_outside() -> None:
+    text = _net(CONV, "return self.c(x)")
+    assert analyze(load(text, input="3x16x16", set={"width": "5"})).totals.params == 5 * 27 + 5
+    two = text + "\nclass Other(nn.Module):\n    def forward(self, x):\n        return F.relu(x)\n"
+    assert analyze(load(two, input="3x16x16", set={"class": "Net"})).totals.params == 8 * 27 + 8
+    assert analyze(load(two, input="3x16x16")).totals.params == 0
+    with pytest.raises(SpecError, match="no variable 'widht'") as caught:
+        load(text, input="3x16x16", set={"widht": "5"})
+    assert caught.value.told()[0].nearest == "width"
+
+
+def test_an_input_that_is_missing_is_asked_for_with_the_channels_that_fit() -> None:
+    with pytest.raises(SpecError, match="what goes into Net: x") as caught:
+        load(_net(CONV, "return self.c(x)"))
+    expected = caught.value.told()[0].expected
+    assert expected == "--input 3x224x224"
+    assert load(_net(CONV, "return self.c(x)"), input=expected.removeprefix("--input "))
+
+
+def test_a_program_that_runs_its_network_says_what_goes_in() -> None:
+    text = (
+        _net(CONV, "return self.c(x)")
+        + "model = Net()\nout = model(torch.randn(4, 3, 20, 24))\nprint(out.shape)\n"
+    )
+    assert load(text).named_outputs() == {"c": (8, 18, 22)}
+
+
+def test_what_is_frozen_is_frozen() -> None:
+    text = _net("self.a = nn.Conv2d(3, 4, 1)\nself.b = nn.Conv2d(4, 5, 1)", "return self.b(self.a(x))")
+    text += "model = Net()\nfor p in model.a.parameters():\n    p.requires_grad = False\n"
+    totals = analyze(load(text, input="3x8x8")).totals
+    assert (totals.frozen, totals.trainable) == (16, 25)
+
+
+def test_symbols_go_through_a_program() -> None:
+    graph = load(_net(CONV, "return F.relu(self.c(x))"), input="3xHxW")
+    assert [str(size) for size in graph.named_outputs()["relu"]] == ["8", "H - 2", "W - 2"]
+
+
+PRINTED = """Net(
+  (stem): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), bias=False)
+  (blocks): ModuleList(
+    (0-2): 3 x Block(
+      (norm): BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+      (conv): Conv2d(8, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+      (scale): LayerScale()
+    )
+  )
+  (gain): ParameterList(
+      (0): Parameter containing: [torch.float32 of size 4x5]
+  )
+)
+"""
+
+
+def test_a_printed_module_has_its_parameters_and_no_more() -> None:
+    graph = load(PRINTED)
+    report = analyze(graph)
+    assert report.totals.params == 216 + 3 * (16 + 8 * 8 * 9 + 8) + 20
+    assert report.totals.buffers == 3 * 16
+    assert {"stem", "blocks.2.norm", "blocks.0.conv"} <= {node.name for node in graph.nodes}
+    assert any("not how they are joined" in note for note in graph.notes)
+    assert any("LayerScale (3)" in note for note in graph.notes)
+    assert (
+        report.totals.macs is None
+        or "macs" not in report.to_dict()["totals"]
+        or not report.to_dict()["totals"]["macs"]
+    )
+
+
+def test_the_parts_of_a_printed_module_run_in_order_where_it_is_said() -> None:
+    parts = (
+        "(a): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))",
+        "(act): ReLU()",
+        "(b): Conv2d(8, 2, kernel_size=1)",
+    )
+    text = "\n  ".join(("Net(", *parts)) + "\n)\n"
+    graph = load(text, input="3x9x9", in_order=True)
+    totals = analyze(graph).totals
+    assert (totals.params, totals.macs) == (224 + 18, 49 * (8 * 27 + 2 * 8))
+    assert [node.name for node in graph.nodes] == ["input", "a", "act", "b"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_text_has_one_answer(seed: int) -> None:
+    _answers(seed, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_twenty_thousand_texts_have_one_answer_each(seed: int) -> None:
+    _answers(seed, 2000)
+
+
+def _answers(seed: int, many: int) -> None:
+    for text, inputs, given in mutated(seed, many):
+        start = time.perf_counter()
+        try:
+            load(text, input=inputs, set=given)
+        except SpecError as error:
+            assert str(error)
+        assert time.perf_counter() - start < 20
