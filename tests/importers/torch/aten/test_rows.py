@@ -146,8 +146,9 @@ def test_samples_are_never_mixed(call: Any) -> None:
 
 @pytest.mark.parametrize("name", ["test_vit", "test_efficientnet", "test_nfnet", "test_maxvit"])
 def test_networks_of_timm_give_the_values_of_pytorch(name: str) -> None:
-    import tests.importers.torch.shim  # noqa: F401 - before timm
+    from tests.importers.torch.shim import declare
 
+    declare()
     timm = pytest.importorskip("timm")
     import torch
 
