@@ -125,8 +125,9 @@ class Translation:
                 outputs.append((info.name, net.edge(made, info.name)))
             except (DimensionError, Unsayable) as error:
                 net.notes.append(f"the output {info.name}: {error}")
+        unread = self._unread(graph)
         for key, tensor in graph.initializers.items():
-            if "float" in tensor.dtype and key in self._unread(graph):
+            if "float" in tensor.dtype and key in unread:
                 net.unused(of_tensor(key, tensor, True))
         if not outputs:
             raise self.error("nothing that the file writes can be said", "an output that is a tensor")

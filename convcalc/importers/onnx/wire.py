@@ -26,6 +26,8 @@ MAX_TEXT: Final = 1 << 20
 """Bytes of a name."""
 MAX_MESSAGES: Final = 1 << 20
 """Messages in one list, such as the nodes of a graph."""
+_LARGE: Final = 1 << 14
+_HELD: Final = 1 << 22
 
 Spans = array  # of unsigned 64-bit numbers: start, end, start, end, ...
 """Places of a file in their order: a start and an end after the last byte each."""
@@ -99,10 +101,11 @@ class Wire:
         size: its bytes.
     """
 
-    __slots__ = ("data", "folder", "name", "size")
+    __slots__ = ("_passed", "data", "folder", "name", "size")
 
     def __init__(self, data: bytes | mmap.mmap, name: str, folder: str | None = None) -> None:
         self.data = data
+        self._passed = 0
         self.name = name
         self.folder = folder
         self.size = len(data)
@@ -180,6 +183,8 @@ class Wire:
                     stop = at + size
                     if stop > end:
                         self._beyond(place, name, size, end - at, schema)
+                    if size > _LARGE:
+                        self._pass(size)
                     if take <= _TEXTS:
                         if size > MAX_TEXT:
                             raise self.error(
@@ -268,6 +273,13 @@ class Wire:
     def loose(self, spans: Spans[int] | None) -> str:
         r"""The text at a place that changes no answer; what is not UTF-8 is written as ``\xff``."""
         return self.blob(spans).decode(errors="backslashreplace")
+
+    def _pass(self, size: int) -> None:
+        """Let go of the pages around what was stepped over: a touched byte may bring megabytes along."""
+        self._passed += size
+        if self._passed > _HELD and isinstance(self.data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._passed = 0
+            self.data.madvise(mmap.MADV_DONTNEED)  # they are read from the file again if they are needed
 
     def _beyond(self, place: int, name: str, size: int, left: int, schema: Schema) -> NoReturn:
         raise self.error(
