@@ -56,6 +56,9 @@ def plain(graph: Graph) -> dict[str, tuple[Any, ...]]:
         shapes = node.outputs[:1] if node.op == "maxpool" else node.outputs
         shape = graph.input_shapes(node)[0] if node.inputs else ()
         alike = node.op in SHAPES_ALONE and getattr(node.layer, "order", "first") == "first"
+        if node.op == "permute":  # of axes of one entry it is a reshape
+            moved = [axis for axis in node.layer.order if shape[axis] != 1]
+            alike = moved == sorted(moved)
         found[node.name] = (None if alike else one_form(node.layer, shape), inputs, shapes)
     return found
 
@@ -73,8 +76,10 @@ def differences(graph: Graph, folder: Path) -> list[str]:
         (layer, *rest), (layer2, *rest2) = one[name], other[name]
         if rest != rest2:
             faults.append(f"{name} {rest}: {rest2}")
-        elif layer is not None and (
-            layer.op != layer2.op
+        elif layer is not layer2 and (
+            layer is None
+            or layer2 is None
+            or layer.op != layer2.op
             or not all(same_values(getattr(layer, f), getattr(layer2, f)) for f in layer.__dataclass_fields__)
         ):
             faults.append(f"{name}: {layer}: {layer2}")
