@@ -20,11 +20,11 @@ NAMES = frozenset(OPS) | frozenset(ALIASES)
 
 WORDS = frozenset([
     "abs", "add", "const", "depthwise", "div", "expand", "floor", "identity", "input", "linear", "max",
-    "maximum", "mean", "min", "minimum", "mul", "pad", "prod", "scale", "shift", "std", "sum",
+    "maximum", "mean", "min", "minimum", "mul", "pad", "prod", "round", "scale", "shift", "std", "sum",
 ])  # fmt: skip
 """Names that are also functions or kinds of expressions, options, their values, keys, or columns."""
 
-ARITHMETIC = frozenset(["abs", "floor", "max", "mean", "min", "prod", "std", "sum"])
+ARITHMETIC = frozenset(["abs", "floor", "max", "mean", "min", "prod", "round", "std", "sum"])
 """Those of arithmetic, which may stand together."""
 
 HOMES = ("layers/", "executor/kernels/", "importers/", "exporters/")

@@ -48,8 +48,8 @@ COMPUTED = frozenset(("constant",))
 def computed_arrays(graph: Graph) -> dict[str, Any]:
     """The arrays that a source computes of nothing but numbers, such as positions and masks."""
     found = {}
-    for name, stored in (graph.stored or {}).items():
-        if not stored.counted:
+    for name, stored in _stored(graph).items():
+        if not getattr(stored, "counted", True):
             try:
                 found[name] = stored.read()
             except ValueError:  # its text does not say
@@ -61,9 +61,16 @@ def _under_own_names(graph: Graph, given: Mapping[str, Any]) -> dict[str, str]:
     """The name in a file of every array of a graph that the file has under what its source calls it."""
     return {
         name: stored.name
-        for name, stored in (graph.stored or {}).items()
-        if name not in given and stored.name in given
+        for name, stored in _stored(graph).items()
+        if name not in given
+        and getattr(stored, "name", "") in given
+        and getattr(stored, "order", None) is None  # whose axes stand as they do there
     }
+
+
+def _stored(graph: Graph) -> Mapping[str, Any]:
+    """What the arrays of a graph are in its source, by their names in the graph."""
+    return graph.stored or getattr(graph.weights, "headers", None) or {}
 
 
 def weight_shapes(graph: Graph) -> Shapes:
@@ -216,9 +223,10 @@ def load_weights(
     expected = weight_shapes(graph)
     other, chosen = copies(graph), stored_indices(graph)
     if isinstance(source, Weights):
-        places = _places(expected, other, source.headers)
+        headers, reading = _named(graph, source.headers, source.__getitem__)
+        places = _places(expected, other, headers)
         _check_room(expected, places, dtype, max_memory, "what the weights hold")
-        return _gathered(lambda name: np.asarray(source[name]), places, chosen, dtype)
+        return _gathered(reading, places, chosen, dtype)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
         for name, there in _under_own_names(graph, source).items():
@@ -229,18 +237,29 @@ def load_weights(
         distinct = {id(array): name for name, array in found.items()}
         return {name: a if distinct[id(a)] == name else a.copy() for name, a in found.items()}
     with Archive(source) as archive:
-        computed, called = computed_arrays(graph), _under_own_names(graph, archive.headers)
-        headers: dict[str, Any] = {**computed, **archive.headers}
-        headers.update((name, headers.pop(there)) for name, there in called.items())
+        headers, reading = _named(graph, archive.headers, archive.read)
         places = _places(expected, other, headers)
         needed = [sum(headers[name].nbytes for name, *_ in places.values())]
         needed += [headers[name].nbytes for _, *more in places.values() for name in more]
         check_room(needed[0] + max(needed[1:], default=0), max_memory, archive.place)
+        return _gathered(reading, places, chosen, dtype)
 
-        def read(name: str) -> Array:
-            return computed[name] if name in computed else archive.read(called.get(name, name))
 
-        return _gathered(read, places, chosen, dtype)
+def _named(
+    graph: Graph, headers: Mapping[str, Any], read: Callable[[str], Any]
+) -> tuple[dict[str, Any], Callable[[str], Array]]:
+    """The arrays of a file by their names in a graph, with those that are computed, and what reads one."""
+    computed, called = computed_arrays(graph), _under_own_names(graph, headers)
+    moved = {*called.values()}
+    found = {**computed, **{name: header for name, header in headers.items() if name not in moved}}
+    found.update((name, headers[there]) for name, there in called.items())
+
+    def reading(name: str) -> Array:
+        if name in computed and name not in headers:
+            return np.asarray(computed[name])
+        return np.asarray(read(called.get(name, name)))
+
+    return found, reading
 
 
 def _gathered(

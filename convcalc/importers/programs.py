@@ -10,7 +10,6 @@ from convcalc.importers.call import closing
 from convcalc.spec.errors import fault
 from convcalc.spec.language.evaluation import evaluate
 from convcalc.spec.language.expression import Expr, ExpressionError, constant, parse
-from convcalc.spec.language.tokens import split_stages
 from convcalc.spec.source import Text
 
 _IMPORT: Final = re.compile(r"(?:import\s+[\w.]|from\s+[\w.]+\s+import\b)")
@@ -171,8 +170,7 @@ class Program:
 
     def _compound(self, text: Text, start: int, end: int, word: str, layers_inside: bool) -> None:
         value = text.value[start:end]
-        network = word == "class" and re.search(r"\b(?:Module|Model|Layer)\b", value)
-        if not network and not layers_inside and not self._makes(value):
+        if not layers_inside and not self._makes(value):
             self.below = _indent(text.value, start)
             self._pass(value)
             return
@@ -180,10 +178,7 @@ class Program:
             self._pass(value)
             return
         self.below = _indent(text.value, start)  # the refusal stands for all that is inside
-        what = {"class": "a class with code of its own", "def": "a function"}.get(
-            word, f"a program's '{word}'"
-        )
-        raise fault(text, start, end, f"{what} is not run", _IN_ORDER)
+        raise fault(text, start, end, f"a program's '{word}' is not run", _IN_ORDER)
 
     def _idle(self, name: str) -> bool:
         """Whether a call of this name makes no layer."""
@@ -268,15 +263,6 @@ class Program:
         if moved is not None and moved.end() == end:  # Sequential(...).to(device)
             self._pass(f"{names} = (...){tail}")
             end, tail = close, ""
-        if last == "Model" and self.tensor is not None:
-            pieces = [value[a:b] for a, b in split_stages(text, call.end(), close - 1, ",")]
-            read = [piece.rpartition("=")[2].strip(" []") for piece in pieces]
-            if len(read) < 2 or read[1] != self.tensor:
-                raise fault(
-                    text, at, end, f"the output is not {self.tensor!r}, which was made last", _IN_ORDER
-                )
-            self.models.add(names)
-            return None
         if tail.startswith("("):
             inner = tail[1:-1].strip().rstrip(",").strip()
             if not _NAME.match(inner):
@@ -289,11 +275,8 @@ class Program:
             self._flow(text, value.index(tail, close), end, inner, arrived)
             return Rest(at, close)
         if last in ("Input", "InputLayer"):
-            second = bool(self.tensors)
             self.tensor = names
             self.tensors.add(names)
-            if second:
-                raise fault(text, start, end, "a second input", "one input, or 'inputs:' in a document")
             return Rest(at, end)
         if call.group(1).rpartition(".")[0].rpartition(".")[2] in ("F", "functional") and not tail:
             first = re.match(r"\s*([A-Za-z_]\w*)\s*[,)]", value[call.end() : close])

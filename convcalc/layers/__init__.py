@@ -24,7 +24,9 @@ _FAMILIES: Final = {
         "relu relu6 leakyrelu prelu elu celu selu gelu silu mish softplus hardswish hardsigmoid hardtanh "
         "threshold softsign logsigmoid tanhshrink softshrink hardshrink sigmoid tanh"
     ),
-    "arithmetic.functions": "neg exp log sqrt rsqrt abs square sin cos erf reciprocal clip sign floor l2norm",
+    "arithmetic.functions": (
+        "neg exp log sqrt rsqrt abs square sin cos erf reciprocal clip sign floor round l2norm"
+    ),
     "arithmetic.softmax": "softmax softmin logsoftmax glu",
     "windows.resize": "upsample",
     "tensors.rearrange": "pixelshuffle pixelunshuffle shift shuffle permute",

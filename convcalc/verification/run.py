@@ -162,7 +162,8 @@ def _known_part(graph: Graph) -> tuple[Graph, list[str]]:
     if len(kept) == len(graph.inputs):
         raise ValueError(f"nothing can be executed: all of it reads {unknown[0]}, which is not known")
     new = {old: number for number, old in enumerate(kept)}
-    nodes, read = [], set()
+    nodes: list[Node] = []
+    read: set[Edge] = set()
     for old in kept:
         node = graph.nodes[old]
         read.update(node.inputs)

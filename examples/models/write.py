@@ -1,8 +1,8 @@
 """Writes the models of this folder, with the ``onnx`` package: ``python examples/models/write.py``.
 
-``digits.onnx`` is a small network as an exporter of PyTorch writes one, with batch normalisation and a flatten by
-computed sizes; ``detector.onnx`` ends in an operator that no layer says; ``digits.safetensors`` holds the
-weights of the first alone.
+``digits.onnx`` is a small network as an exporter of PyTorch writes one, with batch normalisation;
+``detector.onnx`` ends in an operator that no layer says; ``digits.safetensors`` holds the weights of the
+first alone.
 """
 
 from __future__ import annotations

@@ -496,7 +496,7 @@ def lp_normalization(a: Attributes, arrays: Arrays) -> Arrays:
     return [one(layer("l2norm", axis=a.get("axis", -1) % x.ndim), x[None])[0]]
 
 
-FUNCTIONS = ("Neg", "Exp", "Log", "Sqrt", "Abs", "Sin", "Cos", "Erf", "Reciprocal", "Sign", "Floor")
+FUNCTIONS = ("Neg", "Exp", "Log", "Sqrt", "Abs", "Sin", "Cos", "Erf", "Reciprocal", "Sign", "Floor", "Round")
 
 
 def reduction(op: str, **fields: Any) -> Callable[[Attributes, Arrays], Arrays]:

@@ -208,6 +208,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[int, ...]]]] = {
             "reciprocal",
             "sign",
             "floor",
+            "round",
             "dropout",
             "identity",
         ]

@@ -32,6 +32,7 @@ PYTHON: dict[str, Callable[[float], float]] = {
     "reciprocal": lambda x: 1 / x,
     "sign": lambda x: math.copysign(1, x) if x else 0.0,
     "floor": math.floor,
+    "round": round,
 }
 POSITIVE = ("log", "sqrt", "rsqrt")
 
@@ -41,6 +42,7 @@ def test_values_are_those_of_python(op: str, numbers: list[float]) -> None:
     if op in POSITIVE:
         numbers = [abs(x) + 0.01 for x in numbers]
     numbers = [x if abs(x) > 1e-9 else 1.0 for x in numbers]
+    numbers += [round(2 * x) / 2 for x in numbers] if op == "round" else []  # halves
     expected = [PYTHON[op](x) for x in numbers]
     found = run(layer(op), np.array([numbers]))
     np.testing.assert_allclose(found[0], expected, rtol=1e-13, atol=1e-14)
@@ -64,6 +66,7 @@ def test_outside_the_domain_ieee_754_holds(op: str, recwarn: pytest.WarningsReco
         "abs": [1, 0, inf, inf, nan],
         "square": [1, 0, inf, inf, nan],
         "floor": [-1, 0, inf, -inf, nan],
+        "round": [-1, 0, inf, -inf, nan],
     }[op]
     for dtype in (np.float32, np.float64):
         np.testing.assert_allclose(run(layer(op), x.astype(dtype))[0], expected, rtol=1e-6)
@@ -107,7 +110,7 @@ def test_l2norm_reads_its_axis_alone() -> None:
     "spec",
     [
         "input 3x4x5 | log | conv 4 k3 | relu | maxpool k2",
-        "input 3x4x5 | sqrt | rsqrt | reciprocal | floor | l2norm",
+        "input 3x4x5 | sqrt | rsqrt | reciprocal | floor | round | l2norm",
         "input 3x4x5 | exp | exp | exp | exp | log | sin | softmax | bn track=false",
         "input 4x5x6 | log | conv 24 k3x2 id=o | deformconv 6 k3x2 from=[input,o]",
         "input 4x6x6 | sqrt | maxpool k2 id=p | unpool k2 from=[p,p.indices]",

@@ -15,7 +15,7 @@ from convcalc.executor.weights import copies, weight_shapes
 from convcalc.exporters.pytorch.source import to_pytorch
 from convcalc.graph import Graph
 
-TOLERANCE = 1e-6
+TOLERANCE = 1e-4
 """Of the largest value, in double precision: in deep networks random weights blow up any rounding."""
 
 

@@ -30,6 +30,7 @@ _cos: _Ufunc = np.cos
 _divide: _Ufunc = np.divide
 _exp: _Ufunc = np.exp
 _floor: _Ufunc = np.floor
+_rint: _Ufunc = np.rint
 _greater: _Ufunc = np.greater
 _less_equal: _Ufunc = np.less_equal
 _log: _Ufunc = np.log
@@ -169,6 +170,10 @@ class Arith:
     def floor(self, a: Array, out: Array | None = None) -> Array:
         """The whole number at or below; a special function."""
         return _floor(a, out=out)
+
+    def round(self, a: Array, out: Array | None = None) -> Array:
+        """The nearest whole number, halves to the even one; a special function."""
+        return _rint(a, out=out)
 
     def erf(self, a: Array) -> Array:
         """Error function; a special function."""

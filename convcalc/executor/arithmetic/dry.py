@@ -38,7 +38,7 @@ class _DryArith(Arith):
     def absolute(self, a: Array, out: Array | None = None) -> Array:
         return _blank(a, a, out)
 
-    exp = log = log1p = tanh = sqrt = sin = cos = floor = absolute
+    exp = log = log1p = tanh = sqrt = sin = cos = floor = round = absolute
 
     def erf(self, a: Array) -> Array:
         return _blank(a, a, None)

@@ -84,6 +84,7 @@ class CountingArith(Arith):
     sin = _by_result("special", Arith.sin)
     cos = _by_result("special", Arith.cos)
     floor = _by_result("special", Arith.floor)
+    round = _by_result("special", Arith.round)
     erf = _by_result("special", Arith.erf)
     power = _by_result("special", Arith.power)
     sum = _by_operand("add", Arith.sum)
@@ -315,6 +316,10 @@ class CountingScalar:
 
     def __floor__(self) -> CountingScalar:
         return self._special(float(math.floor(self.value)) if math.isfinite(self.value) else self.value)
+
+    def rint(self) -> CountingScalar:
+        """The nearest whole number."""
+        return self._special(float(round(self.value)) if math.isfinite(self.value) else self.value)
 
     def erf(self) -> CountingScalar:
         """Error function."""

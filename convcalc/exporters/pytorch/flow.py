@@ -116,6 +116,7 @@ class Flow:
         self.steps, self.outputs = steps, outputs
         self.lines: list[Line] = []
         self.names = dict(inputs)
+        self.kept = {identifier(step.name.rpartition(".")[2]) for step in steps if step.block}
         self.uses: dict[Edge, list[int]] = {}
         for at, step in enumerate(steps):
             for edge in step.reads:
@@ -209,9 +210,15 @@ class Flow:
     def _name(self, edge: Edge, at: int, step: Step, used: tuple[Edge, ...], stem: str | None = None) -> str:
         taken = self._taken(at)
         dying = [self.names[e] for e in used if self.last(e) <= at and self.names[e] not in taken]
-        dying = [name for name in dying if name.isidentifier()]
+        dying = [name for name in dying if name.isidentifier() and name not in self.kept]
+        own = identifier(step.name.rpartition(".")[2])
+        if step.block and stem is None and len(step.writes) == 1:
+            if at + 1 < self.last(edge) < len(self.steps) and own not in taken:
+                return own  # read again later: a block has a name that says which tensor that is
         if dying:
             return "x" if "x" in dying else dying[0]
+        if "x" not in taken and stem is None and len(step.writes) == 1:
+            return "x"
         if stem is None and self.last(edge) == at + 1 and "out" not in taken and not step.block:
             return "out"
         whole, stem = stem is not None, step.name.rpartition(".")[2]

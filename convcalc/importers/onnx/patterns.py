@@ -150,6 +150,7 @@ def _groups(found: Found) -> dict[str, Any] | None:
 _CENTRED: Final = {"d": "Sub(x, mean(x))"}
 PATTERNS: Final = (
     Pattern("Swish", "Mul(x, Sigmoid(x))"),
+    Pattern("Swish", "Mul(x, Sigmoid(Mul(x, 1)))"),
     Pattern("Swish", "Div(x, Add(Exp(Neg(x)), 1))"),
     Pattern("HardSwish", "Mul(x, hard_sigmoid(x))"),
     Pattern("HardSwish", "sixth(Mul(x, hat(x)))"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from convcalc.graph import Graph
 from convcalc.importers.source.machine import Machine
@@ -13,6 +13,8 @@ from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
 
 Shapes = Callable[[list[str]], Mapping[str, tuple[Any, ...]]]
+
+_SHOWN: Final = 8
 
 
 class Choosing:
@@ -26,6 +28,7 @@ class Choosing:
     """
 
     machine: Machine
+    read: Callable[..., Graph]
 
     def __init__(self, source: Source, shapes: Shapes, given: dict[str, Any], several: set[str]) -> None:
         self.source = source
@@ -40,9 +43,23 @@ class Choosing:
         """Make the library and the machine."""
         raise NotImplementedError
 
+    def again_at(self, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Graph:
+        """The same program at other sizes."""
+        return self.read(self.source, lambda names: inputs, {**self.all_given, **variables})
+
     def graph(self, tree: ast.Module) -> Graph:
         """The graph of the program's syntax."""
         raise NotImplementedError
+
+    def passed_over(self) -> list[str]:
+        """One note that names the statements that were passed over, where there were any."""
+        shown = []
+        for statement, _ in self.machine.passed:
+            line = " ".join(self.source.line(statement.lineno).split())
+            shown.append(line if len(line) <= 60 else f"{line[:57]}...")
+        names = list(dict.fromkeys(shown))
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return [f"passed over, since it makes no layer: {'; '.join(names[:_SHOWN])}{more}"] if names else []
 
     # Which network
 

@@ -10,12 +10,17 @@ _CLASS: Final = re.compile(
 )
 _DEF: Final = re.compile(r"^def[ \t]+\w+[ \t]*\(", re.MULTILINE)
 _BODY: Final = re.compile(r"[^\n]*\n(?:[ \t]+[^\n]*\n?|[ \t]*\n)*")
+_APPLIED: Final = re.compile(
+    r"^[ \t]*\w+[ \t]*=[ \t]*(?:[\w.]+\(.*\)[ \t]*\([ \t]*\[?[ \t]*[A-Za-z_]|[\w.]*[a-z]\w*\([ \t]*\[)",
+    re.MULTILINE,
+)
+_INPUT: Final = re.compile(r"\bInput\(")
 _LAYERS: Final = re.compile(r"\b(?:nn|layers|F)\.[A-Za-z]\w+|\b(?:Conv[123]|Dense|Linear)\w*\(")
 
 
 def is_program(text: str) -> bool:
-    """Whether a text is Python with a class of a network, or with functions that make layers."""
-    if _CLASS.search(text):
+    """Whether a text is Python with a class of a network, functions that make layers, or layers on inputs."""
+    if _CLASS.search(text) or (_INPUT.search(text) and _APPLIED.search(text)):
         return True
     for found in _DEF.finditer(text):
         body = _BODY.match(text, found.end())

@@ -26,10 +26,11 @@ _NAMES: Final = {
     "activations": "keras.activations", "partial": "functools.partial",
     "Layer": "keras.layers.Layer", "os": "os",
     "add": "keras.layers.add", "concatenate": "keras.layers.concatenate", "multiply": "keras.layers.multiply",
-    "ValueError": "ValueError", "NotImplementedError": "NotImplementedError", "object": "object", "plt": "plt",
+    "ValueError": "ValueError", "NotImplementedError": "NotImplementedError", "object": "object",
+    "plt": "plt",
     "average": "keras.layers.average", "maximum": "keras.layers.maximum", "optimizers": "keras.optimizers",
 }  # fmt: skip
-_MODELS: Final = frozenset({"Model", "Sequential", "Functional", "Layer"})
+MODELS: Final = frozenset({"Model", "Sequential", "Functional", "Layer"})
 _JOINS: Final = {
     "add": "Add", "concatenate": "Concatenate", "multiply": "Multiply", "average": "Average",
     "subtract": "Subtract",
@@ -254,7 +255,7 @@ class Keras(Library):
                     continue
                 module.children[str(len(module.children))] = self._layer(one)
             return
-        if kind in _MODELS:
+        if kind in MODELS:
             inputs = kwargs.get("inputs", args[0] if args else None)
             outputs = kwargs.get("outputs", args[1] if len(args) > 1 else None)
             if inputs is not None and outputs is not None:
@@ -334,21 +335,21 @@ class Keras(Library):
                 result = self.machine.run_module(made.what, given, {})
             else:
                 result = made.what(*given)
-            map_.update(zip(_flat(made.result), _flat(result), strict=True))
+            map_.update(zip(flat(made.result), flat(result), strict=True))
         self.prefix = before
         del self.tape[tape:]
         return _replaced(model.fields["outputs"], map_)
 
     def _needed(self, model: Instance) -> frozenset[int]:
         """The calls that lead from the inputs of a model to its outputs."""
-        wanted = set(_flat(model.fields["outputs"])) - set(model.fields["inputs"])
+        wanted = set(flat(model.fields["outputs"])) - set(model.fields["inputs"])
         found = set()
         for i in range(model.fields["tape"] - 1, -1, -1):
             made = self.tape[i]
-            results = set(_flat(made.result))
+            results = set(flat(made.result))
             if results & wanted:
                 found.add(i)
-                wanted |= set(_flat(made.args)) - set(model.fields["inputs"])
+                wanted |= set(flat(made.args)) - set(model.fields["inputs"])
         return frozenset(found)
 
     def _run(self, module: Instance, values: list[Tensor]) -> Tensor:
@@ -493,7 +494,7 @@ class Keras(Library):
             return made
         if last in ("Input", "InputLayer") and not any(isinstance(a, Tensor) for a in args):
             return self._input(last, args, kwargs)
-        if last in _MODELS:
+        if last in MODELS:
             module = Instance(None, f"keras.{last}", self.machine.place or ast.Pass())
             self.initialize(module, args, kwargs)
             return module
@@ -608,11 +609,12 @@ def _replaced(value: Any, by: dict[Any, Any]) -> Any:
     return value
 
 
-def _flat(value: Any) -> list[Any]:
+def flat(value: Any) -> list[Any]:
+    """The tensors in a value, in order."""
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
-        return [one for part in value for one in _flat(part)]
+        return [one for part in value for one in flat(part)]
     return []

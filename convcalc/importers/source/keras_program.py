@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from convcalc.graph import Graph
 from convcalc.importers.network import Network
 from convcalc.importers.source.choosing import Choosing
-from convcalc.importers.source.keras import Keras, Tensor, _flat
+from convcalc.importers.source.keras import MODELS, Keras, Tensor, flat
 from convcalc.importers.source.machine import Machine
 from convcalc.importers.source.values import Function, Instance
 from convcalc.spec.errors import Problem, SpecError
@@ -35,7 +34,7 @@ class KerasReading(Choosing):
         """The graph."""
         self.machine.run(tree.body)
         library = self.library
-        root = self.root()
+        root = self._joined() or self.root()
         self.settings(root)
         inputs = self._entries(root)
         library.network = Network(root.name if root.cls is not None else library.name_of(root))
@@ -56,10 +55,23 @@ class KerasReading(Choosing):
                 root.fields["_name"] = ""
             found = self.machine.run_module(root, args, {})
         outputs = self._outputs(found)
+        library.network.notes += self.passed_over()
         graph = library.network.finish(outputs, text=self.source.text)
         graph.weights = None
         graph.again = self.again_at
         return graph
+
+    def _joined(self) -> Instance | None:
+        """The model of all inputs and the tensor made last, where the program makes no model of them."""
+        names = self.machine.names.names
+        models = any(isinstance(v, Instance) and v.kind in MODELS for v in names.values())
+        tensors = [value for value in names.values() if isinstance(value, Tensor)]
+        if models or not tensors or self.wanted is not None:
+            return None
+        model = Instance(None, "keras.Model", ast.Pass())
+        model.fields["_name"] = "model"
+        self.library.initialize(model, [], {"inputs": list(self.library.inputs), "outputs": tensors[-1]})
+        return model
 
     def _separate(self, root: Instance) -> bool:
         return len(self._forward_names(root)) > 1
@@ -119,7 +131,7 @@ class KerasReading(Choosing):
         return [(name, given[name]) for name in names]
 
     def _outputs(self, found: Any) -> list[tuple[str, Any]]:
-        tensors: list[Tensor] = _flat(found)
+        tensors: list[Tensor] = flat(found)
         nodes = self.library.network.nodes
         if not tensors:
             raise self.machine.fault("the model returns no tensor", "return x")
@@ -129,9 +141,3 @@ class KerasReading(Choosing):
             else [nodes[t.edge.node].name for t in tensors]
         )
         return [(name, tensor.edge) for name, tensor in zip(names, tensors, strict=True)]
-
-    def again_at(self, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Graph:
-        """The same program at other sizes."""
-        from convcalc.importers.source.program import read
-
-        return read(self.source, lambda names: inputs, {**self.all_given, **variables})

@@ -241,8 +241,8 @@ class Printed:
         options = {"what": self.root.kind, "shapes": ((UNKNOWN,),)}
         (end,) = network.add("opaque", edges, options, "forward")
         network.notes.append(
-            f"a print shows the parts of {self.root.kind} and not how they are joined: their parameters are all "
-            "it tells, those of a part that is used twice in both places; --in-order where they run as printed"
+            f"a print shows the parts of {self.root.kind}, not how they are joined: their parameters are all "
+            "it tells, of a part used twice in both places; --in-order where they run as printed"
         )
         if others:
             listed = ", ".join(

@@ -82,6 +82,7 @@ def read(source: Source, shapes: Shapes, given: Mapping[str, Any] | None = None)
         kind = KerasReading
     while True:
         reading = kind(source, shapes, dict(given or {}), several)
+        reading.read = read
         try:
             return reading.graph(tree)
         except SeveralUses as more:
@@ -128,16 +129,13 @@ class TorchReading(Choosing):
         found = self.machine.run_module(root, args, kwargs)
         outputs = self._outputs(found)
         self._unused(root)
+        self.network.notes += self.passed_over()
         graph = self.network.finish(outputs, text=self.source.text)
         graph.weights = None
         graph.stored = dict(self.network.arrays)
         graph.again = self.again_at
         graph.variables.update({k: v for k, v in self.given.items() if isinstance(v, int)})
         return graph
-
-    def again_at(self, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Graph:
-        """The same program at other sizes."""
-        return read(self.source, lambda names: inputs, {**self.all_given, **variables})
 
     @staticmethod
     def _paths(root: Instance) -> None:

@@ -129,6 +129,15 @@ class Floor(Activation):
     cost: ClassVar[Ops] = Ops(special=1)
 
 
+class Round(Activation):
+    """The nearest whole number, of two that are as near the even one; counted as a special function."""
+
+    __slots__ = ()
+    op: ClassVar[str] = "round"
+    source: ClassVar[str] = "ONNX Round"
+    cost: ClassVar[Ops] = Ops(special=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Clip(Activation):
     """``min(max(x, low), high)``, by one of the bounds or by both; a comparison for each."""
@@ -188,5 +197,5 @@ class L2Norm(Layer):
 
 
 LAYERS = (
-    Neg, Exp, Log, Sqrt, Rsqrt, Abs, Square, Sin, Cos, Erf, Reciprocal, Clip, Sign, Floor, L2Norm,
+    Neg, Exp, Log, Sqrt, Rsqrt, Abs, Square, Sin, Cos, Erf, Reciprocal, Clip, Sign, Floor, Round, L2Norm,
 )  # fmt: skip

@@ -60,7 +60,7 @@ def changed(text: str, rng: random.Random) -> str:
                 else 7
             )
         else:
-            holder[key] = rng.choice(STRANGE)
+            holder[key] = json.loads(json.dumps(rng.choice(STRANGE)))
     return json.dumps(tree)
 
 

@@ -72,7 +72,9 @@ def timed(k: Any) -> Any:
     y = L.TimeDistributed(L.Conv2D(4, 3, strides=2, padding="same", activation="relu"))(x)
     y = L.TimeDistributed(L.BatchNormalization())(y)
     y = L.TimeDistributed(L.MaxPooling2D(2))(y)
-    inner = k.Sequential([L.DepthwiseConv2D(2, name="dw"), L.Conv2D(5, 1), L.Flatten(), L.Dense(6, activation="tanh")])
+    inner = k.Sequential(
+        [L.DepthwiseConv2D(2, name="dw"), L.Conv2D(5, 1), L.Flatten(), L.Dense(6, activation="tanh")]
+    )
     z = L.TimeDistributed(inner)(y)
     g = L.TimeDistributed(L.GlobalAveragePooling2D())(y)
     return k.Model(x, L.LSTM(3)(L.Concatenate()([z, g])))
@@ -103,7 +105,14 @@ def convolutions(k: Any) -> Any:
     b = L.Conv2D(4, 3, groups=2, dilation_rate=2, padding="same")(x)
     b = L.GroupNormalization(2)(L.SpatialDropout2D(0.3)(L.ReLU(6.0)(b)))
     b = L.GlobalMaxPooling2D(keepdims=True)(L.GaussianNoise(0.1)(b))
-    return k.Model(x, [L.Flatten()(L.LayerNormalization(axis=[1, 2, 3])(a)), L.Multiply()([x, b]), L.Multiply()([x, L.Flatten()(b)])])
+    return k.Model(
+        x,
+        [
+            L.Flatten()(L.LayerNormalization(axis=[1, 2, 3])(a)),
+            L.Multiply()([x, b]),
+            L.Multiply()([x, L.Flatten()(b)]),
+        ],
+    )
 
 
 @model
@@ -142,9 +151,13 @@ def first(k: Any) -> Any:
 @model
 def frozen(k: Any) -> Any:
     L = k.layers
-    base = k.Sequential([k.Input((8, 8, 3)), L.Conv2D(4, 3), L.BatchNormalization(), L.GlobalAveragePooling2D()], name="base")
+    base = k.Sequential(
+        [k.Input((8, 8, 3)), L.Conv2D(4, 3), L.BatchNormalization(), L.GlobalAveragePooling2D()], name="base"
+    )
     base.trainable = False
-    return k.Sequential([k.Input((8, 8, 3)), base, L.Dense(5), L.Normalization(), L.Dense(2, trainable=False)])
+    return k.Sequential(
+        [k.Input((8, 8, 3)), base, L.Dense(5), L.Normalization(), L.Dense(2, trainable=False)]
+    )
 
 
 @model

@@ -27,7 +27,13 @@ def values(graph: Graph, given: list[np.ndarray]) -> list[np.ndarray]:
     names = [graph.nodes[number].name for number in graph.inputs]
     found = execute(graph, dict(zip(names, given, strict=True)) if len(given) > 1 else given[0],
                     {name: np.asarray(graph.weights[name]) for name in graph.weights or {}})  # fmt: skip
-    return list(found.values()) if isinstance(found, dict) else list(found) if isinstance(found, (list, tuple)) else [found]
+    return (
+        list(found.values())
+        if isinstance(found, dict)
+        else list(found)
+        if isinstance(found, (list, tuple))
+        else [found]
+    )
 
 
 def holds(graph: Graph, fact: dict[str, Any], first: bool) -> None:
@@ -39,7 +45,11 @@ def holds(graph: Graph, fact: dict[str, Any], first: bool) -> None:
         turned = shape if first or len(shape) < 2 else [shape[-1], *shape[:-1]]
         found = graph.shape(graph.find(name))
         assert len(found) == len(turned), name
-        assert all(size in (None, own) for size, own in zip(turned, found, strict=True)), (name, found, turned)
+        assert all(size in (None, own) for size, own in zip(turned, found, strict=True)), (
+            name,
+            found,
+            turned,
+        )
 
 
 @pytest.mark.parametrize("name", MODELS)

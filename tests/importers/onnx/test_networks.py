@@ -82,15 +82,15 @@ def test_a_branch_is_taken_by_its_condition(tmp_path: Path) -> None:
 def test_what_no_layer_says_is_named_and_the_rest_counted(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["a"], name="/stem/conv/Conv", pads=[1, 1, 1, 1]),
-        helper.make_node("Round", ["a"], ["b"], name="/stem/Round"),
+        helper.make_node("Atan", ["a"], ["b"], name="/stem/Atan"),
         helper.make_node("Conv", ["b", "v"], ["y"], name="/head/Conv", auto_pad="SAME_UPPER"),
     ]
     arrays = {"w": np.zeros((4, 3, 3, 3), np.float32), "v": np.zeros((5, 4, 3, 3), np.float32)}
     graph = graph_of(model_of(nodes, {"x": (1, 3, 8, 8)}, arrays, ["y"]), tmp_path)
-    assert [node.name for node in graph.nodes] == ["x", "stem.conv", "stem.round", "head"]
-    assert opaque(graph) == ["stem.round"]
+    assert [node.name for node in graph.nodes] == ["x", "stem.conv", "stem.atan", "head"]
+    assert opaque(graph) == ["stem.atan"]
     assert graph.shape(graph.outputs[0]) == (5, 8, 8)
-    assert graph.notes == ("stem.round: Round is an operator that no layer here is",)
+    assert graph.notes == ("stem.atan: Atan is an operator that no layer here is",)
     assert analyze(graph).totals.params == 4 * 27 + 5 * 36
 
 

@@ -459,19 +459,19 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_is_refused_in_one_message(name: str) -> None:
     data, message = BROKEN[name]
-    start = time.perf_counter()
+    start = time.process_time()
     found = problem(data)
     assert found is not None
     assert found.startswith("it.onnx: byte ")
     assert message in found
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 3  # less than one on an idle core
 
 
 def test_many_nodes_are_read() -> None:
     data = in_model(field(1, field(1, b"x") + field(2, b"x") + field(4, b"Relu")) * 200_000)
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(model(data).graph.nodes) == 200_000
-    assert time.perf_counter() - start < 10  # about one on an idle core, and linear
+    assert time.process_time() - start < 10  # about one on an idle core, and linear
 
 
 def test_a_type_that_is_not_known_is_refused_when_its_values_are_asked_for() -> None:

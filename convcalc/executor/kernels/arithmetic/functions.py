@@ -118,6 +118,12 @@ def floor(call: Call, x: Array, y: Array) -> None:
     call.t.floor(x, out=y)
 
 
+@_function("round", lambda layer, x: np.zeros_like(x))
+def rounded(call: Call, x: Array, y: Array) -> None:
+    """The nearest whole number; halves go to the even one."""
+    call.t.round(x, out=y)
+
+
 def _inside(layer: Any, x: Array) -> Array:
     low = -np.inf if layer.min is None else layer.min
     high = np.inf if layer.max is None else layer.max

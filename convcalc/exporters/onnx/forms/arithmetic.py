@@ -225,6 +225,7 @@ FORMS: Final[dict[str, Form]] = {
     "clip": _clip(lambda layer: layer.min, lambda layer: layer.max),
     "sign": _plain("Sign"),
     "floor": _plain("Floor"),
+    "round": _plain("Round"),
     "l2norm": _l2norm,
     "rescale": _rescale,
     "softmax": _softmax("Softmax"),

@@ -43,7 +43,7 @@ ACTIVATIONS: Final = {
 }
 """Function, module, and for each option: field, argument, default."""
 
-FUNCTIONS: Final = "exp log sqrt rsqrt abs square sin cos erf reciprocal sign floor"
+FUNCTIONS: Final = "exp log sqrt rsqrt abs square sin cos erf reciprocal sign floor round"
 ALONG: Final = {
     "softmax": "nn.Softmax",
     "softmin": "nn.Softmin",

@@ -231,13 +231,27 @@ def _kept(use: Use, condition: Stored, held: Stored | None, chosen: bool) -> Val
     return Value(dims, stored=Stored(name, dims, "float32", read, learned=False, counted=False))
 
 
+_WHOLE: Final = ("floor", "round", "sign")
+
+
+def _cut_off(use: Use, x: Value) -> Value:
+    """The whole part of each entry: the sign, times the floor of the rest."""
+    net, path = use.net, use.path
+    if x.edge is not None and net.nodes[x.edge.node].layer.op in _WHOLE:
+        return x
+    below = use.one("floor", use.one("abs", x, f"{path}.abs"), f"{path}.floor")
+    return net.join("mul", use.one("sign", x, f"{path}.sign"), below, path)
+
+
 def cast(use: Use) -> Value:
-    """Cast between types that hold what arrives; no layer rounds towards 0."""
+    """Cast: into whole numbers what lies behind the point is cut off, unless nothing lies there."""
     use.harmless("saturate", "round_mode")
     to = use.type(1) if use.node.op == "CastLike" else use.dtype(use.attribute("to"))
     x = use.x()
     into_float = "float" in to
-    if not into_float and "float" in x.dtype:
+    if not into_float and to != "bool" and "float" in x.dtype and x.edge is not None:
+        x = _cut_off(use, x)
+    elif not into_float and "float" in x.dtype:
         raise Unsayable(f"from {x.dtype} to {to} rounds, which no layer does")
     if to == "bool" and x.dtype != "bool":
         raise Unsayable(f"from {x.dtype} to truth values is no layer here")
@@ -269,6 +283,7 @@ _PLAIN: Final = {
     "Mish": "mish", "HardSwish": "hardswish", "Neg": "neg", "Exp": "exp", "Log": "log", "Sqrt": "sqrt",
     "Abs": "abs", "Sin": "sin", "Cos": "cos", "Erf": "erf", "Reciprocal": "reciprocal", "Sign": "sign",
     "Floor": "floor",
+    "Round": "round",
 }  # fmt: skip
 
 ROWS: Final[dict[str, Operator]] = {

@@ -16,7 +16,7 @@ PLAIN: Final = {
     "hardswish": "hardswish", "hardsigmoid": "hardsigmoid", "sigmoid": "sigmoid", "tanh": "tanh",
     "log_sigmoid": "logsigmoid", "neg": "neg", "exp": "exp", "log": "log", "sqrt": "sqrt",
     "rsqrt": "rsqrt", "abs": "abs", "square": "square", "sin": "sin", "cos": "cos", "erf": "erf",
-    "reciprocal": "reciprocal", "sign": "sign", "sgn": "sign", "floor": "floor",
+    "reciprocal": "reciprocal", "sign": "sign", "sgn": "sign", "floor": "floor", "round": "round",
     "special_expit": "sigmoid", "negative": "neg", "absolute": "abs",
 }  # fmt: skip
 """Operators that read one tensor and nothing else, and the layers that they are."""
