@@ -205,6 +205,8 @@ class Writer:
         wanted = {output for output in range(len(node.outputs)) if Edge(number, output) in self.read}
         place = Place(self, node, [self.names[edge] for edge in node.inputs], wanted)
         made = self.forms[node.op](place)
+        if not self._varying[number]:  # the one sample that it has is told from an axis by its layer
+            place.function = True
         outputs = [made] if isinstance(made, str) else list(made)
         self._take(place, outputs)
         for output, name in enumerate(outputs):
