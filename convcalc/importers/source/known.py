@@ -401,6 +401,8 @@ def _range(*bounds: Any) -> Any:
     _numbers(*bounds)
     if not all(isinstance(bound, int) for bound in bounds):
         raise NotKnown("range takes whole numbers")
+    if len(bounds) == 3 and not bounds[2]:
+        raise NotKnown("a range goes on by 1 or more, or by -1 or less")
     if any(bound.bit_length() > 62 for bound in bounds):
         raise NotKnown("a range of such a length")
     return range(*bounds)

@@ -40,6 +40,10 @@ _STEPS: Final = 4
 _IDLE_DECORATORS: Final = ("torch.", "tensorflow.", "keras.", "functools.", "typing.", "abc.")
 
 Target = ast.expr
+_WRONG_KINDS: Final = (
+    TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError, NotImplementedError,
+)  # fmt: skip
+"""What the layers and tables raise for arguments that no framework takes either."""
 
 
 class Stopped(Exception):
@@ -218,6 +222,10 @@ class Machine:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
         except Unsayable as error:
             raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
+        except (SpecError, OverBudgetError):
+            raise
+        except _WRONG_KINDS:
+            raise self.fault("this is not worked out for values of these kinds") from None
 
     def _do_Expr(self, node: ast.Expr, scope: Scope) -> None:
         if not isinstance(node.value, ast.Constant):
@@ -529,6 +537,10 @@ class Machine:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
         except Unsayable as error:
             raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
+        except (SpecError, OverBudgetError):
+            raise
+        except _WRONG_KINDS:
+            raise self.fault("this is not worked out for arguments of these kinds") from None
 
     def _of_Name(self, node: ast.Name, scope: Scope) -> Any:
         try:

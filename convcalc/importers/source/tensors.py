@@ -23,6 +23,7 @@ from convcalc.spec.errors import SpecError
 
 BATCH: Final = 7919
 """Samples in the shapes of a program while it is read: a number that no size of a program is a factor of."""
+_MOST_PARTS: Final = 4096
 _WRITTEN: Final = 4096
 """Most entries of a constant that are kept as numbers."""
 _SCALARS: Final[dict[str, Callable[..., Any]]] = {
@@ -476,6 +477,7 @@ class Tensors:
             if first != "tensors":
                 given = {**given, first: self._value(given[first])}
             return own(path, *given.values())
+        self._countable(row.name, given)
         values: dict[str, Value] = {}
 
         def held(value: Any) -> Any:
@@ -508,6 +510,21 @@ class Tensors:
         if not isinstance(value, Value):
             raise NotKnown(f"{described(value)} where a tensor is read", "a tensor")
         return value
+
+    def _countable(self, name: str, given: dict[str, Any]) -> None:
+        """Refuse more parts of a tensor than a network is made of."""
+        if name not in ("split", "chunk", "unbind", "split_with_sizes"):
+            return
+        value, dim = next(iter(given.values())), given.get("dim", 0)
+        sizes = self.sizes(value)
+        if type(dim) is not int or not -len(sizes) <= dim < len(sizes):
+            raise NotKnown(f"{described(dim)} is no axis of {len(sizes)}")
+        size = sizes[dim]
+        part = given.get("split_size", 1) if name == "split" else 1
+        many = given["chunks"] if name == "chunk" else size
+        if type(part) is int and type(many) is int and type(size) is int:
+            if part < 1 or many < 1 or min(many, size) > _MOST_PARTS * part:
+                raise NotKnown(f"{name} of an axis of {size} into so many parts", f"up to {_MOST_PARTS:,}")
 
     @staticmethod
     def _overload(name: str, target: str, given: dict[str, Any]) -> str:
