@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import convcalc
 from convcalc.exporters.errors import ExportError
 from convcalc.exporters.onnx.export import to_onnx
 from convcalc.graph import Edge, Graph
+from convcalc.layers.windows.conv import Conv, DepthwiseConv
+from convcalc.layers.windows.window import resolved
 from convcalc.spec.library import zoo_names
 from tests.verification.corpus import CORPUS
 
@@ -30,6 +33,16 @@ def same_values(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def one_form(layer: Any, shape: Any) -> Any:
+    """A convolution as ONNX has it: padding in numbers; depthwise where a group is a channel."""
+    if layer.op not in ("conv", "dwconv"):
+        return layer
+    held = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    given = layer.padding, shape[1:], layer.kernel, layer.stride, layer.dilation
+    held["padding"] = tuple((int(a), int(b)) for a, b in resolved(*given))
+    return (DepthwiseConv if 1 < layer.groups == layer.in_channels else Conv)(**held)
+
+
 def plain(graph: Graph) -> dict[str, tuple[Any, ...]]:
     """What is compared, by name: identities passed over, and the names of what is read."""
     names: dict[Edge, str] = {}
@@ -41,8 +54,12 @@ def plain(graph: Graph) -> dict[str, tuple[Any, ...]]:
         if node.op == "identity":
             continue
         shapes = node.outputs[:1] if node.op == "maxpool" else node.outputs
+        shape = graph.input_shapes(node)[0] if node.inputs else ()
         alike = node.op in SHAPES_ALONE and getattr(node.layer, "order", "first") == "first"
-        found[node.name] = (None if alike else node.layer, inputs, shapes)
+        if node.op == "permute":  # of axes of one entry it is a reshape
+            moved = [axis for axis in node.layer.order if shape[axis] != 1]
+            alike = moved == sorted(moved)
+        found[node.name] = (None if alike else one_form(node.layer, shape), inputs, shapes)
     return found
 
 
@@ -59,8 +76,10 @@ def differences(graph: Graph, folder: Path) -> list[str]:
         (layer, *rest), (layer2, *rest2) = one[name], other[name]
         if rest != rest2:
             faults.append(f"{name} {rest}: {rest2}")
-        elif layer is not None and (
-            layer.op != layer2.op
+        elif layer is not layer2 and (
+            layer is None
+            or layer2 is None
+            or layer.op != layer2.op
             or not all(same_values(getattr(layer, f), getattr(layer2, f)) for f in layer.__dataclass_fields__)
         ):
             faults.append(f"{name}: {layer}: {layer2}")

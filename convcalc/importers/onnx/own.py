@@ -11,6 +11,7 @@ from convcalc.importers.batched import Batched, Value
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.model import Node
 from convcalc.importers.onnx.use import Term
+from convcalc.importers.tensors import is_one
 from convcalc.spec.errors import SpecError
 from convcalc.spec.language.lines import Lines
 from convcalc.spec.source import Source, Text
@@ -53,8 +54,10 @@ def said(net: Batched, node: Node, terms: Sequence[Term | None], path: str) -> l
     made = []
     for edge in found:
         shape = net.shape(edge)
-        dims = (net.batch if batched else 1, *shape)
-        if batched:
+        dims = (net.batch, *shape)
+        if batched or is_one(
+            net.batch
+        ):  # one sample: it is as good as one that differs from sample to sample
             made.append(Value(dims, 0, False, edge, dtype=whole))
         else:
             made.append(net.unsqueeze(Value(shape, edge=edge), 0, path))

@@ -145,13 +145,21 @@ def _covered(place: Place, sides: Sequence[tuple[int, int]]) -> list[tuple[int, 
     return found
 
 
+def _ceil(place: Place, sides: Sequence[tuple[int, int]]) -> int:
+    """Whether to say that sizes round up: only where they divide, and all readers of that word agree."""
+    layer = place.layer
+    dilation = getattr(layer, "dilation", (1,) * len(layer.kernel))
+    axes = zip(place.shape[1:], layer.kernel, layer.stride, dilation, sides, strict=True)
+    return int(layer.ceil and all((n + a + b - d * (k - 1) - 1) % s == 0 for n, k, s, d, (a, b) in axes))
+
+
 def _maxpool(place: Place) -> list[str]:
     layer = place.layer
-    many = 2 if 1 in place.wanted else 1
-    place.function = many == 1 and _covered(place, pads(place)) != list(pads(place))
+    many, sides = 2 if 1 in place.wanted else 1, pads(place)
+    place.function = bool(many == 1 and layer.ceil and not _ceil(place, sides))
     return place.ops(
         "MaxPool", place.x, outputs=many, kernel_shape=list(layer.kernel), strides=list(layer.stride),
-        pads=flat(_covered(place, pads(place))), dilations=list(layer.dilation),
+        pads=flat(_covered(place, sides)), dilations=list(layer.dilation), ceil_mode=_ceil(place, sides),
     )  # fmt: skip
 
 
@@ -164,7 +172,10 @@ def _average(place: Place, x: str, *, include: bool, divisor: int | None = None)
         mean = place.op("AveragePool", x, pads=flat(covered), count_include_pad=1, **options)
         return place.op("Mul", mean, place.number(prod(layer.kernel) / divisor))
     if not include or covered == list(sides):
-        return place.op("AveragePool", x, pads=flat(covered), count_include_pad=int(include), **options)
+        ceil = _ceil(place, sides)
+        place.function = bool(layer.ceil and not ceil)
+        options |= {"count_include_pad": int(include), "ceil_mode": ceil}
+        return place.op("AveragePool", x, pads=flat(covered), **options)
     x = padded(place, x, sides)
     over = [(0, b - a) for (_, a), (_, b) in zip(sides, covered, strict=True)]
     return place.op("AveragePool", x, pads=flat(over), **options)
@@ -199,6 +210,7 @@ def _adaptive(kind: str) -> Form:
             if all(m == 1 for _, m in sizes):
                 return place.op(f"Global{kind}Pool", place.x)
             kernel = [n // m for n, m in sizes]
+            place.function = True
             return place.op(f"{kind}Pool", place.x, kernel_shape=kernel, strides=kernel)
         x = place.x
         for axis, (n, m) in enumerate(sizes, 1):

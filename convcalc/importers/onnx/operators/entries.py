@@ -7,7 +7,7 @@ from typing import Any, Final
 from convcalc.dims import prod
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded
-from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.onnx.use import Operator, Use, written
 from convcalc.importers.tensors import Value, broadcast, is_one
 
 
@@ -139,7 +139,7 @@ def operand(use: Use, place: int, other: int) -> Value | float:
         item = entries.items[0]
         if not isinstance(item, int | float):
             raise Unsayable("computes with a size of the input")
-        return float(item) if isinstance(item, bool) else item
+        return written(item) if isinstance(item, float) and entries.dtype == "float32" else +item
     return use.x(place)
 
 
@@ -163,6 +163,8 @@ def _several(op: str) -> Operator:
     def made(use: Use) -> Value:
         if use.count == 1:
             return use.x()
+        if use.count > 2 and (together := _alike(use)):
+            return use.net.layer(op, together, use.path)[0]
         found: Any = operand(use, 0, 1)
         for place in range(1, use.count):
             last = place == use.count - 1
@@ -173,6 +175,17 @@ def _several(op: str) -> Operator:
         return found if isinstance(found, Value) else use.x()
 
     return made
+
+
+def _alike(use: Use) -> list[Value]:
+    """The inputs, where all are tensors of the network of one shape, which one layer joins; else none."""
+    values = [use.term(place).value for place in range(use.count)]
+    found = [value for value in values if value is not None and value.edge is not None]
+    alike = len(found) == len(values) and all(
+        (value.dims, value.batch, value.folded) == (found[0].dims, found[0].batch, found[0].folded)
+        for value in found
+    )
+    return found if alike else []
 
 
 def mean(use: Use) -> Value:

@@ -230,4 +230,3 @@ ROWS: Final[dict[str, Operator]] = {
     "GlobalLpPool": _global("norm"),
     "MaxUnpool": max_unpool,
 }
-
