@@ -52,9 +52,10 @@ _HANDED: Final = frozenset({
     "torch.jit.script_if_tracing",
 })  # fmt: skip
 """Functions that hand on what they are given."""
-_CREATED: Final = frozenset(
-    ["zeros", "ones", "empty", "rand", "randn", "full", "tensor", "arange", "linspace", "eye"]
-)
+_CREATED: Final = frozenset({
+    "zeros_like", "ones_like", "empty_like", "randn_like", "rand_like", "zeros", "ones", "empty", "rand",
+    "randn", "full", "tensor", "arange", "linspace", "eye",
+})  # fmt: skip
 _REARRANGED: Final = frozenset({"weight_norm", "spectral_norm", "remove_weight_norm"})
 
 
@@ -114,6 +115,8 @@ class PyTorch(Library):
             return self._of_module(value, name)
         if isinstance(value, Array):
             return self._of_array(value, name)
+        if isinstance(value, tuple) and len(value) == 2 and name in ("values", "indices"):
+            return value[name == "indices"]
         if self.owns(value):
             return self._of_tensor(value, name)
         raise KeyError(name)
@@ -337,6 +340,15 @@ class PyTorch(Library):
 
     # Modules
 
+    def write(self, owner: Any, index: Any, value: Any) -> bool:
+        """Write items of a constant, such as a table of positions."""
+        if not isinstance(owner, Parameter) or owner.learned or isinstance(value, type(None)):
+            return isinstance(owner, Parameter)
+        if self.tensors.owns(value):
+            return False
+        self.tensors.write(owner, index, value)
+        return True
+
     def told(self, message: str) -> str:
         """A message with the batch as N."""
         return re.sub(rf"\b{self.tensors.network.batch}\b", "N", message)
@@ -540,6 +552,8 @@ class PyTorch(Library):
             return Native(name, lambda: _numbers(value))
         if isinstance(value, Parameter) and name.endswith("_") and name not in FUNCTIONS:
             return Native(name, lambda *args, **kwargs: value)
+        if isinstance(value, Parameter) and value.learned is False and name in ("fill_", "zero_"):
+            return Native(name, lambda entry=0: self.tensors.write(value, ..., entry) or value)
         if name in IDENTITIES:
             return Native(name, lambda *args, **kwargs: value)
         if name in FUNCTIONS:
@@ -662,6 +676,8 @@ class PyTorch(Library):
 
     def function(self, name: str, args: list[Any], kwargs: dict[str, Any], module: Any = None) -> Any:
         """A function of tensors by its row."""
+        if name in ("max", "min") and len(args) > 1 and self.owns(args[1]):
+            name += "imum"
         row = FUNCTIONS[name]
         kwargs = {k: v for k, v in kwargs.items() if k not in ("out",) and not (k == "dtype" and v is None)}
         if isinstance(kwargs.get("dtype"), Name):
