@@ -146,10 +146,15 @@ def sizes_of(
 ) -> Sizes:
     """The same for a spec that was found; see :func:`sizes`."""
     if isinstance(source, Foreign):
-        graph = build(source, set=set)
+        try:
+            graph = build(source, input=input, set=set)
+        except SpecError:
+            if input is None:
+                raise
+            graph = build(source, set=set)  # the input that is asked about need not work
         return _answer(_of_graph(graph, input, set), graph.name, near)
-    if (graph := written(source, input, set)) is not None:
-        return _answer(_of_graph(graph, None, set), graph.name, near)
+    if (program := written(source, input, set)) is not None:
+        return _answer(_of_graph(program, None, set), program.name, near)
     reading = read(source, input, set)
     try:
         return _answer(Spec(reading, steps=WORK), reading.document.name, near)
