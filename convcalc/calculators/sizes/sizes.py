@@ -250,7 +250,8 @@ def _refused(network: Network) -> str | None:
         problem = error.problems[0]
         if problem.file == "--input":  # no other size would mend it
             raise
-        return f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
+        place = f":{problem.line}:{problem.column}" if problem.line else ""
+        return f"{problem.file}{place}: {problem.message}"
     except DimensionError as error:
         return error.message
     return None
