@@ -124,6 +124,7 @@ max|self dim=... keepdim=False|aten.max.dim
 min|self dim=... keepdim=False|aten.min.dim
 var|self dim=None unbiased=True keepdim=False|aten.var.dim
 std|self dim=None unbiased=True keepdim=False|aten.std.dim
+vector_norm|self ord=2 dim=None keepdim=False dtype-=None|aten.linalg_vector_norm.default
 norm|self p=2 dim=None keepdim=False|aten.norm.ScalarOpt_dim
 cumsum|self dim dtype=None|aten.cumsum.default
 matmul|self other|aten.matmul.default

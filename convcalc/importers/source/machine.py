@@ -559,10 +559,10 @@ class Machine:
         if name in self.given:
             self.read.add(name)
             return self.given[name]
-        if name in known.BUILTINS:
-            return Native(name, known.BUILTINS[name])
         if name in _NATIVE:
             return Native(name, getattr(self, f"_native_{name}"))
+        if name in known.BUILTINS:
+            return Native(name, known.BUILTINS[name])
         if name == "__name__":
             return "__main__"
         try:
@@ -1027,6 +1027,11 @@ class Machine:
             return value.cls or Name(value.library)
         kind = type(value).__name__
         return Native(kind, known.BUILTINS.get(kind, lambda *given: None))
+
+    def _native_len(self, value: Any) -> Any:
+        if self.library.owns(value):
+            return known.subscript(self.library.attribute(value, "shape"), 0)
+        return known.BUILTINS["len"](value)
 
     def _native_sum(self, items: Any, start: Any = 0) -> Any:
         total = start

@@ -255,10 +255,7 @@ class PyTorch(Library):
         if tensor is None:
             value.fields[name] = None
             return
-        if not isinstance(tensor, Parameter):
-            raise NotKnown(f"{described(tensor)} as a buffer", "a tensor, such as torch.zeros(8)")
-        tensor.stored = bool(persistent)
-        value.parameters[name] = tensor
+        value.parameters[name] = self._buffer(tensor, persistent)
 
     def _module_register_parameter(self, value: Instance, name: Any, tensor: Any) -> None:
         self.machine.set_attribute(value, name, tensor)
@@ -309,7 +306,7 @@ class PyTorch(Library):
         if isinstance(value, Instance) and value.module:
             self._hold(module, name, value)
             return True
-        if isinstance(value, Parameter) and value.learned:
+        if isinstance(value, Parameter) and (value.learned or value.stored):
             module.parameters[name] = value
             return True
         if isinstance(value, Array) and value.of.call is not None:
@@ -627,6 +624,8 @@ class PyTorch(Library):
             return self.machine.build(made, args, kwargs)
         if last == "Parameter":
             return self._parameter(*args, **kwargs)
+        if last == "Buffer":
+            return self._buffer(*args, **kwargs)
         if name.startswith("torchvision.models") or name.startswith("timm."):
             raise NotKnown(
                 f"{name} is code of another package, which is not run",
@@ -669,6 +668,13 @@ class PyTorch(Library):
         made = Parameter(data.shape)
         made.frozen = requires_grad is False
         return made
+
+    @staticmethod
+    def _buffer(data: Any, persistent: Any = True) -> Parameter:
+        if not isinstance(data, Parameter):
+            raise NotKnown(f"{described(data)} as a buffer", "a tensor, such as torch.zeros(8)")
+        data.stored = bool(persistent)
+        return data
 
     def _create(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Parameter:
         """A new tensor: zeros, random numbers, a range."""

@@ -525,6 +525,10 @@ class Tensors:
             elif isinstance(part, (list, tuple)) and all(type(one) is int for one in part):
                 found = self.network.take(found, axis, [one % size for one in part], path)
                 axis += 1
+            elif isinstance(part, Parameter) and sum(isinstance(one, Parameter) for one in parts) == 1:
+                place = part.path.rpartition(".")[0] if part.path.endswith(".index") else path
+                found = self.network.gather(found, self._value(part), axis, place)
+                axis += len(part.shape)
             else:
                 raise NotKnown(f"{described(part)} as an index of a tensor", "numbers, slices, None and ...")
         return found
