@@ -2,7 +2,7 @@
 
 ``digits.onnx`` is a small network as an exporter of PyTorch writes one, with batch normalisation;
 ``detector.onnx`` ends in an operator that no layer says; ``digits.safetensors`` holds the weights of the
-first alone.
+first alone. ``written-out.onnx`` has layers in primitives, ``int8.onnx`` whole numbers.
 """
 
 from __future__ import annotations
@@ -109,6 +109,60 @@ def detector() -> None:
     write("detector.onnx", graph)
 
 
+def written_out() -> None:
+    """A SiLU and a normalisation over channels, as they are exported operator by operator."""
+    node = helper.make_node
+    stored = {
+        "embed.weight": normal(8, 3, 4, 4),
+        "norm.weight": 1 + normal(8, 1, 1),
+        "norm.bias": normal(8, 1, 1),
+        "two": np.float32(2),
+        "eps": np.float32(1e-6),
+    }
+    nodes = [
+        node("Conv", ["image", "embed.weight"], ["e"], "/embed/Conv", kernel_shape=[4, 4], strides=[4, 4]),
+        node("ReduceMean", ["e"], ["m"], "/norm/ReduceMean", axes=[1]),
+        node("Sub", ["e", "m"], ["d"], "/norm/Sub"),
+        node("Pow", ["d", "two"], ["q"], "/norm/Pow"),
+        node("ReduceMean", ["q"], ["v"], "/norm/ReduceMean_1", axes=[1]),
+        node("Add", ["v", "eps"], ["w"], "/norm/Add"),
+        node("Sqrt", ["w"], ["r"], "/norm/Sqrt"),
+        node("Div", ["d", "r"], ["n"], "/norm/Div"),
+        node("Mul", ["norm.weight", "n"], ["o"], "/norm/Mul"),
+        node("Add", ["o", "norm.bias"], ["p"], "/norm/Add_1"),
+        node("Sigmoid", ["p"], ["s"], "/act/Sigmoid"),
+        node("Mul", ["p", "s"], ["features"], "/act/Mul"),
+    ]
+    inputs, outputs = [tensor("image", [1, 3, 16, 16])], [tensor("features", [1, 8, 4, 4])]
+    held = [numpy_helper.from_array(np.asarray(array), name) for name, array in stored.items()]
+    write("written-out.onnx", helper.make_graph(nodes, "written-out", inputs, outputs, held))
+
+
+def int8() -> None:
+    """A convolution and a product of whole numbers, with what turns real numbers into them and back."""
+    node = helper.make_node
+    stored = {
+        "x.scale": np.float32(0.02),
+        "x.zero": np.uint8(128),
+        "w": rng.integers(-127, 128, (4, 1, 3, 3)).astype(np.int8),
+        "w.scale": rng.uniform(0.01, 0.02, 4).astype(np.float32),
+        "w.zero": np.zeros(4, np.int8),
+        "y.scale": np.float32(0.05),
+        "y.zero": np.uint8(110),
+    }
+    scaled = ["x.scale", "x.zero", "w", "w.scale", "w.zero", "y.scale", "y.zero"]
+    nodes = [
+        node("QuantizeLinear", ["image", "x.scale", "x.zero"], ["q"], "/quant/QuantizeLinear"),
+        node("QLinearConv", ["q", *scaled], ["y"], "/conv/QLinearConv"),
+        node("DequantizeLinear", ["y", "y.scale", "y.zero"], ["map"], "/dequant/DequantizeLinear"),
+    ]
+    inputs, outputs = [tensor("image", [1, 1, 8, 8])], [tensor("map", [1, 4, 6, 6])]
+    held = [numpy_helper.from_array(np.asarray(array), name) for name, array in stored.items()]
+    write("int8.onnx", helper.make_graph(nodes, "int8", inputs, outputs, held))
+
+
 if __name__ == "__main__":
     digits()
     detector()
+    written_out()
+    int8()

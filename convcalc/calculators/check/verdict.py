@@ -11,7 +11,7 @@ from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
 from convcalc.calculators.count.report import analyze
 from convcalc.dims import Dim
 from convcalc.graph import Spec, as_graph
-from convcalc.records import Record
+from convcalc.records import Record, record
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,16 @@ class Verdict(Record):
         at_least: of a value that cannot be known, what is known of it.
     """
 
-    KEYS = "limit=limit.name bound=limit.bound value margin ok at_least?"
+    KEYS = "limit=limit.name bound=limit.bound value margin ok"
 
     limit: Limit
     value: Dim
     ok: bool | None
     at_least: Dim = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as JSON holds it, with what a value is at least where it cannot be known."""
+        return record(self, **({} if self.at_least is None else {"at_least": self.at_least}))
 
     @property
     def margin(self) -> Dim:

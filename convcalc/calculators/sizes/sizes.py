@@ -15,7 +15,7 @@ from convcalc.importers.formats import Foreign
 from convcalc.records import Record
 from convcalc.shown import Shown
 from convcalc.spec.errors import SpecError
-from convcalc.spec.loading import build, helped, read
+from convcalc.spec.loading import build, helped, read, written
 from convcalc.spec.lookup import find
 from convcalc.spec.settings import shapes_by_name
 from convcalc.spec.sizes.quote import axes_text, nearest, place_name
@@ -148,6 +148,9 @@ def sizes_of(
     if isinstance(source, Foreign):
         graph = build(source, set=set)
         return _answer(_of_graph(graph, input, set), graph.name, near)
+    program = written(source, input, set)
+    if program is not None:
+        return _answer(_of_graph(program, None, set), program.name, near)
     reading = read(source, input, set)
     try:
         return _answer(Spec(reading, steps=WORK), reading.document.name, near)

@@ -212,9 +212,9 @@ class Flow:
         dying = [self.names[e] for e in used if self.last(e) <= at and self.names[e] not in taken]
         dying = [name for name in dying if name.isidentifier() and name not in self.kept]
         own = identifier(step.name.rpartition(".")[2])
-        if step.block and stem is None and len(step.writes) == 1:
-            if at + 1 < self.last(edge) < len(self.steps) and own not in taken:
-                return own  # read again later: a block has a name that says which tensor that is
+        again = at + 1 < self.last(edge) < len(self.steps)
+        if step.block and stem is None and len(step.writes) == 1 and again and own not in taken:
+            return own  # read again later: a block has a name that says which tensor that is
         if dying:
             return "x" if "x" in dying else dying[0]
         if "x" not in taken and stem is None and len(step.writes) == 1:

@@ -251,7 +251,7 @@ class Printed:
             network.notes.append(
                 f"parameters that these hold themselves are not printed, and not counted: {listed}"
             )
-        graph = network.finish([("forward", end)], text=self.source.text)
+        graph = network.finish([("forward", end)])
         graph.weights = None
         return graph
 
@@ -281,8 +281,9 @@ class Printed:
                     raise self.fault(part, problem.message, problem.expected) from None
         if len(network.nodes) < 2:
             raise self.fault(self.root, "no layer is printed here")
-        graph = network.finish([(network.nodes[edges[0].node].name, edges[0])], text=self.source.text)
+        graph = network.finish([(network.nodes[edges[0].node].name, edges[0])])
         graph.weights = None
+        graph.again = lambda inputs, variables: self.run(tuple(inputs["input"]))
         return graph
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from convcalc.dims import prod
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded
-from convcalc.importers.onnx.use import Operator, Use
+from convcalc.importers.onnx.use import Operator, Use, written
 from convcalc.importers.tensors import Value, broadcast, is_one
 
 
@@ -139,7 +139,7 @@ def operand(use: Use, place: int, other: int) -> Value | float:
         item = entries.items[0]
         if not isinstance(item, int | float):
             raise Unsayable("computes with a size of the input")
-        return float(item) if isinstance(item, bool) else item
+        return written(item) if isinstance(item, float) and entries.dtype == "float32" else +item
     return use.x(place)
 
 

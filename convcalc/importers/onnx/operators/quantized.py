@@ -20,7 +20,7 @@ from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.folded import Unfolded
 from convcalc.importers.onnx.operators.products import ROWS as PRODUCTS
 from convcalc.importers.onnx.operators.windows import ROWS as WINDOWS
-from convcalc.importers.onnx.use import Operator, Term, Use
+from convcalc.importers.onnx.use import Operator, Term, Use, written
 from convcalc.importers.tensors import Value
 
 _RANGES: Final = {
@@ -41,12 +41,15 @@ def _number(use: Use, place: int, what: str) -> float | None:
         entries = use.term(place).entries(whole=False)
     except Unfolded:
         raise Unsayable(f"has a {what} that is worked out when it runs") from None
-    return float(entries.items[0]) if len(entries.items) == 1 else None
+    if len(entries.items) != 1:
+        return None
+    number: float = written(entries.items[0])
+    return number
 
 
 def _pair(use: Use, scale: int, zero: int) -> tuple[float, float]:
     """A scale and a zero point for all of a tensor of the network."""
-    found = _number(use, scale, "scale"), _number(use, zero, "zero point") if use.given(zero) else 0.0
+    found = _number(use, scale, "scale"), _number(use, zero, "zero point") if use.given(zero) else 0
     if found[0] is None or found[1] is None:
         raise Unsayable("has a scale for every channel of a tensor that arrives, which is no layer here")
     return found[0], found[1]
@@ -123,7 +126,7 @@ def _whole(use: Use, x: Value, scale: float, zero: float, dtype: str, path: str)
     x = use.one("round", x, f"{path}.round")
     if zero:
         x = use.net.join("add", x, zero, f"{path}.zero")
-    found = use.one("clip", x, path, min=float(low), max=float(high))
+    found = use.one("clip", x, path, min=low, max=high)
     return Value(found.dims, found.batch, found.folded, found.edge, dtype=dtype)
 
 
@@ -183,7 +186,7 @@ def dynamic(use: Use) -> list[Any]:
     zero = use.one("neg", net.join("div", low, scale, f"{path}.steps"), f"{path}.neg")
     zero = _whole(use, zero, 1.0, 0.0, "uint8", f"{path}.zero_point")
     y = use.one("round", net.join("div", x, scale, f"{path}.div"), f"{path}.round")
-    y = use.one("clip", net.join("add", y, zero, f"{path}.zero"), path, min=0.0, max=255.0)
+    y = use.one("clip", net.join("add", y, zero, f"{path}.zero"), path, min=0, max=255)
     y = Value(y.dims, y.batch, y.folded, y.edge, dtype="uint8")
     return [y, scale, zero]
 
@@ -211,7 +214,7 @@ def _integer(layer: Operator) -> Operator:
 
 
 def _pair_of_zero(use: Use, zero: int) -> tuple[float, float]:
-    found = _number(use, zero, "zero point") if use.given(zero) else 0.0
+    found = _number(use, zero, "zero point") if use.given(zero) else 0
     if found is None:
         raise Unsayable("has a zero point for every row, which is no layer here")
     return 1.0, found

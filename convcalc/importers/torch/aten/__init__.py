@@ -31,7 +31,8 @@ from convcalc.importers.torch.aten import (  # noqa: F401 - each registers its r
 from convcalc.importers.torch.aten.arithmetic import first_sample
 from convcalc.importers.torch.aten.folding import folded, is_constant, operator, repeats
 from convcalc.importers.torch.aten.reductions import Deferred
-from convcalc.importers.torch.aten.rows import ROWS, arguments_of, found
+from convcalc.importers.torch.aten.rows import ROWS, arguments_of, found, place, written
+from convcalc.importers.torch.aten.turned import BY_ROWS, RESHAPES, Turned, parted_rows
 from convcalc.importers.torch.program import Call
 
 __all__ = ["ROWS", "arguments_of", "found", "translate"]
@@ -58,9 +59,25 @@ def sampled(network: Batched, call: Call, arguments: dict[str, Any]) -> dict[str
         if repeats(one, 0, network.batch):
             single = first_sample(one, 0, 1)
             assert single.stored is not None
-            edge = network.edge(Value(single.dims[1:], stored=single.stored.reshaped(single.dims[1:]), dtype=one.dtype))
+            inner = single.dims[1:]
+            edge = network.edge(Value(inner, stored=single.stored.reshaped(inner), dtype=one.dtype))
             found[name] = Value(one.dims, 0, False, edge, dtype=one.dtype)
     return found
+
+
+def _by_rows(network: Batched, call: Call, arguments: dict[str, Any], turned: Turned) -> Value:
+    """A call that reads rows in which samples stand side by side."""
+    function, word = found(call.target), operator(call)
+    assert function is not None
+    if word in RESHAPES and arguments.get("x") is turned:
+        return parted_rows(network, turned, written(call), place(call, "reshape"))
+    beside = [one for one in arguments.values() if isinstance(one, Value) and not isinstance(one, Turned)]
+    alike = all(one.batch is None and (one.rank < 2 or one.stored is not None) for one in beside)
+    same = all(one.steps == turned.steps for one in arguments.values() if isinstance(one, Turned))
+    if word not in BY_ROWS or not alike or not same or turned.batch == turned.rank - 1:
+        raise Unsayable("reads rows in which the samples of a batch stand side by side")
+    plain = {key: one.inner if isinstance(one, Turned) else one for key, one in arguments.items()}
+    return Turned(function(network, call, **plain), turned.steps)
 
 
 def translate(network: Batched, call: Call, values: Mapping[str, Value]) -> tuple[Value | None, ...]:
@@ -82,7 +99,12 @@ def translate(network: Batched, call: Call, values: Mapping[str, Value]) -> tupl
     if function is None:
         raise Unsayable("is no layer here")
     try:
-        made = function(network, call, **sampled(network, call, arguments_of(function, call, values)))
+        arguments = sampled(network, call, arguments_of(function, call, values))
+        turned = next((one for one in arguments.values() if isinstance(one, Turned)), None)
+        if turned is None:
+            made = function(network, call, **arguments)
+        else:
+            made = _by_rows(network, call, arguments, turned)
         results = tuple(made) if isinstance(made, tuple | list) else (made,)
         read = [bool(out.name) for out in call.outputs]
         results = tuple(

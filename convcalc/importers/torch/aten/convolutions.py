@@ -46,11 +46,39 @@ def _convolve(
         sides: tuple[Any, ...] = tuple((t // 2, t - t // 2) for t in totals)
     else:
         sides = tuple((p, p) for p in pair(padding, rank))
+    many = x.dims[0] // (network.batch if x.batch == 0 else 1)
+    if rank == 3 and many > 1 and x.batch in (0, None):
+        return _side_by_side(
+            network, x, weight, bias, many, path, stride=stride, padding=sides, dilation=dilation,
+            groups=groups, transposed=transposed, output_padding=output_padding,
+        )  # fmt: skip
     out = network.conv(
         x, weight, bias, path, stride=stride, padding=sides, dilation=dilation, groups=groups,
         transposed=transposed, output_padding=output_padding,
     )  # fmt: skip
     return network.squeeze(out, (0,), path) if single else out
+
+
+def _side_by_side(
+    network: Batched,
+    x: Value,
+    weight: Value,
+    bias: Value | None,
+    many: int,
+    path: str,
+    groups: int,
+    **options: Any,
+) -> Value:
+    """A convolution of several maps of a sample, which are groups of channels with one weight for all.
+
+    A map of three sizes has no room for an axis of them.
+    """
+    size = network.batch if x.batch == 0 else 1
+    inner = network.reshape(x, (size, many * x.dims[1], *x.dims[2:]), f"{path}.reshape")
+    weights = network.tile(weight, (many, *(1,) * (weight.rank - 1)), f"{path}.weight")
+    biases = None if bias is None else network.tile(bias, (many,), f"{path}.bias")
+    made = network.conv(inner, weights, biases, path, groups=groups * many, **options)
+    return network.reshape(made, (x.dims[0], made.dims[1] // many, *made.dims[2:]), f"{path}.reshape")
 
 
 @row(

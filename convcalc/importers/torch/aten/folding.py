@@ -14,7 +14,7 @@ from typing import Any, Final
 from convcalc.importers.network import Stored
 from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.folds import FOLDS, kind_of
-from convcalc.importers.torch.aten.rows import ALIKE, PLACES, resolved
+from convcalc.importers.torch.aten.rows import ALIKE, PLACES, numeric, resolved
 from convcalc.importers.torch.program import Call, Tensor
 
 
@@ -44,7 +44,7 @@ KEEPS: Final = frozenset({
     "view", "reshape", "unsqueeze", "add", "sub", "mul", "div", "pow", "neg", "abs", "sin", "cos",
     "exp", "log", "sqrt", "rsqrt", "eq", "ne", "gt", "lt", "ge", "le", "where", "masked_fill",
     "contiguous", "clone", "alias", "detach", "float", "type_as", "bitwise_not", "logical_not", "cat",
-    "split", "split_with_sizes", "chunk", "slice", "matmul", "lift_fresh_copy",
+    "split", "split_with_sizes", "chunk", "slice", "matmul", "lift_fresh_copy", "select",
 })  # fmt: skip
 """Operators whose result repeats along its first axis where what they read does, if they keep that axis."""
 
@@ -118,6 +118,8 @@ def folded(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
     function = FOLDS.get(name)
     if function is None or not call.outputs or any(out.shape is None for out in call.outputs):
         return None
+    if name in PRODUCTS and numeric(call.outputs[0].dtype):
+        return None  # PyTorch multiplies whenever it runs, and so it is counted
     if not all(is_constant(values[ref]) for ref in call.reads()):
         return None
     if name in NAMED and all(one.stored is not None and one.stored.counted for one in _read(call, values)):
@@ -147,6 +149,9 @@ def folded(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...] | None:
 def _read(call: Call, values: Mapping[str, Value]) -> tuple[Value, ...]:
     return tuple(values[ref] for ref in call.reads())
 
+
+PRODUCTS: Final = frozenset({"matmul", "mm", "bmm", "einsum", "outer"})
+"""Operators whose multiply-accumulates are counted, of constants too."""
 
 NAMED: Final = frozenset({
     "view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "permute", "transpose",

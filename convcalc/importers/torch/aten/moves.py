@@ -11,6 +11,7 @@ from convcalc.importers.network import Unsayable
 from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.arithmetic import meeting
 from convcalc.importers.torch.aten.rows import pair, place, row, written
+from convcalc.importers.torch.aten.turned import joined_rows
 from convcalc.importers.torch.program import Call
 
 
@@ -33,7 +34,13 @@ def reshape(
     network: Batched, call: Call, x: Value, size: Any = None, shape: Any = None, stride: Any = None
 ) -> Value:
     """The same elements in another shape, which the program has written down."""
-    return network.reshape(x, written(call), place(call, "reshape"))
+    try:
+        return network.reshape(x, written(call), place(call, "reshape"))
+    except Unsayable:
+        turned = joined_rows(network, x, written(call), place(call, "reshape"))
+        if turned is None:
+            raise
+        return turned
 
 
 @row("view_as.default", "reshape_as.default")

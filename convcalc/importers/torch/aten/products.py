@@ -7,7 +7,7 @@ from typing import Any
 
 from convcalc.importers.batched import Batched
 from convcalc.importers.network import Unsayable
-from convcalc.importers.tensors import Value
+from convcalc.importers.tensors import Value, broadcast
 from convcalc.importers.torch.aten.arithmetic import joined, meeting
 from convcalc.importers.torch.aten.rows import place, row
 from convcalc.importers.torch.program import Call
@@ -20,6 +20,11 @@ def multiplied(network: Batched, a: Value, b: Value, path: str) -> Value:
     if b.rank == 1 and a.rank > 1 and a.batch is not None:
         column = network.unsqueeze(b, 1, path)
         return network.squeeze(network.matmul(a, column, path), (-1,), path)
+    if b.rank > 1 and b.batch is None and a.rank > 2 and a.folded and a.batch == a.rank - 2:
+        # samples side by side in the rows of every matrix
+        (edge,) = network.add("matmul", (network.edge(a, path), network.edge(b, path)), {}, path)
+        dims = (*broadcast(a.dims[:-2], b.dims[:-2]), a.dims[-2], b.dims[-1])
+        return Value(dims, len(dims) - 2, True, edge, dtype=a.dtype)
     return network.matmul(a, b, path)
 
 

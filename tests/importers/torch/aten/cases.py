@@ -96,6 +96,12 @@ case(
     SOLID,
     w=[(6, 2, 3, 2, 3), (6,)],
 )
+case(
+    "conv3d.default",
+    lambda o, x, w, b: o.conv3d(x.reshape(8, 1, 5, 6, 7), w, b),
+    SOLID,
+    w=[(2, 1, 2, 3, 3), (2,)],
+)
 case("conv1d.padding", lambda o, x, w: o.conv1d.padding(x, w, None, [1], "same"), LINE, w=[(4, 6, 4)])
 case(
     "conv2d.padding",
@@ -434,6 +440,12 @@ case("logsumexp.default", lambda o, x: o.logsumexp(x, [1]), ROWS)
 case("matmul.default", lambda o, x, y: o.matmul(x, y), (2, 3, 5, 8), (2, 3, 8, 4))
 case("matmul.default", lambda o, x, w: o.matmul(x, w), ROWS, w=[(8, 4)])
 case("matmul.default", lambda o, x, w: o.matmul(w, x), ROWS, w=[(4, 5)])
+case(
+    "matmul.default",
+    lambda o, x, w: o.matmul(x.permute(1, 0, 2, 3).reshape(6, 18, 8), w).view(6, 2, 9, 3).transpose(0, 1),
+    IMAGE,
+    w=[(6, 8, 3)],
+)
 case("mm.default", lambda o, x, w: o.mm(x, w), (2, 8), w=[(8, 4)])
 case("bmm.default", lambda o, x, y: o.bmm(x, y), (2, 5, 8), (2, 8, 4))
 case("mv.default", lambda o, x, w, v: x + o.mv(w, v), (2, 4), w=[(4, 3), (3,)])
@@ -534,3 +546,9 @@ def recurrent(name: str, gates: int, both: bool, first: bool, layers: int = 1) -
 for _name, _gates in (("lstm", 4), ("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
     recurrent(_name, _gates, False, True)
     recurrent(_name, _gates, True, False, 2)
+case(
+    "linear.default",
+    lambda o, x, w, b: o.linear(o.transpose(x, 0, 1).reshape(10, 8), w, b).view(5, 2, 4).transpose(0, 1),
+    ROWS,
+    w=[(4, 8), (4,)],
+)

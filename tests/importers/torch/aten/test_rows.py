@@ -15,7 +15,8 @@ pytestmark = pytest.mark.torch
 REFUSED = {
     "nan_to_num.default", "where.Scalar", "gather.default", "take_along_dim.default", "topk.default",
     "sort.default", "argsort.default", "sort.stable", "nonzero.default", "one_hot.default",
-    "grid_sampler.default", "grid_sampler_2d.default", "cumsum.default", "cumprod.default", "scatter.src", "scatter.value",
+    "grid_sampler.default", "grid_sampler_2d.default", "cumsum.default", "cumprod.default", "scatter.src",
+    "scatter.value",
     "scatter_add.default", "index_put.default", "masked_select.default", "searchsorted.Tensor",
     "bucketize.Tensor",
     "tril.default",
@@ -103,3 +104,81 @@ def test_every_row_is_met() -> None:
     assert all(found(name) is not None or name in met for name in met)
     missing = sorted(rows - said - REFUSED - UNMET - {"torchvision.deform_conv2d.default"})
     assert not missing
+
+
+def test_samples_that_stand_side_by_side_are_never_read_in_the_wrong_order() -> None:
+    from convcalc.importers.torch.exporting import export
+    from convcalc.importers.torch.translate import translate
+    from convcalc.spec.errors import SpecError
+
+    case = Case("view.default", lambda o, x: o.transpose(x, 0, 1).reshape(10, 8), ((2, 5, 8),))
+    with pytest.raises(SpecError):
+        translate(export(module_of(case), "5x8"))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda o, x: o.mean(x, [0]),
+        lambda o, x: o.softmax(x, 0),
+        lambda o, x: o.flip(x, [0]),
+        lambda o, x: o.roll(x, [1], [0]),
+        lambda o, x: o.matmul(o.transpose(x.flatten(1), 0, 1), x.flatten(1)),
+        lambda o, x: o.einsum("bij,bkj->ik", [x, x]),
+        lambda o, x: o.cat([x, x], 0),
+        lambda o, x: o.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False),
+        lambda o, x: x + o.unsqueeze(o.unsqueeze(o.arange(2), 1), 2),
+        lambda o, x: o.softmax(o.transpose(x, 0, 1).reshape(10, 8), 0).view(5, 2, 8).transpose(0, 1),
+    ],
+)
+def test_samples_are_never_mixed(call: Any) -> None:
+    from convcalc.importers.torch.exporting import export
+    from convcalc.importers.torch.translate import translate
+    from convcalc.spec.errors import SpecError
+
+    program = export(module_of(Case("", call, ((2, 5, 8),))), "5x8")
+    try:
+        graph = translate(program)
+    except SpecError:
+        return
+    assert "opaque" in {node.op for node in graph.nodes}
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_efficientnet", "test_nfnet", "test_maxvit"])
+def test_networks_of_timm_give_the_values_of_pytorch(name: str) -> None:
+    from tests.importers.torch.shim import declare
+
+    declare()
+    timm = pytest.importorskip("timm")
+    import torch
+
+    from convcalc.executor import execute
+    from convcalc.importers.torch.exporting import export
+    from convcalc.importers.torch.translate import translate
+
+    torch.manual_seed(0)
+    module = timm.create_model(name).eval()
+    for tensor in module.parameters():
+        if not tensor.any():
+            torch.nn.init.normal_(tensor, std=0.05)
+    image = torch.randn(2, *module.default_cfg["input_size"])
+    with torch.no_grad():
+        want = module(image).numpy()
+    found = execute(translate(export(module, [image])), image.numpy())
+    assert np.abs(found - want).max() < 1e-4 * np.abs(want).max()
+
+
+def test_multihead_attention_of_torch_gives_its_values() -> None:
+    import torch
+
+    from convcalc.executor import execute
+    from convcalc.importers.torch.exporting import export
+    from convcalc.importers.torch.translate import translate
+
+    torch.manual_seed(0)
+    for first in (True, False):
+        layer = torch.nn.TransformerEncoderLayer(16, 4, 32, batch_first=True, norm_first=first).eval()
+        tokens = torch.randn(2, 7, 16)
+        want = layer(tokens).detach().numpy()
+        found = execute(translate(export(layer, [tokens])), tokens.numpy())
+        np.testing.assert_allclose(found, want, rtol=2e-4, atol=2e-5)
