@@ -15,6 +15,7 @@ import convcalc
 from convcalc.exporters.errors import ExportError
 from convcalc.exporters.onnx.export import to_onnx
 from convcalc.graph import Edge, Graph
+from convcalc.layers import lookup
 from convcalc.layers.windows.conv import Conv, DepthwiseConv
 from convcalc.layers.windows.window import resolved
 from convcalc.spec.library import zoo_names
@@ -39,6 +40,8 @@ def one_form(layer: Any, shape: Any, out: Any) -> Any:
         axes = layer.axis or range(len(shape) - len(layer.padding), len(shape))
         sides = {axis: side for axis, side in zip(axes, layer.padding, strict=True) if side != (0, 0)}
         return replace(layer, axis=tuple(sides), padding=tuple(sides.values()))
+    if layer.op in ("adaptiveavgpool", "adaptivemaxpool") and set(layer.size) == {1}:
+        return lookup(layer.op.replace("adaptive", "global")).create((shape,), {})
     if layer.op not in ("conv", "dwconv", "convT", "maxpool", "avgpool"):
         return layer
     dilation = getattr(layer, "dilation", (1,) * len(layer.kernel))
@@ -60,11 +63,13 @@ def plain(graph: Graph) -> dict[str, tuple[Any, ...]]:
     """What is compared, by name: identities passed over, and the names of what is read."""
     names: dict[Edge, str] = {}
     found: dict[str, tuple[Any, ...]] = {}
+    read = {edge for node in graph.nodes for edge in node.inputs} | set(graph.outputs)
     for index, node in enumerate(graph.nodes):
         inputs = [names[edge] for edge in node.inputs]
         for output in range(len(node.outputs)):
             names[Edge(index, output)] = f"{node.name} {output}" if node.op != "identity" else inputs[0]
-        if node.op == "identity":
+        unread = not any(Edge(index, output) in read for output in range(len(node.outputs)))
+        if node.op == "identity" or (unread and not node.layer.arrays(graph.input_shapes(node))):
             continue
         shapes = node.outputs[:1] if node.op == "maxpool" else node.outputs
         shape = graph.input_shapes(node)[0] if node.inputs else ()

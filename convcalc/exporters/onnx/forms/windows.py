@@ -241,6 +241,8 @@ def _cells(n: int, m: int) -> list[tuple[int, int]]:
 
 
 def adaptive(kind: str) -> Form:
+    """Windows of the sizes that come out even, of one cell or of several; ``Average`` or ``Max``."""
+
     def form(place: Place) -> str:
         sizes = list(zip(place.shape[1:], place.outputs[0][1:], strict=True))
         if all(n % m == 0 for n, m in sizes):
