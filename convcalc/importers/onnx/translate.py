@@ -111,7 +111,8 @@ class Translation:
         for key in graph.sparse_initializers:
             env[key] = Term(key, lost=f"the sparse array {key!r}")
         self._infos = {**graph.values, **{info.name: info for info in graph.outputs}}
-        self._nodes(self._prepared(graph.nodes, env, [o.name for o in graph.outputs]), env, opset, "", 0)
+        names = [info.name for info in graph.outputs]
+        self._nodes(self._prepared(graph.nodes, env, names, _weighted(graph)), env, opset, "", 0)
         outputs = []
         for info in graph.outputs:
             term = env.get(info.name)
@@ -203,9 +204,11 @@ class Translation:
 
     # -- nodes ------------------------------------------------------------------------------
 
-    def _prepared(self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str]) -> list[Node]:
-        """The nodes that the outputs need in their order, one in the place of several that are a layer."""
-        found = ordered(nodes, wanted)
+    def _prepared(
+        self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str], more: Sequence[str] = ()
+    ) -> list[Node]:
+        """The nodes that the outputs, and more, need in order; one in the place of those that are a layer."""
+        found = ordered(nodes, [*wanted, *more])
         if self.primitive:
             return found
         held = {name: term.tensor for name, term in env.items() if term.tensor is not None}
@@ -399,6 +402,12 @@ class Translation:
         if type(n) is int and n > 0:
             return n
         return self.letters.get(n, UNKNOWN) if isinstance(n, str) else UNKNOWN
+
+
+def _weighted(graph: Graph) -> list[str]:
+    """What nodes with arrays of real numbers write: these count, also where no output needs them."""
+    arrays = {name for name, tensor in graph.initializers.items() if "float" in tensor.dtype and tensor.dims}
+    return [name for node in graph.nodes if not arrays.isdisjoint(node.inputs) for name in node.outputs[:1]]
 
 
 def _term(name: str, result: Any) -> Term:
