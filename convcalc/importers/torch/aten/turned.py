@@ -44,8 +44,12 @@ class Turned(Value):
 
 def joined_rows(network: Batched, x: Value, dims: Sequence[int], path: str) -> Turned | None:
     """A reshape that joins axes up to that of the batch into one; None where it is none."""
-    if x.batch is None or x.folded or x.rank < 2:
+    if x.batch is None or x.rank < 2:
         return None
+    if x.folded:  # heads of a sample stand beside each other: they are an axis of their own
+        many = (network.batch, x.dims[x.batch] // network.batch)
+        cut = (*x.dims[: x.batch], *many, *x.dims[x.batch + 1 :])
+        x = network.reshape(x, cut, f"{path}.reshape")
     for first in range(x.batch):
         before = prod(x.dims[:first])
         at = next((k for k in range(len(dims)) if prod(dims[:k]) == before), None)
