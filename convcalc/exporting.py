@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from convcalc.exporters.errors import ExportError
 from convcalc.files import write_whole
 from convcalc.graph import Spec, as_graph
+
+if TYPE_CHECKING:
+    from convcalc.exporters.onnx.outside import Outside
 
 FORMS: Final = ("pytorch", "onnx", "spec")
 """What a network is exported to."""
@@ -24,36 +27,60 @@ class Export:
         to: ``pytorch``, ``onnx`` or ``spec``.
         content: the text; bytes of an ONNX model.
         arrays: weights by name that are written beside a text which loads them.
+        outside: weights that are written beside an ONNX model, which holds 2 GB at most.
     """
 
     to: str
     content: str | bytes
     arrays: Mapping[str, Any] | None = field(default=None, repr=False)
+    outside: Outside | None = field(default=None, repr=False)
 
     def write(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
-        """Write the file, and beside it the ``.npz`` of weights it has; each whole or not at all.
+        """Write the file, and beside it that of the weights it has; both whole, or neither.
+
+        Weights that PyTorch source loads go into a ``.npz`` of its name; those of an ONNX model above 2 GB
+        into a file of its name with ``.data`` added.
 
         Returns:
             the files that were written.
 
         Raises:
             OSError: a file cannot be written.
-            ExportError: the file itself would be the ``.npz`` beside it.
+            ExportError: the file itself would be the one beside it.
         """
         target = Path(path)
-        written: tuple[Path, ...] = (target,)
+        content = self.content.encode() if isinstance(self.content, str) else self.content
         if self.arrays is not None:
             import numpy as np
 
-            beside = target.with_suffix(".npz")
-            if beside == target:
-                raise ExportError(f"{target} is where the weights go", "another ending, such as .py")
-            arrays = dict(self.arrays)
-            write_whole(beside, lambda file: np.savez(file, **arrays))
-            written = (target, beside)
-        content = self.content.encode() if isinstance(self.content, str) else self.content
-        write_whole(target, content)
-        return written
+            arrays, beside = dict(self.arrays), target.with_suffix(".npz")
+            write_pair(target, content, beside, lambda file: np.savez(file, **arrays))
+        elif self.outside is not None:
+            from convcalc.exporters.onnx.outside import located
+
+            beside = target.with_name(f"{target.name}.data")
+            write_pair(target, located(content, beside.name), beside, self.outside.write)
+        else:
+            write_whole(target, content)
+            return (target,)
+        return target, beside
+
+
+def write_pair(target: Path, content: bytes, beside: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file and one beside it, both whole, or leave both as they were.
+
+    Raises:
+        OSError: one of them cannot be written.
+        ExportError: they would be the same file.
+    """
+    if beside == target:
+        raise ExportError(f"{target} is where the weights go", "another ending, such as .py")
+
+    def both(file: IO[bytes]) -> None:
+        file.write(content)
+        write_whole(beside, write)
+
+    write_whole(target, both)
 
 
 def export(
@@ -105,10 +132,11 @@ def export(
         from convcalc.exporters.pytorch.source import to_pytorch
 
         return Export(to, to_pytorch(graph, loads=arrays is not None), arrays)
-    from convcalc.exporters.onnx.export import to_onnx
+    from convcalc.exporters.onnx.export import written
 
     if arrays is None:
         from convcalc.executor.weights import init_weights
 
         arrays = init_weights(graph, seed)
-    return Export(to, to_onnx(graph, arrays).SerializeToString())
+    model, outside = written(graph, arrays)
+    return Export(to, model.SerializeToString(), outside=outside if outside.arrays else None)

@@ -57,14 +57,17 @@ def computed_arrays(graph: Graph) -> dict[str, Any]:
     return found
 
 
-def _under_own_names(graph: Graph, given: Mapping[str, Any]) -> dict[str, str]:
-    """The name in a file of every array of a graph that the file has under what its source calls it."""
+def _under_own_names(graph: Graph, given: Mapping[str, Any], turned: bool = False) -> dict[str, str]:
+    """The name in a file of every array of a graph that the file has under what its source calls it.
+
+    Those whose axes stand in another order there are among them where they can be ``turned``.
+    """
     return {
         name: stored.name
         for name, stored in _stored(graph).items()
         if name not in given
         and getattr(stored, "name", "") in given
-        and getattr(stored, "order", None) is None  # whose axes stand as they do there
+        and (turned or getattr(stored, "order", None) is None)  # whose axes stand as they do there
     }
 
 
@@ -229,8 +232,9 @@ def load_weights(
         return _gathered(reading, places, chosen, dtype)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
-        for name, there in _under_own_names(graph, source).items():
-            arrays[name] = arrays.pop(there).reshape(expected[name])
+        for name, there in _under_own_names(graph, source, turned=True).items():
+            array, order = arrays.pop(there), _stored(graph)[name].order
+            arrays[name] = (array if order is None else array.transpose(order)).reshape(expected[name])
         arrays = {**computed_arrays(graph), **arrays}
         found = _gathered(arrays.__getitem__, _places(expected, other, arrays), chosen, dtype)
         # One array given under two names is two: what layers share, the graph says.

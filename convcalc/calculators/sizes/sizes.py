@@ -148,8 +148,9 @@ def sizes_of(
     if isinstance(source, Foreign):
         graph = build(source, set=set)
         return _answer(_of_graph(graph, input, set), graph.name, near)
-    if (graph := written(source, input, set)) is not None:
-        return _answer(_of_graph(graph, None, set), graph.name, near)
+    program = written(source, input, set)
+    if program is not None:
+        return _answer(_of_graph(program, None, set), program.name, near)
     reading = read(source, input, set)
     try:
         return _answer(Spec(reading, steps=WORK), reading.document.name, near)

@@ -26,7 +26,7 @@ def export(
         typer.Option(
             "--weights",
             metavar="FILE",
-            help="Weights by name, .npz; for pytorch they go into the .npz beside FILE.",
+            help="Weights by name: .npz, .safetensors, .pth. For pytorch they go into the .npz beside FILE.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights (onnx).")] = 0,

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convcalc.exporters.errors import ExportError
 from convcalc.graph import Graph
 
+if TYPE_CHECKING:
+    from convcalc.exporters.onnx.outside import Outside
+
 
 def to_onnx(graph: Graph, weights: Mapping[str, Any]) -> Any:
-    """A graph as an ONNX model (a ``ModelProto``); the batch of its inputs is free.
+    """A graph as an ONNX model (a ``ModelProto``); :func:`written` tells the arrays beside it too."""
+    return written(graph, weights)[0]
 
-    Layers that ONNX has an operator for are that operator; any other is a function of the model, in the
-    domain ``convcalc``, named after the layer, whose body are operators of ONNX.
+
+def written(graph: Graph, weights: Mapping[str, Any]) -> tuple[Any, Outside]:
+    """A graph as an ONNX model, and the arrays beside it: of a model above 2 GB, which no file itself holds.
+
+    The batch of its inputs is free. Layers that ONNX has an operator for are that operator; any other is a
+    function of the model, in the domain ``convcalc``, named after the layer, whose body are operators of ONNX.
 
     Args:
         graph: the graph; all of its sizes are numbers.
@@ -35,4 +43,5 @@ def to_onnx(graph: Graph, weights: Mapping[str, Any]) -> Any:
                 raise ExportError(
                     f"{node.name} has a size that is no number", "--input with a number for every size"
                 )
-    return Writer(graph, weights, FORMS).write()
+    writer = Writer(graph, weights, FORMS)
+    return writer.write(), writer.outside

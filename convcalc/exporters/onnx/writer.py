@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from convcalc.dims import Shape
 from convcalc.exporters.errors import ExportError
+from convcalc.exporters.onnx.outside import Outside
 from convcalc.exporters.text import format_layer
 from convcalc.graph import Edge, Graph, Node
 
@@ -154,6 +155,9 @@ class Writer:
         graph: the graph; its sizes are numbers.
         values: the arrays by name.
         forms: by name of the layer, what writes it.
+
+    Attributes:
+        outside: arrays that lie beside the model, where they are too many for it.
     """
 
     def __init__(self, graph: Graph, values: Mapping[str, Any], forms: Mapping[str, Form]) -> None:
@@ -162,6 +166,7 @@ class Writer:
         self.forms = forms
         self.names: dict[Edge, str] = {}
         self.initializers: dict[str, Any] = {}
+        self.outside = Outside()
         self.nodes: list[Any] = []
         self.functions: dict[bytes, Any] = {}
         self._function_names: dict[str, int] = {}
@@ -297,7 +302,7 @@ class Writer:
         )
 
     def _model(self) -> Any:
-        from onnx import TensorProto, helper, numpy_helper
+        from onnx import TensorProto, helper
 
         graph = self.graph
 
@@ -317,7 +322,7 @@ class Writer:
                 name = f"{name}.output" if name in taken else name
                 self.nodes.append(helper.make_node("Identity", [made], [name], f"/{name}/Identity"))
             outputs.append(info(name, edge))
-        initializers = [numpy_helper.from_array(v, k) for k, v in self.initializers.items()]
+        initializers = self.outside.tensors(self.initializers)
         title = graph.name or "network"
         made = helper.make_graph(self.nodes, title, inputs, outputs, initializers)
         imports = [helper.make_opsetid("", OPSET)]

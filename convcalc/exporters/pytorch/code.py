@@ -262,7 +262,7 @@ def _structured(text: str, at: int, close: str) -> tuple[list[Expr], int]:
             end = {"(": ")", "[": "]", "{": "}"}[letter]
             head = text[start:at]
             inner, at = _structured(text, at + 1, end)
-            called = letter == "(" and head[-1:].isidentifier()
+            called = letter == "(" and (head[-1:].isalnum() or head[-1:] == "_")
             bracket = Bracket(letter, tuple(map(Item, inner)), end, called, " for " not in text[start:at])
             parts += [head, bracket]
             at += 1
@@ -288,6 +288,8 @@ def laid_out(given: Expr, indent: int, before: str = "", after: str = "") -> lis
     margin = " " * indent
     line = f"{margin}{before}{given.text()}{after}"
     if len(line) > WIDTH and given.level < 2 and (operands := _operands(given)):
+        if indent + 4 + len(given.text()) <= WIDTH:
+            return [f"{margin}{before}(", f"{margin}    {given.text()}", f"{margin}){after}"]
         return [
             f"{margin}{before}(",
             *(part for operand in operands for part in laid_out(operand, indent + 4)),

@@ -606,6 +606,8 @@ def _definition(name: str, given: list[str]) -> list[str]:
 def _tuple(found: list[Expr]) -> Expr:
     if len(found) == 1:
         return found[0]
+    if sum(len(x.text()) + 2 for x in found) > 60:
+        return listed(found, "()")
     return expr(*(part for i, x in enumerate(found) for part in ((", ", x) if i else (x,))))
 
 

@@ -14,7 +14,7 @@ from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
 from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo
-from convcalc.importers.onnx.operators import OPERATORS
+from convcalc.importers.onnx.operators import DOMAINS
 from convcalc.importers.onnx.operators.recognised import ROWS as RECOGNISED
 from convcalc.importers.onnx.order import ordered
 from convcalc.importers.onnx.own import said
@@ -260,7 +260,7 @@ class Translation:
                 folded = self._folded(use)
                 if folded is not None:
                     return folded
-            operator = OPERATORS.get(node.op) if node.domain == "" else None
+            operator = DOMAINS.get(node.domain, {}).get(node.op)
             if operator is None:
                 raise Unsayable("is an operator that no layer here is")
             made = operator(use)

@@ -124,13 +124,14 @@ max|self dim=... keepdim=False|aten.max.dim
 min|self dim=... keepdim=False|aten.min.dim
 var|self dim=None unbiased=True keepdim=False|aten.var.dim
 std|self dim=None unbiased=True keepdim=False|aten.std.dim
+vector_norm|self ord=2 dim=None keepdim=False dtype-=None|aten.linalg_vector_norm.default
 norm|self p=2 dim=None keepdim=False|aten.norm.ScalarOpt_dim
 cumsum|self dim dtype=None|aten.cumsum.default
 matmul|self other|aten.matmul.default
 mm|self mat2|aten.mm.default
 bmm|self mat2|aten.bmm.default
 baddbmm|self batch1 batch2 beta=1 alpha=1|aten.baddbmm.default
-einsum|equation *operands|aten.einsum.default
+einsum|equation *tensors|aten.einsum.default
 add add_|self other alpha=1|aten.add.Tensor
 sub sub_ subtract|self other alpha=1|aten.sub.Tensor
 mul mul_ multiply|self other|aten.mul.Tensor
@@ -163,7 +164,7 @@ ne|self other|aten.ne.Scalar
 logical_not|self|aten.logical_not.default
 argmax|self dim=None keepdim=False|aten.argmax.default
 one_hot|self num_classes=-1|aten.one_hot.default
-zeros_like ones_like|self dtype-=None device-=None|aten.zeros_like.default
+normalize|self p=2.0 dim=1 eps=1e-12|normalize
 arange|*size dtype=None device-=None|aten.arange.default
 zeros ones empty rand randn|*size dtype=None device-=None requires_grad-=False|aten.zeros.default
 full|size fill_value dtype=None device-=None|aten.full.default

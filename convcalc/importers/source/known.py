@@ -114,6 +114,7 @@ def _of_batch(op: ast.operator, a: Any, b: Any) -> Any:
     """The batch size goes through products and quotients, as sizes of a reshape need it."""
     if isinstance(op, ast.Mult):
         whole, many = (a, b) if isinstance(a, BatchSize) else (b, a)
+        many = int(many) if isinstance(many, float) and many.is_integer() else many
         if type(many) is int:
             return BatchSize(int(whole) // whole.times, whole.times * many)
         if isinstance(many, (list, tuple)) and len(many) == 1:
@@ -121,7 +122,8 @@ def _of_batch(op: ast.operator, a: Any, b: Any) -> Any:
     if isinstance(op, (ast.FloorDiv, ast.Div)) and isinstance(a, BatchSize):
         if isinstance(b, BatchSize) and a.times % b.times == 0:
             return a.times // b.times
-        if type(b) is int and not isinstance(b, BatchSize) and b and a.times % b == 0:
+        b = int(b) if isinstance(b, float) and b.is_integer() else b
+        if type(b) is int and b and a.times % b == 0:
             return BatchSize(int(a) // a.times, a.times // b)
     raise NotKnown(
         f"{described(a)} {sign(op)} {described(b)} depends on how many samples there are",
@@ -381,14 +383,6 @@ def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _sum(items: Any, start: Any = 0) -> Any:
-    found = items_of(items)
-    if not all(isinstance(v, (int, float)) for v in found):
-        raise NotKnown("a sum of what are no numbers")
-    _numbers(*found)
-    return sum(found, start)
-
-
 def _int(value: Any = 0, *rest: Any) -> Any:
     if isinstance(value, BatchSize):
         return value
@@ -467,8 +461,6 @@ BUILTINS: Final[dict[str, Callable[..., Any]]] = {
     "range": _range,
     "min": _extreme(min),
     "max": _extreme(max),
-    "sum": _sum,
-    "abs": _plain(abs),
     "round": _plain(round),
     "int": _int,
     "float": _plain(float),

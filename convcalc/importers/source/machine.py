@@ -100,6 +100,10 @@ class Library:
     def initialize(self, module: Instance, args: list[Any], kwargs: dict[str, Any]) -> None:
         """What the constructor of a library's class does for an object that extends it."""
 
+    def write(self, owner: Any, index: Any, value: Any) -> bool:
+        """Write items of a tensor, where they may be written; whether they were."""
+        return False
+
     def told(self, message: str) -> str:
         """A message as people should read it."""
         return message
@@ -505,7 +509,7 @@ class Machine:
             if not isinstance(index, str):
                 raise NotKnown(f"{described(index)} is no place of it")
             self.set_attribute(owner, index, value)
-        elif not isinstance(owner, Parameter):
+        elif not self.library.write(owner, index, value):
             raise NotKnown("items of this are not written", "torch.cat, or a mask that is multiplied by")
 
     # Expressions
@@ -555,10 +559,10 @@ class Machine:
         if name in self.given:
             self.read.add(name)
             return self.given[name]
-        if name in known.BUILTINS:
-            return Native(name, known.BUILTINS[name])
         if name in _NATIVE:
             return Native(name, getattr(self, f"_native_{name}"))
+        if name in known.BUILTINS:
+            return Native(name, known.BUILTINS[name])
         if name == "__name__":
             return "__main__"
         try:
@@ -1023,6 +1027,23 @@ class Machine:
             return value.cls or Name(value.library)
         kind = type(value).__name__
         return Native(kind, known.BUILTINS.get(kind, lambda *given: None))
+
+    def _native_len(self, value: Any) -> Any:
+        if self.library.owns(value):
+            return known.subscript(self.library.attribute(value, "shape"), 0)
+        return known.BUILTINS["len"](value)
+
+    def _native_sum(self, items: Any, start: Any = 0) -> Any:
+        total = start
+        for item in self.items(items):
+            first = total is start and type(start) is int and start == 0
+            total = item if first else self.binary(ast.Add(), total, item)
+        return total
+
+    def _native_abs(self, value: Any) -> Any:
+        if self.library.owns(value):
+            return self.call(self.library.attribute(value, "abs"), [], {})
+        return self.binary(ast.Mult(), value, 1 if known.compare(ast.GtE(), value, 0) else -1)
 
     def _native_print(self, *values: Any, **options: Any) -> None:
         return None

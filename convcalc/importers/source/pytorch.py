@@ -52,9 +52,10 @@ _HANDED: Final = frozenset({
     "torch.jit.script_if_tracing",
 })  # fmt: skip
 """Functions that hand on what they are given."""
-_CREATED: Final = frozenset(
-    ["zeros", "ones", "empty", "rand", "randn", "full", "tensor", "arange", "linspace", "eye"]
-)
+_CREATED: Final = frozenset({
+    "zeros_like", "ones_like", "empty_like", "randn_like", "rand_like", "zeros", "ones", "empty", "rand",
+    "randn", "full", "tensor", "arange", "linspace", "eye",
+})  # fmt: skip
 _REARRANGED: Final = frozenset({"weight_norm", "spectral_norm", "remove_weight_norm"})
 
 
@@ -114,6 +115,8 @@ class PyTorch(Library):
             return self._of_module(value, name)
         if isinstance(value, Array):
             return self._of_array(value, name)
+        if isinstance(value, tuple) and len(value) == 2 and name in ("values", "indices"):
+            return value[name == "indices"]
         if self.owns(value):
             return self._of_tensor(value, name)
         raise KeyError(name)
@@ -252,10 +255,7 @@ class PyTorch(Library):
         if tensor is None:
             value.fields[name] = None
             return
-        if not isinstance(tensor, Parameter):
-            raise NotKnown(f"{described(tensor)} as a buffer", "a tensor, such as torch.zeros(8)")
-        tensor.stored = bool(persistent)
-        value.parameters[name] = tensor
+        value.parameters[name] = self._buffer(tensor, persistent)
 
     def _module_register_parameter(self, value: Instance, name: Any, tensor: Any) -> None:
         self.machine.set_attribute(value, name, tensor)
@@ -306,7 +306,7 @@ class PyTorch(Library):
         if isinstance(value, Instance) and value.module:
             self._hold(module, name, value)
             return True
-        if isinstance(value, Parameter) and value.learned:
+        if isinstance(value, Parameter) and (value.learned or value.stored):
             module.parameters[name] = value
             return True
         if isinstance(value, Array) and value.of.call is not None:
@@ -336,6 +336,15 @@ class PyTorch(Library):
             raise NotKnown(f"{described(module)} in a {owner.name}", "a module")
 
     # Modules
+
+    def write(self, owner: Any, index: Any, value: Any) -> bool:
+        """Write items of a constant, such as a table of positions."""
+        if not isinstance(owner, Parameter) or owner.learned or isinstance(value, type(None)):
+            return isinstance(owner, Parameter)
+        if self.tensors.owns(value):
+            return False
+        self.tensors.write(owner, index, value)
+        return True
 
     def told(self, message: str) -> str:
         """A message with the batch as N."""
@@ -540,6 +549,8 @@ class PyTorch(Library):
             return Native(name, lambda: _numbers(value))
         if isinstance(value, Parameter) and name.endswith("_") and name not in FUNCTIONS:
             return Native(name, lambda *args, **kwargs: value)
+        if isinstance(value, Parameter) and value.learned is False and name in ("fill_", "zero_"):
+            return Native(name, lambda entry=0: self.tensors.write(value, ..., entry) or value)
         if name in IDENTITIES:
             return Native(name, lambda *args, **kwargs: value)
         if name in FUNCTIONS:
@@ -613,6 +624,8 @@ class PyTorch(Library):
             return self.machine.build(made, args, kwargs)
         if last == "Parameter":
             return self._parameter(*args, **kwargs)
+        if last == "Buffer":
+            return self._buffer(*args, **kwargs)
         if name.startswith("torchvision.models") or name.startswith("timm."):
             raise NotKnown(
                 f"{name} is code of another package, which is not run",
@@ -656,12 +669,21 @@ class PyTorch(Library):
         made.frozen = requires_grad is False
         return made
 
+    @staticmethod
+    def _buffer(data: Any, persistent: Any = True) -> Parameter:
+        if not isinstance(data, Parameter):
+            raise NotKnown(f"{described(data)} as a buffer", "a tensor, such as torch.zeros(8)")
+        data.stored = bool(persistent)
+        return data
+
     def _create(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Parameter:
         """A new tensor: zeros, random numbers, a range."""
         return self.tensors.create(name, args, kwargs)
 
     def function(self, name: str, args: list[Any], kwargs: dict[str, Any], module: Any = None) -> Any:
         """A function of tensors by its row."""
+        if name in ("max", "min") and len(args) > 1 and self.owns(args[1]):
+            name += "imum"
         row = FUNCTIONS[name]
         kwargs = {k: v for k, v in kwargs.items() if k not in ("out",) and not (k == "dtype" and v is None)}
         if isinstance(kwargs.get("dtype"), Name):

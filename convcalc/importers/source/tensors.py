@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from convcalc import layers
 from convcalc.budget import spend
 from convcalc.importers.batched import Batched
 from convcalc.importers.network import Stored, Unsayable
@@ -20,12 +21,18 @@ from convcalc.importers.torch.aten.reductions import Deferred
 from convcalc.importers.torch.program import Call, Ref, Tensor
 from convcalc.layers.values import show
 from convcalc.spec.errors import SpecError
+from convcalc.spec.language.arguments import values_of
 
 BATCH: Final = 7919
 """Samples in the shapes of a program while it is read: a number that no size of a program is a factor of."""
 _MOST_PARTS: Final = 4096
 _WRITTEN: Final = 4096
 """Most entries of a constant that are kept as numbers."""
+_RANDOM: Final = "random numbers that the program draws for each sample are a constant here"
+_ALONG: Final[dict[str, Any]] = {
+    "kernel": 1, "stride": 1, "padding": (0, 0), "dilation": 1, "scale": 1, "size": 1, "output_padding": 0,
+}  # fmt: skip
+"""Options per axis, with what they are along an axis that no window reaches over."""
 _SCALARS: Final[dict[str, Callable[..., Any]]] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "abs": abs, "neg": lambda x: -x, "sin": math.sin,
     "cos": math.cos, "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
@@ -36,6 +43,24 @@ _SCALARS: Final[dict[str, Callable[..., Any]]] = {
 def nothing() -> Any:
     """Read an array whose numbers source text does not say."""
     raise ValueError("source text holds no weights")
+
+
+def _tensors_in(given: dict[str, Any]) -> list[Parameter]:
+    """The constants among arguments, and in lists among them."""
+    found: list[Parameter] = []
+    for value in given.values():
+        parts = value if isinstance(value, (list, tuple)) else (value,)
+        found += [one for one in parts if isinstance(one, Parameter)]
+    return found
+
+
+def _array(value: Any) -> Any:
+    """A value with the arrays of its constants worked out."""
+    if isinstance(value, Parameter):
+        return nothing() if value.make is None else value.make()
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_array, value))
+    return value
 
 
 class Tensors:
@@ -51,6 +76,7 @@ class Tensors:
     def __init__(self, network: Batched) -> None:
         self.network = network
         self.running = False
+        self._constants = 0
 
     @staticmethod
     def owns(value: Any) -> bool:
@@ -105,19 +131,26 @@ class Tensors:
         def read() -> Any:
             import numpy as np
 
-            if entries is None:
-                return nothing()
-            return np.full(shape, entries, "float32")
+            array = held.make() if held.make is not None else nothing()
+            return np.broadcast_to(np.asarray(array), shape).astype("float32")
 
-        name = f"constant.{len(self.network.nodes)}"
-        return self.network.constant(Stored(name, shape, held.dtype, read, learned=False, counted=False))
+        self._constants += 1
+        name = f"constant.{self._constants}"
+        stored = Stored(name, shape, held.dtype, read, learned=False, counted=False)
+        found = self.network.constant(stored)
+        self.network.edge(found, name)  # one node, whatever forms it is read in
+        return found
 
     def _per_sample(self, held: Parameter) -> Value:
         """A constant with the batch among its sizes: the same numbers for every sample."""
         shape = tuple(1 if isinstance(size, BatchSize) else size for size in held.shape)
-        if sum(isinstance(size, BatchSize) for size in held.shape) > 1 or held.known is None:
+        if sum(isinstance(size, BatchSize) for size in held.shape) > 1:
             raise NotKnown("a tensor of so many samples is not read", "zeros or ones of x.size(0) rows")
-        one = self._constant(Parameter(shape, False, held.known))
+        if held.known is None and _RANDOM not in self.network.notes:
+            self.network.notes.append(_RANDOM)
+        row = Parameter(shape, False, held.known)
+        row.make = held.make
+        one = self._constant(row)
         return self.network.expand(one, tuple(map(int, held.shape)), "expand")
 
     def live(self, values: Sequence[Any]) -> bool:
@@ -127,7 +160,23 @@ class Tensors:
     # Constants
 
     def create(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Parameter:
-        """A new tensor."""
+        """A new tensor, whose numbers are worked out where something is run."""
+        made = self._created(name, args, kwargs)
+        shape, known_ = made.shape, made.known
+
+        def make() -> Any:
+            import numpy as np
+
+            if name == "eye":
+                return np.eye(shape[0], shape[1])
+            return np.full(shape, known_) if isinstance(known_, (int, float)) else np.asarray(known_)
+
+        plain_shape = not any(isinstance(size, BatchSize) for size in shape)
+        if plain_shape and (known_ is not None or name == "eye"):
+            made.make = make
+        return made
+
+    def _created(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Parameter:
         if name in ("tensor", "FloatTensor", "LongTensor", "Tensor", "full", "arange", "linspace"):
             if name in ("FloatTensor", "Tensor", "LongTensor") and all(type(a) is int for a in args):
                 return Parameter(self._sizes(args), False, None)
@@ -146,6 +195,10 @@ class Tensors:
                 step = (last - first) / max(1, many - 1)
                 return Parameter((many,), False, [first + step * i for i in range(many)])
             return self._of_data(args[0])
+        if name.endswith("_like"):
+            return Parameter(
+                self.sizes(args[0]), False, {"zeros": 0, "ones": 1}.get(name.removesuffix("_like"))
+            )
         if name == "eye":
             return Parameter((args[0], args[1] if len(args) > 1 else args[0]), False, None)
         numbers = {"zeros": 0, "ones": 1}
@@ -178,6 +231,9 @@ class Tensors:
         values = [v for v in (a, b) if isinstance(v, Parameter)]
         if self.live(values):
             return self.operator(name, a, b, name)
+        return self._made(name, {"x": a, "other": b}, self._of_both(name, a, b))
+
+    def _of_both(self, name: str, a: Any, b: Any) -> Parameter:
         shapes = [v.shape if isinstance(v, Parameter) else () for v in (a, b)]
         single = [v.known if isinstance(v, Parameter) else v for v in (a, b)]
         if name == "matmul":
@@ -191,14 +247,43 @@ class Tensors:
         return Parameter(shape, False)
 
     def computed(self, name: str, given: dict[str, Any]) -> Any:
-        """A function of constants: its shape, and its number where it is one."""
+        """A function of constants: its shape, and how its numbers are worked out."""
+        found = self._computed(name, given)
+        words = {"self": "x", "input": "x", "size": "shape"}
+        return self._made(name, {words.get(key, key): value for key, value in given.items()}, found)
+
+    @staticmethod
+    def _made(name: str, given: dict[str, Any], found: Any) -> Any:
+        """A constant that remembers which function of which constants it is."""
+        from convcalc.importers.torch.aten.folds import FOLDS
+
+        fold = FOLDS.get(name)
+        values = _tensors_in(given)
+        ready = all(one.make is not None for one in values)
+        if fold is None or not ready or not isinstance(found, Parameter) or found.make is not None:
+            return found
+        if any(isinstance(size, BatchSize) for size in found.shape):
+            return found
+        kinds = (Parameter, int, float, bool, type(None), str, list, tuple)
+        like = Tensor(name, found.shape, "float32")
+        options = {key: value for key, value in given.items() if isinstance(value, kinds) and key != "dtype"}
+
+        def make() -> Any:
+            arrays = {key: _array(value) for key, value in options.items()}
+            dims = {"dim": None} if arrays.get("dim") is ... else {}
+            return fold(**{**arrays, **dims}, like=like)
+
+        found.make = make
+        return found
+
+    def _computed(self, name: str, given: dict[str, Any]) -> Any:
         first = next(v for v in given.values() if isinstance(v, (Parameter, list, tuple)))
         if not isinstance(first, Parameter):
             return self._joined(name, first, given.get("dim", 0))
         shape = first.shape
         if name in ("add", "sub", "mul", "div", "pow", "matmul", "maximum", "minimum"):
             other = given.get("other", given.get("exponent"))
-            return self.constants(name, first, other)
+            return self._of_both(name, first, other)
         if name in _SCALARS and isinstance(first.known, (int, float)):
             try:
                 return Parameter(shape, False, _SCALARS[name](first.known))
@@ -321,8 +406,10 @@ class Tensors:
         self, stages: Sequence[Any], values: Sequence[Value], path: str, weights: dict[str, Stored]
     ) -> Any:
         """Layers one after the other on tensors; what the last writes."""
-        edges = [self.network.edge(value, path) for value in values]
         like = values[0]
+        if like.folded and like.batch == 0 and len(values) == 1 and stages[0].rank is not None:
+            return self._windows(stages, like, path, weights)
+        edges = [self.network.edge(value, path) for value in values]
         found: Any = edges
         for number, stage in enumerate(stages):
             windows = stage.rank is not None or bool(stage.flat_too)
@@ -338,6 +425,29 @@ class Tensors:
                 self._local(stage, before, self.network.shape(found[0]), like)
         made = [self.network.made(edge, like) for edge in found]
         return made[0] if len(made) == 1 else tuple(made)
+
+    def _windows(self, stages: Sequence[Any], value: Value, path: str, weights: dict[str, Stored]) -> Any:
+        """A layer with windows where the first axis holds more than the samples, which is an axis of maps."""
+        (stage,) = stages
+        edge, more, back = self.network.maps(value, stage.rank, path)
+        shape = self.network.shape(edge)
+        if not more:
+            try:
+                return back(self.network.stage(stage, [edge], path, weights)[0])
+            except SpecError as error:
+                raise plain(error) from None
+        plane = (shape[0], *shape[2:])
+        cls = layers.lookup(stage.name)
+        layer = cls.create((plane,), values_of(stage, {}))
+        options = {option.field: getattr(layer, option.field) for option in cls.options}
+        for field, first in _ALONG.items():
+            if isinstance(options.get(field), tuple):
+                options[field] = (shape[1] if field == "size" else first, *options[field])
+        given = {
+            name: one if len(one.shape) < 3 else one.reshaped((*one.shape[:2], 1, *one.shape[2:]))
+            for name, one in weights.items()
+        }
+        return back(self.network.add(stage.name, [edge], options, path, given)[0])
 
     @staticmethod
     def _local(stage: Any, before: Any, after: Any, like: Value) -> None:
@@ -412,6 +522,10 @@ class Tensors:
             elif isinstance(part, (list, tuple)) and all(type(one) is int for one in part):
                 found = self.network.take(found, axis, [one % size for one in part], path)
                 axis += 1
+            elif isinstance(part, Parameter) and sum(isinstance(one, Parameter) for one in parts) == 1:
+                place = part.path.rpartition(".")[0] if part.path.endswith(".index") else path
+                found = self.network.gather(found, self._value(part), axis, place)
+                axis += len(part.shape)
             else:
                 raise NotKnown(f"{described(part)} as an index of a tensor", "numbers, slices, None and ...")
         return found
@@ -465,7 +579,29 @@ class Tensors:
                 shape.extend(part.shape)
         single = isinstance(value.known, list) and len(parts) == 1 and type(parts[0]) is int
         entries = value.known[parts[0]] if single else None
-        return Parameter((*shape, *left), False, entries)
+        found = Parameter((*shape, *left), False, entries)
+        make = value.make
+        if make is not None:
+            found.make = lambda: make()[tuple(_array(part) for part in parts)]
+        return found
+
+    @staticmethod
+    def write(value: Parameter, index: Any, entries: Any) -> None:
+        """``value[index] = entries`` of a constant."""
+        before = value.make
+        parts = index if isinstance(index, tuple) else (index,)
+        value.known = value.value = value.make = None
+        if before is None or (isinstance(entries, Parameter) and entries.make is None):
+            return
+
+        def make() -> Any:
+            import numpy as np
+
+            array = np.array(before(), "float32")
+            array[tuple(_array(part) for part in parts)] = _array(entries)
+            return array
+
+        value.make = make
 
     # Operators of ATen
 
@@ -522,9 +658,9 @@ class Tensors:
         size = sizes[dim]
         part = given.get("split_size", 1) if name == "split" else 1
         many = given["chunks"] if name == "chunk" else size
-        if type(part) is int and type(many) is int and type(size) is int:
-            if part < 1 or many < 1 or min(many, size) > _MOST_PARTS * part:
-                raise NotKnown(f"{name} of an axis of {size} into so many parts", f"up to {_MOST_PARTS:,}")
+        numbers = type(part) is int and type(many) is int and type(size) is int
+        if numbers and (part < 1 or many < 1 or min(many, size) > _MOST_PARTS * part):
+            raise NotKnown(f"{name} of an axis of {size} into so many parts", f"up to {_MOST_PARTS:,}")
 
     @staticmethod
     def _overload(name: str, target: str, given: dict[str, Any]) -> str:
@@ -539,6 +675,15 @@ class Tensors:
         if name in ("lt", "gt", "le", "ge", "eq", "ne"):
             raise NotKnown("the comparison depends on the data", "conditions on known values")
         return target
+
+    def _normalize(self, path: str, x: Value, p: Any, dim: Any, eps: Any) -> Value:
+        """Over the length along an axis, which is ``eps`` at least."""
+        if p != 2 or type(dim) is not int or not isinstance(eps, (int, float)):
+            raise NotKnown("normalize by another length than that of p=2 along one axis is not read")
+        axis = dim % x.rank
+        length = self.network.reduce("norm", x, (axis,), True, f"{path}.norm")
+        length = self.network.one("maximum", length, f"{path}.least", {"value": float(eps)})
+        return self.network.join("div", x, length, path)
 
     def _view(self, path: str, x: Value, sizes: Any) -> Value:
         return self.network.reshape(x, self.filled(sizes, self.sizes(x)), path)

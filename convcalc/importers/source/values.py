@@ -201,9 +201,10 @@ class Parameter:
         learned: whether training changes it.
         stored: whether it stands among the weights of the model.
         known: its numbers, nested, where they are known.
+        make: works its numbers out as a NumPy array, when it is called; None where the program does not say.
     """
 
-    __slots__ = ("dtype", "frozen", "known", "learned", "path", "shape", "stored", "value")
+    __slots__ = ("dtype", "frozen", "known", "learned", "make", "path", "shape", "stored", "value")
 
     def __init__(
         self, shape: tuple[int, ...], learned: bool = True, known: Any = None, dtype: str = "float32"
@@ -216,6 +217,7 @@ class Parameter:
         self.frozen = False
         self.path = ""
         self.value: Any = None
+        self.make: Callable[[], Any] | None = None
 
 
 class Array:

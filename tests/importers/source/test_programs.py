@@ -208,3 +208,16 @@ def _answers(seed: int, many: int) -> None:
         except SpecError as error:
             assert str(error)
         assert time.perf_counter() - start < 20
+
+
+def test_what_a_program_computes_of_numbers_is_computed() -> None:
+    import numpy as np
+
+    from convcalc.executor import init_weights
+
+    source = TEXTS["transformer_encoder"]
+    table = init_weights(load(source.text, input=source.inputs))["pos_encoder.pe.buffer"][0]
+    at, pair = np.meshgrid(np.arange(500), np.arange(16), indexing="ij")
+    angles = at / 10000 ** (2 * pair / 32)
+    np.testing.assert_allclose(table[:, 0::2], np.sin(angles), atol=1e-4)
+    np.testing.assert_allclose(table[:, 1::2], np.cos(angles), atol=1e-4)

@@ -1082,3 +1082,338 @@ class Net(nn.Module):
         return F.leaky_relu_(self.next(x), 0.1)
 """,
 )
+_add(
+    "lstmcell",
+    (7, 5),
+    507,
+    [(3,)],
+    """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.LSTMCell(5, 8)
+        self.fc = nn.Linear(8, 3)
+    def forward(self, x):
+        h = torch.zeros(x.size(0), 8); c = torch.zeros(x.size(0), 8)
+        for t in range(x.size(1)):
+            h, c = self.cell(x[:, t], (h, c))
+        return self.fc(h)
+""",
+)
+_add(
+    "own_rnn",
+    (7, 5),
+    154,
+    [(3,)],
+    """
+class RNN(nn.Module):
+    def __init__(self, n=8):
+        super().__init__()
+        self.n=n
+        self.i2h = nn.Linear(5 + n, n)
+        self.i2o = nn.Linear(5 + n, 3)
+        self.softmax = nn.LogSoftmax(dim=1)
+    def initHidden(self, b):
+        return torch.zeros(b, self.n)
+    def forward(self, x):
+        h = self.initHidden(x.size(0))
+        for t in range(x.shape[1]):
+            c = torch.cat((x[:, t, :], h), 1)
+            h = torch.tanh(self.i2h(c))
+            o = self.softmax(self.i2o(c))
+        return o
+""",
+)
+_add(
+    "convnext_block",
+    (8, 12, 12),
+    992,
+    [(8, 12, 12)],
+    """
+class LayerNorm(nn.Module):
+    def __init__(self, n, eps=1e-6, data_format="channels_last"):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(n)); self.bias = nn.Parameter(torch.zeros(n))
+        self.eps = eps; self.data_format = data_format
+        if self.data_format not in ["channels_last", "channels_first"]:
+            raise NotImplementedError
+        self.normalized_shape = (n, )
+    def forward(self, x):
+        if self.data_format == "channels_last":
+            return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        elif self.data_format == "channels_first":
+            u = x.mean(1, keepdim=True)
+            s = (x - u).pow(2).mean(1, keepdim=True)
+            x = (x - u) / torch.sqrt(s + self.eps)
+            x = self.weight[:, None, None] * x + self.bias[:, None, None]
+            return x
+class Block(nn.Module):
+    def __init__(self, dim=8, layer_scale_init_value=1e-6):
+        super().__init__()
+        self.n0 = LayerNorm(dim, data_format="channels_first")
+        self.dwconv = nn.Conv2d(dim, dim, kernel_size=7, padding=3, groups=dim)
+        self.norm = LayerNorm(dim)
+        self.pwconv1 = nn.Linear(dim, 4 * dim)
+        self.act = nn.GELU()
+        self.pwconv2 = nn.Linear(4 * dim, dim)
+        self.gamma = nn.Parameter(layer_scale_init_value * torch.ones((dim)), requires_grad=True) if layer_scale_init_value > 0 else None
+    def forward(self, x):
+        input = x
+        x = self.dwconv(self.n0(x))
+        x = x.permute(0, 2, 3, 1)
+        x = self.pwconv2(self.act(self.pwconv1(self.norm(x))))
+        if self.gamma is not None:
+            x = self.gamma * x
+        x = x.permute(0, 3, 1, 2)
+        return input + x
+""",
+)
+_add(
+    "einsum_attn",
+    (6, 16),
+    320,
+    [(6, 16)],
+    """
+class SelfAttention(nn.Module):
+    def __init__(self, embed_size=16, heads=4):
+        super().__init__()
+        self.heads=heads; self.head_dim=embed_size//heads; self.embed_size=embed_size
+        self.values = nn.Linear(self.head_dim, self.head_dim, bias=False)
+        self.keys = nn.Linear(self.head_dim, self.head_dim, bias=False)
+        self.queries = nn.Linear(self.head_dim, self.head_dim, bias=False)
+        self.fc_out = nn.Linear(heads*self.head_dim, embed_size)
+    def forward(self, x, mask=None):
+        N = x.shape[0]; L = x.shape[1]
+        values = self.values(x.reshape(N, L, self.heads, self.head_dim))
+        keys = self.keys(x.reshape(N, L, self.heads, self.head_dim))
+        queries = self.queries(x.reshape(N, L, self.heads, self.head_dim))
+        energy = torch.einsum("nqhd,nkhd->nhqk", [queries, keys])
+        if mask is not None:
+            energy = energy.masked_fill(mask == 0, float("-1e20"))
+        attention = torch.softmax(energy / (self.embed_size ** (1/2)), dim=3)
+        out = torch.einsum("nhql,nlhd->nqhd", [attention, values]).reshape(N, L, self.heads*self.head_dim)
+        return self.fc_out(out)
+""",
+)
+_add(
+    "swin_window",
+    (8, 8, 12),
+    624,
+    [(8, 8, 12)],
+    """
+def window_partition(x, window_size):
+    B, H, W, C = x.shape
+    x = x.view(B, H // window_size, window_size, W // window_size, window_size, C)
+    return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, window_size, window_size, C)
+def window_reverse(windows, window_size, H, W):
+    B = int(windows.shape[0] / (H * W / window_size / window_size))
+    x = windows.view(B, H // window_size, W // window_size, window_size, window_size, -1)
+    return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(B, H, W, -1)
+class W(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv = nn.Linear(12, 36)
+        self.proj = nn.Linear(12, 12)
+    def forward(self, x):
+        B, H, W, C = x.shape
+        x = torch.roll(x, shifts=(-2, -2), dims=(1, 2))
+        w = window_partition(x, 4).view(-1, 16, C)
+        B_, N, C = w.shape
+        q, k, v = self.qkv(w).reshape(B_, N, 3, 3, C // 3).permute(2, 0, 3, 1, 4).unbind(0)
+        a = (q * 0.5) @ k.transpose(-2, -1)
+        a = a.softmax(-1)
+        w = (a @ v).transpose(1, 2).reshape(B_, N, C)
+        return window_reverse(self.proj(w).view(-1, 4, 4, C), 4, H, W)
+""",
+)
+_add(
+    "mixer",
+    (3, 16, 16),
+    5353,
+    [(5,)],
+    """
+from functools import partial
+class PreNormResidual(nn.Module):
+    def __init__(self, dim, fn):
+        super().__init__()
+        self.fn = fn
+        self.norm = nn.LayerNorm(dim)
+    def forward(self, x):
+        return self.fn(self.norm(x)) + x
+def FeedForward(dim, expansion_factor=4, dropout=0., dense=nn.Linear):
+    inner_dim = int(dim * expansion_factor)
+    return nn.Sequential(dense(dim, inner_dim), nn.GELU(), nn.Dropout(dropout), dense(inner_dim, dim), nn.Dropout(dropout))
+class MLPMixer(nn.Module):
+    def __init__(self, dim=12, depth=2, patches=16):
+        super().__init__()
+        chan_first, chan_last = partial(nn.Conv1d, kernel_size=1), nn.Linear
+        self.proj = nn.Conv2d(3, dim, 4, 4)
+        self.layers = nn.Sequential(*[nn.Sequential(PreNormResidual(dim, FeedForward(patches, 4, 0., chan_first)), PreNormResidual(dim, FeedForward(dim, 0.5, 0., chan_last))) for _ in range(depth)])
+        self.norm = nn.LayerNorm(dim)
+        self.head = nn.Linear(dim, 5)
+    def forward(self, x):
+        x = self.proj(x).flatten(2).transpose(1, 2)
+        return self.head(self.norm(self.layers(x)).mean(dim=1))
+""",
+)
+_add(
+    "video",
+    (4, 3, 8, 8),
+    842,
+    [(5,)],
+    """
+class TimeCNN(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cnn = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+        self.lstm = nn.LSTM(6, 9, batch_first=True)
+        self.fc = nn.Linear(9, 5)
+    def forward(self, x):
+        b, t, c, h, w = x.shape
+        f = self.cnn(x.view(b * t, c, h, w)).view(b, t, -1)
+        out, (hn, _) = self.lstm(f)
+        return self.fc(hn[-1])
+""",
+)
+_add(
+    "maxargs",
+    (6, 10),
+    761,
+    [(5,)],
+    """
+class TextCNN(nn.Module):
+    def __init__(self, kernel_sizes=(2, 3, 4), n=10):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv1d(10, 7, k) for k in kernel_sizes])
+        self.fc = nn.Linear(len(kernel_sizes) * 7, 5)
+    def forward(self, x):
+        x = x.transpose(1, 2)
+        x = [F.relu(conv(x)) for conv in self.convs]
+        x = [F.max_pool1d(i, i.size(2)).squeeze(2) for i in x]
+        y = torch.max(x[0].unsqueeze(-1), dim=-1)[0]
+        return self.fc(torch.cat(x, 1)) + y.max(dim=1, keepdim=True).values * 0
+""",
+)
+_add(
+    "decoder",
+    {"tgt": (5, 16), "memory": (7, 16)},
+    6688,
+    [(5, 16)],
+    """
+class D(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerDecoder(nn.TransformerDecoderLayer(16, 4, 32, batch_first=True), 2)
+    def forward(self, tgt, memory):
+        mask = torch.triu(torch.full((5, 5), float('-inf')), diagonal=1)
+        return self.layer(tgt, memory, tgt_mask=mask)
+""",
+)
+_add(
+    "shuffle",
+    (16, 8, 8),
+    441,
+    [(16, 8, 8)],
+    """
+def channel_shuffle(x, groups: int):
+    batchsize, num_channels, height, width = x.size()
+    channels_per_group = num_channels // groups
+    x = x.view(batchsize, groups, channels_per_group, height, width)
+    x = torch.transpose(x, 1, 2).contiguous()
+    return x.view(batchsize, num_channels, height, width)
+class S(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.b = nn.Sequential(nn.Conv2d(8, 8, 1), nn.Hardswish(), nn.Conv2d(8, 8, 3, padding=1, groups=8))
+        self.w = nn.Parameter(torch.rand(16, 16))
+        self.bn = nn.BatchNorm2d(16)
+        self.p = nn.PReLU()
+    def forward(self, x):
+        x1, x2 = x.chunk(2, dim=1)
+        out = torch.cat((x1, self.b(x2)), dim=1)
+        out = channel_shuffle(out, 2)
+        y = torch.matmul(out.flatten(2).transpose(1, 2), self.w).transpose(1, 2).reshape_as(out)
+        return self.p(self.bn(out)) + F.normalize(y, dim=1) * torch.clamp(out, min=0, max=6)
+""",
+)
+_add(
+    "cond",
+    (3, 16, 16),
+    466,
+    [(2,)],
+    """
+class Config:
+    width = 8
+    depth = 2
+    def __init__(self, **kw):
+        for k, v in kw.items():
+            setattr(self, k, v)
+class Base(nn.Module):
+    def __init__(self, cfg):
+        super().__init__()
+        self.cfg = cfg
+        self.build()
+    def build(self):
+        raise NotImplementedError
+    @property
+    def out_dim(self):
+        return self.cfg.width * 2
+    @staticmethod
+    def act():
+        return nn.ReLU()
+class Net(Base):
+    def build(self):
+        w = self.cfg.width
+        blocks = []
+        i = 0
+        while i < self.cfg.depth:
+            blocks += [nn.Conv2d(3 if i == 0 else w, w, 3, padding=1), self.act()]
+            i += 1
+        self.body = nn.Sequential(*blocks)
+        self.head = nn.Linear(w, self.out_dim)
+        self.last = nn.Linear(self.out_dim, 2)
+    @torch.no_grad()
+    def forward(self, x, *, scale=1.0):
+        feats = {}
+        for name, m in self.body.named_children():
+            x = m(x)
+            feats[name] = x
+        x = sum([feats[k].mean((2, 3)) for k in feats if int(k) % 2])
+        return self.last(self.head(x) * scale)
+model = Net(Config(width=4, depth=3))
+""",
+)
+_add(
+    "cells",
+    (5, 6),
+    192,
+    [(4,)],
+    """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.g = nn.GRUCell(6, 4)
+        self.r = nn.RNNCell(6, 4, nonlinearity="relu")
+    def forward(self, x):
+        h = None
+        out = []
+        for step in range(x.size(1)):
+            h = self.g(x[:, step], h)
+            out.append(h)
+        return torch.stack(out, dim=1).sum(1) + self.r(x[:, 0])
+""",
+)
+_add(
+    "transformer",
+    {"src": (6, 16), "tgt": (5, 16)},
+    5104,
+    [(5, 16)],
+    """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.t = nn.Transformer(16, 2, 1, 1, 24, batch_first=True, norm_first=True, activation="gelu")
+    def forward(self, src, tgt):
+        return self.t(src, tgt, tgt_mask=self.t.generate_square_subsequent_mask(5))
+""",
+)

@@ -71,12 +71,14 @@ def _crop(place: Place) -> str:
 def _slice(place: Place) -> str:
     layer = place.layer
     stop = place.shape[layer.axis] if layer.stop is None else layer.stop
+    place.function = place.outputs[0] == place.shape  # readers leave out what cuts nothing
     return place.slice(place.x, layer.axis, layer.start, stop)
 
 
 def _split(place: Place) -> list[str]:
     axis = place.layer.axis
     sizes = [shape[axis] for shape in place.outputs]
+    place.function = len(sizes) == 1
     return place.ops("Split", place.x, place.ints(sizes), outputs=len(sizes), axis=axis + 1)
 
 

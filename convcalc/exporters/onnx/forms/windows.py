@@ -210,6 +210,7 @@ def _adaptive(kind: str) -> Form:
             if all(m == 1 for _, m in sizes):
                 return place.op(f"Global{kind}Pool", place.x)
             kernel = [n // m for n, m in sizes]
+            place.function = True
             return place.op(f"{kind}Pool", place.x, kernel_shape=kernel, strides=kernel)
         x = place.x
         for axis, (n, m) in enumerate(sizes, 1):
