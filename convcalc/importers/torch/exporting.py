@@ -60,14 +60,15 @@ def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Gr
     except ValueError as error:
         raise SpecError([Problem(str(error), file=f"<{title}>", line=0)]) from None
     try:
-        graph, fault = translate(program), None
-    except SpecError as error:
-        graph, fault = None, error
-    if input is not None and (graph is None or any(node.op == "opaque" for node in graph.nodes)):
+        graph = translate(program)
+        whole = not any(node.op == "opaque" for node in graph.nodes)
+    except SpecError:
+        other = None if input is None else _by_second_axis(module, input, name)
+        if other is None:
+            raise
+        graph, whole = other, True
+    if not whole and input is not None:
         graph = _by_second_axis(module, input, name) or graph
-    if graph is None:
-        assert fault is not None
-        raise fault
     types = {tensor.name: tensor.dtype for tensor in program.inputs}
     if input is not None and set(types) <= _arguments(module):
 

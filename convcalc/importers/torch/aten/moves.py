@@ -199,7 +199,7 @@ def narrow(network: Batched, call: Call, x: Value, dim: int, start: int, length:
 def for_samples(network: Batched, like: Value, value: Value, path: str) -> Value:
     """A constant beside a tensor of a batch as one of each sample, where it is the same for all of them."""
     met = meeting(network, like, value, path)
-    return value if met is value else network.expand(met, value.dims, path)  # type: ignore[no-any-return]
+    return value if met is value else network.expand(met, value.dims, path)
 
 
 @row("slice_scatter.default")
