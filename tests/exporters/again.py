@@ -45,13 +45,13 @@ def arrays(graph: Graph) -> dict[str, int]:
     """The entries of every array by its name in the ``state_dict``.
 
     An array that is a tensor of the graph has the word ``value`` behind it, and what is multiplied by it may
-    have been written as one layer.
+    have been written as one layer. Constants that were worked out are stored nowhere.
     """
     lent = copies(graph)
     return {
         name.removesuffix(".value"): prod(shape)
         for name, shape in weight_shapes(graph).items()
-        if name not in lent
+        if name not in lent and not name.startswith("constant.")
     }
 
 

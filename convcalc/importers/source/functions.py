@@ -149,6 +149,9 @@ sin|self|aten.sin.default
 cos|self|aten.cos.default
 erf|self|aten.erf.default
 square|self|aten.square.default
+sign|self|aten.sign.default
+floor|self|aten.floor.default
+round|self|aten.round.default
 reciprocal|self|aten.reciprocal.default
 clamp clamp_ clip|self min=None max=None|aten.clamp.default
 where|condition self other|aten.where.self

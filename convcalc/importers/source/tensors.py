@@ -29,6 +29,13 @@ _MOST_PARTS: Final = 4096
 _WRITTEN: Final = 4096
 """Most entries of a constant that are kept as numbers."""
 _RANDOM: Final = "random numbers that the program draws for each sample are a constant here"
+_KEEPING: Final = frozenset(
+    "relu relu6 leaky_relu elu selu celu gelu silu mish softplus hardswish hardsigmoid hardtanh softsign"
+    " logsigmoid tanhshrink softshrink hardshrink sigmoid tanh dropout softmax log_softmax flip roll cumsum"
+    " sqrt rsqrt exp log abs neg sin cos erf square reciprocal sign floor round clamp masked_fill tril triu"
+    " lt gt le ge eq ne logical_not zeros_like ones_like".split()
+)
+"""Functions whose result has the shape of their tensor."""
 _ALONG: Final[dict[str, Any]] = {
     "kernel": 1, "stride": 1, "padding": (0, 0), "dilation": 1, "scale": 1, "size": 1, "output_padding": 0,
 }  # fmt: skip
@@ -247,7 +254,7 @@ class Tensors:
         return Parameter(shape, False)
 
     def computed(self, name: str, given: dict[str, Any]) -> Any:
-        """A function of constants: its shape, and how its numbers are worked out."""
+        """A function of constants: its shape, and how its numbers are worked out; None for a layer's work."""
         found = self._computed(name, given)
         words = {"self": "x", "input": "x", "size": "shape"}
         return self._made(name, {words.get(key, key): value for key, value in given.items()}, found)
@@ -292,19 +299,11 @@ class Tensors:
         moved = self._moved(name, shape, given)
         if moved is not None:
             return Parameter(moved, False, first.known if isinstance(first.known, (int, float)) else None)
-        if name in (
-            "chunk",
-            "split",
-            "unbind",
-            "einsum",
-            "cat",
-            "stack",
-            "gather",
-            "index_select",
-            "embedding",
-        ):
-            raise NotKnown(f"{name} of constants is not worked out")
-        return Parameter(shape, False)
+        if name in _KEEPING:
+            return Parameter(shape, False)
+        if self.running:
+            return None
+        raise NotKnown(f"{name} of constants is not worked out")
 
     @staticmethod
     def _joined(name: str, parts: Any, dim: int) -> Parameter:
@@ -342,8 +341,14 @@ class Tensors:
             sizes = given["size"]
             wide = (1,) * (len(sizes) - rank) + tuple(shape)
             return tuple(b if a == -1 else a for a, b in zip(sizes, wide, strict=True))
-        if name in ("mean", "sum", "amax", "amin", "norm"):
-            return ()
+        if name == "unflatten":
+            at = given["dim"] % rank
+            return (*shape[:at], *self.filled(given["sizes"], (shape[at],)), *shape[at + 1 :])
+        if name in ("mean", "sum", "amax", "amin", "norm", "var", "std") and type(given["keepdim"]) is bool:
+            dims = given["dim"] if isinstance(given["dim"], (list, tuple)) else (given["dim"],)
+            over = {d % rank for d in dims if d is not None} or set(range(rank))
+            keep = given["keepdim"]
+            return tuple(1 if axis in over else n for axis, n in enumerate(shape) if keep or axis not in over)
         return None
 
     @staticmethod
@@ -409,6 +414,13 @@ class Tensors:
         like = values[0]
         if like.folded and like.batch == 0 and len(values) == 1 and stages[0].rank is not None:
             return self._windows(stages, like, path, weights)
+        if like.batch is None and like.dims[:1] == (1,) and stages[0].rank == like.rank - 2:
+            inner = f"{path}.sample"
+            one = [self.network.reshape(value, value.dims[1:], inner) for value in values]
+            made = self.stages(stages, one, path, weights)  # of one sample, which stands for all
+            several = made if isinstance(made, tuple) else (made,)
+            wide = [self.network.unsqueeze(value, 0, inner) for value in several]
+            return tuple(wide) if isinstance(made, tuple) else wide[0]
         edges = [self.network.edge(value, path) for value in values]
         found: Any = edges
         for number, stage in enumerate(stages):
@@ -423,8 +435,8 @@ class Tensors:
                 raise plain(error) from None
             if like.batch is not None and (like.folded or like.batch):
                 self._local(stage, before, self.network.shape(found[0]), like)
-        made = [self.network.made(edge, like) for edge in found]
-        return made[0] if len(made) == 1 else tuple(made)
+        results = [self.network.made(edge, like) for edge in found]
+        return results[0] if len(results) == 1 else tuple(results)
 
     def _windows(self, stages: Sequence[Any], value: Value, path: str, weights: dict[str, Stored]) -> Any:
         """A layer with windows where the first axis holds more than the samples, which is an axis of maps."""
