@@ -524,6 +524,15 @@ class PyTorch(Library):
 
     _forward_GRU = _forward_RNN = _forward_LSTM
 
+    def _forward_MaxUnpool1d(self, module: Instance, x: Any, indices: Any, output_size: Any = None) -> Any:
+        (stage,), both = module.layer, [self.tensor(x), self.tensor(indices)]
+        if output_size is None:
+            return self.tensors.stages([stage], both, self.path(module), {})
+        size = tuple(output_size)[-stage.rank :]
+        return self.tensors.unpool(stage, *both, size, self.path(module))
+
+    _forward_MaxUnpool2d = _forward_MaxUnpool3d = _forward_MaxUnpool1d
+
     def _recurrence(self, module: Instance, x: Any, state: Any) -> Any:
         for one in state if isinstance(state, (tuple, list)) else (state,):
             if one is not None and not (isinstance(one, Parameter) and one.known == 0):
@@ -637,6 +646,8 @@ class PyTorch(Library):
             return copied(args[0])
         if name.startswith("torch.cuda."):
             return 0 if "count" in last else False
+        if name == "itertools.product" and kwargs.keys() <= {"repeat"}:
+            return known.product([known.items_of(one) for one in args], **kwargs)
         if name == "itertools.chain" or name.startswith("itertools.chain."):
             lists = args if last == "chain" else known.items_of(args[0])
             return [item for one in lists for item in known.items_of(one)]

@@ -70,6 +70,13 @@ def _array(value: Any) -> Any:
     return value
 
 
+def _options(stage: Any, *shapes: Any) -> dict[str, Any]:
+    """The options of a layer where it reads tensors of these shapes."""
+    cls = layers.lookup(stage.name)
+    layer = cls.create(shapes, values_of(stage, {}))
+    return {option.field: getattr(layer, option.field) for option in cls.options}
+
+
 class Tensors:
     """Makes the layers of a program.
 
@@ -415,7 +422,7 @@ class Tensors:
         if like.folded and like.batch == 0 and len(values) == 1 and stages[0].rank is not None:
             return self._windows(stages, like, path, weights)
         if like.batch is None and like.dims[:1] == (1,) and stages[0].rank == like.rank - 2:
-            inner = f"{path}.sample"
+            inner = f"{path}_sample"
             one = [self.network.reshape(value, value.dims[1:], inner) for value in values]
             made = self.stages(stages, one, path, weights)  # of one sample, which stands for all
             several = made if isinstance(made, tuple) else (made,)
@@ -449,9 +456,7 @@ class Tensors:
             except SpecError as error:
                 raise plain(error) from None
         plane = (shape[0], *shape[2:])
-        cls = layers.lookup(stage.name)
-        layer = cls.create((plane,), values_of(stage, {}))
-        options = {option.field: getattr(layer, option.field) for option in cls.options}
+        options = _options(stage, plane)
         for field, first in _ALONG.items():
             if isinstance(options.get(field), tuple):
                 options[field] = (shape[1] if field == "size" else first, *options[field])
@@ -469,24 +474,47 @@ class Tensors:
         if before[:-1] != after[:-1] and after[: len(before)] != before:
             raise Unsayable("works along an axis that the batch is folded into")
 
+    def unpool(self, stage: Any, x: Value, indices: Value, size: Any, path: str) -> Value:
+        """Values put back into a map of a size that is given."""
+        edges = [self.network.edge(x, path), self.network.edge(indices, path)]
+        options = _options(stage, *map(self.network.shape, edges))
+        (edge,) = self.network.add(stage.name, edges, {**options, "size": size}, path)
+        return self.network.made(edge, x)
+
     def recurrence(
         self, stage: Any, x: Value, batch_first: bool, path: str, weights: dict[str, Stored]
     ) -> list[Value]:
         """A recurrent layer: its sequence, and its states."""
         wanted = 0 if batch_first else 1
-        if x.rank != 3 or x.batch != wanted or x.folded:
+        if x.rank != 3 or x.batch != wanted:
             where = f"axis {x.batch}" if x.batch is not None else "no axis"
             raise NotKnown(
                 f"it reads {x.rank} axes with the samples on {where}, and takes them on axis {wanted} of 3",
                 "batch_first=True, where the samples come first" if wanted else "samples, steps, features",
             )
+        edge = self.network.edge(x, path)
         try:
-            found = self.network.stage(stage, [self.network.edge(x, path)], path, weights)
+            if x.folded:  # sequences of their own within each sample
+                axis, features = self.network.axis(x, 1 - wanted), self.network.axis(x, 2)
+                shape = self.network.shape(edge)
+                options = _options(stage, (shape[axis], shape[features]))
+                options.update(axis=axis, features=features)
+                found = self.network.add(stage.name, [edge], options, path, weights)
+            else:
+                found = self.network.stage(stage, [edge], path, weights)
         except SpecError as error:
             raise plain(error) from None
-        return [
-            self.network.made(edge, None, wanted if number == 0 else 1) for number, edge in enumerate(found)
+        if not x.folded:
+            return [
+                self.network.made(edge, None, wanted if number == 0 else 1)
+                for number, edge in enumerate(found)
+            ]
+        last = [self.network.shape(edge)[-1] for edge in found]
+        states = [
+            Value((self.network.shape(edge)[0], x.dims[wanted], size), 1, True, edge)
+            for edge, size in zip(found[1:], last[1:], strict=True)
         ]
+        return [Value((*x.dims[:2], last[0]), wanted, True, found[0]), *states]
 
     def operator(self, name: str, a: Any, b: Any, path: str) -> Any:
         """Arithmetic with tensors and numbers."""
