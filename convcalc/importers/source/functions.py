@@ -65,6 +65,7 @@ adaptive_avg_pool#d|self output_size|(AdaptiveAvgPool#d)
 adaptive_max_pool#d|self output_size return_indices=False|(AdaptiveMaxPool#d)
 glu|self dim=-1|aten.glu.default
 prelu|self weight|aten.prelu.default
+softmin|self dim=None _stacklevel-=3 dtype-=None|(Softmin)
 softmax|self dim=None _stacklevel-=3 dtype=None|aten.softmax.int
 log_softmax|self dim=None _stacklevel-=3 dtype=None|aten.log_softmax.int
 pad|self pad mode='constant' value=None|aten.pad.default

@@ -30,10 +30,61 @@ _WRITTEN: Final = 4096
 """Most entries of a constant that are kept as numbers."""
 _RANDOM: Final = "random numbers that the program draws for each sample are a constant here"
 _KEEPING: Final = frozenset(
-    "relu relu6 leaky_relu elu selu celu gelu silu mish softplus hardswish hardsigmoid hardtanh softsign"
-    " logsigmoid tanhshrink softshrink hardshrink sigmoid tanh dropout softmax log_softmax flip roll cumsum"
-    " sqrt rsqrt exp log abs neg sin cos erf square reciprocal sign floor round clamp masked_fill tril triu"
-    " lt gt le ge eq ne logical_not zeros_like ones_like".split()
+    [
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "celu",
+        "gelu",
+        "silu",
+        "mish",
+        "softplus",
+        "hardswish",
+        "hardsigmoid",
+        "hardtanh",
+        "softsign",
+        "logsigmoid",
+        "tanhshrink",
+        "softshrink",
+        "hardshrink",
+        "sigmoid",
+        "tanh",
+        "dropout",
+        "softmax",
+        "log_softmax",
+        "flip",
+        "roll",
+        "cumsum",
+        "sqrt",
+        "rsqrt",
+        "exp",
+        "log",
+        "abs",
+        "neg",
+        "sin",
+        "cos",
+        "erf",
+        "square",
+        "reciprocal",
+        "sign",
+        "floor",
+        "round",
+        "clamp",
+        "masked_fill",
+        "tril",
+        "triu",
+        "lt",
+        "gt",
+        "le",
+        "ge",
+        "eq",
+        "ne",
+        "logical_not",
+        "zeros_like",
+        "ones_like",
+    ]
 )
 """Functions whose result has the shape of their tensor."""
 _ALONG: Final[dict[str, Any]] = {
