@@ -107,7 +107,7 @@ class Translation:
         for info in entering:
             env[info.name] = self._input(info, dims[info.name], axes[info.name], batch)
         for key, tensor in graph.initializers.items():
-            env[key] = Term(key, tensor, learned=True)
+            env[key] = Term(key, tensor, learned=not (tensor.size == 1 and self._made_up(key)))
         for key in graph.sparse_initializers:
             env[key] = Term(key, lost=f"the sparse array {key!r}")
         self._infos = {**graph.values, **{info.name: info for info in graph.outputs}}
@@ -135,6 +135,10 @@ class Translation:
         found = net.finish(outputs)
         found.again = lambda shapes, variables: translate(self.model, dict(shapes), self.name, self.primitive)
         return found
+
+    def _made_up(self, name: str) -> bool:
+        """Whether PyTorch's newer exporter made up a name: of a constant. Parameters keep theirs."""
+        return self.model.producer == "pytorch" and re.fullmatch(r"val_\d+", name) is not None
 
     def _unread(self, graph: Graph) -> set[str]:
         read = {name for one in self.model.graphs() for node in one.nodes for name in node.inputs}
