@@ -148,12 +148,3 @@ def test_the_command_line_runs_and_verifies_a_file(cli: Any, tmp_path: Path) -> 
     (expected,) = theirs(model, {"x": x})
     assert close(np.load(tmp_path / "y.npy"), expected)
     assert cli("verify", str(path)).code == 0
-
-
-@pytest.mark.parametrize(("producer", "params"), [("pytorch", 12), ("", 13)])
-def test_a_number_that_pytorch_made_up_is_no_parameter(producer: str, params: int, tmp_path: Path) -> None:
-    nodes = [helper.make_node("Mul", ["x", "val_7"], ["y"]), helper.make_node("MatMul", ["y", "w"], ["z"])]
-    arrays = {"val_7": np.array([0.5], np.float32), "w": np.ones((4, 3), np.float32)}
-    model = model_of(nodes, {"x": (1, 2, 4)}, arrays, ["z"])
-    model.producer_name = producer
-    assert analyze(graph_of(model, tmp_path)).totals.params == params

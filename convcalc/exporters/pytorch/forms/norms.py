@@ -63,8 +63,9 @@ def _ln(place: Place) -> Form:
         value(size, "channels" if len(layer.shape) == 1 else "shape"),
         key("eps", layer.eps, 1e-5),
         key("elementwise_affine", layer.affine, True),
+        *([key("bias", False)] if "weight" in place.arrays and "bias" not in place.arrays else []),
     )
-    return _last(place, _without(place, module))
+    return _last(place, _without(place, module) if "weight" not in place.arrays else module)
 
 
 def _rmsnorm(place: Place) -> Form:
