@@ -126,9 +126,11 @@ class Batched(Tensors):
         stored = {name: v.stored for name, v in given.items() if v.stored is not None and v.edge is None}
         stored = {name: one for name, one in stored.items() if one.learned}  # a buffer is no weight
         tensors = any(one.name in self.tensors for one in stored.values())
-        if "weight" in stored and len(stored) == len(given) and not tensors:
+        alike = len({one.frozen for one in stored.values()}) < 2  # a layer is frozen, or it is not
+        if "weight" in stored and len(stored) == len(given) and not tensors and alike:
             return self.add(op, (edge,), options, path, stored)[0]
-        if "weight" in stored and not tensors:  # the bias alone is a tensor: it is added
+        if "weight" in stored and stored["weight"].name not in self.tensors:
+            # the bias alone is a tensor: it is added
             found = self.weighed(op, edge, weight, None, {**options, "bias": False}, path)
             assert bias is not None
             axis = options.get("axis", 0)

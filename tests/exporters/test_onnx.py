@@ -24,11 +24,11 @@ WITHOUT_A_FORM = {
     "opaque": "nobody knows what it does",
 }
 UNSAYABLE = {
-    "differs from sample to sample": "a transposed convolution by weights of each sample",
+    "in three dimensions": "a transposed convolution by weights of each sample; columns have two axes",
+    "beyond its windows": "columns say the size: such a convolution with padding of its output",
     "projects its state": "LSTM of ONNX has no projection",
     "32 bits": "scales are float32",
     "aligns corners with a filter": "the filter of ONNX does not align corners",
-    "splines": "there is no such mode",
 }
 SMALL = ("lenet5", "squeezenet1_1", "shufflenet_v2_x0_5", "mobilenet_v2", "crnn")
 
@@ -107,7 +107,7 @@ def test_few_are_refused() -> None:
             to_onnx(graph, convcalc.init_weights(graph))
         except ExportError:
             refused += 1
-    assert refused <= 10
+    assert refused <= 5
 
 
 def test_a_wrong_axis_would_be_seen() -> None:

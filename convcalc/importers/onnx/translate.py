@@ -14,11 +14,11 @@ from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
 from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo
-from convcalc.importers.onnx.operators import OPERATORS
+from convcalc.importers.onnx.operators import DOMAINS
 from convcalc.importers.onnx.operators.recognised import ROWS as RECOGNISED
 from convcalc.importers.onnx.order import ordered
 from convcalc.importers.onnx.own import said
-from convcalc.importers.onnx.paths import path_of
+from convcalc.importers.onnx.paths import Paths
 from convcalc.importers.onnx.patterns import Recognised, recognised
 from convcalc.importers.onnx.use import Term, Use, of_tensor
 from convcalc.importers.tensors import Value, broadcast
@@ -61,6 +61,9 @@ def translate(
             tensors = {*tensors, error.name}
 
 
+_KIND: Final = "pkg.torch.export.graph_signature.InputSpec.kind"
+"""Where PyTorch's newer exporter says what an array is."""
+
 _KEEPING: Final = {
     **dict.fromkeys(("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"), "bool"),
     **dict.fromkeys(("And", "Or", "Xor", "Not", "IsNaN", "IsInf"), "bool"),
@@ -92,6 +95,7 @@ class Translation:
     def run(self) -> Network:
         """Translate everything."""
         graph = self.model.graph
+        self.paths = Paths(graph.nodes)
         opset = self.model.opsets.get("", 1)
         arrays = set(graph.initializers) | set(graph.sparse_initializers)
         entering = [info for info in graph.inputs if info.name not in arrays]
@@ -106,12 +110,15 @@ class Translation:
         self.learned_constants = learned_constants
         for info in entering:
             env[info.name] = self._input(info, dims[info.name], axes[info.name], batch)
+        kinds = self._kinds(graph)
         for key, tensor in graph.initializers.items():
-            env[key] = Term(key, tensor, learned=True)
+            constant = bool(kinds) and key not in kinds and tensor.size == 1
+            env[key] = Term(key, tensor, learned=not constant and kinds.get(key) != "BUFFER")
         for key in graph.sparse_initializers:
             env[key] = Term(key, lost=f"the sparse array {key!r}")
         self._infos = {**graph.values, **{info.name: info for info in graph.outputs}}
-        self._nodes(self._prepared(graph.nodes, env, [o.name for o in graph.outputs]), env, opset, "", 0)
+        names = [info.name for info in graph.outputs]
+        self._nodes(self._prepared(graph.nodes, env, names, _weighted(graph)), env, opset, "", 0)
         outputs = []
         for info in graph.outputs:
             term = env.get(info.name)
@@ -194,6 +201,14 @@ class Translation:
         self.letters[n if isinstance(n, str) else f"{info.name} {place}"] = made
         return made
 
+    def _kinds(self, graph: Any) -> dict[str, str]:
+        """What an array is to the module that was exported, ``PARAMETER`` or ``BUFFER``, where said."""
+        if self.model.producer != "pytorch":
+            return {}
+        values = graph.values
+        said = {key: values[key].metadata.get(_KIND, "") for key in graph.initializers if key in values}
+        return {key: kind for key, kind in said.items() if kind}
+
     def _input(self, info: ValueInfo, dims: tuple[Any, ...], axis: int, batch: int) -> Term:
         if info.type.kind != "tensor" or info.dims is None:
             return Term(info.name, lost=f"the input {info.name!r}, {info.type}")
@@ -203,9 +218,11 @@ class Translation:
 
     # -- nodes ------------------------------------------------------------------------------
 
-    def _prepared(self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str]) -> list[Node]:
-        """The nodes that the outputs need in their order, one in the place of several that are a layer."""
-        found = ordered(nodes, wanted)
+    def _prepared(
+        self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str], more: Sequence[str] = ()
+    ) -> list[Node]:
+        """The nodes that the outputs, and more, need in order; one in the place of those that are a layer."""
+        found = ordered(nodes, [*wanted, *more])
         if self.primitive:
             return found
         held = {name: term.tensor for name, term in env.items() if term.tensor is not None}
@@ -224,7 +241,7 @@ class Translation:
             for place, name in enumerate(node.inputs):
                 if name and terms[place] is None:
                     raise node.error(f"reads {name!r}, which nothing makes")
-            path = path_of(node, block)
+            path = self.paths.of(node, block)
             results = self._node(node, terms, env, opset, path, depth)
             for name, result in zip(node.outputs, results, strict=False):
                 if name and result is not None:
@@ -236,7 +253,7 @@ class Translation:
     def _recognised(self, node: Recognised, env: dict[str, Term], opset: int, block: str) -> bool:
         """Say several nodes as the layer that they are; False, and nothing made, where they are not."""
         terms = [env.get(name) if name else None for name in node.inputs]
-        use = Use(node, terms, max(opset, 21), self.net, path_of(node, block))
+        use = Use(node, terms, max(opset, 21), self.net, self.paths.of(node, block))
         try:
             env[node.outputs[0]] = _term(node.outputs[0], RECOGNISED[node.op](use))
         except (Unsayable, DimensionError, Unfolded):
@@ -260,7 +277,7 @@ class Translation:
                 folded = self._folded(use)
                 if folded is not None:
                     return folded
-            operator = OPERATORS.get(node.op) if node.domain == "" else None
+            operator = DOMAINS.get(node.domain, {}).get(node.op)
             if operator is None:
                 raise Unsayable("is an operator that no layer here is")
             made = operator(use)
@@ -369,7 +386,8 @@ class Translation:
                 results.append(Term(name, lost=why, value=Value((UNKNOWN,), None, False, edge)))
                 continue
             if isinstance(about, Value):
-                made_of = Value(about.dims, about.batch, about.folded, edge, dtype=_KEEPING[node.op])
+                dtype = _KEEPING.get(node.op) or ("float32" if name == node.outputs[0] else "int64")
+                made_of = Value(about.dims, about.batch, about.folded, edge, dtype=dtype)
                 results.append(Term(name, value=made_of))
                 continue
             _, info, sizes = about
@@ -379,7 +397,9 @@ class Translation:
         return results
 
     def _kept(self, node: Node, terms: list[Term | None]) -> Value | None:
-        """Axes of what an operator writes that works entry by entry, whatever it does to each."""
+        """Axes of what an operator writes that works entry by entry, or picks entries along one axis."""
+        if node.op == "TopK" and not node.domain:
+            return _picked(node, terms)
         if node.domain or node.op not in _KEEPING or not terms:
             return None
         try:
@@ -399,6 +419,28 @@ class Translation:
         if type(n) is int and n > 0:
             return n
         return self.letters.get(n, UNKNOWN) if isinstance(n, str) else UNKNOWN
+
+
+def _weighted(graph: Graph) -> list[str]:
+    """What nodes with arrays of real numbers write: these count, also where no output needs them."""
+    arrays = {name for name, tensor in graph.initializers.items() if "float" in tensor.dtype and tensor.dims}
+    return [name for node in graph.nodes if not arrays.isdisjoint(node.inputs) for name in node.outputs[:1]]
+
+
+def _picked(node: Node, terms: list[Term | None]) -> Value | None:
+    """Axes of the K largest entries along an axis, where K is known: both outputs have them."""
+    value = terms[0].value if terms and terms[0] is not None else None
+    axis = node.get("axis", -1)
+    if value is None or type(axis) is not int or not -value.rank <= axis < value.rank:
+        return None
+    try:
+        many = node.get("k") if len(terms) < 2 or terms[1] is None else terms[1].entries().items[0]
+    except (Unfolded, IndexError):
+        return None
+    axis %= value.rank
+    if type(many) is not int or many < 1 or axis == value.batch:
+        return None
+    return Value((*value.dims[:axis], many, *value.dims[axis + 1 :]), value.batch, value.folded)
 
 
 def _term(name: str, result: Any) -> Term:

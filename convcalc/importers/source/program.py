@@ -26,7 +26,7 @@ from convcalc.spec.source import Source
 _MOST: Final = 20
 """Layers that are named in a note or an error, at most."""
 MAX_TEXT: Final = 2_000_000
-STEPS_OF_A_PROGRAM: Final = 3_000_000
+STEPS_OF_A_PROGRAM: Final = 1_000_000
 """Steps for working through a program, besides those of its length."""
 
 

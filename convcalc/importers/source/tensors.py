@@ -169,8 +169,9 @@ class Tensors:
             if any(isinstance(size, BatchSize) for size in held.shape):
                 return self._per_sample(held)
             if held.stored and held.path:
+                read = nothing if held.learned or held.make is None else held.make
                 stored = Stored(
-                    held.path, held.shape, held.dtype, nothing, learned=held.learned, frozen=held.frozen
+                    held.path, held.shape, held.dtype, read, learned=held.learned, frozen=held.frozen
                 )
                 held.value = self.network.constant(stored)
             elif held.learned:
@@ -336,7 +337,9 @@ class Tensors:
         def make() -> Any:
             arrays = {key: _array(value) for key, value in options.items()}
             dims = {"dim": None} if arrays.get("dim") is ... else {}
-            return fold(**{**arrays, **dims}, like=like)
+            import numpy as np
+
+            return np.asarray(fold(**{**arrays, **dims}, like=like)).reshape(like.shape or ())
 
         found.make = make
         return found

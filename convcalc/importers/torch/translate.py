@@ -87,11 +87,12 @@ class _Translation:
             raise SpecError(
                 [Problem(f"the input {given.name} of {show(shape)} has no entries", file=self.file, line=0)]
             )
-        if not shape or shape[0] % batch:
+        axis = self.program.axis
+        if axis >= len(shape) or shape[axis] % batch:
             of = show(shape) if shape else "no axes"
             self.network.notes.append(f"{given.name} of {of} has no batch: it is the same for every sample")
             return self.network.input(name, shape, None, given.dtype)
-        return self.network.input(name, shape, 0, given.dtype)
+        return self.network.input(name, shape, axis, given.dtype)
 
     def sizes(self, tensor: Tensor, what: str) -> tuple[int, ...]:
         shape = tensor.shape

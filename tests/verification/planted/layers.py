@@ -320,8 +320,8 @@ mutant(
 
 def _alive(change: Callable[[list[Any], list[Any], Any], Any]) -> Make:
     def make(right: Any) -> Any:
-        def wrong(graph: Any, batch: int, item: int) -> Any:
-            return change(*right(graph, batch, item), graph)
+        def wrong(graph: Any, batch: int, item: int, known: bool = False) -> Any:
+            return change(*right(graph, batch, item, known), graph)
 
         return wrong
 

@@ -78,6 +78,7 @@ def _slice(place: Place) -> str:
 def _split(place: Place) -> list[str]:
     axis = place.layer.axis
     sizes = [shape[axis] for shape in place.outputs]
+    place.function = len(sizes) == 1
     return place.ops("Split", place.x, place.ints(sizes), outputs=len(sizes), axis=axis + 1)
 
 

@@ -27,7 +27,7 @@ def batch_norm(use: Use) -> Value:
     names = ("weight", "bias", "running_mean", "running_var")
     arrays = [use.stored(place) for place in range(1, 5)]
     if any(array is None for array in arrays):
-        raise Unsayable("has statistics that are no arrays")
+        return _by_statistics(use, x)
     weights = {n: a.reshaped((prod(a.shape),)) for n, a in zip(names, arrays, strict=True) if a is not None}
     axis = use.net.axis(x, 1) if x.rank > 1 else 0
     return use.one("bn", x, use.path, weights, eps=use.attribute("epsilon", 1e-5), axis=axis)
@@ -40,15 +40,37 @@ def _standardised(use: Use, x: Value) -> Value:
     if any(place < len(use.node.outputs) and use.node.outputs[place] for place in (3, 4)):
         raise Unsayable("writes its statistics, which no layer here does")
     eps = use.attribute("epsilon", 1e-5)
-    made = use.one("bn", x, use.path, axis=1, track=False, affine=False, eps=eps)
+    return _scaled(use, x, use.one("bn", x, use.path, axis=1, track=False, affine=False, eps=eps))
+
+
+def _by_statistics(use: Use, x: Value) -> Value:
+    """Batch normalisation by a mean and a variance that are worked out when it runs, as is written there."""
+    join, eps = use.net.join, use.attribute("epsilon", 1e-5)
+    mean, variance = (_along_channels(use, x, place) for place in (3, 4))
+    variance = use.one("sqrt", join("add", variance, eps, f"{use.path}.eps"), f"{use.path}.sqrt")
+    centred = join("sub", x, mean, f"{use.path}.sub")
+    return _scaled(use, x, join("div", centred, variance, f"{use.path}.div"))
+
+
+def _scaled(use: Use, x: Value, made: Value) -> Value:
+    """With a factor and a term for each channel, where they are not 1 and 0."""
     for place, op, nothing in ((1, "mul", 1), (2, "add", 0)):
-        if all(entry == nothing for entry in use.numbers(place)):
-            continue
-        array = use.x(place)
-        shape = (*array.dims, *(1,) * (x.rank - 2))
-        array = use.net.reshape(array, shape, f"{use.path}.reshape")
-        made = use.net.join(op, made, array, f"{use.path}.{op}")
+        try:
+            plain = all(entry == nothing for entry in use.numbers(place))
+        except Unsayable:
+            array = use.term(place).tensor
+            values = None if array is None else array.values()
+            plain = values is not None and all(entry == nothing for entry in values)
+        if not plain:
+            made = use.net.join(op, made, _along_channels(use, x, place), f"{use.path}.{op}")
     return made
+
+
+def _along_channels(use: Use, x: Value, place: int) -> Value:
+    """A vector that arrives, along the second axis."""
+    array = use.x(place)
+    shape = (*array.dims, *(1,) * (x.rank - 2))
+    return use.net.reshape(array, shape, f"{use.path}.reshape{place}")
 
 
 def instance_norm(use: Use) -> Value:

@@ -55,7 +55,7 @@ def _pair(use: Use, scale: int, zero: int) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def _weight(
+def stored_real(
     use: Use, place: int, scale: int | None, zero: int | None, axis: int, block: int = 0
 ) -> Value | None:
     """A stored array less its zero point, times its scale; None of what is none."""
@@ -157,7 +157,7 @@ def dequantize(use: Use) -> Value:
     axis, block = use.attribute("axis", 1), use.attribute("block_size", 0)
     if use.type(0) not in (*_RANGES, "int32"):
         raise Unsayable(f"of {use.type(0)} is no layer here")
-    weight = _weight(use, 0, 1, 2, axis, block)
+    weight = stored_real(use, 0, 1, 2, axis, block)
     if weight is not None:
         return weight
     return _real(use, use.x(), *_pair(use, 1, 2), use.path)
@@ -169,11 +169,18 @@ def dynamic(use: Use) -> list[Any]:
     ONNX takes them over the whole tensor: of a batch of one the same.
     """
     net, path, x = use.net, use.path, use.x()
-    if x.batch is None or x.folded or equal(x.dims[x.batch], 1) is not True:
+    if x.batch is None or equal(net.batch, 1) is not True:
         raise Unsayable("takes one scale for all samples of a batch")
-    axes = [axis for axis in range(x.rank) if axis != x.batch]
-    low = net.join("minimum", net.reduce("min", x, axes, True, f"{path}.min"), 0.0, f"{path}.low")
-    high = net.join("maximum", net.reduce("max", x, axes, True, f"{path}.max"), 0.0, f"{path}.high")
+
+    def end(op: str) -> Value:
+        """The smallest or largest of a sample, whatever lies on the axis of the samples besides."""
+        edge = net.edge(x, path)
+        options = {"axis": tuple(range(len(net.shape(edge)))), "keep": True}
+        (found,) = net.add(op, (edge,), options, f"{path}.{op}")
+        return Value((1,) * x.rank, x.batch, x.folded, found)
+
+    low = net.join("minimum", end("min"), 0.0, f"{path}.low")
+    high = net.join("maximum", end("max"), 0.0, f"{path}.high")
     scale = net.join("div", net.join("sub", high, low, f"{path}.range"), 255.0, f"{path}.scale")
     scale = net.join("maximum", scale, 1e-37, f"{path}.some")  # of a tensor of zeros
     zero = use.one("neg", net.join("div", low, scale, f"{path}.steps"), f"{path}.neg")
@@ -197,7 +204,7 @@ def _integer(layer: Operator) -> Operator:
             else:
                 x = _real(use, x, *_pair_of_zero(use, 2), f"{use.path}.zero")
         # The zero points of a matrix are those of its columns, of a filter those of its outputs.
-        other = _weight(use, 1, None, 3, -1 if layer is PRODUCTS["MatMul"] else 0)
+        other = stored_real(use, 1, None, 3, -1 if layer is PRODUCTS["MatMul"] else 0)
         if other is None:
             other = _real(use, use.x(1), *_pair_of_zero(use, 3), f"{use.path}.other")
         found = _said(use, layer, [x, other])
@@ -216,7 +223,7 @@ def _pair_of_zero(use: Use, zero: int) -> tuple[float, float]:
 def linear_conv(use: Use) -> Value:
     """QLinearConv: a convolution of real numbers between whole ones."""
     x = _real(use, use.x(0), *_pair(use, 1, 2), f"{use.path}.input")
-    weight = _weight(use, 3, 4, 5, 0)
+    weight = stored_real(use, 3, 4, 5, 0)
     if weight is None:
         raise Unsayable("has a weight that is no array")
     inputs: list[Value | Term | None] = [x, weight]
@@ -243,7 +250,7 @@ def linear_matmul(use: Use) -> Value:
     """QLinearMatMul: a product of real numbers between whole ones."""
     factors: list[Value | Term | None] = []
     for place, name in ((0, "a"), (3, "b")):
-        stored = _weight(use, place, place + 1, place + 2, -1 if place else -2)
+        stored = stored_real(use, place, place + 1, place + 2, -1 if place else -2)
         if stored is None:
             stored = _real(use, use.x(place), *_pair(use, place + 1, place + 2), f"{use.path}.{name}")
         factors.append(stored)

@@ -42,9 +42,9 @@ def _zero(use: Use, place: int) -> bool:
     return not any(use.numbers(place))
 
 
-def recurrent(use: Use) -> list[Any]:
-    """LSTM, GRU, RNN."""
-    op = use.node.op
+def recurrent(use: Use, named: str = "") -> list[Any]:
+    """LSTM, GRU, RNN: the operator itself, or which of them it is."""
+    op = named or use.node.op
     direction, hidden = use.attribute("direction", "forward"), use.attribute("hidden_size")
     both = direction == "bidirectional"
     batch_first = use.attribute("layout", 0)

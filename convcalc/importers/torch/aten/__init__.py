@@ -59,7 +59,8 @@ def sampled(network: Batched, call: Call, arguments: dict[str, Any]) -> dict[str
         if repeats(one, 0, network.batch):
             single = first_sample(one, 0, 1)
             assert single.stored is not None
-            edge = network.edge(Value(single.dims[1:], stored=single.stored.reshaped(single.dims[1:]), dtype=one.dtype))
+            inner = single.dims[1:]
+            edge = network.edge(Value(inner, stored=single.stored.reshaped(inner), dtype=one.dtype))
             found[name] = Value(one.dims, 0, False, edge, dtype=one.dtype)
     return found
 
