@@ -175,11 +175,11 @@ def tuple_of(items: Sequence[Any]) -> Expr:
 
 
 __all__ = [
-    "anywhere",
     "Form",
     "Former",
     "Item",
     "Place",
+    "anywhere",
     "even",
     "function",
     "inside",
