@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections import Counter
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import convcalc
 from convcalc.executor.weights import copies, weight_shapes
@@ -56,19 +52,3 @@ def arrays(graph: Graph) -> dict[str, int]:
         for name, shape in weight_shapes(graph).items()
         if name not in lent and not name.startswith("constant.")
     }
-
-
-def layers(graph: Graph) -> Counter[str]:
-    """How often each layer stands in a graph, for a look at what was read as another."""
-    return Counter(f"{node.layer}" for node in graph.nodes)
-
-
-if __name__ == "__main__":
-    for text in sys.argv[1:]:
-        begun = time.perf_counter()
-        with TemporaryDirectory() as folder:
-            try:
-                found = differences(convcalc.load(text), Path(folder))
-            except Exception as fault:
-                found = [f"{type(fault).__name__}: {str(fault)[:600]}"]
-        print(text, f"{time.perf_counter() - begun:.1f}s", found or "same", flush=True)

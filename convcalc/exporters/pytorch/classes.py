@@ -180,7 +180,8 @@ def _half(values: tuple[Any, ...], hints: Sequence[str], before: Sequence[Argume
 def _argument(hints: Sequence[str], taken: set[str]) -> str:
     """A name for what fills these holes."""
     both = {"in_channels", "out_channels"} <= set(hints) or {"in_features", "out_features"} <= set(hints)
-    own = [hint for hint in hints if hint != "channels"] or list(hints)
+    vague = ("start", "stop", "channels")
+    own = [h for h in hints if h not in vague] or sorted(hints, key=lambda h: h != "channels")
     wanted = ("channels" if "out_channels" in hints else "features") if both else own[0]
     if wanted in taken and both:
         wanted = "hidden_channels" if "out_channels" in hints else "hidden_features"

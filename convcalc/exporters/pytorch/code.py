@@ -116,6 +116,12 @@ class Expr:
                     if value.parts != ("",):
                         items.append(Item(value, item.key))
                 parts.append(Bracket(part.open, tuple(items), part.close, part.call, part.comma))
+        for at, part in enumerate(self.parts):
+            if part == ":":  # of a slice: there is room on the sides of bounds that are no plain numbers
+                bounds = [str(parts[i]) for i in (at - 1, at + 1) if isinstance(self.parts[i], Hole)]
+                if any(not bound.isalnum() for bound in bounds):
+                    before, after = (" " * isinstance(self.parts[i], Hole) for i in (at - 1, at + 1))
+                    parts[at] = f"{before}:{after}"
         return Expr(tuple(parts), self.level, self.depth)
 
     def text(self) -> str:

@@ -142,7 +142,7 @@ def _repeated(items: list[Item]) -> list[Item]:
     keyed = all(item.key for item in items)
     if not keyed and any(item.key for item in items):
         return items
-    if not all(re.match(r"[A-Za-z_.]+\(", item.value.text()) for item in items):
+    if not all(re.match(r"[\w.]+\(", item.value.text()) for item in items):
         return items
     names: list[tuple[str, int] | None] = []
     for at, item in enumerate(items):

@@ -25,6 +25,7 @@ from convcalc.importers.onnx.use import Term, Use, of_tensor
 from convcalc.spec.errors import SpecError
 
 _DEEPEST: Final = 32
+_MALFORMED: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 Shapes = Mapping[str, Sequence[Any]]
 
 
@@ -222,6 +223,12 @@ class Translation:
             return self._unsaid(node, terms, path, error.reason)
         except (DimensionError, Unfolded) as error:
             return self._unsaid(node, terms, path, str(error) or "cannot be worked out")
+        except SpecError:
+            raise
+        except _MALFORMED as error:  # too few inputs, lists of other lengths, attributes of other types
+            raise node.error(
+                f"cannot be read ({error})", "inputs and attributes such as the operator has"
+            ) from error
 
     def _folded(self, use: Use) -> list[Any] | None:
         fold = FOLDS.get(use.node.op)

@@ -146,15 +146,19 @@ def _crop(place: Place) -> Form:
     return Form(lambda xs: _ranges(xs[0], ranges))
 
 
+def _part(x: Expr, axis: int, start: int, stop: int, size: int) -> Expr:
+    """Entries ``start`` to ``stop`` of an axis of that size."""
+    if (start, stop) == (0, size):
+        return x
+    first = [value(start, "start")] if start else []
+    last = [value(stop, "stop")] if stop != size else []
+    return expr(tight(x), "[" + ":, " * (axis + 1), *first, ":", *last, "]")
+
+
 def _slice(place: Place) -> Form:
-    layer, shape = place.layer, place.shapes[0]
-
-    def apply(xs: list[Expr]) -> Expr:
-        before = ":, " * (layer.axis + 1)
-        stop = "" if layer.stop == shape[layer.axis] else layer.stop
-        return expr(tight(xs[0]), f"[{before}{layer.start or ''}:{stop}]")
-
-    return Form(apply if layer.start or layer.stop != shape[layer.axis] else lambda xs: xs[0])
+    layer = place.layer
+    size = place.shapes[0][layer.axis]
+    return Form(lambda xs: _part(xs[0], layer.axis, layer.start, layer.stop, size))
 
 
 def _split(place: Place) -> Form:
@@ -165,9 +169,8 @@ def _split(place: Place) -> Form:
     if len(place.wanted) == 1:
         (number,) = place.wanted
         start = sum(layer.sizes[:number])
-        before = ":, " * (layer.axis + 1)
-        stop = "" if number == len(layer.sizes) - 1 else start + layer.sizes[number]
-        return Form(lambda xs: expr(tight(xs[0]), f"[{before}{start or ''}:{stop}]"))
+        stop = start + layer.sizes[number]
+        return Form(lambda xs: _part(xs[0], layer.axis, start, stop, sum(layer.sizes)))
     if len(set(layer.sizes)) == 1:
         return Form(lambda xs: method(xs[0], "chunk", len(layer.sizes), dim), parts=len(layer.sizes))
     sizes = listed([value(n, "size") for n in layer.sizes])
