@@ -49,7 +49,7 @@ def computed_arrays(graph: Graph) -> dict[str, Any]:
     """The arrays that a source computes of nothing but numbers, such as positions and masks."""
     found = {}
     for name, stored in _stored(graph).items():
-        if not getattr(stored, "counted", True):
+        if not (getattr(stored, "counted", True) and getattr(stored, "learned", True)):
             try:
                 found[name] = stored.read()
             except ValueError:  # its text does not say

@@ -113,7 +113,8 @@ class _Document:
         for level in sorted(levels, key=lambda level: len(level.path)):
             if level.path:
                 self.ends.setdefault(level.end - 1, []).append(level.path)
-        self.paths = {level.path for level in levels} | set(self.names)
+        self.groups = {level.path for level in levels}
+        self.paths = self.groups | set(self.names)
         for node in self.graph.nodes:
             self.paths |= {f"{node.name}.{name}" for name in node.layer.output_names() if name}
 
@@ -425,6 +426,7 @@ class _Document:
         around = [level.path]
         while around[-1]:
             around.append(around[-1].rpartition(".")[0])
+        around = [path for path in around if path in self.groups]  # no name is looked up in what is no group
         for start in around:
             if start and not full.startswith(start + "."):
                 continue

@@ -178,7 +178,7 @@ def format_document(graph: Graph, body: Sequence[str]) -> str:
     if graph.source:
         lines.append(f"source: {json.dumps(graph.source, ensure_ascii=False)}")
     inputs = [graph.nodes[i] for i in graph.inputs]
-    shapes = {n.name: show(map(_bare, n.outputs[0])) for n in inputs}
+    shapes = {n.name: _quoted(show(map(_bare, n.outputs[0]))) for n in inputs}
     if list(shapes) == ["input"]:
         lines.append(f"input: {shapes['input']}")
     else:
@@ -192,6 +192,11 @@ def format_document(graph: Graph, body: Sequence[str]) -> str:
         named = zip(names, graph.outputs, strict=True)
         lines += [f"  {json.dumps(name)}: {edge_name(graph, edge)}" for name, edge in named]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(shape: str) -> str:
+    """A shape as YAML holds it."""
+    return f'"{shape}"' if "?" in shape else shape
 
 
 def closed(graph: Graph) -> Graph:

@@ -55,6 +55,7 @@ FACTORY: Final = Format("a PyTorch module", "convcalc.importers.torch.factory:op
 ARRAYS: Final = Format("an archive of NumPy arrays", instead="a network, and these with --weights")
 
 _TO_ONNX: Final = "an ONNX file of the same model (tf2onnx, or the exporter of its framework)"
+_SIZES: Final = "a size that 'convcalc sizes' names"
 _GOES_IN: Final = "a network; 'convcalc run SPEC --input-file' takes what goes into it"
 _FOREIGN: Final[tuple[tuple[int, bytes, Format], ...]] = (
     (
@@ -147,9 +148,7 @@ class Foreign(Source):
         for name in (node.name for node in graph.nodes if node.name in more):
             reason = next((note for note in graph.notes if note.startswith(f"{name}: ")), name)
             message = f"the network does not go on this input: {reason}"
-            raise SpecError(
-                Problem(message, file="--input", line=0, expected="a size that 'convcalc sizes' names")
-            )
+            raise SpecError(Problem(message, file=self.name, line=0, expected=_SIZES))
 
     def _read(self, input: Any, set: Mapping[str, Any] | None) -> Any:
         return self.called(input=input, set=dict(set or {}), primitive=self.primitive)

@@ -8,15 +8,11 @@ from hypothesis import strategies as st
 
 import convcalc
 from convcalc.exporters.document import to_spec
-from convcalc.spec.library import zoo_names
 from convcalc.verification.random.specs import random_spec
-
-NAMES = sorted(zoo_names())
-QUICK = frozenset(NAMES[::8]) | {"resnet18", "siamese", "gpt2", "coat_mini", "googlenet", "densenet121"}
-NETWORKS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+from tests.exporters.zoo import QUICK, networks
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", networks(*QUICK, "coat_mini", "yolov3", every=5))
 def test_networks_read_back_to_the_same(name: str) -> None:
     graph = convcalc.load(name)
     text = to_spec(graph)
@@ -79,6 +75,9 @@ def test_blocks_in_a_row_are_a_repeat() -> None:
         "input 6x4x3 | split (3,3) id=s.x | relu from=s.x.1 id=s.y | add from=[s.x.0,s.y] id=t.z",
         "input 4x5x5 | conv 4 k1 id=conv.a | conv 4 k1 id=conv.b | conv 4 k1 id=relu.a | conv 4 k1 id=relu.b",
         "input 4x5x5 | conv 4 k1 id=0.0.a | relu id=0.0.b | conv 4 k1 id=0.1.a | relu id=0.1.b",
+        'inputs: {x: "?"}\nlayers: ["opaque L shapes=? params=? buffered=7 id=l"]\n',
+        "input 4 | linear 4 id=add | relu id=b.r | param 4 id=b.0.p | add from=[b.0.p,add] id=b.0.add"
+        " | linear 4 id=b.0.m.c | add from=[b.0.p,b.0.m.c] id=b.0.m.a | relu id=b.0.m.r",
         "input 3xHxW | conv 4 k3 id=a.x | relu id=a.y | conv 8 k3 id=b.x | relu id=b.y",
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 from convcalc.calculators.answers import tidy
 from convcalc.calculators.check.limits import LimitError
 from convcalc.calculators.fit.ranges import RESOLUTION, Range, Rules, show
+from convcalc.dims import is_symbolic
 from convcalc.graph import Graph
 from convcalc.spec.loading import build
 from convcalc.spec.source import Source
@@ -85,12 +86,15 @@ class Networks:
 def resized(shape: tuple[Any, ...], pixels: int) -> tuple[Any, ...]:
     """An input shape at another resolution: the last size becomes it, those beside it in proportion.
 
-    Of three spatial axes, the first (time) stays where it is not as long as the last.
+    Of three spatial axes, the first (time) stays where it is not as long as the last. Where sizes are
+    letters, each letter becomes the resolution, and the numbers beside them stay.
 
     Raises:
-        LimitError: the input has no spatial sizes, or they are not numbers.
+        LimitError: the input has no spatial sizes, or they are neither numbers nor letters.
     """
     channels, *sizes = shape
+    if any(is_symbolic(size) and str(size).isidentifier() for size in sizes):
+        return (channels, *(size if type(size) is int else pixels for size in sizes))
     if not sizes or not all(type(size) is int for size in sizes):
         raise LimitError("the input has no sizes to vary", "an input such as 3x224x224")
     last = sizes[-1]

@@ -203,7 +203,7 @@ def ranges_of(
             numeric = [n for n, v in variables.items() if type(v) is int or isinstance(v, Fraction)]
             raise LimitError(
                 "nothing to vary is named",
-                "a range of " + ", or of ".join([*numeric, RESOLUTION]) + ", such as resolution=96..224:32",
+                f"a range of {', or of '.join([*numeric, RESOLUTION])}, such as --var resolution=96..224:32",
             )
         value = Fraction(variables[name])
         return {name: Range(value / 16, value * 4, None)}

@@ -179,6 +179,13 @@ class Search:
         counts = counted(graph, report, self.limits)
         for limit in self.limits:
             if limit.holds(counts) is None:  # neither that it fits nor that it does not would be true
+                for node in graph.nodes:
+                    if node.layer.opaque:
+                        raise LimitError(
+                            f"{limit.kind.title} cannot be held to a limit: {node.name} is "
+                            f"{getattr(node.layer, 'what', node.op)}, which is not known here",
+                            "a network without it, or a limit that it does not touch, such as of parameters",
+                        )
                 raise LimitError(
                     f"{limit.kind.title} cannot be held to a limit: not every size is a number",
                     "every size and variable as a number, such as --input 3x224x224",

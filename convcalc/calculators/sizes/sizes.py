@@ -146,10 +146,14 @@ def sizes_of(
 ) -> Sizes:
     """The same for a spec that was found; see :func:`sizes`."""
     if isinstance(source, Foreign):
-        graph = build(source, set=set)
+        try:
+            graph = build(source, input=input, set=set)
+        except SpecError:
+            if input is None:
+                raise
+            graph = build(source, set=set)  # the input that is asked about need not work
         return _answer(_of_graph(graph, input, set), graph.name, near)
-    program = written(source, input, set)
-    if program is not None:
+    if (program := written(source, input, set)) is not None:
         return _answer(_of_graph(program, None, set), program.name, near)
     reading = read(source, input, set)
     try:
@@ -246,7 +250,8 @@ def _refused(network: Network) -> str | None:
         problem = error.problems[0]
         if problem.file == "--input":  # no other size would mend it
             raise
-        return f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
+        place = f":{problem.line}:{problem.column}" if problem.line else ""
+        return f"{problem.file}{place}: {problem.message}"
     except DimensionError as error:
         return error.message
     return None

@@ -138,7 +138,7 @@ class Keras(Library):
 
     def sizes(self, value: Tensor) -> tuple[Any, ...]:
         """Sizes as the program sees them, the batch as None."""
-        shape = self.network.shape(value.edge)
+        shape = self.network.shape(self.now(value).edge)
         return (None, *(shape if self.first else (*shape[1:], shape[0])))
 
     def _axis(self, axis: int, rank: int) -> int:
@@ -267,14 +267,23 @@ class Keras(Library):
         module.call = (args, kwargs)
         module.layer = stages_of("layers", kind, args, kwargs, self.hints)
 
-    @staticmethod
-    def _tensors(value: Any) -> list[Any]:
+    def _tensors(self, value: Any) -> list[Any]:
         if isinstance(value, dict):
             return list(value.values())
         found = list(value) if isinstance(value, (list, tuple)) and not isinstance(value, Tensor) else [value]
         if not all(isinstance(one, Tensor) for one in found):
             raise NotKnown("a model is made of tensors", "keras.Model(inputs, outputs)")
-        return found
+        return [self.now(one) for one in found]
+
+    def now(self, value: Tensor) -> Tensor:
+        """A tensor of the network that is made now.
+
+        Raises:
+            NotKnown: it is another's.
+        """
+        if value.round != self.round:
+            raise NotKnown("this tensor is no part of the model", "a tensor that its inputs lead to")
+        return value
 
     def name_of(self, module: Instance) -> str:
         """The name of a layer: its own, or that which Keras gives it."""
@@ -338,7 +347,10 @@ class Keras(Library):
             map_.update(zip(flat(made.result), flat(result), strict=True))
         self.prefix = before
         del self.tape[tape:]
-        return _replaced(model.fields["outputs"], map_)
+        outputs = _replaced(model.fields["outputs"], map_)
+        for one in flat(outputs):
+            self.now(one)
+        return outputs
 
     def _needed(self, model: Instance) -> frozenset[int]:
         """The calls that lead from the inputs of a model to its outputs."""
@@ -354,7 +366,7 @@ class Keras(Library):
 
     def _run(self, module: Instance, values: list[Tensor]) -> Tensor:
         path = ".".join([*self.prefix, self.name_of(module)])
-        edges: Any = [value.edge for value in values]
+        edges: Any = [self.now(value).edge for value in values]
         for number, stage in enumerate(module.layer):
             if stage.name == "input":
                 continue
@@ -408,7 +420,9 @@ class Keras(Library):
 
     def _added(self, op: str, path: str, tensor: Tensor, /, **options: Any) -> Any:
         def run(x: Tensor) -> Tensor:
-            return self.tensor(self.network.add(op, [x.edge], options, ".".join([*self.prefix, path]))[0])
+            return self.tensor(
+                self.network.add(op, [self.now(x).edge], options, ".".join([*self.prefix, path]))[0]
+            )
 
         return self._do(run, tensor)
 

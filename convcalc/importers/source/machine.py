@@ -35,7 +35,7 @@ from convcalc.spec.source import Source
 
 MAX_DEPTH: Final = 40
 """Deepest nesting of calls of the program's functions."""
-_STEPS: Final = 4
+_STEPS: Final = 5
 """Steps of the budget that one node of the syntax takes."""
 _IDLE_DECORATORS: Final = ("torch.", "tensorflow.", "keras.", "functools.", "typing.", "abc.")
 

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from convcalc import layers
+from convcalc.dims import UNKNOWN
 from convcalc.importers.calls import Pasted
 from convcalc.spec import library
 from convcalc.spec.document.items import Formula, Value
@@ -134,6 +135,8 @@ class Values:
         try:
             stripped = text.value.strip()
             at = text.value.index(stripped)
+            if stripped == "?":  # of what is printed, nobody says what goes in
+                return Formula(constant(UNKNOWN, at, at + 1), text)
             return Formula(parse_value(text, at, at + len(stripped)), text)
         except ExpressionError as error:
             problem = expression_fault(text, error).problems[0]

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Final
 
 from convcalc import layers
+from convcalc.dims import UNKNOWN
 from convcalc.spec import library
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError, fault, nearest_name
 from convcalc.spec.language.calls import fill
@@ -203,6 +204,8 @@ def _value(stage: Stage, key: str | None, text: Text, start: int, end: int) -> E
             return parse_shapes(text, start, end)
         except ExpressionError as error:
             raise expression_fault(text, error) from None
+    if kind == "dim" and text.value[start:end] == "?" and layers.lookup(stage.name).opaque:
+        return constant(UNKNOWN, start, end)
     return parse_value(text, start, end)
 
 
