@@ -216,7 +216,7 @@ class Batched(Tensors):
 
     def linear(self, value: Value, weight: Value, bias: Value | None, path: str) -> Value:
         """``x W^T + b`` along the last axis of the source; ``weight`` is (out, in)."""
-        if value.batch == value.rank - 1:
+        if value.batch == value.rank - 1 and not self._alone(value):
             raise Unsayable("multiplies along the axis of the batch")
         edge = self.edge(value, path)
         options: dict[str, Any] = {"out_features": weight.dims[0], "bias": bias is not None}
@@ -240,7 +240,7 @@ class Batched(Tensors):
         inside = [
             v
             for v, many, free in ((a, one, rows), (b, other, columns))
-            if v.batch is not None and v.batch >= v.rank - many and not free
+            if v.batch is not None and v.batch >= v.rank - many and not free and not self._alone(v)
         ]
         if inside:
             raise Unsayable("multiplies matrices with the batch in them")
