@@ -82,7 +82,7 @@ class _Translation:
         if not outputs:
             raise SpecError([Problem("the program returns no tensor", file=self.file, line=0)])
         graph = network.finish(outputs)
-        if graph.weights is not None:
+        if isinstance(graph.weights, Weights):
             graph.weights.beside = beside
         return graph
 
