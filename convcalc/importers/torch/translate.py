@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from convcalc.dims import DimensionError
-from convcalc.graph import Edge, Graph
+from convcalc.graph import Edge, Graph, Weights
 from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.tensors import Value
