@@ -529,7 +529,7 @@ class PyTorch(Library):
         if output_size is None:
             return self.tensors.stages([stage], both, self.path(module), {})
         size = tuple(output_size)[-stage.rank :]
-        return self.tensors.unpool(stage, *both, size, self.path(module))
+        return self.tensors.unpool(stage, both[0], both[1], size, self.path(module))
 
     _forward_MaxUnpool2d = _forward_MaxUnpool3d = _forward_MaxUnpool1d
 

@@ -52,7 +52,7 @@ def _last(place: Place, module: Expr) -> Form:
     ends = tuple(range(-len(axis), 0))
     source: Any = dims[0] if len(dims) == 1 else dims
     target: Any = ends[0] if len(ends) == 1 else ends
-    return made(place, module, moved(source, target), moved(target, source))
+    return made(place, module, moved(source, target, place.rank), moved(target, source, place.rank))
 
 
 def _ln(place: Place) -> Form:
