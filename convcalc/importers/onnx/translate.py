@@ -159,7 +159,8 @@ class Translation:
                 found[info.name] = ()
                 continue
             axis = batch_axis(info, self.model.graph)
-            letters = [self._letter(info, place, n, axis) for place, n in enumerate(info.dims)]
+            stated = _channelled(info, self.model.graph, axis)
+            letters = [self._letter(info, place, n, axis) for place, n in enumerate(stated)]
             shape = given.pop(info.name, None)
             if shape is None:
                 shape = next((given.pop(k) for k in list(given) if _same(k, info.name)), None)
@@ -465,6 +466,21 @@ def batch_axis(info: ValueInfo, graph: Graph) -> int:
         if node.op in ("LSTM", "GRU", "RNN") and node.inputs[:1] == (info.name,):
             return 0 if node.get("layout", 0) else 1
     return 0
+
+
+def _channelled(info: ValueInfo, graph: Graph, axis: int) -> tuple[Any, ...]:
+    """The sizes of an input; its channels, where they are a letter, by the convolution that reads it."""
+    dims = list(info.dims or ())
+    if len(dims) < 3 or axis != 0 or (type(dims[1]) is int and dims[1] > 0):
+        return tuple(dims)
+    for node in graph.nodes:
+        if node.op in ("Conv", "ConvTranspose") and node.inputs[:1] == (info.name,) and not node.domain:
+            weight = graph.initializers.get(node.inputs[1]) if len(node.inputs) > 1 else None
+            if weight is not None and len(weight.dims) == len(dims):
+                many = node.get("group", 1) if node.op == "Conv" else 1
+                dims[1] = weight.dims[node.op == "Conv"] * many
+                break
+    return tuple(dims)
 
 
 def _filled(node: Node, given: Mapping[str, Any]) -> Node:
