@@ -14,7 +14,9 @@ from convcalc.exporters.pytorch.flow import Line
 CHANNELS: Final = frozenset(
     ["in_channels", "out_channels", "channels", "in_features", "out_features", "features"]
 )
-COUNTS: Final = CHANNELS | frozenset(["hidden_channels", "hidden_size", "groups", "size", "windows", "entries"])
+COUNTS: Final = CHANNELS | frozenset(
+    ["hidden_channels", "hidden_size", "groups", "size", "windows", "entries"]
+)
 """What may be a multiple of another argument."""
 
 

@@ -17,7 +17,16 @@ from convcalc.exporters.pytorch.code import (
     tight,
     value,
 )
-from convcalc.exporters.pytorch.forms.form import Form, Former, Place, anywhere, function, made, moved, of_method
+from convcalc.exporters.pytorch.forms.form import (
+    Form,
+    Former,
+    Place,
+    anywhere,
+    function,
+    made,
+    moved,
+    of_method,
+)
 
 ACTIVATIONS: Final = {
     "relu": "F.relu nn.ReLU",
