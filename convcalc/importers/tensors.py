@@ -130,9 +130,39 @@ class Tensors(Network):
             Unsayable: it is the batch, or holds it.
         """
         axis = self.place_of(value, axis)
-        if value.batch is not None and axis == value.batch:
+        if value.batch is not None and axis == value.batch and not self._alone(value):
             raise Unsayable("works along the axis of the batch, and so would mix its samples")
         return axis - (value.batch is not None and not value.folded and axis > value.batch)
+
+    def _alone(self, value: Value) -> bool:
+        """Whether the axis of the batch is one like any other: it holds the entries of the one sample."""
+        return self.batch == 1 and value.folded
+
+    def _moved(self, values: Sequence[Value], rank: int, path: str) -> list[Value]:
+        """Tensors with their batch on one axis: that of one sample is wherever the others have it.
+
+        Args:
+            values: the tensors.
+            rank: axes of the result, at whose last ones they are aligned.
+            path: where this stands.
+        """
+        places = {rank - v.rank + v.batch for v in values if v.batch is not None}
+        if self.batch > 1 or len(places) < 2:
+            return list(values)
+        plain = [rank - v.rank + v.batch for v in values if v.batch is not None and not v.folded]
+        at = min(plain or places)
+        found = []
+        for value in values:
+            own = at - (rank - value.rank)
+            if value.batch is None or value.batch == own:
+                found.append(value)
+                continue
+            if own < 0:
+                value = self.seen(value, (1,) * -own + value.dims, 0, False, path)
+                found.append(value)
+                continue
+            found.append(self.seen(value, value.dims, own, not is_one(value.dims[own]), path))
+        return found
 
     @staticmethod
     def place_of(value: Value, axis: int) -> int:
@@ -459,6 +489,7 @@ class Tensors(Network):
         Raises:
             Unsayable: their batches stand on several axes, or a tensor without one differs between samples.
         """
+        values = self._moved(values, rank, path)
         places = {rank - v.rank + v.batch for v in values if v.batch is not None}
         if len(places) > 1:
             raise Unsayable("joins tensors whose batches are on different axes")
@@ -524,7 +555,7 @@ class Tensors(Network):
         rank = values[0].rank
         axis = axis % rank
         edges, batch, folded = self._together(values, rank, path)
-        if batch == axis:
+        if batch == axis and not (folded and self.batch == 1):
             raise Unsayable("joins tensors along the axis of the batch")
         own = axis - (batch is not None and not folded and axis > batch)
         (edge,) = self.add("concat", edges, {"axis": own}, path)
@@ -545,6 +576,7 @@ class Tensors(Network):
 
     def _together(self, values: Sequence[Value], rank: int, path: str) -> tuple[list[Edge], int | None, bool]:
         """Tensors of one rank in the graph, of which those without a batch lose its axis."""
+        values = self._moved(values, rank, path)
         batches = {(value.batch, value.folded) for value in values if value.batch is not None}
         if len(batches) > 1:
             raise Unsayable("joins tensors whose batches are on different axes")

@@ -154,3 +154,10 @@ def test_small_networks(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_network_of_each_family(name: str) -> None:
     assert worst(at_a_small_size(name)) < TOLERANCE
+
+
+def test_indices_are_whole_also_where_they_are_reshaped_first() -> None:
+    graph = convcalc.load("input 1x6 | flatten | embedding entries=10 features=4")
+    model = to_onnx(graph, convcalc.init_weights(graph))
+    assert model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.INT64
+    assert worst(graph) < TOLERANCE

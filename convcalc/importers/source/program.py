@@ -129,7 +129,7 @@ class TorchReading(Choosing):
         found = self.machine.run_module(root, args, kwargs)
         outputs = self._outputs(found)
         self._unused(root)
-        self.network.notes += self.passed_over()
+        self.network.notes += [*self.notes, *self.passed_over()]
         graph = self.network.finish(outputs, text=self.source.text)
         graph.weights = None
         graph.stored = dict(self.network.arrays)

@@ -86,8 +86,8 @@ def _reshape(place: Place) -> Form:
     if len(cut) == 1 and len(taken) > 1:
         end = [] if after == 0 else [len(arriving) - after]
         return of_method("flatten", before + 1, *end)
-    words = _words(arriving, shape)
-    return of_method("reshape", -1, *(value(n, word) for n, word in zip(shape, words, strict=True)))
+    names = _words(arriving, shape)
+    return of_method("reshape", -1, *(value(n, word) for n, word in zip(shape, names, strict=True)))
 
 
 def _words(arriving: Shape, shape: Shape) -> list[str]:
