@@ -145,7 +145,7 @@ def export(module: Any, input: Any = None, *, name: str | None = None, axis: int
                 with _quiet():
                     exported = torch.export.export(still, tuple(arguments), keywords, strict=strict)
                     program = read_exported(exported, module=module, name=title, batch=batch)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 reasons.append(_reason(error))
                 continue
             if batch == 1 and reasons:
