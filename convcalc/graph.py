@@ -46,10 +46,14 @@ class Weights(Mapping[str, Any]):
 
     Args:
         headers: by name of each, its shape, its type and what reads it.
+
+    Attributes:
+        beside: what the source stores besides and its constants are computed of, by the source's names.
     """
 
     def __init__(self, headers: Mapping[str, Unread]) -> None:
         self.headers = headers
+        self.beside: Mapping[str, Unread] = {}
 
     def __getitem__(self, name: str) -> Any:
         return self.headers[name].read()

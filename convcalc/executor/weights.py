@@ -71,6 +71,97 @@ def _under_own_names(graph: Graph, given: Mapping[str, Any], turned: bool = Fals
     }
 
 
+def _is_the_sources(graph: Graph, given: Mapping[str, Any]) -> bool:
+    """Whether arrays stand under the names that the source of a graph has for its own.
+
+    So they do where all of its names are there, or more of them than of those of the graph.
+    """
+    own = _stored(graph)
+    if not own or not all(hasattr(stored, "names") for stored in own.values()):
+        return False
+    if any(name in given for name, stored in own.items() if not (stored.saved and stored.counted)):
+        return False  # these have no name there
+    called = [stored.names for stored in own.values() if stored.saved and stored.counted]
+    theirs = sum(any(name in given for name in names) for names in called)
+    ours = sum(name in given for name in own)
+    alike = all(
+        stored.form is None or tuple(given[name].shape) != tuple(stored.shape)
+        for name, stored in own.items()
+        if name in given
+    )
+    return theirs > ours or (0 < theirs == len(called) and alike)
+
+
+def _from_source(
+    graph: Graph,
+    given: Mapping[str, Any],
+    read: Callable[[str], Any],
+    expected: Shapes,
+) -> tuple[dict[str, Any], Callable[[str], Array]]:
+    """The arrays of a state of a graph's source by their names in the graph, and what reads one.
+
+    What a state does not hold, because it is computed or never saved, is the graph's own.
+
+    Raises:
+        WeightsError: arrays are missing, unknown or of another shape, two names of one array differ, or one
+            that constants were computed of is another one.
+    """
+    own, beside = _stored(graph), getattr(graph.weights, "beside", {})
+    problems, found, at, known = [], {}, {}, set()
+    for name in expected:
+        stored = own.get(name)
+        if stored is None:
+            problems.append(f"{name} is missing; its shape should be {expected[name]}")
+            continue
+        places = [one for one in stored.names if one in given]
+        known.update(places)
+        for place in places:
+            if tuple(given[place].shape) != tuple(stored.origin):
+                shape = tuple(given[place].shape)
+                problems.append(f"{place} has the shape {shape}; it should be {tuple(stored.origin)}")
+        found[name] = stored
+        if places:
+            at[name] = places
+        elif stored.saved:
+            problems.append(f"{stored.name} is missing; its shape should be {tuple(stored.origin)}")
+    if not problems:
+        for stored in beside.values():
+            for one in (one for one in stored.names if one in given):
+                known.add(one)
+                problems += _is_another(one, read(one), stored)
+        for places in at.values():
+            for one in places[1:]:
+                if not np.array_equal(np.asarray(read(places[0])), np.asarray(read(one))):
+                    problems.append(f"{one} differs from {places[0]}; both are one array")
+    unknown = [n for n in given if n not in known and n not in beside and not n.endswith(_COUNTER)]
+    problems += [f"{one_line(str(name))[:200]} belongs to no layer of the graph" for name in unknown]
+    if problems:
+        raise WeightsError(problems)
+
+    def reading(name: str) -> Array:
+        stored = own[name]
+        if name not in at:
+            return np.asarray(stored.read())
+        array = np.asarray(read(at[name][0]))
+        return array if stored.form is None else np.asarray(stored.form(array))
+
+    return found, reading
+
+
+def _is_another(name: str, array: Any, stored: Any) -> list[str]:
+    """What is wrong where a network's constants were computed of another array than that of a state."""
+    try:
+        own = stored.read()
+    except ValueError:  # the graph has no numbers: then its constants have none
+        return []
+    if np.array_equal(np.asarray(array), own):
+        return []
+    return [f"{name} is not what the network was read with, and constants are computed of it: read that one"]
+
+
+_COUNTER = ".num_batches_tracked"
+
+
 def _stored(graph: Graph) -> Mapping[str, Any]:
     """What the arrays of a graph are in its source, by their names in the graph."""
     return graph.stored or getattr(graph.weights, "headers", None) or {}
@@ -225,6 +316,11 @@ def load_weights(
         source = stored_weights(source) or source
     expected = weight_shapes(graph)
     other, chosen = copies(graph), stored_indices(graph)
+    if isinstance(source, Weights) and _is_the_sources(graph, source.headers):
+        headers, reading = _from_source(graph, source.headers, source.__getitem__, expected)
+        places = {name: [name] for name in expected}
+        _check_room(expected, places, dtype, max_memory, "what the weights hold")
+        return _gathered(reading, places, chosen, dtype)
     if isinstance(source, Weights):
         headers, reading = _named(graph, source.headers, source.__getitem__)
         places = _places(expected, other, headers)
@@ -232,6 +328,9 @@ def load_weights(
         return _gathered(reading, places, chosen, dtype)
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(source[name]) for name in source}
+        if _is_the_sources(graph, arrays):
+            _, reading = _from_source(graph, arrays, arrays.__getitem__, expected)
+            return _gathered(reading, {name: [name] for name in expected}, chosen, dtype)
         for name, there in _under_own_names(graph, source, turned=True).items():
             array, order = arrays.pop(there), _stored(graph)[name].order
             arrays[name] = (array if order is None else array.transpose(order)).reshape(expected[name])
@@ -241,6 +340,11 @@ def load_weights(
         distinct = {id(array): name for name, array in found.items()}
         return {name: a if distinct[id(a)] == name else a.copy() for name, a in found.items()}
     with Archive(source) as archive:
+        if _is_the_sources(graph, archive.headers):
+            headers, reading = _from_source(graph, archive.headers, archive.read, expected)
+            places = {name: [name] for name in expected}
+            _check_room(expected, places, dtype, max_memory, archive.place)
+            return _gathered(reading, places, chosen, dtype)
         headers, reading = _named(graph, archive.headers, archive.read)
         places = _places(expected, other, headers)
         needed = [sum(headers[name].nbytes for name, *_ in places.values())]
@@ -322,7 +426,7 @@ def _places(expected: Shapes, other: Mapping[str, str], given: Mapping[str, Any]
             elif not _numeric(found.dtype):
                 problems.append(f"{place} holds {found.dtype}, not numbers")
     known = {place for names in places.values() for place in names}
-    unknown = [n for n in given if n not in known and not str(n).endswith(".num_batches_tracked")]
+    unknown = [n for n in given if n not in known and not str(n).endswith(_COUNTER)]
     problems += [f"{one_line(str(name))[:200]} belongs to no layer of the graph" for name in unknown]
     if problems:
         raise WeightsError(problems)

@@ -88,6 +88,10 @@ class Batched(Tensors):
             output_padding: rows added at the end, per axis, of a transposed one.
         """
         rank = weight.rank - 2
+        if value.batch == 1 and value.folded and weight.batch == 0 and groups % self.batch == 0:
+            each: dict[str, Any] = {"stride": tuple(stride), "padding": tuple(map(tuple, padding))}
+            each |= {"dilation": tuple(dilation), "groups": groups // self.batch}
+            return self._of_each(value, weight, bias, each, path, transposed)
         edge, more, back = self.maps(value, rank, path)
         channels = value.dims[1]
         op, out = "convT" if transposed else "conv", weight.dims[0]
@@ -112,6 +116,29 @@ class Batched(Tensors):
         weight = weight if not more else self.seen(weight, shape, None, False, path)
         return back(self.weighed(op, edge, weight, bias, options, path))
 
+    def _of_each(
+        self,
+        value: Value,
+        weight: Value,
+        bias: Value | None,
+        options: Mapping[str, Any],
+        path: str,
+        transposed: bool,
+    ) -> Value:
+        """A convolution by a weight of each sample, for which the samples stand in the groups of one."""
+        if transposed or not is_one(value.dims[0]) or not weight.folded or (bias and bias.batch != 0):
+            raise Unsayable(f"reads {show(value.dims)}, whose first axis is not that of the samples")
+        edges = [
+            self.reshaped(self.edge(value, path), self.shape(self.edge(value, path))[1:], f"{path}.reshape")
+        ]
+        edges += [self.edge(one, path) for one in (weight, bias) if one is not None]
+        shape = self.shape(edges[1])
+        given = {**options, "out_channels": shape[0], "kernel": tuple(shape[2:]), "bias": bias is not None}
+        (found,) = self.add("conv", edges, given, path)
+        dims = (1, self.batch * shape[0], *self.shape(found)[1:])
+        found = self.reshaped(found, (1, *self.shape(found)), f"{path}.reshape")
+        return Value(dims, 1, True, found, dtype=value.dtype)
+
     def weighed(
         self,
         op: str,
@@ -126,9 +153,11 @@ class Batched(Tensors):
         stored = {name: v.stored for name, v in given.items() if v.stored is not None and v.edge is None}
         stored = {name: one for name, one in stored.items() if one.learned}  # a buffer is no weight
         tensors = any(one.name in self.tensors for one in stored.values())
-        if "weight" in stored and len(stored) == len(given) and not tensors:
+        alike = len({one.frozen for one in stored.values()}) < 2  # a layer is frozen, or it is not
+        if "weight" in stored and len(stored) == len(given) and not tensors and alike:
             return self.add(op, (edge,), options, path, stored)[0]
-        if "weight" in stored and not tensors:  # the bias alone is a tensor: it is added
+        if "weight" in stored and stored["weight"].name not in self.tensors:
+            # the bias alone is a tensor: it is added
             found = self.weighed(op, edge, weight, None, {**options, "bias": False}, path)
             assert bias is not None
             axis = options.get("axis", 0)
@@ -187,7 +216,7 @@ class Batched(Tensors):
 
     def linear(self, value: Value, weight: Value, bias: Value | None, path: str) -> Value:
         """``x W^T + b`` along the last axis of the source; ``weight`` is (out, in)."""
-        if value.batch == value.rank - 1:
+        if value.batch == value.rank - 1 and not self._alone(value):
             raise Unsayable("multiplies along the axis of the batch")
         edge = self.edge(value, path)
         options: dict[str, Any] = {"out_features": weight.dims[0], "bias": bias is not None}
@@ -211,7 +240,7 @@ class Batched(Tensors):
         inside = [
             v
             for v, many, free in ((a, one, rows), (b, other, columns))
-            if v.batch is not None and v.batch >= v.rank - many and not free
+            if v.batch is not None and v.batch >= v.rank - many and not free and not self._alone(v)
         ]
         if inside:
             raise Unsayable("multiplies matrices with the batch in them")

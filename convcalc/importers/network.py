@@ -53,9 +53,16 @@ class Stored:
         counted: whether the model stores it; what is computed from others when it is read is not counted.
         tag: what was done to the array that the source has, empty for nothing: arrays of one name are one
             array where their tags are the same.
+        names: all that the source calls it, ``name`` first.
+        saved: whether a file of the source's weights holds it.
+        origin: the shape it has there.
+        form: makes this one of the array that the source has; None where it is the same.
     """
 
-    __slots__ = ("counted", "dtype", "frozen", "learned", "name", "order", "read", "shape", "tag")
+    __slots__ = (
+        "counted", "dtype", "form", "frozen", "learned", "name", "names", "order", "origin", "read", "saved",
+        "shape", "tag",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -68,8 +75,14 @@ class Stored:
         frozen: bool = False,
         counted: bool = True,
         tag: str = "",
+        names: tuple[str, ...] = (),
+        saved: bool = True,
     ) -> None:
         self.name = name
+        self.names = names or (name,)
+        self.saved = saved and counted
+        self.origin = shape
+        self.form: Callable[[Any], Any] | None = None
         self.shape = shape
         self.dtype = dtype
         self.read = read
@@ -81,33 +94,35 @@ class Stored:
 
     def map(self, function: Callable[[Any], Any], shape: tuple[int, ...], tag: str) -> Stored:
         """The array that a function makes of this one, when it is read; ``tag`` says which function."""
-        read = self.read
-        return self._with(lambda: function(read()), shape, f"{self.tag} {tag}".strip())
+        return self._with(function, shape, f"{self.tag} {tag}".strip())
 
     def reshaped(self, shape: tuple[int, ...]) -> Stored:
         """The same elements in another shape."""
         if shape == self.shape:
             return self
-        read = self.read
-        return self._with(lambda: read().reshape(shape), shape, self.tag)
+        return self._with(lambda array: array.reshape(shape), shape, self.tag)
 
     def permuted(self, order: tuple[int, ...]) -> Stored:
         """The axes in another order; an order and its inverse cancel out."""
         before = self.order or tuple(range(len(self.shape)))
         whole = tuple(before[axis] for axis in order)
         shape = tuple(self.shape[axis] for axis in order)
-        read, tag = self.read, self.tag.removesuffix(f"permute{before}").strip()
-        found = self._with(lambda: read().transpose(order), shape, tag)
+        tag = self.tag.removesuffix(f"permute{before}").strip()
+        found = self._with(lambda array: array.transpose(order), shape, tag)
         if whole != tuple(range(len(whole))):
             found.order = whole
             found.tag = f"{tag} permute{whole}".strip()
         return found
 
-    def _with(self, read: Callable[[], Any], shape: tuple[int, ...], tag: str) -> Stored:
-        return Stored(
-            self.name, shape, self.dtype, read,
-            learned=self.learned, frozen=self.frozen, counted=self.counted, tag=tag,
+    def _with(self, function: Callable[[Any], Any], shape: tuple[int, ...], tag: str) -> Stored:
+        read, form = self.read, self.form
+        found = Stored(
+            self.name, shape, self.dtype, lambda: function(read()), learned=self.learned, frozen=self.frozen,
+            counted=self.counted, tag=tag, names=self.names, saved=self.saved,
         )  # fmt: skip
+        found.origin = self.origin
+        found.form = function if form is None else lambda array: function(form(array))
+        return found
 
     def __repr__(self) -> str:
         return f"Stored({self.name!r}, {show(self.shape)})"
@@ -308,8 +323,12 @@ class Network:
 
     def unused(self, stored: Stored) -> None:
         """An array that the model stores and nothing reads: counted as what it is."""
-        if stored.name not in self._owners and stored.name not in self._sources:
+        if not self.reads(stored):
             self.source(stored)
+
+    def reads(self, stored: Stored) -> bool:
+        """Whether a layer has it, or it is a tensor of the network."""
+        return stored.name in self._owners or stored.name in self._sources
 
     def opaque(
         self,

@@ -130,9 +130,39 @@ class Tensors(Network):
             Unsayable: it is the batch, or holds it.
         """
         axis = self.place_of(value, axis)
-        if value.batch is not None and axis == value.batch:
+        if value.batch is not None and axis == value.batch and not self._alone(value):
             raise Unsayable("works along the axis of the batch, and so would mix its samples")
         return axis - (value.batch is not None and not value.folded and axis > value.batch)
+
+    def _alone(self, value: Value) -> bool:
+        """Whether the axis of the batch is one like any other: it holds the entries of the one sample."""
+        return self.batch == 1 and value.folded
+
+    def _moved(self, values: Sequence[Value], rank: int, path: str) -> list[Value]:
+        """Tensors with their batch on one axis: that of one sample is wherever the others have it.
+
+        Args:
+            values: the tensors.
+            rank: axes of the result, at whose last ones they are aligned.
+            path: where this stands.
+        """
+        places = {rank - v.rank + v.batch for v in values if v.batch is not None}
+        if self.batch > 1 or len(places) < 2:
+            return list(values)
+        plain = [rank - v.rank + v.batch for v in values if v.batch is not None and not v.folded]
+        at = min(plain or places)
+        found = []
+        for value in values:
+            own = at - (rank - value.rank)
+            if value.batch is None or value.batch == own:
+                found.append(value)
+                continue
+            if own < 0:
+                value = self.seen(value, (1,) * -own + value.dims, 0, False, path)
+                found.append(value)
+                continue
+            found.append(self.seen(value, value.dims, own, not is_one(value.dims[own]), path))
+        return found
 
     @staticmethod
     def place_of(value: Value, axis: int) -> int:
@@ -311,8 +341,10 @@ class Tensors(Network):
             batch += more
         elif len(dims) > 1 and self.batch > 1 and is_one(old[0]) and equal(dims[0], self.batch) is True:
             start = value if more else self.seen(value, value.dims[1:], None, False, path)
-            inner = self.expand(start, dims[1:], path)
-            return Value(dims, 0, False, self.edge(inner, path), dtype=value.dtype)
+            edge, shape = self.edge(start, path), dims[1:] or (1,)
+            if not _equal(self.shape(edge), shape):
+                (edge,) = self.add("expand", (edge,), {"shape": shape}, path)
+            return Value(dims, 0, False, edge, dtype=value.dtype)
         if _equal(old, dims):
             return self.seen(value, dims, batch, folded, path)
         edge = self.edge(value, path)
@@ -396,9 +428,20 @@ class Tensors(Network):
         more = len(counts) - value.rank
         for _ in range(more):
             value = self.unsqueeze(value, 0, path)
-        if value.batch is None and self.batch > 1 and counts[0] == self.batch and is_one(value.dims[0]):
+        spread = [
+            axis
+            for axis, count in enumerate(counts)
+            if count == self.batch > 1 and is_one(value.dims[axis]) and value.batch is None
+        ]
+        if spread[:1] == [0]:
             value = self.expand(value, (self.batch, *value.dims[1:]), path)
             counts = (1, *counts[1:])
+        elif len(spread) == 1:  # one for every sample on another axis
+            (axis,) = spread
+            dims = (*value.dims[:axis], self.batch, *value.dims[axis + 1 :])
+            inner = self.seen(value, self.own(dims, axis), None, False, path)
+            value = Value(dims, axis, False, self.edge(inner, path), dtype=value.dtype)
+            counts = (*counts[:axis], 1, *counts[axis + 1 :])
         changed = [axis for axis, count in enumerate(counts) if not is_one(count)]
         if not changed:
             return value
@@ -446,6 +489,7 @@ class Tensors(Network):
         Raises:
             Unsayable: their batches stand on several axes, or a tensor without one differs between samples.
         """
+        values = self._moved(values, rank, path)
         places = {rank - v.rank + v.batch for v in values if v.batch is not None}
         if len(places) > 1:
             raise Unsayable("joins tensors whose batches are on different axes")
@@ -511,11 +555,11 @@ class Tensors(Network):
         rank = values[0].rank
         axis = axis % rank
         edges, batch, folded = self._together(values, rank, path)
-        if batch == axis:
+        if batch == axis and not (folded and self.batch == 1):
             raise Unsayable("joins tensors along the axis of the batch")
         own = axis - (batch is not None and not folded and axis > batch)
         (edge,) = self.add("concat", edges, {"axis": own}, path)
-        dims = list(values[0].dims)
+        dims = list(next((value for value in values if value.batch is not None), values[0]).dims)
         dims[axis] = sum(value.dims[axis] for value in values)
         return Value(tuple(dims), batch, folded, edge, dtype=values[0].dtype)
 
@@ -526,20 +570,25 @@ class Tensors(Network):
         edges, batch, folded = self._together(values, rank, path)
         own = axis - (batch is not None and not folded and axis > batch)
         (edge,) = self.add("stack", edges, {"axis": own}, path)
-        dims = (*values[0].dims[:axis], len(values), *values[0].dims[axis:])
+        like = next((value for value in values if value.batch is not None), values[0])
+        dims = (*like.dims[:axis], len(values), *like.dims[axis:])
         return Value(dims, None if batch is None else batch + (axis <= batch), folded, edge)
 
     def _together(self, values: Sequence[Value], rank: int, path: str) -> tuple[list[Edge], int | None, bool]:
         """Tensors of one rank in the graph, of which those without a batch lose its axis."""
+        values = self._moved(values, rank, path)
         batches = {(value.batch, value.folded) for value in values if value.batch is not None}
         if len(batches) > 1:
             raise Unsayable("joins tensors whose batches are on different axes")
         if not batches:
             return [self.edge(value, path) for value in values], None, False
         ((batch, folded),) = batches
+        sizes = {exact_div(value.dims[batch], self.batch) for value in values if value.batch is not None}
         edges = []
         for value in values:
-            if value.batch is None:
+            if value.batch is None and folded and value.dims[batch] in sizes:
+                pass  # it is what is there of each sample
+            elif value.batch is None:
                 if folded or not is_one(value.dims[batch]):
                     raise Unsayable("joins samples of a batch with a tensor that has none")
                 value = self.seen(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -116,8 +115,3 @@ def compare(graph: Graph, batch: int = 2, seed: int = 0) -> list[str]:
                 f"{name}: {int((~same).sum())} of {same.size} differ, by {worst:.2g} of the largest"
             )
     return faults
-
-
-if __name__ == "__main__":
-    for text in sys.argv[1:]:
-        print(text, compare(convcalc.load(text)))

@@ -8,15 +8,11 @@ from hypothesis import strategies as st
 
 import convcalc
 from convcalc.exporters.document import to_spec
-from convcalc.spec.library import zoo_names
 from convcalc.verification.random.specs import random_spec
-
-NAMES = sorted(zoo_names())
-QUICK = frozenset(NAMES[::8]) | {"resnet18", "siamese", "gpt2", "coat_mini", "googlenet", "densenet121"}
-NETWORKS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+from tests.exporters.zoo import QUICK, networks
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", networks(*QUICK, "coat_mini", "yolov3", every=5))
 def test_networks_read_back_to_the_same(name: str) -> None:
     graph = convcalc.load(name)
     text = to_spec(graph)

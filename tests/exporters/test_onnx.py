@@ -15,7 +15,7 @@ from convcalc.exporters.errors import ExportError
 from convcalc.exporters.onnx.export import to_onnx
 from convcalc.exporters.onnx.forms import FORMS
 from convcalc.solve.sizes import choose
-from convcalc.spec.library import zoo_names
+from tests.exporters.onnx_zoo import FAMILIES
 from tests.verification.corpus import CORPUS
 
 TOLERANCE = 1e-4
@@ -24,11 +24,11 @@ WITHOUT_A_FORM = {
     "opaque": "nobody knows what it does",
 }
 UNSAYABLE = {
-    "differs from sample to sample": "a transposed convolution by weights of each sample",
+    "in three dimensions": "a transposed convolution by weights of each sample; columns have two axes",
+    "beyond its windows": "columns say the size: such a convolution with padding of its output",
     "projects its state": "LSTM of ONNX has no projection",
     "32 bits": "scales are float32",
     "aligns corners with a filter": "the filter of ONNX does not align corners",
-    "splines": "there is no such mode",
 }
 SMALL = ("lenet5", "squeezenet1_1", "shufflenet_v2_x0_5", "mobilenet_v2", "crnn")
 
@@ -107,7 +107,7 @@ def test_few_are_refused() -> None:
             to_onnx(graph, convcalc.init_weights(graph))
         except ExportError:
             refused += 1
-    assert refused <= 10
+    assert refused <= 5
 
 
 def test_a_wrong_axis_would_be_seen() -> None:
@@ -151,9 +151,13 @@ def test_small_networks(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(zoo_names()))
-def test_the_zoo(name: str) -> None:
-    graph = at_a_small_size(name)
-    if convcalc.analyze(graph).totals.params > 60_000_000:
-        pytest.skip("a member of its family with fewer parameters is run")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_network_of_each_family(name: str) -> None:
+    assert worst(at_a_small_size(name)) < TOLERANCE
+
+
+def test_indices_are_whole_also_where_they_are_reshaped_first() -> None:
+    graph = convcalc.load("input 1x6 | flatten | embedding entries=10 features=4")
+    model = to_onnx(graph, convcalc.init_weights(graph))
+    assert model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.INT64
     assert worst(graph) < TOLERANCE

@@ -17,11 +17,7 @@ from convcalc.exporters.pytorch.forms import FORMS
 from convcalc.exporters.pytorch.helpers import written
 from convcalc.exporters.pytorch.source import to_pytorch
 from convcalc.layers import OPS, lookup
-from convcalc.spec.library import zoo_names
-
-NAMES = sorted(zoo_names())
-QUICK = frozenset(NAMES[::12]) | {"resnet18", "unet", "gpt2", "densenet121", "coat_mini", "siamese"}
-NETWORKS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+from tests.exporters.zoo import NAMES, QUICK, networks
 
 
 def test_every_layer_has_a_form() -> None:
@@ -29,7 +25,7 @@ def test_every_layer_has_a_form() -> None:
     assert set(FORMS) == layers
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", networks(*QUICK, every=10))
 def test_source_names_every_layer_with_weights(name: str) -> None:
     graph = convcalc.load(name)
     source = to_pytorch(graph)
@@ -59,7 +55,7 @@ def formatted(folder: Path) -> str:
 
 @pytest.mark.skipif(not RUFF.exists(), reason="Ruff is not installed")
 @pytest.mark.parametrize(
-    "names", [sorted(QUICK), pytest.param(NAMES, marks=pytest.mark.slow)], ids=["few", "all"]
+    "names", [QUICK[:6], pytest.param(NAMES[::10], marks=pytest.mark.slow)], ids=["few", "more"]
 )
 def test_source_is_laid_out_as_ruff_does(names: list[str], tmp_path: Path) -> None:
     for name in names:

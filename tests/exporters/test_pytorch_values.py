@@ -10,42 +10,14 @@ import pytest
 
 import convcalc
 from convcalc.spec.errors import SpecError
-from convcalc.spec.library import zoo_names
 from convcalc.verification.random.specs import random_spec
+from tests.exporters.zoo import networks, small
 from tests.verification.corpus import CORPUS
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
-QUICK = [
-    "resnet18",
-    "mobilenet_v2",
-    "unet",
-    "swin_t",
-    "gpt2",
-    "densenet121",
-    "googlenet",
-    "shufflenet_v2_x0_5",
-    "lenet5",
-    "pix2pix",
-    "coat_tiny",
-    "siamese",
-    "crnn",
-]
-MACS = 300_000_000
-"""What a network may take; a larger one is run at a reduced input."""
 
-
-def small(name: str) -> convcalc.Graph:
-    from convcalc.solve.sizes import reduced
-
-    graph = convcalc.load(name)
-    return reduced(graph, MACS) or graph
-
-
-@pytest.mark.parametrize(
-    "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in sorted(zoo_names())],
-)
+@pytest.mark.parametrize("name", networks("lenet5", "resnet18", "swin_t", "crnn", every=40))
 def test_networks(name: str) -> None:
     from tests.exporters.executed import compare
 
@@ -60,7 +32,7 @@ def test_layers(spec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "block", [range(0, 150), pytest.param(range(150, 2000), marks=pytest.mark.slow)], ids=str
+    "block", [range(0, 150), pytest.param(range(150, 600), marks=pytest.mark.slow)], ids=str
 )
 def test_random_networks(block: range) -> None:
     """Every layer with options drawn at random. Maps unpooled where windows overlap are left to chance."""

@@ -21,7 +21,7 @@ def written(graph: Graph, weights: Mapping[str, Any]) -> tuple[Any, Outside]:
     """A graph as an ONNX model, and the arrays beside it: of a model above 2 GB, which no file itself holds.
 
     The batch of its inputs is free. Layers that ONNX has an operator for are that operator; any other is a
-    function of the model, in the domain ``convcalc``, named after the layer, whose body are operators of ONNX.
+    function of the model, in the domain ``convcalc``, named after the layer, with a body of ONNX's operators.
 
     Args:
         graph: the graph; all of its sizes are numbers.

@@ -175,6 +175,9 @@ class Writer:
             edge for node in graph.nodes for number, edge in enumerate(node.inputs)
             if number in node.layer.looks_up
         }  # fmt: skip
+        for number, node in reversed(list(enumerate(graph.nodes))):
+            if node.layer.view and Edge(number) in self.indices:
+                self.indices.update(node.inputs)
         self.read = {edge for node in graph.nodes for edge in node.inputs} | set(graph.outputs)
 
     def varies(self, edge: Edge) -> bool:

@@ -14,7 +14,9 @@ from convcalc.exporters.pytorch.flow import Line
 CHANNELS: Final = frozenset(
     ["in_channels", "out_channels", "channels", "in_features", "out_features", "features"]
 )
-COUNTS: Final = CHANNELS | frozenset(["hidden_channels", "hidden_size", "groups", "size", "entries"])
+COUNTS: Final = CHANNELS | frozenset(
+    ["hidden_channels", "hidden_size", "groups", "size", "windows", "entries"]
+)
 """What may be a multiple of another argument."""
 
 
@@ -152,9 +154,12 @@ def share(body: Body, blocks: Sequence[Body], name: str, taken: Iterable[str]) -
 
 
 def _multiple(values: tuple[Any, ...], hints: Sequence[str], before: Sequence[Argument]) -> str | None:
-    """A product of an argument before, where that is true of all blocks."""
+    """A product of an argument before, or a square, where that is true of all blocks."""
     if not all(type(v) is int and v > 0 for v in values) or not any(h in COUNTS for h in hints):
         return None
+    for other in before:
+        if other.name == "windows" and values == tuple(v**2 for v in other.values):
+            return f"{other.name}**2"
     for other in before:
         theirs = other.values
         if not all(type(v) is int and v > 0 for v in theirs) or len(set(theirs)) < 2:
@@ -180,7 +185,8 @@ def _half(values: tuple[Any, ...], hints: Sequence[str], before: Sequence[Argume
 def _argument(hints: Sequence[str], taken: set[str]) -> str:
     """A name for what fills these holes."""
     both = {"in_channels", "out_channels"} <= set(hints) or {"in_features", "out_features"} <= set(hints)
-    own = [hint for hint in hints if hint != "channels"] or list(hints)
+    vague = ("start", "stop", "channels")
+    own = [h for h in hints if h not in vague] or sorted(hints, key=lambda h: h != "channels")
     wanted = ("channels" if "out_channels" in hints else "features") if both else own[0]
     if wanted in taken and both:
         wanted = "hidden_channels" if "out_channels" in hints else "hidden_features"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
@@ -73,11 +73,13 @@ class Expr:
         parts: texts, holes and brackets in turn.
         level: how tight it binds: 3 a name or a call, 2 a sign, 1 a product, 0 a sum.
         depth: how many calls stand in one another.
+        moved: where it is a tensor with an axis moved: that tensor, from where the axis was, and to where.
     """
 
     parts: tuple[Part, ...]
     level: int = 3
     depth: int = 0
+    moved: tuple[Expr, Any, Any] | None = field(default=None, compare=False, repr=False)
 
     def holes(self) -> Iterator[Hole]:
         """The holes in the order of the text."""
@@ -116,6 +118,12 @@ class Expr:
                     if value.parts != ("",):
                         items.append(Item(value, item.key))
                 parts.append(Bracket(part.open, tuple(items), part.close, part.call, part.comma))
+        for at, part in enumerate(self.parts):
+            if part == ":":  # of a slice: there is room on the sides of bounds that are no plain numbers
+                bounds = [str(parts[i]) for i in (at - 1, at + 1) if isinstance(self.parts[i], Hole)]
+                if any(not bound.isalnum() for bound in bounds):
+                    before, after = (" " * isinstance(self.parts[i], Hole) for i in (at - 1, at + 1))
+                    parts[at] = f"{before}:{after}"
         return Expr(tuple(parts), self.level, self.depth)
 
     def text(self) -> str:
@@ -157,8 +165,8 @@ def literal(value: Any) -> str:
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
             return f'float("{value}")'
-        text = repr(value)
-        return text[:-2] + text[-2:] if not text.endswith(".0") or len(text) < 17 else repr(value)
+        if len(repr(value)) > 10 and 1e-4 < value < 1 and (square := round(value**-2)) ** -0.5 == value:
+            return f"{square}**-0.5"
     return repr(value)
 
 

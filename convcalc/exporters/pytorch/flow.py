@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from convcalc.exporters.pytorch.code import Expr
-from convcalc.exporters.pytorch.forms.form import Form
+from convcalc.exporters.pytorch.forms.form import Form, moved
 from convcalc.graph import Edge
 
 LONGEST: Final = 64
@@ -116,7 +116,9 @@ class Flow:
         self.steps, self.outputs = steps, outputs
         self.lines: list[Line] = []
         self.names = dict(inputs)
+        self.moved: dict[Edge, Expr] = {}
         self.kept = {identifier(step.name.rpartition(".")[2]) for step in steps if step.block}
+        self.kept |= set(inputs.values()) - {"x"}
         self.uses: dict[Edge, list[int]] = {}
         for at, step in enumerate(steps):
             for edge in step.reads:
@@ -135,8 +137,8 @@ class Flow:
         waiting = self.pending
         value = None
         used = step.reads
-        if waiting is not None and self._joins(waiting, step):
-            xs = [waiting.value if e == waiting.edge else Expr((self.names[e],)) for e in step.reads]
+        if waiting is not None and self._joins(waiting, step, at):
+            xs = [waiting.value if e == waiting.edge else self._read(e) for e in step.reads]
             found = step.form.apply(xs)
             if len(found.text()) + 6 * len(list(found.holes())) <= LONGEST and found.depth <= DEEPEST:
                 value = found
@@ -145,7 +147,7 @@ class Flow:
                 )
         if value is None:
             self.flush()
-            value = step.form.apply([Expr((self.names[edge],)) for edge in step.reads])
+            value = step.form.apply([self._read(edge) for edge in step.reads])
         self.pending = None
         if len(step.writes) == 1:
             (edge,) = step.writes
@@ -175,22 +177,29 @@ class Flow:
                 targets.append("_")
             elif step.names and step.names[number] not in self._taken(at):
                 self.names[target] = step.names[number]
+                self.kept.add(self.names[target])
                 targets.append(self.names[target])
             else:
-                self.names[target] = self._name(target, at, step, used if number == 0 else ())
+                self.names[target] = self._name(target, at, step, used if number == 0 or step.block else ())
                 targets.append(self.names[target])
         self.lines.append(Line(", ".join(targets) + " = ", value))
 
     def _same(self, edge: Edge, source: Edge) -> None:
         """Another name of the same tensor: both are read where either is."""
         self.names[edge] = self.names[source]
+        if source in self.moved:
+            self.moved[edge] = self.moved[source]
         both = sorted(self.uses.get(source, []) + self.uses.get(edge, []))
         self.uses[source] = self.uses[edge] = both
 
-    @staticmethod
-    def _joins(waiting: _Pending, step: Step) -> bool:
-        if step.block or step.form.named or step.reads.count(waiting.edge) != 1:
+    def _joins(self, waiting: _Pending, step: Step, at: int) -> bool:
+        """Whether what was computed last can stand in the expression of this step, without a name."""
+        if step.form.named or step.reads.count(waiting.edge) != 1:
             return False
+        if step.block:  # x + self.attention(self.norm(x))
+            around = any(self.last(edge) > at for edge in waiting.used)
+            alone = waiting.step.form.plain and waiting.value.depth == 1 and not waiting.step.block
+            return around and alone and len(step.writes) == 1
         return not (waiting.step.block and step.form.module is not None)
 
     def flush(self) -> None:
@@ -202,7 +211,25 @@ class Flow:
     def _assign(self, waiting: _Pending) -> None:
         name = self._name(waiting.edge, waiting.at, waiting.step, waiting.used)
         self.names[waiting.edge] = name
-        self.lines.append(Line(f"{name} = ", waiting.value))
+        value = waiting.value
+        if value.moved is not None:
+            before, source, target = value.moved
+            later = moved(source, target)(Expr((name,)))
+            if all(self._moves(later, waiting.edge, at) for at in self.uses.get(waiting.edge, ())):
+                self.moved[waiting.edge], value = later, before
+        self.lines.append(Line(f"{name} = ", value))
+
+    def _read(self, edge: Edge) -> Expr:
+        """The tensor of an edge: its name, with an axis moved where that was put off."""
+        return self.moved.get(edge) or Expr((self.names[edge],))
+
+    def _moves(self, x: Expr, edge: Edge, at: int) -> bool:
+        """Whether a step moves an axis back, or its result instead, so that it need not be moved before."""
+        if at == len(self.steps) or self.steps[at].block:
+            return False
+        step = self.steps[at]
+        found = step.form.apply([x if read == edge else Expr(("_",)) for read in step.reads])
+        return str(x) not in str(found)
 
     def _taken(self, at: int) -> set[str]:
         return {name.partition("[")[0] for e, name in self.names.items() if self.last(e) > at}
@@ -212,7 +239,7 @@ class Flow:
         dying = [self.names[e] for e in used if self.last(e) <= at and self.names[e] not in taken]
         dying = [name for name in dying if name.isidentifier() and name not in self.kept]
         own = identifier(step.name.rpartition(".")[2])
-        again = at + 1 < self.last(edge) < len(self.steps)
+        again = at + 1 < self.last(edge) < len(self.steps) or (edge in self.outputs and len(self.outputs) > 1)
         if step.block and stem is None and len(step.writes) == 1 and again and own not in taken:
             return own  # read again later: a block has a name that says which tensor that is
         if dying:
@@ -240,4 +267,4 @@ class Flow:
             self.lines.append(Line("return ", make([waiting.value])))
             return
         self.flush()
-        self.lines.append(Line("return ", make([Expr((self.names[edge],)) for edge in self.outputs])))
+        self.lines.append(Line("return ", make([self._read(edge) for edge in self.outputs])))

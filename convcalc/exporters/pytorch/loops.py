@@ -133,8 +133,10 @@ def arguments(given: Expr) -> Expr:
         if not isinstance(part, Bracket):
             parts.append(part)
             continue
-        items = [Item(arguments(item.value), item.key) for item in part.items]
-        parts.append(Bracket(part.open, tuple(_repeated(items)), part.close, part.call, part.comma))
+        items = _repeated([Item(arguments(item.value), item.key) for item in part.items])
+        if len(items) == 1 and items[0].value.parts[0] == "**":  # nothing but one dictionary
+            items = [Item(Expr(items[0].value.parts[1:]))]
+        parts.append(Bracket(part.open, tuple(items), part.close, part.call, part.comma))
     return Expr(tuple(parts), given.level, given.depth)
 
 
@@ -142,7 +144,7 @@ def _repeated(items: list[Item]) -> list[Item]:
     keyed = all(item.key for item in items)
     if not keyed and any(item.key for item in items):
         return items
-    if not all(re.match(r"[A-Za-z_.]+\(", item.value.text()) for item in items):
+    if not all(re.match(r"[\w.]+\(", item.value.text()) for item in items):
         return items
     names: list[tuple[str, int] | None] = []
     for at, item in enumerate(items):

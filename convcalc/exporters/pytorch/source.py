@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from convcalc.exporters.pytorch.blocks import Blocks, Unit
 from convcalc.exporters.pytorch.classes import Body, Class, class_name, filled, share, stem_of
 from convcalc.exporters.pytorch.code import (
     NONE,
+    WIDTH,
     Bracket,
     Expr,
     Item,
@@ -429,8 +431,8 @@ class _Writer:
             writes = tuple(Edge(child.node, i) for i in sorted(wanted))
         names: tuple[str, ...] = ()
         if form.parts == 3 and len(wanted) == 3:  # the projections of attention
-            readers = [self.graph.nodes[n].op for n in self.blocks.readers[Edge(child.node, 1)] if n >= 0]
-            names = ("q", "k", "v") if "matmul" in readers else ()
+            readers = {n for i in range(3) for n in self.blocks.readers[Edge(child.node, i)] if n >= 0}
+            names = ("q", "k", "v") if any(self.graph.nodes[n].op == "matmul" for n in readers) else ()
         return Step(child.name, node.inputs, writes, form, False, names)
 
     def _inputs(self, unit: Unit) -> dict[Edge, str]:
@@ -529,12 +531,15 @@ class _Writer:
         return "\n".join(lines)
 
     def _about(self) -> list[str]:
-        text = " ".join(self.graph.source.split())
+        text = " ".join(self.graph.source.split()).replace("\\", "\\\\").replace('"""', "'''")
         if not text:
             return []
-        shown = f'    """{text.replace(chr(92), chr(92) * 2).replace(chr(34) * 3, chr(39) * 3)}'
-        end = ' """' if shown.endswith('"') else '"""'
-        return [shown + end, ""]
+        indent, quotes = " " * 4, '"""'
+        end = " " * text.endswith('"') + quotes
+        if len(indent + quotes + text + end) <= WIDTH:
+            return [indent + quotes + text + end, ""]
+        lines = textwrap.wrap(text, WIDTH, initial_indent=indent + quotes, subsequent_indent=indent)
+        return [lines[0] + end, ""] if len(lines) == 1 else [*lines, indent + quotes, ""]
 
     def _head(self, text: str) -> str:
         title = " ".join(self.graph.name.replace("\\", "\\\\").replace('"', "'").split())

@@ -10,7 +10,7 @@ from convcalc.graph import Edge
 from convcalc.importers.batched import Batched, Value
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.onnx.model import Node
-from convcalc.importers.onnx.use import Term
+from convcalc.importers.onnx.use import INDICES, Term
 from convcalc.importers.tensors import is_one
 from convcalc.spec.errors import SpecError
 from convcalc.spec.language.lines import Lines
@@ -58,7 +58,9 @@ def said(net: Batched, node: Node, terms: Sequence[Term | None], path: str) -> l
         if batched or is_one(
             net.batch
         ):  # one sample: it is as good as one that differs from sample to sample
-            made.append(Value(dims, 0, False, edge, dtype=whole))
+            place = edge.output in net.nodes[edge.node].layer.index_outputs
+            dtype = INDICES if place and len(found) > 1 else whole
+            made.append(Value(dims, 0, False, edge, dtype=dtype))
         else:
             made.append(net.unsqueeze(Value(shape, edge=edge), 0, path))
     return made

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from convcalc.dims import UNKNOWN, DimensionError, collecting, symbol
+from convcalc.dims import DimensionError, collecting
 from convcalc.graph import Graph as Network
 from convcalc.importers.batched import Batched
-from convcalc.importers.network import SeveralUses, Stored, Unsayable
+from convcalc.importers.network import SeveralUses, Unsayable
 from convcalc.importers.onnx.folded import Folded, Unfolded
 from convcalc.importers.onnx.folding import FOLDS
 from convcalc.importers.onnx.model import Function, Graph, Model, Node, ValueInfo
+from convcalc.importers.onnx.opaque import opaque
 from convcalc.importers.onnx.operators import DOMAINS
 from convcalc.importers.onnx.operators.recognised import ROWS as RECOGNISED
 from convcalc.importers.onnx.order import ordered
 from convcalc.importers.onnx.own import said
 from convcalc.importers.onnx.paths import Paths
 from convcalc.importers.onnx.patterns import Recognised, recognised
+from convcalc.importers.onnx.sizes import Sizes, batch_axis
 from convcalc.importers.onnx.use import Term, Use, of_tensor
-from convcalc.importers.tensors import Value, broadcast
-from convcalc.layers.values import show
-from convcalc.spec.errors import Problem, SpecError
+from convcalc.spec.errors import SpecError
 
-LEAST_OPSET: Final = 7
 _DEEPEST: Final = 32
+_MALFORMED: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 Shapes = Mapping[str, Sequence[Any]]
 
 
@@ -64,16 +63,6 @@ def translate(
 _KIND: Final = "pkg.torch.export.graph_signature.InputSpec.kind"
 """Where PyTorch's newer exporter says what an array is."""
 
-_KEEPING: Final = {
-    **dict.fromkeys(("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"), "bool"),
-    **dict.fromkeys(("And", "Or", "Xor", "Not", "IsNaN", "IsInf"), "bool"),
-    **dict.fromkeys(("Round", "Mod", "Div", "Pow", "Where", "Cast"), "float32"),
-    **dict.fromkeys(("Hardmax", "CumSum", "CumProd"), "float32"),
-    **dict.fromkeys(("Tan", "Acos", "Asin", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"), "float32"),
-    **dict.fromkeys(("BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot"), "int64"),
-}
-"""Operators that no layer says in every use, and that keep the shape that arrives: what they write."""
-
 
 class Translation:
     """One reading of a model."""
@@ -81,16 +70,13 @@ class Translation:
     def __init__(self, model: Model, given: Any, name: str, tensors: set[str], primitive: bool) -> None:
         self.model = model
         self.primitive = primitive
-        self.given = given
         self.name = name or os.path.basename(model.wire.name)
         self.tensors = tensors
-        self.letters: dict[str, Any] = {}
-        self.inputs: dict[str, tuple[Any, ...]] = {}
-        self.uses: dict[str, int] = {}
+        self.sizes = Sizes(model, given)
 
     def error(self, message: str, expected: str | None = None) -> SpecError:
         """A refusal of the whole file."""
-        return SpecError([Problem(message, file=self.model.wire.name, expected=expected)])
+        return self.model.wire.refused(message, expected)
 
     def run(self) -> Network:
         """Translate everything."""
@@ -99,7 +85,7 @@ class Translation:
         opset = self.model.opsets.get("", 1)
         arrays = set(graph.initializers) | set(graph.sparse_initializers)
         entering = [info for info in graph.inputs if info.name not in arrays]
-        dims = self._shapes(entering)
+        dims = self.sizes.of(entering)
         axes = {info.name: batch_axis(info, graph) for info in entering}
         sizes = {d[axes[n]] for n, d in dims.items() if d and axes[n] < len(d) and type(d[axes[n]]) is int}
         batch = sizes.pop() if len(sizes) == 1 else 1
@@ -117,7 +103,8 @@ class Translation:
         for key in graph.sparse_initializers:
             env[key] = Term(key, lost=f"the sparse array {key!r}")
         self._infos = {**graph.values, **{info.name: info for info in graph.outputs}}
-        self._nodes(self._prepared(graph.nodes, env, [o.name for o in graph.outputs]), env, opset, "", 0)
+        names = [info.name for info in graph.outputs]
+        self._nodes(self._prepared(graph.nodes, env, names, _weighted(graph)), env, opset, "", 0)
         outputs = []
         for info in graph.outputs:
             term = env.get(info.name)
@@ -146,60 +133,7 @@ class Translation:
         read |= {info.name for info in graph.outputs}
         return set(graph.initializers) - read
 
-    # -- inputs -----------------------------------------------------------------------------
-
-    def _shapes(self, entering: list[ValueInfo]) -> dict[str, tuple[Any, ...]]:
-        found = {}
-        given = self.given
-        if given is not None and not isinstance(given, Mapping):
-            given = {entering[0].name: given} if entering else {}
-        given = dict(given or {})
-        for info in entering:
-            if info.type.kind != "tensor" or info.dims is None:
-                found[info.name] = ()
-                continue
-            axis = batch_axis(info, self.model.graph)
-            stated = _channelled(info, self.model.graph, axis)
-            letters = [self._letter(info, place, n, axis) for place, n in enumerate(stated)]
-            shape = given.pop(info.name, None)
-            if shape is None:
-                shape = next((given.pop(k) for k in list(given) if _same(k, info.name)), None)
-            if shape is not None:
-                own = [place for place in range(len(letters)) if place != axis]
-                if len(shape) != len(own):
-                    text = show([letters[place] for place in own])
-                    raise self.error(f"input {info.name!r} is {text}, and {show(shape)} was given", text)
-                for place, size in zip(own, shape, strict=True):
-                    if type(info.dims[place]) is str and type(size) is int:
-                        self.letters[str(info.dims[place])] = size
-                    letters[place] = size
-            found[info.name] = tuple(letters)
-        if given:
-            names = ", ".join(info.name for info in entering)
-            raise self.error(f"there is no input {next(iter(given))!r}", names)
-        return found
-
-    def _letter(self, info: ValueInfo, place: int, n: Any, axis: int) -> Any:
-        if type(n) is int and n > 0:
-            return n
-        if place == axis:
-            if isinstance(n, str):
-                self.letters.setdefault(n, 1)
-            return 1
-        if isinstance(n, str) and n in self.letters:
-            return self.letters[n]
-        if isinstance(n, str) and not re.search(r"\w", n):
-            n = None  # such as "?"
-        rank = len(info.dims or ())
-        plain = {3: ("", "C", "L"), 4: ("", "C", "H", "W"), 5: ("", "C", "D", "H", "W")}.get(rank)
-        word = plain[place] if plain else _word(n) if isinstance(n, str) else f"N{place}"
-        taken = {str(value) for value in self.letters.values()}
-        found = word
-        while found in taken:
-            found += "a"
-        made = symbol(found)
-        self.letters[n if isinstance(n, str) else f"{info.name} {place}"] = made
-        return made
+    # -- arrays and inputs ------------------------------------------------------------------
 
     def _kinds(self, graph: Any) -> dict[str, str]:
         """What an array is to the module that was exported, ``PARAMETER`` or ``BUFFER``, where said."""
@@ -218,9 +152,11 @@ class Translation:
 
     # -- nodes ------------------------------------------------------------------------------
 
-    def _prepared(self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str]) -> list[Node]:
-        """The nodes that the outputs need in their order, one in the place of several that are a layer."""
-        found = ordered(nodes, wanted)
+    def _prepared(
+        self, nodes: list[Node], env: Mapping[str, Term], wanted: list[str], more: Sequence[str] = ()
+    ) -> list[Node]:
+        """The nodes that the outputs, and more, need in order; one in the place of those that are a layer."""
+        found = ordered(nodes, [*wanted, *more])
         if self.primitive:
             return found
         held = {name: term.tensor for name, term in env.items() if term.tensor is not None}
@@ -284,9 +220,15 @@ class Translation:
                 raise Unsayable(f"has an attribute {left[0]!r} that nothing here means")
             return made if isinstance(made, list) else [made]
         except Unsayable as error:
-            return self._opaque(node, terms, path, error.reason)
+            return self._unsaid(node, terms, path, error.reason)
         except (DimensionError, Unfolded) as error:
-            return self._opaque(node, terms, path, str(error) or "cannot be worked out")
+            return self._unsaid(node, terms, path, str(error) or "cannot be worked out")
+        except SpecError:
+            raise
+        except _MALFORMED as error:  # too few inputs, lists of other lengths, attributes of other types
+            raise node.error(
+                f"cannot be read ({error})", "inputs and attributes such as the operator has"
+            ) from error
 
     def _folded(self, use: Use) -> list[Any] | None:
         fold = FOLDS.get(use.node.op)
@@ -324,7 +266,7 @@ class Translation:
             if not isinstance(condition, bool | int):
                 raise Unfolded
         except (Unfolded, IndexError):
-            return self._opaque(node, terms, path, "chooses by what is known only when it runs")
+            return self._unsaid(node, terms, path, "chooses by what is known only when it runs")
         graph = node.get("then_branch" if condition else "else_branch")
         inner = dict(env)
         for key, tensor in graph.initializers.items():
@@ -349,138 +291,18 @@ class Translation:
         self._infos = infos
         return [inner.get(name) for name in function.outputs]
 
-    def _opaque(self, node: Node, terms: list[Term | None], path: str, reason: str) -> Sequence[Any]:
-        """An operator that no layer says: the shapes that the file states, and what it reads."""
-        shapes: list[Any] = []
-        found: list[Any] = []
-        kept = self._kept(node, terms)
-        any_batch = any(t is not None and (t.lost or (t.value and t.value.batch is not None)) for t in terms)
-        for name in node.outputs:
-            if kept is not None:
-                shapes.append(self.net.own(kept.dims, kept.batch, kept.folded))
-                found.append(kept)
-                continue
-            info = self._infos.get(name)
-            dims = None if info is None else info.dims
-            if dims is None:
-                shapes.append((UNKNOWN,))
-                found.append(None)
-                continue
-            sizes = [self._stated(n) for n in dims]
-            shapes.append(tuple(sizes[1:] if any_batch else sizes) or (1,))
-            found.append((dims, info, sizes))
-        edges = []
-        for term in terms:
-            if term is not None and term.value is not None and term.value.edge is not None:
-                edges.append(term.value.edge)
-        if path in self.net._blocks:
-            path = f"{path}.{node.op.lower()}"
-        what = re.sub(r"[^\w.:/+-]", "_", f"{node.domain}:{node.op}" if node.domain else node.op)
-        made = self.net.opaque(what, edges, shapes, path, reason)
-        results: list[Any] = []
-        for name, edge, about in zip(node.outputs, made, found, strict=True):
-            if about is None:
-                why = f"{name!r}, which {node.op} writes in a shape that is not stated"
-                results.append(Term(name, lost=why, value=Value((UNKNOWN,), None, False, edge)))
-                continue
-            if isinstance(about, Value):
-                dtype = _KEEPING.get(node.op) or ("float32" if name == node.outputs[0] else "int64")
-                made_of = Value(about.dims, about.batch, about.folded, edge, dtype=dtype)
-                results.append(Term(name, value=made_of))
-                continue
-            _, info, sizes = about
-            batch = 0 if sizes and any_batch else None
-            dims = tuple(sizes) if batch is None else (self.net.batch, *sizes[1:])
-            results.append(Term(name, value=Value(dims, batch, False, edge, dtype=info.dtype)))
-        return results
-
-    def _kept(self, node: Node, terms: list[Term | None]) -> Value | None:
-        """Axes of what an operator writes that works entry by entry, or picks entries along one axis."""
-        if node.op == "TopK" and not node.domain:
-            return _picked(node, terms)
-        if node.domain or node.op not in _KEEPING or not terms:
-            return None
-        try:
-            values = [term for term in terms if term is not None]
-            dims = broadcast(*(term.dims for term in values))
-        except Unsayable:
-            return None
-        for term in values:
-            value = term.value
-            if value is not None and value.batch is not None:
-                more = len(dims) - value.rank
-                folded = value.folded or dims[value.batch + more] != value.dims[value.batch]
-                return Value(dims, value.batch + more, folded)
-        return Value(dims)
-
-    def _stated(self, n: Any) -> Any:
-        if type(n) is int and n > 0:
-            return n
-        return self.letters.get(n, UNKNOWN) if isinstance(n, str) else UNKNOWN
+    def _unsaid(self, node: Node, terms: list[Term | None], path: str, reason: str) -> Sequence[Any]:
+        return opaque(self.net, node, terms, path, reason, self._infos, self.sizes)
 
 
-def _picked(node: Node, terms: list[Term | None]) -> Value | None:
-    """Axes of the K largest entries along an axis, where K is known: both outputs have them."""
-    value = terms[0].value if terms and terms[0] is not None else None
-    axis = node.get("axis", -1)
-    if value is None or type(axis) is not int or not -value.rank <= axis < value.rank:
-        return None
-    try:
-        many = node.get("k") if len(terms) < 2 or terms[1] is None else terms[1].entries().items[0]
-    except (Unfolded, IndexError):
-        return None
-    axis %= value.rank
-    if type(many) is not int or many < 1 or axis == value.batch:
-        return None
-    return Value((*value.dims[:axis], many, *value.dims[axis + 1 :]), value.batch, value.folded)
+def _weighted(graph: Graph) -> list[str]:
+    """What nodes with arrays of real numbers write: these count, also where no output needs them."""
+    arrays = {name for name, tensor in graph.initializers.items() if "float" in tensor.dtype and tensor.dims}
+    return [name for node in graph.nodes if not arrays.isdisjoint(node.inputs) for name in node.outputs[:1]]
 
 
 def _term(name: str, result: Any) -> Term:
     return Term(name, folded=result) if isinstance(result, Folded) else Term(name, value=result)
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether a name of the graph is that of an input of the file, illegal letters aside."""
-    return re.sub(r"\W+", "_", one).strip("_") == re.sub(r"\W+", "_", other).strip("_")
-
-
-def _word(name: str) -> str:
-    """A letter for a size that the file names: ``height`` is H, ``seq_len`` Seq_len."""
-    short = {"height": "H", "width": "W", "h": "H", "w": "W", "channels": "C", "length": "L", "depth": "D"}
-    if name in short:
-        return short[name]
-    word = re.sub(r"\W+", "_", name).strip("_").replace("x", "") or "N"
-    return (word[0].upper() + word[1:]) if word[0].isalpha() else f"N{word}"
-
-
-_BATCH: Final = re.compile(r"batch|^N$|^n$|^bs$", re.IGNORECASE)
-
-
-def batch_axis(info: ValueInfo, graph: Graph) -> int:
-    """The axis of the batch: the first; the second of what a recurrent layer reads step after step."""
-    dims = info.dims or ()
-    named = [place for place, n in enumerate(dims) if isinstance(n, str) and _BATCH.search(n)]
-    if len(named) == 1:
-        return named[0]
-    for node in graph.nodes:
-        if node.op in ("LSTM", "GRU", "RNN") and node.inputs[:1] == (info.name,):
-            return 0 if node.get("layout", 0) else 1
-    return 0
-
-
-def _channelled(info: ValueInfo, graph: Graph, axis: int) -> tuple[Any, ...]:
-    """The sizes of an input; its channels, where they are a letter, by the convolution that reads it."""
-    dims = list(info.dims or ())
-    if len(dims) < 3 or axis != 0 or (type(dims[1]) is int and dims[1] > 0):
-        return tuple(dims)
-    for node in graph.nodes:
-        if node.op in ("Conv", "ConvTranspose") and node.inputs[:1] == (info.name,) and not node.domain:
-            weight = graph.initializers.get(node.inputs[1]) if len(node.inputs) > 1 else None
-            if weight is not None and len(weight.dims) == len(dims):
-                many = node.get("group", 1) if node.op == "Conv" else 1
-                dims[1] = weight.dims[node.op == "Conv"] * many
-                break
-    return tuple(dims)
 
 
 def _filled(node: Node, given: Mapping[str, Any]) -> Node:
@@ -496,6 +318,3 @@ def _filled(node: Node, given: Mapping[str, Any]) -> Node:
     made = Node.made(node.op, node.inputs, node.outputs, options, node, node.domain)
     made.overload = node.overload
     return made
-
-
-__all__ = ["Stored", "translate"]

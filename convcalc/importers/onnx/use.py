@@ -131,7 +131,7 @@ def nested(items: Sequence[Any], dims: Sequence[int]) -> Any:
 
 
 def written(number: Any) -> Any:
-    """A number of 32 bits as people write it: the shortest text that gives it; 0.1 is none of 64 bits else."""
+    """A number of 32 bits as people write it, by the shortest text that gives it: 0.1, not 0.10000000149."""
     if not isinstance(number, float):
         return number
     for digits in range(6, 9):

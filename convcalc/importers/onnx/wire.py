@@ -127,6 +127,10 @@ class Wire:
         """The refusal of what stands at a byte of the file."""
         return SpecError(Problem(f"byte {at:,}: {message}", file=self.name, line=0, expected=expected))
 
+    def refused(self, message: str, expected: str | None = None) -> SpecError:
+        """The refusal of the whole file."""
+        return SpecError(Problem(message, file=self.name, expected=expected))
+
     def varint(self, at: int, end: int) -> tuple[int, int]:
         """The number at a place, of seven bits per byte, and where it ends."""
         data, start, value, shift = self.data, at, 0, 0

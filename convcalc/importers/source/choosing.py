@@ -37,6 +37,7 @@ class Choosing:
         self.all_given = dict(given)
         self.wanted = given.pop("class", None)
         self.given = {name: literal(value) for name, value in given.items()}
+        self.notes: list[str] = []
         self.prepare()
 
     def prepare(self) -> None:
@@ -74,13 +75,17 @@ class Choosing:
         networks = {
             n: c for n, c in classes.items() if c.library.startswith(("torch", "nn", "Module")) or c.library
         }
+        makers = self._makers(networks)
         if self.wanted is not None:
             wanted = str(self.wanted)
+            if wanted in makers:
+                return self._from(makers[wanted])
             if wanted not in networks:
+                known = [*networks, *makers]
                 raise SpecError(
                     Problem(f"no class {wanted!r} in the text", file="--set", text=f"class={wanted}",
-                            length=len(wanted), expected="one of " + ", ".join(networks),
-                            nearest=nearest_name(wanted, networks))
+                            length=len(wanted), expected="one of " + ", ".join(known),
+                            nearest=nearest_name(wanted, known))
                 )  # fmt: skip
             return self._built(networks[wanted])
         objects = [v for v in names.values() if isinstance(v, Instance) and v.module and not _loss(v)]
@@ -110,7 +115,52 @@ class Choosing:
                 inner = {node.id for node in ast.walk(value.node) if isinstance(node, ast.Name)}
                 used |= inner if inner & set(networks) and len(networks) > 1 else set()
         free = [cls for name, cls in networks.items() if name not in used] or list(networks.values())
+        if makers and self._missing(free[-1]):
+            return self._from(self._only(makers, free[-1]))
         return self._built(free[-1])
+
+    def _makers(self, networks: Mapping[str, Class]) -> dict[str, Function]:
+        """Functions of the text that give back a network of a class of it, and need no more than is given."""
+        found: dict[str, Function] = {}
+        for name, value in self.machine.names.names.items():
+            if not isinstance(value, Function) or value.scope is not self.machine.names:
+                continue
+            made = {
+                node.value.func.id for node in ast.walk(value.node)
+                if isinstance(node, ast.Return) and isinstance(node.value, ast.Call)
+                and isinstance(node.value.func, ast.Name)
+            }  # fmt: skip
+            built = {
+                node.targets[0].id for node in ast.walk(value.node)
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+                and isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") in networks
+            }  # fmt: skip
+            returned = {
+                node.value.id for node in ast.walk(value.node)
+                if isinstance(node, ast.Return) and isinstance(node.value, ast.Name)
+            }  # fmt: skip
+            names = value.parameters()
+            required = names[: len(names) - len(value.defaults)]
+            makes = made & (networks.keys() | found.keys()) or built & returned
+            if makes and all(one in self.given for one in required):
+                found[name] = value
+        return found
+
+    def _only(self, makers: Mapping[str, Function], cls: Class) -> Function:
+        """The one function that makes the network.
+
+        Raises:
+            SpecError: there are several.
+        """
+        if len(makers) > 1:
+            self.machine.place = cls.node
+            raise self.machine.fault(
+                f"several functions make a {cls.name}: {', '.join([*makers][:_SHOWN])}",
+                f"--set class={next(iter(makers))}",
+            )
+        ((name, function),) = makers.items()
+        self.notes.append(f"the network is what {name}() makes")
+        return function
 
     def _again(self, made: Instance) -> Instance:
         """A network that the text builds itself, with other arguments where such are given."""
@@ -149,10 +199,7 @@ class Choosing:
             names = found.parameters()[1:]
             kwargs = {name: value for name, value in self.given.items() if name in names}
             self.machine.read |= set(kwargs)
-            spec = found.node.args
-            ordered = [arg.arg for arg in (*spec.posonlyargs, *spec.args)][1:]
-            required = ordered[: len(ordered) - len(found.defaults)] if found.defaults else ordered
-            missing = [name for name in required if name not in kwargs]
+            missing = self._missing(cls)
             if missing:
                 self.machine.place = found.node
                 raise self.machine.fault(
@@ -161,6 +208,16 @@ class Choosing:
                 )
         self.machine.place = cls.node
         return self._of(self.machine.build(cls, [], kwargs))
+
+    def _missing(self, cls: Class) -> list[str]:
+        """Arguments that a class needs and that nothing gives."""
+        found = cls.find("__init__") if has(cls, "__init__") else None
+        if not isinstance(found, Function):
+            return []
+        spec = found.node.args
+        ordered = [arg.arg for arg in (*spec.posonlyargs, *spec.args)][1:]
+        required = ordered[: len(ordered) - len(found.defaults)] if found.defaults else ordered
+        return [name for name in required if name not in self.given]
 
     def _of(self, value: Any) -> Instance:
         if not isinstance(value, Instance):

@@ -65,6 +65,7 @@ adaptive_avg_pool#d|self output_size|(AdaptiveAvgPool#d)
 adaptive_max_pool#d|self output_size return_indices=False|(AdaptiveMaxPool#d)
 glu|self dim=-1|aten.glu.default
 prelu|self weight|aten.prelu.default
+softmin|self dim=None _stacklevel-=3 dtype-=None|(Softmin)
 softmax|self dim=None _stacklevel-=3 dtype=None|aten.softmax.int
 log_softmax|self dim=None _stacklevel-=3 dtype=None|aten.log_softmax.int
 pad|self pad mode='constant' value=None|aten.pad.default
@@ -149,6 +150,9 @@ sin|self|aten.sin.default
 cos|self|aten.cos.default
 erf|self|aten.erf.default
 square|self|aten.square.default
+sign|self|aten.sign.default
+floor|self|aten.floor.default
+round|self|aten.round.default
 reciprocal|self|aten.reciprocal.default
 clamp clamp_ clip|self min=None max=None|aten.clamp.default
 where|condition self other|aten.where.self

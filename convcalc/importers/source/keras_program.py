@@ -55,7 +55,7 @@ class KerasReading(Choosing):
                 root.fields["_name"] = ""
             found = self.machine.run_module(root, args, {})
         outputs = self._outputs(found)
-        library.network.notes += self.passed_over()
+        library.network.notes += [*self.notes, *self.passed_over()]
         graph = library.network.finish(outputs, text=self.source.text)
         graph.weights = None
         graph.again = self.again_at

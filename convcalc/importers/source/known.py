@@ -402,6 +402,15 @@ def _range(*bounds: Any) -> Any:
     return range(*bounds)
 
 
+def product(lists: list[list[Any]], repeat: Any = 1) -> list[Any]:
+    """``itertools.product``: all tuples of an item of each list."""
+    found: list[Any] = [()]
+    for one in lists * int(repeat):
+        spend(len(found) * len(one))
+        found = [(*before, item) for before in found for item in one]
+    return found
+
+
 def _length(value: Any) -> Any:
     if isinstance(value, Instance) and value.kind in CONTAINED:
         return len(value.children) + len(value.parameters)

@@ -129,7 +129,7 @@ class TorchReading(Choosing):
         found = self.machine.run_module(root, args, kwargs)
         outputs = self._outputs(found)
         self._unused(root)
-        self.network.notes += self.passed_over()
+        self.network.notes += [*self.notes, *self.passed_over()]
         graph = self.network.finish(outputs, text=self.source.text)
         graph.weights = None
         graph.stored = dict(self.network.arrays)
@@ -238,7 +238,7 @@ class TorchReading(Choosing):
         seen: set[int] = set()
         for path, module in root.walk():
             for name, (shape, learned) in (self.library.arrays(module) or {}).items():
-                if all(type(size) is int for size in shape):
+                if name not in module.lent and all(type(size) is int for size in shape):
                     stored = Stored(f"{path}.{name}", tuple(shape), "float32", nothing, learned=learned,
                                     frozen=name in module.frozen)  # fmt: skip
                     self._one_unused(stored)

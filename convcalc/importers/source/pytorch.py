@@ -149,7 +149,7 @@ class PyTorch(Library):
         if name == "training":
             return False
         if name == "_modules":
-            return dict(value.children)
+            return value.children
         if value.kind in CONTAINERS:
             many = self._of_container(value, name)
             if many is not None:
@@ -240,7 +240,7 @@ class PyTorch(Library):
                 if isinstance(one, Parameter) and one.learned:
                     found.append((prefix + name, one))
             for name, (shape, learned) in (self.arrays(module) or {}).items():
-                if learned:
+                if learned and name not in module.lent:
                     found.append((prefix + name, Array(module, name, shape)))
         return found
 
@@ -306,14 +306,33 @@ class PyTorch(Library):
         if isinstance(value, Instance) and value.module:
             self._hold(module, name, value)
             return True
+        if module.layer and name in (self.arrays(module) or {}):
+            self._lend(module, name, value)
+            return True
         if isinstance(value, Parameter) and (value.learned or value.stored):
             module.parameters[name] = value
             return True
         if isinstance(value, Array) and value.of.call is not None:
             raise NotKnown(
-                "weights that two layers share are not read from source", "one module that is called twice"
+                "a layer's weights as an attribute of their own are not read", "the layer that has them"
             )
         return False
+
+    def _lend(self, module: Instance, name: str, value: Any) -> None:
+        """Give a layer an array of another one: ``self.head.weight = self.embedding.weight``."""
+        if not isinstance(value, (Array, Parameter)):
+            raise NotKnown(
+                f"{described(value)} as the {name} of a {module.kind} is not read",
+                "an array of another layer; bias=False where there is to be none",
+            )
+        shape = (self.arrays(module) or {})[name][0]
+        if tuple(value.shape) != tuple(shape):
+            raise NotKnown(
+                f"the {name} of this {module.kind} is {self.tensors.told(shape)}, "
+                f"and was given {self.tensors.told(value.shape)}",
+                "arrays of one shape",
+            )
+        module.lent[name] = value
 
     @staticmethod
     def _freeze(array: Any, frozen: bool) -> None:
@@ -455,6 +474,12 @@ class PyTorch(Library):
 
     def stored(self, module: Instance, name: str, shape: Any, learned: bool) -> Stored:
         """An array of a layer, whose values no text says."""
+        while isinstance(lent := module.lent.get(name), Array):
+            module, name = lent.of, lent.name
+        if lent is not None:
+            return Stored(
+                lent.path, lent.shape, lent.dtype, _nothing, learned=lent.learned, frozen=lent.frozen
+            )
         path = module.path if module.path is not None else module.kind
         return Stored(
             f"{path}.{name}" if path else name, tuple(shape), "float32", _nothing, learned=learned,
@@ -498,6 +523,15 @@ class PyTorch(Library):
         return self._recurrence(module, x, state)
 
     _forward_GRU = _forward_RNN = _forward_LSTM
+
+    def _forward_MaxUnpool1d(self, module: Instance, x: Any, indices: Any, output_size: Any = None) -> Any:
+        (stage,), both = module.layer, [self.tensor(x), self.tensor(indices)]
+        if output_size is None:
+            return self.tensors.stages([stage], both, self.path(module), {})
+        size = tuple(output_size)[-stage.rank :]
+        return self.tensors.unpool(stage, both[0], both[1], size, self.path(module))
+
+    _forward_MaxUnpool2d = _forward_MaxUnpool3d = _forward_MaxUnpool1d
 
     def _recurrence(self, module: Instance, x: Any, state: Any) -> Any:
         for one in state if isinstance(state, (tuple, list)) else (state,):
@@ -612,6 +646,8 @@ class PyTorch(Library):
             return copied(args[0])
         if name.startswith("torch.cuda."):
             return 0 if "count" in last else False
+        if name == "itertools.product" and kwargs.keys() <= {"repeat"}:
+            return known.product([known.items_of(one) for one in args], **kwargs)
         if name == "itertools.chain" or name.startswith("itertools.chain."):
             lists = args if last == "chain" else known.items_of(args[0])
             return [item for one in lists for item in known.items_of(one)]
@@ -692,7 +728,9 @@ class PyTorch(Library):
         read = _tensors(given)
         constant = bool(read) and all(isinstance(value, Parameter) for value in read) and module is None
         if constant and not self.tensors.live(read):
-            return self.tensors.computed(name, given)
+            found = self.tensors.computed(name, given)
+            if found is not None:
+                return found
         kept = {a.name: given[a.name] for a in row.arguments if a.kind != "-" and a.name in given}
         path = self.path(module, name.strip("_"))
         if row.layer:
@@ -754,7 +792,7 @@ def copied(value: Any, seen: dict[int, Any] | None = None) -> Any:
             value.given,
             set(value.frozen),
         )
-        for held in ("fields", "children", "parameters"):
+        for held in ("fields", "children", "parameters", "lent"):
             setattr(made, held, {k: copied(v, seen) for k, v in getattr(value, held).items()})
         return made
     if isinstance(value, Parameter):

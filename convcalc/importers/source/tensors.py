@@ -29,6 +29,64 @@ _MOST_PARTS: Final = 4096
 _WRITTEN: Final = 4096
 """Most entries of a constant that are kept as numbers."""
 _RANDOM: Final = "random numbers that the program draws for each sample are a constant here"
+_KEEPING: Final = frozenset(
+    [
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "celu",
+        "gelu",
+        "silu",
+        "mish",
+        "softplus",
+        "hardswish",
+        "hardsigmoid",
+        "hardtanh",
+        "softsign",
+        "logsigmoid",
+        "tanhshrink",
+        "softshrink",
+        "hardshrink",
+        "sigmoid",
+        "tanh",
+        "dropout",
+        "softmax",
+        "log_softmax",
+        "flip",
+        "roll",
+        "cumsum",
+        "sqrt",
+        "rsqrt",
+        "exp",
+        "log",
+        "abs",
+        "neg",
+        "sin",
+        "cos",
+        "erf",
+        "square",
+        "reciprocal",
+        "sign",
+        "floor",
+        "round",
+        "clamp",
+        "masked_fill",
+        "tril",
+        "triu",
+        "lt",
+        "gt",
+        "le",
+        "ge",
+        "eq",
+        "ne",
+        "logical_not",
+        "zeros_like",
+        "ones_like",
+    ]
+)
+"""Functions whose result has the shape of their tensor."""
 _ALONG: Final[dict[str, Any]] = {
     "kernel": 1, "stride": 1, "padding": (0, 0), "dilation": 1, "scale": 1, "size": 1, "output_padding": 0,
 }  # fmt: skip
@@ -61,6 +119,13 @@ def _array(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(map(_array, value))
     return value
+
+
+def _options(stage: Any, *shapes: Any) -> dict[str, Any]:
+    """The options of a layer where it reads tensors of these shapes."""
+    cls = layers.lookup(stage.name)
+    layer = cls.create(shapes, values_of(stage, {}))
+    return {option.field: getattr(layer, option.field) for option in cls.options}
 
 
 class Tensors:
@@ -248,7 +313,7 @@ class Tensors:
         return Parameter(shape, False)
 
     def computed(self, name: str, given: dict[str, Any]) -> Any:
-        """A function of constants: its shape, and how its numbers are worked out."""
+        """A function of constants: its shape, and how its numbers are worked out; None for a layer's work."""
         found = self._computed(name, given)
         words = {"self": "x", "input": "x", "size": "shape"}
         return self._made(name, {words.get(key, key): value for key, value in given.items()}, found)
@@ -295,19 +360,11 @@ class Tensors:
         moved = self._moved(name, shape, given)
         if moved is not None:
             return Parameter(moved, False, first.known if isinstance(first.known, (int, float)) else None)
-        if name in (
-            "chunk",
-            "split",
-            "unbind",
-            "einsum",
-            "cat",
-            "stack",
-            "gather",
-            "index_select",
-            "embedding",
-        ):
-            raise NotKnown(f"{name} of constants is not worked out")
-        return Parameter(shape, False)
+        if name in _KEEPING:
+            return Parameter(shape, False)
+        if self.running:
+            return None
+        raise NotKnown(f"{name} of constants is not worked out")
 
     @staticmethod
     def _joined(name: str, parts: Any, dim: int) -> Parameter:
@@ -345,8 +402,14 @@ class Tensors:
             sizes = given["size"]
             wide = (1,) * (len(sizes) - rank) + tuple(shape)
             return tuple(b if a == -1 else a for a, b in zip(sizes, wide, strict=True))
-        if name in ("mean", "sum", "amax", "amin", "norm"):
-            return ()
+        if name == "unflatten":
+            at = given["dim"] % rank
+            return (*shape[:at], *self.filled(given["sizes"], (shape[at],)), *shape[at + 1 :])
+        if name in ("mean", "sum", "amax", "amin", "norm", "var", "std") and type(given["keepdim"]) is bool:
+            dims = given["dim"] if isinstance(given["dim"], (list, tuple)) else (given["dim"],)
+            over = {d % rank for d in dims if d is not None} or set(range(rank))
+            keep = given["keepdim"]
+            return tuple(1 if axis in over else n for axis, n in enumerate(shape) if keep or axis not in over)
         return None
 
     @staticmethod
@@ -412,6 +475,13 @@ class Tensors:
         like = values[0]
         if like.folded and like.batch == 0 and len(values) == 1 and stages[0].rank is not None:
             return self._windows(stages, like, path, weights)
+        if like.batch is None and like.dims[:1] == (1,) and stages[0].rank == like.rank - 2:
+            inner = f"{path}_sample"
+            one = [self.network.reshape(value, value.dims[1:], inner) for value in values]
+            made = self.stages(stages, one, path, weights)  # of one sample, which stands for all
+            several = made if isinstance(made, tuple) else (made,)
+            wide = [self.network.unsqueeze(value, 0, inner) for value in several]
+            return tuple(wide) if isinstance(made, tuple) else wide[0]
         edges = [self.network.edge(value, path) for value in values]
         found: Any = edges
         for number, stage in enumerate(stages):
@@ -426,8 +496,8 @@ class Tensors:
                 raise plain(error) from None
             if like.batch is not None and (like.folded or like.batch):
                 self._local(stage, before, self.network.shape(found[0]), like)
-        made = [self.network.made(edge, like) for edge in found]
-        return made[0] if len(made) == 1 else tuple(made)
+        results = [self.network.made(edge, like) for edge in found]
+        return results[0] if len(results) == 1 else tuple(results)
 
     def _windows(self, stages: Sequence[Any], value: Value, path: str, weights: dict[str, Stored]) -> Any:
         """A layer with windows where the first axis holds more than the samples, which is an axis of maps."""
@@ -440,9 +510,7 @@ class Tensors:
             except SpecError as error:
                 raise plain(error) from None
         plane = (shape[0], *shape[2:])
-        cls = layers.lookup(stage.name)
-        layer = cls.create((plane,), values_of(stage, {}))
-        options = {option.field: getattr(layer, option.field) for option in cls.options}
+        options = _options(stage, plane)
         for field, first in _ALONG.items():
             if isinstance(options.get(field), tuple):
                 options[field] = (shape[1] if field == "size" else first, *options[field])
@@ -460,24 +528,47 @@ class Tensors:
         if before[:-1] != after[:-1] and after[: len(before)] != before:
             raise Unsayable("works along an axis that the batch is folded into")
 
+    def unpool(self, stage: Any, x: Value, indices: Value, size: Any, path: str) -> Value:
+        """Values put back into a map of a size that is given."""
+        edges = [self.network.edge(x, path), self.network.edge(indices, path)]
+        options = _options(stage, *map(self.network.shape, edges))
+        (edge,) = self.network.add(stage.name, edges, {**options, "size": size}, path)
+        return self.network.made(edge, x)
+
     def recurrence(
         self, stage: Any, x: Value, batch_first: bool, path: str, weights: dict[str, Stored]
     ) -> list[Value]:
         """A recurrent layer: its sequence, and its states."""
         wanted = 0 if batch_first else 1
-        if x.rank != 3 or x.batch != wanted or x.folded:
+        if x.rank != 3 or x.batch != wanted:
             where = f"axis {x.batch}" if x.batch is not None else "no axis"
             raise NotKnown(
                 f"it reads {x.rank} axes with the samples on {where}, and takes them on axis {wanted} of 3",
                 "batch_first=True, where the samples come first" if wanted else "samples, steps, features",
             )
+        edge = self.network.edge(x, path)
         try:
-            found = self.network.stage(stage, [self.network.edge(x, path)], path, weights)
+            if x.folded:  # sequences of their own within each sample
+                axis, features = self.network.axis(x, 1 - wanted), self.network.axis(x, 2)
+                shape = self.network.shape(edge)
+                options = _options(stage, (shape[axis], shape[features]))
+                options.update(axis=axis, features=features)
+                found = self.network.add(stage.name, [edge], options, path, weights)
+            else:
+                found = self.network.stage(stage, [edge], path, weights)
         except SpecError as error:
             raise plain(error) from None
-        return [
-            self.network.made(edge, None, wanted if number == 0 else 1) for number, edge in enumerate(found)
+        if not x.folded:
+            return [
+                self.network.made(edge, None, wanted if number == 0 else 1)
+                for number, edge in enumerate(found)
+            ]
+        last = [self.network.shape(edge)[-1] for edge in found]
+        states = [
+            Value((self.network.shape(edge)[0], x.dims[wanted], size), 1, True, edge)
+            for edge, size in zip(found[1:], last[1:], strict=True)
         ]
+        return [Value((*x.dims[:2], last[0]), wanted, True, found[0]), *states]
 
     def operator(self, name: str, a: Any, b: Any, path: str) -> Any:
         """Arithmetic with tensors and numbers."""

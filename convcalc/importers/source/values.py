@@ -249,11 +249,12 @@ class Instance:
         call: of a layer of a library, what it was built with.
         path: the name of the module in the network, once it is known.
         given: the arguments it was built with, by name.
+        lent: arrays of a layer that are another's, by name.
     """
 
     __slots__ = (
-        "call", "children", "cls", "fields", "frozen", "given", "layer", "library", "node", "parameters",
-        "path", "used",
+        "call", "children", "cls", "fields", "frozen", "given", "layer", "lent", "library", "node",
+        "parameters", "path", "used",
     )  # fmt: skip
 
     def __init__(self, cls: Class | None, library: str, node: ast.AST) -> None:
@@ -268,6 +269,7 @@ class Instance:
         self.path: str | None = None
         self.given: dict[str, Any] = {}
         self.frozen: set[str] = set()
+        self.lent: dict[str, Array | Parameter] = {}
         self.used = False
 
     @property

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph
     from convcalc.importers.torch.program import Program
 
-BATCH: Final = 2
-"""Samples a module is exported with: sizes of one are everywhere, so that two say where the batch is."""
+BATCH: Final = 11
+"""Samples a module is exported with: a size that is seldom another's says where the batch is."""
 
 _LOUD: Final = ("torch.export", "torch.export._trace", "torch._dynamo", "torch.fx", "torch._subclasses")
 
@@ -59,7 +59,16 @@ def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Gr
         program = export(module, input, name=name)
     except ValueError as error:
         raise SpecError([Problem(str(error), file=f"<{title}>", line=0)]) from None
-    graph = translate(program)
+    try:
+        graph = translate(program)
+        whole = not any(node.op == "opaque" for node in graph.nodes)
+    except SpecError:
+        other = None if input is None else _by_second_axis(module, input, name)
+        if other is None:
+            raise
+        graph, whole = other, True
+    if not whole and input is not None:
+        graph = _by_second_axis(module, input, name) or graph
     types = {tensor.name: tensor.dtype for tensor in program.inputs}
     if input is not None and set(types) <= _arguments(module):
 
@@ -73,6 +82,22 @@ def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Gr
     return graph
 
 
+def _by_second_axis(module: Any, input: Any, name: str | None) -> Graph | None:
+    """The network with the batch on the second axis, where a sequence comes first; None if that says less.
+
+    ``nn.LSTM`` and ``nn.MultiheadAttention`` are so unless told ``batch_first``.
+    """
+    from convcalc.importers.torch.translate import translate
+    from convcalc.spec.errors import SpecError
+
+    try:
+        program = export(module, input, name=name, axis=1)
+        graph = translate(program)
+    except (ValueError, SpecError):
+        return None
+    return None if any(node.op == "opaque" for node in graph.nodes) else graph
+
+
 def _arguments(module: Any) -> set[str]:
     """Names by which inputs can be given to ``forward``."""
     import inspect
@@ -83,8 +108,14 @@ def _arguments(module: Any) -> set[str]:
         return set()
 
 
-def export(module: Any, input: Any = None, *, name: str | None = None) -> Program:
+def export(module: Any, input: Any = None, *, name: str | None = None, axis: int = 0) -> Program:
     """The record of a module's exported program; see :func:`from_torch`.
+
+    Args:
+        module: as there.
+        input: as there.
+        name: as there.
+        axis: the axis of the inputs that is the batch: 0, or 1 where a sequence comes first.
 
     Raises:
         ValueError: PyTorch cannot export it, or the input is no shape.
@@ -107,8 +138,8 @@ def export(module: Any, input: Any = None, *, name: str | None = None) -> Progra
     _fits(module, title, order, by_name)
     still, mode = _still(module)
     reasons: list[str] = []
-    for batch in _batches([*order, *by_name.values()]):
-        arguments, keywords = _given(module, order, by_name, batch, mode)
+    for batch in _batches([*order, *by_name.values()], axis):
+        arguments, keywords = _given(module, order, by_name, batch, mode, axis)
         for strict in (False, True):
             try:
                 with _quiet():
@@ -122,13 +153,16 @@ def export(module: Any, input: Any = None, *, name: str | None = None) -> Progra
                     f"exported for one sample at a time: PyTorch cannot export it for {BATCH} ({reasons[0]})"
                 )
                 program.notes = (*program.notes, note)
+            if axis:
+                program.axis = axis
+                program.notes = (*program.notes, "the batch is the second axis: a sequence comes first")
             return program
     hint = ""
     if any(isinstance(part, Wanted) and not part.dtype for part in [*order, *by_name.values()]) and any(
         word in reasons[0] for word in ("Long", "indices", "Int", "embedding")
     ):
         hint = "; an input of whole numbers is written with its type: 16:int64"
-    raise ValueError(f"PyTorch cannot export {title}: {reasons[0]}{hint}")
+    raise ValueError(f"PyTorch cannot export {title}: {next(iter(reasons), 'no batch fits')}{hint}")
 
 
 def _fits(module: Any, title: str, order: list[Any], by_name: dict[str, Any]) -> None:
@@ -157,16 +191,25 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
 
 
-def _batches(given: list[Any]) -> tuple[int, ...]:
-    """Batches to try: that of the tensors, two where they have one or none is stated, then one."""
-    sizes = {part.shape[0] for part in given if isinstance(part, Wanted) and part.batched}
+def _batches(given: list[Any], axis: int) -> tuple[int, ...]:
+    """Batches to try: that of the tensors, :data:`BATCH` where they have one or none is stated, then one.
+
+    Raises:
+        ValueError: a tensor has no such axis.
+    """
+    tensors = [part for part in given if isinstance(part, Wanted)]
+    if any(axis > len(part.shape) - part.batched for part in tensors):
+        raise ValueError(f"an input has no axis {axis}")
+    sizes = {part.shape[axis] for part in tensors if part.batched}
+    if axis:
+        return (max(min(sizes, default=1), BATCH),) if len(sizes) < 2 else ()
     if len(sizes) == 1 and min(sizes) > 1:
         return (min(sizes),)
     return (1,) if len(sizes) > 1 else (BATCH, 1)
 
 
 def _given(
-    module: Any, order: list[Any], by_name: dict[str, Any], batch: int, mode: Any
+    module: Any, order: list[Any], by_name: dict[str, Any], batch: int, mode: Any, axis: int
 ) -> tuple[list[Any], dict[str, Any]]:
     import torch
 
@@ -181,8 +224,9 @@ def _given(
             return type(part)(tensor(one) for one in part)
         if not isinstance(part, Wanted):
             return part
-        shape = (batch, *part.shape[1:]) if part.batched and part.shape[0] == 1 else part.shape
-        shape = shape if part.batched else (batch, *shape)
+        shape = part.shape
+        if not part.batched or shape[axis] == 1:
+            shape = (*shape[:axis], batch, *shape[axis + part.batched :])
         dtype = getattr(torch, part.dtype) if part.dtype else float_type
         with mode:
             return torch.empty(shape, dtype=dtype, device=device)

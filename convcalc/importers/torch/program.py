@@ -138,6 +138,7 @@ class Program:
         fixed: inputs that are no tensors, by name, with the value that the program was exported for.
         batch: size of the first axis of the inputs that stands for a batch; 1 where that is not certain.
         notes: how something was read that others may mean otherwise.
+        axis: the axis of the inputs that stands for the batch.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Program:
     fixed: dict[str, Any] = field(default_factory=dict)
     batch: int = 1
     notes: tuple[str, ...] = ()
+    axis: int = 0
 
     def tensors(self) -> dict[str, Tensor]:
         """Every value of the program, by name."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from convcalc.dims import DimensionError
-from convcalc.graph import Edge, Graph
+from convcalc.graph import Edge, Graph, Weights
 from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.tensors import Value
@@ -68,16 +68,23 @@ class _Translation:
         outputs = [found for name, given in program.outputs if (found := self.output(name, given))]
         statistics = {held.target.rpartition(".")[0] for held in program.held if _is_mean(held)}
         read = {name for call in program.calls for name in call.reads()}
+        beside: dict[str, Stored] = {}  # what a file of weights holds that no layer reads
         for held, entry in stored:
             owner, _, last = held.target.rpartition(".")
             if held.kind == "constant" or (last == _TRACKED and owner in statistics):
                 continue
             if held.name in read and not is_floating(held.dtype):
+                beside[held.target] = entry
                 continue  # indices that were computed with: whole numbers are no buffers of a count
+            if held.name in read and held.kind == "buffer" and not network.reads(entry):
+                beside[held.target] = entry
             network.unused(entry)
         if not outputs:
             raise SpecError([Problem("the program returns no tensor", file=self.file, line=0)])
-        return network.finish(outputs)
+        graph = network.finish(outputs)
+        if isinstance(graph.weights, Weights):
+            graph.weights.beside = beside
+        return graph
 
     def input(self, given: Tensor) -> Value:
         shape = self.sizes(given, "an input")
@@ -87,11 +94,12 @@ class _Translation:
             raise SpecError(
                 [Problem(f"the input {given.name} of {show(shape)} has no entries", file=self.file, line=0)]
             )
-        if not shape or shape[0] % batch:
+        axis = self.program.axis
+        if axis >= len(shape) or shape[axis] % batch:
             of = show(shape) if shape else "no axes"
             self.network.notes.append(f"{given.name} of {of} has no batch: it is the same for every sample")
             return self.network.input(name, shape, None, given.dtype)
-        return self.network.input(name, shape, 0, given.dtype)
+        return self.network.input(name, shape, axis, given.dtype)
 
     def sizes(self, tensor: Tensor, what: str) -> tuple[int, ...]:
         shape = tensor.shape
@@ -184,6 +192,8 @@ def _stored(held: Held) -> Stored:
         learned=held.kind == "parameter",
         frozen=held.kind == "parameter" and not held.requires_grad,
         counted=held.kind != "constant",
+        names=held.names,
+        saved=held.persistent,
     )
 
 

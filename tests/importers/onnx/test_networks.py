@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,6 +12,7 @@ from onnx import helper
 
 from convcalc.calculators.count.report import analyze
 from convcalc.importers.onnx import read
+from tests.importers.onnx.every_tensor import compared
 from tests.importers.onnx.models import close, graph_of, model_of, opaque, ours, theirs
 
 LIGHT = sorted((Path(onnx.__file__).parent / "backend/test/data/light").glob("light_*.onnx"))
@@ -99,3 +101,50 @@ def test_an_attribute_that_nothing_means_is_refused_by_name(tmp_path: Path) -> N
     node.attribute.append(helper.make_attribute("slope", 0.5))
     graph = graph_of(model_of([node], {"x": (1, 4)}, {}, ["y"]), tmp_path)
     assert graph.notes == ("y: Relu has an attribute 'slope' that nothing here means",)
+
+
+@pytest.mark.parametrize("name", ["squeezenet", "shufflenet", "inception_v1"])
+def test_every_tensor_is_that_of_onnx_runtime(name: str) -> None:
+    (path,) = (path for path in LIGHT if path.stem == f"light_{name}")
+    x = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
+    count, wrong = compared(path, x)
+    # What each convolution writes and what follows it; arrays are ConstantOfShape in these files.
+    assert count >= 2 * sum(node.op_type == "Conv" for node in onnx.load(path).graph.node)
+    assert not wrong
+
+
+def test_a_tensor_that_differs_would_be_seen(tmp_path: Path) -> None:
+    """Weights are read of one file, and ONNX Runtime's tensors of another."""
+    from tests.importers.onnx import every_tensor
+
+    def model(value: float) -> onnx.ModelProto:
+        nodes = [helper.make_node("Add", ["x", "b"], ["y"]), helper.make_node("Relu", ["y"], ["z"])]
+        return model_of(nodes, {"x": (1, 3, 4)}, {"b": np.full((3, 4), value, np.float32)}, ["z"])
+
+    one, other = tmp_path / "one.onnx", tmp_path / "other.onnx"
+    onnx.save(model(1.0), one)
+    onnx.save(model(1.5), other)
+    x = np.zeros((1, 3, 4), np.float32)
+    assert compared(one, x) == (2, [])
+    theirs_of_other = every_tensor.everything(other, {"x": x})
+    assert not close(theirs_of_other["y"], every_tensor.everything(one, {"x": x})["y"])
+
+
+def test_the_command_line_runs_and_verifies_a_file(cli: Any, tmp_path: Path) -> None:
+    """Without weights of its own: those of the file are run."""
+    rng = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1]),
+        helper.make_node("Sigmoid", ["y"], ["s"]),
+        helper.make_node("Mul", ["y", "s"], ["z"]),
+    ]
+    arrays = {"w": rng.standard_normal((4, 3, 3, 3), np.float32)}
+    model = model_of(nodes, {"x": ("n", 3, 5, 6)}, arrays, ["z"])
+    path, x = tmp_path / "net.onnx", rng.standard_normal((2, 3, 5, 6), np.float32)
+    onnx.save(model, path)
+    np.save(tmp_path / "x.npy", x)
+    done = cli("run", str(path), "--input-file", str(tmp_path / "x.npy"), "-o", str(tmp_path / "y.npy"))
+    assert done.code == 0, done.err
+    (expected,) = theirs(model, {"x": x})
+    assert close(np.load(tmp_path / "y.npy"), expected)
+    assert cli("verify", str(path)).code == 0

@@ -18,7 +18,7 @@ from onnx import numpy_helper
 
 from convcalc.graph import Graph
 from convcalc.importers.onnx.model import open_model
-from convcalc.importers.onnx.translate import batch_axis
+from convcalc.importers.onnx.sizes import batch_axis
 from convcalc.spec.errors import SpecError
 from tests.importers.onnx.models import close, graph_of, opaque, ours
 

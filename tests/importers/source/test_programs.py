@@ -221,3 +221,40 @@ def test_what_a_program_computes_of_numbers_is_computed() -> None:
     angles = at / 10000 ** (2 * pair / 32)
     np.testing.assert_allclose(table[:, 0::2], np.sin(angles), atol=1e-4)
     np.testing.assert_allclose(table[:, 1::2], np.cos(angles), atol=1e-4)
+
+
+_MAKERS = """
+class Block(nn.Module):
+    def __init__(self, planes):
+        super().__init__()
+        self.conv = nn.Conv2d(3, planes, 3)
+    def forward(self, x):
+        return F.relu(self.conv(x))
+
+class Net(nn.Module):
+    def __init__(self, block, planes):
+        super().__init__()
+        self.block = block(planes)
+    def forward(self, x):
+        return self.block(x)
+
+def Small():
+    return Net(Block, 4)
+{more}
+def test():
+    net = Small()
+    print(net(torch.randn(1, 3, 8, 8)).size())
+"""
+_LARGE = "\ndef Large():\n    net = Net(Block, 8)\n    return net\n"
+
+
+def test_a_function_makes_the_network() -> None:
+    """3*4*9 + 4 parameters, and 3*8*9 + 8."""
+    graph = load(_MAKERS.format(more=""), input="3x8x8")
+    assert analyze(graph).totals.params == 112
+    assert any("Small()" in note for note in graph.notes)
+    both = _MAKERS.format(more=_LARGE)
+    with pytest.raises(SpecError, match="several functions make a Net: Small, Large"):
+        load(both, input="3x8x8")
+    graph = load(both, input="3x8x8", set={"class": "Large"})
+    assert analyze(graph).totals.params == 224

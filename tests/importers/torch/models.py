@@ -202,6 +202,16 @@ def alone(
     return "failed\tout of time" if ended == signal.SIGALRM else f"failed\tended by signal {ended}"
 
 
+def _warm_up(library: str) -> None:
+    """Load what every model needs, once, before the processes part."""
+    import torch
+
+    import convcalc
+
+    models(library)
+    convcalc.analyze(convcalc.from_torch(torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1)), "1x2x2"))
+
+
 def main() -> int:
     """Run a slice and print one line a model."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -226,6 +236,7 @@ def main() -> int:
 
     torch.set_num_threads(1)
     declare()
+    _warm_up(asked.library)
     rows = {row["model"]: row for row in csv.DictReader(asked.csv.open())} if asked.csv else {}
     names = list(rows) if rows and not asked.all else models(asked.library)
     names = [name for name in names if fnmatch.fnmatch(name, asked.names)]

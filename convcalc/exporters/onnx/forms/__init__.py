@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from convcalc.exporters.onnx.forms import arithmetic, norms, products, recurrent, tensors, windows
+from convcalc.exporters.onnx.forms import arithmetic, norms, products, recurrent, resizing, tensors, windows
 
 if TYPE_CHECKING:
     from convcalc.exporters.onnx.writer import Form
 
 FORMS: Final[dict[str, Form]] = {
     **windows.FORMS,
+    **resizing.FORMS,
     **arithmetic.FORMS,
     **norms.FORMS,
     **products.FORMS,

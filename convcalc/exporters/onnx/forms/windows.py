@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from itertools import product
-from math import floor, prod
+from math import prod
 from typing import Any, Final
 
 from convcalc.exporters.onnx.writer import Form, Place
@@ -59,13 +58,7 @@ def _sampled(place: Place, x: str, sides: Sequence[tuple[int, int]], groups: int
     columns = _columns(place, x, sides)
     columns = place.reshape(columns, (groups, inner, prod(place.outputs[0][1:])))
     filters = place.reshape(place.inputs[1], (groups, outs, inner))
-    found = place.reshape(place.op("MatMul", filters, columns), place.outputs[0])
-    if not layer.bias:
-        return found
-    shape = (weight[0], *(1,) * place.rank)
-    if layer.arriving == "both":
-        return place.op("Add", found, place.reshape(place.inputs[2], shape))
-    return place.op("Add", found, place.op("Reshape", place.weight("bias"), place.ints(shape)))
+    return _biased(place, place.reshape(place.op("MatMul", filters, columns), place.outputs[0]))
 
 
 def _conv(place: Place) -> str:
@@ -83,9 +76,52 @@ def _conv(place: Place) -> str:
     )  # fmt: skip
 
 
+def _spread(place: Place, sides: Sequence[tuple[int, int]]) -> str:
+    """A transposed convolution by a weight of each sample: a product, and its columns added up."""
+    layer, weight, out = place.layer, place.shapes[1], place.outputs[0]
+    if place.rank > 2:
+        raise place.fault("reads a weight that differs from sample to sample, in three dimensions")
+    groups, inner = layer.groups, weight[1] * prod(layer.kernel)
+    each = weight[0] // groups
+    x = place.reshape(place.x, (groups, each, prod(place.shape[1:])))
+    filters = place.transpose(place.reshape(place.inputs[1], (groups, each, inner)), (0, 2, 1))
+    columns = place.op("MatMul", filters, x)
+    columns = place.reshape(columns, (groups * inner, prod(place.shape[1:])))
+    one = (1,) * (2 - place.rank)  # which ONNX Runtime takes for maps of two axes
+    # Columns are added up on the whole map, of which the padding is cut off afterwards.
+    axes = zip(place.shape[1:], layer.kernel, layer.stride, layer.dilation, sides, out[1:], strict=True)
+    whole = [max((n - 1) * s + d * (k - 1) + 1, side[0] + m) for n, k, s, d, side, m in axes]
+    if any((m - d * (k - 1) - 1) // s + 1 != n for m, n, k, s, d in zip(
+        whole, place.shape[1:], layer.kernel, layer.stride, layer.dilation, strict=True
+    )):  # fmt: skip
+        raise place.fault("reads a weight that differs from sample to sample, and writes beyond its windows")
+    found = place.op(
+        "Col2Im", columns, place.ints((*one, *whole)), place.ints((*one, *layer.kernel)),
+        strides=[*one, *layer.stride], dilations=[*one, *layer.dilation],
+    )  # fmt: skip
+    if one:
+        found = place.reshape(found, (out[0], *whole))
+    for axis, ((before, _), m) in enumerate(zip(sides, out[1:], strict=True), 1):
+        found = place.slice(found, axis, before, before + m)
+    return _biased(place, found)
+
+
+def _biased(place: Place, found: str) -> str:
+    """With the bias of a convolution whose weight arrives."""
+    layer = place.layer
+    shape = (place.outputs[0][0], *(1,) * place.rank)
+    if layer.arriving == "both":
+        return place.op("Add", found, place.reshape(place.inputs[2], shape))
+    if not layer.bias:
+        return found
+    return place.op("Add", found, place.op("Reshape", place.weight("bias"), place.ints(shape)))
+
+
 def _transposed(place: Place) -> str:
     layer = place.layer
     dilation = layer.dilation
+    if varying(place):
+        return _spread(place, _own_pads(place))
     sides = []
     for (before, after), k, d in zip(_own_pads(place), layer.kernel, dilation, strict=True):
         sides.append((before, after, k, d))
@@ -156,7 +192,7 @@ def _ceil(place: Place, sides: Sequence[tuple[int, int]]) -> int:
 def _maxpool(place: Place) -> list[str]:
     layer = place.layer
     many, sides = 2 if 1 in place.wanted else 1, pads(place)
-    place.function = bool(many == 1 and layer.ceil and not _ceil(place, sides))
+    place.function = bool(layer.ceil and not _ceil(place, sides))
     return place.ops(
         "MaxPool", place.x, outputs=many, kernel_shape=list(layer.kernel), strides=list(layer.stride),
         pads=flat(_covered(place, sides)), dilations=list(layer.dilation), ceil_mode=_ceil(place, sides),
@@ -176,6 +212,7 @@ def _average(place: Place, x: str, *, include: bool, divisor: int | None = None)
         place.function = bool(layer.ceil and not ceil)
         options |= {"count_include_pad": int(include), "ceil_mode": ceil}
         return place.op("AveragePool", x, pads=flat(covered), **options)
+    place.function = True
     x = padded(place, x, sides)
     over = [(0, b - a) for (_, a), (_, b) in zip(sides, covered, strict=True)]
     return place.op("AveragePool", x, pads=flat(over), **options)
@@ -203,7 +240,9 @@ def _cells(n: int, m: int) -> list[tuple[int, int]]:
     return [(j * n // m, -((-(j + 1) * n) // m)) for j in range(m)]
 
 
-def _adaptive(kind: str) -> Form:
+def adaptive(kind: str) -> Form:
+    """Windows of the sizes that come out even, of one cell or of several; ``Average`` or ``Max``."""
+
     def form(place: Place) -> str:
         sizes = list(zip(place.shape[1:], place.outputs[0][1:], strict=True))
         if all(n % m == 0 for n, m in sizes):
@@ -290,58 +329,6 @@ def _shift(place: Place) -> str:
     )  # fmt: skip
 
 
-def _upsample(place: Place) -> str:
-    import numpy as np
-
-    layer, mode = place.layer, place.layer.mode
-    if mode == "area":
-        return _adaptive("Average")(place)  # type: ignore[return-value]
-    ins, outs = place.shape[1:], place.outputs[0][1:]
-    if layer.size is not None or layer.recompute:
-        ratios = [Fraction(m, n) for n, m in zip(ins, outs, strict=True)]
-    else:
-        ratios = [Fraction(s) for s in layer.scale]
-        if layer.rounding == "double":
-            ratios = [s.limit_denominator(10**6) for s in ratios]
-        if mode == "nearest" and len(ins) == 2:
-            axes = zip(ratios, ins, outs, strict=True)
-            ratios = [Fraction(m, n) if m in (n, 2 * n) else s for s, n, m in axes]
-    if mode in ("nearest", "nearest_exact"):
-        whole = all(s.denominator == 1 for s in ratios)
-        if not whole:
-            half = Fraction(1, 2) if mode == "nearest_exact" else 0
-            x = place.x
-            for axis, (n, m, s) in enumerate(zip(ins, outs, ratios, strict=True), 1):
-                index = [min(floor((o + half) / s), n - 1) for o in range(m)]
-                if index != list(range(n)):
-                    x = place.op("Gather", x, place.ints(index), axis=axis + 1)
-            return x
-        options: dict[str, Any] = {
-            "mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"
-        }  # fmt: skip
-    elif mode == "spline":
-        raise place.fault("interpolates by splines, which no operator of ONNX does")
-    else:
-        cubic = mode in ("cubic", "bicubic")
-        options = {
-            "mode": "cubic" if cubic else "linear",
-            "coordinate_transformation_mode": "align_corners" if layer.align_corners else "half_pixel",
-            "antialias": 1 if layer.antialias else None,
-        }
-        if cubic:
-            options |= {"cubic_coeff_a": float(layer.a), "exclude_outside": int(layer.exclude_outside)}
-    if layer.antialias and layer.align_corners:
-        raise place.fault("aligns corners with a filter, which ONNX does otherwise")
-    exact = all(s * n == m for s, n, m in zip(ratios, ins, outs, strict=True))
-    if exact or layer.align_corners:
-        sizes = place.op("Concat", place.op("Shape", place.x, start=0, end=2), place.ints(outs), axis=0)
-        return place.op("Resize", place.x, "", "", sizes, **options)
-    if any(Fraction(float(np.float32(float(s)))) != s for s in ratios):
-        raise place.fault("resizes by a factor that ONNX, which has 32 bits for it, does not hold")
-    scales = place.constant([1.0, 1.0, *map(float, ratios)], "float32")
-    return place.op("Resize", place.x, "", scales, **options)
-
-
 def _depth_to_space(place: Place) -> str:
     layer, (channels, *sizes) = place.layer, place.shape
     r, rank = layer.factor, place.rank
@@ -384,13 +371,12 @@ FORMS: Final[dict[str, Form]] = {
     "lppool": _lppool,
     "globalavgpool": lambda place: place.op("GlobalAveragePool", place.x),
     "globalmaxpool": lambda place: place.op("GlobalMaxPool", place.x),
-    "adaptiveavgpool": _adaptive("Average"),
-    "adaptivemaxpool": _adaptive("Max"),
+    "adaptiveavgpool": adaptive("Average"),
+    "adaptivemaxpool": adaptive("Max"),
     "unpool": _unpool,
     "unfold": _unfold,
     "fold": _fold,
     "shift": _shift,
-    "upsample": _upsample,
     "pixelshuffle": _depth_to_space,
     "pixelunshuffle": _space_to_depth,
 }

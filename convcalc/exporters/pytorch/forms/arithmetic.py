@@ -17,7 +17,16 @@ from convcalc.exporters.pytorch.code import (
     tight,
     value,
 )
-from convcalc.exporters.pytorch.forms.form import Form, Former, Place, function, made, moved, of_method
+from convcalc.exporters.pytorch.forms.form import (
+    Form,
+    Former,
+    Place,
+    anywhere,
+    function,
+    made,
+    moved,
+    of_method,
+)
 
 ACTIVATIONS: Final = {
     "relu": "F.relu nn.ReLU",
@@ -61,13 +70,14 @@ def _activation(row: str) -> Former:
             field, argument, *default = option.split(":")
             given = getattr(place.layer, field)
             found.append(key(argument, given, float(default[0]) if default else NONE))
-        return function(name, *found, module=module)
+        return anywhere(function(name, *found, module=module), place.rank)
 
     return form
 
 
 def _gelu(place: Place) -> Form:
-    return function("F.gelu", key("approximate", place.layer.approximate, "none"), module="nn.GELU")
+    gelu = function("F.gelu", key("approximate", place.layer.approximate, "none"), module="nn.GELU")
+    return anywhere(gelu, place.rank)
 
 
 def _prelu(place: Place) -> Form:
@@ -99,7 +109,8 @@ def _along(name: str) -> Former:
 
 def _clip(place: Place) -> Form:
     layer = place.layer
-    return of_method("clamp", key("min", layer.min, None), key("max", layer.max, None))
+    clamp = of_method("clamp", key("min", layer.min, None), key("max", layer.max, None))
+    return anywhere(clamp, place.rank)
 
 
 def _l2norm(place: Place) -> Form:
@@ -108,7 +119,7 @@ def _l2norm(place: Place) -> Form:
 
 
 def _simple(name: str) -> Former:
-    return lambda place: function(f"torch.{name}")
+    return lambda place: anywhere(function(f"torch.{name}"), place.rank)
 
 
 # Reductions
@@ -174,11 +185,11 @@ def _rescale(place: Place) -> Form:
             return y
         return expr(y, " - " if offset < 0 else " + ", value(abs(offset), "offset"), level=0)
 
-    return Form(apply)
+    return anywhere(Form(apply), place.rank)
 
 
 def _neg(place: Place) -> Form:
-    return Form(lambda xs: expr("-", tight(xs[0]), level=2))
+    return anywhere(Form(lambda xs: expr("-", tight(xs[0]), level=2)), place.rank)
 
 
 FORMS: Final[dict[str, Former]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from convcalc.dims import Shape
@@ -137,9 +137,31 @@ def padded(pairs: Sequence[tuple[int, int]], *more: Any) -> Callable[[Expr], Exp
     return lambda x: call("F.pad", x, literal(widths(pairs)), *more)
 
 
-def moved(source: Any, target: Any) -> Callable[[Expr], Expr]:
-    """What moves axes of a tensor."""
-    return lambda x: method(x, "movedim", literal(source), literal(target))
+def moved(source: Any, target: Any, rank: int = 0) -> Callable[[Expr], Expr]:
+    """What moves axes of a tensor; of one of that rank, without the batch, where it is given."""
+
+    def move(x: Expr) -> Expr:
+        if x.moved is not None and x.moved[1:] == (target, source):
+            return x.moved[0]
+        if rank == 2 and {source, target} == {1, -1}:
+            found = method(x, "transpose", 1, 2)
+        else:
+            found = method(x, "movedim", literal(source), literal(target))
+        return replace(found, moved=(x, source, target))
+
+    return move
+
+
+def anywhere(form: Form, rank: int = 0) -> Form:
+    """A function entry by entry: it is applied before an axis is moved, and its result is moved."""
+
+    def apply(xs: list[Expr]) -> Expr:
+        if xs[0].moved is None or len(xs) > 1:
+            return form.apply(xs)
+        x, source, target = xs[0].moved
+        return moved(source, target, rank)(form.apply([x]))
+
+    return form._replace(apply=apply)
 
 
 def inside(x: Expr, axes: int) -> Expr:
@@ -157,6 +179,7 @@ __all__ = [
     "Former",
     "Item",
     "Place",
+    "anywhere",
     "even",
     "function",
     "inside",

@@ -52,7 +52,7 @@ def _last(place: Place, module: Expr) -> Form:
     ends = tuple(range(-len(axis), 0))
     source: Any = dims[0] if len(dims) == 1 else dims
     target: Any = ends[0] if len(ends) == 1 else ends
-    return made(place, module, moved(source, target), moved(target, source))
+    return made(place, module, moved(source, target, place.rank), moved(target, source, place.rank))
 
 
 def _ln(place: Place) -> Form:
@@ -63,8 +63,9 @@ def _ln(place: Place) -> Form:
         value(size, "channels" if len(layer.shape) == 1 else "shape"),
         key("eps", layer.eps, 1e-5),
         key("elementwise_affine", layer.affine, True),
+        *([key("bias", False)] if "weight" in place.arrays and "bias" not in place.arrays else []),
     )
-    return _last(place, _without(place, module))
+    return _last(place, _without(place, module) if "weight" not in place.arrays else module)
 
 
 def _rmsnorm(place: Place) -> Form:

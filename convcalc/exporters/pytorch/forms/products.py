@@ -22,7 +22,8 @@ def _linear(place: Place) -> Form:
     )
     if last:
         return made(place, module)
-    return made(place, module, moved(axis + 1, -1), moved(-1, axis + 1))
+    rank = place.rank
+    return made(place, module, moved(axis + 1, -1, rank), moved(-1, axis + 1, rank))
 
 
 def _arriving(place: Place, axis: int) -> Form:
@@ -64,10 +65,10 @@ def _recurrent(kind: str) -> Former:
             x = xs[0]
             if place.rank == 2 and len(place.wanted) == 1:
                 (number,) = place.wanted
-                y = call(place.me, x if natural else method(x, "transpose", 1, 2))
+                y = call(place.me, x if natural else moved(1, -1, 2)(x))
                 if number == 0:
                     y = expr(y, "[0]")
-                    return y if natural else method(y, "transpose", 1, 2)
+                    return y if natural else moved(-1, 1, 2)(y)
                 return method(expr(y, "[1]" + f"[{number - 1}]" * (states > 1)), "transpose", 0, 1)
             y = call(place.helper("along"), place.me, x, plain(layer.axis + 1), plain(features + 1))
             if len(place.wanted) == 1:

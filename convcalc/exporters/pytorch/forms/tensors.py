@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from convcalc.exporters.pytorch.code import Expr, Item, call, expr, key, listed, method, plain, tight, value
+from convcalc.dims import Shape
+from convcalc.exporters.pytorch.code import (
+    Expr,
+    Hole,
+    Item,
+    call,
+    expr,
+    key,
+    listed,
+    method,
+    plain,
+    tight,
+    value,
+)
 from convcalc.exporters.pytorch.forms.form import (
     Form,
     Former,
     Place,
+    anywhere,
     function,
     inside,
     made,
@@ -23,7 +38,7 @@ def _identity(place: Place) -> Form:
 
 
 def _dropout(place: Place) -> Form:
-    return made(place, call("nn.Dropout", key("p", place.layer.p, 0.5)))
+    return anywhere(made(place, call("nn.Dropout", key("p", place.layer.p, 0.5))), place.rank)
 
 
 def _flatten(place: Place) -> Form:
@@ -33,7 +48,18 @@ def _flatten(place: Place) -> Form:
     end = [] if layer.end == -1 else [layer.end + 1]
     start = layer.start + 1
     spare = call("nn.Flatten", *([] if start == 1 and not end else [start]), *end)
-    return of_method("flatten", start, *end, spare=spare)
+    flat = of_method("flatten", start, *end, spare=spare)
+    if place.rank == 2 and place.shapes[0][0] == start == 1:
+        return flat._replace(apply=lambda xs: _first(xs[0]) or flat.apply(xs))
+    return flat
+
+
+def _first(x: Expr) -> Expr | None:
+    """``x[:, 0]`` for ``x[:, :1]``, without the axis of one entry."""
+    *before, axes, colon, stop, end = ("", "", "", *x.parts)
+    if (axes, colon, end) == ("[:, ", ":", "]") and isinstance(stop, Hole) and stop.value == 1:
+        return replace(x, parts=(*before[3:], "[:, 0]"))
+    return None
 
 
 def _reshape(place: Place) -> Form:
@@ -54,11 +80,31 @@ def _reshape(place: Place) -> Form:
     cut = shape[before : len(shape) - after]
     taken = arriving[before : len(arriving) - after]
     if len(taken) == 1 and len(cut) > 1:
-        return of_method("unflatten", before + 1, listed([value(n, "size") for n in cut], "()"))
+        words = ("size", "heads", "head_size") if len(cut) == 3 and cut[0] == 3 else ("size",) * len(cut)
+        sizes = [value(n, word) for n, word in zip(cut, words, strict=True)]
+        return of_method("unflatten", before + 1, listed(sizes, "()"))
     if len(cut) == 1 and len(taken) > 1:
         end = [] if after == 0 else [len(arriving) - after]
         return of_method("flatten", before + 1, *end)
-    return of_method("reshape", -1, *(value(n, "size") for n in shape))
+    names = _words(arriving, shape)
+    return of_method("reshape", -1, *(value(n, word) for n, word in zip(shape, names, strict=True)))
+
+
+def _words(arriving: Shape, shape: Shape) -> list[str]:
+    """What the sizes of a reshape are called: windows, where axes are cut into them."""
+    left, cut = list(arriving), list(shape)
+    found: list[str] = []
+    while left and cut:
+        size = left.pop(0)
+        if cut[0] == size:
+            found.append("size")
+            cut.pop(0)
+        elif len(cut) > 1 and cut[0] * cut[1] == size:
+            found += ["windows", "window_size"]
+            del cut[:2]
+        else:
+            break
+    return found if not left and not cut else ["size"] * len(shape)
 
 
 def _permute(place: Place) -> Form:
@@ -146,15 +192,19 @@ def _crop(place: Place) -> Form:
     return Form(lambda xs: _ranges(xs[0], ranges))
 
 
+def _part(x: Expr, axis: int, start: int, stop: int, size: int) -> Expr:
+    """Entries ``start`` to ``stop`` of an axis of that size."""
+    if (start, stop) == (0, size):
+        return x
+    first = [value(start, "start")] if start else []
+    last = [value(stop, "stop")] if stop != size else []
+    return expr(tight(x), "[" + ":, " * (axis + 1), *first, ":", *last, "]")
+
+
 def _slice(place: Place) -> Form:
-    layer, shape = place.layer, place.shapes[0]
-
-    def apply(xs: list[Expr]) -> Expr:
-        before = ":, " * (layer.axis + 1)
-        stop = "" if layer.stop == shape[layer.axis] else layer.stop
-        return expr(tight(xs[0]), f"[{before}{layer.start or ''}:{stop}]")
-
-    return Form(apply if layer.start or layer.stop != shape[layer.axis] else lambda xs: xs[0])
+    layer = place.layer
+    size = place.shapes[0][layer.axis]
+    return Form(lambda xs: _part(xs[0], layer.axis, layer.start, layer.stop, size))
 
 
 def _split(place: Place) -> Form:
@@ -165,9 +215,8 @@ def _split(place: Place) -> Form:
     if len(place.wanted) == 1:
         (number,) = place.wanted
         start = sum(layer.sizes[:number])
-        before = ":, " * (layer.axis + 1)
-        stop = "" if number == len(layer.sizes) - 1 else start + layer.sizes[number]
-        return Form(lambda xs: expr(tight(xs[0]), f"[{before}{start or ''}:{stop}]"))
+        stop = start + layer.sizes[number]
+        return Form(lambda xs: _part(xs[0], layer.axis, start, stop, sum(layer.sizes)))
     if len(set(layer.sizes)) == 1:
         return Form(lambda xs: method(xs[0], "chunk", len(layer.sizes), dim), parts=len(layer.sizes))
     sizes = listed([value(n, "size") for n in layer.sizes])

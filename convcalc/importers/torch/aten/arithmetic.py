@@ -223,8 +223,8 @@ def _numbers(mask: Value, tag: str, yes: float, no: float) -> Value:
     return constant(mask, mask.dims, tag, lambda array: np.where(array, yes, no), "float32")
 
 
-@row("fill.Scalar", "zero.default", "zeros_like.default", "ones_like.default", "full_like.default",
-     "new_zeros.default", "new_ones.default", "new_full.default")  # fmt: skip
+@row("fill.Scalar", "fill.Tensor", "zero.default", "zeros_like.default", "ones_like.default",
+     "full_like.default", "new_zeros.default", "new_ones.default", "new_full.default")  # fmt: skip
 def filled(
     network: Batched,
     call: Call,
@@ -237,6 +237,8 @@ def filled(
     """A tensor filled with one number; of the other one it has the shape."""
     name = call.target.split(".")[1]
     entry = 1 if "ones" in name else 0 if "zero" in name else number(fill_value if value is None else value)
+    if isinstance(entry, Value):
+        return network.expand(entry, x.dims, place(call))
     return uniform(call, entry)
 
 

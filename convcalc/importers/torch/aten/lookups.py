@@ -105,7 +105,7 @@ def diagonal(network: Batched, call: Call, x: Value, offset: int = 0, dim1: int 
 
 @row("topk.default", "sort.default", "argsort.default", "sort.stable", "nonzero.default", "one_hot.default",
      "grid_sampler.default", "grid_sampler_2d.default", "cumsum.default", "cumprod.default", "scatter.src",
-     "scatter.value", "scatter_add.default", "index_put.default", "masked_select.default",
+     "scatter.value", "scatter_add.default", "masked_select.default",
      "searchsorted.Tensor", "bucketize.Tensor", "tril.default", "triu.default")  # fmt: skip
 def unsaid(network: Batched, call: Call, **arguments: Any) -> Value:
     """Operators that PyTorch has and no layer says, where what they read is no constant."""

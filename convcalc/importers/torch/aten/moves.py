@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -10,6 +11,7 @@ from convcalc.importers.batched import Batched
 from convcalc.importers.network import Unsayable
 from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.arithmetic import meeting
+from convcalc.importers.torch.aten.folding import array_of, is_constant
 from convcalc.importers.torch.aten.rows import pair, place, row, written
 from convcalc.importers.torch.aten.turned import joined_rows
 from convcalc.importers.torch.program import Call
@@ -194,6 +196,12 @@ def narrow(network: Batched, call: Call, x: Value, dim: int, start: int, length:
     return slice_(network, call, x, dim, first, first + length)
 
 
+def for_samples(network: Batched, like: Value, value: Value, path: str) -> Value:
+    """A constant beside a tensor of a batch as one of each sample, where it is the same for all of them."""
+    met = meeting(network, like, value, path)
+    return value if met is value else network.expand(met, value.dims, path)
+
+
 @row("slice_scatter.default")
 def slice_scatter(
     network: Batched,
@@ -206,27 +214,60 @@ def slice_scatter(
     step: int = 1,
 ) -> Value:
     """A part of an axis replaced by another tensor."""
-    if step != 1:
-        raise Unsayable(f"replaces every entry of {step}")
     axis = dim % len(x.dims)
+    return _replaced(network, x, src, axis, range(x.dims[axis])[start:end:step], place(call))
+
+
+def _replaced(network: Batched, x: Value, src: Value, axis: int, places: Sequence[int], path: str) -> Value:
+    """A tensor whose entries at some places of an axis are those of another tensor, in that order."""
     size = x.dims[axis]
-    first, last, _ = slice(start, end).indices(size)
-    path = place(call)
-    parts = [src]
-    if first > 0:
-        parts.insert(0, network.slice(x, axis, 0, first, 1, path))
-    if last < size:
-        parts.append(network.slice(x, axis, last, size, 1, path))
-    return network.concat(parts, axis, path) if len(parts) > 1 else src
+    if not places:
+        return x
+    if list(places) == list(range(size)):
+        return src
+    x, src = for_samples(network, src, x, path), for_samples(network, x, src, path)
+    first, last = places[0], places[-1] + 1
+    if list(places) == list(range(first, last)):
+        parts = [src]
+        if first > 0:
+            parts.insert(0, network.slice(x, axis, 0, first, 1, path))
+        if last < size:
+            parts.append(network.slice(x, axis, last, size, 1, path))
+        return network.concat(parts, axis, path)
+    index = list(range(size))
+    for number, at in enumerate(places):
+        index[at] = size + number
+    return network.take(network.concat([x, src], axis, path), axis, index, path)
 
 
 @row("select_scatter.default")
 def select_scatter(network: Batched, call: Call, x: Value, src: Value, dim: int, index: int) -> Value:
     """One entry along an axis replaced by another tensor."""
     axis = dim % len(x.dims)
-    index %= x.dims[axis]
     one = network.unsqueeze(src, axis, place(call))
-    return slice_scatter(network, call, x, one, axis, index, index + 1)
+    return _replaced(network, x, one, axis, [index % x.dims[axis]], place(call))
+
+
+@row("index_put.default")
+def index_put(
+    network: Batched, call: Call, x: Value, indices: Any, values: Value, accumulate: bool = False
+) -> Value:
+    """Entries at known places of one axis replaced by others."""
+    named = [axis for axis, one in enumerate(indices) if one is not None]
+    if len(named) != 1 or accumulate:
+        raise Unsayable("writes at places of several axes" if not accumulate else "adds at places")
+    (axis,) = named
+    chosen = indices[axis]
+    if not is_constant(chosen):
+        raise Unsayable("writes where numbers that are computed of the input say")
+    if chosen.dtype == "bool" or chosen.rank != 1:
+        raise Unsayable(f"writes at places that a {chosen.dtype} tensor of {chosen.rank} axes says")
+    places = [int(at) % x.dims[axis] for at in array_of(chosen)]
+    if len(set(places)) != len(places):
+        raise Unsayable("writes twice at one place")
+    path = place(call)
+    dims = (*x.dims[:axis], len(places), *x.dims[axis + 1 :])
+    return _replaced(network, x, network.expand(values, dims, path), axis, places, path)
 
 
 @row("split.Tensor", "split.sizes", "split_with_sizes.default", "chunk.default", "unsafe_split.Tensor",

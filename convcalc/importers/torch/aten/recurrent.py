@@ -8,7 +8,8 @@ from convcalc.importers.batched import Batched
 from convcalc.importers.network import Stored, Unsayable
 from convcalc.importers.tensors import Value
 from convcalc.importers.torch.aten.folding import array_of, is_constant
-from convcalc.importers.torch.aten.rows import place, row
+from convcalc.importers.torch.aten.moves import for_samples
+from convcalc.importers.torch.aten.rows import one, place, row
 from convcalc.importers.torch.program import Call
 
 
@@ -147,3 +148,96 @@ def gru(
         batch_first,
         **options,
     )
+
+
+def _gates(
+    network: Batched, x: Value, weight: Value, bias: Value | None, count: int, path: str
+) -> list[Value]:
+    """A linear layer of a state or an input, cut into the gates of a cell."""
+    found = network.linear(x, weight, bias, path)
+    return network.split(found, [found.dims[-1] // count] * count, -1, f"{path}.split")
+
+
+@row("gru_cell.default")
+def gru_cell(
+    network: Batched,
+    call: Call,
+    x: Value,
+    hx: Value,
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None = None,
+    b_hh: Value | None = None,
+) -> Value:
+    """One step: ``h' = n + z (h - n)`` with ``n = tanh(W x + r (U h))`` (Cho et al. 2014, as in PyTorch)."""
+    path = place(call, "", w_ih)
+    hx = for_samples(network, x, hx, f"{path}.state")
+    given = _gates(network, x, w_ih, b_ih, 3, f"{path}.input")
+    state = _gates(network, hx, w_hh, b_hh, 3, f"{path}.hidden")
+    reset, update = (
+        one(
+            network,
+            "sigmoid",
+            network.join("add", given[at], state[at], f"{path}.{name}_sum"),
+            f"{path}.{name}",
+        )
+        for at, name in enumerate(("reset", "update"))
+    )
+    kept = network.join("mul", reset, state[2], f"{path}.kept")
+    new = one(network, "tanh", network.join("add", given[2], kept, f"{path}.new_sum"), f"{path}.new")
+    step = network.join("mul", update, network.join("sub", hx, new, f"{path}.sub"), f"{path}.mul")
+    return network.join("add", new, step, path)
+
+
+@row("lstm_cell.default")
+def lstm_cell(
+    network: Batched,
+    call: Call,
+    x: Value,
+    hx: tuple[Value, Value],
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None = None,
+    b_hh: Value | None = None,
+) -> Any:
+    """One step: the state and the cell (Hochreiter and Schmidhuber 1997, with a gate that forgets)."""
+    path = place(call, "", w_ih)
+    hidden, cell = (for_samples(network, x, state, f"{path}.state") for state in hx)
+    total = network.join(
+        "add",
+        network.linear(x, w_ih, b_ih, f"{path}.input"),
+        network.linear(hidden, w_hh, b_hh, f"{path}.hidden"),
+        f"{path}.sum",
+    )
+    parts = network.split(total, [total.dims[-1] // 4] * 4, -1, f"{path}.split")
+    names = ("in", "forget", "new", "out")
+    gates = [
+        one(network, "tanh" if name == "new" else "sigmoid", part, f"{path}.{name}")
+        for name, part in zip(names, parts, strict=True)
+    ]
+    kept = network.join("mul", gates[1], cell, f"{path}.kept")
+    cell = network.join("add", kept, network.join("mul", gates[0], gates[2], f"{path}.added"), f"{path}.cell")
+    return network.join("mul", gates[3], one(network, "tanh", cell, f"{path}.tanh"), path), cell
+
+
+@row("rnn_tanh_cell.default", "rnn_relu_cell.default")
+def rnn_cell(
+    network: Batched,
+    call: Call,
+    x: Value,
+    hx: Value,
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None = None,
+    b_hh: Value | None = None,
+) -> Value:
+    """One step of a plain recurrence."""
+    path = place(call, "", w_ih)
+    hx = for_samples(network, x, hx, f"{path}.state")
+    total = network.join(
+        "add",
+        network.linear(x, w_ih, b_ih, f"{path}.input"),
+        network.linear(hx, w_hh, b_hh, f"{path}.hidden"),
+        f"{path}.sum",
+    )
+    return one(network, call.target.split("_")[1], total, path)

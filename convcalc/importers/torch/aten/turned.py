@@ -44,16 +44,20 @@ class Turned(Value):
 
 def joined_rows(network: Batched, x: Value, dims: Sequence[int], path: str) -> Turned | None:
     """A reshape that joins axes up to that of the batch into one; None where it is none."""
-    if x.batch is None or x.folded or x.rank < 2:
+    at = x.batch
+    if at is None or x.rank < 2:
         return None
-    for first in range(x.batch):
+    if x.folded:  # heads of a sample stand beside each other: they are an axis of their own
+        many = (network.batch, x.dims[at] // network.batch)
+        x = network.reshape(x, (*x.dims[:at], *many, *x.dims[at + 1 :]), f"{path}.reshape")
+    for first in range(at):
         before = prod(x.dims[:first])
-        at = next((k for k in range(len(dims)) if prod(dims[:k]) == before), None)
-        if at is None or dims[at] != prod(x.dims[first : x.batch + 1]):
+        joined = next((k for k in range(len(dims)) if prod(dims[:k]) == before), None)
+        if joined is None or dims[joined] != prod(x.dims[first : at + 1]):
             continue
-        order = (*range(first), x.batch, *range(first, x.batch), *range(x.batch + 1, x.rank))
+        order = (*range(first), at, *range(first, at), *range(at + 1, x.rank))
         turned = network.permute(x, order, f"{path}.permute")
-        return Turned(network.reshape(turned, dims, path), prod(x.dims[first : x.batch]))
+        return Turned(network.reshape(turned, dims, path), prod(x.dims[first:at]))
     return None
 
 

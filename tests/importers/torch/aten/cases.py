@@ -552,3 +552,49 @@ case(
     ROWS,
     w=[(4, 8), (4,)],
 )
+
+
+def _written(x: Any, write: Callable[[Any], None]) -> Any:
+    y = x.clone()
+    write(y)
+    return y
+
+
+def _whole(*numbers: int) -> Any:
+    import torch
+
+    return torch.tensor(numbers)
+
+
+case("select_scatter.default", lambda o, x: o.select_scatter(x, o.select(x, 1, 2), 1, -2), ROWS)
+case("slice_scatter.default", lambda o, x: o.slice_scatter(x, x[..., :4] * 3, -1, 1, None, 2), ROWS)
+case("slice_scatter.default", lambda o, x: o.slice_scatter(o.zeros_like(x), x[:, 1:], 1, 0, 4), ROWS)
+case("slice_scatter.default", lambda o, x: o.slice_scatter(x, o.ones_like(x[:, 1:]), 1, 0, 4), ROWS)
+case("fill.Tensor", lambda o, x, w: x + o.fill(x, w.sum()), ROWS, w=[(3,)])
+case("fill.Tensor", lambda o, x: _written(x, lambda y: y.__setitem__((slice(None), 0), 0.5)), ROWS)
+case("index_put.default", lambda o, x: _written(x, lambda y: y.__setitem__((slice(None), [3, 0]), 1.5)), ROWS)
+case("index_put.default", lambda o, x: o.index_put(x, [None, None, _whole(7, 2)], x[..., :2]), ROWS)
+case(
+    "gru_cell.default",
+    lambda o, x, h, *w: o.gru_cell(x, h, *w),
+    (2, 4),
+    (2, 5),
+    w=[(15, 4), (15, 5), (15,), (15,)],
+)
+case(
+    "gru_cell.default",
+    lambda o, x, *w: o.gru_cell(x, x.new_zeros(len(x), 5), *w),
+    (2, 4),
+    w=[(15, 4), (15, 5)],
+)
+case("lstm_cell.default", lambda o, x, h, *w: sum(o.lstm_cell(x, [h, h * 2], *w)), (2, 4), (2, 5),
+     w=[(20, 4), (20, 5), (20,), (20,)])  # fmt: skip
+for _kind in ("tanh", "relu"):
+    case(
+        f"rnn_{_kind}_cell.default",
+        lambda o, x, h, *w, kind=_kind: getattr(o, f"rnn_{kind}_cell")(x, h, *w),
+        (2, 4),
+        (2, 5),
+        w=[(5, 4), (5, 5), (5,), (5,)],
+    )
+case("round.default", lambda o, x: o.round(x * 3), ROWS)
