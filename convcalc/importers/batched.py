@@ -207,13 +207,16 @@ class Batched(Tensors):
         learned = b.stored is not None and b.edge is None and b.stored.learned and b.rank == 2
         if learned and a.batch != a.rank - 1 and b.stored is not None and b.stored.name not in self.tensors:
             return self.linear(a, self.permute(b, (1, 0), path), None, path)
-        if self.batch == 1:  # the axis of one sample is one like any other where it is within a matrix
-            a, b = (
-                self.seen(v, v.dims, v.batch, True, path)
-                if v.batch is not None and v.batch >= v.rank - 2 and v.rank > 1
-                else v
+        inside = [v for v in (a, b) if v.batch is not None and v.batch >= v.rank - 2]
+        if self.batch == 1 and inside and a.rank > 1 and b.rank > 1:
+            # the axis of one sample is one like any other
+            edges = [
+                self.edge(v if v.batch is None else self.seen(v, v.dims, v.batch, True, path), path)
                 for v in (a, b)
-            )
+            ]
+            (edge,) = self.add("matmul", edges, {}, path)
+            dims = (*broadcast(a.dims[:-2], b.dims[:-2]), a.dims[-2], b.dims[-1])
+            return Value(dims, 0, True, edge, dtype=a.dtype)
         one, other = min(a.rank, 2), min(b.rank, 2)
         rows = a.batch is not None and a.batch == a.rank - 2 and a.rank == 2 and b.batch is None
         columns = b.batch is not None and b.batch == b.rank - 1 and b.rank == 2 and a.batch is None

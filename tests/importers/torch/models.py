@@ -234,6 +234,7 @@ def main() -> int:
     parser.add_argument("--names", default="*", help="pattern of names")
     parser.add_argument("--all", action="store_true", help="also models without a row in the table")
     parser.add_argument("--families", action="store_true", help="the first of every family in the table")
+    parser.add_argument("--lightest", action="store_true", help="by multiply-accumulates, few first")
     parser.add_argument("--values", action="store_true", help="execute, and compare outputs with PyTorch's")
     parser.add_argument("--out", type=Path, help="file that lines are added to; models in it are passed over")
     parser.add_argument(
@@ -253,6 +254,8 @@ def main() -> int:
     rows = {row["model"]: row for row in csv.DictReader(asked.csv.open())} if asked.csv else {}
     names = list(rows) if rows and not asked.all else models(asked.library)
     names = [name for name in names if fnmatch.fnmatch(name, asked.names)]
+    if asked.lightest:
+        names.sort(key=lambda name: int(rows.get(name, {}).get("macs", 1 << 62)))
     if asked.families:
         first: dict[str, str] = {}
         for name in names:
