@@ -167,7 +167,7 @@ class Batched(Tensors):
             return self.add("add", (found, term), {}, f"{path}.bias")[0]
         edges = [edge]
         for name, one in given.items():
-            if one.batch is not None and (one.batch or one.folded):
+            if one.batch is not None and (one.batch or one.folded) and not self._alone(one):
                 raise Unsayable(f"has a {name} with the batch among its axes")
             edges.append(self.edge(one, path))
         return self.add(op, edges, options, path)[0]
@@ -234,6 +234,16 @@ class Batched(Tensors):
         learned = b.stored is not None and b.edge is None and b.stored.learned and b.rank == 2
         if learned and a.batch != a.rank - 1 and b.stored is not None and b.stored.name not in self.tensors:
             return self.linear(a, self.permute(b, (1, 0), path), None, path)
+        inside = [v for v in (a, b) if v.batch is not None and v.batch >= v.rank - 2]
+        if self.batch == 1 and inside and a.rank > 1 and b.rank > 1:
+            # the axis of one sample is one like any other
+            edges = [
+                self.edge(v if v.batch is None else self.seen(v, v.dims, v.batch, True, path), path)
+                for v in (a, b)
+            ]
+            (edge,) = self.add("matmul", edges, {}, path)
+            dims = (*broadcast(a.dims[:-2], b.dims[:-2]), a.dims[-2], b.dims[-1])
+            return Value(dims, 0, True, edge, dtype=a.dtype)
         one, other = min(a.rank, 2), min(b.rank, 2)
         rows = a.batch is not None and a.batch == a.rank - 2 and a.rank == 2 and b.batch is None
         columns = b.batch is not None and b.batch == b.rank - 1 and b.rank == 2 and a.batch is None

@@ -259,10 +259,12 @@ class Tensors(Network):
                 if divides(self.batch, size) is not True:
                     break
                 folded = equal(size, self.batch) is not True
+                if folded and self.batch == 1 and is_one(dims[0]):
+                    break
                 return self.seen(value, dims, axis, folded, path)
             passed = passed * size
-        if self.batch == 1 and not dims:
-            return self.seen(value, dims, 0, False, path)
+        if self.batch == 1:  # the one sample is on any axis
+            return self.seen(value, dims, 0, bool(dims) and not is_one(dims[0]), path)
         raise Unsayable(
             f"makes {show(dims)} of {show(value.dims)}, in which the batch is not outermost in an axis"
         )

@@ -51,24 +51,15 @@ def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Gr
         TypeError: it is no module.
         SpecError: PyTorch cannot export the module (with its reason), or the input is no shape.
     """
-    from convcalc.importers.torch.translate import translate
     from convcalc.spec.errors import Problem, SpecError
 
     title = name or type(module).__name__
     try:
-        program = export(module, input, name=name)
+        program, graph = read(module, input, name=name)
     except ValueError as error:
-        raise SpecError([Problem(str(error), file=f"<{title}>", line=0)]) from None
-    try:
-        graph = translate(program)
-        whole = not any(node.op == "opaque" for node in graph.nodes)
-    except SpecError:
-        other = None if input is None else _by_second_axis(module, input, name)
-        if other is None:
+        if isinstance(error, SpecError):
             raise
-        graph, whole = other, True
-    if not whole and input is not None:
-        graph = _by_second_axis(module, input, name) or graph
+        raise SpecError([Problem(str(error), file=f"<{title}>", line=0)]) from None
     types = {tensor.name: tensor.dtype for tensor in program.inputs}
     if input is not None and set(types) <= _arguments(module):
 
@@ -82,20 +73,45 @@ def from_torch(module: Any, input: Any = None, *, name: str | None = None) -> Gr
     return graph
 
 
-def _by_second_axis(module: Any, input: Any, name: str | None) -> Graph | None:
-    """The network with the batch on the second axis, where a sequence comes first; None if that says less.
+def read(module: Any, input: Any = None, *, name: str | None = None) -> tuple[Program, Graph]:
+    """The exported program of a module and its graph; see :func:`from_torch`.
 
-    ``nn.LSTM`` and ``nn.MultiheadAttention`` are so unless told ``batch_first``.
+    Where not all can be said with the batch in front, the batch is on the second axis (``nn.LSTM`` and
+    ``nn.MultiheadAttention`` are so unless told ``batch_first``), or the module treats the samples of a batch
+    together and is read as it works on one.
+
+    Raises:
+        ValueError: PyTorch cannot export it, or the input is no shape.
+        SpecError: what is exported cannot be read.
     """
     from convcalc.importers.torch.translate import translate
     from convcalc.spec.errors import SpecError
 
+    program = export(module, input, name=name)
+    graph: Graph | None = None
+    fault: Exception | None = None
     try:
-        program = export(module, input, name=name, axis=1)
         graph = translate(program)
-    except (ValueError, SpecError):
-        return None
-    return None if any(node.op == "opaque" for node in graph.nodes) else graph
+        if _whole(graph):
+            return program, graph
+    except SpecError as error:
+        fault = error
+    for axis, batch in ((1, None), (0, 1)) if input is not None and program.batch > 1 else ():
+        try:
+            other = export(module, input, name=name, axis=axis, batch=batch)
+            found = translate(other)
+        except (ValueError, SpecError):
+            continue
+        if _whole(found):
+            return other, found
+    if graph is None:
+        assert fault is not None
+        raise fault
+    return program, graph
+
+
+def _whole(graph: Graph) -> bool:
+    return all(node.op != "opaque" for node in graph.nodes)
 
 
 def _arguments(module: Any) -> set[str]:
@@ -108,7 +124,9 @@ def _arguments(module: Any) -> set[str]:
         return set()
 
 
-def export(module: Any, input: Any = None, *, name: str | None = None, axis: int = 0) -> Program:
+def export(
+    module: Any, input: Any = None, *, name: str | None = None, axis: int = 0, batch: int | None = None
+) -> Program:
     """The record of a module's exported program; see :func:`from_torch`.
 
     Args:
@@ -116,6 +134,7 @@ def export(module: Any, input: Any = None, *, name: str | None = None, axis: int
         input: as there.
         name: as there.
         axis: the axis of the inputs that is the batch: 0, or 1 where a sequence comes first.
+        batch: samples to export it with; without it as many as show where they are.
 
     Raises:
         ValueError: PyTorch cannot export it, or the input is no shape.
@@ -138,17 +157,21 @@ def export(module: Any, input: Any = None, *, name: str | None = None, axis: int
     _fits(module, title, order, by_name)
     still, mode = _still(module)
     reasons: list[str] = []
-    for batch in _batches([*order, *by_name.values()], axis):
-        arguments, keywords = _given(module, order, by_name, batch, mode, axis)
+    sizes = _batches([*order, *by_name.values()], axis)
+    for size in sizes if batch is None else (batch,) if batch in sizes else ():
+        arguments, keywords = _given(module, order, by_name, size, mode, axis)
         for strict in (False, True):
             try:
                 with _quiet():
                     exported = torch.export.export(still, tuple(arguments), keywords, strict=strict)
-                    program = read_exported(exported, module=module, name=title, batch=batch)
+                    program = read_exported(exported, module=module, name=title, batch=size)
             except (Exception, SystemExit) as error:
                 reasons.append(_reason(error))
                 continue
-            if batch == 1 and reasons:
+            if batch is not None:
+                note = "read for one sample: the module treats those of a batch together"
+                program.notes = (*program.notes, note)
+            if size == 1 and reasons:
                 note = (
                     f"exported for one sample at a time: PyTorch cannot export it for {BATCH} ({reasons[0]})"
                 )
