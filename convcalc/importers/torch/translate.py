@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from convcalc.dims import DimensionError
-from convcalc.graph import Edge, Graph
+from convcalc.graph import Edge, Graph, Weights
 from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.tensors import Value
@@ -82,7 +82,7 @@ class _Translation:
         if not outputs:
             raise SpecError([Problem("the program returns no tensor", file=self.file, line=0)])
         graph = network.finish(outputs)
-        if graph.weights is not None:
+        if isinstance(graph.weights, Weights):
             graph.weights.beside = beside
         return graph
 
