@@ -88,6 +88,10 @@ class Batched(Tensors):
             output_padding: rows added at the end, per axis, of a transposed one.
         """
         rank = weight.rank - 2
+        if value.batch == 1 and value.folded and weight.batch == 0 and groups % self.batch == 0:
+            each: dict[str, Any] = {"stride": tuple(stride), "padding": tuple(map(tuple, padding))}
+            each |= {"dilation": tuple(dilation), "groups": groups // self.batch}
+            return self._of_each(value, weight, bias, each, path, transposed)
         edge, more, back = self.maps(value, rank, path)
         channels = value.dims[1]
         op, out = "convT" if transposed else "conv", weight.dims[0]
@@ -111,6 +115,29 @@ class Batched(Tensors):
         shape = (*weight.dims[:2], *(1,) * more, *weight.dims[2:])
         weight = weight if not more else self.seen(weight, shape, None, False, path)
         return back(self.weighed(op, edge, weight, bias, options, path))
+
+    def _of_each(
+        self,
+        value: Value,
+        weight: Value,
+        bias: Value | None,
+        options: Mapping[str, Any],
+        path: str,
+        transposed: bool,
+    ) -> Value:
+        """A convolution by a weight of each sample, for which the samples stand in the groups of one."""
+        if transposed or not is_one(value.dims[0]) or not weight.folded or (bias and bias.batch != 0):
+            raise Unsayable(f"reads {show(value.dims)}, whose first axis is not that of the samples")
+        edges = [
+            self.reshaped(self.edge(value, path), self.shape(self.edge(value, path))[1:], f"{path}.reshape")
+        ]
+        edges += [self.edge(one, path) for one in (weight, bias) if one is not None]
+        shape = self.shape(edges[1])
+        given = {**options, "out_channels": shape[0], "kernel": tuple(shape[2:]), "bias": bias is not None}
+        (found,) = self.add("conv", edges, given, path)
+        dims = (1, self.batch * shape[0], *self.shape(found)[1:])
+        found = self.reshaped(found, (1, *self.shape(found)), f"{path}.reshape")
+        return Value(dims, 1, True, found, dtype=value.dtype)
 
     def weighed(
         self,

@@ -90,7 +90,8 @@ def _file(path: str, primitive: bool = False) -> Source:
         if isinstance(error, FileNotFoundError):
             folder = os.path.dirname(name) or "."
             try:
-                close = nearest_name(os.path.basename(name), os.listdir(folder)[:1000])
+                own = os.path.basename(name)  # it is there where it is a link to nothing
+                close = nearest_name(own, [other for other in os.listdir(folder)[:1000] if other != own])
             except OSError:
                 close = None
             nearest = os.path.join(os.path.dirname(name), close) if close else None

@@ -157,7 +157,7 @@ def test_a_network_of_each_family(name: str) -> None:
 
 
 def test_indices_are_whole_also_where_they_are_reshaped_first() -> None:
-    graph = convcalc.load("input 1x6 | flatten | embedding 10 4")
+    graph = convcalc.load("input 1x6 | flatten | embedding entries=10 features=4")
     model = to_onnx(graph, convcalc.init_weights(graph))
     assert model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.INT64
     assert worst(graph) < TOLERANCE

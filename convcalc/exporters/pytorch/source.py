@@ -491,7 +491,7 @@ class _Writer:
 
     def _name(self) -> str:
         name = self.graph.name
-        words = re.findall(r"[A-Za-z0-9]+", name)
+        words = re.findall(r"[A-Za-z0-9]+", re.sub(r"\.(onnx|pt2|keras|json|h5|py|ya?ml)$", "", name))
         if not words or "|" in name or "\n" in name or len(name) > 60:
             return "Network"
         found = "".join(word[0].upper() + word[1:] for word in words)

@@ -40,7 +40,8 @@ class Sizes:
                 found[info.name] = ()
                 continue
             axis = batch_axis(info, self.model.graph)
-            letters = [self._letter(info, place, n, axis) for place, n in enumerate(info.dims)]
+            stated = channelled(info, self.model.graph, axis)
+            letters = [self._letter(info, place, n, axis) for place, n in enumerate(stated)]
             shape = given.pop(info.name, None)
             if shape is None:
                 shape = next((given.pop(k) for k in list(given) if same_name(k, info.name)), None)
@@ -105,6 +106,21 @@ def _word(name: str) -> str:
 
 
 _BATCH: Final = re.compile(r"batch|^N$|^n$|^bs$", re.IGNORECASE)
+
+
+def channelled(info: ValueInfo, graph: Graph, axis: int) -> tuple[Any, ...]:
+    """The sizes of an input; its channels, where they are a letter, by the convolution that reads it."""
+    dims = list(info.dims or ())
+    if len(dims) < 3 or axis != 0 or (type(dims[1]) is int and dims[1] > 0):
+        return tuple(dims)
+    for node in graph.nodes:
+        if node.op in ("Conv", "ConvTranspose") and node.inputs[:1] == (info.name,) and not node.domain:
+            weight = graph.initializers.get(node.inputs[1]) if len(node.inputs) > 1 else None
+            if weight is not None and len(weight.dims) == len(dims):
+                many = node.get("group", 1) if node.op == "Conv" else 1
+                dims[1] = weight.dims[node.op == "Conv"] * many
+                break
+    return tuple(dims)
 
 
 def batch_axis(info: ValueInfo, graph: Graph) -> int:

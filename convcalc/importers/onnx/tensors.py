@@ -100,7 +100,7 @@ _SMALL_FLOATS: Final = {
 }
 MAX_RANK: Final = 64
 """Axes of a tensor, as many as NumPy takes."""
-_MOST: Final = (1 << 63) - 1
+_MOST: Final = 1 << 59  # of sixteen bytes each: as many bytes as an address can count
 # Parts of the whole of a tensor that was cut for a file; nothing writes them.
 _SEGMENT: Final = Schema("TensorProto.Segment", {1: ("begin", Kind.INT64), 2: ("end", Kind.INT64)})
 
@@ -323,14 +323,12 @@ class Tensor:
 
     def _count(self) -> int:
         """The number of elements; the product stops where nothing could hold it."""
-        if 0 in self.dims:
-            return 0
         size = 1
         for length in self.dims:
-            size *= length
+            size *= length or 1  # beside a length of 0 the others are bounded as well, as NumPy wants it
             if size > _MOST:
-                raise self._error("its shape has more elements than can be", "fewer than 2**63")
-        return size
+                raise self._error("its shape has more elements than can be", "at most 2**59")
+        return 0 if 0 in self.dims else size
 
     def _check(self) -> None:
         """Hold what is in the file against the shape."""

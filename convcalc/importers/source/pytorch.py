@@ -525,11 +525,11 @@ class PyTorch(Library):
     _forward_GRU = _forward_RNN = _forward_LSTM
 
     def _forward_MaxUnpool1d(self, module: Instance, x: Any, indices: Any, output_size: Any = None) -> Any:
-        (stage,), both = module.layer, [self.tensor(x), self.tensor(indices)]
+        (stage,) = module.layer
+        x, indices = self.tensor(x), self.tensor(indices)
         if output_size is None:
-            return self.tensors.stages([stage], both, self.path(module), {})
-        size = tuple(output_size)[-stage.rank :]
-        return self.tensors.unpool(stage, both[0], both[1], size, self.path(module))
+            return self.tensors.stages([stage], [x, indices], self.path(module), {})
+        return self.tensors.unpool(stage, x, indices, tuple(output_size)[-stage.rank :], self.path(module))
 
     _forward_MaxUnpool2d = _forward_MaxUnpool3d = _forward_MaxUnpool1d
 

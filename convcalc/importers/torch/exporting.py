@@ -165,7 +165,7 @@ def export(
                 with _quiet():
                     exported = torch.export.export(still, tuple(arguments), keywords, strict=strict)
                     program = read_exported(exported, module=module, name=title, batch=size)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 reasons.append(_reason(error))
                 continue
             if batch is not None:

@@ -5,8 +5,11 @@ Nothing else in this project imports code that it is not part of.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph
 
 PREFIX: Final = "torch:"
+MOST_TEXT: Final = 10_000
+"""Longest value of ``--set`` that is read as more than a text."""
 
 
 def is_factory(text: str) -> bool:
@@ -37,14 +42,31 @@ def open_factory(text: str, input: Any = None, set: Mapping[str, Any] | None = N
     Raises:
         SpecError: there is no such module or factory, it fails, or PyTorch cannot export what it makes.
     """
+    from contextlib import redirect_stdout
+
     from convcalc.importers.torch.exporting import from_torch
     from convcalc.spec.errors import Problem, SpecError
 
-    try:
-        module = make(text, set or {})
-    except ValueError as error:
-        raise SpecError([Problem(str(error), file=text, line=0)]) from None
-    graph = from_torch(module, input, name=text.rpartition(":")[2].rpartition(".")[2])
+    name = text.rpartition(":")[2].rpartition(".")[2]
+    with redirect_stdout(sys.stderr):  # what the code prints is no part of the answer
+        try:
+            module = make(text, set or {})
+        except ValueError as error:
+            raise SpecError([Problem(str(error), file=text, line=0)]) from None
+        takes = _forward(module)
+        expected = " ".join(f"--input {f'{one}=' if len(takes) > 1 else ''}3x224x224" for one in takes or "x")
+        if input is None:
+            message = f"{name} is a module: nothing says what it is given"
+            raise SpecError(Problem(message, file=text, line=0, expected=expected))
+        try:
+            graph = from_torch(module, input, name=name)
+        except SpecError as error:
+            for problem in error.problems:
+                if problem.file == f"<{name}>":
+                    problem.file = text
+                    if "missing a required argument" in problem.message:
+                        problem.expected = expected
+            raise
     if graph.again is not None:
         whole = graph.again
 
@@ -55,6 +77,28 @@ def open_factory(text: str, input: Any = None, set: Mapping[str, Any] | None = N
         graph.again = again
     graph.notes = (f"the code of {text.split(':')[1]} was imported to make the module", *graph.notes)
     return graph
+
+
+def _forward(module: Any) -> list[str]:
+    """Names of the tensors that a module cannot do without."""
+    try:
+        parameters = inspect.signature(module.forward).parameters.values()
+    except (AttributeError, TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+
+
+def _meant(value: Any, parameter: Any) -> Any:
+    """A value of ``--set`` as Python reads it; a text that is none, or where a text is taken, is a text."""
+    if not isinstance(value, str) or len(value) > MOST_TEXT:
+        return value
+    if parameter is not None and (isinstance(parameter.default, str) or parameter.annotation in (str, "str")):
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return value
 
 
 def make(text: str, arguments: Mapping[str, Any]) -> Any:
@@ -86,10 +130,10 @@ def make(text: str, arguments: Mapping[str, Any]) -> Any:
         return found
     if not callable(found):
         raise ValueError(f"{name} is {type(found).__name__}; expected a class, a function or a module")
-    _fits(found, name, arguments)
+    known = _fits(found, name, arguments)
     try:
-        made = found(**arguments)
-    except Exception as error:
+        made = found(**{key: _meant(value, known.get(key)) for key, value in arguments.items()})
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{name} fails: {type(error).__name__}: {first_line(error)}") from None
     if not isinstance(made, torch.nn.Module):
         raise ValueError(f"{name} gives {type(made).__name__}; expected a torch.nn.Module")
@@ -97,9 +141,6 @@ def make(text: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def _imported(where: str) -> Any:
-    import os
-    import sys
-
     here = os.getcwd()
     added = here not in sys.path and "" not in sys.path
     if added:  # as `python -m` finds it
@@ -113,23 +154,24 @@ def _imported(where: str) -> Any:
                 f"there is no Python module {missing} here or among the installed ones"
             ) from None
         raise ValueError(f"{where} needs {missing}, which is not installed") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{where} cannot be imported: {type(error).__name__}: {first_line(error)}") from None
     finally:
         if added and here in sys.path:
             sys.path.remove(here)
 
 
-def _fits(factory: Any, name: str, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments the factory does not have, and name those it needs.
+def _fits(factory: Any, name: str, arguments: Mapping[str, Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a factory, if it has those that are given and is given those it needs.
 
     Raises:
         ValueError: as said.
     """
     try:
-        parameters = inspect.signature(factory).parameters.values()
+        known = inspect.signature(factory).parameters
     except (TypeError, ValueError):
-        return
+        return {}
+    parameters = known.values()
     kinds = inspect.Parameter
     names = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
     if not any(p.kind is kinds.VAR_KEYWORD for p in parameters):
@@ -141,4 +183,7 @@ def _fits(factory: Any, name: str, arguments: Mapping[str, Any]) -> None:
     needed = [p.name for p in parameters if p.default is kinds.empty and p.name in names]
     lacking = [word for word in needed if word not in arguments]
     if lacking:
-        raise ValueError(f"{name} needs {', '.join(lacking)}: give --set {lacking[0]}=...")
+        raise ValueError(
+            f"{name} needs {', '.join(lacking)}: give {' '.join(f'--set {word}=...' for word in lacking)}"
+        )
+    return known

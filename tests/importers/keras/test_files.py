@@ -7,6 +7,8 @@ same run of Keras said of each: parameters, shapes of layers, and outputs with t
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,3 +70,18 @@ def test_an_archive_gives_the_outputs_of_keras(name: str) -> None:
     for one, other in zip(found, expected, strict=True):
         assert one.shape == other.shape
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
+
+
+def test_the_shape_that_is_asked_for_is_one_that_is_taken(tmp_path: Path) -> None:
+    """A sequence of any length has one size; what the refusal names works when it is given."""
+    layer = {"class_name": "Embedding", "config": {"name": "e", "input_dim": 10, "output_dim": 3}}
+    enters = {"class_name": "InputLayer", "config": {"name": "words", "batch_shape": [None, None]}}
+    path = tmp_path / "words.json"
+    config = {"name": "m", "layers": [enters, layer]}
+    path.write_text(json.dumps({"class_name": "Sequential", "config": config}))
+    with pytest.raises(convcalc.SpecError, match="size of \\? is unknown") as error:
+        convcalc.load(path)
+    found = re.search(r"--input (\S+)", str(error.value))
+    assert found is not None
+    graph = convcalc.load(path, input=found[1])
+    assert graph.shape(graph.outputs[0]) == (3, 20)  # channels first

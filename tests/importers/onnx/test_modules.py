@@ -110,3 +110,18 @@ def test_a_limit_on_what_is_not_known_names_the_operator(tmp_path: Path) -> None
     path.write_bytes(model_of(nodes, {"x": (1, 3, 8, 8)}, {}, ["y"]).SerializeToString())
     with pytest.raises(LimitError, match="odd is Atan, which is not known here"):
         convcalc.fit(path, {"resolution": "8..16"}, {"max_macs": "1G"})
+
+
+@pytest.mark.parametrize("op, groups, shape", [("Conv", 2, (4, 3, 3, 3)), ("ConvTranspose", 2, (6, 2, 3, 3))])
+def test_channels_that_are_a_letter_are_those_of_the_convolution(
+    op: str, groups: int, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    nodes = [helper.make_node(op, ["x", "w"], ["y"], name="c", group=groups)]
+    made = model_of(nodes, {"x": ("n", "num_channels", "height", "width")}, {"w": floats(*shape)}, ["y"])
+    graph = graph_of(made, tmp_path)
+    assert opaque(graph) == []
+    assert graph.shape(graph.outputs[0])[0] == 4
+    assert [str(size) for size in graph.nodes[0].outputs[0]] == ["6", "H", "W"]
+    x = floats(1, 6, 8, 9)
+    (found,) = ours(graph_of(made, tmp_path, input={"x": (6, 8, 9)}), [x]).values()
+    np.testing.assert_allclose(found, theirs(made, {"x": x})[0], rtol=1e-4, atol=1e-5)

@@ -433,6 +433,7 @@ BROKEN = {
     "graphs in graphs": (deep_graphs(200), "messages inside one another"),
     "types in types": (deep_types(200), "messages inside one another"),
     "a shape without end": (tensor(field(1, varint(1 << 62) * 4) + FLOAT), "more elements than can be"),
+    "a shape of nothing without end": (tensor(field(1, b"\x00" + varint(1 << 62)) + FLOAT), "more elements"),
     "a million axes": (tensor(field(1, b"\x02" * 1_000_000) + FLOAT), "a tensor of 1,000,000 axes"),
     "a negative length": (tensor(field(1, varint(-3)) + FLOAT), "the shape -3"),
     "too few values": (tensor(field(1, varint(1 << 40)) + FLOAT + field(9, bytes(4))), "4 bytes of values"),

@@ -44,7 +44,7 @@ def same_model(ours: Model, theirs: onnx.ModelProto, folder: str = "") -> None:
     assert (ours.producer, ours.producer_version) == (theirs.producer_name, theirs.producer_version)
     assert (ours.domain, ours.version) == (theirs.domain, theirs.model_version)
     same_text(ours.doc, theirs.doc_string)
-    assert ours.metadata == entries(theirs.metadata_props)
+    same_entries(ours.metadata, theirs.metadata_props)
     same_graph(ours.graph, theirs.graph, folder)
     assert len(ours.functions) == len(theirs.functions)
     for function, other in zip(ours.functions.values(), theirs.functions, strict=True):
@@ -55,7 +55,7 @@ def same_model(ours: Model, theirs: onnx.ModelProto, folder: str = "") -> None:
         assert function.outputs == tuple(other.output)
         assert function.attributes == tuple(other.attribute)
         assert function.opsets == {_domain(o.domain): o.version for o in other.opset_import}
-        assert function.metadata == entries(other.metadata_props)
+        same_entries(function.metadata, other.metadata_props)
         same_attributes(function.defaults, other.attribute_proto, folder)
         same_nodes(function.nodes, other.node, folder)
         same_values(function.values, other.value_info)
@@ -70,7 +70,7 @@ def same_model(ours: Model, theirs: onnx.ModelProto, folder: str = "") -> None:
 def same_graph(ours: Graph, theirs: onnx.GraphProto, folder: str) -> None:
     assert ours.name == theirs.name
     same_text(ours.doc, theirs.doc_string)
-    assert ours.metadata == entries(theirs.metadata_props)
+    same_entries(ours.metadata, theirs.metadata_props)
     same_nodes(ours.nodes, theirs.node, folder)
     assert list(ours.initializers) == [t.name for t in theirs.initializer]
     for tensor, other in zip(ours.initializers.values(), theirs.initializer, strict=True):
@@ -96,7 +96,7 @@ def same_nodes(ours: list[Node], theirs: Any, folder: str) -> None:
         same_text(node.doc, other.doc_string)
         assert node.inputs == tuple(other.input)
         assert node.outputs == tuple(other.output)
-        assert node.metadata == entries(other.metadata_props)
+        same_entries(node.metadata, other.metadata_props)
         assert node.sharded == bool(other.device_configurations)
         same_attributes(node.attributes, other.attribute, folder)
 
@@ -152,7 +152,7 @@ def same_values(ours: dict[str, ValueInfo], theirs: Any) -> None:
 def same_value(ours: ValueInfo, theirs: onnx.ValueInfoProto) -> None:
     assert ours.name == theirs.name
     same_text(ours.doc, theirs.doc_string)
-    assert ours.metadata == entries(theirs.metadata_props)
+    same_entries(ours.metadata, theirs.metadata_props)
     assert ours.type == kind_of(theirs.type)
 
 
@@ -181,7 +181,7 @@ def same_tensor(ours: Tensor, theirs: onnx.TensorProto, folder: str = "") -> Non
     same_text(ours.doc, theirs.doc_string)
     assert ours.dims == tuple(theirs.dims)
     assert ours.dtype == dtype(theirs.data_type)
-    assert ours.metadata == entries(theirs.metadata_props)
+    same_entries(ours.metadata, theirs.metadata_props)
     outside = entries(theirs.external_data) if theirs.data_location == 1 else None
     assert ours.external == outside
     if not ours.stored or ours.dtype == "undefined" or ours.dtype.startswith("type "):
@@ -210,6 +210,13 @@ def same_sparse(ours: SparseTensor, theirs: onnx.SparseTensorProto, folder: str)
     assert ours.dims == tuple(theirs.dims)
     same_tensor(ours.stored_values, theirs.values, folder)
     same_tensor(ours.indices, theirs.indices, folder)
+
+
+def same_entries(ours: dict[str, str], theirs: Any) -> None:
+    wanted = entries(theirs)
+    assert list(ours) == list(wanted)
+    for name, text in ours.items():
+        same_text(text, wanted[name])
 
 
 def same_text(ours: str, theirs: str) -> None:

@@ -202,6 +202,37 @@ def test_factories_are_imported_and_said_to_be(tmp_path: Path, monkeypatch: Any)
     assert str(tmp_path) not in sys.path
 
 
+def test_what_code_prints_and_how_it_ends_stay_out_of_the_answer(
+    tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    """Its prints go beside the answer; an exit is a failure; arguments are numbers where they look so."""
+    (tmp_path / "made_loud.py").write_text(
+        "import sys, torch\nprint('on import')\n"
+        "def pair(n, m, name='2'):\n    print('on making', name + '!')\n    return Two(n, m)\n"
+        "class Two(torch.nn.Module):\n"
+        "    def __init__(self, n, m):\n        super().__init__()\n        self.a = torch.nn.Linear(n, m)\n"
+        "    def forward(self, x, y):\n        print('on running')\n        return self.a(x) + y\n"
+        "def leaves():\n    sys.exit(0)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    given = {"n": "4", "m": "2", "name": "7"}
+    graph = open_factory("torch:made_loud:pair", {"x": "4", "y": "2"}, given)
+    assert convcalc.analyze(graph).totals.params == 10
+    said = capsys.readouterr()
+    assert said.out == "" and "on making 7!" in said.err and "on running" in said.err
+    for text, input, arguments, expected in (
+        ("torch:made_loud:leaves", "4", {}, "leaves fails: SystemExit"),
+        ("torch:made_loud:pair", "4", {}, "--set n=... --set m=..."),
+        ("torch:made_loud:pair", None, given, "--input x=3x224x224 --input y=3x224x224"),
+        ("torch:made_loud:pair", "4", given, "--input x=3x224x224 --input y=3x224x224"),
+    ):
+        with pytest.raises(SpecError) as error:
+            open_factory(text, input, arguments)
+        (problem,) = error.value.problems
+        assert problem.file == text
+        assert expected in f"{problem.message} {problem.expected}"
+
+
 @pytest.mark.parametrize(
     "name",
     ["test_resnet", "test_convnext", "test_efficientnet", "test_byobnet", "test_nfnet", "test_mambaout",

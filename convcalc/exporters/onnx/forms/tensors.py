@@ -45,12 +45,17 @@ def _reshape(place: Place) -> str:
 def _pad(place: Place) -> str:
     layer = place.layer
     axes = range(1, len(place.shape)) if layer.axis is None else layer.axis
-    pairs = list(zip(axes, layer.padding, strict=True))
-    sides = [int(a) for _, (a, _) in pairs] + [int(b) for _, (_, b) in pairs]
+    given = dict(zip(axes, layer.padding, strict=True))
+    # Of all axes: ONNX Runtime 1.32 moves a transposition over a Pad of some axes and names them wrongly.
+    sides = [(0, 0), *(given.get(axis, (0, 0)) for axis in range(len(place.shape)))]
     mode = {"zeros": "constant", "replicate": "edge", "circular": "wrap"}.get(layer.mode, layer.mode)
-    value = place.number(float(layer.value)) if layer.mode == "constant" else ""
+    value = [place.number(float(layer.value))] if layer.mode == "constant" else []
     return place.op(
-        "Pad", place.x, place.ints(sides), value, place.ints([a + 1 for a, _ in pairs]), mode=mode
+        "Pad",
+        place.x,
+        place.ints([int(n) for end in zip(*sides, strict=True) for n in end]),
+        *value,
+        mode=mode,
     )
 
 

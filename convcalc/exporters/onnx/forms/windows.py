@@ -30,8 +30,7 @@ def padded(place: Place, x: str, sides: Sequence[tuple[int, int]], mode: str = "
     """Maps with rows around them."""
     if not any(map(any, sides)):
         return x
-    axes = range(2, 2 + len(sides))
-    return place.op("Pad", x, place.ints(flat(sides)), "", place.ints(axes), mode=mode)
+    return place.op("Pad", x, place.ints(flat([(0, 0), (0, 0), *sides])), mode=mode)
 
 
 def _weights(place: Place) -> list[str]:
@@ -270,9 +269,12 @@ def _unpool(place: Place) -> str:
     layer = place.layer
     maps = place.ints(place.outputs[0])
     samples = place.op("Shape", place.x, start=0, end=1)
+    # A pool that rounded up has windows beyond its map, which ONNX Runtime would not have in the output.
+    axes = zip(place.shape[1:], place.outputs[0][1:], layer.kernel, layer.stride, pads(place), strict=True)
+    sides = [(a, max(b, (n - 1) * s + k - m - a)) for n, m, k, s, (a, b) in axes]
     return place.op(
         "MaxUnpool", *place.batched(), place.op("Concat", samples, maps, axis=0),
-        kernel_shape=list(layer.kernel), strides=list(layer.stride), pads=flat(pads(place)),
+        kernel_shape=list(layer.kernel), strides=list(layer.stride), pads=flat(sides),
     )  # fmt: skip
 
 

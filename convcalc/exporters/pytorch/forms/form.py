@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from convcalc.dims import Shape
-from convcalc.exporters.pytorch.code import Expr, Item, call, expr, key, listed, literal, method, tight
+from convcalc.exporters.pytorch.code import Expr, call, expr, key, listed, literal, method, tight
 
 
 @dataclass
@@ -172,21 +172,3 @@ def inside(x: Expr, axes: int) -> Expr:
 def tuple_of(items: Sequence[Any]) -> Expr:
     """A tuple of values that may be arguments."""
     return listed(items, "()")
-
-
-__all__ = [
-    "Form",
-    "Former",
-    "Item",
-    "Place",
-    "anywhere",
-    "even",
-    "function",
-    "inside",
-    "made",
-    "moved",
-    "of_method",
-    "padded",
-    "tuple_of",
-    "widths",
-]

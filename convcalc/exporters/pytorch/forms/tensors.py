@@ -80,7 +80,7 @@ def _reshape(place: Place) -> Form:
     cut = shape[before : len(shape) - after]
     taken = arriving[before : len(arriving) - after]
     if len(taken) == 1 and len(cut) > 1:
-        words = ("size", "heads", "head_size") if len(cut) == 3 and cut[0] == 3 else ("size",) * len(cut)
+        words = ["size", "heads", "head_size"] if len(cut) == 3 and cut[0] == 3 else ["size"] * len(cut)
         sizes = [value(n, word) for n, word in zip(cut, words, strict=True)]
         return of_method("unflatten", before + 1, listed(sizes, "()"))
     if len(cut) == 1 and len(taken) > 1:

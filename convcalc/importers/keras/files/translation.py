@@ -152,8 +152,13 @@ class Translation:
                     "the model does not say what it reads", name, "its shape: --input 3x224x224"
                 )
             elif shape[0] is UNKNOWN:
+                example = "x".join(("20", "16", "16", "16")[: len(shape)]) if len(shape) < 3 else "3x224x224"
+                given = f"{name}=" if len(stated) > 1 else ""
+                what = "size" if len(shape) == 1 else "channels"
                 raise self.reader.fault(
-                    f"the channels of {show(shape)} are unknown", name, "its shape: --input 3x224x224"
+                    f"the {what} of {show(shape)} {'is' if what == 'size' else 'are'} unknown",
+                    name,
+                    f"its shape: --input {given}{example}",
                 )
             entering = shape if new is None else new
             assert entering is not None
