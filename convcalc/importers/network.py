@@ -300,12 +300,16 @@ class Network:
         Raises:
             SeveralUses: it is the weight of a layer already.
         """
-        if stored.name in self._owners and stored.name not in self._sources:
-            raise SeveralUses(stored.name)
         shape = tuple(stored.shape if shape is None else shape) or (1,)
         key = f"{stored.name} {stored.tag}"
         edge = self._sources.get(key)
         if edge is None:
+            if stored.name in self._owners and stored.name not in self._sources:
+                if stored.counted:
+                    raise SeveralUses(stored.name)
+                stored = stored.map(lambda array: array, stored.shape, "")  # another form of what is computed
+                stored.name = f"{stored.name}.{len(self.nodes)}"
+                stored.names = (stored.name,)
             if stored.counted and stored.name in self._sources:
                 raise Unsayable(f"reads {stored.name} in two forms")
             op, array = ("param", "value") if stored.learned else ("const", "buffer")

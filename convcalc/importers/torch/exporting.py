@@ -169,7 +169,7 @@ def export(
                 reasons.append(_reason(error))
                 continue
             if batch is not None:
-                note = "read for one sample: the module treats those of a batch together"
+                note = "read for one sample: of several at once not all can be said"
                 program.notes = (*program.notes, note)
             if size == 1 and reasons:
                 note = (

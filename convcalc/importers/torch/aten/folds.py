@@ -273,3 +273,12 @@ def _pad(x: Any, pad: Sequence[int], mode: str = "constant", value: Any = 0, lik
     if mode == "constant":
         return np.pad(x, sides, constant_values=value or 0)
     return np.pad(x, sides, mode={"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode])
+
+
+@fold("diff")
+def _diff(
+    x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None, like: Any = None
+) -> Any:
+    np = numpy_()
+    ends = {key: one for key, one in (("prepend", prepend), ("append", append)) if one is not None}
+    return np.diff(x, n, dim, **ends)
