@@ -254,3 +254,32 @@ def test_small_transformers_of_hugging_face_give_their_values(name: str) -> None
     image = name == "ViT"
     given = torch.randn(1, 3, 16, 16) if image else torch.randint(50, (1, 7))
     held_to(convcalc.from_torch(module, "3x16x16" if image else "7:int64"), module, [given])
+
+
+def test_a_program_saved_as_it_was_before_is_read(tmp_path: Path) -> None:
+    import zipfile
+
+    import torch
+    from torch._export.serde.serialize import serialize
+
+    module = module_of("attention")
+    inputs = [torch.randn(1, 5, 8)]
+    parts = serialize(torch.export.export(module, tuple(inputs)))
+    with zipfile.ZipFile(tmp_path / "old.pt2", "w") as file:
+        file.writestr("version", "8.1")
+        for name, data in (
+            ("exported_program.json", parts.exported_program), ("state_dict.pt", parts.state_dict),
+            ("constants.pt", parts.constants), ("example_inputs.pt", parts.example_inputs),
+        ):  # fmt: skip
+            file.writestr(f"serialized_{name}", data)
+    held_to(convcalc.load(str(tmp_path / "old.pt2")), module, inputs)
+
+
+def test_networks_that_return_a_dictionary_have_outputs_by_name() -> None:
+    from tests.importers.torch.shim import declare
+
+    declare()
+    models = pytest.importorskip("torchvision").models.segmentation
+    module = models.fcn_resnet50(weights=None, weights_backbone=None, aux_loss=True)
+    shapes = convcalc.analyze(convcalc.from_torch(module, "3x32x32")).outputs
+    assert shapes == {"out": (21, 32, 32), "aux": (21, 32, 32)}
