@@ -197,7 +197,7 @@ class Graph:
     notes: tuple[str, ...] = field(default=(), compare=False)
     weights: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
     again: Again | None = field(default=None, compare=False, repr=False)
-    stored: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    stored: Weights | None = field(default=None, compare=False, repr=False)
 
     @property
     def resizable(self) -> bool:

@@ -106,7 +106,7 @@ def _from_source(
         WeightsError: arrays are missing, unknown or of another shape, two names of one array differ, or one
             that constants were computed of is another one.
     """
-    own, beside = _stored(graph), getattr(graph.weights, "beside", {})
+    own, beside = _stored(graph), getattr(graph.stored or graph.weights, "beside", {})
     problems, found, at, known = [], {}, {}, set()
     for name in expected:
         stored = own.get(name)
@@ -164,7 +164,7 @@ _COUNTER = ".num_batches_tracked"
 
 def _stored(graph: Graph) -> Mapping[str, Any]:
     """What the arrays of a graph are in its source, by their names in the graph."""
-    return graph.stored or getattr(graph.weights, "headers", None) or {}
+    return getattr(graph.stored or graph.weights, "headers", None) or {}
 
 
 def weight_shapes(graph: Graph) -> Shapes:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from convcalc.budget import OverBudgetError, allow
-from convcalc.graph import Graph
+from convcalc.graph import Graph, Weights
 from convcalc.importers.batched import Batched
 from convcalc.importers.network import SeveralUses, Stored, Unsayable
 from convcalc.importers.source.choosing import Choosing, Shapes, has
@@ -132,7 +132,11 @@ class TorchReading(Choosing):
         self.network.notes += [*self.notes, *self.passed_over()]
         graph = self.network.finish(outputs, text=self.source.text)
         graph.weights = None
-        graph.stored = dict(self.network.arrays)
+        graph.stored = Weights(dict(self.network.arrays))
+        graph.stored.beside = {
+            path: Stored(path, held.shape, held.dtype, held.make, learned=False)
+            for path, held in self.tensors.formulas.items() if held.make is not None
+        }  # fmt: skip
         graph.again = self.again_at
         graph.variables.update({k: v for k, v in self.given.items() if isinstance(v, int)})
         return graph

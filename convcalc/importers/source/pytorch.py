@@ -59,6 +59,13 @@ _CREATED: Final = frozenset({
 _REARRANGED: Final = frozenset({"weight_norm", "spectral_norm", "remove_weight_norm"})
 
 
+_COMPARED: Final = {
+    ast.Lt: "lt", ast.Gt: "gt", ast.LtE: "le", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne",
+}  # fmt: skip
+COMPARISONS: Final = frozenset((*_COMPARED.values(), "logical_not", "bitwise_not"))
+"""Functions that make masks."""
+
+
 class PyTorch(Library):
     """PyTorch's part of a program.
 
@@ -611,8 +618,7 @@ class PyTorch(Library):
 
     def compare(self, op: ast.cmpop, a: Any, b: Any) -> Any:
         """A comparison of a tensor with a number, element by element."""
-        names = {ast.Lt: "lt", ast.Gt: "gt", ast.LtE: "le", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
-        return self.function(names[type(op)], [a, b], {})
+        return self.function(_COMPARED[type(op)], [a, b], {})
 
     def subscript(self, value: Any, index: Any) -> Any:
         """A part of a tensor: slices, numbers, None and the ellipsis."""
@@ -727,7 +733,9 @@ class PyTorch(Library):
         given = bound(row, args, kwargs)
         read = _tensors(given)
         constant = bool(read) and all(isinstance(value, Parameter) for value in read) and module is None
-        if constant and not self.tensors.live(read):
+        if constant and (
+            not self.tensors.live(read) or (name in COMPARISONS and self.tensors.compared(read))
+        ):
             found = self.tensors.computed(name, given)
             if found is not None:
                 return found

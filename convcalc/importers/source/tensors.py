@@ -141,6 +141,7 @@ class Tensors:
     def __init__(self, network: Batched) -> None:
         self.network = network
         self.running = False
+        self.formulas: dict[str, Parameter] = {}  # stored tensors that constants were worked out of
         self._constants = 0
 
     @staticmethod
@@ -166,9 +167,11 @@ class Tensors:
     def parameter(self, held: Parameter) -> Value:
         """The tensor of a parameter, a buffer or a constant."""
         if held.value is None:
-            if any(isinstance(size, BatchSize) for size in held.shape):
+            if held.part is not None:
+                held.value = held.part()
+            elif any(isinstance(size, BatchSize) for size in held.shape):
                 return self._per_sample(held)
-            if held.stored and held.path:
+            elif held.stored and held.path:
                 read = nothing if held.learned or held.make is None else held.make
                 stored = Stored(
                     held.path, held.shape, held.dtype, read, learned=held.learned, frozen=held.frozen
@@ -203,9 +206,7 @@ class Tensors:
         self._constants += 1
         name = f"constant.{self._constants}"
         stored = Stored(name, shape, held.dtype, read, learned=False, counted=False)
-        found = self.network.constant(stored)
-        self.network.edge(found, name)  # one node, whatever forms it is read in
-        return found
+        return self.network.constant(stored)
 
     def _per_sample(self, held: Parameter) -> Value:
         """A constant with the batch among its sizes: the same numbers for every sample."""
@@ -221,7 +222,20 @@ class Tensors:
 
     def live(self, values: Sequence[Any]) -> bool:
         """Whether something of constants is a part of the network, rather than a constant."""
-        return self.running and any(v.learned or v.stored for v in values)
+        return self.running and any(v.learned or v.stored or v.of is not None for v in values)
+
+    def compared(self, values: Sequence[Any]) -> bool:
+        """Whether a comparison of constants is worked out, though the model stores some of them.
+
+        What they are compared of is remembered: other numbers in a file of weights would make another network.
+        """
+        if any(v.learned or v.make is None for v in values):
+            return False
+        for value in values:
+            held = value if value.of is None else value.of
+            if held.stored and held.path:
+                self.formulas[held.path] = held
+        return True
 
     # Constants
 
@@ -597,7 +611,15 @@ class Tensors:
             parts[at : at + 1] = [slice(None)] * (len(shape) - axes)
         if isinstance(value, Parameter) and not self.live([value]):
             return self._cut_constant(value, parts)
-        found = self._value(value)
+        plain = all(part is None or type(part) in (int, slice) for part in parts)
+        if isinstance(value, Parameter) and value.make is not None and not value.learned and plain:
+            cut = self._cut_constant(value, parts)
+            cut.of = value if value.of is None else value.of
+            cut.part = lambda: self._part(self._value(value), parts, path)
+            return cut
+        return self._part(self._value(value), parts, path)
+
+    def _part(self, found: Value, parts: list[Any], path: str) -> Value:
         axis = 0
         for part in parts:
             size = self.sizes(found)[axis] if part is not None and axis < found.rank else 1

@@ -202,9 +202,24 @@ class Parameter:
         stored: whether it stands among the weights of the model.
         known: its numbers, nested, where they are known.
         make: works its numbers out as a NumPy array, when it is called; None where the program does not say.
+        of: the stored tensor that it is a part of, None for no part; read as values it is that part, and only
+            what is compared is worked out.
+        part: gives that part.
     """
 
-    __slots__ = ("dtype", "frozen", "known", "learned", "make", "path", "shape", "stored", "value")
+    __slots__ = (
+        "dtype",
+        "frozen",
+        "known",
+        "learned",
+        "make",
+        "of",
+        "part",
+        "path",
+        "shape",
+        "stored",
+        "value",
+    )
 
     def __init__(
         self, shape: tuple[int, ...], learned: bool = True, known: Any = None, dtype: str = "float32"
@@ -218,6 +233,8 @@ class Parameter:
         self.path = ""
         self.value: Any = None
         self.make: Callable[[], Any] | None = None
+        self.of: Parameter | None = None
+        self.part: Callable[[], Any] | None = None
 
 
 class Array:

@@ -258,3 +258,25 @@ def test_a_function_makes_the_network() -> None:
         load(both, input="3x8x8")
     graph = load(both, input="3x8x8", set={"class": "Large"})
     assert analyze(graph).totals.params == 224
+
+
+def test_a_mask_is_worked_out_of_the_buffer_that_the_text_makes() -> None:
+    """Its entries are those of the text: a file that holds others is refused."""
+    import numpy as np
+
+    from convcalc import WeightsError, execute
+    from convcalc.executor.weights import load_weights
+
+    text = TEXTS["gpt_mask"]
+    graph = load(text.text, input=text.inputs)
+    assert analyze(graph).totals.buffers == 2 * 12 * 12
+    triangle = np.tril(np.ones((12, 12), np.float32)).reshape(1, 1, 12, 12)
+    state = {}
+    for name, one in graph.stored.headers.items():
+        if one.saved:
+            state[one.names[0]] = np.full(one.origin, 0.1, np.float32)
+    state |= {f"h.{number}.attn.bias": triangle for number in (0, 1)}
+    assert execute(graph, np.zeros((1, 8)), state).shape == (1, 8, 50)
+    state["h.0.attn.bias"] = 1 - triangle
+    with pytest.raises(WeightsError, match=r"h\.0\.attn\.bias is not what the network was read with"):
+        load_weights(graph, state)
