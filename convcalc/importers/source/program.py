@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from convcalc.budget import OverBudgetError, allow
@@ -20,6 +20,7 @@ from convcalc.importers.source.pytorch import PyTorch
 from convcalc.importers.source.tensors import BATCH, Tensors, nothing
 from convcalc.importers.source.values import Class, Function, Instance, Parameter
 from convcalc.importers.tensors import Value
+from convcalc.layers.values import show
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.source import Source
 
@@ -99,6 +100,15 @@ def read(source: Source, shapes: Shapes, given: Mapping[str, Any] | None = None)
             raise reading.machine.fault(error.message, error.expected) from None
         except Unsayable as error:
             raise reading.machine.fault(f"what is done here {error.reason}") from None
+
+
+SIZES: Final = {
+    0: (0,),
+    1: (100, 20, 8, 128, 1024, 16000),
+    2: (224, 32, 28, 64, 128, 227, 256, 299, 96, 512),
+    3: (64, 32, 16),
+}
+"""Sizes of inputs that are suggested, by the number of axes."""
 
 
 class TorchReading(Choosing):
@@ -195,19 +205,32 @@ class TorchReading(Choosing):
         return self.network.input(name, (BATCH, *shape))
 
     def _example(self, root: Instance, missing: list[str], many: int) -> str:
+        """What to say instead: a shape that the network takes, of those that people use."""
+        shapes = next(self._likely(root), [(3, 224, 224), (1, 28, 28), (3, 32, 32)])
+        if many > 1:
+            return "such as " + " ".join(f"--input {name}={show(shapes[0])}" for name in missing)
+        for shape in shapes:
+            try:
+                self.read(self.source, lambda names, shape=shape: {missing[0]: shape}, self.all_given)
+            except SpecError:
+                continue
+            return f"--input {show(shape)}"
+        return "--input with the shape that forward takes, without the samples: CxHxW, say"
+
+    @staticmethod
+    def _likely(root: Instance) -> Iterator[list[tuple[Any, ...]]]:
+        """Shapes that the first layer with channels, features or entries speaks for."""
         for _, module in root.walk():
             for stage in module.layer or ():
                 values = {arg.key: arg.expr.value for arg in stage.args}
-                for field in ("in_channels", "in_features"):
-                    if values.get(field) is not None:
-                        sizes = {1: "x100", 2: "x224x224", 3: "x16x64x64"}.get(stage.rank or 0, "")
-                        shape = f"{values[field]}{sizes}"
-                        return " ".join(
-                            f"--input {f'{name}=' if many > 1 else ''}{shape}" for name in missing
-                        )
-                if stage.name == "embedding":
-                    return " ".join(f"--input {f'{name}=' if many > 1 else ''}20" for name in missing)
-        return " ".join(f"--input {f'{name}=' if many > 1 else ''}3x224x224" for name in missing)
+                channels = values.get("in_channels", values.get("in_features"))
+                rank = stage.rank or 0
+                if channels is not None:
+                    shapes: list[tuple[Any, ...]] = [(channels, *(size,) * rank) for size in SIZES[rank]]
+                    # or a sequence of so many features
+                    yield shapes + [(size, channels) for size in SIZES[1] if rank < 2]
+                elif stage.name == "embedding":
+                    yield [(20,), (8,), (64,), (128,), (512,)]
 
     # What comes out
 

@@ -227,7 +227,7 @@ class Tensors:
     def compared(self, values: Sequence[Any]) -> bool:
         """Whether a comparison of constants is worked out, though the model stores some of them.
 
-        What they are compared of is remembered: other numbers in a file of weights would make another network.
+        What they are made of is remembered: other numbers in a file of weights would make another network.
         """
         if any(v.learned or v.make is None for v in values):
             return False

@@ -280,3 +280,19 @@ def test_a_mask_is_worked_out_of_the_buffer_that_the_text_makes() -> None:
     state["h.0.attn.bias"] = 1 - triangle
     with pytest.raises(WeightsError, match=r"h\.0\.attn\.bias is not what the network was read with"):
         load_weights(graph, state)
+
+
+def test_the_input_that_is_suggested_works() -> None:
+    tried = 0
+    for text in TEXTS.values():
+        try:
+            load(text.text, set=text.given)
+        except SpecError as error:
+            expected = error.problems[0].expected or ""
+            if "does not say what goes in" not in str(error) or not expected.startswith("--input "):
+                continue
+            if expected.startswith("--input with"):  # none of those that people use
+                continue
+            load(text.text, input=expected.removeprefix("--input "), set=text.given)
+            tried += 1
+    assert tried >= 20
