@@ -213,13 +213,19 @@ class Machine:
         before = self.place
         if scope.source is self.source:
             self.place = node
-        try:
+        with self._told("values"):
             if run is None:
                 words = {"AsyncFunctionDef": "async def", "Nonlocal": "nonlocal", "Global": "global"}
                 word = words.get(type(node).__name__, type(node).__name__.lower())
                 raise NotKnown(f"{word!r} is not read", "assignments, calls, if, for, return")
             run(node, scope)
             self.place = before
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """What goes wrong inside as a refusal at the place that is read."""
+        try:
+            yield
         except NotKnown as error:
             raise self.fault(error.message, error.expected) from None
         except DimensionError as error:
@@ -229,7 +235,7 @@ class Machine:
         except (SpecError, OverBudgetError):
             raise
         except _WRONG_KINDS:
-            raise self.fault("this is not worked out for values of these kinds") from None
+            raise self.fault(f"this is not worked out for {what} of these kinds") from None
 
     def _do_Expr(self, node: ast.Expr, scope: Scope) -> None:
         if not isinstance(node.value, ast.Constant):
@@ -527,7 +533,7 @@ class Machine:
         before = self.place
         if scope.source is self.source and hasattr(node, "lineno"):
             self.place = node
-        try:
+        with self._told("arguments"):
             if run is None:
                 raise NotKnown(
                     f"{_WORDS.get(kind.__name__, kind.__name__)} is not read", "calls and known values"
@@ -535,16 +541,6 @@ class Machine:
             value = run(node, scope)
             self.place = before
             return value
-        except NotKnown as error:
-            raise self.fault(error.message, error.expected) from None
-        except DimensionError as error:
-            raise self.fault(error.message, getattr(error, "hint", None)) from None
-        except Unsayable as error:
-            raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
-        except (SpecError, OverBudgetError):
-            raise
-        except _WRONG_KINDS:
-            raise self.fault("this is not worked out for arguments of these kinds") from None
 
     def _of_Name(self, node: ast.Name, scope: Scope) -> Any:
         try:

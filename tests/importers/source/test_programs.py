@@ -272,7 +272,7 @@ def test_a_mask_is_worked_out_of_the_buffer_that_the_text_makes() -> None:
     assert analyze(graph).totals.buffers == 2 * 12 * 12
     triangle = np.tril(np.ones((12, 12), np.float32)).reshape(1, 1, 12, 12)
     state = {}
-    for name, one in graph.stored.headers.items():
+    for one in graph.stored.headers.values():
         if one.saved:
             state[one.names[0]] = np.full(one.origin, 0.1, np.float32)
     state |= {f"h.{number}.attn.bias": triangle for number in (0, 1)}

@@ -158,6 +158,15 @@ def _gates(
     return network.split(found, [found.dims[-1] // count] * count, -1, f"{path}.split")
 
 
+_Linear = tuple[Value, Value, Value | None]
+
+
+def _summed(network: Batched, given: _Linear, state: _Linear, path: str) -> Value:
+    """Linear layers of the input and of the state, added."""
+    one = network.linear(*given, f"{path}.input")
+    return network.join("add", one, network.linear(*state, f"{path}.hidden"), f"{path}.sum")
+
+
 @row("gru_cell.default")
 def gru_cell(
     network: Batched,
@@ -203,12 +212,7 @@ def lstm_cell(
     """One step: the state and the cell (Hochreiter and Schmidhuber 1997, with a gate that forgets)."""
     path = place(call, "", w_ih)
     hidden, cell = (for_samples(network, x, state, f"{path}.state") for state in hx)
-    total = network.join(
-        "add",
-        network.linear(x, w_ih, b_ih, f"{path}.input"),
-        network.linear(hidden, w_hh, b_hh, f"{path}.hidden"),
-        f"{path}.sum",
-    )
+    total = _summed(network, (x, w_ih, b_ih), (hidden, w_hh, b_hh), path)
     parts = network.split(total, [total.dims[-1] // 4] * 4, -1, f"{path}.split")
     names = ("in", "forget", "new", "out")
     gates = [
@@ -234,10 +238,5 @@ def rnn_cell(
     """One step of a plain recurrence."""
     path = place(call, "", w_ih)
     hx = for_samples(network, x, hx, f"{path}.state")
-    total = network.join(
-        "add",
-        network.linear(x, w_ih, b_ih, f"{path}.input"),
-        network.linear(hx, w_hh, b_hh, f"{path}.hidden"),
-        f"{path}.sum",
-    )
+    total = _summed(network, (x, w_ih, b_ih), (hx, w_hh, b_hh), path)
     return one(network, call.target.split("_")[1], total, path)
