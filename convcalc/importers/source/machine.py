@@ -163,8 +163,8 @@ class Machine:
         )  # fmt: skip
 
     @contextmanager
-    def at(self, node: ast.AST, scope: Scope) -> Iterator[None]:
-        """Say where an error stands that comes out of what is inside."""
+    def at(self, node: ast.AST, scope: Scope, kinds: str = "values") -> Iterator[None]:
+        """Say where an error stands that comes out of what is inside, which works on values or arguments."""
         before = self.place
         if scope.source is self.source and hasattr(node, "lineno"):
             self.place = node
@@ -177,6 +177,10 @@ class Machine:
             raise self.fault(error.message, getattr(error, "hint", None)) from None
         except Unsayable as error:
             raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
+        except (SpecError, OverBudgetError):
+            raise
+        except _WRONG_KINDS:
+            raise self.fault(f"this is not worked out for {kinds} of these kinds") from None
 
     # Statements
 
@@ -210,32 +214,12 @@ class Machine:
         """One statement."""
         spend(_STEPS)
         run = getattr(self, f"_do_{type(node).__name__}", None)
-        before = self.place
-        if scope.source is self.source:
-            self.place = node
-        with self._told("values"):
+        with self.at(node, scope):
             if run is None:
                 words = {"AsyncFunctionDef": "async def", "Nonlocal": "nonlocal", "Global": "global"}
                 word = words.get(type(node).__name__, type(node).__name__.lower())
                 raise NotKnown(f"{word!r} is not read", "assignments, calls, if, for, return")
             run(node, scope)
-            self.place = before
-
-    @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """What goes wrong inside as a refusal at the place that is read."""
-        try:
-            yield
-        except NotKnown as error:
-            raise self.fault(error.message, error.expected) from None
-        except DimensionError as error:
-            raise self.fault(error.message, getattr(error, "hint", None)) from None
-        except Unsayable as error:
-            raise self.fault(self.library.told(f"what is done here {error.reason}")) from None
-        except (SpecError, OverBudgetError):
-            raise
-        except _WRONG_KINDS:
-            raise self.fault(f"this is not worked out for {what} of these kinds") from None
 
     def _do_Expr(self, node: ast.Expr, scope: Scope) -> None:
         if not isinstance(node.value, ast.Constant):
@@ -530,17 +514,12 @@ class Machine:
                 raise NotKnown(f"a number of more than {known.MAX_BITS} bits")
             return value
         run = getattr(self, f"_of_{kind.__name__}", None)
-        before = self.place
-        if scope.source is self.source and hasattr(node, "lineno"):
-            self.place = node
-        with self._told("arguments"):
+        with self.at(node, scope, "arguments"):
             if run is None:
                 raise NotKnown(
                     f"{_WORDS.get(kind.__name__, kind.__name__)} is not read", "calls and known values"
                 )
-            value = run(node, scope)
-            self.place = before
-            return value
+            return run(node, scope)
 
     def _of_Name(self, node: ast.Name, scope: Scope) -> Any:
         try:
