@@ -66,6 +66,8 @@ CORPUS: tuple[str, ...] = (
     "input 3x5x4 | relu | relu6 | silu | hardswish | hardsigmoid | sigmoid | tanh | softmax",
     "input 3x5x4 | mish | softplus | softplus beta=2 threshold=0.1 | hardtanh | hardtanh -0.3 0.4",
     "input 3x5x4 | neg | exp | log | sqrt | rsqrt | abs | square | sin | cos | erf | reciprocal | sign",
+    "input 1x1 | const 2x3 value=0.5 | reshape 3x2",  # one value everywhere, which cannot be counted off
+    "input 1x1 | param 2x3 id=p | flatten | const 2x3 id=c | reshape 3x2",
     "input 3x5x4 | floor | mul 0.3 | round | clip -0.3 0.4 | clip min=-1 | clip max=1 |"
     " l2norm axis=-1 eps=0.9 | l2norm",
     "input 3x5x4 | exp id=e | sub with=input | div from=[input,e] | pow from=[e,input] | maximum with=e |"

@@ -86,6 +86,8 @@ def live_bytes(graph: Graph, batch: int, item: int, known: bool = False) -> tupl
         first.append(len(sizes))
         new: Dim = 0
         stored = node.layer.view and not node.inputs  # counted as parameters, and never written over
+        if stored and node.layer.repeats and equal(prod(node.outputs[0]), 1) is not True:
+            repeated.add(number)
         for output, shape in enumerate(node.outputs):
             positions = output in node.layer.index_outputs
             unread = positions and output and (number, output) not in read

@@ -152,6 +152,8 @@ class ScalarArith(Arith):
         Zeros that a kernel filled in are plain numbers or marked as padding until then; an array of the
         network's own holds machine numbers and is left as it is, for a copy.
         """
+        if array.dtype.kind == "f" and array.size > 1 and not any(array.strides):  # one value everywhere
+            return np.broadcast_to(self.adopt(array[(slice(1),) * array.ndim]), array.shape)
         if array.dtype.kind == "f":
             array = array.astype(object, order="C")
         if array.dtype.hasobject:

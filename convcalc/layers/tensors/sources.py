@@ -109,6 +109,11 @@ class Const(_Source):
             )
         return cls(_shape(cls.op, values), None if value is None else float(value), stored)
 
+    @property
+    def repeats(self) -> bool:  # type: ignore[override]
+        """One value is shown everywhere."""
+        return self.value is not None
+
     def buffers(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``buffer``: all of it, unless it is filled with one value or not stored."""
         return {"buffer": self.shape} if self.value is None and self.stored else {}

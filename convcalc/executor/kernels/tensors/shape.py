@@ -27,18 +27,25 @@ def identity(call: Call) -> Array:
 def flatten(call: Call) -> Array:
     """(N, C, *spatial) to (N, everything), or a run of axes to one; channels last on request."""
     layer = call.layer
-    x = np.ascontiguousarray(call.x) if _in_place(layer) else np.moveaxis(call.x, 1, -1).copy()
+    x = call.x if _in_place(layer) else np.moveaxis(call.x, 1, -1).copy()
     shape = x.shape[1:]
     start, end = getattr(layer, "start", 0), getattr(layer, "end", -1) % len(shape)
     joined = prod(shape[start : end + 1])
-    return x.reshape(len(x), *shape[:start], joined, *shape[end + 1 :])
+    return _counted_off(x, (*shape[:start], joined, *shape[end + 1 :]))
+
+
+def _counted_off(x: Array, shape: tuple[int, ...]) -> Array:
+    """Elements in another shape: a view, but for what shows elements several times in one sample."""
+    if x.strides[0] == 0 and x[:1].flags.c_contiguous:  # one array for every sample
+        return np.broadcast_to(x[:1].reshape(1, *shape), (len(x), *shape))
+    return np.ascontiguousarray(x).reshape(len(x), *shape)
 
 
 def reshape(call: Call) -> Array:
     """Same elements in the same order under another shape; with order=last channels run fastest in both."""
     x, shape = call.x, tuple(call.layer.shape)
     if _in_place(call.layer):
-        return np.ascontiguousarray(x).reshape(len(x), *shape)
+        return _counted_off(x, shape)
     return np.moveaxis(np.moveaxis(x, 1, -1).reshape(len(x), *shape[1:], shape[0]), -1, 1).copy()
 
 
