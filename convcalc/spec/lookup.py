@@ -41,7 +41,7 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
     if _PATH.search(stripped) and "(" not in stripped and "|" not in stripped and " " not in stripped:
         return _file(stripped, primitive)
     if not _WORD.match(stripped):
-        if os.path.isfile(spec):
+        if os.path.exists(spec):
             return _file(spec, primitive)
         return Source("<spec>", spec)
     if stripped in library.zoo_names():
@@ -95,7 +95,7 @@ def _file(path: str, primitive: bool = False) -> Source:
             except OSError:
                 close = None
             nearest = os.path.join(os.path.dirname(name), close) if close else None
-        raise SpecError(Problem(f"cannot read {name}: {reason}", file=name, nearest=nearest)) from None
+        raise SpecError(Problem(f"cannot be read: {reason}", file=name, line=0, nearest=nearest)) from None
     if not text.strip():
-        raise SpecError(Problem("the file is empty", file=name, expected="a spec"))
+        raise SpecError(Problem("the file is empty", file=name, line=0, expected="a spec"))
     return Source(name, text)
