@@ -46,9 +46,10 @@ def arrays(graph: Graph) -> dict[str, int]:
     An array that is a tensor of the graph has the word ``value`` behind it, and what is multiplied by it may
     have been written as one layer. Constants that were worked out are stored nowhere.
     """
-    lent = copies(graph)
+    held = {} if graph.stored is None else graph.stored.headers
+    passed = {*copies(graph), *(name for name, stored in held.items() if not stored.counted)}
     return {
         name.removesuffix(".value"): prod(shape)
         for name, shape in weight_shapes(graph).items()
-        if name not in lent and not name.startswith("constant.")
+        if name not in passed
     }
