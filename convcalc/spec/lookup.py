@@ -16,6 +16,8 @@ _PATH: Final = re.compile(r"[/\\]|\.(?:ya?ml|txt|conv|json|onnx|pt2?|pth|keras|h
 MAX_TEXT: Final = 32_000_000
 """Longest file of a spec, in bytes."""
 _WORD: Final = re.compile(r"[\w.\-+]+\Z")
+_WORDS: Final = re.compile(r"[^\W\d][\w.\-+]* [\w.\-+]+\Z")
+"""Two words, as a network may be called: ``ResNet 50``."""
 
 
 def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
@@ -43,7 +45,8 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
     if not _WORD.match(stripped):
         if os.path.exists(spec):
             return _file(spec, primitive)
-        return Source("<spec>", spec)
+        named = _network(stripped) if _WORDS.match(stripped) else None
+        return named or Source("<spec>", spec)
     if stripped in library.zoo_names():
         return Source(f"zoo:{stripped}", library.zoo_text(stripped))
     if os.path.isfile(stripped):
@@ -52,18 +55,49 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
 
     if stripped in layers.OPS or stripped in layers.ALIASES or library.has_block(stripped):
         return Source("<spec>", spec)
-    nearest = nearest_name(
-        stripped, [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
-    )
+    if (named := _network(stripped)) is not None:
+        return named
+    known = [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
+    nearest = nearest_name(stripped, known) or nearest_name(library.spelt(stripped), known)
     raise SpecError(
         Problem(
             f"no network, file or layer named {stripped!r}",
             text=stripped,
             length=len(stripped),
-            expected="a one-line spec, a file, '-' or a zoo name (see 'convcalc list')",
+            expected=_expected(stripped),
             nearest=nearest,
         )
     )
+
+
+def _network(name: str) -> Source | None:
+    """The network that a name stands for in another spelling; see :func:`convcalc.spec.library.zoo_called`.
+
+    Raises:
+        SpecError: there are several.
+    """
+    found = library.zoo_called(name)
+    if len(found) > 1:
+        raise SpecError(
+            Problem(
+                f"there are several networks named {name!r}",
+                text=name,
+                length=len(name),
+                expected=f"one of {', '.join(found[:8])}{', ...' * (len(found) > 8)}",
+                nearest=found[0],
+            )
+        )
+    return Source(f"zoo:{found[0]}", library.zoo_text(found[0])) if found else None
+
+
+def _expected(name: str) -> str:
+    """What would be taken, with the networks whose names begin so."""
+    stem = library.spelt(name)
+    close = [own for own in library.zoo_names() if stem and library.spelt(own).startswith(stem)]
+    if not close:
+        return "a one-line spec, a file, '-' or a zoo name (see 'convcalc list')"
+    more = f", ... (see 'convcalc list {stem}')" if len(close) > 6 else ""
+    return f"a one-line spec, a file, '-' or a zoo name, such as {', '.join(close[:6])}{more}"
 
 
 def _file(path: str, primitive: bool = False) -> Source:
