@@ -167,10 +167,12 @@ def _grid(
 
 def _wrapped(kind: str, text: str, width: int | None) -> Iterator[Line]:
     tone, text = numbers.tone_of(text), visible(text)
-    if width is None or len(text) <= width:
-        yield _whole(kind, text, tone)
-        return
-    import textwrap
+    for number, line in enumerate(text.split("\n")):
+        kind = FACT if number and kind == TITLE else kind  # what stands below a title is none
+        if width is None or len(line) <= width:
+            yield _whole(kind, line, tone)
+            continue
+        import textwrap
 
-    for line in textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False):
-        yield _whole(kind, line, tone)
+        for part in textwrap.wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False):
+            yield _whole(kind, part, tone)
