@@ -22,8 +22,8 @@ def list_names(
         list[str] | None,
         typer.Argument(
             metavar="[networks|layers|blocks] [PATTERN]...",
-            help="Only one kind; only what matches: part of a name, a glob such as 'resnet*', the beginning of "
-            "a word of where it was published.",
+            help="Only one kind; only what matches: part of a name, a glob such as 'resnet*', the beginning "
+            "of a word of where it was published.",
             autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
         ),
     ] = None,
