@@ -6,10 +6,18 @@ from typing import Annotated
 
 import typer
 
+<<<<<<< HEAD
 from convcalc.cli.options import EXACT, FORM, GRAPH, JSON, SORT, SPEC, TOP, Common, command
 from convcalc.cli.output import UsageProblem
 from convcalc.render.answer import Answer
 from convcalc.render.table import Text
+=======
+from convcalc.cli.options import FORM, GRAPH, JSON, OUTPUT, SPEC, Common, command
+from convcalc.cli.output import UsageProblem
+from convcalc.files import write_whole
+from convcalc.render.answer import Answer, File
+from convcalc.render.table import Column, Table, Text
+>>>>>>> main
 
 KINDS = ("networks", "layers", "blocks")
 """As in :data:`convcalc.spec.catalog.KINDS`, which help and completion need not load."""
@@ -77,7 +85,7 @@ def _nothing(patterns: list[str], kind: str | None) -> UsageProblem:
     )
 
 
-@command(SPEC, *GRAPH, JSON)
+@command(SPEC, *GRAPH, JSON, OUTPUT, files=(".yaml",))
 def show(
     common: Common,
     expand: Annotated[
@@ -87,7 +95,12 @@ def show(
 ) -> Answer:
     """The source text of a network or block."""
     text = _expanded(common) if expand else _text(common)
-    return Answer([Text(text)], lambda: {"name": common.spec, "text": text})
+
+    def write(path: str) -> str:
+        write_whole(path, text.encode())
+        return "a document" if not expand else "a spec"
+
+    return Answer([Text(text)], lambda: {"name": common.spec, "text": text}, files={".yaml": File(write)})
 
 
 def _expanded(common: Common) -> str:
@@ -124,7 +137,7 @@ def _text(common: Common) -> str:
     return source.text or _structured(common)
 
 
-@command(JSON)
+@command(JSON, OUTPUT)
 def schema(common: Common) -> Answer:
     """JSON Schema of the document form, for editors."""
     import json
