@@ -6,18 +6,11 @@ from typing import Annotated
 
 import typer
 
-<<<<<<< HEAD
-from convcalc.cli.options import EXACT, FORM, GRAPH, JSON, SORT, SPEC, TOP, Common, command
-from convcalc.cli.output import UsageProblem
-from convcalc.render.answer import Answer
-from convcalc.render.table import Text
-=======
-from convcalc.cli.options import FORM, GRAPH, JSON, OUTPUT, SPEC, Common, command
+from convcalc.cli.options import EXACT, FORM, GRAPH, JSON, OUTPUT, SORT, SPEC, TOP, Common, command
 from convcalc.cli.output import UsageProblem
 from convcalc.files import write_whole
 from convcalc.render.answer import Answer, File
-from convcalc.render.table import Column, Table, Text
->>>>>>> main
+from convcalc.render.table import Text
 
 KINDS = ("networks", "layers", "blocks")
 """As in :data:`convcalc.spec.catalog.KINDS`, which help and completion need not load."""
@@ -47,7 +40,7 @@ def list_names(
     if common.sort is not None or common.top is not None:
         order = common.choose(whole(found), "macs" if kind in (None, "networks") else "name")
         found = [found[i] for i in order]
-    parts = [whole(found, exact=common.exact)] if common.csv else tables(found, exact=common.exact)
+    parts = [whole(found, exact=common.exact)] if common.form == "csv" else tables(found, exact=common.exact)
     return Answer(parts, lambda: [entry.to_dict() for entry in found])
 
 
