@@ -87,6 +87,42 @@ class Text(str):
     __slots__ = ()
 
 
+TONES: Final = ("good", "bad", "warn", "strong", "faint")
+"""What a text may mean to who reads it: better or held, worse or failed, worth a look, the answer or
+the largest, nothing or beside the point. A terminal and a page show it by colour and weight, and the words
+say it too."""
+
+
+class Toned(Text):
+    """A text with what it means; anywhere but on a screen it is the text alone.
+
+    Attributes:
+        tone: one of ``TONES``, or empty.
+    """
+
+    __slots__ = ("tone",)
+
+    tone: str
+
+
+def toned(text: str, tone: str) -> Toned:
+    """A text that means something: ``toned("no", "bad")``.
+
+    Raises:
+        ValueError: there is no such tone.
+    """
+    if tone and tone not in TONES:
+        raise ValueError(f"unknown tone {tone!r}: expected one of {', '.join(TONES)}")
+    made = Toned(text)
+    made.tone = tone
+    return made
+
+
+def tone_of(value: Any) -> str:
+    """What a text means; empty for all else."""
+    return value.tone if isinstance(value, Toned) else ""
+
+
 def share(value: Share) -> str:
     """Percentage with one decimal; ``-`` of nothing, ``?`` of what is not a known number."""
     part, whole = value

@@ -29,6 +29,9 @@ class Column(NamedTuple):
         shrink: text that may be cut with an ellipsis, down to this many characters; 0 for what
             is never cut, as every number is.
         cut_start: cut the beginning instead of the end (dotted names differ at their end).
+        tone: what a value means to who reads it, one of ``numbers.TONES`` or empty; a value made by
+            ``numbers.toned`` says it itself.
+        bar: a :class:`numbers.Share` that a screen shows as a bar too.
     """
 
     key: str
@@ -38,13 +41,20 @@ class Column(NamedTuple):
     priority: int = 0
     shrink: int = 0
     cut_start: bool = False
+    tone: Callable[[Any], str] | None = None
+    bar: bool = False
+
+    def means(self, value: Any) -> str:
+        """The tone of a value of this column; empty where it has none."""
+        own = numbers.tone_of(value)
+        return own or (self.tone(value) if self.tone is not None else "")
 
 
 class Text(NamedTuple):
     """Lines that are no table.
 
     Attributes:
-        text: the lines.
+        text: the lines; they may have a tone (``numbers.toned``).
         drawn: whether they are a drawing, which Markdown puts between fences.
     """
 
@@ -56,6 +66,12 @@ class Table:
     """Rows under columns, with an optional line of totals, a title above and notes below.
 
     Its closed forms are written in the notation in which the table was made.
+
+    What a text means is said by a tone (``good``, ``bad``, ``warn``, ``strong``, ``faint``), never by a
+    colour: ``numbers.toned("failed", "bad")`` in a cell, the title, a fact, a note or a :class:`Text`, or
+    ``Column(..., tone=lambda value: "bad" if value > limit else "")`` where the values are numbers. A
+    terminal and a page show tones; pipes, CSV, JSON and Markdown hold the text alone, so the words must say
+    it too.
 
     Attributes:
         columns: the columns, in order.

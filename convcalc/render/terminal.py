@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from rich.segment import Segment
@@ -20,6 +21,14 @@ STYLES: Final = {
     text.TOTAL: Style(bold=True),
     text.NOTE: Style(color="yellow"),
 }
+TONES: Final = {
+    "good": Style(color="green"),
+    "bad": Style(color="red", bold=True),
+    "warn": Style(color="yellow"),
+    "strong": Style(bold=True),
+    "faint": Style(dim=True),
+}
+"""Colours of the sixteen that every terminal sets for its own background, light or dark."""
 
 
 class Fitted:
@@ -34,6 +43,17 @@ class Fitted:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         rule = "-" if options.ascii_only else "─"
-        for kind, line in text.lines(self.parts, options.max_width, rule):
-            yield Segment(line, STYLES.get(kind))
+        for line in text.lines(self.parts, options.max_width, rule):
+            yield from _pieces(line)
             yield Segment.line()
+
+
+def _pieces(line: text.Line) -> Iterator[Segment]:
+    style, at = STYLES.get(line.kind), 0
+    for span in line.spans:
+        if at < span.first:
+            yield Segment(line.text[at : span.first], style)
+        tone = TONES[span.tone]
+        yield Segment(line.text[span.first : span.end], tone if style is None else style + tone)
+        at = span.end
+    yield Segment(line.text[at:], style)

@@ -5,10 +5,11 @@ Every line that a reader sees as text comes from :func:`lines`, wherever it goes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from convcalc.printable import one_line, visible
+from convcalc.render import numbers
 from convcalc.render.table import Cells, Table, Text
 from convcalc.spec.source import cells as cells_of
 
@@ -18,6 +19,22 @@ GAP: Final = "  "
 TITLE, HEAD, RULE, ROW, TOTAL, FACT, NOTE = "title", "head", "rule", "row", "total", "fact", "note"
 
 
+class Span(NamedTuple):
+    """A part of a line that means something: from a character to a character, and its tone."""
+
+    first: int
+    end: int
+    tone: str
+
+
+class Line(NamedTuple):
+    """A line of text, what it is, and its parts that have a tone."""
+
+    kind: str
+    text: str
+    spans: Sequence[Span] = ()
+
+
 def render(*parts: Table | Text, width: int | None = None) -> str:
     """Tables and texts below each other.
 
@@ -25,12 +42,10 @@ def render(*parts: Table | Text, width: int | None = None) -> str:
         parts: what to show.
         width: columns to fit into; ``None`` shows everything in full.
     """
-    return "".join(f"{line}\n" for _, line in lines(parts, width))
+    return "".join(f"{line.text}\n" for line in lines(parts, width))
 
 
-def lines(
-    parts: Iterable[Table | Text], width: int | None = None, rule: str = "-"
-) -> Iterator[tuple[str, str]]:
+def lines(parts: Iterable[Table | Text], width: int | None = None, rule: str = "-") -> Iterator[Line]:
     """The lines of tables and texts with a blank one between them, each with what it is.
 
     Args:
@@ -40,11 +55,18 @@ def lines(
     """
     for number, part in enumerate(parts):
         if number:
-            yield ROW, ""
+            yield Line(ROW, "")
         if isinstance(part, Table):
             yield from _table(part, width, rule)
         else:
-            yield from ((ROW, _shown(line)) for line in part.text.removesuffix("\n").split("\n"))
+            tone = numbers.tone_of(part.text)
+            for line in part.text.removesuffix("\n").split("\n"):
+                yield _whole(ROW, _shown(line), tone)
+
+
+def _whole(kind: str, text: str, tone: str) -> Line:
+    """A line that has one tone."""
+    return Line(kind, text, (Span(0, len(text), tone),) if tone else ())
 
 
 def _shown(line: str) -> str:
@@ -52,32 +74,40 @@ def _shown(line: str) -> str:
     return line if line.isprintable() else "\t".join(map(one_line, line.split("\t")))
 
 
-def _table(table: Table, width: int | None, rule: str) -> Iterator[tuple[str, str]]:
+def _table(table: Table, width: int | None, rule: str) -> Iterator[Line]:
     cells = table.cells()
     kept, widths = list(range(len(cells.columns))), cells.widths
     if width is not None:
         kept, widths = cells.fit(width, len(GAP))
     if table.title:
         yield from _wrapped(TITLE, table.title, width)
-        yield TITLE, ""
+        yield Line(TITLE, "")
     if table.columns:
-        yield from _grid(cells, kept, widths, rule)
+        yield from _grid(table, cells, kept, widths, rule, width is not None)
     if table.facts:
         if table.columns:
-            yield FACT, ""
+            yield Line(FACT, "")
         longest = max(len(name) for name, _ in table.facts)
         for name, value in table.facts:
-            yield FACT, one_line(f"{name:<{longest}}{GAP}{value}").rstrip()
+            yield _fact(one_line(f"{name:<{longest}}{GAP}"), value)
     gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
     titles = dict.fromkeys(title for title in gone if title)
     notes = [*table.notes, *([f"Not shown at this width: {', '.join(titles)}."] if titles else [])]
     if notes and (table.columns or table.facts):
-        yield NOTE, ""
+        yield Line(NOTE, "")
     for note in notes:
         yield from _wrapped(NOTE, note, width)
 
 
-def _grid(cells: Cells, kept: list[int], widths: list[int], rule: str) -> Iterator[tuple[str, str]]:
+def _fact(name: str, value: str) -> Line:
+    text = (name + one_line(value)).rstrip()
+    tone = numbers.tone_of(value)
+    return Line(FACT, text, (Span(len(name), len(text), tone),) if tone else ())
+
+
+def _grid(
+    table: Table, cells: Cells, kept: list[int], widths: list[int], rule: str, toned: bool
+) -> Iterator[Line]:
     right = [cells.columns[i].align == "right" for i in kept]
     template = GAP.join(
         f"{{:{'>' if to_right else '<'}{size}}}" for to_right, size in zip(right, widths, strict=True)
@@ -97,22 +127,34 @@ def _grid(cells: Cells, kept: list[int], widths: list[int], rule: str) -> Iterat
     def chosen(row: tuple[str, ...] | list[str]) -> list[str]:
         return [cells.cut(i, row[i], size) for i, size in zip(kept, widths, strict=True)]
 
+    def spans(values: Sequence[Any], texts: Sequence[str]) -> Iterator[Span]:
+        """Where the cells of a row stand that have a tone."""
+        at = 0
+        for i, text, to_right, size in zip(kept, texts, right, widths, strict=True):
+            blanks = size - cells_of(text)
+            tone = cells.columns[i].means(values[i])
+            if tone and text:
+                first = at + blanks * to_right
+                yield Span(first, first + len(text), tone)
+            at += len(text) + blanks + len(GAP)
+
     ruled = GAP.join(rule * size for size in widths)
-    yield HEAD, line(cells.columns[i].title for i in kept)
-    yield RULE, ruled
-    for row in cells.rows:
-        yield ROW, line(row if whole else chosen(row))
+    yield Line(HEAD, line(cells.columns[i].title for i in kept))
+    yield Line(RULE, ruled)
+    for number, row in enumerate(cells.rows):
+        texts = row if whole else chosen(row)
+        yield Line(ROW, line(texts), tuple(spans(table.rows[number], texts)) if toned else ())
     if cells.footer is not None:
-        yield RULE, ruled
-        yield TOTAL, line(chosen(cells.footer))
+        yield Line(RULE, ruled)
+        yield Line(TOTAL, line(chosen(cells.footer)))
 
 
-def _wrapped(kind: str, text: str, width: int | None) -> Iterator[tuple[str, str]]:
-    text = visible(text)
+def _wrapped(kind: str, text: str, width: int | None) -> Iterator[Line]:
+    tone, text = numbers.tone_of(text), visible(text)
     if width is None or len(text) <= width:
-        yield kind, text
+        yield _whole(kind, text, tone)
         return
     import textwrap
 
     for line in textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False):
-        yield kind, line
+        yield _whole(kind, line, tone)
