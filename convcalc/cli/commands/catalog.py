@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from convcalc.cli.options import FORM, GRAPH, JSON, SPEC, Common, command
+from convcalc.cli.options import FORM, GRAPH, JSON, OUTPUT, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
-from convcalc.render.answer import Answer
+from convcalc.files import write_whole
+from convcalc.render.answer import Answer, File
 from convcalc.render.table import Column, Table, Text
 
 KINDS = ("networks", "layers", "blocks")
@@ -107,7 +108,7 @@ def _blocks() -> list[tuple[str, ...]]:
     return rows
 
 
-@command(SPEC, *GRAPH, JSON)
+@command(SPEC, *GRAPH, JSON, OUTPUT, files=(".yaml",))
 def show(
     common: Common,
     expand: Annotated[
@@ -117,7 +118,12 @@ def show(
 ) -> Answer:
     """The source text of a network or block."""
     text = _expanded(common) if expand else _text(common)
-    return Answer([Text(text)], lambda: {"name": common.spec, "text": text})
+
+    def write(path: str) -> str:
+        write_whole(path, text.encode())
+        return "a document" if not expand else "a spec"
+
+    return Answer([Text(text)], lambda: {"name": common.spec, "text": text}, files={".yaml": File(write)})
 
 
 def _expanded(common: Common) -> str:
@@ -152,7 +158,7 @@ def _text(common: Common) -> str:
     return source.text or _structured(common)
 
 
-@command(JSON)
+@command(JSON, OUTPUT)
 def schema(common: Common) -> Answer:
     """JSON Schema of the document form, for editors."""
     import json

@@ -1,0 +1,42 @@
+"""A page as one file: the assets of this folder, with the data inside."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from importlib.resources import files
+from typing import Any, Final
+
+from convcalc.printable import in_json, one_line
+
+_MARK: Final = re.compile(r"<!--convcalc:(title|style|script|data)-->")
+
+
+def asset(name: str) -> str:
+    """Text of a file of the folder ``assets``."""
+    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def render(page: dict[str, Any]) -> str:
+    """The report of :func:`convcalc.page.data.page_data` as one self-contained HTML file.
+
+    ``report.html`` says by comments where what stands: ``<!--convcalc:title-->``, ``<!--convcalc:style-->``
+    (``report.css`` in a ``style`` element), ``<!--convcalc:script-->`` (``report.js`` in a ``script``
+    element) and ``<!--convcalc:data-->`` (the JSON in ``<script type="application/json"
+    id="convcalc-page">``).
+    """
+    title = ", ".join(network["title"] for network in page["networks"])
+    parts = {
+        "title": escape(one_line(title)),
+        "style": f"<style>\n{asset('report.css')}</style>",
+        "script": f"<script>\n{asset('report.js')}</script>",
+        "data": f'<script type="application/json" id="convcalc-page">{embedded(page)}</script>',
+    }
+    return _MARK.sub(lambda match: parts[match[1]], asset("report.html"))
+
+
+def embedded(data: Any) -> str:
+    """JSON that stands inside a ``script`` element: no text in it ends the element or begins a comment."""
+    text = in_json(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    return text.replace("<", "\\u003c")
