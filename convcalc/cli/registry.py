@@ -96,6 +96,11 @@ COMMANDS: Final[dict[str, Row]] = {
         "A convolution at work, as SVG: window, inserted zeros, dilation, gridding.",
         _SOLVE,
     ),
+    "page": Row(
+        "convcalc.cli.commands.page:page",
+        "The report of networks as one file for a browser: graph, table, memory, fields, findings.",
+        _DESIGN,
+    ),
     "list": Row(
         "convcalc.cli.commands.catalog:list_names",
         "Networks, layers and blocks that convcalc knows.",
