@@ -16,7 +16,7 @@ from convcalc.budget import question
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
 from convcalc.graph import Graph, Spec, as_graph
-from convcalc.page import layout, rows
+from convcalc.page import details, layout, rows
 from convcalc.page.tree import Tree, tree
 from convcalc.render import numbers
 
@@ -92,6 +92,7 @@ def network(asked: Asked) -> dict[str, Any]:
         is not known; then what the other modules of this room give.
     """
     graph, report = asked.graph, asked.report
+    told, detail = details.details(graph)
     return {
         "name": numbers.label(graph.name),
         "title": numbers.label(graph.name),
@@ -104,9 +105,9 @@ def network(asked: Asked) -> dict[str, Any]:
         "totals": rows.totals(asked.report, asked.fields),
         "report": rows.report_json(report),
         "columns": [column._asdict() for column in rows.COLUMNS],
-        "rows": rows.rows(asked.report, asked.fields, asked.tree),
+        "rows": rows.rows(report, asked.fields, asked.tree, detail),
         "graph": layout.groups(graph, asked.tree),
-        "details": [],
+        "details": told,
         "findings": [],
         "pictures": {},
     }

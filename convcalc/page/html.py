@@ -24,14 +24,15 @@ def render(page: dict[str, Any]) -> str:
     ``report.html`` says by comments where what stands: ``<!--convcalc:title-->``, ``<!--convcalc:style-->``
     (``report.css`` in a ``style`` element), ``<!--convcalc:script-->`` (``report.js`` in a ``script``
     element) and ``<!--convcalc:data-->`` (the JSON in ``<script type="application/json"
-    id="convcalc-page">``).
+    id="convcalc-page">``). The data are without ``report``, whose numbers the rows hold.
     """
+    shown = [{key: value for key, value in one.items() if key != "report"} for one in page["networks"]]
     title = ", ".join(network["title"] for network in page["networks"])
     parts = {
         "title": escape(one_line(title)),
         "style": f"<style>\n{asset('report.css')}</style>",
         "script": f"<script>\n{asset('report.js')}</script>",
-        "data": f'<script type="application/json" id="convcalc-page">{embedded(page)}</script>',
+        "data": f'<script type="application/json" id="convcalc-page">{embedded(page | {"networks": shown})}</script>',
     }
     return _MARK.sub(lambda match: parts[match[1]], asset("report.html"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.count.footprint import footprints
@@ -104,7 +105,9 @@ def report_json(report: Report) -> dict[str, Any]:
     return {**report.to_dict(), "layers": layers}
 
 
-def rows(report: Report, fields: ReceptiveField, tree: Tree) -> list[dict[str, Any]]:
+def rows(
+    report: Report, fields: ReceptiveField, tree: Tree, detail: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """A row for every layer, input and block; a block stands before its children.
 
     Returns:
@@ -120,7 +123,12 @@ def rows(report: Report, fields: ReceptiveField, tree: Tree) -> list[dict[str, A
     seen: dict[str, LayerField] = {}
     for row in fields.layers:
         seen.setdefault(row.name, row)
-    return [_row(place, report, seen, memory.get(place.id), whole, texts) for place in tree.places.values()]
+    made = []
+    for id, place in tree.places.items():
+        row = _row(place, report, seen, memory.get(id), whole, texts)
+        row["detail"] = detail.get(id)
+        made.append(row)
+    return made
 
 
 def _memory(report: Report, tree: Tree) -> dict[str, Dim]:
@@ -169,7 +177,7 @@ def _row(
         seen = fields.get(node.name) if node is not None else None
         if seen is not None:
             cells["field"], cells["stride"] = each(size(seen)), each(seen.stride)
-            values["field"] = seen.size
+            values |= {"field": seen.size, "stride": seen.stride, "start": _starts(seen)}
     return {
         "id": place.id,
         "parent": place.parent,
@@ -185,6 +193,11 @@ def _row(
         "same": None,
         "detail": None,
     }
+
+
+def _starts(seen: LayerField) -> list[Any]:
+    """Where the first output's field begins, per axis, in pixels; None where that is not known."""
+    return [-one if isinstance(one, (int, Fraction)) else None for one in seen.padding]
 
 
 _FORMS: Final[dict[str, Callable[[Any], str]]] = {
