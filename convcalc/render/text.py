@@ -97,7 +97,7 @@ def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
             yield Line(FACT, "")
         longest = max(len(name) for name, _ in table.facts)
         for name, value in table.facts:
-            yield _fact(one_line(f"{name:<{longest}}{GAP}"), value)
+            yield from _fact(one_line(f"{name:<{longest}}{GAP}"), value, width)
     gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
     titles = dict.fromkeys(title for title in gone if title)
     notes = [*table.notes, *([f"Not shown at this width: {', '.join(titles)}."] if titles else [])]
@@ -109,10 +109,20 @@ def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
         yield from _wrapped(MORE, table.more, width)
 
 
-def _fact(name: str, value: str) -> Line:
-    text = (name + one_line(value)).rstrip()
-    tone = numbers.tone_of(value)
-    return Line(FACT, text, (Span(len(name), len(text), tone),) if tone else ())
+def _fact(name: str, value: str, width: int | None) -> Iterator[Line]:
+    """A named result; what is too long for the screen goes on below, under its beginning."""
+    tone, rest = numbers.tone_of(value), one_line(value)
+    room = None if width is None else max(width - cells_of(name), 20)
+    for part in [rest] if room is None or cells_of(rest) <= room else _broken(rest, room):
+        text = (name + part).rstrip()
+        yield Line(FACT, text, (Span(len(name), len(text), tone),) if tone else ())
+        name = " " * cells_of(name)
+
+
+def _broken(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _grid(
@@ -172,7 +182,5 @@ def _wrapped(kind: str, text: str, width: int | None) -> Iterator[Line]:
         if width is None or len(line) <= width:
             yield _whole(kind, line, tone)
             continue
-        import textwrap
-
-        for part in textwrap.wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False):
+        for part in _broken(line, max(width, 20)):
             yield _whole(kind, part, tone)

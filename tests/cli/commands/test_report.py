@@ -311,7 +311,7 @@ def bare(text: str) -> str:
 
 @pytest.mark.parametrize(("width", "view"), [(45, "summary"), (60, "params"), (80, "memory"), (120, "flops")])
 def test_a_terminal_shows_whole_numbers_within_its_width(width: int, view: str, cli: Cli) -> None:
-    shown = terminal(width, view, "mobilenet_v2", "--exact")
+    shown = terminal(width, view, "mobilenet_v2", "--exact", "--flat")
     assert "\x1b[" in shown
     lines = bare(shown).splitlines()
     head, *_ = [i for i, line in enumerate(lines) if line.startswith("name")]
