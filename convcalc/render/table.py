@@ -81,9 +81,10 @@ class Table:
         facts: named results below it, already written for a reader.
         notes: what a reader must know about it (what is missing, what was left out).
         notation: how its closed forms are written.
+        narrow: makes another table of this one where the columns of priority 0 do not fit into a terminal.
     """
 
-    __slots__ = ("columns", "facts", "footer", "notation", "notes", "rows", "title")
+    __slots__ = ("columns", "facts", "footer", "narrow", "notation", "notes", "rows", "title")
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Table:
         title: str = "",
         facts: Sequence[tuple[str, str]] = (),
         notes: Sequence[str] = (),
+        narrow: Callable[[Table], Table] | None = None,
     ) -> None:
         self.columns = tuple(columns)
         self.rows = rows
@@ -102,6 +104,7 @@ class Table:
         self.facts = tuple(facts)
         self.notes = tuple(notes)
         self.notation = numbers.notation()
+        self.narrow = narrow
 
     def cells(self) -> Cells:
         """Every value as text, column by column."""
@@ -209,6 +212,11 @@ class Cells:
             for i, column in enumerate(table.columns)
         ]
         self.rows: list[tuple[str, ...]] = list(zip(*by_column, strict=True))
+
+    def fits(self, width: int, gap: int) -> bool:
+        """Whether the columns that never go have room, each at its shortest."""
+        stay = [i for i, column in enumerate(self.columns) if not column.priority]
+        return sum(map(self._least, stay)) + gap * (len(stay) - 1) <= width
 
     def fit(self, width: int, gap: int) -> tuple[list[int], list[int]]:
         """Choose what fits.
