@@ -10,6 +10,7 @@ from typing import Any, Final
 from convcalc.page.engine import answer
 from convcalc.page.html import asset, embedded
 from convcalc.printable import one_line
+from convcalc.spec.library import zoo_names
 
 ASSETS: Final = ("report.css", "report.js", "live.css", "live.js")
 """What the page loads beside itself."""
@@ -51,6 +52,7 @@ def html(first: Mapping[str, Any], engine: Mapping[str, Any]) -> str:
         "first": dict(first),
         "engine": dict(engine),
         "chips": [{"title": title, "spec": spec, "input": given} for title, spec, given in CHIPS],
+        "networks": list(zoo_names()),
         "paste": PASTE,
     }
     title = " and ".join(" ".join(spec.split())[:60] for spec in first["specs"])

@@ -265,7 +265,7 @@ class Workers:
             self.waiting -= 1
 
     async def _ask(self, line: bytes) -> tuple[int, bytes]:
-        process = self.idle.pop() if self.idle else await self._start()
+        process = await self._ready()
         assert process.stdin is not None and process.stdout is not None
         try:
             async with asyncio.timeout(worker.SECONDS):
@@ -289,6 +289,15 @@ class Workers:
             )
         self.idle.append(process)
         return 200, data
+
+    async def _ready(self) -> asyncio.subprocess.Process:
+        """A process that waits for a question; one that has ended meanwhile is passed over."""
+        while self.idle:
+            process = self.idle.pop()
+            if process.returncode is None:
+                return process
+            self._end(process)
+        return await self._start()
 
     def _end(self, process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
