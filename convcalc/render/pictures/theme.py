@@ -42,6 +42,7 @@ def _looks(
         "output": Look(light_green, paper, green),
         "output hit": Look(green, paper, green),
         "kernel": Look(None, red, red),
+        "weight": Look(paper, pale, text),
         "pad": Look(None, faint, faint),
         "pad hit": Look(pale, faint, faint),
         "zero": Look(pale, paper, faint),
