@@ -39,10 +39,12 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> float:
+        """Where it ends on the right."""
         return self.x + self.width
 
     @property
     def bottom(self) -> float:
+        """Where it ends below."""
         return self.y + self.height
 
     def meets(self, other: Box) -> bool:
@@ -73,6 +75,7 @@ class Scale(NamedTuple):
     log: bool = False
 
     def __call__(self, value: float) -> float:
+        """The place of a value."""
         low, high = self.low, self.high
         if self.log:
             value, low, high = log10(value), log10(low), log10(high)
@@ -538,19 +541,17 @@ def _around(x: float, y: float) -> list[tuple[float, float, Anchor]]:
 
 def _along(rule: Rule, x: Scale, y: Scale, plot: Box) -> list[tuple[float, float, Anchor]]:
     """Where the words of a line may stand."""
+    places: list[tuple[float, float, Anchor]] = []
     if rule.upright:
         at = x(rule.value)
-        heights = [plot.y + 12 + 14 * step for step in range(int(plot.height // 14))]
-        return [
-            (at + side, height, anchor) for height in heights for side, anchor in ((5, "start"), (-5, "end"))
-        ]
+        for step in range(int(plot.height // 14)):
+            height = plot.y + 12 + 14 * step
+            places += [(at + 5, height, "start"), (at - 5, height, "end")]
+        return places
     at = y(rule.value)
-    places = [
-        (plot.right - 4, at - 4, "end"),
-        (plot.x + 6, at - 4, "start"),
-        (plot.right - 4, at + 12, "end"),
-    ]
-    return [*places, (plot.x + 6, at + 12, "start"), (plot.x + plot.width / 2, at - 4, "middle"), places[0]]
+    for line in (at - 4, at + 12):
+        places += [(plot.right - 4, line, "end"), (plot.x + 6, line, "start")]
+    return [*places, (plot.x + plot.width / 2, at - 4, "middle"), places[0]]
 
 
 class Row(NamedTuple):
@@ -581,6 +582,7 @@ class Bars:
         each: whether every row has a scale of its own (measures with several units).
         binary: for each series, whether it counts bytes.
         titles: what stands below the axis of a panel.
+        marked: whether bars of a row are numbered, as there are more series than colours.
     """
 
     rows: Sequence[Row]
@@ -590,6 +592,7 @@ class Bars:
     each: bool = False
     binary: Sequence[bool] = ()
     titles: Sequence[str] = ()
+    marked: bool = False
 
     LINE: Final = 18
     THIN: Final = 15
@@ -623,18 +626,18 @@ class Bars:
             self._panel(drawing, part, range(len(self.names)) if not self.panels else [panel])
 
     def _panel(self, drawing: Drawing, box: Box, series: Sequence[int]) -> None:
-        values = [row.values[n] for row in self.rows for n in series]
+        seen = [value for row in self.rows for n in series if (value := row.values[n]) is not None]
         widest = max((text_width(row.words[n], SMALL) for row in self.rows for n in series), default=0)
         bar_room = max(box.width - widest - 10, 30)
-        largest = max([value for value in values if value is not None], default=1) or 1
+        largest = max(seen, default=1) or 1
         if not self.each:
             marks = ticks(largest, 4, binary=bool(self.binary) and self.binary[series[0]])
             scale = Scale(0, largest, box.x, box.x + bar_room)
-            for value, label in zip(marks.values, marks.labels, strict=True):
-                if value > largest and value > marks.values[1]:
+            for mark, label in zip(marks.values, marks.labels, strict=True):
+                if mark > largest and mark > marks.values[1]:
                     break
-                drawing.line([(scale(value), box.y), (scale(value), box.bottom)], "grid", width=1)
-                drawing.text(scale(value), box.bottom + 14, label, "muted", anchor="middle", size=SMALL)
+                drawing.line([(scale(mark), box.y), (scale(mark), box.bottom)], "grid", width=1)
+                drawing.text(scale(mark), box.bottom + 14, label, "muted", anchor="middle", size=SMALL)
             unit = f" ({marks.unit})" if marks.unit else ""
             title = (self.titles[series[0]] if self.titles else self.names[series[0]]) + unit
             drawing.text(box.x, box.bottom + 30, title, "muted", size=SMALL)
@@ -655,5 +658,6 @@ class Bars:
                         box.x, round(y - thick / 2, 2), round(end - box.x, 2), thick, self.roles[n],
                         title=f"{one_line(row.name)}: {row.words[n]}",
                     )  # fmt: skip
-                drawing.text(end + 5, y + 4, row.words[n], "muted", size=SMALL)
+                words = f"{n + 1}: {row.words[n]}" if self.marked else row.words[n]
+                drawing.text(end + 5, y + 4, words, "muted", size=SMALL)
         drawing.line([(box.x, box.y), (box.x, box.bottom)], "axis", width=1)

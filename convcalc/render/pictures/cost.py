@@ -24,6 +24,14 @@ TITLES: Final = {
 }
 """What can be drawn, and what it is called."""
 
+VIEWS: Final = {
+    "summary": ("params", "macs"),
+    "params": ("params",),
+    "flops": ("flops",),
+    "shapes": ("activations",),
+}
+"""What is drawn beside each table of a report."""
+
 NAMED: Final = 40
 """Up to so many rows each has a bar with its name; more are columns without one."""
 
@@ -40,6 +48,7 @@ def by_layer(
     report: Report,
     key: str | Sequence[str] = ("params", "macs"),
     rows: Sequence[LayerReport] | None = None,
+    order: str = "in the order of execution",
 ) -> Drawing:
     """Bars of one count or of several, in the order of the network.
 
@@ -48,6 +57,7 @@ def by_layer(
         key: one of :data:`TITLES`, or several.
         rows: what :meth:`Report.fold` gave, or some of the layers; all layers by default. Those that cost
             nothing are left out.
+        order: how the rows are ordered, in words.
 
     Raises:
         Unreachable: the counts are no numbers.
@@ -68,11 +78,12 @@ def by_layer(
     inputs = ", ".join("x".join(map(str, shape)) for shape in report.inputs)
     left_out = len(given) - len(shown)
     drawing.caption = (
-        f"{what[0].upper()}{what[1:]} of {one_line(report.name)} ({inputs}, batch {report.batch}) in the order "
-        f"of execution; together {totals}."
+        f"{what[0].upper()}{what[1:]} of {one_line(report.name)} ({inputs}, batch {report.batch}) "
+        f"{order}; of all layers together {totals}."
     )
     if left_out:
-        drawing.caption += f" {left_out} that cost{'s' * (left_out == 1)} nothing {'is' if left_out == 1 else 'are'} left out."
+        many = "that costs nothing is" if left_out == 1 else "that cost nothing are"
+        drawing.caption += f" {left_out} {many} left out."
     return drawing
 
 
