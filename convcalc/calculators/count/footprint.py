@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from convcalc.calculators.count.memory import INDEX_BYTES, Stored, itemsize, live_bytes, stored
 from convcalc.calculators.count.report import LayerReport, Report, given
-from convcalc.dims import Dim, maximum_of
+from convcalc.dims import Dim, maximum_of, total
 
 
 class Footprint(NamedTuple):
@@ -60,6 +60,20 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
         Footprint(row.params * item, row.buffers * item, row.indices * INDEX_BYTES, output, alive)
         for row, output, alive in zip(rows, outputs, largest, strict=True)
     ]
+
+
+def together(report: Report, row: LayerReport, parts: Sequence[Footprint]) -> Footprint:
+    """Bytes of a row that stands for several layers of a report, of theirs."""
+    item = itemsize(report.dtype)
+    with given(report.constraints):
+        live = maximum_of([one.live_bytes for one in parts])
+    return Footprint(
+        row.params * item,
+        row.buffers * item,
+        row.indices * INDEX_BYTES,
+        total(one.output_bytes for one in parts),
+        live,
+    )
 
 
 def _row_of(name: str, number: dict[str, int]) -> int:
