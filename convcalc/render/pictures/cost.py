@@ -62,13 +62,15 @@ def by_layer(
     Raises:
         Unreachable: the counts are no numbers.
     """
-    keys = [key] if isinstance(key, str) else list(key)
+    asked = [key] if isinstance(key, str) else list(key)
     given = report.layers if rows is None else rows
+    keys = [one for one in asked if any(_number(row, one) is not None for row in given)] or asked
     shown = [row for row in given if any(_number(row, one) for one in keys)]
     if not shown and any(type(getattr(row, one)) is not int for row in given for one in keys):
         raise Unreachable("counts that are no numbers cannot be drawn", expected="--input 3x224x224")
     what = " and ".join(TITLES[one] for one in keys)
-    title = f"{one_line(report.name)}: {what} of each {'layer' if rows is None else 'row'}"
+    folded = any(row.node is None for row in given)
+    title = f"{one_line(report.name)}: {what} of each {'block or layer' if folded else 'layer'}"
     totals = ", ".join(f"{human(getattr(report.totals, one))} {TITLES[one]}" for one in keys)
     drawing = Drawing(WIDTH, 0, title, "", "cost")
     if len(shown) <= NAMED:
@@ -81,6 +83,9 @@ def by_layer(
         f"{what[0].upper()}{what[1:]} of {one_line(report.name)} ({inputs}, batch {report.batch}) "
         f"{order}; of all layers together {totals}."
     )
+    unknown = [TITLES[one] for one in asked if one not in keys]
+    if unknown:
+        drawing.caption += f" {' and '.join(unknown)} are no numbers at this input."
     if left_out:
         many = "that costs nothing is" if left_out == 1 else "that cost nothing are"
         drawing.caption += f" {left_out} {many} left out."

@@ -25,6 +25,8 @@ DEPTHS: Final = 5
 
 BEYOND: Final = 2.4
 """A field of more than so many times the input goes beyond the picture."""
+NEAR: Final = 1.3
+"""The same where an image lies under it."""
 LEAST: Final = 6
 """Pixels beside the input that may be shown of even the smallest."""
 
@@ -230,10 +232,10 @@ def draw(drawing: Drawing, box: Box, found: Sequence[Outline], image: bytes | No
         _squares(drawing, inner, found, image)
 
 
-def _view(spans: Sequence[tuple[int, int] | None], size: int) -> tuple[int, int]:
+def _view(spans: Sequence[tuple[int, int] | None], size: int, beyond: float = BEYOND) -> tuple[int, int]:
     """First and last place along an axis that is shown: the input, and fields that go beyond it a little."""
     low, high = 0, size
-    most = max(int(size * (BEYOND - 1) / 2), LEAST)
+    most = max(int(size * (beyond - 1) / 2), LEAST)
     for span in spans:
         if span is not None:
             low, high = min(low, max(span[0], -most)), max(high, min(span[1], size + most))
@@ -243,7 +245,11 @@ def _view(spans: Sequence[tuple[int, int] | None], size: int) -> tuple[int, int]
 def _squares(drawing: Drawing, box: Box, found: Sequence[Outline], image: bytes | None) -> None:
     sizes = found[-1].sizes[-2:]
     (top, bottom), (left, right) = (
-        _view([outline.spans[len(outline.spans) - 2 + axis] for outline in found], sizes[axis])
+        _view(
+            [outline.spans[len(outline.spans) - 2 + axis] for outline in found],
+            sizes[axis],
+            BEYOND if image is None else NEAR,
+        )
         for axis in (0, 1)
     )
     room = Box(box.x + 42, box.y, box.width * 0.5, box.height - 36)

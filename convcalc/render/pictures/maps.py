@@ -32,6 +32,9 @@ ROOM: Final = 340
 CELLS: Final = 625
 """Up to so many pixels are shapes of their own; more are a bitmap."""
 
+TOLD: Final = 256
+"""Up to so many pixels tell their values, in them or where they are pointed at."""
+
 TWICE: Final = 512
 """Pixels per axis up to which each is two units wide."""
 
@@ -269,6 +272,16 @@ def _width(heat: Heat, under: Under | None) -> float:
     return max(LEFT + (under.box.width if under else _map_box(0, heat, None).width), 330)
 
 
+def draw_at(drawing: Drawing, x: float, y: float, heat: Heat) -> tuple[float, float]:
+    """Draw a map with its upper left corner at a place; the width and height that it takes."""
+    inner = Drawing(0, 0, "", "", "")
+    height = draw(inner, 0, 0, heat)
+    with drawing.moving([(x, y)]):
+        for shape in inner.shapes:
+            drawing.add(shape)
+    return _width(heat, None), height
+
+
 def draw(
     drawing: Drawing,
     x: float,
@@ -324,8 +337,12 @@ def _pixels(
             holes.append((x, y))
             continue
         words = str(value)
-        written = heat.numbers and size >= 13 and text_width(words, 10) <= size - 1
-        at = "" if written else f"{row + heat.first[0]},{column + heat.first[1]}: {value}"
+        written = heat.numbers and shades.size <= TOLD and size >= 13 and text_width(words, 10) <= size - 1
+        at = (
+            ""
+            if written or shades.size > TOLD
+            else f"{row + heat.first[0]},{column + heat.first[1]}: {value}"
+        )
         drawing.rect(x, y, size, size, "series1", title=at, shade=_opacity(shade))
         if written:
             role = "inverse" if shade > LEVELS / 2 else "text"

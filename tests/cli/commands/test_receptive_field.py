@@ -219,17 +219,34 @@ def test_the_name_of_a_block_means_its_last_layer(cli) -> None:
     assert [line.split() for line in done.out.splitlines() if line.startswith("layer4.")] == [last.split()]
 
 
-def test_a_hole_stays_visible_in_blocks(cli) -> None:
-    """Sums of even offsets alone: no block of 2x2 pixels is read whole, however small the map is drawn."""
+def test_a_hole_stays_visible_where_pixels_are_many(cli) -> None:
+    """Sums of even offsets alone: every second row and column of 125x125 pixels is never read."""
     spec = "conv 1->1 k3 d2 | conv 1->1 k3 d4 | conv 1->1 k3 d8 | conv 1->1 k3 d16 | conv 1->1 k3 d32"
     out = cli("rf", spec, "--map").out
-    assert "a character is 2x2 pixels" in out and ": in part" in out
-    rows = [line for line in out.splitlines() if set(line) <= set(".: ") and len(line) > 40]
-    assert len(rows) == 62  # of 63: the last row of blocks, and the last column, are half as wide
-    assert all(set(row) == {":"} for row in rows)
+    rows = [line for line in out.splitlines() if line and all(0x2800 <= ord(char) < 0x2900 for char in line)]
+    dots = {
+        (4 * row + y, 2 * column + x)
+        for row, line in enumerate(rows)
+        for column, char in enumerate(line)
+        for bit, (y, x) in enumerate(((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (3, 0), (3, 1)))
+        if (ord(char) - 0x2800) >> bit & 1
+    }
+    assert dots == {(y, x) for y in range(0, 125, 2) for x in range(0, 125, 2)}
+    assert "a gap between dots a hole" in out
     whole = cli("rf", spec.replace("k3 d2 ", "k3 d1 ").replace("d4", "d3").replace("d8", "d9").replace(
         "d16", "d20").replace("d32", "d31"), "--map").out  # fmt: skip
-    assert ": in part" not in whole
+    assert "a character is 3x3 pixels" in whole and "a hole" not in whole
+
+
+def test_holes_of_one_axis_go_on_in_the_next_line(cli) -> None:
+    spec = "conv 1->1 k3 d2 | conv 1->1 k3 d4 | conv 1->1 k3 d100"
+    out = cli("rf", spec, "--input", "1x220", "--map").out
+    rows = [line for line in out.splitlines() if line and all(0x2800 <= ord(char) < 0x2900 for char in line)]
+    assert len(rows) == 2
+    line = "".join(rows)
+    seen = [2 * n + half for n, char in enumerate(line) for half, bit in ((0, 0), (1, 3)) if ord(char) >> bit & 1]
+    sums = {a + b + c for a in (0, 2, 4) for b in (0, 4, 8) for c in (0, 100, 200)}
+    assert seen == sorted(sums)
 
 
 def test_layers_that_see_nothing_are_named(cli) -> None:
