@@ -16,10 +16,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import typer
 
+from convcalc.cli.coerce import Spelled
 from convcalc.cli.output import UsageProblem, errors, note, show, write_and_tell
 
 if TYPE_CHECKING:
@@ -36,6 +38,16 @@ class Shared(NamedTuple):
     name: str
     annotation: Any
     default: Any = ...
+
+
+NO_WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+
+
+def one_name(dtype: str) -> str:
+    """The one name of a number type that has several."""
+    from convcalc.calculators.count.memory import canonical
+
+    return canonical(dtype)
 
 
 def complete_spec(incomplete: str) -> list[str]:
@@ -91,13 +103,36 @@ IN_ORDER: Final = Shared(
     ],
     False,
 )
+MaxDilation = Annotated[
+    int | None, typer.Option("--max-dilation", metavar="D", min=1, help="Largest dilation that is tried.")
+]
+
 BATCH: Final = Shared(
-    "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", help="Samples at a time.")], 1
+    "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", min=1, help="Samples at a time.")], 1
 )
 DTYPE: Final = Shared(
     "dtype",
-    Annotated[str, typer.Option("--dtype", metavar="TYPE", help="Number type, for bytes.")],
+    Annotated[
+        Literal["float64", "float32", "float16", "bfloat16", "int8"],
+        typer.Option("--dtype", help="Number type."),
+        Spelled(one_name),
+    ],
     "float32",
+)
+SEED: Final = Shared(
+    "seed",
+    Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of random weights and inputs.")],
+    0,
+)
+RANK: Final = Shared(
+    "rank",
+    Annotated[int | None, typer.Option("--rank", metavar="N", min=1, max=3, help="Number of axes.")],
+    None,
+)
+POSITION: Final = Shared(
+    "at",
+    Annotated[str | None, typer.Option("--at", metavar="Y,X", help="Output position to look at.")],
+    None,
 )
 DEPTH: Final = Shared(
     "depth",
@@ -155,10 +190,8 @@ EXACT: Final = Shared(
 NOTATION: Final = Shared(
     "notation",
     Annotated[
-        str,
-        typer.Option(
-            "--notation", metavar="NAME", help="How closed forms are written: plain, unicode, latex."
-        ),
+        Literal["plain", "unicode", "latex"],
+        typer.Option("--notation", help="How closed forms are written."),
     ],
     "plain",
 )
@@ -198,6 +231,9 @@ PARTIAL: Final = Shared(
     ],
     False,
 )
+
+SIZES: Final = MappingProxyType({"input": ("--from", "--input"), "output": ("--to",)})
+"""The options that state the sizes of a question without a SPEC."""
 
 GRAPH: Final = (INPUT, SET, PRIMITIVE, IN_ORDER)
 """What a spec needs to become a graph."""
@@ -239,6 +275,9 @@ class Common:
     csv: bool = False
     markdown: bool = False
     output: str | None = None
+    seed: int = 0
+    rank: int | None = None
+    at: str | None = None
     primitive: bool = False
     partial: bool = False
 
@@ -260,8 +299,6 @@ class Common:
             if value is not None and value < (0 if name == "depth" else 1):
                 least = "0 or more" if name == "depth" else "1 or more"
                 raise UsageProblem(f"--{name} is {value}", expected=f"a whole number, {least}")
-        if self.notation not in ("plain", "unicode", "latex"):
-            raise UsageProblem(f"--notation {self.notation!r}", expected="plain, unicode or latex")
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
@@ -442,13 +479,15 @@ def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:
 
 
 def command(
-    *shared: Shared, files: tuple[str, ...] = ()
+    *shared: Shared, files: tuple[str, ...] = (), words: Mapping[str, tuple[str, ...]] = NO_WORDS
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
     Args:
         shared: the options that it shares with others.
         files: endings of ``-o`` that are its own.
+        words: arguments of its question that are no name of an option, with the options that state each;
+            errors of the question name these.
     """
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
@@ -489,6 +528,7 @@ def command(
         run.__doc__ = function.__doc__
         run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         run.__dict__["__signature__"] = signature
+        run.__dict__["words"] = words
         return run
 
     return wrap

@@ -101,7 +101,9 @@ def hang_up(code: int = BROKEN_PIPE) -> NoReturn:
 
 def note(text: str) -> None:
     """Tell on standard error how something was read that may have been meant otherwise."""
-    tell(f"note: {text}\n")
+    from convcalc.cli import typed
+
+    tell(f"note: {typed.spoken(text)}\n")
 
 
 def show(answer: Answer, form: Form, *, color: str = "auto", pager: bool = True) -> None:
@@ -171,7 +173,7 @@ def errors(as_json: bool) -> Iterator[None]:
     except BrokenPipeError:
         hang_up()
     except (ValueError, OSError) as error:
-        raise typer.Exit(fail(problems_of(error), as_json)) from None
+        raise typer.Exit(fail([_as_typed(problem) for problem in problems_of(error)], as_json)) from None
     except RecursionError:
         problem = UsageProblem("this is nested too deep to work out", expected="a simpler spec")
         raise typer.Exit(fail([problem], as_json)) from None
@@ -179,6 +181,12 @@ def errors(as_json: bool) -> Iterator[None]:
         # Nothing was written: every form of an answer is whole before it is shown.
         problem = UsageProblem(f"out of memory: {error or 'it is used up'}", expected="a smaller --input")
         raise typer.Exit(fail([problem], as_json)) from None
+
+
+def _as_typed(problem: Any) -> Any:
+    from convcalc.cli import typed
+
+    return typed.problem_as_typed(problem)
 
 
 def problems_of(error: Exception) -> Sequence[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import convcalc
-from convcalc.cli.options import FORM, GRAPH, NOTATION, ROWS, SPEC, Common, command
+from convcalc.cli.options import FORM, GRAPH, NOTATION, POSITION, ROWS, SEED, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.rows import chosen
 from convcalc.cli.values import position
@@ -23,16 +23,14 @@ if TYPE_CHECKING:
     from convcalc.solve.coverage import Coverage
 
 
-@command(SPEC, *GRAPH, *ROWS, NOTATION, *FORM)
+@command(
+    SPEC, POSITION, SEED, *GRAPH, *ROWS, NOTATION, *FORM, words={"position": ("--at",), "input": ("--of",)}
+)
 def rf(
     common: Common,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="NAME", help="Measure from this layer instead of the input."),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="Y,X", help="Exact input region of this output position."),
+        typer.Option("--start", metavar="NAME", help="Measure from this layer instead of the input."),
     ] = None,
     of: Annotated[
         str | None, typer.Option("--of", metavar="INPUT", help="Only this input, where there are several.")
@@ -40,14 +38,14 @@ def rf(
     covered: Annotated[
         bool, typer.Option("--coverage", help="Which share of the field contributes, by execution.")
     ] = False,
-    map: Annotated[bool, typer.Option("--map", help="The same, with a map in text.")] = False,
+    map: Annotated[bool, typer.Option("--map", help="Map in text of the same.")] = False,
     effective: Annotated[
         bool, typer.Option("--effective", help="The spread of the gradient too (Luo et al. 2016).")
     ] = False,
     samples: Annotated[
-        int, typer.Option("--samples", metavar="N", help="Random weights and inputs behind the gradient.")
+        int,
+        typer.Option("--samples", metavar="N", min=1, help="Random weights and inputs behind the gradient."),
     ] = 2,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the first of them.")] = 0,
     image: Annotated[
         str | None,
         typer.Option("--image", metavar="FILE", help="With -o: an image that lies under the field."),
@@ -58,14 +56,10 @@ def rf(
     One row per layer: size of the field, effective stride and padding in input pixels, and the centre
     of the first output. Output i sees as many pixels as the field has, from i*stride - padding on.
     """
-    place, layer = position(at), common.layer
+    place, layer = position(common.at), common.layer
     if image is not None and common.picture is None:
         raise UsageProblem("--image lies under a picture", expected="-o FILE.svg or -o FILE.png beside it")
     if covered or map or effective:
-        if samples < 1 or seed < 0:
-            raise UsageProblem(
-                f"--samples {samples} --seed {seed}", expected="--samples from 1 on, --seed from 0 on"
-            )
         graph = common.load()
         found = convcalc.coverage(
             graph,
@@ -74,7 +68,7 @@ def rf(
             input=of,
             start=start,
             samples=samples if effective else 0,
-            seed=seed,
+            seed=common.seed,
         )
         return _coverage(common, found, map, _which(graph, layer), image)
     fields = convcalc.receptive_field(common.load(), start=start)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import convcalc
-from convcalc.cli.options import BATCH, FORM, GRAPH, ROWS, SPEC, Common, command
+from convcalc.cli.coerce import Spelled
+from convcalc.cli.options import BATCH, FORM, GRAPH, ROWS, SEED, SPEC, Common, command, one_name
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.rows import chosen
 from convcalc.printable import one_line
@@ -32,7 +33,7 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 UNITS |= {f"{unit}i": 1024**i for i, unit in enumerate("kmgt", 1)}
 
 
-@command(SPEC, *GRAPH, BATCH, *ROWS, *FORM, files=ARRAYS)
+@command(SPEC, SEED, *GRAPH, BATCH, *ROWS, *FORM, files=ARRAYS, words={"max_memory": ("--guard",)})
 def run(
     common: Common,
     input_file: Annotated[
@@ -51,34 +52,24 @@ def run(
             help="Weights by name: .npz, .safetensors, .pth. By default the model's own, or random.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights and inputs.")] = 0,
     dtype: Annotated[
-        str | None, typer.Option("--dtype", metavar="TYPE", help="float32 (the default) or float64.")
+        Literal["float32", "float64"] | None,
+        typer.Option("--dtype", help="Number type; that of the input file, or float32."),
+        Spelled(one_name),
     ] = None,
-    max_memory: Annotated[
+    guard: Annotated[
         str | None,
         typer.Option(
-            "--max-memory",
-            metavar="SIZE",
-            help="Bytes the run may need, such as 4GiB; half of the machine's by default.",
+            "--guard",
+            metavar="BYTES",
+            help="What the run may take of the memory, such as 4GiB; half of the machine's by default.",
         ),
     ] = None,
 ) -> Answer:
     """Run a network on an input: shape and statistics of every tensor."""
-    from convcalc.calculators.count.memory import canonical
     from convcalc.executor.files import check_output, write_outputs
 
-    limit = None if max_memory is None else size(max_memory)
-    dtype = None if dtype is None else canonical(dtype)
-    if dtype not in (None, "float32", "float64"):
-        from convcalc.spec.errors import nearest_name
-
-        kinds = ("float32", "float64")
-        raise UsageProblem(
-            f"--dtype {dtype} cannot be computed in",
-            expected=" or ".join(kinds),
-            nearest=nearest_name(dtype, kinds),
-        )
+    limit = None if guard is None else size(guard)
     graph, inputs = _with_inputs(common, input_file or [], limit)
     _check_numbers(graph)
     if common.output is not None and common.output.lower().endswith(ARRAYS):
@@ -91,7 +82,7 @@ def run(
             graph,
             inputs,
             weights,
-            seed=seed,
+            seed=common.seed,
             batch=common.batch,
             dtype=dtype,
             max_memory=limit,
@@ -214,7 +205,7 @@ def size(text: str) -> int:
             raise ValueError
     except (ValueError, KeyError):
         raise UsageProblem(
-            f"--max-memory {text!r} is no size",
+            f"--guard {text!r} is no size",
             expected="bytes, or a number with a unit such as 4GiB or 500MB",
         ) from None
     return int(value)
