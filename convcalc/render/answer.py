@@ -79,7 +79,7 @@ def written(answer: Answer, form: Form = "table") -> str:
     if form == "html":
         from convcalc.render.html import page
 
-        return page(*answer.parts, picture=_svg(answer, standalone=False) if answer.picture else None)
+        return page(*answer.parts, picture=_svg(answer))
     write = {"json": _json, "csv": data.to_csv, "markdown": data.to_markdown}[form]
     parts = answer.parts if form == "markdown" else _first(answer.parts)
     return "\n".join(write(part) if isinstance(part, Table) else _plain(part, form) for part in parts)
@@ -165,11 +165,15 @@ def _told(answer: Answer, form: Form) -> str:
     return names[form]
 
 
-def _svg(answer: Answer, standalone: bool) -> str:
-    from convcalc.render.pictures import svg
+def _svg(answer: Answer) -> str | None:
+    """The picture inside a page; None where there is none, or none of this very answer."""
+    from convcalc.calculators.answers import Unreachable
+    from convcalc.render.pictures.svg import svg
 
-    assert answer.picture is not None
-    return svg.svg(answer.picture(), standalone=standalone)
+    try:
+        return None if answer.picture is None else svg(answer.picture())
+    except Unreachable:
+        return None
 
 
 def _has_columns(part: Table | Text) -> bool:

@@ -85,12 +85,12 @@ def test_an_input_with_borders_everywhere(cli) -> None:
     assert "borders everywhere: output pixels get 1 product a channel, executed" in single
 
 
-def test_a_plot_is_told(cli, tmp_path) -> None:
-    pytest.importorskip("matplotlib")
+def test_a_picture_is_told(cli, tmp_path) -> None:
     path = str(tmp_path / "overlap.svg")
     for call in (("transposed", "--from", "4", "--to", "8", "-k", "4"), ("dilation", "1", "2")):
-        assert cli(*call, "-o", path).out.endswith(f"\nplot  {path}\n")
-        assert cli(*call, "-o", path, "--json").json()["plot"] == path
+        (line,) = cli(*call, "-o", path).out.splitlines()
+        assert line.startswith(f"{path}: P")
+        assert "map" not in cli(*call, "-o", path, "--json").json()
 
 
 def test_axes_differ(cli) -> None:
@@ -108,10 +108,10 @@ def test_a_network(cli) -> None:
     assert "none" in cli("transposed", "conv 4 k3", "--input", "3x9x9").out
 
 
-def test_a_plot(cli, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+@pytest.mark.parametrize("call", [("--from", "8", "--to", "16", "-k", "3"), ("dcgan_generator",)])
+def test_a_picture(cli, tmp_path: Path, call: tuple[str, ...]) -> None:
     path = tmp_path / "overlap.svg"
-    assert cli("transposed", "--from", "8", "--to", "16", "-k", "3", "-o", str(path)).code == 0
+    assert cli("transposed", *call, "-o", str(path)).code == 0
     assert b"<svg" in path.read_bytes()
 
 

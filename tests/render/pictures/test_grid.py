@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convcalc.render.pictures.grid import text_map
-from convcalc.render.pictures.heatmap import plane
+from convcalc.render.pictures.maps import plane
 
 
 def test_small_numbers_are_shown_as_they_are() -> None:
