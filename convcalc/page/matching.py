@@ -12,6 +12,10 @@ from convcalc.graph import Graph
 from convcalc.page.tree import Tree
 
 
+Pair = tuple[str | None, str | None, bool]
+"""The id of a row in each of two networks, and whether they are the same."""
+
+
 def comparison(found: Comparison) -> dict[str, Any]:
     """The table of a comparison as a reader sees it.
 
@@ -33,7 +37,7 @@ def comparison(found: Comparison) -> dict[str, Any]:
 
 
 def labels(texts: Sequence[str]) -> list[str]:
-    """A short name for each network: as it was asked for, where that is short and not twice; else a letter."""
+    """A name for each network: as it was asked for, where that is short and there once; else a letter."""
     plain = all(0 < len(text) <= 24 and " " not in text and text.isprintable() for text in texts)
     return list(texts) if plain and len(set(texts)) == len(texts) else letters(len(texts))
 
@@ -45,32 +49,31 @@ def matches(first: Graph, first_tree: Tree, second: Graph, second_tree: Tree) ->
     kind. A block belongs to the one in which most of its layers' partners stand.
 
     Returns:
-        of each ``a`` and ``b``, ids or None, and ``state``: ``same``, ``changed``, ``only a``, ``only b``. A
-        layer is the same if its text and its output are; a block if all its layers are, and no other is there.
+        of each ``a`` and ``b``, ids or None, and ``state``: ``same``, ``changed``, ``only a``, ``only b``.
+        A layer is the same if its text and its output are; a block if all its layers are and there are no
+        others.
     """
-    pairs: list[tuple[str | None, str | None, bool]] = []
+    pairs: list[Pair] = []
     ours, theirs = ([graph.nodes[i] for i in graph.inputs] for graph in (first, second))
     for n in range(max(len(ours), len(theirs))):
         a, b = (nodes[n] if n < len(nodes) else None for nodes in (ours, theirs))
         same = a is not None and b is not None and a.outputs == b.outputs
-        pairs.append((a and a.name, b and b.name, same))
+        pairs.append((a.name if a else None, b.name if b else None, same))
     for x, y in aligned(first, second):
         same = x is not None and y is not None and (x.text, x.shape) == (y.text, y.shape)
-        pairs.append((x and x.name, y and y.name, same))
+        pairs.append((x.name if x else None, y.name if y else None, same))
     pairs = _blocks(pairs, first_tree, second_tree) + pairs
-    return [
-        {
-            "a": a,
-            "b": b,
-            "state": "only a" if b is None else "only b" if a is None else "same" if same else "changed",
-        }
-        for a, b, same in _in_order(pairs, first_tree, second_tree)
-    ]
+    ordered = _in_order(pairs, first_tree, second_tree)
+    return [{"a": a, "b": b, "state": _state(a, b, same)} for a, b, same in ordered]
 
 
-def _blocks(
-    pairs: list[tuple[str | None, str | None, bool]], ours: Tree, theirs: Tree
-) -> list[tuple[str | None, str | None, bool]]:
+def _state(a: str | None, b: str | None, same: bool) -> str:
+    if a is None or b is None:
+        return "only b" if a is None else "only a"
+    return "same" if same else "changed"
+
+
+def _blocks(pairs: list[Pair], ours: Tree, theirs: Tree) -> list[Pair]:
     """The pairs of blocks that follow from those of their layers."""
     votes: Counter[tuple[str, str]] = Counter()
     differs: set[str] = set()
@@ -87,7 +90,7 @@ def _blocks(
     for (a, b), _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0][0] != vote[0][1])):
         if a not in partner and b not in taken:
             partner[a], taken[b] = b, a
-    found: list[tuple[str | None, str | None, bool]] = []
+    found: list[Pair] = []
     for id, place in ours.places.items():
         if place.number is None:
             b = partner.get(id)
@@ -98,9 +101,7 @@ def _blocks(
     return found
 
 
-def _in_order(
-    pairs: list[tuple[str | None, str | None, bool]], ours: Tree, theirs: Tree
-) -> list[tuple[str | None, str | None, bool]]:
+def _in_order(pairs: list[Pair], ours: Tree, theirs: Tree) -> list[Pair]:
     """The pairs in the order of the first network; what only the second has, behind what stands before it."""
     mine = {id: n for n, id in enumerate(ours.places)}
     partner = {b: mine[a] for a, b, _ in pairs if a is not None and b is not None}
@@ -109,6 +110,9 @@ def _in_order(
     for n, id in enumerate(theirs.places):
         last = partner.get(id, last)
         place[id] = last, n
-    return sorted(
-        pairs, key=lambda pair: (mine[pair[0]], -1) if pair[0] is not None else place[pair[1] or ""]
-    )
+
+    def key(pair: Pair) -> tuple[int, int]:
+        a, b, _ = pair
+        return (mine[a], -1) if a is not None else place[b or ""]
+
+    return sorted(pairs, key=key)

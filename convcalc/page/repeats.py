@@ -42,11 +42,10 @@ def repeats(graph: Graph, tree: Tree, groups: dict[str, Any], texts: dict[str, s
         else:
             inside = children[id][::-1]
             short = {child: tree.places[child].label for child in inside}
-            edges = groups[id]["edges"]
-            wired = (
-                (short.get(e["from"], e["from"]), short.get(e["to"], e["to"]), e["shape"], e["name"])
-                for e in edges
-            )
+            wired = [
+                (short.get(edge["from"], edge["from"]), short.get(edge["to"], edge["to"]), edge["shape"])
+                for edge in groups[id]["edges"]
+            ]
             key = tuple((short[child], kinds[child]) for child in inside), tuple(wired)
         kinds[id] = known.setdefault(key, len(known))
         children.setdefault(place.parent, []).append(id)

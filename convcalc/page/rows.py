@@ -132,9 +132,9 @@ def rows(
         seen.setdefault(row.name, row)
     made = []
     for id, place in tree.places.items():
-        row = _row(place, report, seen, memory.get(id), whole, texts[id])
         times, same = again.get(id, (1, None))
-        made.append({**row, "times": times, "same": same, "detail": detail.get(id)})
+        shown = _row(place, report, seen, memory.get(id), whole, texts[id])
+        made.append({**shown, "times": times, "same": same, "detail": detail.get(id)})
     return made
 
 
