@@ -101,6 +101,11 @@ COMMANDS: Final[dict[str, Row]] = {
         "The report of networks as one file for a browser: graph, table, memory, fields, findings.",
         _DESIGN,
     ),
+    "serve": Row(
+        "convcalc.cli.commands.serve:serve",
+        "The live calculator in the browser: type a spec, and its report follows.",
+        _DESIGN,
+    ),
     "list": Row(
         "convcalc.cli.commands.catalog:list_names",
         "Networks, layers and blocks that convcalc knows.",

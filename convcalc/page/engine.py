@@ -9,6 +9,7 @@ the name of a file, it imports nothing and writes nothing, and each question has
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.budget import STEPS, allow, budget
@@ -157,8 +158,8 @@ def page(request: Mapping[str, Any]) -> dict[str, Any]:
     """All that a page shows of one network or more, and ``live``: what can be moved of each.
 
     Each entry of ``live`` has ``sliders`` (see :class:`convcalc.page.sliders.Slider`; empty where the
-    network has no single window), ``svg`` and ``caption`` of the picture of that window, or ``why`` there is
-    none, and ``sizes``, the input in one text.
+    network has no single window), ``layer``, the name of that window's layer, ``svg`` and ``caption`` of its
+    picture, or ``why`` there is none, and ``sizes``, the input in one text.
     """
     from convcalc.page.data import page_data
 
@@ -175,9 +176,13 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
     graph = asked.graph
     shapes = {graph.nodes[i].name: "x".join(map(str, graph.nodes[i].outputs[0])) for i in graph.inputs}
     sizes = next(iter(shapes.values())) if len(shapes) == 1 else ", ".join(f"{k}={v}" for k, v in shapes.items())
-    found: dict[str, Any] = {"sliders": [], "svg": "", "caption": "", "why": "", "sizes": sizes}
-    if window(graph) is None or is_document(asked.text) or text_or_name(asked.text).name != "<spec>":
+    found: dict[str, Any] = {
+        "sliders": [], "layer": None, "svg": "", "caption": "", "why": "", "sizes": sizes,
+    }  # fmt: skip
+    node = window(graph)
+    if node is None or is_document(asked.text) or text_or_name(asked.text).name != "<spec>":
         return found
+    found["layer"] = node.name
     found["sliders"] = [slider._asdict() for slider in sliders(graph)]
     try:
         return found | _picture(graph, None)
@@ -216,12 +221,12 @@ def export(request: Mapping[str, Any]) -> dict[str, Any]:
     """The network as a file: ``text`` and ``name``; ``to`` is ``yaml``, ``pytorch`` or ``report``."""
     to = _text(request, "to")
     if to == "report":
-        from convcalc.page.report import html
+        from convcalc.page.html import render
 
         data = page(request)
         del data["live"]
         names = [network["name"] for network in data["networks"]]
-        return {"text": html(data), "name": f"{_file_name(' and '.join(names))}.html"}
+        return {"text": render(data), "name": f"{_file_name(' and '.join(names))}.html"}
     endings = {"yaml": "yaml", "pytorch": "py"}
     if to not in endings:
         raise Refused(f"'to' {to[:40]!r}", "yaml, pytorch or report", nearest_name(to, [*endings, "report"]))
@@ -264,40 +269,43 @@ def _source(text: str) -> str:
     return found[1].strip().strip("\"'") if found else ""
 
 
-def _summary(graph: Graph) -> Any:
+def _report(view: str, graph: Graph) -> dict[str, Any]:
     from convcalc.calculators.count.report import analyze
+    from convcalc.render.views.report import with_shown
 
-    return analyze(graph)
+    report = analyze(graph)
+    shown = report.table(view).records()
+    rows = [with_shown(row.to_dict(), texts) for row, texts in zip(report.layers, shown, strict=True)]
+    return {**report.to_dict(), "layers": rows}
 
 
-def _fields(graph: Graph) -> Any:
+def _fields(graph: Graph) -> dict[str, Any]:
     from convcalc.calculators.receptive_field.graph import receptive_field
 
-    return receptive_field(graph)
+    return receptive_field(graph).to_dict()
 
 
-def _padding(graph: Graph) -> Any:
+def _padding(graph: Graph) -> dict[str, Any]:
     from convcalc.calculators.padding.check import check_padding
 
-    return check_padding(graph)
+    return check_padding(graph).to_dict()
 
 
-COMMANDS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("summary", "params", "flops", "shapes", "memory"), _summary),
+COMMANDS: Final[Mapping[str, Callable[[Graph], dict[str, Any]]]] = {
+    **{view: partial(_report, view) for view in ("summary", "params", "flops", "shapes", "memory")},
     "rf": _fields,
     "padding": _padding,
 }
-"""What gives the result of a command that the page may ask for as JSON."""
+"""What gives the JSON of a command that the page may ask for."""
 
 
 def as_json(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a ``command`` as its ``to_dict`` gives it."""
+    """What a ``command`` prints with ``--json``."""
     command = _text(request, "command", "summary")
     if command not in COMMANDS:
         near = nearest_name(command, COMMANDS)
         raise Refused(f"there is no command {command[:40]!r} here", ", ".join(COMMANDS), near)
-    found: dict[str, Any] = COMMANDS[command](_one(request).graph).to_dict()
-    return found
+    return COMMANDS[command](_one(request).graph)
 
 
 QUESTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {

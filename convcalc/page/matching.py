@@ -11,7 +11,6 @@ from convcalc.calculators.compare.networks import Comparison, letters
 from convcalc.graph import Graph
 from convcalc.page.tree import Tree
 
-
 Pair = tuple[str | None, str | None, bool]
 """The id of a row in each of two networks, and whether they are the same."""
 
