@@ -16,8 +16,9 @@ from convcalc.budget import STEPS, OverBudgetError, allow, budget, question, ste
 from convcalc.calculators.compare.networks import compare
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
+from convcalc.dims import DimensionError
 from convcalc.graph import Graph, Spec, as_graph
-from convcalc.page import details, findings, layout, matching, rows
+from convcalc.page import details, findings, layout, matching, pictures, rows
 from convcalc.page.tree import Tree, tree
 from convcalc.render import numbers
 
@@ -47,13 +48,13 @@ class Asked(NamedTuple):
     notes: list[str]
 
     def part(self, what: str, make: Callable[[], T], otherwise: T) -> T:
-        """A part of the page with a budget of its own; where that is used up, a note says so."""
+        """A part of the page with a budget of its own; where there is none, a note says why."""
         try:
             with budget():
                 allow(steps_for(self.graph))
                 return make()
-        except OverBudgetError as error:
-            self.notes.append(f"Without {what}: {error}.")
+        except (OverBudgetError, DimensionError) as error:
+            self.notes.append(f"Without {what}: {str(error).splitlines()[0]}.")
             return otherwise
 
 
@@ -131,7 +132,7 @@ def network(asked: Asked) -> dict[str, Any]:
         "graph": drawn,
         "details": told,
         "findings": found,
-        "pictures": {},
+        "pictures": pictures.pictures(asked),
         "notes": [*graph.notes, *report.table("summary").notes, *asked.notes],
     }
 

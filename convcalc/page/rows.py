@@ -67,7 +67,7 @@ def totals(report: Report, fields: ReceptiveField) -> list[dict[str, Any]]:
         title, _, human = NAMED[key]
         value = getattr(report.totals, key)
         text, note = human(value), ""
-        if key in report.at_least:
+        if report.at_least.get(key):
             text, note = f"at least {human(report.at_least[key])}", "some of it is not known"
         elif value is UNKNOWN:
             text, note = "unknown", "it depends on what is not known"
