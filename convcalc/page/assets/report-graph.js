@@ -8,6 +8,7 @@
   const LANE = 9; // between two arcs at the side
   const PAD = 10; // inside an open block
   const HEAD = 26; // its heading
+  const SMALLEST = 0.72; // of its size, where a graph is wider than its place
   const NARROW = '(max-width: 700px)';
 
   // ---- layout: sizes and places, from the inside out ------------------------------------------------
@@ -42,6 +43,7 @@
       edge.lane = apart < 1 || (apart > 1 && (edge.skip || look.spine));
     }
     thread(lines, edges);
+    spine(lines, edges);
     align(lines, edges);
     return finish(model, id, lines, edges, look);
   }
@@ -55,7 +57,7 @@
       const shift = (width - inner.width) / 2;
       return {id, row, inner, shift, width, height: inner.height + HEAD + PAD, inX: inner.inX + shift, outX: inner.outX + shift};
     }
-    const two = row.kind === 'block' || (row.what && row.what !== row.label);
+    const two = row.kind === 'block' || (row.kind !== 'input' && row.what && row.what !== row.label);
     return {id, row, two, width: look.width, height: two ? 42 : 26, inX: look.width / 2, outX: look.width / 2};
   }
 
@@ -84,6 +86,15 @@
     return found.length ? found : [Infinity];
   }
 
+  /** The longest way through a group weighs most, so that it runs straight down. */
+  function spine(lines, edges) {
+    for (const item of lines.flat()) Object.assign(item, {steps: 0, before: null, weight: 1});
+    const ways = edges.filter((edge) => edge.b.rank > edge.a.rank).sort((one, other) => one.a.rank - other.a.rank);
+    for (const {a, b} of ways) if (a.steps + 1 > b.steps) Object.assign(b, {steps: a.steps + 1, before: a});
+    let item = lines.flat().reduce((last, one) => (last && last.steps >= one.steps ? last : one), null);
+    for (; item; item = item.before) item.weight = 1000;
+  }
+
   /** Places boxes from left to right: near what they join, in their order, without overlap. */
   function align(lines, edges) {
     const up = new Map();
@@ -105,11 +116,12 @@
         x += item.width + BETWEEN;
       }
     }
-    const mean = (list) => list.reduce((sum, one) => sum + one, 0) / list.length;
     const settle = (line, near, theirs, own) => {
+      const mean = (others) => others.reduce((sum, other) => sum + other.weight * (other.x + other[theirs]), 0) /
+        others.reduce((sum, other) => sum + other.weight, 0);
       const want = line.map((item) => {
         const others = near.get(item);
-        return others ? mean(others.map((other) => other.x + other[theirs])) - item[own] : item.x;
+        return others ? mean(others) - item[own] : item.x;
       });
       spread(line, want);
     };
@@ -125,19 +137,19 @@
     const pools = [];
     let offset = 0;
     line.forEach((item, number) => {
-      pools.push({sum: want[number] - offset, count: 1});
+      pools.push({sum: item.weight * (want[number] - offset), weight: item.weight, count: 1});
       offset += item.width + BETWEEN;
       while (pools.length > 1) {
         const [a, b] = pools.slice(-2);
-        if (a.sum / a.count <= b.sum / b.count) break;
-        pools.splice(-2, 2, {sum: a.sum + b.sum, count: a.count + b.count});
+        if (a.sum / a.weight <= b.sum / b.weight) break;
+        pools.splice(-2, 2, {sum: a.sum + b.sum, weight: a.weight + b.weight, count: a.count + b.count});
       }
     });
     offset = 0;
     let at = 0;
     for (const pool of pools) {
       for (let k = 0; k < pool.count; k += 1, at += 1) {
-        line[at].x = pool.sum / pool.count + offset;
+        line[at].x = pool.sum / pool.weight + offset;
         offset += line[at].width + BETWEEN;
       }
     }
@@ -157,7 +169,9 @@
         item.bottom = y + tall;
         if (item.port && named) item.height = 16;
       }
-      y += (named ? 16 : tall) + (number < lines.length - 1 ? (line[0].port === 'in' && !named ? 16 : GAP) : 0);
+      const next = lines[number + 1];
+      const tight = !named && (line[0].port === 'in' || (next && id !== '' && next[0].port === 'out'));
+      y += (named ? 16 : tall) + (next ? (tight ? 16 : GAP) : 0);
     });
     const right = Math.max(look.width, ...items.map((item) => item.x + item.width));
     const lanes = assign(edges.filter((edge) => edge.lane));
@@ -226,22 +240,31 @@
     const arrow = `cv-arrow-${view.number}-${model.number}`;
     const root = s('svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'tree', 'aria-label': `graph of ${model.network.title}`,
       'data-height': height});
-    root.append(s('defs', {'aria-hidden': 'true'}, s('marker', {id: arrow, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 6, markerHeight: 6,
-      orient: 'auto-start-reverse'}, s('path', {d: 'M0 0.5 8 4 0 7.5z', class: 'cv-tip'}))));
+    root.append(s('defs', {'aria-hidden': 'true'}, s('marker', {id: arrow, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7,
+      markerUnits: 'userSpaceOnUse', orient: 'auto-start-reverse'}, s('path', {d: 'M0 0.5 8 4 0 7.5z', class: 'cv-tip'}))));
     const pen = {view, model, arrow, look, top: scale(view), boxes: new Map(), edges: [], order: [], root};
     group(pen, whole, margin, margin);
     // In the order in which they run, whatever the ranks: the order of the table and of the keys.
     target.boxes = new Map(model.network.rows.filter((row) => pen.boxes.has(row.id)).map((row) => [row.id, pen.boxes.get(row.id)]));
     target.edges = pen.edges;
     root.addEventListener('keydown', (event) => keys(pen, target, event));
-    const top = target.scrollTop;
+    const before = target.firstChild && [target.scrollTop, target.scrollLeft];
     target.replaceChildren(root);
-    target.scrollTop = top;
+    const room = target.clientWidth;
+    if (width > room) {
+      const small = Math.max(SMALLEST, room / width);
+      root.setAttribute('width', width * small);
+      root.setAttribute('height', height * small);
+      target.scrollLeft = before ? before[1] : (whole.inX + margin) * small - room / 2;
+    }
+    if (before) target.scrollTop = before[0];
   }
 
   function group(pen, found, x, y) {
     const told = new Set();
-    for (const edge of [...found.edges].sort((a, b) => Number(a.lane) - Number(b.lane))) drawEdge(pen, found, edge, x, y, told);
+    const labels = [];
+    for (const edge of [...found.edges].sort((a, b) => Number(a.lane) - Number(b.lane))) drawEdge(pen, found, edge, x, y, told, labels);
+    pen.root.append(...labels); // over the lines, which they break
     for (const item of found.items) {
       if (item.row) drawBox(pen, item, x + item.x, y + item.y);
       else if (item.port && item.height) {
@@ -253,7 +276,7 @@
   }
 
   /** A line through the ranks, or an arc at the side; its shape is said once for each source. */
-  function drawEdge(pen, found, edge, x, y, told) {
+  function drawEdge(pen, found, edge, x, y, told, labels) {
     const {a, b} = edge;
     const start = {x: x + a.x + a.outX, y: y + a.y + a.height};
     const stop = {x: x + b.x + b.inX, y: y + b.y};
@@ -289,13 +312,15 @@
       'data-from': edge.from, 'data-to': edge.to, 'aria-hidden': 'true'}, s('title', {}, `${edge.shape}${edge.name ? ` ${edge.name}` : ''}`));
     pen.edges.push(path);
     pen.root.append(path);
-    if (told.has(edge.from + edge.shape) || (a.port === 'in' && !a.height) || !edge.shape) return;
+    if (told.has(edge.from + edge.shape) || (a.port === 'in' && !a.height) || !edge.shape || (b.port && !b.height)) return;
     told.add(edge.from + edge.shape);
     const line = found.lines[a.rank];
     const next = line[line.indexOf(a) + 1];
     const room = Math.max(40, (next ? next.x + next.inX : found.right) - a.x - a.outX - 8);
-    pen.root.append(s('text', {class: 'cv-shape', x: start.x + 5, y: start.y + 12, 'aria-hidden': 'true'},
-      fit(edge.shape, room, '10px sans-serif')));
+    // Beside the line; before it where others leave to the right.
+    const fan = found.edges.some((other) => other.a === a && other !== edge && !other.lane);
+    labels.push(s('text', {class: 'cv-shape', x: start.x + (fan ? -5 : 5), y: start.y + 12, 'text-anchor': fan ? 'end' : 'start', 'aria-hidden': 'true'},
+      fit(edge.shape, fan ? a.outX : room, '10px sans-serif')));
   }
 
   function drawBox(pen, item, x, y) {
@@ -400,9 +425,15 @@
   function legend(view) {
     const top = scale(view);
     const [, title] = HEATS.find(([key]) => key === view.heat);
+    const ramp = s('svg', {width: 120, height: 16, role: 'img', 'aria-label': `colour and bar from 0 to ${percent(top)} of all ${title}`},
+      [0, 0.25, 0.5, 0.75, 1].map((part, at) => {
+        const ground = s('rect', {class: 'cv-ground', x: at * 24 + 0.5, y: 0.5, width: 22, height: 15, rx: 3});
+        ground.style.setProperty('--heat', `${100 * part}%`);
+        return [ground, s('rect', {class: 'cv-bar', x: at * 24 + 1, y: 12, width: 21 * part, height: 3})];
+      }));
     view.legend.replaceChildren(
       h('span', {}, '0'),
-      h('span', {class: 'cv-ramp', role: 'img', 'aria-label': `colour and bar from 0 to ${percent(top)} of all ${title}`}),
+      ramp,
       h('span', {}, `${percent(top) || '0%'} of ${view.heat === 'memory' ? 'peak memory' : `all ${title}`}`));
   }
 

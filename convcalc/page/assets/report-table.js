@@ -145,7 +145,7 @@
     found.append(h('span', {class: 'cv-name'}, flat ? row.id : row.label));
     if (row.times > 1) found.append(h('span', {class: 'cv-muted'}, ` ×${row.times}`));
     if (model.findings.has(row.id)) found.append(h('span', {class: 'cv-mark', title: 'has findings'}, ' ▲'));
-    if (row.what && row.what !== row.label) found.append(' ', h('span', {class: 'cv-what'}, row.what));
+    if (row.what && row.what !== row.label && row.kind !== 'input') found.append(' ', h('span', {class: 'cv-what'}, row.what));
     return found;
   }
 

@@ -29,7 +29,7 @@ var convcalc = {parts: {}};
       if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
       else node.setAttribute(key, value === true ? '' : value);
     }
-    for (const child of children.flat()) {
+    for (const child of children.flat(Infinity)) {
       if (child !== null && child !== undefined && child !== '') node.append(child);
     }
     return node;
@@ -102,7 +102,8 @@ var convcalc = {parts: {}};
       this.heat = 'macs';
       this.sort = null;
       this.query = '';
-      this.wide = false;
+      this.wide = false; // all columns of the table
+      this.across = false; // the graph over the whole width
       this.selected = null; // {number, id}
       this.current = 0; // number of the network whose table is shown
       this.touched = []; // by network: whether folds are the reader's own
@@ -160,12 +161,18 @@ var convcalc = {parts: {}};
       this.legend = h('div', {class: 'cv-legend'});
       this.note = h('p', {class: 'cv-muted cv-tablenote', role: 'status'});
       this.element.classList.add('cv');
-      this.element.classList.toggle('cv-several', this.models.length > 1);
+      this.element.classList.toggle('cv-across', this.across || this.models.length > 1);
       this.element.replaceChildren(
         this.header(),
         ...(this.page.comparison ? [parts.comparison(this)] : []),
         h('div', {class: 'cv-work'},
-          h('section', {class: 'cv-side', 'aria-label': 'graph'}, this.heatSwitch(), this.legend,
+          h('section', {class: 'cv-side', 'aria-label': 'graph'}, h('div', {class: 'cv-tools'}, this.heatSwitch(), this.legend,
+              this.models.length > 1 ? null : h('label', {}, h('input', {type: 'checkbox', checked: this.across, onchange: (event) => {
+                this.across = event.target.checked;
+                this.element.classList.toggle('cv-across', this.across);
+                this.drawGraphs();
+                this.follow();
+              }}), 'wide graph')),
             h('div', {class: 'cv-graphs'}, this.models.map((model, number) => h('div', {class: 'cv-one'},
               this.models.length > 1 ? h('h3', {}, model.network.title) : null, this.graphs[number])))),
           h('section', {class: 'cv-main', 'aria-label': 'layers'}, this.tableTools(), this.note, this.table),
@@ -230,6 +237,7 @@ var convcalc = {parts: {}};
         h('input', {type: 'radio', name: `cv-heat-${this.number}`, value: key, checked: key === this.heat, onchange: () => {
           this.heat = key;
           this.drawGraphs();
+          if (!this.selected) convcalc.parts.panel(this);
           this.writeAddress();
         }}), title)));
     }
