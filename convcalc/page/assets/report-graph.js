@@ -8,6 +8,9 @@
   const LANE = 9; // between two arcs at the side
   const PAD = 10; // inside an open block
   const HEAD = 26; // its heading
+  const PIECE = 1000; // height of a piece in print
+  const STRAIGHT = 1e6; // how much more the longest way weighs than what stands beside it
+  const LONG = 4; // ranks that a line passes between boxes; a longer one goes around them
   const SMALLEST = 0.72; // of its size, where a graph is wider than its place
   const NARROW = '(max-width: 700px)';
 
@@ -40,7 +43,7 @@
       .map((edge) => ({...edge, a: items.get(edge.from), b: items.get(edge.to)}));
     for (const edge of edges) {
       const apart = edge.b.rank - edge.a.rank;
-      edge.lane = apart < 1 || (apart > 1 && (edge.skip || look.spine));
+      edge.lane = apart < 1 || (apart > 1 && (edge.skip || look.spine)) || apart > LONG;
     }
     thread(lines, edges);
     spine(lines, edges);
@@ -68,7 +71,7 @@
       if (!edge.lane) {
         for (let rank = edge.a.rank + 1; rank < edge.b.rank; rank += 1) {
           const before = edge.way[edge.way.length - 1];
-          const item = {width: 10, height: 0, inX: 5, outX: 5, rank, thread: true, edge};
+          const item = {width: 10, height: 0, inX: 5, outX: 5, rank, weight: 30, thread: true, edge};
           const at = lines[rank].findIndex((other) => Math.min(...sources(other, edges, lines)) > lines[rank - 1].indexOf(before));
           lines[rank].splice(at < 0 ? lines[rank].length : at, 0, item);
           edge.way.push(item);
@@ -88,11 +91,11 @@
 
   /** The longest way through a group weighs most, so that it runs straight down. */
   function spine(lines, edges) {
-    for (const item of lines.flat()) Object.assign(item, {steps: 0, before: null, weight: 1});
+    for (const item of lines.flat()) Object.assign(item, {steps: 0, before: null, weight: item.weight || 1});
     const ways = edges.filter((edge) => edge.b.rank > edge.a.rank).sort((one, other) => one.a.rank - other.a.rank);
     for (const {a, b} of ways) if (a.steps + 1 > b.steps) Object.assign(b, {steps: a.steps + 1, before: a});
     let item = lines.flat().reduce((last, one) => (last && last.steps >= one.steps ? last : one), null);
-    for (; item; item = item.before) item.weight = 1000;
+    for (; item; item = item.before) item.weight = STRAIGHT;
   }
 
   /** Places boxes from left to right: near what they join, in their order, without overlap. */
@@ -121,7 +124,9 @@
         others.reduce((sum, other) => sum + other.weight, 0);
       const want = line.map((item) => {
         const others = near.get(item);
-        return others ? mean(others) - item[own] : item.x;
+        if (!others) return item.x;
+        const main = item.weight === STRAIGHT ? others.filter((other) => other.weight === STRAIGHT) : [];
+        return mean(main.length ? main : others) - item[own];
       });
       spread(line, want);
     };
@@ -129,7 +134,7 @@
       for (const line of lines) settle(line, up, 'outX', 'inX');
       for (const line of [...lines].reverse()) settle(line, down, 'inX', 'outX');
     }
-    for (const line of lines) if (line.length === 1) settle(line, up, 'outX', 'inX');
+    for (const line of lines) settle(line, up, 'outX', 'inX');
   }
 
   /** The places nearest to those wanted (least squares) that keep order and distance: pools of neighbours. */
@@ -233,12 +238,12 @@
 
   function draw(view, model, target) {
     const narrow = matchMedia(NARROW).matches;
-    const look = {width: narrow ? 220 : view.models.length > 1 ? 168 : 190, spine: narrow};
+    const look = {width: narrow ? 210 : 200, spine: narrow};
     const whole = layout(model, '', look);
     const margin = 8;
     const [width, height] = [whole.width + 2 * margin, whole.height + 2 * margin];
     const arrow = `cv-arrow-${view.number}-${model.number}`;
-    const root = s('svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'tree', 'aria-label': `graph of ${model.network.title}`,
+    const root = s('svg', {id: `cv-graph-${view.number}-${model.number}`, class: 'cv-svg', viewBox: `0 0 ${width} ${height}`, width, height, role: 'tree', 'aria-label': `graph of ${model.network.title}`,
       'data-height': height});
     root.append(s('defs', {'aria-hidden': 'true'}, s('marker', {id: arrow, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7,
       markerUnits: 'userSpaceOnUse', orient: 'auto-start-reverse'}, s('path', {d: 'M0 0.5 8 4 0 7.5z', class: 'cv-tip'}))));
@@ -355,16 +360,16 @@
       });
       node.append(sign);
     }
-    const value = cell && cell !== '0' && cell !== '-' ? cell : '';
-    const marks = `${warned ? '▲ ' : ''}${state === 'changed' ? '≠ ' : state && state !== 'same' ? '+ ' : ''}`;
+    const value = cell && cell !== '0' && cell !== '-' ? fit(cell, width * 0.55, '11px sans-serif') : '';
+    const marks = `${warned ? '▲' : ''}${state === 'changed' ? ' ≠' : state && state !== 'same' ? ' +' : ''}`.trim();
+    const two = item.two && !open;
     canvas.font = '11px sans-serif';
-    const taken = canvas.measureText(marks + value).width + 16;
-    node.append(
-      s('text', {class: 'cv-name', x: left, y: 17}, fit(row.label + (row.times > 1 ? ` ×${row.times}` : ''), width - left - taken, '600 12px sans-serif')),
-      s('text', {class: 'cv-value', x: width - 8, y: 17, 'text-anchor': 'end'}, marks ? s('tspan', {class: 'cv-mark'}, marks) : null, value));
-    if (item.two && !open) {
-      node.append(s('text', {class: 'cv-what', x: 9, y: 32}, fit(row.what, width - 18, '11px sans-serif')));
-    }
+    const [wide, wider] = [value, marks].map((one) => (one ? canvas.measureText(one).width + 8 : 0));
+    const label = row.label + (row.times > 1 ? ` ×${row.times}` : '');
+    node.append(s('text', {class: 'cv-name', x: left, y: 17}, fit(label, width - left - 8 - wider - (two ? 0 : wide), '600 12px sans-serif')));
+    if (marks) node.append(s('text', {class: 'cv-value cv-mark', x: width - 8 - (two ? 0 : wide), y: 17, 'text-anchor': 'end'}, marks));
+    if (value) node.append(s('text', {class: 'cv-value', x: width - 8, y: two ? 33 : 17, 'text-anchor': 'end'}, value));
+    if (two) node.append(s('text', {class: 'cv-what', x: 9, y: 33}, fit(row.what, width - 18 - wide, '11px sans-serif')));
     if (part && !open) node.append(s('rect', {class: 'cv-bar', x: 1, y: height - 4, width: Math.max(1, (width - 2) * part), height: 3}));
     node.append(s('title', {}, name));
     node.addEventListener('click', () => {
@@ -379,6 +384,34 @@
     pen.root.append(node);
     if (open) group(pen, item.inner, x + item.shift, y + HEAD);
   }
+
+  /** For print: a tall graph in pieces that stand side by side, cut where no box is. */
+  function pieces(target) {
+    const root = target.querySelector('svg');
+    const [, , width, height] = root.getAttribute('viewBox').split(' ').map(Number);
+    const boxes = [...root.querySelectorAll('.cv-box:not(.cv-open)')].map((node) => {
+      const [, y] = /translate\(\S+ (\S+)\)/.exec(node.getAttribute('transform'));
+      return [Number(y), Number(y) + node.querySelector('.cv-ground').height.baseVal.value];
+    });
+    const parts = [];
+    for (let top = 0; top < height;) {
+      let cut = Math.min(height, top + PIECE);
+      const hit = cut < height && boxes.filter(([a, b]) => a < cut && cut < b + 14).map(([a]) => a - 8);
+      if (hit && hit.length && Math.min(...hit) > top) cut = Math.min(...hit);
+      parts.push(s('svg', {class: 'cv-piece', viewBox: `0 ${top} ${width} ${cut - top}`, width, height: cut - top, 'aria-hidden': 'true'},
+        s('use', {href: `#${root.id}`})));
+      top = cut;
+    }
+    return parts;
+  }
+
+  window.addEventListener('beforeprint', () => {
+    for (const target of document.querySelectorAll('.cv-graph')) {
+      if (target.querySelector('svg')) target.after(Object.assign(document.createElement('div'), {className: 'cv-pieces'}));
+      if (target.nextSibling) target.nextSibling.append(...pieces(target));
+    }
+  });
+  window.addEventListener('afterprint', () => document.querySelectorAll('.cv-pieces').forEach((node) => node.remove()));
 
   /** Up and down go through the boxes as they run; left and right to a neighbour, else out of and into blocks. */
   function keys({view, model}, target, event) {
@@ -431,10 +464,11 @@
         ground.style.setProperty('--heat', `${100 * part}%`);
         return [ground, s('rect', {class: 'cv-bar', x: at * 24 + 1, y: 12, width: 21 * part, height: 3})];
       }));
-    view.legend.replaceChildren(
+    view.legend.replaceChildren(...(top ? [
       h('span', {}, '0'),
       ramp,
-      h('span', {}, `${percent(top) || '0%'} of ${view.heat === 'memory' ? 'peak memory' : `all ${title}`}`));
+      h('span', {}, `${percent(top)} of ${view.heat === 'memory' ? 'peak memory' : `all ${title}`}`)]
+      : [h('span', {}, `no numbers of ${title} to colour by`)]));
   }
 
   Object.assign(convcalc.parts, {graph: draw, legend});

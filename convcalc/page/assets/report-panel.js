@@ -7,6 +7,7 @@
 
   function panel(view) {
     const row = view.row(view.selected);
+    view.panel.classList.toggle('cv-idle', !row);
     if (!row) {
       overview(view);
       return;

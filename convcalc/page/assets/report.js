@@ -209,11 +209,11 @@ var convcalc = {parts: {}};
           const main = network.totals.slice(0, 4);
           const more = [...network.totals.slice(4).map((total) => [total.title, total.text, total.note])];
           return h('div', {class: 'cv-network'},
-            h('h1', {}, network.title),
+            h('h1', {class: network.title.length > 40 ? 'cv-long' : null}, network.title),
             h('p', {class: 'cv-about'}, [network.input.join(', '), network.dtype, `batch ${network.batch}`]
               .filter(Boolean).join(' · '), network.about ? ` · ${network.about}` : ''),
             h('dl', {class: 'cv-totals'}, main.map((total) => h('div', {},
-              h('dt', {}, total.title), h('dd', {}, total.text), total.note ? h('dd', {class: 'cv-muted'}, total.note) : null))),
+              h('dt', {}, total.title), h('dd', {class: total.text.length > 16 ? 'cv-long' : null}, total.text), total.note ? h('dd', {class: 'cv-muted'}, total.note) : null))),
             more.length || (network.notes || []).length ? h('details', {},
               h('summary', {}, 'more totals and notes'),
               h('dl', {class: 'cv-more'}, more.map(([title, text, note]) => h('div', {},
