@@ -454,7 +454,10 @@ var convcalc = {parts: {}};
         for (const id of model.open.size ? model.open : ['']) state.append(number ? `open${number + 1}` : 'open', id);
       });
       const text = state.toString();
-      if (text !== location.hash.slice(1)) history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
+      if (text === location.hash.slice(1)) return;
+      try {
+        history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
+      } catch { /* a frame of a notebook has no address of its own */ }
     }
 
     readAddress() {
