@@ -80,6 +80,15 @@ def chosen(page: Any) -> set[tuple[str, str]]:
     return {(part, row) for part, row in found}
 
 
+def until(page: Any, script: str) -> None:
+    """Wait until a script says so; Playwright's own way is refused by the policy of the page."""
+    for _ in range(100):
+        if page.evaluate(script):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never came true: {script}")
+
+
 def box(page: Any, id: str) -> Any:
     return page.locator(f'[role=treeitem][data-row="{id}"]')
 
@@ -193,7 +202,7 @@ def test_heat_is_a_number_and_a_bar_as_well(opened: Callable[..., Any]) -> None:
     )
     assert widths["c5"] == max(widths.values())
     assert widths["f6"] / widths["c5"] == pytest.approx(10164 / 48120, rel=0.02)
-    assert box(page, "c5").locator(".cv-value").inner_text() == "48.12 K"
+    assert box(page, "c5").locator(".cv-value").text_content() == "48.12 K"
     assert "78%" in page.inner_text(".cv-legend")  # 48,120 of 61,706
 
 
@@ -204,7 +213,8 @@ def test_it_can_be_used_by_the_keyboard_alone(opened: Callable[..., Any]) -> Non
     for _ in range(30):
         page.keyboard.press("Tab")
         stops.append(page.evaluate("document.activeElement.dataset.part || document.activeElement.tagName"))
-    assert stops.count("table") == 1  # one stop, in which the arrows move
+    around = stops[: stops.index("BODY")] if "BODY" in stops else stops
+    assert around.count("table") == 1  # one stop, in which the arrows move
     page.keyboard.press("/")
     page.keyboard.press("ArrowDown")
     for _ in range(2):
@@ -260,8 +270,9 @@ def test_roles_and_names_for_screen_readers(opened: Callable[..., Any]) -> None:
     assert bad == []
     assert page.get_by_role("treegrid", name="layers of ResNet-18").count() == 1
     assert page.get_by_role("tree", name="graph of ResNet-18").count() == 1
-    named = box(page, "layer1").get_attribute("aria-label")
-    assert "layer1" in named and "64x56x56" in named and "MACs" in named
+    named = page.get_by_role("treeitem", name="layer1, 2 layers").or_(box(page, "layer1")).locator("title").first
+    named = named.text_content()
+    assert named.startswith("layer1") and "64x56x56" in named and "MACs" in named
     assert page.get_attribute("html", "lang") == "en"
 
 
@@ -375,15 +386,15 @@ def test_the_address_leads_to_a_layer(opened: Callable[..., Any]) -> None:
     assert page.get_by_label("parameters", exact=True).is_checked()
     assert "layer3.bottleneck2.conv_bn2" in boxes(page)
     line(page, "head").click()
-    page.wait_for_function("location.hash.includes('layer=head')")
+    until(page, "location.hash.includes('layer=head')")
     again = page.url
     page.goto("about:blank")
     page.goto(again)
     assert ("table", "head") in chosen(page)
     page.evaluate("location.hash = '#layer=stem'")
-    page.wait_for_function("document.querySelector('[aria-selected=true]').dataset.row === 'stem'")
+    until(page, "document.querySelector('[aria-selected=true]').dataset.row === 'stem'")
     page.evaluate("location.hash = '#layer=no such layer&heat=x&open=y&sort=z&network=7'")
-    page.wait_for_function("!document.querySelector('[aria-selected=true]')")
+    until(page, "!document.querySelector('[aria-selected=true]')")
 
 
 def test_two_networks_stand_beside_each_other(opened: Callable[..., Any]) -> None:

@@ -339,16 +339,17 @@
     const state = view.state(number, row.id);
     const warned = model.findings.has(row.id);
     const title = HEATS.find(([key]) => key === view.heat)[1];
-    const name = [row.id, row.what, row.cells.output && `output ${row.cells.output}`, cell && `${title} ${cell}`, share && percent(share),
-      row.times > 1 && `${row.times} times`, warned && 'has findings', state && state !== 'same' && state].filter(Boolean).join(', ');
+    const name = [row.label, row.what !== row.label && row.kind !== 'input' && row.what, cell && `${title} ${cell}`, share && percent(share),
+      row.cells.output && `output ${row.cells.output}`, row.times > 1 && `${row.times} times`, warned && 'has findings',
+      state && state !== 'same' && state, row.parent !== null && `in ${row.parent}`].filter(Boolean).join(', ');
     const siblings = model.children.get(row.parent === null ? '' : row.parent);
     const node = s('g', {class: `cv-box cv-${row.kind}${open ? ' cv-open' : ''}${state && state !== 'same' ? ' cv-changed' : ''}`, role: 'treeitem',
-      'aria-label': name, 'aria-level': row.depth + 1, 'aria-selected': 'false', 'aria-expanded': row.kind === 'block' ? String(open) : null,
+      'aria-level': row.depth + 1, 'aria-selected': 'false', 'aria-expanded': row.kind === 'block' ? String(open) : null,
       'aria-setsize': siblings.length, 'aria-posinset': siblings.indexOf(row.id) + 1, tabindex: -1,
       'data-row': row.id, 'data-part': 'graph', 'data-number': number, transform: `translate(${x} ${y})`});
     const rect = s('rect', {class: 'cv-ground', width, height, rx: 5});
     if (part && !open) rect.style.setProperty('--heat', `${Math.round(100 * part)}%`);
-    node.append(rect);
+    node.append(s('title', {}, name), rect); // the title is its name
     let left = 9;
     if (row.kind === 'block') {
       left = 22;
@@ -371,7 +372,6 @@
     if (value) node.append(s('text', {class: 'cv-value', x: width - 8, y: two ? 33 : 17, 'text-anchor': 'end'}, value));
     if (two) node.append(s('text', {class: 'cv-what', x: 9, y: 33}, fit(row.what, width - 18 - wide, '11px sans-serif')));
     if (part && !open) node.append(s('rect', {class: 'cv-bar', x: 1, y: height - 4, width: Math.max(1, (width - 2) * part), height: 3}));
-    node.append(s('title', {}, name));
     node.addEventListener('click', () => {
       node.focus({preventScroll: true});
       view.select(number, row.id, 'graph');

@@ -110,6 +110,9 @@ var convcalc = {parts: {}};
       this.models = [];
       this.hovered = [];
       element.addEventListener('keydown', (event) => this.key(event));
+      document.addEventListener('keydown', (event) => {
+        if (event.target === document.body && element.isConnected && this.models.length) this.key(event);
+      });
       if (this.options.hash) window.addEventListener('hashchange', () => this.readAddress() && this.draw());
       matchMedia('(max-width: 700px)').addEventListener('change', () => this.models.length && this.drawGraphs());
     }
