@@ -8,7 +8,9 @@ the name of a file, it imports nothing and writes nothing, and each question has
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -60,8 +62,9 @@ def answer(request: Any) -> dict[str, Any]:
     Returns:
         what the question says, ready for JSON; or ``{"errors": [...]}``, each with ``message``, ``file``
         (``<spec>`` for the text itself, ``--input`` for the shape), ``line``, ``column`` and ``length`` in
-        characters, from 1, ``expected``, ``nearest``, ``spec`` (which of several), and ``text``, the whole
-        error as a terminal shows it.
+        characters, from 1, ``expected``, ``nearest``, ``spec`` (which of several), ``text``, the whole
+        error as a terminal shows it, and ``fix`` where following ``nearest`` was tried and mends this
+        error: the ``spec`` or the ``input`` to put in the place of the old.
     """
     try:
         if not isinstance(request, Mapping):
@@ -74,7 +77,11 @@ def answer(request: Any) -> dict[str, Any]:
         with budget():
             return ask(request)
     except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
-        return {"errors": errors_of(error)}
+        found = errors_of(error)
+        if isinstance(error, _InSpec):
+            with suppress(ValueError, ArithmeticError, RecursionError), budget():
+                _add_fixes(found, request)
+        return {"errors": found}
 
 
 def errors_of(error: BaseException, spec: int = 0) -> list[dict[str, Any]]:
@@ -94,6 +101,35 @@ def errors_of(error: BaseException, spec: int = 0) -> list[dict[str, Any]]:
     lines += [f"  expected {problem.expected}"] if expected else []
     lines += [f"  did you mean {problem.nearest}?"] if problem.nearest else []
     return [{**problem.to_dict(), "file": "", "text": "\n".join(lines), "spec": spec}]
+
+
+def _add_fixes(errors: list[dict[str, Any]], request: Mapping[str, Any]) -> None:
+    """Put ``fix`` to the errors whose suggestion works when it is followed."""
+    given = _given(request)
+    for error in errors:
+        place = (error["file"], error["line"], error["column"])
+        text = _specs(request)[error["spec"]]
+        fix = _fix(error, text)
+        if fix is None:
+            continue
+        try:
+            build(text_or_name(fix.get("spec", text)), **given | {k: v for k, v in fix.items() if k == "input"})
+        except SpecError as other:
+            if place in {(problem.file, problem.line, problem.column) for problem in other.problems}:
+                continue
+        error["fix"] = fix
+
+
+def _fix(error: Mapping[str, Any], text: str) -> dict[str, str] | None:
+    """What following a suggestion would write; None where it is no word to put in a place."""
+    nearest = error["nearest"] or ""
+    if shape := re.fullmatch(r"--input (\S+)(?: \(.*\))?", nearest):
+        return {"input": shape[1]}
+    if error["file"] != "<spec>" or not error["line"] or not re.fullmatch(r"[\w.+-]+", nearest):
+        return None
+    lines = text.split("\n")
+    start = sum(len(line) + 1 for line in lines[: error["line"] - 1]) + error["column"] - 1
+    return {"spec": f"{text[:start]}{nearest}{text[start + error['length'] :]}"}
 
 
 class _InSpec(ValueError):
@@ -244,8 +280,6 @@ def export(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _file_name(name: str) -> str:
     """A name that every system takes: letters, digits, dashes."""
-    import re
-
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:60] or "network"
 
 
@@ -263,8 +297,6 @@ def names(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _source(text: str) -> str:
-    import re
-
     found = re.search(r"^source: *(.+)$", text, re.MULTILINE)
     return found[1].strip().strip("\"'") if found else ""
 
