@@ -28,6 +28,12 @@ def style() -> str:
     return asset("report.css") + css()
 
 
+def loaded(name: str) -> str:
+    """What a page gets that loads its parts by name: ``report.js`` and ``report.css`` are whole."""
+    whole = {"report.js": script, "report.css": style}.get(name)
+    return asset(name) if whole is None else whole()
+
+
 def asset(name: str) -> str:
     """Text of a file of the folder ``assets``."""
     return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.page import live, worker
 from convcalc.page.engine import MAX_REQUEST, errors_of
-from convcalc.page.html import asset
+from convcalc.page.html import loaded
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -114,7 +114,7 @@ def application(port: int, first: Mapping[str, Any]) -> Starlette:
 
     workers = Workers()
     page = live.html(first, {"kind": "server"}).encode()
-    assets = {name: asset(name).encode() for name in live.ASSETS}
+    assets = {name: loaded(name).encode() for name in live.ASSETS}
 
     async def index(request: Request) -> Response:
         return Response(page, media_type="text/html")

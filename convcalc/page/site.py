@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from convcalc.page import live
-from convcalc.page.html import asset
+from convcalc.page.html import loaded
 
 RUNTIME_VERSION: Final = "314.0.7"
 """The version of Pyodide that the page was tested with."""
@@ -115,7 +115,7 @@ def files(
     engine = {"kind": "browser", "runtime": RUNTIME if runtime is None else "runtime/", "sources": SOURCES}
     found: dict[str, bytes | Path] = {
         "index.html": live.html(first, engine).encode(),
-        **{name: asset(name).encode() for name in (*live.ASSETS, "browser.js")},
+        **{name: loaded(name).encode() for name in (*live.ASSETS, "browser.js")},
         SOURCES: archive(),
     }
     if runtime is not None:
