@@ -26,8 +26,13 @@ MAX_REQUEST: Final = 1_000_000
 """Longest question, in bytes of JSON."""
 MAX_SPECS: Final = 4
 """Most networks beside each other."""
-QUESTIONS_A_SPEC: Final = 6
-"""A page asks so many questions of each network (counts, fields, padding, growth, ...), each with its budget."""
+MAX_TEXT: Final = 300_000
+"""Longest spec, in characters."""
+MAX_LAYERS: Final = 5_000
+"""Most layers of a network: more would take a browser too long to show."""
+QUESTIONS_A_SPEC: Final = 4
+"""A page asks so many questions of each network that was read (counts, fields, padding, growth), each with its
+budget."""
 
 
 class Refused(ValueError):
@@ -113,7 +118,7 @@ def _add_fixes(errors: list[dict[str, Any]], request: Mapping[str, Any]) -> None
         if fix is None:
             continue
         try:
-            build(text_or_name(fix.get("spec", text)), **given | {k: v for k, v in fix.items() if k == "input"})
+            _built(fix.get("spec", text), **given | {k: v for k, v in fix.items() if k == "input"})
         except SpecError as other:
             if place in {(problem.file, problem.line, problem.column) for problem in other.problems}:
                 continue
@@ -177,10 +182,28 @@ def _graphs(request: Mapping[str, Any]) -> list[Asked]:
     found = []
     for number, text in enumerate(_specs(request)):
         try:
-            found.append(Asked(build(text_or_name(text), **given), text))
+            found.append(Asked(_built(text, **given), text))
         except ValueError as error:
             raise _InSpec(error, number) from None
     return found
+
+
+def _built(text: str, **given: Any) -> Graph:
+    """The graph of a text from a page.
+
+    Raises:
+        SpecError: the text cannot be read, or the network has too many layers.
+        Refused: the text is too long.
+    """
+    if len(text) > MAX_TEXT:
+        raise Refused(f"a spec of {len(text):,} characters", f"at most {MAX_TEXT:,}")
+    try:
+        return build(text_or_name(text), max_layers=MAX_LAYERS, **given)
+    except SpecError as error:
+        for problem in error.problems:
+            if "max_layers" in (problem.expected or ""):  # which nobody can give here
+                problem.expected = "fewer repeats, or the commands in a terminal"
+        raise
 
 
 def _one(request: Mapping[str, Any]) -> Asked:
@@ -199,8 +222,8 @@ def page(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     from convcalc.page.data import page_data
 
-    allow(STEPS * QUESTIONS_A_SPEC * len(_specs(request)))
     asked = _graphs(request)
+    allow(STEPS * QUESTIONS_A_SPEC * len(asked))
     found = page_data(*(one.graph for one in asked), texts=[one.text for one in asked])
     return {**found, "live": [_live(one, request) for one in asked]}
 

@@ -19,7 +19,7 @@ MEMORY: Final = 3 << 30
 """Bytes of memory that the process may take, where the system can hold it to that."""
 MAX_ANSWER: Final = 32_000_000
 """Longest answer, in bytes of JSON."""
-SECONDS: Final = 10
+SECONDS: Final = 20
 """Seconds that an answer may take."""
 
 
@@ -51,6 +51,7 @@ def run() -> None:
     """Answer every line of standard input on standard output, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
     limit_memory()
+    answer({"question": "page", "specs": ["conv 1 k1"], "input": "1x1x1"})  # which loads what answers take
     alarm = getattr(signal, "setitimer", None)
     for line in sys.stdin.buffer:
         if alarm is not None:
