@@ -13,6 +13,7 @@ from convcalc.calculators.receptive_field.output import field_of, show_field
 from convcalc.calculators.receptive_field.rows import LayerField
 from convcalc.dims import UNKNOWN, Dim
 from convcalc.exporters.text import format_placed
+from convcalc.page.repeats import repeats
 from convcalc.page.tree import Place, Tree
 from convcalc.records import plain
 from convcalc.render import numbers
@@ -66,7 +67,7 @@ def totals(report: Report, fields: ReceptiveField) -> list[dict[str, Any]]:
         title, _, human = NAMED[key]
         value = getattr(report.totals, key)
         text, note = human(value), ""
-        if key in report.at_least:
+        if report.at_least.get(key):
             text, note = f"at least {human(report.at_least[key])}", "some of it is not known"
         elif value is UNKNOWN:
             text, note = "unknown", "it depends on what is not known"
@@ -106,7 +107,11 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def rows(
-    report: Report, fields: ReceptiveField, tree: Tree, detail: Mapping[str, int]
+    report: Report,
+    fields: ReceptiveField,
+    tree: Tree,
+    detail: Mapping[str, int],
+    groups: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """A row for every layer, input and block; a block stands before its children.
 
@@ -119,15 +124,17 @@ def rows(
     memory = _memory(report, tree)
     whole: dict[str, Dim] = {key: getattr(report.totals, key) for key in SHARED if key != "memory"}
     whole["memory"] = report.totals.peak_memory_bytes
-    texts: dict[Any, str] = {}
+    known: dict[Any, str] = {}
+    texts = {id: _what(place, report, known) for id, place in tree.places.items()}
+    again = repeats(report.graph, tree, groups, texts)
     seen: dict[str, LayerField] = {}
     for row in fields.layers:
         seen.setdefault(row.name, row)
     made = []
     for id, place in tree.places.items():
-        row = _row(place, report, seen, memory.get(id), whole, texts)
-        row["detail"] = detail.get(id)
-        made.append(row)
+        times, same = again.get(id, (1, None))
+        shown = _row(place, report, seen, memory.get(id), whole, texts[id])
+        made.append({**shown, "times": times, "same": same, "detail": detail.get(id)})
     return made
 
 
@@ -156,11 +163,10 @@ def _row(
     fields: Mapping[str, LayerField],
     memory: Dim,
     whole: dict[str, Dim],
-    texts: dict[Any, str],
+    what: str,
 ) -> dict[str, Any]:
     counts, node = place.counts, None if place.number is None else report.graph.nodes[place.number]
     kind = "block" if node is None else "input" if counts is None else "layer"
-    what = _what(place, report, texts)
     values: dict[str, Any] = {}
     cells = {"label": place.label, "what": what}
     share: dict[str, float | None] = {}
@@ -189,9 +195,6 @@ def _row(
         "cells": cells,
         "values": plain(values),
         "share": share,
-        "times": 1,
-        "same": None,
-        "detail": None,
     }
 
 
