@@ -30,7 +30,7 @@ MAX_TEXT: Final = 300_000
 """Longest spec, in characters."""
 MAX_LAYERS: Final = 5_000
 """Most layers of a network: more would take a browser too long to show."""
-QUESTIONS_A_SPEC: Final = 4
+QUESTIONS_A_SPEC: Final = 2
 """A page asks so many questions of each network that was read (counts, fields, padding, growth), each with its
 budget."""
 
@@ -360,7 +360,10 @@ def as_json(request: Mapping[str, Any]) -> dict[str, Any]:
     if command not in COMMANDS:
         near = nearest_name(command, COMMANDS)
         raise Refused(f"there is no command {command[:40]!r} here", ", ".join(COMMANDS), near)
-    return COMMANDS[command](_one(request).graph)
+    from convcalc.records import plain
+
+    found: dict[str, Any] = plain(COMMANDS[command](_one(request).graph))
+    return found
 
 
 QUESTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {

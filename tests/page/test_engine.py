@@ -216,7 +216,7 @@ def test_a_network_is_found_by_its_name_not_by_a_file_of_that_name(tmp_path, mon
         ({"question": "page", "specs": ["relu"], "input": 3}, "'input' is no text"),
         ({"question": "page", "specs": ["relu"], "set": []}, None),
         ({"question": "page", "specs": ["relu"], "set": {"a": [1]}}, "'set' is no object"),
-        ({"question": "draw", "specs": ["relu", "relu"]}, "2 specs"),
+        ({"question": "draw", "specs": ["relu", "relu"], "input": "3x9x9"}, "2 specs"),
         ({"question": "draw", "spec": "conv 3->4 k3", "input": "3x9x9", "at": "x"}, "no position"),
         ({"question": "draw", "spec": "conv 3->4 k3", "input": "3x9x9", "at": "9,9"}, "no position"),
         ({"question": "move", "spec": "conv 3->4 k3", "key": "kernel", "value": "3"}, "'value'"),
@@ -299,11 +299,11 @@ def test_a_move_says_what_was_asked_and_nothing_else(
     old, new = window(graph), window(after)
     assert old is not None and new is not None and len(graph.nodes) == len(after.nodes)
     for option in new.layer.options:
-        values = getattr(new.layer, option.field)
+        values = getattr(new.layer, option.field, None)
         if option.field == key:
             assert all(one in (value, (value, value)) for one in values)
         elif (option.field, form[:7]) != ("stride", "maxpool"):
-            assert values == getattr(old.layer, option.field)
+            assert values == getattr(old.layer, option.field, None)
 
 
 def test_a_move_keeps_the_text_around_it() -> None:
@@ -334,7 +334,7 @@ def test_exports_read_back_to_the_same_network() -> None:
     code = ask("export", "resnet18", to="pytorch")
     compile(code["text"], code["name"], "exec")
     report = ask("export", ["conv 3->4 k3", "conv 3->4 k5"], input="3x9x9", to="report")
-    assert report["name"].endswith(".html") and report["text"].startswith("<!DOCTYPE html>")
+    assert report["name"].endswith(".html") and report["text"].lower().startswith("<!doctype html>")
     assert "/" not in report["name"]
 
 
