@@ -99,7 +99,7 @@ var convcalc = {parts: {}};
     constructor(element, options) {
       this.element = element;
       this.options = {hash: false, ...options};
-      this.heat = 'macs';
+      this.heat = this.options.heat || 'macs';
       this.sort = null;
       this.query = '';
       this.wide = false; // all columns of the table
@@ -239,6 +239,7 @@ var convcalc = {parts: {}};
       return h('fieldset', {class: 'cv-heats'}, h('legend', {}, 'heat by'), HEATS.map(([key, title]) => h('label', {},
         h('input', {type: 'radio', name: `cv-heat-${this.number}`, value: key, checked: key === this.heat, onchange: () => {
           this.heat = key;
+          if (this.options.onheat) this.options.onheat(key);
           this.drawGraphs();
           if (!this.selected) convcalc.parts.panel(this);
           this.writeAddress();
@@ -512,7 +513,7 @@ var convcalc = {parts: {}};
   /**
    * Draws a page into an element; again with another page, the reader's folds, sort, heat and selection stay.
    * Options: `hash` keeps the state in the address, `theme: false` leaves out the switch of colours,
-   * `onselect` is told of {number, id} or null.
+   * `onselect` is told of {number, id} or null; `heat` is the heat to show, and `onheat` is told of another.
    */
   convcalc.show = function (page, element, options) {
     let view = views.get(element);
@@ -521,6 +522,7 @@ var convcalc = {parts: {}};
       view.number = count += 1;
       views.set(element, view);
     }
+    if (options && options.heat) view.heat = options.heat;
     view.update(page);
   };
 
