@@ -367,9 +367,12 @@ class Common:
 
     def load(self, spec: str | None = None, listed: bool = False) -> Graph:
         """The graph of a spec (of the command's own by default); ``listed``: or of weights alone."""
+        return self.built(self.source(spec), listed)
+
+    def built(self, source: Source, listed: bool = False) -> Graph:
+        """The graph of a source; ``listed``: or of weights alone."""
         from convcalc.spec.loading import build
 
-        source = self.source(spec)
         graph = build(
             source, input=self.shapes(), set=self.assignments(), listed=listed, in_order=self.in_order
         )
