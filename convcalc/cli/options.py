@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
@@ -175,8 +176,7 @@ OUTPUT: Final = Shared(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write the answer here; the ending says how: .txt .json .csv .md .tex .html, .svg or .png "
-            "where there is a picture.",
+            help="Write the answer here; the ending says how: ",
         ),
     ],
     None,
@@ -244,11 +244,11 @@ class Common:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
 
-    def check(self, files: tuple[str, ...] = ()) -> None:
+    def check(self, endings: tuple[str, ...] = ()) -> None:
         """Refuse values that no command can use.
 
         Args:
-            files: endings of ``-o`` that are the command's own.
+            endings: those that files of this command's answers may have.
 
         Raises:
             UsageProblem: a count is not positive, or two forms are asked for.
@@ -263,16 +263,16 @@ class Common:
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
         if self.output is not None:
-            self._check_output(self.output, files)
+            self._check_output(self.output, endings)
 
-    def _check_output(self, output: str, files: tuple[str, ...]) -> None:
+    def _check_output(self, output: str, endings: tuple[str, ...]) -> None:
         """Refuse what cannot be written before anything is worked out."""
         from convcalc.files import check_place
-        from convcalc.render.answer import FORMS, PICTURES, refusal
+        from convcalc.render.answer import refusal
 
         ending = PurePath(output).suffix.lower()
-        if ending not in (*files, *FORMS, *PICTURES):
-            raise refusal(output, (*files, *FORMS, *PICTURES))
+        if ending not in endings:
+            raise refusal(output, endings)
         check_place(output)
         if ending == ".tex":
             self.notation = "latex"
@@ -432,17 +432,33 @@ def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:
     return pairs
 
 
+def _to_file(endings: tuple[str, ...]) -> Any:
+    """``-o`` with the endings that a command can write."""
+    option = copy(OUTPUT.annotation.__metadata__[0])
+    option.help += " ".join(endings)
+    return Annotated[str | None, option]
+
+
 def command(
-    *shared: Shared, files: tuple[str, ...] = (), words: Mapping[str, tuple[str, ...]] = NO_WORDS
+    *shared: Shared,
+    files: tuple[str, ...] = (),
+    forms: bool = True,
+    pictures: bool = False,
+    words: Mapping[str, tuple[str, ...]] = NO_WORDS,
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
     Args:
         shared: the options that it shares with others.
         files: endings of ``-o`` that are its own.
+        forms: whether ``-o`` writes what is shown, in one of the forms of every answer.
+        pictures: whether there are pictures among its answers.
         words: arguments of its question that are no name of an option, with the options that state each;
             errors of the question name these.
     """
+    from convcalc.render.answer import FORMS, PICTURES
+
+    endings = (*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
@@ -454,7 +470,7 @@ def command(
                 option.name,
                 kind,
                 default=inspect.Parameter.empty if option.default is ... else option.default,
-                annotation=option.annotation,
+                annotation=_to_file(endings) if option is OUTPUT else option.annotation,
             )
             for option in shared
         ]
@@ -465,7 +481,7 @@ def command(
         def run(**values: Any) -> None:
             common = Common({option.name: values.pop(option.name) for option in shared})
             with errors(common.json):
-                common.check(files)
+                common.check(endings)
                 from convcalc.budget import budget
                 from convcalc.render.numbers import written_in
 

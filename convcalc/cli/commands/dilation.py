@@ -36,7 +36,7 @@ WHAT = Shared(
 _RATES = re.compile(r"[+-]?\d+(x[+-]?\d+)*(,[+-]?\d+(x[+-]?\d+)*)*,?")
 
 
-@command(WHAT, RANK, TOP, *GRAPH, *FORM, words={"max_rate": ("--max-dilation",)})
+@command(WHAT, RANK, TOP, *GRAPH, *FORM, pictures=True, words={"max_rate": ("--max-dilation",)})
 def dilation(
     common: Common,
     kernel: Annotated[

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from convcalc.solve.coverage import Coverage
 
 
-@command(SPEC, POSITION, SEED, *GRAPH, NOTATION, *FORM, words={"position": ("--at",), "input": ("--of",)})
+@command(
+    SPEC,
+    POSITION,
+    SEED,
+    *GRAPH,
+    NOTATION,
+    *FORM,
+    pictures=True,
+    words={"position": ("--at",), "input": ("--of",)},
+)
 def rf(
     common: Common,
     layer: Annotated[

@@ -27,7 +27,7 @@ def _report(common: Common, view: str) -> Answer:
     return Answer([table.rows_at(order)], data)
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def summary(common: Common) -> Answer:
     """Shapes, parameters, MACs and FLOPs of each layer."""
     return _report(common, "summary")
@@ -51,7 +51,7 @@ def shapes(common: Common) -> Answer:
     return _report(common, "shapes")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def memory(
     common: Common,
     by_resolution: Annotated[

@@ -121,7 +121,7 @@ def test_large_and_odd_maps_fit(cli) -> None:
         (("--layer", "con1"), "no layer 'con1'"),
         (("--start", "con1"), "no layer 'con1'"),
         (("--of", "left"), "--of 'left'"),
-        (("-o", "x.gif"), "'gif'"),
+        (("-o", "x.gif"), ".gif"),
         (("--effective", "--samples", "0"), "--samples"),
         (("--map", "--at", "0,0,0"), "the output has 2 spatial axes"),
         (("--map", "--of", "left"), "no input 'left'"),
