@@ -61,9 +61,7 @@ def _first(common: Common) -> dict[str, Any]:
         given = ", ".join(f"{name}={shape}" for name, shape in given.items())
     if common.spec is None:
         if common.input or common.set:
-            raise UsageProblem(
-                "--input and --set need a SPEC", expected='serve "conv 3->16 k3" --input 3x7x7'
-            )
+            raise UsageProblem("--input and --set need a SPEC", expected='serve "conv 3->16 k3" --input 3x7x7')
         return live.start(**live.START)
     source = common.source()
     graph = build(source, input=common.shapes(), set=common.assignments())  # which tells what is wrong
