@@ -137,7 +137,10 @@ POSITION: Final = Shared(
 )
 DEPTH: Final = Shared(
     "depth",
-    Annotated[int | None, typer.Option("--depth", metavar="N", help="Fold blocks N levels down.")],
+    Annotated[
+        int | None,
+        typer.Option("--depth", metavar="N", help="Levels of blocks that are shown; 0 is all in one row."),
+    ],
     None,
 )
 SORT: Final = Shared(
@@ -149,6 +152,38 @@ TOP: Final = Shared(
     "top",
     Annotated[int | None, typer.Option("--top", metavar="N", help="Show only the N largest rows.")],
     None,
+)
+LAYER: Final = Shared(
+    "layer",
+    Annotated[
+        str | None,
+        typer.Option(
+            "--layer", "-l", metavar="NAME", help="Only this layer, this block, or all like 'stem.*'."
+        ),
+    ],
+    None,
+)
+TREE: Final = Shared(
+    "tree",
+    Annotated[bool, typer.Option("--tree", help="Layers under their blocks, in a pipe too.")],
+    False,
+)
+FLAT: Final = Shared(
+    "flat",
+    Annotated[bool, typer.Option("--flat", help="Every layer by its full name, in a terminal too.")],
+    False,
+)
+COLOR: Final = Shared(
+    "color",
+    Annotated[
+        str, typer.Option("--color", metavar="WHEN", help="Show in colour: auto, always or never.")
+    ],
+    "auto",
+)
+NO_PAGER: Final = Shared(
+    "no_pager",
+    Annotated[bool, typer.Option("--no-pager", help="Show what is longer than the screen all at once.")],
+    False,
 )
 EXACT: Final = Shared(
     "exact", Annotated[bool, typer.Option("--exact", help="Every digit instead of K, M, G.")], False
@@ -209,10 +244,10 @@ SIZED: Final = (BATCH, DTYPE)
 COUNT: Final = (*SIZED, PARTIAL)
 """What a graph needs to be counted."""
 
-ROWS: Final = (DEPTH, SORT, TOP)
+ROWS: Final = (DEPTH, SORT, TOP, LAYER, TREE, FLAT)
 """Which rows of a table are shown."""
 
-FORM: Final = (JSON, CSV, MARKDOWN, OUTPUT)
+FORM: Final = (JSON, CSV, MARKDOWN, OUTPUT, COLOR, NO_PAGER)
 """The form in which the answer is written."""
 
 
@@ -229,6 +264,11 @@ class Common:
     depth: int | None = None
     sort: str | None = None
     top: int | None = None
+    layer: str | None = None
+    tree: bool = False
+    flat: bool = False
+    color: str = "auto"
+    no_pager: bool = False
     exact: bool = False
     notation: str = "plain"
     json: bool = False
@@ -262,6 +302,11 @@ class Common:
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
+        if self.color not in ("auto", "always", "never"):
+            raise UsageProblem(f"--color {self.color!r}", expected="auto, always or never")
+        for one in ("--flat", *forms, *(f"--{name}" for name in ("sort", "top") if getattr(self, name))):
+            if self.tree and (one != "--flat" or self.flat):
+                raise UsageProblem(f"--tree and {one} cannot go together", expected="one of them")
         if self.output is not None:
             self._check_output(self.output, endings)
 
@@ -340,7 +385,7 @@ class Common:
         return analyze(graph, batch=self.batch, dtype=self.dtype, partial=self.partial)
 
     def choose(self, table: Table, main: str) -> list[int]:
-        """Which rows ``--sort`` and ``--top`` show, in order.
+        """Which rows ``--sort`` and ``--top`` show, in order; with ``--layer`` all of them, to choose from.
 
         Args:
             table: the table with all rows.
@@ -365,7 +410,8 @@ class Common:
             )
         if sort is None and self.top is None:
             return list(range(len(table.rows)))
-        return table.order(sort or main)[: self.top]
+        order = table.order(sort or main)
+        return order if self.layer is not None else order[: self.top]
 
 
 MAX_INPUT: Final = 32_000_000
@@ -488,7 +534,7 @@ def command(
                 with budget(), written_in(common.notation):
                     answer = function(common, **values)
                     if common.output is None:
-                        show(answer, common.form)
+                        show(answer, common.form, color=common.color, pager=not common.no_pager)
                     else:
                         write_and_tell(answer, common.output, common.shown)
             if answer.code:

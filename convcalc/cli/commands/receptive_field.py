@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import convcalc
-from convcalc.cli.options import FORM, GRAPH, NOTATION, POSITION, SEED, SPEC, Common, command
+from convcalc.cli.options import FORM, GRAPH, NOTATION, POSITION, ROWS, SEED, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
+from convcalc.cli.rows import chosen
 from convcalc.cli.values import position
 from convcalc.render.answer import Answer
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     POSITION,
     SEED,
     *GRAPH,
+    *ROWS,
     NOTATION,
     *FORM,
     pictures=True,
@@ -30,9 +33,6 @@ if TYPE_CHECKING:
 )
 def rf(
     common: Common,
-    layer: Annotated[
-        str | None, typer.Option("--layer", "-l", metavar="NAME", help="Only this layer.")
-    ] = None,
     start: Annotated[
         str | None,
         typer.Option("--start", metavar="NAME", help="Measure from this layer instead of the input."),
@@ -57,7 +57,7 @@ def rf(
     One row per layer: size of the field, effective stride and padding in input pixels, and the centre
     of the first output. Output i sees as many pixels as the field has, from i*stride - padding on.
     """
-    place, plot = position(common.at), common.picture
+    place, plot, layer = position(common.at), common.picture, common.layer
     if covered or map or effective or plot is not None:
         if plot is not None:
             from convcalc.render.pictures.heatmap import check
@@ -80,7 +80,7 @@ def rf(
             f"--of {of!r} is no input that is seen",
             expected=", ".join({row.input: 0 for row in fields.layers}),
         )
-    return _layers(fields, layer, of) if place is None else _regions(fields, place, layer, of)
+    return _layers(common, fields, of) if place is None else _regions(fields, place, layer, of)
 
 
 def _which(graph: Graph, layer: str | None) -> list[str]:
@@ -115,12 +115,22 @@ def _regions(fields: ReceptiveField, place: tuple[int, ...], layer: str | None, 
     return Answer([table], lambda: {"name": fields.name, "regions": [r.to_dict() for r in regions]})
 
 
-def _layers(fields: ReceptiveField, layer: str | None, of: str | None) -> Answer:
-    """The field of every layer, or of one."""
-    from convcalc.render.views.receptive_field import fields_table
+def _layers(common: Common, fields: ReceptiveField, of: str | None) -> Answer:
+    """The field of every layer, or of some; ``--layer`` with the name of a block is what leaves it."""
+    from convcalc.render.views.receptive_field import fields_table, tree
 
-    rows = fields.layers if layer is None else fields.of(layer)
+    rows, layer = fields.layers, common.layer
+    if layer is not None and not any(mark in layer for mark in "*?["):
+        rows = fields.of(layer)
     rows = [row for row in rows if of in (None, row.input)]
+    whole = len(rows) == len(fields.layers)
+    table = fields_table(fields, None if whole else rows)
+    if not whole:
+        common.layer = None
+    several = len({row.input for row in rows}) > 1
+    drawn = partial(tree, fields) if whole and not several else None
+    found = chosen(common, table, "size", fields.name, drawn)
     return Answer(
-        [fields_table(fields, rows)], lambda: {**fields.to_dict(), "layers": [row.to_dict() for row in rows]}
+        [found.table],
+        lambda: {**fields.to_dict(), "layers": found.records([row.to_dict() for row in rows])},
     )

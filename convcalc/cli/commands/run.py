@@ -6,14 +6,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import convcalc
 from convcalc.cli.coerce import Spelled
-from convcalc.cli.options import BATCH, FORM, GRAPH, SEED, SORT, SPEC, TOP, Common, command, one_name
+from convcalc.cli.options import BATCH, FORM, GRAPH, ROWS, SEED, SPEC, Common, command, one_name
 from convcalc.cli.output import UsageProblem
+from convcalc.cli.rows import chosen
 from convcalc.printable import one_line
 from convcalc.render import numbers
 from convcalc.render.answer import Answer, File
@@ -31,7 +33,7 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 UNITS |= {f"{unit}i": 1024**i for i, unit in enumerate("kmgt", 1)}
 
 
-@command(SPEC, SEED, *GRAPH, BATCH, SORT, TOP, *FORM, files=ARRAYS, words={"max_memory": ("--guard",)})
+@command(SPEC, SEED, *GRAPH, BATCH, *ROWS, *FORM, files=ARRAYS, words={"max_memory": ("--guard",)})
 def run(
     common: Common,
     input_file: Annotated[
@@ -86,10 +88,9 @@ def run(
             max_memory=limit,
             progress=progress,
         )
-    from convcalc.render.views.run import table
+    from convcalc.render.views.run import table, tree
 
-    shown = table(done)
-    order = common.choose(shown, "max")
+    found = chosen(common, table(done), "max", done.name, partial(tree, done))
 
     def write(path: str) -> str:
         write_outputs(path, done.outputs)
@@ -97,9 +98,9 @@ def run(
 
     def data() -> dict[str, Any]:
         whole = done.to_dict()
-        return {**whole, "layers": [whole["layers"][i] for i in order]}
+        return {**whole, "layers": found.records(whole["layers"])}
 
-    return Answer([shown.rows_at(order)], data, files={ending: File(write, beside=True) for ending in ARRAYS})
+    return Answer([found.table], data, files={ending: File(write, beside=True) for ending in ARRAYS})
 
 
 def _check_numbers(graph: Graph) -> None:
