@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 import typer
 
 from convcalc.cli.coerce import Spelled
-from convcalc.cli.output import UsageProblem, errors, note, show, write_and_tell
+from convcalc.cli.output import UsageProblem, errors, note, show, write, written_to
 
 if TYPE_CHECKING:
     from convcalc.calculators.count.report import Report
@@ -139,7 +139,9 @@ DEPTH: Final = Shared(
     "depth",
     Annotated[
         int | None,
-        typer.Option("--depth", metavar="N", help="Levels of blocks that are shown; 0 is all in one row."),
+        typer.Option(
+            "--depth", metavar="N", min=0, help="Levels of blocks that are shown; 0 is all in one row."
+        ),
     ],
     None,
 )
@@ -150,7 +152,7 @@ SORT: Final = Shared(
 )
 TOP: Final = Shared(
     "top",
-    Annotated[int | None, typer.Option("--top", metavar="N", help="Show only the N largest rows.")],
+    Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="Show only the N largest rows.")],
     None,
 )
 LAYER: Final = Shared(
@@ -176,7 +178,8 @@ FLAT: Final = Shared(
 COLOR: Final = Shared(
     "color",
     Annotated[
-        str, typer.Option("--color", metavar="WHEN", help="Show in colour: auto, always or never.")
+        Literal["auto", "always", "never"],
+        typer.Option("--color", help="Show in colour; auto: in a terminal that can."),
     ],
     "auto",
 )
@@ -291,19 +294,12 @@ class Common:
             endings: those that files of this command's answers may have.
 
         Raises:
-            UsageProblem: a count is not positive, or two forms are asked for.
+            UsageProblem: two forms are asked for, or two ways to show.
             Unreachable: no answer is written to a file of such a name.
         """
-        for name in ("batch", "depth", "top"):
-            value = getattr(self, name)
-            if value is not None and value < (0 if name == "depth" else 1):
-                least = "0 or more" if name == "depth" else "1 or more"
-                raise UsageProblem(f"--{name} is {value}", expected=f"a whole number, {least}")
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
-        if self.color not in ("auto", "always", "never"):
-            raise UsageProblem(f"--color {self.color!r}", expected="auto, always or never")
         for one in ("--flat", *forms, *(f"--{name}" for name in ("sort", "top") if getattr(self, name))):
             if self.tree and (one != "--flat" or self.flat):
                 raise UsageProblem(f"--tree and {one} cannot go together", expected="one of them")
@@ -319,6 +315,10 @@ class Common:
         if ending not in endings:
             raise refusal(output, endings)
         check_place(output)
+        if ending == ".png":
+            from convcalc.render.pictures.png import available
+
+            available()
         if ending == ".tex":
             self.notation = "latex"
 
@@ -533,10 +533,13 @@ def command(
 
                 with budget(), written_in(common.notation):
                     answer = function(common, **values)
-                    if common.output is None:
+                    told = None
+                    if common.output is not None:
+                        answer, told = written_to(common.output, answer)
+                    if told is None or told.beside or common.shown is not None:
                         show(answer, common.form, color=common.color, pager=not common.no_pager)
-                    else:
-                        write_and_tell(answer, common.output, common.shown)
+                    if told is not None and common.shown is None:
+                        write(f"{common.output}: {told.words}\n")
             if answer.code:
                 raise typer.Exit(answer.code)
 
