@@ -55,7 +55,7 @@ def test_the_same_option_is_explained_alike() -> None:
 @pytest.mark.parametrize(
     "gone",
     [
-        *("--plot", "--latex", "--in", "--out", "--max-rate", "--no-layers", "-op", "--reduce"),
+        *("--plot", "--latex", "--in", "--out", "--max-rate", "-op", "--reduce"),
     ],
 )
 def test_words_that_meant_another_option_are_gone(gone: str) -> None:
@@ -144,7 +144,7 @@ def test_a_misspelt_option_is_found(command: str, parameter: Any) -> None:
         (("explain", "conv", "--latex"), "--notation latex"),
         (("run", "lenet5", "--max-memory", "1GB"), "--guard"),
         (("dilation", "--reach", "9", "--max-rate", "3"), "--max-dilation"),
-        (("compare", "lenet5", "lenet5", "--layers"), "--by-layer"),
+        (("dilation", "--reach", "9", "--layers", "3"), "--count"),
         (("variants", "conv 3->4 k3", "--expand", "4"), "--expansion"),
     ],
 )
@@ -166,7 +166,7 @@ def test_an_option_that_was_renamed_is_told(cli: Any, arguments: tuple[str, ...]
         (("padding", "-k", "3", "--from", "9", "--to", "40x40x40x40"), "4 axes", ""),
         (("padding", "lenet5", "-k", "3"), "SPEC and -k cannot go together", ""),
         (("transposed", "--from", "4", "-k", "4", "-p", "-1"), "negative one adds", "-p 0"),
-        (("dilation", "--reach", "67", "--layers", "3"), "at most 27", "--layers 4, or --reach 27"),
+        (("dilation", "--reach", "67", "--count", "3"), "at most 27", "--count 4, or --reach 27"),
         (("params", "lenet5", "-b", "0"), "-b is 0", ""),
         (("params", "lenet5", "--json", "--md"), "--json and --md cannot go together", ""),
         (("params", "lenet5", "-i", "3x3"), "-i:1:1", ""),

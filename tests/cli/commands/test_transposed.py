@@ -148,7 +148,7 @@ def test_errors(cli, arguments: tuple[str, ...], message: str, nearest: str | No
 def test_a_size_out_of_reach_comes_with_the_nearest(cli) -> None:
     done = cli("transposed", "--from", "32", "--to", "100", "-k", "4", "-s", "2", "-d", "1")
     assert done.code == 2
-    assert "nearest: 67 (-s 2, --padding 0, --output-padding 1)" in done.err
+    assert "nearest: --to 67 (-s 2, --padding 0, --output-padding 1)" in done.err
 
 
 def test_a_layer_that_cannot_be_read(cli) -> None:
