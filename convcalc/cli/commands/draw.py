@@ -13,7 +13,7 @@ from convcalc.render.answer import Answer, File
 from convcalc.render.table import Text
 
 
-@command(SPEC, POSITION, *GRAPH, JSON, OUTPUT)
+@command(SPEC, POSITION, *GRAPH, JSON, OUTPUT, pictures=True)
 def draw(
     common: Common,
     gridding: Annotated[
