@@ -40,6 +40,8 @@ from convcalc.graph import Edge as Edge
 from convcalc.graph import Graph as Graph
 from convcalc.graph import Node as Node
 from convcalc.importers.torch.exporting import from_torch as from_torch
+from convcalc.page.report import Page as Page
+from convcalc.page.report import page as page
 from convcalc.render.pictures.draw.answer import Picture as Picture
 from convcalc.render.pictures.draw.answer import draw as draw
 from convcalc.solve.coverage import Coverage as Coverage

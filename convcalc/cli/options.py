@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from convcalc.cli.output import UsageProblem, errors, note, show
+from convcalc.cli.output import UsageProblem, errors, note, show, write_and_tell
 
 if TYPE_CHECKING:
     from convcalc.calculators.count.report import Report
@@ -133,6 +134,20 @@ CSV: Final = Shared(
 MARKDOWN: Final = Shared(
     "markdown", Annotated[bool, typer.Option("--markdown", "--md", help="Print a Markdown table.")], False
 )
+OUTPUT: Final = Shared(
+    "output",
+    Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the answer here; the ending says how: .txt .json .csv .md .tex .html, .svg or .png "
+            "where there is a picture.",
+        ),
+    ],
+    None,
+)
 
 PRIMITIVE: Final = Shared(
     "primitive",
@@ -161,7 +176,7 @@ COUNT: Final = (*SIZED, PARTIAL)
 ROWS: Final = (DEPTH, SORT, TOP)
 """Which rows of a table are shown."""
 
-FORM: Final = (JSON, CSV, MARKDOWN)
+FORM: Final = (JSON, CSV, MARKDOWN, OUTPUT)
 """The form in which the answer is written."""
 
 
@@ -183,17 +198,22 @@ class Common:
     json: bool = False
     csv: bool = False
     markdown: bool = False
+    output: str | None = None
     primitive: bool = False
     partial: bool = False
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
 
-    def check(self) -> None:
+    def check(self, files: tuple[str, ...] = ()) -> None:
         """Refuse values that no command can use.
+
+        Args:
+            files: endings of ``-o`` that are the command's own.
 
         Raises:
             UsageProblem: a count is not positive, or two forms are asked for.
+            Unreachable: no answer is written to a file of such a name.
         """
         for name in ("batch", "depth", "top"):
             value = getattr(self, name)
@@ -205,11 +225,41 @@ class Common:
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
+        if self.output is not None:
+            self._check_output(self.output, files)
+
+    def _check_output(self, output: str, files: tuple[str, ...]) -> None:
+        """Refuse what cannot be written before anything is worked out."""
+        from convcalc.files import check_place
+        from convcalc.render.answer import FORMS, PICTURES, refusal
+
+        ending = PurePath(output).suffix.lower()
+        if ending not in (*files, *FORMS, *PICTURES):
+            raise refusal(output, (*files, *FORMS, *PICTURES))
+        check_place(output)
+        if ending == ".tex":
+            self.notation = "latex"
+
+    @property
+    def shown(self) -> Form | None:
+        """The form that was asked for on standard output; None where none was."""
+        return "json" if self.json else "csv" if self.csv else "markdown" if self.markdown else None
 
     @property
     def form(self) -> Form:
-        """The form in which the answer is written."""
-        return "json" if self.json else "csv" if self.csv else "markdown" if self.markdown else "table"
+        """The form in which the answer is shown or written."""
+        if self.shown is not None or self.output is None:
+            return self.shown or "table"
+        from convcalc.render.answer import FORMS
+
+        return FORMS.get(PurePath(self.output).suffix.lower(), "table")
+
+    @property
+    def picture(self) -> str | None:
+        """The file of a picture, where ``-o`` asks for one."""
+        from convcalc.render.answer import PICTURES
+
+        return self.output if self.output is not None and self.output.lower().endswith(PICTURES) else None
 
     def assignments(self) -> dict[str, str]:
         """The variables of ``--set``."""
@@ -345,8 +395,15 @@ def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:
     return pairs
 
 
-def command(*shared: Shared) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
-    """Make a command of a function whose first parameter is :class:`Common` and that returns an answer."""
+def command(
+    *shared: Shared, files: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
+
+    Args:
+        shared: the options that it shares with others.
+        files: endings of ``-o`` that are its own.
+    """
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
@@ -369,13 +426,16 @@ def command(*shared: Shared) -> Callable[[Callable[..., Answer]], Callable[..., 
         def run(**values: Any) -> None:
             common = Common({option.name: values.pop(option.name) for option in shared})
             with errors(common.json):
-                common.check()
+                common.check(files)
                 from convcalc.budget import budget
                 from convcalc.render.numbers import written_in
 
                 with budget(), written_in(common.notation):
                     answer = function(common, **values)
-                    show(answer, common.form)
+                    if common.output is None:
+                        show(answer, common.form)
+                    else:
+                        write_and_tell(answer, common.output, common.shown)
             if answer.code:
                 raise typer.Exit(answer.code)
 

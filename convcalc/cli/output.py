@@ -112,6 +112,24 @@ def show(answer: Answer, form: Form) -> None:
         write(written(answer, form))
 
 
+def write_and_tell(answer: Answer, path: str, form: Form | None) -> None:
+    """Write an answer into a file, and say in one line where and what; where it fails, nothing is shown.
+
+    Args:
+        answer: it is shown too where the file holds something beside it.
+        path: the file.
+        form: the form that was asked for on standard output, which then holds nothing else.
+    """
+    from convcalc.render.answer import save
+
+    answer = answer._replace(parts=list(answer.parts))
+    told, beside = save(answer, path)
+    if form is not None or beside:
+        show(answer, form or "table")
+    if form is None:
+        write(f"{path}: {told}\n")
+
+
 @contextmanager
 def errors(as_json: bool) -> Iterator[None]:
     """Tell a wrong spec or option at its place and leave with exit code 2; never a traceback.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from convcalc.cli.options import FORM, GRAPH, Common, Shared, command, complete_
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.values import alone, axes
 from convcalc.layers.values import show
-from convcalc.render.answer import Answer
+from convcalc.render.answer import Answer, File
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -49,9 +50,6 @@ def dilation(
     ] = "3",
     rank: Annotated[int | None, typer.Option("--rank", metavar="N", help="Number of axes; 2.")] = None,
     map: Annotated[bool, typer.Option("--map", help="Show how many paths lead from each pixel.")] = False,
-    plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the same as PNG or SVG.")
-    ] = None,
     reach: Annotated[
         int | None, typer.Option("--reach", metavar="N", help="Design: the field to reach, in pixels.")
     ] = None,
@@ -84,11 +82,11 @@ def dilation(
     if odd is None:
         rates = [axes(part, "RATE") for text in given for part in text.split(",") if part]
         judged = convcalc.judge_dilations(rates, kernels if len(kernels) > 1 else kernels[0], rank=rank)
-        return _judgement(judged, _label(rates, kernel), map, plot)
+        return _judgement(judged, _label(rates, kernel), map, common.picture)
     if len(given) > 1:
         raise UsageProblem(f"{odd!r} is no rate", expected="whole numbers, or one SPEC (in quotes)")
     alone({"--kernel": kernel != "3", "--rank": rank})
-    return _runs(common.load(odd), map, plot)
+    return _runs(common.load(odd), map, common.picture)
 
 
 def _designs(
@@ -108,28 +106,35 @@ def _designs(
     )
 
 
-def _judgement(judged: DilationJudgement, label: str, map: bool, plot: str | None) -> Answer:
+def _judgement(judged: DilationJudgement, label: str, map: bool, path: str | None) -> Answer:
     """Rates step by step, and the paths that lead from each pixel."""
     from convcalc.render.views.dilation import judgement_tables
 
-    grid = _grid(judged, label, map, plot)
-    return Answer(chain(judgement_tables(judged), grid), lambda: {**judged.to_dict(grid=map), "plot": plot})
+    grid = _grid(judged, label, map, path)
+    return Answer(
+        chain(judgement_tables(judged), grid),
+        lambda: judged.to_dict(grid=map),
+        files=_pictures(judged, label),
+    )
 
 
-def _runs(graph: Graph, map: bool, plot: str | None) -> Answer:
+def _runs(graph: Graph, map: bool, path: str | None) -> Answer:
     """Every dilated run of a network, and the paths of the worst."""
     from convcalc.render.views.dilation import runs_table
 
     runs = convcalc.judge_network_dilations(graph)
     worst = min(runs, key=lambda one: (not one.has_holes, -one.path.total), default=None)
     grid: list[Text] = []
+    files: Mapping[str, File] = {}
     if worst is not None:
-        grid = _grid(worst.path, f"{worst.run.names[0]} to {worst.run.names[-1]}", map, plot)
-    elif map or plot:
+        title = f"{worst.run.names[0]} to {worst.run.names[-1]}"
+        grid, files = _grid(worst.path, title, map, path), _pictures(worst.path, title)
+    elif map or path:
         raise UsageProblem("no layer is dilated: there is no run to draw")
     return Answer(
         [runs_table(runs, graph.name), *grid],
-        lambda: {"name": graph.name, "runs": [one.to_dict() for one in runs], "plot": plot},
+        lambda: {"name": graph.name, "runs": [one.to_dict() for one in runs]},
+        files=files,
     )
 
 
@@ -138,8 +143,15 @@ def _label(rates: list[Any], kernel: str) -> str:
     return f"rates {joined}, kernel {kernel}"
 
 
-def _grid(judged: DilationJudgement, title: str, map: bool, plot: str | None) -> list[Text]:
-    """The paths from each pixel, drawn in text and into a file."""
+def _grid(judged: DilationJudgement, title: str, map: bool, path: str | None) -> list[Text]:
+    """The paths from each pixel, drawn in text."""
     from convcalc.render.pictures.grid import drawn
 
-    return drawn(judged.counts, f"paths from each pixel ({title})", title, "paths to the output", map, plot)
+    return drawn(judged.counts, f"paths from each pixel ({title})", map, path)
+
+
+def _pictures(judged: DilationJudgement, title: str) -> Mapping[str, File]:
+    """The paths from each pixel, drawn into a file."""
+    from convcalc.render.pictures.heatmap import grid_files
+
+    return grid_files(judged.counts, title, "paths to the output")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convcalc.cli.options import GRAPH, JSON, MARKDOWN, NOTATION, SPEC, Common, command
+from convcalc.cli.options import GRAPH, JSON, MARKDOWN, NOTATION, OUTPUT, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
 from convcalc.render.answer import Answer
 from convcalc.render.table import Text
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph
 
 
-@command(SPEC, *GRAPH, NOTATION, JSON, MARKDOWN)
+@command(SPEC, *GRAPH, NOTATION, JSON, MARKDOWN, OUTPUT)
 def explain(
     common: Common,
     layer: Annotated[
@@ -36,11 +36,14 @@ def explain(
     target = _target(common)
     given = {"input": common.shapes(), "set": common.assignments()} if isinstance(target, str) else {}
     found = convcalc.explain(target, layer=layer, **given)
-    if common.json:
-        return Answer([], found.to_dict)
-    if common.markdown:
-        return Answer([Text(render.to_markdown_text(found))])
-    return Answer([Text(render.to_latex(found) if latex else render.to_text(found, common.notation))])
+    return Answer(
+        [Text(render.to_latex(found) if latex else render.to_text(found, common.notation))],
+        found.to_dict,
+        forms={
+            "markdown": lambda: render.to_markdown_text(found),
+            "latex": lambda: render.to_latex(found),
+        },
+    )
 
 
 def _target(common: Common) -> str | Graph:

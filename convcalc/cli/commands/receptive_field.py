@@ -42,10 +42,6 @@ def rf(
     effective: Annotated[
         bool, typer.Option("--effective", help="The spread of the gradient too (Luo et al. 2016).")
     ] = False,
-    plot: Annotated[
-        str | None,
-        typer.Option("--plot", metavar="FILE", help="Write a heat map, .png or .svg, with the gradient."),
-    ] = None,
     samples: Annotated[
         int, typer.Option("--samples", metavar="N", help="Random weights and inputs behind the gradient.")
     ] = 2,
@@ -56,7 +52,7 @@ def rf(
     One row per layer: size of the field, effective stride and padding in input pixels, and the centre
     of the first output. Output i sees as many pixels as the field has, from i*stride - padding on.
     """
-    place = position(at)
+    place, plot = position(at), common.picture
     if covered or map or effective or plot is not None:
         if samples < 1 or seed < 0:
             raise UsageProblem(
@@ -76,7 +72,7 @@ def rf(
             samples=samples if effective or plot is not None else 0,
             seed=seed,
         )
-        return _coverage(common, found, map, plot, _which(graph, layer))
+        return _coverage(common, found, map, _which(graph, layer))
     fields = convcalc.receptive_field(common.load(), start=start)
     if of is not None and of not in {row.input for row in fields.layers}:
         raise UsageProblem(
@@ -94,22 +90,18 @@ def _which(graph: Graph, layer: str | None) -> list[str]:
     return [f"This is the first of {len(graph.outputs)} outputs ({names}); --layer asks about another."]
 
 
-def _coverage(common: Common, found: Coverage, map: bool, plot: str | None, notes: list[str]) -> Answer:
+def _coverage(common: Common, found: Coverage, map: bool, notes: list[str]) -> Answer:
     """How much of the field of one position contributes."""
+    from convcalc.render.pictures.heatmap import coverage_files
     from convcalc.render.views.coverage import coverage_table, text_maps
 
     table = coverage_table(found)
     table.notes = (*table.notes, *notes)
-    if plot is not None:
-        from convcalc.render.pictures.heatmap import draw
-
-        draw(found, plot)
-        table.facts = (*table.facts, ("plot", plot))
 
     def data() -> dict[str, Any]:
-        return {"name": common.spec, "regions": [found.to_dict(maps=map)], "plot": plot}
+        return {"name": common.spec, "regions": [found.to_dict(maps=map)]}
 
-    return Answer([table, *(text_maps(found) if map else ())], data)
+    return Answer([table, *(text_maps(found) if map else ())], data, files=coverage_files(found))
 
 
 def _regions(fields: ReceptiveField, place: tuple[int, ...], layer: str | None, of: str | None) -> Answer:

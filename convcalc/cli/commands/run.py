@@ -15,7 +15,7 @@ from convcalc.cli.options import BATCH, FORM, GRAPH, SORT, SPEC, TOP, Common, co
 from convcalc.cli.output import UsageProblem
 from convcalc.printable import one_line
 from convcalc.render import numbers
-from convcalc.render.answer import Answer
+from convcalc.render.answer import Answer, File
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 PATIENCE = 0.5
 """Seconds of work before a progress bar appears."""
 
+ARRAYS = (".npy", ".npz")
+"""Endings of files that hold the outputs."""
+
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 UNITS |= {f"{unit}i": 1024**i for i, unit in enumerate("kmgt", 1)}
 
 
-@command(SPEC, *GRAPH, BATCH, SORT, TOP, *FORM)
+@command(SPEC, *GRAPH, BATCH, SORT, TOP, *FORM, files=ARRAYS)
 def run(
     common: Common,
     input_file: Annotated[
@@ -47,10 +50,6 @@ def run(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights and inputs.")] = 0,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where the outputs go: .npy, .npz for several."),
-    ] = None,
     dtype: Annotated[
         str | None, typer.Option("--dtype", metavar="TYPE", help="float32 (the default) or float64.")
     ] = None,
@@ -80,8 +79,8 @@ def run(
         )
     graph, inputs = _with_inputs(common, input_file or [], limit)
     _check_numbers(graph)
-    if output is not None:
-        check_output(output, len(graph.outputs))
+    if common.output is not None and common.output.lower().endswith(ARRAYS):
+        check_output(common.output, len(graph.outputs))
     if dtype is None:
         given = [str(array.dtype) for array in (inputs or {}).values()]
         dtype = "float64" if "float64" in given else "float32"
@@ -100,14 +99,16 @@ def run(
 
     shown = table(done)
     order = common.choose(shown, "max")
-    if output is not None:
-        write_outputs(output, done.outputs)
+
+    def write(path: str) -> str:
+        write_outputs(path, done.outputs)
+        return ", ".join(f"{name} {numbers.shape(array.shape)}" for name, array in done.outputs.items())
 
     def data() -> dict[str, Any]:
         whole = done.to_dict()
         return {**whole, "layers": [whole["layers"][i] for i in order]}
 
-    return Answer([shown.rows_at(order)], data)
+    return Answer([shown.rows_at(order)], data, files={ending: File(write, beside=True) for ending in ARRAYS})
 
 
 def _check_numbers(graph: Graph) -> None:

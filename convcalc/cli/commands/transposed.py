@@ -44,9 +44,6 @@ def transposed(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every setting.")] = False,
     map: Annotated[bool, typer.Option("--map", help="Show how many products each pixel gets.")] = False,
-    plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the same as PNG or SVG.")
-    ] = None,
 ) -> Answer:
     """Transposed convolutions between two sizes, their overlap and costs.
 
@@ -54,6 +51,7 @@ def transposed(
     With --like: the one that inverts a layer's shape. With SPEC: those of a network.
     """
     from convcalc.render.pictures.grid import drawn
+    from convcalc.render.pictures.heatmap import grid_files
     from convcalc.render.views import transposed as render
 
     if common.spec is not None:
@@ -62,7 +60,7 @@ def transposed(
                 "--in": size, "--out": out, "--kernel": kernel, "--stride": stride, "--padding": padding,
                 "--output-padding": output_padding, "--dilation": dilation, "--like": like,
                 "--channels": channels, "--groups": groups != 1, "--rank": rank,
-                "--max-dilation": max_dilation, "--all": every, "--map": map, "--plot": plot,
+                "--max-dilation": max_dilation, "--all": every, "--map": map,
             }
         )  # fmt: skip
         graph = common.load()
@@ -92,12 +90,16 @@ def transposed(
         **({} if max_dilation is None else {"max_dilation": max_dilation}),
     )
     heading, label = "the same executed, with borders", "products per output pixel"
-    grid = drawn(solution.overlap, heading, solution.spec, label, map, plot)
+    grid = drawn(solution.overlap, heading, map, common.picture)
     if map:
         phases = Text("\n".join(render.phase_lines(solution)), drawn=True)
         grid[:0] = [Text("products per output pixel, one period of phases"), phases]
     tables = render.solution_tables(solution, every=every, exact=common.exact)
-    return Answer(chain(tables, grid), lambda: {**solution.to_dict(grid=map), "plot": plot})
+    return Answer(
+        chain(tables, grid),
+        lambda: solution.to_dict(grid=map),
+        files=grid_files(solution.overlap, solution.spec, label),
+    )
 
 
 def _channels(text: str | None, common: Common, like: bool) -> tuple[int, int] | None:

@@ -30,38 +30,29 @@ def check(grid: Any, text: bool, path: str | None) -> None:
         raise ValueError("the field is too large to draw; --rank 1 draws one axis of it")
     if text and plane(grid)[0].shape[1] > MAX_WIDTH:
         rows, columns = plane(grid)[0].shape
-        raise ValueError(f"a map of {rows}x{columns} is too wide for text; --plot FILE draws it")
+        raise ValueError(f"a map of {rows}x{columns} is too wide for text; -o FILE.svg draws it")
     if path is not None:
         heatmap.check(path)
 
 
-def drawn(grid: Any, heading: str, title: str, label: str, as_text: bool, path: str | None) -> list[Text]:
-    """A grid as text and as a heat map in a file, as they are asked for.
+def drawn(grid: Any, heading: str, as_text: bool, path: str | None = None) -> list[Text]:
+    """A grid as text, where that is asked for; what cannot be drawn is refused.
 
     Args:
         grid: counts, an array of one to three axes; of three the middle plane is drawn. None where there are
             too many.
         heading: above the text.
-        title: above the heat map.
-        label: what the numbers of the heat map are.
         as_text: draw it in text.
-        path: the file of a heat map.
-
-    Returns:
-        the text, and where the heat map went.
+        path: the file of a heat map, if one is to be written.
 
     Raises:
-        ValueError, OSError: as :func:`check` and :func:`convcalc.render.pictures.heatmap.draw_grid`.
+        ValueError: as :func:`check`.
     """
     check(grid, as_text, path)
-    parts = []
-    if as_text:
-        lines, legend = text_map(grid)
-        parts += [Text(f"{heading}: {legend}"), Text("\n".join(lines), drawn=True)]
-    if path is not None:
-        heatmap.draw_grid(grid, path, title, label)
-        parts.append(Text(f"plot  {path}"))
-    return parts
+    if not as_text:
+        return []
+    lines, legend = text_map(grid)
+    return [Text(f"{heading}: {legend}"), Text("\n".join(lines), drawn=True)]
 
 
 def text_map(grid: Any) -> tuple[list[str], str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc.calculators.answers import Unreachable
 from convcalc.files import write_whole
 from convcalc.printable import visible
+from convcalc.render.answer import File
 
 if TYPE_CHECKING:
     from convcalc.solve.coverage import Coverage
@@ -105,6 +106,29 @@ def draw_grid(grid: Any, path: str, title: str, label: str) -> None:
         if line:
             axes.set_yticks([])
         figure.colorbar(image, label=label)
+
+
+def grid_files(grid: Any, title: str, label: str) -> dict[str, File]:
+    """The files of a heat map of a grid by their ending; none of no grid. See :func:`draw_grid`."""
+    if grid is None:
+        return {}
+
+    def write(path: str) -> str:
+        draw_grid(grid, path, title, label)
+        return f"{label}, {title}"
+
+    return {f".{kind}": File(write) for kind in KINDS}
+
+
+def coverage_files(found: Coverage) -> dict[str, File]:
+    """The files of a heat map of a field by their ending. See :func:`draw`."""
+
+    def write(path: str) -> str:
+        draw(found, path)
+        place = ",".join(map(str, found.field.position))
+        return f"the field of {found.field.layer}{f' at {place}' if place else ''}"
+
+    return {f".{kind}": File(write) for kind in KINDS}
 
 
 def draw(found: Coverage, path: str, *, title: str = "") -> None:

@@ -353,7 +353,8 @@ def test_list(cli: Cli) -> None:
     assert {row["name"] for row in cli("list", "networks", "--json").json()} == set(library.zoo_names())
     assert "resnet50" in cli("list").out
     assert cli("list", "blocks", "--csv").out.startswith("kind,name,about,arguments\n")
-    done = cli("list", "layer")
+    assert cli("list", "layer").out == cli("list", "layers").out
+    done = cli("list", "layrs")
     assert done.code == 2
     assert "did you mean layers?" in done.err
 

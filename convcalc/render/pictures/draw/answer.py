@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ from convcalc.graph import as_graph
 from convcalc.layers.reads import ONE
 from convcalc.layers.windows.window import Sliding
 from convcalc.render.pictures.draw.picture import Picture, Place, Question, place_of
+from convcalc.render.pictures.draw.spine import spine
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Spec
@@ -71,6 +73,7 @@ def draw(
         graph = _alone(graph, layer)
     if len(graph.inputs) != 1:
         raise Unreachable(f"the graph has {len(graph.inputs)} inputs", expected="one input, or --layer NAME")
+    graph = _with_axes(graph)
     target = graph.shape(graph.outputs[0])
     for shape in (graph.nodes[graph.inputs[0]].outputs[0], target):
         _check(shape)
@@ -113,6 +116,18 @@ def _alone(graph: Graph, name: str) -> Graph:
     if node.is_input:
         raise Unreachable(f"{name!r} is an input of the graph, not a layer", expected="the name of a layer")
     return alone(node.name, node.layer, graph.input_shapes(node), node.outputs)
+
+
+def _with_axes(graph: Graph) -> Graph:
+    """The graph up to its last map, where what it returns has no spatial axes and its input has."""
+    if len(graph.shape(graph.outputs[0])) > 1 or len(graph.nodes[graph.inputs[0]].outputs[0]) == 1:
+        return graph
+    for stop in reversed(spine(graph)):
+        if len(graph.shape(stop.edge)) > 1:
+            return replace(
+                graph.part(stop.edge), name=f"{graph.name} up to {graph.nodes[stop.edge.node].name}"
+            )
+    return graph
 
 
 def _check(shape: Sequence[Any]) -> None:

@@ -128,7 +128,7 @@ def _drawn(
 
 
 def _map(number: int, of: int, shape: Sequence[int], ranges: Sequence[range], size: float) -> Map:
-    name = "input" if number == 0 else "output" if number == of - 1 else f"map {number}"
+    name = "input" if number == 0 else "output" if number == of - 1 else f"map {number},"
     left_out = [
         f"{axis} {cells[0]}-{cells[-1]} of {n}"
         for axis, cells, n in zip(

@@ -82,6 +82,7 @@ class Map:
         axes: per axis the cells that are shown, and how many there are.
         size: side of a cell.
         index: the index of a cell of an axis, as it is written beside it; empty for none.
+        slice_name: what stands above a slice of a volume.
     """
 
     def __init__(
@@ -91,8 +92,9 @@ class Map:
         axes: Sequence[tuple[Sequence[int], int]],
         size: float,
         index: Callable[[int, int], str],
+        slice_name: Callable[[int], str] = "depth {}".format,
     ) -> None:
-        self.rank, self.size, self.index = len(axes), size, index
+        self.rank, self.size, self.index, self.slice_name = len(axes), size, index, slice_name
         self.deep = axes[0][0] if self.rank == 3 else (0,)
         plane = [ONE, ONE, *axes][-2:]
         self.rows, self.columns = (Strip(cells, total, size) for cells, total in plane)
@@ -166,8 +168,7 @@ class Map:
     def _draw_slice(self, drawing: Drawing, role: Callable[[tuple[int, ...]], str], depth: int) -> None:
         x, y = self._slice(depth)
         if self.rank == 3:
-            label = self.index(0, depth)
-            drawing.text(x, y - LABEL - 4, f"depth {label}" if label else "beside", "muted", size=SMALL)
+            drawing.text(x, y - LABEL - 4, self.slice_name(depth), "muted", size=SMALL)
         roles: dict[str, list[Point]] = {}
         for row, column in product(self.rows.cells, self.columns.cells):
             place = (depth, row, column)[3 - self.rank :]

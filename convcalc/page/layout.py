@@ -1,0 +1,115 @@
+"""The graph of a page: for every block its children in ranks, and the edges between them.
+
+Where boxes stand is worked out in the browser; here is what does not depend on their sizes: in which rank
+a child stands, in which order, and which edges pass ranks over (skips).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from convcalc.budget import spend
+from convcalc.graph import Edge, Graph
+from convcalc.page.tree import Tree
+from convcalc.render import numbers
+
+IN: Final = "in"
+OUT: Final = "out"
+
+
+class _Group:
+    """The children of one block, and the edges between them and through its border."""
+
+    def __init__(self, children: list[str]) -> None:
+        self.children = children
+        self.ports: dict[str, dict[str, Any]] = {}
+        self.edges: dict[tuple[str, str, Edge], dict[str, Any]] = {}
+        self._by_tensor: dict[tuple[str, Edge], str] = {}
+
+    def port(self, side: str, tensor: Edge, shape: str, name: str) -> str:
+        """The port by which a tensor enters (``in``) or leaves (``out``)."""
+        known = self._by_tensor.get((side, tensor))
+        if known is None:
+            count = sum(port["side"] == side for port in self.ports.values())
+            known = side if not count else f"{side}:{count + 1}"
+            while known in self.children:
+                known = f":{known}"
+            self._by_tensor[side, tensor] = known
+            self.ports[known] = {"id": known, "side": side, "shape": shape, "name": name}
+        return known
+
+    def join(self, source: str, target: str, tensor: Edge, shape: str, name: str) -> None:
+        """Add an edge; the same tensor from one child to another is drawn once."""
+        self.edges.setdefault(
+            (source, target, tensor),
+            {"from": source, "to": target, "shape": shape, "skip": False, "name": name},
+        )
+
+    def finish(self) -> dict[str, Any]:
+        """The group as JSON holds it."""
+        order = {child: number for number, child in enumerate(self.children)}
+        rank = dict.fromkeys(self.children, 0)
+        forward: dict[str, list[str]] = {}
+        for edge in self.edges.values():
+            a, b = edge["from"], edge["to"]
+            if a in order and b in order and order[a] < order[b]:
+                forward.setdefault(a, []).append(b)
+        for child in self.children:  # which stand in an order in which they run
+            for other in forward.get(child, ()):
+                rank[other] = max(rank[other], rank[child] + 1)
+        ranks: list[list[str]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
+        for child in self.children:
+            ranks[rank[child]].append(child)
+        for edge in self.edges.values():
+            start = rank.get(edge["from"], -1)
+            stop = rank.get(edge["to"], len(ranks))
+            edge["skip"] = stop - start > 1
+            if stop <= start:
+                edge["back"] = True
+        return {"ranks": ranks, "edges": [*self.edges.values()], "ports": [*self.ports.values()]}
+
+
+def groups(graph: Graph, tree: Tree) -> dict[str, Any]:
+    """One group a block, and one of the whole network, under ``""``.
+
+    Returns:
+        ``groups``, by id of the block. Each has ``ranks``, lists of ids from the top down; ``edges``, each
+        with ``from``, ``to``, ``shape``, ``skip`` (it passes a rank over), ``name`` (of the output, where a
+        layer has several) and ``back`` where blocks read one another in turns and it runs upwards; and
+        ``ports``, each with ``id``, ``side`` (``in``, ``out``), ``shape`` and ``name`` of the tensor that
+        enters or leaves there.
+    """
+    children: dict[str, list[str]] = {"": []}
+    for place in tree.places.values():
+        children.setdefault(place.parent or "", []).append(place.id)
+    made = {id: _Group(inside) for id, inside in children.items()}
+    above = {id: tree.above(id) for id in tree.of_node}
+
+    def add(tensor: Edge, path: list[str], other: list[str]) -> None:
+        """The edges of one tensor from one path of places to another; no path is the outside."""
+        spend(len(path) + len(other))
+        node = graph.nodes[tensor.node]
+        shape = numbers.shape(graph.shape(tensor))
+        names = node.layer.output_names()
+        name = names[tensor.output] if tensor.output < len(names) else ""
+        same = 0
+        while same < min(len(path), len(other)) - 1 and path[same] == other[same]:
+            same += 1
+        for at in range(len(path) - 1, same, -1):  # out of the blocks around the source
+            group = made[path[at - 1]]
+            group.join(path[at], group.port(OUT, tensor, shape, name), tensor, shape, name)
+        meeting = made[path[same - 1] if same else ""]
+        target = other[same] if other else meeting.port(OUT, tensor, shape, name)
+        meeting.join(path[same], target, tensor, shape, name)
+        for at in range(same + 1, len(other)):  # into the blocks around the target
+            group = made[other[at - 1]]
+            group.join(group.port(IN, tensor, shape, name), other[at], tensor, shape, name)
+
+    for number, node in enumerate(graph.nodes):
+        for tensor in node.inputs:
+            add(tensor, above[tree.of_node[tensor.node]], above[tree.of_node[number]])
+    for tensor, name in zip(graph.outputs, graph.named_outputs(), strict=False):
+        add(tensor, above[tree.of_node[tensor.node]], [])
+        port = made[""].port(OUT, tensor, "", "")
+        made[""].ports[port]["name"] = numbers.label(name)
+    return {"groups": {id: group.finish() for id, group in made.items()}}
