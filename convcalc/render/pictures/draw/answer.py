@@ -11,6 +11,7 @@ from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable, did_you_mean
 from convcalc.graph import as_graph
 from convcalc.layers.reads import ONE
+from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
 from convcalc.render.pictures.draw.picture import Picture, Place, Question, place_of
 from convcalc.render.pictures.draw.spine import spine
@@ -81,6 +82,8 @@ def draw(
         raise Unreachable("a gridding map and a matrix are two pictures", expected="one of them")
     place = place_of(position, target[1:])
     windows = [node for node in graph.nodes if not node.is_input and not pointwise(graph, node)]
+    if not windows:  # kernels of one tap each: they are drawn where there is nothing else to draw
+        windows = [node for node in graph.nodes if isinstance(node.layer, (Sliding, ConvTranspose))]
     asked = Question(graph, place, position is None and not still, values, windows)
     kinds = ("gridding",) if gridding else ("matrix",) if matrix else ("window",) if values else TRIED
     for kind in kinds:

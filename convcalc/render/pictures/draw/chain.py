@@ -102,7 +102,7 @@ def _drawn(
     _place(drawing, maps, [said(stop.between) for stop in stops], len(question.outer) != 2)
     for number, one in enumerate(maps):
         role = "output" if number == len(maps) - 1 else "input"
-        with drawing.group(classes="cc-map", data={"map": number}):
+        with drawing.group(classes="cc-map", data={"map": number, **one.data()}):
             one.draw(drawing, lambda _, role=role: role)  # type: ignore[misc]
     steps = _steps(question, shown[-1], shapes[-1], cones)
     drawing.steps, drawing.still = len(steps), steps.index(place)

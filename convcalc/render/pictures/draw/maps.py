@@ -59,8 +59,12 @@ class Strip:
 
     def span(self, first: int, last: int) -> tuple[float, float]:
         """Start and length of the cells from ``first`` to ``last``, as far as they are shown."""
-        shown = [self.at[cell] for cell in self.at if first <= cell <= last]
-        return (min(shown), max(shown) + self.size - min(shown)) if shown else (0.0, 0.0)
+        if first not in self.at or last not in self.at:
+            shown = [cell for cell in self.cells if first <= cell <= last]
+            if not shown:
+                return 0.0, 0.0
+            first, last = shown[0], shown[-1]
+        return self.at[first], self.at[last] + self.size - self.at[first]
 
 
 ONE: Final = ((0,), 1)
@@ -140,6 +144,12 @@ class Map:
         left, width = self.columns.span(*columns)
         top, height = self.rows.span(*rows)
         return (x + left, y + top, width, height) if width and height else None
+
+    def data(self) -> dict[str, object]:
+        """Where its first cell stands, so that a page can say which cell a click means."""
+        x, y = self._slice(self.deep[0])
+        first = (self.deep[0], self.rows.cells[0], self.columns.cells[0])[3 - self.rank :]
+        return {"x": f"{x:g}", "y": f"{y:g}", "cell": f"{self.size:g}", "first": ",".join(map(str, first))}
 
     def _slice(self, depth: int) -> Point:
         number = list(self.deep).index(depth)

@@ -83,6 +83,7 @@ class _Window:
             from convcalc.render.pictures.draw.numbers import numbers
 
             self.numbers = numbers(self.graph, node, self.read)
+        self.known: dict[tuple[int, ...], tuple[str, tuple[int, ...] | None]] = {}
         self.views = self._views()
         self.size = cell_size(
             [n for view in self.views[-2:] for n in (len(view.cells), len(view.outputs))], question.values
@@ -139,8 +140,14 @@ class _Window:
             return [self.place]
         return list(product(*(view.outputs for view in self.views)))
 
-    def _cell(self, cell: Sequence[int]) -> tuple[str, tuple[int, ...] | None]:
+    def _cell(self, cell: tuple[int, ...]) -> tuple[str, tuple[int, ...] | None]:
         """What a cell is, and the position of the input that it holds."""
+        known = self.known.get(cell)
+        if known is None:
+            known = self.known[cell] = self._found(cell)
+        return known
+
+    def _found(self, cell: Sequence[int]) -> tuple[str, tuple[int, ...] | None]:
         kinds, held = [], []
         for axis, c in zip(self.axes, cell, strict=True):
             kind, source = axis.at(c)
@@ -285,28 +292,18 @@ class _Window:
 
     def _draw_maps(self, drawing: Drawing, maps: list[Map], output: Map) -> None:
         for channel, one in enumerate(maps):
-            with drawing.group(classes="cc-map", data={"map": "input"}):
+            with drawing.group(classes="cc-map", data={"map": "input", **one.data()}):
                 one.draw(drawing, lambda cell: self._cell(cell)[0])
-                for cell in product(*(view.cells for view in self.views)):
+                for cell in product(*(view.cells for view in self.views)) if self.numbers else ():
                     self._number(drawing, one, channel, cell, "text")
-        corner = output.corner([view.outputs[0] for view in self.views]) or (0, 0)
-        # enough for a page to say which output a click means
-        data = {
-            "map": "output",
-            "x": f"{corner[0]:g}",
-            "y": f"{corner[1]:g}",
-            "cell": f"{output.size:g}",
-            "first": joined([view.outputs[0] for view in self.views]),
-            "shown": joined([len(view.outputs) for view in self.views]),
-        }
-        with drawing.group(classes="cc-map", data=data):
+        with drawing.group(classes="cc-map", data={"map": "output", **output.data()}):
             output.draw(drawing, lambda _: "output")
             if self.numbers:
                 for place in product(*(view.outputs for view in self.views)):
                     _write(drawing, output, place, self.numbers.result(place), "text")
         self._arrow(drawing, maps, output)
 
-    def _number(self, drawing: Drawing, one: Map, channel: int, cell: Sequence[int], role: str) -> None:
+    def _number(self, drawing: Drawing, one: Map, channel: int, cell: tuple[int, ...], role: str) -> None:
         """What a cell of the input holds."""
         numbers, (kind, source) = self.numbers, self._cell(cell)
         if numbers and source is not None:
@@ -336,7 +333,7 @@ class _Window:
                     roles.setdefault(f"{self._cell(tap)[0]} hit", []).append(corner)
             for role, corners in roles.items():
                 drawing.cells(corners, one.size, role)
-            for tap in taps:
+            for tap in taps if self.numbers else ():
                 self._number(drawing, one, channel, tap, "inverse")
             self._outline(drawing, one, place)
         corner = output.corner(place)
