@@ -6,21 +6,16 @@ from typing import Annotated
 
 import typer
 
-from convcalc.cli.options import GRAPH, JSON, OUTPUT, SPEC, Common, command
+from convcalc.cli.options import GRAPH, JSON, LAYER, OUTPUT, POSITION, SPEC, Common, command
 from convcalc.cli.values import position
 from convcalc.render.answer import Answer
 from convcalc.render.table import Text
 
 
-@command(SPEC, *GRAPH, JSON, OUTPUT)
+@command(SPEC, POSITION, LAYER, *GRAPH, JSON, OUTPUT)
 def draw(
     common: Common,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="I,J", help="Output position to highlight, standing still."),
-    ] = None,
-    still: Annotated[bool, typer.Option("--still", help="Do not move; the middle output.")] = False,
-    layer: Annotated[str | None, typer.Option("--layer", metavar="NAME", help="Only this layer.")] = None,
+    still: Annotated[bool, typer.Option("--still", help="Do not move; --at stands still too.")] = False,
     values: Annotated[
         bool, typer.Option("--values", help="Numbers in the cells: small whole ones, run through the layer.")
     ] = False,
@@ -36,12 +31,12 @@ def draw(
 
     picture = drawn(
         common.load(),
-        position(at),
+        position(common.at),
         gridding=gridding,
         matrix=matrix,
         values=values,
         still=still,
-        layer=layer,
+        layer=common.layer,
     )
     said = Text(f"{picture.caption}\n-o FILE.svg or FILE.png writes the picture; a pipe gets the SVG.")
     return Answer(

@@ -350,6 +350,13 @@ def test_the_field_of_a_network_is_the_published_one() -> None:
     assert "output 3,3 sees 212x212 of the input" in draw("vgg16").caption
 
 
+def test_a_block_of_a_network_is_a_chain() -> None:
+    picture = draw("resnet18", layer="layer2.basic_block1")
+    assert picture.kind == "chain"
+    # conv3 of stride 2, then conv3: 1 + 2 + 2*2 pixels; the shortcut's one lies among them
+    assert (picture.input, picture.output, len(picture.reads)) == ((56, 56), (28, 28), 49)
+
+
 CASES = [
     ("conv 1 k3 s2 p1", "1x7x7", {}),
     ("conv 8 k3 g2 p1", "4x6x6", {}),
