@@ -92,9 +92,11 @@ def _drawn(
         for number, (shape, ranges) in enumerate(zip(shapes, shown, strict=True))
     ]
     reads = tuple(sorted(_positions(cones[0])))
+    windows = {node.name for node in question.windows}
+    line = len(stops) <= 4 and all(sum(node.name in windows for node in stop.between) <= 1 for stop in stops)
     names = " | ".join(format_layer(node.layer) for stop in stops for node in stop.between[:1])
     where = joined(place)
-    caption = f"{names if len(stops) <= 4 else graph.name}: {sizes_text(question.inner)} to "
+    caption = f"{names if line else graph.name}: {sizes_text(question.inner)} to "
     caption += (
         f"{sizes_text(question.outer)}; output {where} reads {many(len(reads), 'position')} of the input"
     )
