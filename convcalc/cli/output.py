@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from convcalc.render.answer import Answer, Form
+    from convcalc.render.answer import Answer, Form, Saved
 
 WRONG_USE = 2
 """Exit code where the spec or an option is wrong."""
@@ -101,7 +101,9 @@ def hang_up(code: int = BROKEN_PIPE) -> NoReturn:
 
 def note(text: str) -> None:
     """Tell on standard error how something was read that may have been meant otherwise."""
-    tell(f"note: {text}\n")
+    from convcalc.cli import typed
+
+    tell(f"note: {typed.spoken(text)}\n")
 
 
 def show(answer: Answer, form: Form, *, color: str = "auto", pager: bool = True) -> None:
@@ -141,22 +143,12 @@ def _show_lines(answer: Answer, terminal: bool, color: str, pager: bool) -> None
         _send(whole)
 
 
-def write_and_tell(answer: Answer, path: str, form: Form | None) -> None:
-    """Write an answer into a file, and say in one line where and what; where it fails, nothing is shown.
-
-    Args:
-        answer: it is shown too where the file holds something beside it.
-        path: the file.
-        form: the form that was asked for on standard output, which then holds nothing else.
-    """
+def written_to(path: str, answer: Answer) -> tuple[Answer, Saved]:
+    """Write an answer into a file before anything of it is shown; where that fails, nothing is."""
     from convcalc.render.answer import save
 
     answer = answer._replace(parts=list(answer.parts))
-    told, beside = save(answer, path)
-    if form is not None or beside:
-        show(answer, form or "table")
-    if form is None:
-        write(f"{path}: {told}\n")
+    return answer, save(answer, path)
 
 
 @contextmanager
@@ -171,7 +163,7 @@ def errors(as_json: bool) -> Iterator[None]:
     except BrokenPipeError:
         hang_up()
     except (ValueError, OSError) as error:
-        raise typer.Exit(fail(problems_of(error), as_json)) from None
+        raise typer.Exit(fail([_as_typed(problem) for problem in problems_of(error)], as_json)) from None
     except RecursionError:
         problem = UsageProblem("this is nested too deep to work out", expected="a simpler spec")
         raise typer.Exit(fail([problem], as_json)) from None
@@ -179,6 +171,12 @@ def errors(as_json: bool) -> Iterator[None]:
         # Nothing was written: every form of an answer is whole before it is shown.
         problem = UsageProblem(f"out of memory: {error or 'it is used up'}", expected="a smaller --input")
         raise typer.Exit(fail([problem], as_json)) from None
+
+
+def _as_typed(problem: Any) -> Any:
+    from convcalc.cli import typed
+
+    return typed.problem_as_typed(problem)
 
 
 def problems_of(error: Exception) -> Sequence[Any]:

@@ -131,13 +131,15 @@ class Table:
         facts: named results below it, already written for a reader.
         notes: what a reader must know about it (what is missing, what was left out).
         notation: how its closed forms are written.
+        narrow: makes another table of this one where the columns of priority 0 do not fit into a terminal.
         tree: where its rows are layers, the tree of them that a screen shows.
         layout: ``"auto"``, or ``"tree"`` or ``"flat"`` wherever it is shown as text.
         more: how a reader sees what is folded, as the last line.
     """
 
     __slots__ = (
-        "columns", "facts", "footer", "layout", "more", "notation", "notes", "rows", "title", "tree",
+        "columns", "facts", "footer", "layout", "more", "narrow", "notation", "notes", "rows", "title",
+        "tree",
     )  # fmt: skip
 
     def __init__(
@@ -149,6 +151,7 @@ class Table:
         title: str = "",
         facts: Sequence[tuple[str, str]] = (),
         notes: Sequence[str] = (),
+        narrow: Callable[[Table], Table] | None = None,
     ) -> None:
         self.columns = tuple(columns)
         self.rows = rows
@@ -157,6 +160,7 @@ class Table:
         self.facts = tuple(facts)
         self.notes = tuple(notes)
         self.notation = numbers.notation()
+        self.narrow = narrow
         self.tree: Callable[[], Tree] | None = None
         self.layout = "auto"
         self.more = ""
@@ -319,6 +323,11 @@ class Cells:
             for i in range(len(self.columns))
         ]
         self.rows: list[tuple[str, ...]] = list(zip(*by_column, strict=True))
+
+    def fits(self, width: int, gap: int) -> bool:
+        """Whether the columns that never go have room, each at its shortest."""
+        stay = [i for i, column in enumerate(self.columns) if not column.priority]
+        return sum(map(self._least, stay)) + gap * (len(stay) - 1) <= width
 
     def fit(self, width: int, gap: int) -> tuple[list[int], list[int]]:
         """Choose what fits.

@@ -84,6 +84,9 @@ def _shown(line: str) -> str:
 def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
     width = None if screen is None else screen.width
     cells = table.cells(screen)
+    if width is not None and table.narrow is not None and not cells.fits(width, len(GAP)):
+        yield from _table(table.narrow(table), screen, toned)
+        return
     kept, widths = list(range(len(cells.columns))), cells.widths
     if width is not None:
         kept, widths = cells.fit(width, len(GAP))
@@ -110,11 +113,12 @@ def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
 
 
 def _fact(name: str, value: str, width: int | None) -> Iterator[Line]:
-    """A named result; what is too long for the screen goes on below, under its beginning."""
-    tone, rest = numbers.tone_of(value), one_line(value)
-    room = None if width is None else max(width - cells_of(name), 20)
-    for part in [rest] if room is None or cells_of(rest) <= room else _broken(rest, room):
-        text = (name + part).rstrip()
+    """A named result; what is longer than the width goes on under its own beginning."""
+    tone, rest = numbers.tone_of(value), [one_line(value)]
+    if width is not None and cells_of(name + rest[0]) > width:
+        rest = _broken(rest[0], max(width - cells_of(name), 20))
+    for line in rest or [""]:
+        text = (name + line).rstrip()
         yield Line(FACT, text, (Span(len(name), len(text), tone),) if tone else ())
         name = " " * cells_of(name)
 
@@ -176,11 +180,9 @@ def _grid(
 
 
 def _wrapped(kind: str, text: str, width: int | None) -> Iterator[Line]:
-    tone, text = numbers.tone_of(text), visible(text)
-    for number, line in enumerate(text.split("\n")):
+    tone = numbers.tone_of(text)
+    for number, line in enumerate(visible(text).split("\n")):
         kind = FACT if number and kind == TITLE else kind  # what stands below a title is none
-        if width is None or len(line) <= width:
-            yield _whole(kind, line, tone)
-            continue
-        for part in _broken(line, max(width, 20)):
+        short = width is None or cells_of(line) <= width
+        for part in [line] if short else _broken(line, max(width or 0, 20)):
             yield _whole(kind, part, tone)
