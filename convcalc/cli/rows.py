@@ -20,12 +20,12 @@ class Asked(NamedTuple):
     """What ``--layer`` means.
 
     Attributes:
-        pattern: what was typed; empty where nothing was.
+        pattern: what was typed; None where nothing was.
         block: it is a block, and this its name.
         alone: it is a layer.
     """
 
-    pattern: str = ""
+    pattern: str | None = None
     block: str = ""
     alone: bool = False
 
@@ -36,7 +36,7 @@ class Asked(NamedTuple):
 
     def holds(self, name: str) -> bool:
         """Whether a row of that name is asked for."""
-        if not self.pattern:
+        if self.pattern is None:
             return True
         if self.block:
             return name == self.block or name.startswith(f"{self.block}.")
@@ -57,7 +57,7 @@ def asked(pattern: str | None, names: Sequence[str]) -> Asked:
         return Asked()
     if pattern in names:
         return Asked(pattern, alone=True)
-    if any(name.startswith(f"{pattern}.") for name in names):
+    if pattern and any(name.startswith(f"{pattern}.") for name in names):
         return Asked(pattern, block=pattern)
     known = dict.fromkeys(name[:end] for name in names for end in _ends(name))
     found = Asked(pattern)
@@ -92,7 +92,7 @@ def laid_out(
     shown = table.rows_at(order)
     shown.layout = "tree" if common.tree else "flat" if common.flat else "auto"
     ordered = common.sort is not None or common.top is not None
-    if ordered or (what.pattern and not what.block):
+    if ordered or (what.pattern is not None and not what.block):
         if common.tree:
             raise UsageProblem(
                 f"--tree shows blocks, and {what.pattern!r} is none",

@@ -285,12 +285,11 @@ class Cells:
         self.barred = screen is not None
         # A name in a tree is what one goes by: a column that matters less goes before its middle does.
         self.least = 0
-        if (
-            screen is not None
-            and screen.width is not None
-            and any(isinstance(r[0], Name) for r in table.rows)
-        ):
-            self.least = screen.width // 3
+        if screen is not None and screen.width is not None:
+            if table.layout == "flat":  # full names are asked for
+                self.least = screen.width
+            elif any(isinstance(row[0], Name) for row in table.rows):
+                self.least = screen.width // 3
         spend(2 * len(table.rows))
         self.titles: list[str] = []
         self.around: list[int] = []
@@ -350,7 +349,10 @@ class Cells:
         while needed(kept) > width:
             droppable = [i for i in kept if self.columns[i].priority]
             if not droppable:
-                break
+                if not self.least:
+                    break
+                self.least = 0
+                continue
             kept.remove(max(droppable, key=lambda i: (self.columns[i].priority, i)))
         widths = {i: self.widths[i] for i in kept}
         excess = sum(widths.values()) + gap * (len(kept) - 1) - width
