@@ -118,7 +118,7 @@ class Rows(NamedTuple):
     names: list[str]
 
     def records(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
-        """The same rows as JSON holds them, of the records of all layers; a block has those of its last layer."""
+        """The same rows as JSON holds them, of the records of all layers; a block has its last layer's."""
         found = []
         for number, name in zip(self.numbers, self.names, strict=True):
             record = rows[number]

@@ -198,7 +198,7 @@ class Tree:
 
 
 def folded(name: str, depth: int) -> str:
-    """The block in which a layer stands, so many levels of blocks down; its own name where it is less deep."""
+    """The block in which a layer stands, so many levels down; its own name where it is less deep."""
     return ".".join(name.split(".", depth)[:depth]) if name.count(".") >= depth else name
 
 
