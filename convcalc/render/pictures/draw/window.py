@@ -7,6 +7,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convcalc.budget import spend
 from convcalc.exporters.text import format_layer
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
@@ -158,13 +159,17 @@ class _Window:
         return kind, found if len(found) == len(held) else None
 
     def _taps(self, place: Place) -> list[tuple[int, ...]]:
-        return list(product(*(axis.taps(j) for axis, j in zip(self.axes, place, strict=True))))
+        per_axis = [axis.taps(j) for axis, j in zip(self.axes, place, strict=True)]
+        spend(prod(map(len, per_axis)))
+        return list(product(*per_axis))
 
     def _reads(self, place: Place) -> tuple[Place, ...]:
+        spend(sum(len(axis.taps(j)) for axis, j in zip(self.axes, place, strict=True)))
         per_axis = [
             sorted({i for c in axis.taps(j) if (i := axis.at(c)[1]) is not None})
             for axis, j in zip(self.axes, place, strict=True)
         ]
+        spend(prod(map(len, per_axis)))
         return tuple(product(*per_axis))
 
     def _caption(self, reads: int) -> str:
