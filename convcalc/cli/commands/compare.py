@@ -27,7 +27,7 @@ def compare(
     layers: Annotated[
         bool | None,
         typer.Option(
-            "--by-layer/--no-by-layer",
+            "--layers/--no-layers",
             help="Layer by layer: added, removed, changed. On for two versions of one document.",
         ),
     ] = None,

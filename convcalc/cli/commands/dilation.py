@@ -38,7 +38,7 @@ WHAT = Shared(
 _RATES = re.compile(r"[+-]?\d+(x[+-]?\d+)*(,[+-]?\d+(x[+-]?\d+)*)*,?")
 
 
-@command(WHAT, RANK, TOP, *GRAPH, *FORM, words={"max_rate": ("--max-dilation",)})
+@command(WHAT, RANK, TOP, *GRAPH, *FORM, pictures=True, words={"max_rate": ("--max-dilation",), "layers": ("--count",)})
 def dilation(
     common: Common,
     kernel: Annotated[
@@ -57,7 +57,7 @@ def dilation(
         int | None, typer.Option("--reach", metavar="N", min=1, help="Design: the field to reach, in pixels.")
     ] = None,
     layers: Annotated[
-        int | None, typer.Option("--layers", metavar="N", min=1, help="Design: exactly so many layers.")
+        int | None, typer.Option("--count", metavar="N", min=1, help="Design: exactly so many layers.")
     ] = None,
     max_dilation: MaxDilation = None,
 ) -> Answer:
@@ -75,7 +75,7 @@ def dilation(
             raise UsageProblem("--reach designs rates, so none are given", expected="--reach N alone")
         return _designs(reach, kernels, layers, max_dilation, rank or 2, common.top or 10)
     if layers is not None or max_dilation is not None:
-        raise UsageProblem("--layers and --max-dilation design rates", expected="--reach N beside them")
+        raise UsageProblem("--count and --max-dilation design rates", expected="--reach N beside them")
     if not given:
         raise UsageProblem("nothing to judge", expected="rates such as 1 2 5, a SPEC, or --reach N")
     odd = next((text for text in given if not _RATES.fullmatch(text)), None)

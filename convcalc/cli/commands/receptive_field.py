@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 
 @command(
-    SPEC, POSITION, SEED, *GRAPH, *ROWS, NOTATION, *FORM, words={"position": ("--at",), "input": ("--of",)}
+    SPEC,
+    POSITION,
+    SEED,
+    *GRAPH,
+    *ROWS,
+    NOTATION,
+    *FORM,
+    pictures=True,
+    words={"position": ("--at",), "input": ("--of",)},
 )
 def rf(
     common: Common,

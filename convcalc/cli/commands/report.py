@@ -50,7 +50,7 @@ def _report(common: Common, view: str) -> Answer:
     return Answer([laid_out(common, table, order, what, drawn)], data, picture=picture)
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def summary(common: Common) -> Answer:
     """Shapes, parameters, MACs and FLOPs of each layer."""
     return _report(common, "summary")
@@ -74,7 +74,7 @@ def shapes(common: Common) -> Answer:
     return _report(common, "shapes")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def memory(
     common: Common,
     by_resolution: Annotated[

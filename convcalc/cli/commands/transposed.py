@@ -15,7 +15,7 @@ from convcalc.render.answer import Answer
 from convcalc.render.table import Text
 
 
-@command(MAYBE_SPEC, RANK, *GRAPH, EXACT, *FORM, words=SIZES)
+@command(MAYBE_SPEC, RANK, *GRAPH, EXACT, *FORM, pictures=True, words=SIZES)
 def transposed(
     common: Common,
     size: Annotated[

@@ -10,8 +10,11 @@ from convcalc.render.table import Text
 
 HOLE: Final = "."
 RAMP: Final = ":-=+*%#@"
+PARTLY: Final = "o"
+"""A block of cells some of which are nothing: holes stay visible, however large the blocks are."""
+
 MAX_WIDTH: Final = 160
-"""Widest grid that is written as text."""
+"""Widest grid that is written a character a cell; of a wider one a character is a block of cells."""
 
 
 def drawn(grid: Any, heading: str, as_text: bool) -> list[Text]:
@@ -35,28 +38,38 @@ def drawn(grid: Any, heading: str, as_text: bool) -> list[Text]:
 
 
 def text_map(grid: Any) -> tuple[list[str], str]:
-    """Lines of a map, one character per cell, and its legend.
+    """Lines of a map, one character per cell (or block of cells), and its legend.
+
+    A block shows its largest number where all of it has one, and that some of it is nothing where some is.
 
     Args:
         grid: counts, an array of one to three axes; of three the middle plane is shown.
-
-    Raises:
-        ValueError: the grid is wider than :data:`MAX_WIDTH`.
     """
     cells, left_out = plane(grid)
-    if cells.shape[1] > MAX_WIDTH:
-        raise ValueError(
-            f"a map of {cells.shape[0]}x{cells.shape[1]} is too wide for text; -o FILE.svg draws it"
-        )
-    values = [[int(n) for n in row] for row in cells]
-    largest = max(map(max, values))
-    lines = ["".join(_cell(n, largest) for n in row) for row in values]
+    rows, columns = cells.shape
+    step = -(-columns // MAX_WIDTH)
+    blocks = [
+        [[int(n) for row in cells[y : y + step] for n in row[x : x + step]] for x in range(0, columns, step)]
+        for y in range(0, rows, step)
+    ]
+    largest = max(max(block) for line in blocks for block in line)
+    lines = ["".join(_block(block, largest) for block in line) for line in blocks]
     legend = f"{HOLE} nothing"
+    if any(PARTLY in line for line in lines):
+        legend += f", {PARTLY} nothing in part"
     if largest <= 9:
         legend += ", else the number"
     else:
         legend += f", {RAMP[0]} 1 to {RAMP[-1]} {largest} (logarithmic)"
+    if step > 1:
+        high = min(step, rows)
+        legend += f"; a character is {high}x{step} of {rows}x{columns} cells, by the largest"
     return lines, f"{legend}; {left_out}" if left_out else legend
+
+
+def _block(counts: list[int], largest: int) -> str:
+    """The character of a block of cells."""
+    return PARTLY if any(counts) and not all(counts) else _cell(max(counts), largest)
 
 
 def _cell(count: int, largest: int) -> str:

@@ -24,7 +24,7 @@ from convcalc.render.pictures.drawing import (
     Words,
 )
 from convcalc.render.pictures.svg import arrow_head
-from convcalc.render.pictures.theme import BOLD, CROSSED, DASHED, LIGHT, look
+from convcalc.render.pictures.theme import BOLD, CROSSED, DASHED, LIGHT, THIN, look
 
 SCALE: Final = 2
 """Dots for a unit of the drawing."""
@@ -151,7 +151,7 @@ def _boxes(
                 height,
                 facecolor=to_rgba(fill, shade) if fill else "none",
                 edgecolor=stroke or "none",
-                linewidth=BOLD.get(role, 1) if stroke else 0,
+                linewidth=BOLD.get(role, min(1.0, THIN * width)) if stroke else 0,
                 linestyle=(0, (2.5, 2)) if role in DASHED else "-",
                 zorder=order,
             )

@@ -23,7 +23,7 @@ from convcalc.render.pictures.drawing import (
     Shape,
     Words,
 )
-from convcalc.render.pictures.theme import BOLD, CROSSED, DARK, DASHED, LIGHT, Look, Theme, look
+from convcalc.render.pictures.theme import BOLD, CROSSED, DARK, DASHED, LIGHT, THIN, Look, Theme, look
 
 
 def svg(
@@ -137,7 +137,8 @@ class _Writer:
             n = _n(shape.size)
             outline = "".join(f"M{_n(x)} {_n(y)}h{n}v{n}h-{n}z" for x, y in shape.corners)
             shade = "" if shape.shade == 1 else f' fill-opacity="{_n(shape.shade)}"'
-            yield f'<path {self.named(shape.role)}{shade} d="{outline}"/>'
+            thin = f' stroke-width="{_n(shape.size * THIN)}"' if shape.size * THIN < 1 else ""
+            yield f'<path {self.named(shape.role)}{shade}{thin} d="{outline}"/>'
             if shape.role in CROSSED:
                 yield from self._crosses(
                     shape.role, [(x, y, shape.size, shape.size) for x, y in shape.corners]

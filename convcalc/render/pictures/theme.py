@@ -73,6 +73,9 @@ DASHED: Final = frozenset({"pad", "pad hit"})
 CROSSED: Final = frozenset({"hole"})
 """Roles whose boxes are crossed out where they are large enough: not told by colour alone."""
 
+THIN: Final = 0.07
+"""Width of the outlines of small cells, in their size."""
+
 BOLD: Final = {"kernel": 2.5}
 """Widths of outlines that are not 1."""
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable, did_you_mean
-from convcalc.graph import as_graph
+from convcalc.graph import Edge, Graph, Node, as_graph, input_node
 from convcalc.layers.reads import ONE
+from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
 from convcalc.render.pictures.draw.picture import Picture, Place, Question, place_of
+from convcalc.render.pictures.draw.spine import spine
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph, Node, Spec
+    from convcalc.graph import Spec
 
 _HERE: Final = "convcalc.render.pictures.draw."
 
@@ -58,7 +61,7 @@ def draw(
         matrix: draw the layer as the matrix that takes its input to its output, beside the transpose.
         values: show numbers: small whole ones, run through the layer by the executor.
         still: do not move; the middle output is highlighted.
-        layer: draw this layer of the graph alone.
+        layer: draw this layer of the graph alone, or this block.
         input: for a spec; see :func:`convcalc.load`.
         set: for a spec; see :func:`convcalc.load`.
 
@@ -71,6 +74,7 @@ def draw(
         graph = _alone(graph, layer)
     if len(graph.inputs) != 1:
         raise Unreachable(f"the graph has {len(graph.inputs)} inputs", expected="one input, or --layer NAME")
+    graph = _with_axes(graph)
     target = graph.shape(graph.outputs[0])
     for shape in (graph.nodes[graph.inputs[0]].outputs[0], target):
         _check(shape)
@@ -78,6 +82,8 @@ def draw(
         raise Unreachable("a gridding map and a matrix are two pictures", expected="one of them")
     place = place_of(position, target[1:])
     windows = [node for node in graph.nodes if not node.is_input and not pointwise(graph, node)]
+    if not windows:  # kernels of one tap each: they are drawn where there is nothing else to draw
+        windows = [node for node in graph.nodes if isinstance(node.layer, (Sliding, ConvTranspose))]
     asked = Question(graph, place, position is None and not still, values, windows)
     kinds = ("gridding",) if gridding else ("matrix",) if matrix else ("window",) if values else TRIED
     for kind in kinds:
@@ -100,7 +106,7 @@ def _counted(windows: Sequence[Node]) -> str:
 
 
 def _alone(graph: Graph, name: str) -> Graph:
-    """One layer of a graph, as a graph of its own."""
+    """One layer of a graph, or one block, as a graph of its own."""
     from convcalc.calculators.explain.letters import alone
 
     names = [node.name for node in graph.nodes if not node.is_input]
@@ -108,11 +114,45 @@ def _alone(graph: Graph, name: str) -> Graph:
         node = graph.nodes[graph.find(name).node]
     except LookupError as error:
         raise Unreachable(
-            f"{error}{did_you_mean(name, names)}", expected="the name of a layer, as summary shows it"
+            f"{error}{did_you_mean(name, names)}",
+            expected="the name of a layer or a block, as summary shows it",
         ) from None
     if node.is_input:
         raise Unreachable(f"{name!r} is an input of the graph, not a layer", expected="the name of a layer")
+    if name != node.name and node.name.startswith(f"{name}."):
+        return _block(graph, name)
     return alone(node.name, node.layer, graph.input_shapes(node), node.outputs)
+
+
+def _block(graph: Graph, name: str) -> Graph:
+    """The layers of a block, what arrives from outside as inputs."""
+    inside = [n for n, node in enumerate(graph.nodes) if node.name.startswith(f"{name}.")]
+    arrive = dict.fromkeys(
+        edge
+        for n in inside
+        for edge in graph.nodes[n].inputs
+        if not graph.nodes[edge.node].name.startswith(f"{name}.")
+    )
+    nodes = [input_node(f"input{number}", graph.shape(edge)) for number, edge in enumerate(arrive, 1)]
+    moved = {edge: Edge(number) for number, edge in enumerate(arrive)}
+    number_of = {n: len(nodes) + number for number, n in enumerate(inside)}
+    for n in inside:
+        node = graph.nodes[n]
+        inputs = tuple(moved.get(edge) or Edge(number_of[edge.node], edge.output) for edge in node.inputs)
+        nodes.append(Node(node.name, node.layer, inputs, node.outputs, node.frozen, node.shares))
+    return Graph(name, nodes, tuple(range(len(arrive))), (Edge(len(nodes) - 1),))
+
+
+def _with_axes(graph: Graph) -> Graph:
+    """The graph up to its last map, where what it returns has no spatial axes and its input has."""
+    if len(graph.shape(graph.outputs[0])) > 1 or len(graph.nodes[graph.inputs[0]].outputs[0]) == 1:
+        return graph
+    for stop in reversed(spine(graph)):
+        if len(graph.shape(stop.edge)) > 1:
+            return replace(
+                graph.part(stop.edge), name=f"{graph.name} up to {graph.nodes[stop.edge.node].name}"
+            )
+    return graph
 
 
 def _check(shape: Sequence[Any]) -> None:

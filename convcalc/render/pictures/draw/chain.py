@@ -92,9 +92,11 @@ def _drawn(
         for number, (shape, ranges) in enumerate(zip(shapes, shown, strict=True))
     ]
     reads = tuple(sorted(_positions(cones[0])))
+    windows = {node.name for node in question.windows}
+    line = len(stops) <= 4 and all(sum(node.name in windows for node in stop.between) <= 1 for stop in stops)
     names = " | ".join(format_layer(node.layer) for stop in stops for node in stop.between[:1])
     where = joined(place)
-    caption = f"{names if len(stops) <= 4 else graph.name}: {sizes_text(question.inner)} to "
+    caption = f"{names if line else graph.name}: {sizes_text(question.inner)} to "
     caption += (
         f"{sizes_text(question.outer)}; output {where} reads {many(len(reads), 'position')} of the input"
     )
@@ -102,7 +104,7 @@ def _drawn(
     _place(drawing, maps, [said(stop.between) for stop in stops], len(question.outer) != 2)
     for number, one in enumerate(maps):
         role = "output" if number == len(maps) - 1 else "input"
-        with drawing.group(classes="cc-map", data={"map": number}):
+        with drawing.group(classes="cc-map", data={"map": number, **one.data()}):
             one.draw(drawing, lambda _, role=role: role)  # type: ignore[misc]
     steps = _steps(question, shown[-1], shapes[-1], cones)
     drawing.steps, drawing.still = len(steps), steps.index(place)
@@ -128,7 +130,7 @@ def _drawn(
 
 
 def _map(number: int, of: int, shape: Sequence[int], ranges: Sequence[range], size: float) -> Map:
-    name = "input" if number == 0 else "output" if number == of - 1 else f"map {number}"
+    name = "input" if number == 0 else "output" if number == of - 1 else f"map {number},"
     left_out = [
         f"{axis} {cells[0]}-{cells[-1]} of {n}"
         for axis, cells, n in zip(

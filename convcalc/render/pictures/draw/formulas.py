@@ -34,14 +34,16 @@ def _sliding(node: Node, shape: Sequence[Any], outer: Sequence[int]) -> list[str
         if before or after:
             letters += " + 2*p" if before == after else " + before + after"
             numbers += f" + 2*{before}" if before == after else f" + {before} + {after}"
-        letters += " - k" if d == 1 else " - d*(k - 1) - 1"
-        numbers += f" - {k}" if d == 1 else f" - {d}*({k} - 1) - 1"
+        letters += " - k" if d == 1 else " - d*(k - 1)"
+        numbers += f" - {k}" if d == 1 else f" - {d}*({k} - 1)"
+        if d != 1 and (s != 1 or getattr(layer, "ceil", False)):
+            letters, numbers = f"{letters} - 1", f"{numbers} - 1"
         if getattr(layer, "ceil", False):
             ends = ("i + before", f"{i} + {before}") if before else ("i", f"{i}")
             letters = f"min(ceil(({letters})/s) + 1, ceil(({ends[0]})/s))"
             numbers = f"min(ceil(({numbers})/{s}) + 1, ceil(({ends[1]})/{s}))"
         elif s == 1:
-            letters, numbers = f"{letters} + 1", f"{numbers} + 1"
+            letters, numbers = (letters, numbers) if d != 1 else (f"{letters} + 1", f"{numbers} + 1")
         else:
             letters, numbers = f"floor(({letters})/s) + 1", f"floor(({numbers})/{s}) + 1"
         found.append(f"o = {letters} = {numbers} = {o}")

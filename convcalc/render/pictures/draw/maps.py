@@ -59,8 +59,12 @@ class Strip:
 
     def span(self, first: int, last: int) -> tuple[float, float]:
         """Start and length of the cells from ``first`` to ``last``, as far as they are shown."""
-        shown = [self.at[cell] for cell in self.at if first <= cell <= last]
-        return (min(shown), max(shown) + self.size - min(shown)) if shown else (0.0, 0.0)
+        if first not in self.at or last not in self.at:
+            shown = [cell for cell in self.cells if first <= cell <= last]
+            if not shown:
+                return 0.0, 0.0
+            first, last = shown[0], shown[-1]
+        return self.at[first], self.at[last] + self.size - self.at[first]
 
 
 ONE: Final = ((0,), 1)
@@ -82,6 +86,7 @@ class Map:
         axes: per axis the cells that are shown, and how many there are.
         size: side of a cell.
         index: the index of a cell of an axis, as it is written beside it; empty for none.
+        slice_name: what stands above a slice of a volume.
     """
 
     def __init__(
@@ -91,8 +96,9 @@ class Map:
         axes: Sequence[tuple[Sequence[int], int]],
         size: float,
         index: Callable[[int, int], str],
+        slice_name: Callable[[int], str] = "depth {}".format,
     ) -> None:
-        self.rank, self.size, self.index = len(axes), size, index
+        self.rank, self.size, self.index, self.slice_name = len(axes), size, index, slice_name
         self.deep = axes[0][0] if self.rank == 3 else (0,)
         plane = [ONE, ONE, *axes][-2:]
         self.rows, self.columns = (Strip(cells, total, size) for cells, total in plane)
@@ -139,6 +145,12 @@ class Map:
         top, height = self.rows.span(*rows)
         return (x + left, y + top, width, height) if width and height else None
 
+    def data(self) -> dict[str, object]:
+        """Where its first cell stands, so that a page can say which cell a click means."""
+        x, y = self._slice(self.deep[0])
+        first = (self.deep[0], self.rows.cells[0], self.columns.cells[0])[3 - self.rank :]
+        return {"x": f"{x:g}", "y": f"{y:g}", "cell": f"{self.size:g}", "first": ",".join(map(str, first))}
+
     def _slice(self, depth: int) -> Point:
         number = list(self.deep).index(depth)
         down, along = divmod(number, self.across)
@@ -166,8 +178,7 @@ class Map:
     def _draw_slice(self, drawing: Drawing, role: Callable[[tuple[int, ...]], str], depth: int) -> None:
         x, y = self._slice(depth)
         if self.rank == 3:
-            label = self.index(0, depth)
-            drawing.text(x, y - LABEL - 4, f"depth {label}" if label else "beside", "muted", size=SMALL)
+            drawing.text(x, y - LABEL - 4, self.slice_name(depth), "muted", size=SMALL)
         roles: dict[str, list[Point]] = {}
         for row, column in product(self.rows.cells, self.columns.cells):
             place = (depth, row, column)[3 - self.rank :]

@@ -18,7 +18,7 @@ from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.render.numbers import shape as sizes_text
 from convcalc.render.pictures.draw.picture import Picture, Place, Question, joined
 from convcalc.render.pictures.draw.window import tracks, weight_name
-from convcalc.render.pictures.drawing import Drawing, Point, text_width
+from convcalc.render.pictures.drawing import Drawing, text_width
 
 if TYPE_CHECKING:
     from convcalc.render.pictures.draw.tracks import Track
@@ -106,7 +106,11 @@ def matrix(question: Question) -> Picture | None:
     if shape[0] * node.outputs[0][0] > 1:
         words += "; of one input channel and one output channel"
     drawing.legend(
-        [("input", words if named else "an entry of the kernel"), ("zero", "zero"), ("kernel", "the output")]
+        [
+            ("input" if named else "input hit", words if named else "an entry of the kernel"),
+            ("zero", "zero"),
+            ("kernel", f"output {joined(place)}"),
+        ]
     )
     reads = tuple(spot for number, spot in enumerate(product(*map(range, inner))) if (row, number) in found)
     return Picture("matrix", caption, place, reads, tuple(inner), tuple(outer), drawing)
@@ -132,9 +136,11 @@ def _grid(
     drawing.text(x, 12, f"{title}: {rows} x {columns}", bold=True)
     every = product(range(rows), range(columns))
     spots = {(row, column): (x + left + column * size, top + row * size) for row, column in every}
-    empty: list[Point] = [spot for place, spot in spots.items() if place not in found]
-    drawing.cells(empty, size, "zero")
-    drawing.cells([spots[place] for place in found], size, "input")
+    if named:
+        drawing.cells([spot for place, spot in spots.items() if place not in found], size, "zero")
+    else:
+        drawing.rect(x + left, top, columns * size, rows * size, "zero")
+    drawing.cells([spots[place] for place in found], size, "input" if named else "input hit")
     if named:
         for number, label in enumerate(down):
             drawing.text(x + left - 4, top + number * size + size / 2 + 3, label, "muted", "end", 9)

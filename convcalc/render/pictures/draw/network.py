@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Final
 from convcalc.calculators.receptive_field.region import ends
 from convcalc.render.numbers import shape as sizes_text
 from convcalc.render.pictures.draw.picture import Picture, Question, joined
-from convcalc.render.pictures.draw.spine import Stop, cells_read, spine
+from convcalc.render.pictures.draw.spine import Stop, cells_read
 from convcalc.render.pictures.drawing import Drawing, text_width, wrapped
 
 if TYPE_CHECKING:
-    from convcalc.graph import Node
+    from convcalc.graph import Edge, Graph, Node
 
 MAPS: Final = 10
-"""Most maps that are shown; of more those where the size changes."""
+"""Most maps that are shown."""
 
 SIDE: Final = 120
 """Side of the largest map."""
 
 
 def network(question: Question) -> Picture:
-    """Maps at the places that every path goes through, the last of each size."""
+    """The maps of the longest path, one of each size in a row."""
     graph, place = question.graph, question.place
-    stops = _chosen(question, spine(graph))
+    stops = _chosen(question)
     edges = [stop.edge for stop in stops]
     cones = cells_read(graph, place, edges)
     shapes = [graph.shape(edge) for edge in edges]
@@ -62,36 +62,52 @@ def network(question: Question) -> Picture:
     return Picture("network", caption, place, (), question.inner, question.outer, drawing)
 
 
-def _chosen(question: Question, stops: Sequence[Stop]) -> list[Stop]:
-    """The stops that are maps; of more than :data:`MAPS` the last of each size."""
+def _chosen(question: Question) -> list[Stop]:
+    """The maps of the path with most layers: the input, the last of each size in a row, and the output.
+
+    Of more than :data:`MAPS`, as many spread evenly.
+    """
     graph, rank = question.graph, len(question.outer)
-    maps: list[Stop] = []
+    kept: list[Stop] = []
     passed: list[Node] = []
-    for stop in stops:
-        shape = graph.shape(stop.edge)
-        between = [*passed, *stop.between]
-        if len(shape) == rank + 1 and all(type(n) is int for n in shape):
-            maps.append(Stop(stop.edge, between))
-            passed = []
-        else:
-            passed = between
-    if len(maps) <= MAPS:
-        return maps
-    kept: list[Stop] = [maps[0]]
-    for stop in maps[1:]:
-        same = len(kept) > 1 and graph.shape(stop.edge)[1:] == graph.shape(kept[-1].edge)[1:]
+    for edge in _longest(graph):
+        node, shape = graph.nodes[edge.node], graph.shape(edge)
+        passed = [*passed, *([] if node.is_input else [node])]
+        if len(shape) != rank + 1 or not all(type(n) is int for n in shape):
+            continue
+        same = len(kept) > 1 and shape[1:] == graph.shape(kept[-1].edge)[1:]
         if same:
-            kept[-1] = Stop(stop.edge, [*kept[-1].between, *stop.between])
+            kept[-1] = Stop(edge, [*kept[-1].between, *passed])
         else:
-            kept.append(stop)
-    if len(kept) > MAPS:
-        step = (len(kept) - 1) / (MAPS - 1)
-        numbers = sorted({round(step * i) for i in range(MAPS)})
-        kept = [
-            Stop(kept[b].edge, [node for stop in kept[a + 1 : b + 1] for node in stop.between])
-            for a, b in zip([-1, *numbers], numbers, strict=False)
-        ]
-    return kept
+            kept.append(Stop(edge, passed))
+        passed = []
+    if len(kept) <= MAPS:
+        return kept
+    step = (len(kept) - 1) / (MAPS - 1)
+    numbers = [round(step * i) for i in range(MAPS)]
+    return [
+        Stop(kept[b].edge, [node for stop in kept[a + 1 : b + 1] for node in stop.between])
+        for a, b in zip([-1, *numbers], numbers, strict=False)
+    ]
+
+
+def _longest(graph: Graph) -> list[Edge]:
+    """The tensors of the path with most layers from the input to the output."""
+    target = graph.outputs[0]
+    best: dict[int, tuple[int, Edge | None]] = {}
+    for number in graph.ancestors(target):
+        node = graph.nodes[number]
+        reached = [(best[edge.node][0] + 1, edge) for edge in node.inputs if edge.node in best]
+        if node.is_input:
+            best[number] = (0, None)
+        elif reached:
+            best[number] = max(reached, key=lambda one: one[0])
+    path: list[Edge] = []
+    edge: Edge | None = target
+    while edge is not None:
+        path.append(edge)
+        edge = best[edge.node][1]
+    return path[::-1]
 
 
 def _side(n: int, largest: int) -> float:
@@ -119,7 +135,8 @@ def _draw(
     if number:
         drawing.line([(x + 4, SIDE / 2), (x + 26, SIDE / 2)], "axis", arrow=True)
         x += 34
-    name = wrapped(words[0], 96, 11)
+    *blocks, last = words[0].split(".")
+    name = [line for part in [*(f"{block}." for block in blocks), last] for line in wrapped(part, 110, 11)]
     room = max(width, *(text_width(line, 11) for line in (*name, *words[1:])))
     left, top = x + (room - width) / 2, (SIDE - height) / 2
     drawing.rect(left, top, width, height, role, title=": ".join(words[:2]))
@@ -127,7 +144,7 @@ def _draw(
     if len(seen) == len(axes):
         spans = [(first / n, (last + 1) / n) for (first, last), n in zip(seen, sizes, strict=True)]
         (y0, y1), (x0, x1) = ([(0.0, 1.0), *spans])[-2:]
-        box = (left + x0 * width, top + y0 * height, max(2, (x1 - x0) * width), max(2, (y1 - y0) * height))
+        box = (left + x0 * width, top + y0 * height, max(4, (x1 - x0) * width), max(4, (y1 - y0) * height))
         drawing.rect(*box, f"{role} hit", shade=0.8)
     y = SIDE + 18
     for line in name:

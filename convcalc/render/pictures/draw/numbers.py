@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.calculators.answers import Unreachable
@@ -78,16 +79,16 @@ def numbers(graph: Graph, node: Node, channels: list[int]) -> Numbers:
     if len(shapes) != 1:
         raise Unreachable(f"{node.name} reads {len(shapes)} tensors", expected="a layer that reads one")
     one = alone("layer", node.layer, shapes, node.outputs)
-    if max(np.prod(shape, dtype=float) for shape in (*shapes, *node.outputs)) > MOST_ENTRIES:
+    if max(prod(shape) for shape in (*shapes, *node.outputs)) > MOST_ENTRIES:
         raise Unreachable(
             f"the maps of {node.name} are too large for their numbers", expected="a smaller --input"
         )
-    x = _small(np.indices(shapes[0]), 5)
+    x = _small(shapes[0], 5)
     weights = {
-        name: np.ones(shape) if len(shape) == 1 else _small(np.indices(shape), 3)
+        name: np.ones(shape) if len(shape) == 1 else _small(shape, 3)
         for name, shape in weight_shapes(one).items()
     }
-    out = execute(one, x[None].astype(np.float64), weights)
+    out = execute(one, x[None], weights)
     array = out if not isinstance(out, dict) else next(iter(out.values()))
     weight = weights.get("layer.weight")
     kernel = None
@@ -98,12 +99,10 @@ def numbers(graph: Graph, node: Node, channels: list[int]) -> Numbers:
     return Numbers(x[channels], kernel, bias, array[0, 0])
 
 
-def _small(index: Any, most: int) -> Any:
-    """A number below ``most`` for every index: neither in order nor by chance."""
-    mixed = sum((3 + 4 * axis) * (along + along * along // 2) for axis, along in enumerate(index))
-    return (mixed + 2) % most
+def _small(shape: Sequence[int], most: int) -> Any:
+    """Whole numbers below ``most``, mixed by a multiplicative hash of their places (Knuth, 6.4)."""
+    import numpy as np
 
-
-def taps_of(counts: Place) -> list[Place]:
-    """Indices of the taps of a kernel, in order."""
-    return list(product(*map(range, counts)))
+    place = np.arange(prod(shape), dtype=np.uint64)
+    mixed = ((place + np.uint64(1)) * np.uint64(2654435761) % np.uint64(1 << 32)) >> np.uint64(8)
+    return (mixed % np.uint64(most)).astype(np.float64).reshape(tuple(shape))

@@ -83,6 +83,7 @@ class _Window:
             from convcalc.render.pictures.draw.numbers import numbers
 
             self.numbers = numbers(self.graph, node, self.read)
+        self.known: dict[tuple[int, ...], tuple[str, tuple[int, ...] | None]] = {}
         self.views = self._views()
         self.size = cell_size(
             [n for view in self.views[-2:] for n in (len(view.cells), len(view.outputs))], question.values
@@ -127,6 +128,7 @@ class _Window:
                 continue
             with drawing.frame(step):
                 sums = max(sums, self._at(drawing, maps, output, place, bottom))
+        self._zeros(drawing, maps)
         drawing.height = bottom + sums
         self._legend(drawing)
         return Picture(kind, drawing.caption, self.place, reads, self.inner, self.outer, drawing)
@@ -138,8 +140,14 @@ class _Window:
             return [self.place]
         return list(product(*(view.outputs for view in self.views)))
 
-    def _cell(self, cell: Sequence[int]) -> tuple[str, tuple[int, ...] | None]:
+    def _cell(self, cell: tuple[int, ...]) -> tuple[str, tuple[int, ...] | None]:
         """What a cell is, and the position of the input that it holds."""
+        known = self.known.get(cell)
+        if known is None:
+            known = self.known[cell] = self._found(cell)
+        return known
+
+    def _found(self, cell: Sequence[int]) -> tuple[str, tuple[int, ...] | None]:
         kinds, held = [], []
         for axis, c in zip(self.axes, cell, strict=True):
             kind, source = axis.at(c)
@@ -172,10 +180,11 @@ class _Window:
         return words
 
     def _input_map(self, channel: int) -> Map:
-        what = "input"
+        title = f"input {sizes_text(self.inner)}"
         if self.transposed and any(axis.stretch > 1 for axis in self.axes):
-            what = "stretched input"
-        title = f"{what} {sizes_text(self.inner)}"
+            title += (
+                f", stretched to {sizes_text([(axis.inputs - 1) * axis.stretch + 1 for axis in self.axes])}"
+            )
         if self.numbers and len(self.read) > 1:
             title += f", channel {self.read[channel]}"
         notes = []
@@ -187,7 +196,12 @@ class _Window:
             notes.append(f"padding {words}" + ("" if mode in PLAIN else f", {mode}"))
         notes += self._left_out([view.cells for view in self.views], inputs=True)
         axes = [(view.cells, axis.total) for view, axis in zip(self.views, self.axes, strict=True)]
-        return Map(title, notes, axes, self.size, self._index)
+        return Map(title, notes, axes, self.size, self._index, self._slice_name)
+
+    def _slice_name(self, depth: int) -> str:
+        kind, source = self.axes[0].at(depth)
+        held = "" if source is None else str(source)
+        return {"input": f"depth {held}", "zero": "zeros"}.get(kind, f"padding {held}".rstrip())
 
     def _index(self, axis: int, cell: int) -> str:
         source = self.axes[axis].at(cell)[1]
@@ -220,7 +234,7 @@ class _Window:
             return []
         size = max(self.size, 26.0)
         axes = [(range(k), k) for k in self.kernel]
-        titles = ["kernel w", "turned by 180 degrees"] if self.transposed else ["kernel w"]
+        titles = ["kernel w", "turned 180\u00b0"] if self.transposed else ["kernel w"]
         found = []
         for channel in range(len(self.read) if self.numbers else 1):
             which = f", channel {self.read[channel]}" if self.numbers and len(self.read) > 1 else ""
@@ -278,34 +292,31 @@ class _Window:
 
     def _draw_maps(self, drawing: Drawing, maps: list[Map], output: Map) -> None:
         for channel, one in enumerate(maps):
-            with drawing.group(classes="cc-map", data={"map": "input"}):
+            with drawing.group(classes="cc-map", data={"map": "input", **one.data()}):
                 one.draw(drawing, lambda cell: self._cell(cell)[0])
-                for cell in product(*(view.cells for view in self.views)):
+                for cell in product(*(view.cells for view in self.views)) if self.numbers else ():
                     self._number(drawing, one, channel, cell, "text")
-        corner = output.corner([view.outputs[0] for view in self.views]) or (0, 0)
-        # enough for a page to say which output a click means
-        data = {
-            "map": "output",
-            "x": f"{corner[0]:g}",
-            "y": f"{corner[1]:g}",
-            "cell": f"{output.size:g}",
-            "first": joined([view.outputs[0] for view in self.views]),
-            "shown": joined([len(view.outputs) for view in self.views]),
-        }
-        with drawing.group(classes="cc-map", data=data):
+        with drawing.group(classes="cc-map", data={"map": "output", **output.data()}):
             output.draw(drawing, lambda _: "output")
             if self.numbers:
                 for place in product(*(view.outputs for view in self.views)):
                     _write(drawing, output, place, self.numbers.result(place), "text")
         self._arrow(drawing, maps, output)
 
-    def _number(self, drawing: Drawing, one: Map, channel: int, cell: Sequence[int], role: str) -> None:
-        """What a cell of the input holds; zeros that are put between show without numbers too."""
-        kind, source = self._cell(cell)
-        if self.numbers and source is not None:
-            _write(drawing, one, cell, self.numbers.at(channel, source), role)
-        elif one.size >= 12 and (kind == "zero" or (self.numbers and self.numbers.kernel is not None)):
-            _write(drawing, one, cell, "0", "muted", 12 if self.numbers else SMALL)
+    def _number(self, drawing: Drawing, one: Map, channel: int, cell: tuple[int, ...], role: str) -> None:
+        """What a cell of the input holds."""
+        numbers, (kind, source) = self.numbers, self._cell(cell)
+        if numbers and source is not None:
+            _write(drawing, one, cell, numbers.at(channel, source), role if kind == "input" else "text")
+        elif numbers and (kind == "zero" or numbers.kernel is not None):
+            _write(drawing, one, cell, "0", "muted" if role == "text" else "text")
+
+    def _zeros(self, drawing: Drawing, maps: Sequence[Map]) -> None:
+        """The zeros that are put between the entries, in front of the window."""
+        if self.numbers is None and self.size >= 12:
+            for cell in product(*(view.cells for view in self.views)):
+                if self._cell(cell)[0] == "zero":
+                    _write(drawing, maps[0], cell, "0", "text", SMALL)
 
     def _at(self, drawing: Drawing, maps: list[Map], output: Map, place: Place, y: float) -> float:
         """The window of one output, and the sum that it makes.
@@ -322,12 +333,8 @@ class _Window:
                     roles.setdefault(f"{self._cell(tap)[0]} hit", []).append(corner)
             for role, corners in roles.items():
                 drawing.cells(corners, one.size, role)
-            for tap in taps:
-                if one.corner(tap) is not None and self._cell(tap)[0] != "pad":
-                    inverse = self._cell(tap)[0] == "input"
-                    self._number(drawing, one, channel, tap, "inverse" if inverse else "text")
-                elif self.numbers and one.corner(tap) is not None:
-                    self._number(drawing, one, channel, tap, "text")
+            for tap in taps if self.numbers else ():
+                self._number(drawing, one, channel, tap, "inverse")
             self._outline(drawing, one, place)
         corner = output.corner(place)
         if corner is not None:
