@@ -8,61 +8,22 @@ The keys are described where they are made: :func:`network` here, rows and total
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from convcalc import __version__
-from convcalc.budget import STEPS, OverBudgetError, allow, budget, question, steps_for
+from convcalc.budget import STEPS, allow, question
 from convcalc.calculators.compare.networks import compare
-from convcalc.calculators.count.report import Report, analyze
-from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
-from convcalc.dims import DimensionError
+from convcalc.calculators.count.report import analyze
+from convcalc.calculators.receptive_field.graph import receptive_field
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.page import details, findings, layout, matching, pictures, rows
-from convcalc.page.tree import Tree, tree
+from convcalc.page.asked import Asked
+from convcalc.page.tree import tree
 from convcalc.render import numbers
-
-T = TypeVar("T")
 
 QUESTIONS: Final = 3
 """Budgets for what must be answered of each network; every part that can be left out has its own."""
-
-
-class Asked(NamedTuple):
-    """A network with what the calculators answered, asked once for all that a page shows.
-
-    Attributes:
-        graph: the network.
-        words: how a command line asks for it: the spec, then options; nothing where there is no text.
-        report: its counts.
-        fields: what its layers see.
-        tree: its blocks and layers.
-        notes: what was left out.
-    """
-
-    graph: Graph
-    words: tuple[str, ...]
-    report: Report
-    fields: ReceptiveField
-    tree: Tree
-    notes: list[str]
-
-    @property
-    def spec(self) -> str:
-        """The text that it was asked for by; of a file that was named from the root, its name alone."""
-        text = self.words[0] if self.words else ""
-        return os.path.basename(text) if os.path.isabs(text) else text
-
-    def part(self, what: str, make: Callable[[], T], otherwise: T) -> T:
-        """A part of the page with a budget of its own; where there is none, a note says why."""
-        try:
-            with budget():
-                allow(steps_for(self.graph))
-                return make()
-        except (OverBudgetError, DimensionError) as error:
-            self.notes.append(f"Without {what}: {str(error).splitlines()[0]}.")
-            return otherwise
 
 
 @question

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.dilation.closing import reason
 from convcalc.calculators.padding.check import LayerPadding, check_padding
@@ -25,11 +25,9 @@ from convcalc.graph import Graph, as_graph
 from convcalc.layers.tensors.cut import Pad
 from convcalc.layers.values import axis_names, joined, show
 from convcalc.layers.windows.window import effective
+from convcalc.page.asked import Asked
 from convcalc.render import numbers
 from convcalc.render.views.receptive_field import closing_text
-
-if TYPE_CHECKING:
-    from convcalc.page.data import Asked
 
 MOST_TRIED: Final = 100
 """Layers that are read and checked for one network, to offer those that have not what was found."""
