@@ -158,7 +158,8 @@
         frame.style.setProperty('--aspect', `${size[1]} / ${size[2]}`);
         frame.style.maxWidth = `${size[1]}px`; // as large as it was drawn, so that its words are as large as others
       }
-      if (later) later.observe(frame);
+      if (view.drawn) frame.load(); // drawn anew: no blank in between
+      else if (later) later.observe(frame);
       setTimeout(() => frame.load(), 400 + 50 * model.number); // and the rest when the page stands
       const choose = (event) => {
         const mark = event.target.closest('[data-layer]');

@@ -106,7 +106,7 @@ var convcalc = {parts: {}};
     constructor(element, options) {
       this.element = element;
       this.options = {hash: false, ...options};
-      this.heat = 'macs';
+      this.heat = this.options.heat || 'macs';
       this.sort = null;
       this.query = '';
       this.wide = false; // all columns of the table
@@ -199,6 +199,7 @@ var convcalc = {parts: {}};
         if (pane) pane.scrollTop = top;
       }
       if (focus) this.focus(focus);
+      this.drawn = true;
       this.writeAddress();
     }
 
