@@ -259,7 +259,7 @@ def draw(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(graph: Graph, place: tuple[int, ...] | None) -> dict[str, Any]:
-    from convcalc.render.pictures.convolution import draw as drawn
+    from convcalc.render.pictures.draw.answer import draw as drawn
 
     found = drawn(graph, place)
     return {"svg": found.svg, "caption": found.caption}

@@ -35,6 +35,7 @@ class _Group:
         self.ports: dict[str, dict[str, Any]] = {}
         self.edges: dict[tuple[str, str, Edge], dict[str, Any]] = {}
         self._by_tensor: dict[tuple[str, Edge], str] = {}
+        self._next: dict[str, list[str]] = {}
 
     def port(self, side: str, tensor: Edge, shape: str, name: str) -> str:
         """The port by which a tensor enters (``in``) or leaves (``out``)."""
@@ -55,6 +56,25 @@ class _Group:
             {"from": source, "to": target, "shape": shape, "skip": False, "name": name},
         )
 
+    def _over_others(self, source: str, order: dict[str, int]) -> set[str]:
+        """What a child reaches over another one: an edge that leads there as well is a skip."""
+        if not self._next:
+            for edge in self.edges.values():
+                a, b = order.get(edge["from"], -1), order.get(edge["to"], len(order))
+                if a < b:
+                    self._next.setdefault(edge["from"], []).append(edge["to"])
+        found: set[str] = set()
+        todo = list(self._next.get(source, ()))
+        seen = set(todo)
+        while todo:
+            spend(1)
+            for other in self._next.get(todo.pop(), ()):
+                found.add(other)
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+        return found
+
     def finish(self) -> dict[str, Any]:
         """The group as JSON holds it."""
         order = {child: number for number, child in enumerate(self.children)}
@@ -70,13 +90,17 @@ class _Group:
         ranks: list[list[str]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
         for child in self.children:
             ranks[rank[child]].append(child)
+        after: dict[str, set[str]] = {}
         ranks = untangled(ranks, [(a, b) for a, many in forward.items() for b in dict.fromkeys(many)])
         for edge in self.edges.values():
             start = rank.get(edge["from"], -1)
             stop = rank.get(edge["to"], len(ranks))
-            edge["skip"] = stop - start > 1
             if stop <= start:
                 edge["back"] = True
+            elif stop - start > 1:
+                if edge["from"] not in after:
+                    after[edge["from"]] = self._over_others(edge["from"], order)
+                edge["skip"] = edge["to"] in after[edge["from"]]
         return {"ranks": ranks, "edges": [*self.edges.values()], "ports": [*self.ports.values()]}
 
 
@@ -138,7 +162,7 @@ def groups(graph: Graph, tree: Tree) -> dict[str, Any]:
 
     Returns:
         ``groups``, by id of the block. Each has ``ranks``, lists of ids from the top down; ``edges``, each
-        with ``from``, ``to``, ``shape``, ``skip`` (it passes a rank over), ``name`` (of the output, where a
+        with ``from``, ``to``, ``shape``, ``skip`` (it leads past others to where they lead, and passes a rank over), ``name`` (of the output, where a
         layer has several) and ``back`` where blocks read one another in turns and it runs upwards; and
         ``ports``, each with ``id``, ``side`` (``in``, ``out``), ``shape`` and ``name`` of the tensor that
         enters or leaves there.

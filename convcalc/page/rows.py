@@ -7,11 +7,11 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.count.footprint import footprints
-from convcalc.calculators.count.report import LayerReport, Report
+from convcalc.calculators.count.report import Report, given
 from convcalc.calculators.receptive_field.graph import ReceptiveField
 from convcalc.calculators.receptive_field.output import field_of, show_field
 from convcalc.calculators.receptive_field.rows import LayerField
-from convcalc.dims import UNKNOWN, Dim
+from convcalc.dims import UNKNOWN, Dim, maximum_of
 from convcalc.exporters.text import format_placed
 from convcalc.page.repeats import repeats
 from convcalc.page.tree import Place, Tree
@@ -133,28 +133,22 @@ def rows(
     made = []
     for id, place in tree.places.items():
         times, same = again.get(id, (1, None))
-        shown = _row(place, report, seen, memory.get(id), whole, texts[id])
+        shown = _row(place, report, seen, memory.get(id, 0), whole, texts[id])
         made.append({**shown, "times": times, "same": same, "detail": detail.get(id)})
     return made
 
 
 def _memory(report: Report, tree: Tree) -> dict[str, Dim]:
-    """Bytes that are live at most while each row runs."""
-    placed = [(place.id, place.counts) for place in tree.places.values() if place.counts is not None]
+    """Bytes that are live while each row runs: of a block, at most."""
     found: dict[str, Dim] = {}
-    by_depth: dict[int, list[tuple[str, LayerReport]]] = {}
-    for id, counts in placed:
-        if counts.node is None:
-            by_depth.setdefault(tree.places[id].depth, []).append((id, counts))
-    layers = [(id, counts) for id, counts in placed if counts.node is not None]
-    by_name = {counts.name: id for id, counts in layers}
+    inside: dict[str, list[Dim]] = {}
     for row, one in zip(report.layers, footprints(report), strict=True):
-        found[by_name[row.name]] = one.live_bytes
-    for depth, blocks in by_depth.items():
-        folded = report.fold(depth + 1)
-        live = {row.name: one.live_bytes for row, one in zip(folded, footprints(report, folded), strict=True)}
-        found |= {id: live[counts.name] for id, counts in blocks}
-    return found
+        *above, id = tree.above(row.name)
+        found[id] = one.live_bytes
+        for block in above:
+            inside.setdefault(block, []).append(one.live_bytes)
+    with given(report.constraints):
+        return found | {block: maximum_of(sizes) for block, sizes in inside.items()}
 
 
 def _row(

@@ -12,6 +12,7 @@ from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
+    from convcalc.render.pictures.drawing import Drawing
 
 
 @command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM)
@@ -26,7 +27,7 @@ def compare(
     layers: Annotated[
         bool | None,
         typer.Option(
-            "--by-layer/--no-by-layer",
+            "--layers/--no-layers",
             help="Layer by layer: added, removed, changed. On for two versions of one document.",
         ),
     ] = None,
@@ -50,7 +51,13 @@ def compare(
         dtype=common.dtype,
         partial=common.partial,
     )
-    return Answer(tables(result, exact=common.exact), result.to_dict)
+
+    def picture() -> Drawing:
+        from convcalc.render.pictures.comparison import side_by_side
+
+        return side_by_side(result)
+
+    return Answer(tables(result, exact=common.exact), result.to_dict, picture=picture)
 
 
 def _labels(specs: list[str]) -> list[str] | None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,17 +10,14 @@ import typer
 import convcalc
 from convcalc.cli.coerce import Spelled
 from convcalc.cli.options import BATCH, FORM, GRAPH, ROWS, SEED, SPEC, Common, command, one_name
-from convcalc.cli.output import UsageProblem
+from convcalc.cli.output import INTERRUPTED, UsageProblem
+from convcalc.cli.progress import progress
 from convcalc.cli.rows import chosen
-from convcalc.printable import one_line
 from convcalc.render import numbers
 from convcalc.render.answer import Answer, File
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
-
-PATIENCE = 0.5
-"""Seconds of work before a progress bar appears."""
 
 ARRAYS = (".npy", ".npz")
 """Endings of files that hold the outputs."""
@@ -77,7 +70,7 @@ def run(
     if dtype is None:
         given = [str(array.dtype) for array in (inputs or {}).values()]
         dtype = "float64" if "float64" in given else "float32"
-    with bar() as progress:
+    with progress() as advance:
         done = convcalc.run(
             graph,
             inputs,
@@ -86,10 +79,12 @@ def run(
             batch=common.batch,
             dtype=dtype,
             max_memory=limit,
-            progress=progress,
+            progress=advance,
         )
     from convcalc.render.views.run import table, tree
 
+    if not done.complete and common.output is not None and common.output.lower().endswith(ARRAYS):
+        common.output = None  # there are no outputs to write
     found = chosen(common, table(done), "max", done.name, partial(tree, done))
 
     def write(path: str) -> str:
@@ -100,7 +95,9 @@ def run(
         whole = done.to_dict()
         return {**whole, "layers": found.records(whole["layers"])}
 
-    return Answer([found.table], data, files={ending: File(write, beside=True) for ending in ARRAYS})
+    code = 0 if done.complete else INTERRUPTED
+    files = {ending: File(write, beside=True) for ending in ARRAYS}
+    return Answer([found.table], data, code, files=files)
 
 
 def _check_numbers(graph: Graph) -> None:
@@ -209,38 +206,3 @@ def size(text: str) -> int:
             expected="bytes, or a number with a unit such as 4GiB or 500MB",
         ) from None
     return int(value)
-
-
-@contextmanager
-def bar() -> Iterator[Callable[[int, int, str], None] | None]:
-    """A progress bar on standard error, where that is a terminal and the work takes its time."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    shown = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    task = shown.add_task("")
-    began = time.monotonic()
-    visible = False
-
-    def advance(done: int, total: int, name: str) -> None:
-        nonlocal visible
-        if not visible and time.monotonic() - began > PATIENCE:
-            visible = True
-            shown.start()
-        shown.update(task, completed=done, total=total, description=one_line(name))
-
-    try:
-        yield advance
-    finally:
-        if visible:
-            shown.stop()

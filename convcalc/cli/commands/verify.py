@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 import convcalc
-from convcalc.cli.commands.run import bar
 from convcalc.cli.options import EXACT, FORM, GRAPH, MAYBE_SPEC, SEED, Common, command
-from convcalc.cli.output import UsageProblem
+from convcalc.cli.output import INTERRUPTED, UsageProblem
+from convcalc.cli.progress import progress
 from convcalc.render.answer import Answer
 
 DIFFERENT = 1
@@ -44,31 +44,39 @@ def verify(
     if not common.spec and (common.input or common.set):
         raise UsageProblem(f"--input and --set go with a SPEC, not with {given[0]}")
     seed = common.seed
-    with bar() as progress:
+    if random is not None and random < 1:
+        raise UsageProblem(f"--random is {random}", expected="a whole number, 1 or more")
+    with progress() as advance:
         if laws:
-            return _laws(seed, law, progress)
+            return _laws(seed, law, advance)
         from convcalc.render.views import verification as render
 
         size: dict[str, Any] = {"macs": None} if full else {}
         found: Any
         if random is not None:
-            found = convcalc.verify_random(random, seed, progress=progress)
+            found = convcalc.verify_random(random, seed, progress=advance)
             table = render.random_table(found, listed=common.form != "table")
         elif zoo:
-            found = convcalc.verify_zoo(seed=seed, progress=progress, **size)
+            found = convcalc.verify_zoo(seed=seed, progress=advance, **size)
             table = render.zoo_table(found, exact=common.exact)
         else:
-            found = convcalc.verify(common.load(), seed=seed, progress=progress, **size)
+            found = convcalc.verify(common.load(), seed=seed, progress=advance, **size)
             table = render.table(found, exact=common.exact, brief=brief, headed=common.form != "table")
-    return Answer([table], found.to_dict, 0 if found.ok else DIFFERENT)
+    return Answer([table], found.to_dict, code(found.ok, found.complete))
 
 
-def _laws(seed: int, only: list[int] | None, progress: Any) -> Answer:
+def code(ok: bool, complete: bool) -> int:
+    """The exit code: what was found, or that it was interrupted."""
+    return INTERRUPTED if not complete else 0 if ok else DIFFERENT
+
+
+def _laws(seed: int, only: list[int] | None, advance: Any) -> Answer:
     """``--laws`` and ``--law N``."""
     from convcalc.render.views import laws as render
     from convcalc.verification import laws
 
-    found = laws.run_laws(seed, only, progress=progress)
+    found = laws.run_laws(seed, only, progress=advance)
     table = render.detail_table(found[0]) if len(found) == 1 else render.table(found)
     passed = all(result.passed for result in found)
-    return Answer([table], lambda: [result.to_dict() for result in found], 0 if passed else DIFFERENT)
+    complete = len(found) == len(set(only) if only is not None else laws.NUMBERS)
+    return Answer([table], lambda: [result.to_dict() for result in found], code(passed, complete))

@@ -38,6 +38,10 @@ def table(run: Run) -> Table:
         zeros = numbers.Share(s.zeros, elements)
         rows.append((row.name, row.op, row.shape, s.mean, s.std, s.min, s.max, zeros))
     broken = [row for row in run.layers if row.statistics.nonfinite]
+    title = ""
+    if run.asked is not None:
+        last = rows[-1][0]
+        title = f"interrupted behind {numbers.label(last)}: {len(rows)} of {run.asked} tensors were written"
     notes = []
     if broken:
         first = broken[0]
@@ -46,7 +50,7 @@ def table(run: Run) -> Table:
             f" ({first.statistics.nonfinite:,} of them); statistics leave them out."
         )
     facts = [(f"output {name}", numbers.shape(array.shape)) for name, array in run.outputs.items()]
-    made = Table(COLUMNS, rows, facts=facts, notes=notes)
+    made = Table(COLUMNS, rows, title=numbers.toned(title, "warn"), facts=facts, notes=notes)
     made.tree = lambda: tree(run, made)
     return made
 
