@@ -16,10 +16,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import typer
 
+from convcalc.cli.coerce import Spelled
 from convcalc.cli.output import UsageProblem, errors, note, show, write_and_tell
 
 if TYPE_CHECKING:
@@ -36,6 +38,16 @@ class Shared(NamedTuple):
     name: str
     annotation: Any
     default: Any = ...
+
+
+NO_WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+
+
+def one_name(dtype: str) -> str:
+    """The one name of a number type that has several."""
+    from convcalc.calculators.count.memory import canonical
+
+    return canonical(dtype)
 
 
 def complete_spec(incomplete: str) -> list[str]:
@@ -91,17 +103,43 @@ IN_ORDER: Final = Shared(
     ],
     False,
 )
+MaxDilation = Annotated[
+    int | None, typer.Option("--max-dilation", metavar="D", min=1, help="Largest dilation that is tried.")
+]
+
 BATCH: Final = Shared(
-    "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", help="Samples at a time.")], 1
+    "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", min=1, help="Samples at a time.")], 1
 )
 DTYPE: Final = Shared(
     "dtype",
-    Annotated[str, typer.Option("--dtype", metavar="TYPE", help="Number type, for bytes.")],
+    Annotated[
+        Literal["float64", "float32", "float16", "bfloat16", "int8"],
+        typer.Option("--dtype", help="Number type."),
+        Spelled(one_name),
+    ],
     "float32",
+)
+SEED: Final = Shared(
+    "seed",
+    Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of random weights and inputs.")],
+    0,
+)
+RANK: Final = Shared(
+    "rank",
+    Annotated[int | None, typer.Option("--rank", metavar="N", min=1, max=3, help="Number of axes.")],
+    None,
+)
+POSITION: Final = Shared(
+    "at",
+    Annotated[str | None, typer.Option("--at", metavar="Y,X", help="Output position to look at.")],
+    None,
 )
 DEPTH: Final = Shared(
     "depth",
-    Annotated[int | None, typer.Option("--depth", "-d", metavar="N", help="Fold blocks N levels down.")],
+    Annotated[
+        int | None,
+        typer.Option("--depth", metavar="N", help="Levels of blocks that are shown; 0 is all in one row."),
+    ],
     None,
 )
 SORT: Final = Shared(
@@ -114,16 +152,46 @@ TOP: Final = Shared(
     Annotated[int | None, typer.Option("--top", metavar="N", help="Show only the N largest rows.")],
     None,
 )
+LAYER: Final = Shared(
+    "layer",
+    Annotated[
+        str | None,
+        typer.Option(
+            "--layer", "-l", metavar="NAME", help="Only this layer, this block, or all like 'stem.*'."
+        ),
+    ],
+    None,
+)
+TREE: Final = Shared(
+    "tree",
+    Annotated[bool, typer.Option("--tree", help="Layers under their blocks, in a pipe too.")],
+    False,
+)
+FLAT: Final = Shared(
+    "flat",
+    Annotated[bool, typer.Option("--flat", help="Every layer by its full name, in a terminal too.")],
+    False,
+)
+COLOR: Final = Shared(
+    "color",
+    Annotated[
+        str, typer.Option("--color", metavar="WHEN", help="Show in colour: auto, always or never.")
+    ],
+    "auto",
+)
+NO_PAGER: Final = Shared(
+    "no_pager",
+    Annotated[bool, typer.Option("--no-pager", help="Show what is longer than the screen all at once.")],
+    False,
+)
 EXACT: Final = Shared(
     "exact", Annotated[bool, typer.Option("--exact", help="Every digit instead of K, M, G.")], False
 )
 NOTATION: Final = Shared(
     "notation",
     Annotated[
-        str,
-        typer.Option(
-            "--notation", metavar="NAME", help="How closed forms are written: plain, unicode, latex."
-        ),
+        Literal["plain", "unicode", "latex"],
+        typer.Option("--notation", help="How closed forms are written."),
     ],
     "plain",
 )
@@ -164,6 +232,9 @@ PARTIAL: Final = Shared(
     False,
 )
 
+SIZES: Final = MappingProxyType({"input": ("--from", "--input"), "output": ("--to",)})
+"""The options that state the sizes of a question without a SPEC."""
+
 GRAPH: Final = (INPUT, SET, PRIMITIVE, IN_ORDER)
 """What a spec needs to become a graph."""
 
@@ -173,10 +244,10 @@ SIZED: Final = (BATCH, DTYPE)
 COUNT: Final = (*SIZED, PARTIAL)
 """What a graph needs to be counted."""
 
-ROWS: Final = (DEPTH, SORT, TOP)
+ROWS: Final = (DEPTH, SORT, TOP, LAYER, TREE, FLAT)
 """Which rows of a table are shown."""
 
-FORM: Final = (JSON, CSV, MARKDOWN, OUTPUT)
+FORM: Final = (JSON, CSV, MARKDOWN, OUTPUT, COLOR, NO_PAGER)
 """The form in which the answer is written."""
 
 
@@ -193,12 +264,20 @@ class Common:
     depth: int | None = None
     sort: str | None = None
     top: int | None = None
+    layer: str | None = None
+    tree: bool = False
+    flat: bool = False
+    color: str = "auto"
+    no_pager: bool = False
     exact: bool = False
     notation: str = "plain"
     json: bool = False
     csv: bool = False
     markdown: bool = False
     output: str | None = None
+    seed: int = 0
+    rank: int | None = None
+    at: str | None = None
     primitive: bool = False
     partial: bool = False
 
@@ -220,11 +299,14 @@ class Common:
             if value is not None and value < (0 if name == "depth" else 1):
                 least = "0 or more" if name == "depth" else "1 or more"
                 raise UsageProblem(f"--{name} is {value}", expected=f"a whole number, {least}")
-        if self.notation not in ("plain", "unicode", "latex"):
-            raise UsageProblem(f"--notation {self.notation!r}", expected="plain, unicode or latex")
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
+        if self.color not in ("auto", "always", "never"):
+            raise UsageProblem(f"--color {self.color!r}", expected="auto, always or never")
+        for one in ("--flat", *forms, *(f"--{name}" for name in ("sort", "top") if getattr(self, name))):
+            if self.tree and (one != "--flat" or self.flat):
+                raise UsageProblem(f"--tree and {one} cannot go together", expected="one of them")
         if self.output is not None:
             self._check_output(self.output, files)
 
@@ -306,7 +388,7 @@ class Common:
         return analyze(graph, batch=self.batch, dtype=self.dtype, partial=self.partial)
 
     def choose(self, table: Table, main: str) -> list[int]:
-        """Which rows ``--sort`` and ``--top`` show, in order.
+        """Which rows ``--sort`` and ``--top`` show, in order; with ``--layer`` all of them, to choose from.
 
         Args:
             table: the table with all rows.
@@ -331,7 +413,8 @@ class Common:
             )
         if sort is None and self.top is None:
             return list(range(len(table.rows)))
-        return table.order(sort or main)[: self.top]
+        order = table.order(sort or main)
+        return order if self.layer is not None else order[: self.top]
 
 
 MAX_INPUT: Final = 32_000_000
@@ -399,13 +482,15 @@ def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:
 
 
 def command(
-    *shared: Shared, files: tuple[str, ...] = ()
+    *shared: Shared, files: tuple[str, ...] = (), words: Mapping[str, tuple[str, ...]] = NO_WORDS
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
     Args:
         shared: the options that it shares with others.
         files: endings of ``-o`` that are its own.
+        words: arguments of its question that are no name of an option, with the options that state each;
+            errors of the question name these.
     """
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
@@ -436,7 +521,7 @@ def command(
                 with budget(), written_in(common.notation):
                     answer = function(common, **values)
                     if common.output is None:
-                        show(answer, common.form)
+                        show(answer, common.form, color=common.color, pager=not common.no_pager)
                     else:
                         write_and_tell(answer, common.output, common.shown)
             if answer.code:
@@ -446,6 +531,7 @@ def command(
         run.__doc__ = function.__doc__
         run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         run.__dict__["__signature__"] = signature
+        run.__dict__["words"] = words
         return run
 
     return wrap

@@ -37,6 +37,7 @@ class Column(NamedTuple):
             ``numbers.toned`` says it itself.
         bar: a :class:`numbers.Share` that a screen shows as a bar too.
         scale: gives, for all values together, the unit in which a screen shows them and the format.
+        rank: what rows are ordered by, largest first, where that is not the value; None stays behind.
         join: gives the value of a block of the values in it; None where a block has none.
     """
 
@@ -51,6 +52,7 @@ class Column(NamedTuple):
     bar: bool = False
     scale: Scale | None = None
     join: Callable[[Sequence[Any]], Any] | None = None
+    rank: Callable[[Any], Any] | None = None
 
     def means(self, value: Any) -> str:
         """The tone of a value of this column; empty where it has none."""
@@ -81,7 +83,12 @@ class Name(numbers.Toned):
 
     __slots__ = ("guides", "label", "times")
 
+    guides: str
+    label: str
+    times: str
+
     def __new__(cls, guides: str, label: str, times: str = "") -> Name:
+        """A name, and what stands before and after it."""
         made = super().__new__(cls, guides + label + times)
         made.guides, made.label, made.times = guides, label, times
         made.tone = ""
@@ -102,7 +109,7 @@ class Screen(NamedTuple):
     @property
     def bar(self) -> int:
         """Characters of a bar that is full."""
-        return 10 if self.width is None or self.width >= 100 else 8 if self.width >= 80 else 5
+        return 10 if self.width is None or self.width >= 120 else 6 if self.width >= 72 else 4
 
 
 class Table:
@@ -175,12 +182,14 @@ class Table:
         Rows whose value is no number keep their order after those that have one.
         """
         index = next(i for i, column in enumerate(self.columns) if column.key == key)
-        text = self.columns[index].align == "left"
+        text, ranked = self.columns[index].align == "left", self.columns[index].rank
 
         def rank(number: int) -> Any:
             value = self.rows[number][index]
             if text:
                 return (0, str(value))
+            if ranked is not None:
+                value = ranked(value)
             if isinstance(value, numbers.Share):
                 value = value.part
             if isinstance(value, (tuple, list)):
@@ -188,6 +197,28 @@ class Table:
             return (0, -value) if isinstance(value, (int, float)) else (1, 0)
 
         return sorted(range(len(self.rows)), key=rank)
+
+    def folded(self, depth: int, whole: str) -> tuple[Table, list[list[int]]]:
+        """The rows of layers with those of each block, so many levels down, joined in one.
+
+        Args:
+            depth: levels of blocks that are kept.
+            whole: what all together are called, at depth 0.
+
+        Returns:
+            the table, and for each of its rows the numbers of those it was made of.
+        """
+        from convcalc.render.tree import Group, folded, joined
+
+        parts: dict[tuple[str, bool], list[int]] = {}
+        for number, row in enumerate(self.rows):
+            name = folded(str(row[0]), depth)
+            parts.setdefault((name, name == row[0]), []).append(number)
+        made = copy(self)
+        made.rows = [
+            joined(self, Group(name or whole, rows, own, 1, False)) for (name, own), rows in parts.items()
+        ]
+        return made, list(parts.values())
 
     def rows_at(self, order: Sequence[int]) -> Table:
         """The table with only these rows, in this order; a note says what was left out."""
@@ -247,11 +278,19 @@ def _size(dims: Sequence[Any]) -> Any:
 class Cells:
     """A table's values as text, and the choice of columns that fit a width."""
 
-    __slots__ = ("around", "barred", "columns", "footer", "rows", "titles", "widths")
+    __slots__ = ("around", "barred", "columns", "footer", "least", "rows", "titles", "widths")
 
     def __init__(self, table: Table, screen: Screen | None = None) -> None:
         self.columns = table.columns
         self.barred = screen is not None
+        # A name in a tree is what one goes by: a column that matters less goes before its middle does.
+        self.least = 0
+        if (
+            screen is not None
+            and screen.width is not None
+            and any(isinstance(r[0], Name) for r in table.rows)
+        ):
+            self.least = screen.width // 3
         spend(2 * len(table.rows))
         self.titles: list[str] = []
         self.around: list[int] = []
@@ -268,6 +307,7 @@ class Cells:
             if self.footer is not None:
                 self.footer.append("" if last is None else _text(last, form))
             if screen is not None and column.bar:
+                title = f"{title:>6}".ljust(7 + screen.bar)
                 texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
                 if self.footer is not None:
                     self.footer[i] = _barred(None, self.footer[i], screen.bar)
@@ -337,7 +377,16 @@ class Cells:
         column, width = self.columns[index], self.widths[index]
         if not column.shrink:
             return width
-        return min(width, max(column.shrink, len(self.titles[index]), self.around[index] + 6, 1))
+        return min(
+            width,
+            max(
+                column.shrink,
+                len(self.titles[index]),
+                self.around[index] + 6,
+                self.least * column.distinct,
+                1,
+            ),
+        )
 
 
 def _text(value: Any, form: Format) -> str:

@@ -181,7 +181,8 @@ def _grid(
 
 def _wrapped(kind: str, text: str, width: int | None) -> Iterator[Line]:
     tone = numbers.tone_of(text)
-    for line in visible(text).split("\n"):
+    for number, line in enumerate(visible(text).split("\n")):
+        kind = FACT if number and kind == TITLE else kind  # what stands below a title is none
         short = width is None or cells_of(line) <= width
         for part in [line] if short else _broken(line, max(width or 0, 20)):
             yield _whole(kind, part, tone)

@@ -14,8 +14,8 @@ Cli = Callable[..., Any]
     ("arguments", "note"),
     [
         (["flops", "conv 64 k7 s2 p3 bias=false", "--input", "8x3x224x224"], "--batch 8"),
-        (["padding", "--kernel", "3", "--in", "3x32x32"], "for 3 channels of 32x32 give --in 32x32"),
-        (["transposed", "--in", "32x32x3", "--out", "64x64x6", "-k", "4"], "give --in 32x32"),
+        (["padding", "--kernel", "3", "--from", "3x32x32"], "for 3 channels of 32x32 give --in 32x32"),
+        (["transposed", "--from", "32x32x3", "--to", "64x64x6", "-k", "4"], "give --in 32x32"),
     ],
 )
 def test_notes_go_to_standard_error(cli: Cli, arguments: list[str], note: str) -> None:
@@ -35,4 +35,4 @@ def test_every_command_says_which_input_was_meant(cli: Cli, command: list[str]) 
 
 @pytest.mark.parametrize("size", ["3", "32x32", "16x32x32", "3x3", "1x1x1"])
 def test_common_sizes_are_not_noted(cli: Cli, size: str) -> None:
-    assert cli("padding", "--kernel", "3", "--in", size).err == ""
+    assert cli("padding", "--kernel", "3", "--from", size).err == ""

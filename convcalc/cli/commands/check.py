@@ -118,7 +118,7 @@ def check(
     if grow and against is None:
         raise UsageProblem("--grow is for a baseline", expected="--against BASELINE beside it")
     named = {"params": max_params, "macs": max_macs, "flops": max_flops, "memory": max_memory}
-    limits = given(limit, min_rf=min_rf, **{f"max_{name}": value for name, value in named.items()})
+    limits = given(limit, **{f"max_{name}": value for name, value in named.items()}, min_rf=min_rf)
     checks, places = _checked(common, limits, against, grow or [])
 
     def junit() -> str:

@@ -26,7 +26,7 @@ def compare(
     layers: Annotated[
         bool | None,
         typer.Option(
-            "--layers/--no-layers",
+            "--by-layer/--no-by-layer",
             help="Layer by layer: added, removed, changed. On for two versions of one document.",
         ),
     ] = None,

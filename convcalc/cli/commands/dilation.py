@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import convcalc
-from convcalc.cli.options import FORM, GRAPH, Common, Shared, command, complete_spec
+from convcalc.cli.options import FORM, GRAPH, RANK, TOP, Common, MaxDilation, Shared, command, complete_spec
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.values import alone, axes
 from convcalc.layers.values import show
@@ -36,7 +36,7 @@ WHAT = Shared(
 _RATES = re.compile(r"[+-]?\d+(x[+-]?\d+)*(,[+-]?\d+(x[+-]?\d+)*)*,?")
 
 
-@command(WHAT, *GRAPH, *FORM)
+@command(WHAT, RANK, TOP, *GRAPH, *FORM, words={"max_rate": ("--max-dilation",)})
 def dilation(
     common: Common,
     kernel: Annotated[
@@ -45,37 +45,35 @@ def dilation(
             "--kernel",
             "-k",
             metavar="K",
-            help="Taps: 3, 3x5, or one per layer: 3,3,1. With --reach: the kernels to choose from.",
+            help="Taps: 3 or 3x5; 3,3,1 is one per layer. With --reach: the kernels to choose from.",
         ),
     ] = "3",
-    rank: Annotated[int | None, typer.Option("--rank", metavar="N", help="Number of axes; 2.")] = None,
-    map: Annotated[bool, typer.Option("--map", help="Show how many paths lead from each pixel.")] = False,
+    map: Annotated[
+        bool, typer.Option("--map", help="Map in text: how many paths lead from each pixel.")
+    ] = False,
     reach: Annotated[
-        int | None, typer.Option("--reach", metavar="N", help="Design: the field to reach, in pixels.")
+        int | None, typer.Option("--reach", metavar="N", min=1, help="Design: the field to reach, in pixels.")
     ] = None,
     layers: Annotated[
-        int | None, typer.Option("--layers", metavar="N", help="Design: exactly so many layers.")
+        int | None, typer.Option("--layers", metavar="N", min=1, help="Design: exactly so many layers.")
     ] = None,
-    max_rate: Annotated[
-        int | None, typer.Option("--max-rate", metavar="R", help="Design: the largest rate allowed.")
-    ] = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="Design: how many sequences.")] = 10,
+    max_dilation: MaxDilation = None,
 ) -> Answer:
     """Whether dilated layers leave holes, and rates that leave none.
 
     With rates: the field, Wang et al.'s criterion step by step, and the coverage by execution.
     With SPEC: the same of every dilated run of a network. With --reach: the cheapest rates.
     """  # fmt: skip
-    given = list(common.specs or ())
+    given, rank = list(common.specs or ()), common.rank
     kernels = [axes(part, "--kernel") for part in kernel.split(",") if part]
     if not kernels:
         raise UsageProblem(f"--kernel {kernel!r} is no kernel", expected="3, 3x5, or one per layer: 3,3,1")
     if reach is not None:
         if given:
             raise UsageProblem("--reach designs rates, so none are given", expected="--reach N alone")
-        return _designs(reach, kernels, layers, max_rate, rank or 2, top)
-    if layers is not None or max_rate is not None:
-        raise UsageProblem("--layers and --max-rate design rates", expected="--reach N beside them")
+        return _designs(reach, kernels, layers, max_dilation, rank or 2, common.top or 10)
+    if layers is not None or max_dilation is not None:
+        raise UsageProblem("--layers and --max-dilation design rates", expected="--reach N beside them")
     if not given:
         raise UsageProblem("nothing to judge", expected="rates such as 1 2 5, a SPEC, or --reach N")
     odd = next((text for text in given if not _RATES.fullmatch(text)), None)

@@ -6,19 +6,16 @@ from typing import Annotated
 
 import typer
 
-from convcalc.cli.options import GRAPH, JSON, OUTPUT, SPEC, Common, command
+from convcalc.cli.options import GRAPH, JSON, OUTPUT, POSITION, SPEC, Common, command
 from convcalc.cli.values import position
 from convcalc.files import write_whole
 from convcalc.render.answer import Answer, File
 from convcalc.render.table import Text
 
 
-@command(SPEC, *GRAPH, JSON, OUTPUT)
+@command(SPEC, POSITION, *GRAPH, JSON, OUTPUT)
 def draw(
     common: Common,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="I,J", help="Output position to highlight; the middle.")
-    ] = None,
     gridding: Annotated[
         bool, typer.Option("--gridding", help="The gridding map of the input, of a single layer too.")
     ] = False,
@@ -26,7 +23,7 @@ def draw(
     """A convolution at work, as SVG: window, inserted zeros, dilation, gridding."""
     from convcalc.render.pictures.convolution import draw as drawn
 
-    picture = drawn(common.load(), position(at), gridding=gridding)
+    picture = drawn(common.load(), position(common.at), gridding=gridding)
 
     def write(path: str) -> str:
         write_whole(path, picture.svg.encode())

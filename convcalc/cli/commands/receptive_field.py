@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import convcalc
-from convcalc.cli.options import FORM, GRAPH, NOTATION, SPEC, Common, command
+from convcalc.cli.options import FORM, GRAPH, NOTATION, POSITION, ROWS, SEED, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
+from convcalc.cli.rows import chosen
 from convcalc.cli.values import position
 from convcalc.render.answer import Answer
 
@@ -18,19 +20,14 @@ if TYPE_CHECKING:
     from convcalc.solve.coverage import Coverage
 
 
-@command(SPEC, *GRAPH, NOTATION, *FORM)
+@command(
+    SPEC, POSITION, SEED, *GRAPH, *ROWS, NOTATION, *FORM, words={"position": ("--at",), "input": ("--of",)}
+)
 def rf(
     common: Common,
-    layer: Annotated[
-        str | None, typer.Option("--layer", "-l", metavar="NAME", help="Only this layer.")
-    ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="NAME", help="Measure from this layer instead of the input."),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="Y,X", help="Exact input region of this output position."),
+        typer.Option("--start", metavar="NAME", help="Measure from this layer instead of the input."),
     ] = None,
     of: Annotated[
         str | None, typer.Option("--of", metavar="INPUT", help="Only this input, where there are several.")
@@ -38,26 +35,22 @@ def rf(
     covered: Annotated[
         bool, typer.Option("--coverage", help="Which share of the field contributes, by execution.")
     ] = False,
-    map: Annotated[bool, typer.Option("--map", help="The same, with a map in text.")] = False,
+    map: Annotated[bool, typer.Option("--map", help="Map in text of the same.")] = False,
     effective: Annotated[
         bool, typer.Option("--effective", help="The spread of the gradient too (Luo et al. 2016).")
     ] = False,
     samples: Annotated[
-        int, typer.Option("--samples", metavar="N", help="Random weights and inputs behind the gradient.")
+        int,
+        typer.Option("--samples", metavar="N", min=1, help="Random weights and inputs behind the gradient."),
     ] = 2,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the first of them.")] = 0,
 ) -> Answer:
     """What a pixel sees: receptive field, stride, padding, centre.
 
     One row per layer: size of the field, effective stride and padding in input pixels, and the centre
     of the first output. Output i sees as many pixels as the field has, from i*stride - padding on.
     """
-    place, plot = position(at), common.picture
+    place, plot, layer = position(common.at), common.picture, common.layer
     if covered or map or effective or plot is not None:
-        if samples < 1 or seed < 0:
-            raise UsageProblem(
-                f"--samples {samples} --seed {seed}", expected="--samples from 1 on, --seed from 0 on"
-            )
         if plot is not None:
             from convcalc.render.pictures.heatmap import check
 
@@ -70,7 +63,7 @@ def rf(
             input=of,
             start=start,
             samples=samples if effective or plot is not None else 0,
-            seed=seed,
+            seed=common.seed,
         )
         return _coverage(common, found, map, _which(graph, layer))
     fields = convcalc.receptive_field(common.load(), start=start)
@@ -79,7 +72,7 @@ def rf(
             f"--of {of!r} is no input that is seen",
             expected=", ".join({row.input: 0 for row in fields.layers}),
         )
-    return _layers(fields, layer, of) if place is None else _regions(fields, place, layer, of)
+    return _layers(common, fields, of) if place is None else _regions(fields, place, layer, of)
 
 
 def _which(graph: Graph, layer: str | None) -> list[str]:
@@ -114,12 +107,22 @@ def _regions(fields: ReceptiveField, place: tuple[int, ...], layer: str | None, 
     return Answer([table], lambda: {"name": fields.name, "regions": [r.to_dict() for r in regions]})
 
 
-def _layers(fields: ReceptiveField, layer: str | None, of: str | None) -> Answer:
-    """The field of every layer, or of one."""
-    from convcalc.render.views.receptive_field import fields_table
+def _layers(common: Common, fields: ReceptiveField, of: str | None) -> Answer:
+    """The field of every layer, or of some; ``--layer`` with the name of a block is what leaves it."""
+    from convcalc.render.views.receptive_field import fields_table, tree
 
-    rows = fields.layers if layer is None else fields.of(layer)
+    rows, layer = fields.layers, common.layer
+    if layer is not None and not any(mark in layer for mark in "*?["):
+        rows = fields.of(layer)
     rows = [row for row in rows if of in (None, row.input)]
+    whole = len(rows) == len(fields.layers)
+    table = fields_table(fields, None if whole else rows)
+    if not whole:
+        common.layer = None
+    several = len({row.input for row in rows}) > 1
+    drawn = partial(tree, fields) if whole and not several else None
+    found = chosen(common, table, "size", fields.name, drawn)
     return Answer(
-        [fields_table(fields, rows)], lambda: {**fields.to_dict(), "layers": [row.to_dict() for row in rows]}
+        [found.table],
+        lambda: {**fields.to_dict(), "layers": found.records([row.to_dict() for row in rows])},
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import convcalc
-from convcalc.cli.options import BATCH, FORM, GRAPH, SORT, SPEC, TOP, Common, command
+from convcalc.cli.coerce import Spelled
+from convcalc.cli.options import BATCH, FORM, GRAPH, ROWS, SEED, SPEC, Common, command, one_name
 from convcalc.cli.output import INTERRUPTED, UsageProblem
 from convcalc.cli.progress import progress
+from convcalc.cli.rows import chosen
 from convcalc.render import numbers
 from convcalc.render.answer import Answer, File
 
@@ -23,7 +26,7 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 UNITS |= {f"{unit}i": 1024**i for i, unit in enumerate("kmgt", 1)}
 
 
-@command(SPEC, *GRAPH, BATCH, SORT, TOP, *FORM, files=ARRAYS)
+@command(SPEC, SEED, *GRAPH, BATCH, *ROWS, *FORM, files=ARRAYS, words={"max_memory": ("--guard",)})
 def run(
     common: Common,
     input_file: Annotated[
@@ -42,34 +45,24 @@ def run(
             help="Weights by name: .npz, .safetensors, .pth. By default the model's own, or random.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights and inputs.")] = 0,
     dtype: Annotated[
-        str | None, typer.Option("--dtype", metavar="TYPE", help="float32 (the default) or float64.")
+        Literal["float32", "float64"] | None,
+        typer.Option("--dtype", help="Number type; that of the input file, or float32."),
+        Spelled(one_name),
     ] = None,
-    max_memory: Annotated[
+    guard: Annotated[
         str | None,
         typer.Option(
-            "--max-memory",
-            metavar="SIZE",
-            help="Bytes the run may need, such as 4GiB; half of the machine's by default.",
+            "--guard",
+            metavar="BYTES",
+            help="What the run may take of the memory, such as 4GiB; half of the machine's by default.",
         ),
     ] = None,
 ) -> Answer:
     """Run a network on an input: shape and statistics of every tensor."""
-    from convcalc.calculators.count.memory import canonical
     from convcalc.executor.files import check_output, write_outputs
 
-    limit = None if max_memory is None else size(max_memory)
-    dtype = None if dtype is None else canonical(dtype)
-    if dtype not in (None, "float32", "float64"):
-        from convcalc.spec.errors import nearest_name
-
-        kinds = ("float32", "float64")
-        raise UsageProblem(
-            f"--dtype {dtype} cannot be computed in",
-            expected=" or ".join(kinds),
-            nearest=nearest_name(dtype, kinds),
-        )
+    limit = None if guard is None else size(guard)
     graph, inputs = _with_inputs(common, input_file or [], limit)
     _check_numbers(graph)
     if common.output is not None and common.output.lower().endswith(ARRAYS):
@@ -82,18 +75,17 @@ def run(
             graph,
             inputs,
             weights,
-            seed=seed,
+            seed=common.seed,
             batch=common.batch,
             dtype=dtype,
             max_memory=limit,
             progress=advance,
         )
-    from convcalc.render.views.run import table
+    from convcalc.render.views.run import table, tree
 
     if not done.complete and common.output is not None and common.output.lower().endswith(ARRAYS):
         common.output = None  # there are no outputs to write
-    shown = table(done)
-    order = common.choose(shown, "max")
+    found = chosen(common, table(done), "max", done.name, partial(tree, done))
 
     def write(path: str) -> str:
         write_outputs(path, done.outputs)
@@ -101,11 +93,11 @@ def run(
 
     def data() -> dict[str, Any]:
         whole = done.to_dict()
-        return {**whole, "layers": [whole["layers"][i] for i in order]}
+        return {**whole, "layers": found.records(whole["layers"])}
 
     code = 0 if done.complete else INTERRUPTED
     files = {ending: File(write, beside=True) for ending in ARRAYS}
-    return Answer([shown.rows_at(order)], data, code, files=files)
+    return Answer([found.table], data, code, files=files)
 
 
 def _check_numbers(graph: Graph) -> None:
@@ -210,7 +202,7 @@ def size(text: str) -> int:
             raise ValueError
     except (ValueError, KeyError):
         raise UsageProblem(
-            f"--max-memory {text!r} is no size",
+            f"--guard {text!r} is no size",
             expected="bytes, or a number with a unit such as 4GiB or 500MB",
         ) from None
     return int(value)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import convcalc
-from convcalc.cli.options import EXACT, FORM, GRAPH, MAYBE_SPEC, Common, command
+from convcalc.cli.options import EXACT, FORM, GRAPH, MAYBE_SPEC, SEED, Common, command
 from convcalc.cli.output import INTERRUPTED, UsageProblem
 from convcalc.cli.progress import progress
 from convcalc.render.answer import Answer
@@ -16,11 +16,11 @@ DIFFERENT = 1
 """Exit code where formula and execution differ."""
 
 
-@command(MAYBE_SPEC, *GRAPH, EXACT, *FORM)
+@command(MAYBE_SPEC, SEED, *GRAPH, EXACT, *FORM)
 def verify(
     common: Common,
     random: Annotated[
-        int | None, typer.Option("--random", metavar="N", help="N random layers and graphs instead.")
+        int | None, typer.Option("--random", metavar="N", min=1, help="N random layers and graphs instead.")
     ] = None,
     zoo: Annotated[bool, typer.Option("--zoo", help="Every network of the zoo instead.")] = False,
     laws: Annotated[
@@ -29,9 +29,6 @@ def verify(
     law: Annotated[
         list[int] | None, typer.Option("--law", metavar="N", help="Only this law; repeatable.")
     ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="S", help="Of random specs, weights and inputs.")
-    ] = 0,
     full: Annotated[
         bool, typer.Option("--full", help="Run large networks at their own size, however long it takes.")
     ] = False,
@@ -46,10 +43,7 @@ def verify(
         raise UsageProblem(what, expected="a SPEC, --random N, --zoo or --laws")
     if not common.spec and (common.input or common.set):
         raise UsageProblem(f"--input and --set go with a SPEC, not with {given[0]}")
-    if seed < 0:
-        raise UsageProblem(f"--seed is {seed}", expected="a whole number, 0 or more")
-    if random is not None and random < 1:
-        raise UsageProblem(f"--random is {random}", expected="a whole number, 1 or more")
+    seed = common.seed
     with progress() as advance:
         if laws:
             return _laws(seed, law, advance)

@@ -46,19 +46,19 @@ def test_json_of_a_judgement(cli) -> None:
 def test_a_plot_is_a_picture(cli, tmp_path: Path, name: str, magic: bytes) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / name
-    assert cli("dilation", "1", "2", "9", "--plot", str(path)).code == 0
+    assert cli("dilation", "1", "2", "9", "-o", str(path)).code == 0
     first = path.read_bytes()
     assert first.startswith(magic)
-    assert cli("dilation", "1", "2", "9", "--plot", str(path)).code == 0
+    assert cli("dilation", "1", "2", "9", "-o", str(path)).code == 0
     assert path.read_bytes() == first
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
 def test_a_plot_of_another_kind_is_refused(cli, tmp_path: Path) -> None:
-    done = cli("dilation", "1", "2", "--plot", str(tmp_path / "map.gif"))
+    done = cli("dilation", "1", "2", "-o", str(tmp_path / "map.gif"))
     assert (done.code, done.out) == (2, "")
     assert "ends in .png or .svg" in done.err
-    assert cli("dilation", "1", "2", "--plot", str(tmp_path / "no" / "map.png")).code == 2
+    assert cli("dilation", "1", "2", "-o", str(tmp_path / "no" / "map.png")).code == 2
 
 
 def test_designs(cli) -> None:
@@ -122,7 +122,7 @@ def test_errors(cli, arguments: tuple[str, ...], message: str, nearest: str | No
 def test_a_map_of_what_is_too_wide(cli) -> None:
     done = cli("dilation", "1", "3", "9", "27", "81", "--map")
     assert (done.code, done.out) == (2, "")
-    assert "--plot" in done.err
+    assert "-o" in done.err
 
 
 def test_the_verdict_comes_first_then_why_then_what_to_do(cli) -> None:

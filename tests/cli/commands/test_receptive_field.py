@@ -25,7 +25,7 @@ def test_one_layer_and_one_to_measure_from(cli) -> None:
     out = cli("rf", "resnet50", "--layer", "layer1.bottleneck1.relu1").out
     assert len([line for line in out.splitlines() if line.startswith("layer")]) == 1
     data = cli(
-        "rf", "conv 3->4 k3 id=a | conv 4 k3 | conv 4 k3 id=c", "--from", "a", "--layer", "c", "--json"
+        "rf", "conv 3->4 k3 id=a | conv 4 k3 | conv 4 k3 id=c", "--start", "a", "--layer", "c", "--json"
     ).json()
     assert data["from"] == "a"
     assert [layer["size"] for layer in data["layers"]] == [[5, 5]]
@@ -95,7 +95,7 @@ def test_coverage_without_a_map(cli) -> None:
 def test_effective_and_plot(cli, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "field.svg"
-    done = cli("rf", SPEC, "--plot", str(path), "--samples", "1", "--json")
+    done = cli("rf", SPEC, "-o", str(path), "--samples", "1", "--json")
     assert done.code == 0
     assert path.read_text(encoding="utf-8").startswith("<?xml")
     found = done.json()["regions"][0]["effective"]
@@ -119,9 +119,9 @@ def test_large_and_odd_maps_fit(cli) -> None:
         (("--at", "3"), "the output has 2 spatial axes"),
         (("--at", "99,0"), "there is no position 99"),
         (("--layer", "con1"), "no layer 'con1'"),
-        (("--from", "con1"), "no layer 'con1'"),
+        (("--start", "con1"), "no layer 'con1'"),
         (("--of", "left"), "--of 'left'"),
-        (("--plot", "x.gif"), "'gif'"),
+        (("-o", "x.gif"), "'gif'"),
         (("--effective", "--samples", "0"), "--samples"),
         (("--map", "--at", "0,0,0"), "the output has 2 spatial axes"),
         (("--map", "--of", "left"), "no input 'left'"),
