@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 import typer
 
 from convcalc.cli.coerce import Spelled
-from convcalc.cli.output import UsageProblem, errors, note, show, write_and_tell
+from convcalc.cli.output import UsageProblem, errors, note, show, write, written_to
 
 if TYPE_CHECKING:
     from convcalc.calculators.count.report import Report
@@ -138,7 +139,9 @@ DEPTH: Final = Shared(
     "depth",
     Annotated[
         int | None,
-        typer.Option("--depth", metavar="N", help="Levels of blocks that are shown; 0 is all in one row."),
+        typer.Option(
+            "--depth", metavar="N", min=0, help="Levels of blocks that are shown; 0 is all in one row."
+        ),
     ],
     None,
 )
@@ -149,7 +152,7 @@ SORT: Final = Shared(
 )
 TOP: Final = Shared(
     "top",
-    Annotated[int | None, typer.Option("--top", metavar="N", help="Show only the N largest rows.")],
+    Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="Show only the N largest rows.")],
     None,
 )
 LAYER: Final = Shared(
@@ -175,7 +178,8 @@ FLAT: Final = Shared(
 COLOR: Final = Shared(
     "color",
     Annotated[
-        str, typer.Option("--color", metavar="WHEN", help="Show in colour: auto, always or never.")
+        Literal["auto", "always", "never"],
+        typer.Option("--color", help="Show in colour; auto: in a terminal that can."),
     ],
     "auto",
 )
@@ -210,8 +214,7 @@ OUTPUT: Final = Shared(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write the answer here; the ending says how: .txt .json .csv .md .tex .html, .svg or .png "
-            "where there is a picture.",
+            help="Write the answer here; the ending says how: ",
         ),
     ],
     None,
@@ -284,41 +287,38 @@ class Common:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
 
-    def check(self, files: tuple[str, ...] = ()) -> None:
+    def check(self, endings: tuple[str, ...] = ()) -> None:
         """Refuse values that no command can use.
 
         Args:
-            files: endings of ``-o`` that are the command's own.
+            endings: those that files of this command's answers may have.
 
         Raises:
-            UsageProblem: a count is not positive, or two forms are asked for.
+            UsageProblem: two forms are asked for, or two ways to show.
             Unreachable: no answer is written to a file of such a name.
         """
-        for name in ("batch", "depth", "top"):
-            value = getattr(self, name)
-            if value is not None and value < (0 if name == "depth" else 1):
-                least = "0 or more" if name == "depth" else "1 or more"
-                raise UsageProblem(f"--{name} is {value}", expected=f"a whole number, {least}")
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
-        if self.color not in ("auto", "always", "never"):
-            raise UsageProblem(f"--color {self.color!r}", expected="auto, always or never")
         for one in ("--flat", *forms, *(f"--{name}" for name in ("sort", "top") if getattr(self, name))):
             if self.tree and (one != "--flat" or self.flat):
                 raise UsageProblem(f"--tree and {one} cannot go together", expected="one of them")
         if self.output is not None:
-            self._check_output(self.output, files)
+            self._check_output(self.output, endings)
 
-    def _check_output(self, output: str, files: tuple[str, ...]) -> None:
+    def _check_output(self, output: str, endings: tuple[str, ...]) -> None:
         """Refuse what cannot be written before anything is worked out."""
         from convcalc.files import check_place
-        from convcalc.render.answer import FORMS, PICTURES, refusal
+        from convcalc.render.answer import refusal
 
         ending = PurePath(output).suffix.lower()
-        if ending not in (*files, *FORMS, *PICTURES):
-            raise refusal(output, (*files, *FORMS, *PICTURES))
+        if ending not in endings:
+            raise refusal(output, endings)
         check_place(output)
+        if ending == ".png":
+            from convcalc.render.pictures.png import available
+
+            available()
         if ending == ".tex":
             self.notation = "latex"
 
@@ -481,17 +481,33 @@ def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:
     return pairs
 
 
+def _to_file(endings: tuple[str, ...]) -> Any:
+    """``-o`` with the endings that a command can write."""
+    option = copy(OUTPUT.annotation.__metadata__[0])
+    option.help += " ".join(endings)
+    return Annotated[str | None, option]
+
+
 def command(
-    *shared: Shared, files: tuple[str, ...] = (), words: Mapping[str, tuple[str, ...]] = NO_WORDS
+    *shared: Shared,
+    files: tuple[str, ...] = (),
+    forms: bool = True,
+    pictures: bool = False,
+    words: Mapping[str, tuple[str, ...]] = NO_WORDS,
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
     Args:
         shared: the options that it shares with others.
         files: endings of ``-o`` that are its own.
+        forms: whether ``-o`` writes what is shown, in one of the forms of every answer.
+        pictures: whether there are pictures among its answers.
         words: arguments of its question that are no name of an option, with the options that state each;
             errors of the question name these.
     """
+    from convcalc.render.answer import FORMS, PICTURES
+
+    endings = (*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
@@ -503,7 +519,7 @@ def command(
                 option.name,
                 kind,
                 default=inspect.Parameter.empty if option.default is ... else option.default,
-                annotation=option.annotation,
+                annotation=_to_file(endings) if option is OUTPUT else option.annotation,
             )
             for option in shared
         ]
@@ -514,16 +530,19 @@ def command(
         def run(**values: Any) -> None:
             common = Common({option.name: values.pop(option.name) for option in shared})
             with errors(common.json):
-                common.check(files)
+                common.check(endings)
                 from convcalc.budget import budget
                 from convcalc.render.numbers import written_in
 
                 with budget(), written_in(common.notation):
                     answer = function(common, **values)
-                    if common.output is None:
+                    told = None
+                    if common.output is not None:
+                        answer, told = written_to(common.output, answer)
+                    if told is None or told.beside or common.shown is not None:
                         show(answer, common.form, color=common.color, pager=not common.no_pager)
-                    else:
-                        write_and_tell(answer, common.output, common.shown)
+                    if told is not None and common.shown is None:
+                        write(f"{common.output}: {told.words}\n")
             if answer.code:
                 raise typer.Exit(answer.code)
 

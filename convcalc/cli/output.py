@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from convcalc.render.answer import Answer, Form
+    from convcalc.render.answer import Answer, Form, Saved
 
 WRONG_USE = 2
 """Exit code where the spec or an option is wrong."""
@@ -143,22 +143,12 @@ def _show_lines(answer: Answer, terminal: bool, color: str, pager: bool) -> None
         _send(whole)
 
 
-def write_and_tell(answer: Answer, path: str, form: Form | None) -> None:
-    """Write an answer into a file, and say in one line where and what; where it fails, nothing is shown.
-
-    Args:
-        answer: it is shown too where the file holds something beside it.
-        path: the file.
-        form: the form that was asked for on standard output, which then holds nothing else.
-    """
+def written_to(path: str, answer: Answer) -> tuple[Answer, Saved]:
+    """Write an answer into a file before anything of it is shown; where that fails, nothing is."""
     from convcalc.render.answer import save
 
     answer = answer._replace(parts=list(answer.parts))
-    told, beside = save(answer, path)
-    if form is not None or beside:
-        show(answer, form or "table")
-    if form is None:
-        write(f"{path}: {told}\n")
+    return answer, save(answer, path)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "draw": Row(
         "convcalc.cli.commands.draw:draw",
-        "A convolution at work, as SVG: window, inserted zeros, dilation, gridding.",
+        "A layer at work, as a picture: its window, a chain of maps, holes, its matrix.",
         _SOLVE,
     ),
     "page": Row(

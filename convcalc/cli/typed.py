@@ -19,8 +19,7 @@ MOVED: Final[Mapping[str, tuple[str, ...]]] = {
     "--max-rate": ("--max-dilation",),
     "--expand": ("--expansion",),
     "--reduce": ("--reduction",),
-    "--layers": ("--by-layer",),
-    "--no-layers": ("--no-by-layer",),
+    "--layers": ("--count",),
     "--size": ("--from", "--input"),
     "--format": ("--form", "-o FILE"),
     "--out-file": ("-o FILE",),
@@ -68,7 +67,7 @@ def read(params: Iterable[Any], words: Mapping[str, tuple[str, ...]], args: Iter
         long = max(param.opts, key=len)
         shown = next((text for text in given if text in spellings), None)
         options |= {text: shown or text for text in spellings}
-        named[param.name] = shown or long
+        named[param.name] = named[long.lstrip("-").replace("-", "_")] = shown or long
         if not param.is_flag:
             values |= dict.fromkeys(spellings, param.metavar or param.display_type(None).strip("<>"))
     for word, known in words.items():

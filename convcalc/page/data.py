@@ -8,17 +8,24 @@ The keys are described where they are made: :func:`network` here, rows and total
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 from convcalc import __version__
-from convcalc.budget import question
+from convcalc.budget import STEPS, OverBudgetError, allow, budget, question, steps_for
+from convcalc.calculators.compare.networks import compare
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
+from convcalc.dims import DimensionError
 from convcalc.graph import Graph, Spec, as_graph
-from convcalc.page import details, layout, rows
+from convcalc.page import details, findings, layout, matching, pictures, rows
 from convcalc.page.tree import Tree, tree
 from convcalc.render import numbers
+
+T = TypeVar("T")
+
+QUESTIONS: Final = 3
+"""Budgets for what must be answered of each network; every part that can be left out has its own."""
 
 
 class Asked(NamedTuple):
@@ -30,6 +37,7 @@ class Asked(NamedTuple):
         report: its counts.
         fields: what its layers see.
         tree: its blocks and layers.
+        notes: what was left out.
     """
 
     graph: Graph
@@ -37,6 +45,17 @@ class Asked(NamedTuple):
     report: Report
     fields: ReceptiveField
     tree: Tree
+    notes: list[str]
+
+    def part(self, what: str, make: Callable[[], T], otherwise: T) -> T:
+        """A part of the page with a budget of its own; where there is none, a note says why."""
+        try:
+            with budget():
+                allow(steps_for(self.graph))
+                return make()
+        except (OverBudgetError, DimensionError) as error:
+            self.notes.append(f"Without {what}: {str(error).splitlines()[0]}.")
+            return otherwise
 
 
 @question
@@ -60,7 +79,8 @@ def page_data(
 
     Returns:
         ``convcalc``, the version; ``networks``, one dictionary each; ``comparison``, a table as
-        :func:`convcalc.compare` gives it, and ``matches``, where there are several networks, else None.
+        :func:`convcalc.compare` gives it, and ``matches``, where there are several networks, else None. A
+        match with another network than the second has the number of it under ``network``.
 
     Raises:
         ValueError: there is no spec, the batch is not positive, or the dtype is unknown.
@@ -70,17 +90,17 @@ def page_data(
         raise ValueError("a page shows one network or more, got none")
     if texts is None:
         texts = ["" if isinstance(spec, Graph) else str(spec) for spec in specs]
+    allow(QUESTIONS * STEPS * len(specs))
     asked = []
     for spec, text in zip(specs, texts, strict=True):
         graph = as_graph(spec) if isinstance(spec, Graph) else as_graph(spec, input=input, set=set)
         report = analyze(graph, batch=batch, dtype=dtype, partial=True)
-        asked.append(Asked(graph, text, report, receptive_field(graph), tree(report)))
-    return {
-        "convcalc": __version__,
-        "networks": [network(one) for one in asked],
-        "comparison": None,
-        "matches": None,
-    }
+        asked.append(Asked(graph, text, report, receptive_field(graph), tree(report), []))
+    networks = [network(one) for one in asked]
+    table = found = None
+    if len(asked) > 1:
+        table, found = _together(asked)
+    return {"convcalc": __version__, "networks": networks, "comparison": table, "matches": found}
 
 
 def network(asked: Asked) -> dict[str, Any]:
@@ -91,23 +111,47 @@ def network(asked: Asked) -> dict[str, Any]:
         ``input``, ``batch`` and ``dtype`` of the counts; ``notes``, sentences on how it was read and what
         is not known; then what the other modules of this room give.
     """
-    graph, report = asked.graph, asked.report
-    told, detail = details.details(graph)
+    graph, report, spec = asked.graph, asked.report, asked.spec
+    nothing: tuple[list[dict[str, Any]], dict[str, int]] = [], {}
+    told, detail = asked.part("formulas", lambda: details.details(graph), nothing)
+    drawn = layout.groups(graph, asked.tree)
+    none: list[dict[str, Any]] = []
+    found = asked.part("findings", lambda: findings.findings(graph, spec, report, asked.fields), none)
     return {
         "name": numbers.label(graph.name),
         "title": numbers.label(graph.name),
         "about": " ".join(graph.source.split()),
-        "spec": asked.spec,
+        "spec": spec,
         "input": [numbers.shape(shape) for shape in report.inputs],
         "batch": report.batch,
         "dtype": report.dtype,
-        "notes": [*graph.notes, *report.table("summary").notes],
-        "totals": rows.totals(asked.report, asked.fields),
+        "totals": rows.totals(report, asked.fields),
         "report": rows.report_json(report),
         "columns": [column._asdict() for column in rows.COLUMNS],
-        "rows": rows.rows(report, asked.fields, asked.tree, detail),
-        "graph": layout.groups(graph, asked.tree),
+        "rows": rows.rows(report, asked.fields, asked.tree, detail, drawn["groups"]),
+        "graph": drawn,
         "details": told,
-        "findings": [],
-        "pictures": {},
+        "findings": found,
+        "pictures": pictures.pictures(asked),
+        "notes": [*graph.notes, *report.table("summary").notes, *asked.notes],
     }
+
+
+def _together(asked: Sequence[Asked]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The table of several networks, and the matches of the first with each other one."""
+    first = asked[0]
+    table = matching.comparison(
+        compare(
+            *(one.graph for one in asked),
+            labels=matching.labels([one.spec for one in asked]),
+            layers=False,
+            batch=first.report.batch,
+            dtype=first.report.dtype,
+            partial=True,
+        )
+    )
+    found = []
+    for number, other in enumerate(asked[1:], 1):
+        pairs = matching.matches(first.graph, first.tree, other.graph, other.tree)
+        found += [pair if number == 1 else {**pair, "network": number} for pair in pairs]
+    return table, found

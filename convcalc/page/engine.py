@@ -8,7 +8,9 @@ the name of a file, it imports nothing and writes nothing, and each question has
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -24,8 +26,13 @@ MAX_REQUEST: Final = 1_000_000
 """Longest question, in bytes of JSON."""
 MAX_SPECS: Final = 4
 """Most networks beside each other."""
-QUESTIONS_A_SPEC: Final = 6
-"""A page asks so many questions of each network (counts, fields, padding, growth, ...), each with its budget."""
+MAX_TEXT: Final = 300_000
+"""Longest spec, in characters."""
+MAX_LAYERS: Final = 5_000
+"""Most layers of a network: more would take a browser too long to show."""
+QUESTIONS_A_SPEC: Final = 2
+"""A page asks so many questions of each network that was read (counts, fields, padding, growth), each with its
+budget."""
 
 
 class Refused(ValueError):
@@ -60,8 +67,9 @@ def answer(request: Any) -> dict[str, Any]:
     Returns:
         what the question says, ready for JSON; or ``{"errors": [...]}``, each with ``message``, ``file``
         (``<spec>`` for the text itself, ``--input`` for the shape), ``line``, ``column`` and ``length`` in
-        characters, from 1, ``expected``, ``nearest``, ``spec`` (which of several), and ``text``, the whole
-        error as a terminal shows it.
+        characters, from 1, ``expected``, ``nearest``, ``spec`` (which of several), ``text``, the whole
+        error as a terminal shows it, and ``fix`` where following ``nearest`` was tried and mends this
+        error: the ``spec`` or the ``input`` to put in the place of the old.
     """
     try:
         if not isinstance(request, Mapping):
@@ -74,7 +82,11 @@ def answer(request: Any) -> dict[str, Any]:
         with budget():
             return ask(request)
     except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
-        return {"errors": errors_of(error)}
+        found = errors_of(error)
+        if isinstance(error, _InSpec):
+            with suppress(ValueError, ArithmeticError, RecursionError), budget():
+                _add_fixes(found, request)
+        return {"errors": found}
 
 
 def errors_of(error: BaseException, spec: int = 0) -> list[dict[str, Any]]:
@@ -94,6 +106,35 @@ def errors_of(error: BaseException, spec: int = 0) -> list[dict[str, Any]]:
     lines += [f"  expected {problem.expected}"] if expected else []
     lines += [f"  did you mean {problem.nearest}?"] if problem.nearest else []
     return [{**problem.to_dict(), "file": "", "text": "\n".join(lines), "spec": spec}]
+
+
+def _add_fixes(errors: list[dict[str, Any]], request: Mapping[str, Any]) -> None:
+    """Put ``fix`` to the errors whose suggestion works when it is followed."""
+    given = _given(request)
+    for error in errors:
+        place = (error["file"], error["line"], error["column"])
+        text = _specs(request)[error["spec"]]
+        fix = _fix(error, text)
+        if fix is None:
+            continue
+        try:
+            _built(fix.get("spec", text), **given | {k: v for k, v in fix.items() if k == "input"})
+        except SpecError as other:
+            if place in {(problem.file, problem.line, problem.column) for problem in other.problems}:
+                continue
+        error["fix"] = fix
+
+
+def _fix(error: Mapping[str, Any], text: str) -> dict[str, str] | None:
+    """What following a suggestion would write; None where it is no word to put in a place."""
+    nearest = error["nearest"] or ""
+    if shape := re.fullmatch(r"--input (\S+)(?: \(.*\))?", nearest):
+        return {"input": shape[1]}
+    if error["file"] != "<spec>" or not error["line"] or not re.fullmatch(r"[\w.+-]+", nearest):
+        return None
+    lines = text.split("\n")
+    start = sum(len(line) + 1 for line in lines[: error["line"] - 1]) + error["column"] - 1
+    return {"spec": f"{text[:start]}{nearest}{text[start + error['length'] :]}"}
 
 
 class _InSpec(ValueError):
@@ -141,10 +182,28 @@ def _graphs(request: Mapping[str, Any]) -> list[Asked]:
     found = []
     for number, text in enumerate(_specs(request)):
         try:
-            found.append(Asked(build(text_or_name(text), **given), text))
+            found.append(Asked(_built(text, **given), text))
         except ValueError as error:
             raise _InSpec(error, number) from None
     return found
+
+
+def _built(text: str, **given: Any) -> Graph:
+    """The graph of a text from a page.
+
+    Raises:
+        SpecError: the text cannot be read, or the network has too many layers.
+        Refused: the text is too long.
+    """
+    if len(text) > MAX_TEXT:
+        raise Refused(f"a spec of {len(text):,} characters", f"at most {MAX_TEXT:,}")
+    try:
+        return build(text_or_name(text), max_layers=MAX_LAYERS, **given)
+    except SpecError as error:
+        for problem in error.problems:
+            if "max_layers" in (problem.expected or ""):  # which nobody can give here
+                problem.expected = "fewer repeats, or the commands in a terminal"
+        raise
 
 
 def _one(request: Mapping[str, Any]) -> Asked:
@@ -163,8 +222,8 @@ def page(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     from convcalc.page.data import page_data
 
-    allow(STEPS * QUESTIONS_A_SPEC * len(_specs(request)))
     asked = _graphs(request)
+    allow(STEPS * QUESTIONS_A_SPEC * len(asked))
     found = page_data(*(one.graph for one in asked), texts=[one.text for one in asked])
     return {**found, "live": [_live(one, request) for one in asked]}
 
@@ -200,7 +259,7 @@ def draw(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(graph: Graph, place: tuple[int, ...] | None) -> dict[str, Any]:
-    from convcalc.render.pictures.convolution import draw as drawn
+    from convcalc.render.pictures.draw.answer import draw as drawn
 
     found = drawn(graph, place)
     return {"svg": found.svg, "caption": found.caption}
@@ -244,8 +303,6 @@ def export(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _file_name(name: str) -> str:
     """A name that every system takes: letters, digits, dashes."""
-    import re
-
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:60] or "network"
 
 
@@ -263,8 +320,6 @@ def names(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _source(text: str) -> str:
-    import re
-
     found = re.search(r"^source: *(.+)$", text, re.MULTILINE)
     return found[1].strip().strip("\"'") if found else ""
 
@@ -305,7 +360,10 @@ def as_json(request: Mapping[str, Any]) -> dict[str, Any]:
     if command not in COMMANDS:
         near = nearest_name(command, COMMANDS)
         raise Refused(f"there is no command {command[:40]!r} here", ", ".join(COMMANDS), near)
-    return COMMANDS[command](_one(request).graph)
+    from convcalc.records import plain
+
+    found: dict[str, Any] = plain(COMMANDS[command](_one(request).graph))
+    return found
 
 
 QUESTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {

@@ -28,6 +28,12 @@ def style() -> str:
     return asset("report.css") + css()
 
 
+def loaded(name: str) -> str:
+    """What a page gets that loads its parts by name: ``report.js`` and ``report.css`` are whole."""
+    whole = {"report.js": script, "report.css": style}.get(name)
+    return asset(name) if whole is None else whole()
+
+
 def asset(name: str) -> str:
     """Text of a file of the folder ``assets``."""
     return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
@@ -43,11 +49,12 @@ def render(page: dict[str, Any]) -> str:
     """
     shown = [{key: value for key, value in one.items() if key != "report"} for one in page["networks"]]
     title = ", ".join(network["title"] for network in page["networks"])
+    data = embedded(page | {"networks": shown})
     parts = {
         "title": escape(one_line(title)),
         "style": f"<style>\n{style()}</style>",
         "script": f"<script>\n{script()}</script>",
-        "data": f'<script type="application/json" id="convcalc-page">{embedded(page | {"networks": shown})}</script>',
+        "data": f'<script type="application/json" id="convcalc-page">{data}</script>',
     }
     return _MARK.sub(lambda match: parts[match[1]], asset("report.html"))
 

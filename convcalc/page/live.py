@@ -14,8 +14,6 @@ from convcalc.spec.library import zoo_names
 
 ASSETS: Final = ("report.css", "report.js", "live.css", "live.js")
 """What the page loads beside itself."""
-START: Final = {"specs": ["conv 3->16 k3 s1 p1"], "input": "3x7x7"}
-"""What stands in the editor where nothing was asked for."""
 CHIPS: Final = (
     ("3x3", "conv 3->16 k3 p1", "3x7x7"),
     ("strided", "conv 3->16 k3 s2 p1", "3x9x9"),
@@ -26,7 +24,7 @@ CHIPS: Final = (
     ("ResNet-50", "resnet50", ""),
     ("U-Net", "unet", ""),
 )
-"""What one can start from: a word, the spec, the input."""
+"""What one can start from: a word, the spec, the input. The first stands there where nothing was asked for."""
 PASTE: Final = (
     "nn.Conv2d(3, 32, 3, padding=1)\nnn.BatchNorm2d(32)\nnn.ReLU()\nnn.MaxPool2d(2)\n"
     "nn.Conv2d(32, 64, 3, padding=1)\nnn.ReLU()\n"

@@ -8,7 +8,6 @@ public address.
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from convcalc.page import live
-from convcalc.page.html import asset
+from convcalc.page.html import loaded
 
 RUNTIME_VERSION: Final = "314.0.7"
 """The version of Pyodide that the page was tested with."""
@@ -35,14 +34,12 @@ RUNTIME_FILES: Final = (
 SOURCES: Final = "convcalc.zip"
 LEFT_OUT: Final = (
     "cli",  # there is no terminal
-    "executor",  # needs NumPy, which the runtime does not hold
-    "verification",
-    "solve/coverage.py",
-    "importers/onnx",  # read files
-    "importers/keras/files",
-    "exporters/onnx",
-    "page/server.py",
-    "page/site.py",
+    *("executor", "verification", "exporting.py", "solve/coverage.py"),  # need NumPy, which the runtime lacks
+    *("importers/onnx", "importers/keras/files", "importers/formats.py", "exporters/onnx"),  # are about files
+    *(f"importers/torch/{name}.py" for name in ("archive", "exporting", "factory", "live", "pickled", "pt2")),
+    *(f"calculators/{name}" for name in ("check", "fit", "variants")),  # no question of the page
+    *(f"render/views/{name}.py" for name in ("check", "fit", "laws", "run", "variants", "verification")),
+    *("page/server.py", "page/site.py"),
 )
 """What of convcalc the page cannot ask for."""
 _KINDS: Final = (".py", ".pyi", ".yaml", ".txt", ".html", ".css", ".js")
@@ -118,7 +115,7 @@ def files(
     engine = {"kind": "browser", "runtime": RUNTIME if runtime is None else "runtime/", "sources": SOURCES}
     found: dict[str, bytes | Path] = {
         "index.html": live.html(first, engine).encode(),
-        **{name: asset(name).encode() for name in (*live.ASSETS, "browser.js")},
+        **{name: loaded(name).encode() for name in (*live.ASSETS, "browser.js")},
         SOURCES: archive(),
     }
     if runtime is not None:
@@ -138,9 +135,8 @@ def _runtime(folder: Path) -> list[Path]:
             f"{folder} is no copy of Pyodide: it has no {absent[0]}",
             f"the folder of the npm package pyodide@{RUNTIME_VERSION}",
         )
-    version = json.loads((folder / "pyodide-lock.json").read_bytes()).get("info", {}).get("version")
-    if version != RUNTIME_VERSION:
-        raise SiteError(f"{folder} is Pyodide {version}", f"version {RUNTIME_VERSION}")
+    if RUNTIME_VERSION.encode() not in (folder / "pyodide.mjs").read_bytes():
+        raise SiteError(f"{folder} is another version of Pyodide", RUNTIME_VERSION)
     return [folder / name for name in RUNTIME_FILES]
 
 

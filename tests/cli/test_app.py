@@ -42,6 +42,7 @@ def test_help_imports_no_command(process) -> None:
     assert set(json.loads(ours.replace("'", '"'))) == {
         "convcalc.cli.app",
         "convcalc.cli.coerce",
+        "convcalc.cli.typed",
         "convcalc.cli.registry",
         "convcalc.cli.output",
     }

@@ -15,6 +15,7 @@ from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
+    from convcalc.render.pictures.drawing import Drawing
 
 
 @command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM)
@@ -29,7 +30,7 @@ def compare(
     layers: Annotated[
         bool | None,
         typer.Option(
-            "--by-layer/--no-by-layer",
+            "--layers/--no-layers",
             help="Layer by layer: added, removed, changed. On for two versions of one document.",
         ),
     ] = None,
@@ -60,7 +61,13 @@ def compare(
     if len(graphs) < len(common.specs):
         result = replace(result, asked=len(common.specs))
     code = 0 if result.complete else INTERRUPTED
-    return Answer(tables(result, exact=common.exact), result.to_dict, code)
+
+    def picture() -> Drawing:
+        from convcalc.render.pictures.comparison import side_by_side
+
+        return side_by_side(result)
+
+    return Answer(tables(result, exact=common.exact), result.to_dict, code, picture=picture)
 
 
 def _loaded(common: Common, baseline: int, advance: Advance | None) -> list[Graph]:

@@ -18,7 +18,7 @@ FORMS = {"pytorch": ".py", "onnx": ".onnx", "spec": ".yaml"}
 WORDS = {"pytorch": "PyTorch source", "onnx": "an ONNX model", "spec": "a document"}
 
 
-@command(SPEC, SEED, *GRAPH, JSON, OUTPUT, files=tuple(FORMS.values()))
+@command(SPEC, SEED, *GRAPH, JSON, OUTPUT, files=tuple(FORMS.values()), forms=False)
 def export(
     common: Common,
     form: Annotated[

@@ -17,7 +17,7 @@ def page(
     common: Common,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The file to write, such as report.html."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write the page here, such as report.html."),
     ] = None,
 ) -> Answer:
     """The report of networks as one file for a browser: graph, table, memory, fields, findings."""

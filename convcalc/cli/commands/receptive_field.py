@@ -15,13 +15,24 @@ from convcalc.cli.values import position
 from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convcalc.calculators.receptive_field.graph import ReceptiveField
     from convcalc.graph import Graph
+    from convcalc.render.pictures.drawing import Drawing
     from convcalc.solve.coverage import Coverage
 
 
 @command(
-    SPEC, POSITION, SEED, *GRAPH, *ROWS, NOTATION, *FORM, words={"position": ("--at",), "input": ("--of",)}
+    SPEC,
+    POSITION,
+    SEED,
+    *GRAPH,
+    *ROWS,
+    NOTATION,
+    *FORM,
+    pictures=True,
+    words={"position": ("--at",), "input": ("--of",)},
 )
 def rf(
     common: Common,
@@ -43,18 +54,20 @@ def rf(
         int,
         typer.Option("--samples", metavar="N", min=1, help="Random weights and inputs behind the gradient."),
     ] = 2,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", metavar="FILE", help="With -o: an image that lies under the field."),
+    ] = None,
 ) -> Answer:
     """What a pixel sees: receptive field, stride, padding, centre.
 
     One row per layer: size of the field, effective stride and padding in input pixels, and the centre
     of the first output. Output i sees as many pixels as the field has, from i*stride - padding on.
     """
-    place, plot, layer = position(common.at), common.picture, common.layer
-    if covered or map or effective or plot is not None:
-        if plot is not None:
-            from convcalc.render.pictures.heatmap import check
-
-            check(plot)
+    place, layer = position(common.at), common.layer
+    if image is not None and common.picture is None:
+        raise UsageProblem("--image lies under a picture", expected="-o FILE.svg or -o FILE.png beside it")
+    if covered or map or effective:
         graph = common.load()
         found = convcalc.coverage(
             graph,
@@ -62,17 +75,40 @@ def rf(
             layer=layer,
             input=of,
             start=start,
-            samples=samples if effective or plot is not None else 0,
+            samples=samples if effective else 0,
             seed=common.seed,
         )
-        return _coverage(common, found, map, _which(graph, layer))
+        return _coverage(common, found, map, _which(graph, layer), image)
     fields = convcalc.receptive_field(common.load(), start=start)
     if of is not None and of not in {row.input for row in fields.layers}:
         raise UsageProblem(
             f"--of {of!r} is no input that is seen",
             expected=", ".join({row.input: 0 for row in fields.layers}),
         )
-    return _layers(common, fields, of) if place is None else _regions(fields, place, layer, of)
+
+    def picture() -> Drawing:
+        from convcalc.render.pictures.overview import overview
+
+        rows = fields.of(layer)
+        under = _photo(image, rows[0].input_shape) if image is not None and rows else None
+        return overview(fields, layer, place, input=of, image=under)
+
+    if place is None:
+        return _layers(common, fields, of)._replace(picture=picture)
+    return _regions(fields, place, layer, of)._replace(picture=picture)
+
+
+def _photo(path: str, shape: Sequence[Any]) -> bytes:
+    """The image that lies under a picture, stretched to the input."""
+    from convcalc.layers.values import show
+    from convcalc.render.pictures.photo import photo
+
+    sizes = shape[1:]
+    if len(sizes) != 2 or not all(type(n) is int for n in sizes):
+        raise UsageProblem(
+            f"--image {path}: the input {show(shape)} is no image", expected="an input such as 3x224x224"
+        )
+    return photo(path, sizes[0], sizes[1])
 
 
 def _which(graph: Graph, layer: str | None) -> list[str]:
@@ -83,9 +119,8 @@ def _which(graph: Graph, layer: str | None) -> list[str]:
     return [f"This is the first of {len(graph.outputs)} outputs ({names}); --layer asks about another."]
 
 
-def _coverage(common: Common, found: Coverage, map: bool, notes: list[str]) -> Answer:
+def _coverage(common: Common, found: Coverage, map: bool, notes: list[str], image: str | None) -> Answer:
     """How much of the field of one position contributes."""
-    from convcalc.render.pictures.heatmap import coverage_files
     from convcalc.render.views.coverage import coverage_table, text_maps
 
     table = coverage_table(found)
@@ -94,7 +129,13 @@ def _coverage(common: Common, found: Coverage, map: bool, notes: list[str]) -> A
     def data() -> dict[str, Any]:
         return {"name": common.spec, "regions": [found.to_dict(maps=map)]}
 
-    return Answer([table, *(text_maps(found) if map else ())], data, files=coverage_files(found))
+    def picture() -> Drawing:
+        from convcalc.render.pictures.field import over_input
+
+        under = _photo(image, found.field.input_shape) if image is not None else None
+        return over_input(found, image=under)
+
+    return Answer([table, *(text_maps(found) if map else ())], data, picture=picture)
 
 
 def _regions(fields: ReceptiveField, place: tuple[int, ...], layer: str | None, of: str | None) -> Answer:

@@ -13,6 +13,7 @@ from convcalc.render.answer import Answer
 from convcalc.render.views.report import VIEWS, tree, with_shown
 
 if TYPE_CHECKING:
+    from convcalc.render.pictures.drawing import Drawing
     from convcalc.render.tree import Tree
 
 SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, NOTATION, *FORM)
@@ -35,10 +36,21 @@ def _report(common: Common, view: str) -> Answer:
         inside = whole.rows_at([i for i, row in enumerate(report.layers) if what.holds(row.name)])
         return tree(report, view, inside, depth=common.depth, root=what.block, more=more(inside, main))
 
-    return Answer([laid_out(common, table, order, what, drawn)], data)
+    def picture() -> Drawing:
+        from convcalc.render.pictures.cost import VIEWS as KEYS
+        from convcalc.render.pictures.cost import by_layer
+        from convcalc.render.pictures.memory import timeline
+
+        if view == "memory":
+            return timeline(report)
+        in_order = common.sort is None and common.top is None
+        words = "in the order of execution" if in_order else "in the order that was asked for"
+        return by_layer(report, KEYS[view], [rows[i] for i in order], words)
+
+    return Answer([laid_out(common, table, order, what, drawn)], data, picture=picture)
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def summary(common: Common) -> Answer:
     """Shapes, parameters, MACs and FLOPs of each layer."""
     return _report(common, "summary")
@@ -62,7 +74,7 @@ def shapes(common: Common) -> Answer:
     return _report(common, "shapes")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def memory(
     common: Common,
     by_resolution: Annotated[

@@ -62,7 +62,8 @@ def _first(common: Common) -> dict[str, Any]:
     if common.spec is None:
         if common.input or common.set:
             raise UsageProblem("--input and --set need a SPEC", expected='serve "conv 3->16 k3" --input 3x7x7')
-        return live.start(**live.START)
+        _, spec, shape = live.CHIPS[0]
+        return live.start([spec], shape)
     source = common.source()
     graph = build(source, input=common.shapes(), set=common.assignments())  # which tells what is wrong
     if not source.text:  # a model's file

@@ -15,7 +15,7 @@ from convcalc.render.answer import Answer
 from convcalc.render.table import Text
 
 
-@command(MAYBE_SPEC, RANK, *GRAPH, EXACT, *FORM, words=SIZES)
+@command(MAYBE_SPEC, RANK, *GRAPH, EXACT, *FORM, pictures=True, words=SIZES)
 def transposed(
     common: Common,
     size: Annotated[
@@ -57,8 +57,8 @@ def transposed(
     With --from and --to: every stride, padding, output padding and dilation that gets there.
     With --like: the one that inverts a layer's shape. With SPEC: those of a network.
     """
+    from convcalc.render.pictures import overlap
     from convcalc.render.pictures.grid import drawn
-    from convcalc.render.pictures.heatmap import grid_files
     from convcalc.render.views import transposed as render
 
     if common.spec is not None:
@@ -75,6 +75,7 @@ def transposed(
         return Answer(
             [render.layers_table(layers, graph.name)],
             lambda: {"name": graph.name, "layers": [layer.to_dict() for layer in layers]},
+            picture=(lambda: overlap.of_network(layers, graph.name)) if layers else None,
         )
     given = sizes(common, size)
     if given is None:
@@ -96,8 +97,7 @@ def transposed(
         rank=common.rank,
         **({} if max_dilation is None else {"max_dilation": max_dilation}),
     )
-    heading, label = "the same executed, with borders", "products per output pixel"
-    grid = drawn(solution.overlap, heading, map, common.picture)
+    grid = drawn(solution.overlap, "the same executed, with borders", map)
     if map:
         phases = Text("\n".join(render.phase_lines(solution)), drawn=True)
         grid[:0] = [Text("products per output pixel, one period of phases"), phases]
@@ -105,7 +105,7 @@ def transposed(
     return Answer(
         chain(tables, grid),
         lambda: solution.to_dict(grid=map),
-        files=grid_files(solution.overlap, solution.spec, label),
+        picture=lambda: overlap.executed(solution),
     )
 
 

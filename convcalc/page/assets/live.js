@@ -6,7 +6,7 @@
 (function () {
   const {first, engine: place, chips, networks, paste} = JSON.parse(document.getElementById('live-start').textContent);
   const PAUSE = 160; // milliseconds without a key before a question is asked
-  const PATIENCE = 20; // seconds that an answer may take in the browser
+  const PATIENCE = 60; // seconds that an answer may take in the browser
   const MOST = 2; // specs beside each other
   const at = (id) => document.getElementById(id);
 
@@ -348,6 +348,11 @@
     writeAddress();
   }
 
+  function onheat(key) {
+    heat = key;
+    writeAddress();
+  }
+
   /** Shows an answer; errors of a text that has changed meanwhile are passed over, its answer is not. */
   function take(answer, asked) {
     const same = JSON.stringify(asked.specs) === JSON.stringify(state().specs);
@@ -363,10 +368,7 @@
     if (errors.length) return;
     shown = answer;
     document.title = `convcalc: ${answer.networks.map((network) => network.title).join(' and ')}`;
-    convcalc.show(answer, at('report'), {heat, onheat(key) {
-      heat = key;
-      writeAddress();
-    }});
+    convcalc.show(answer, at('report'), {heat, onheat});
     at('input').placeholder = answer.live.length === 1 ? answer.live[0].sizes : 'of the specs';
     bench();
     press();
@@ -383,27 +385,26 @@
     if (at('bench').hidden) return;
     if (live.svg) at('picture').replaceChildren(picture(live.svg));
     else at('picture').replaceChildren(make('p', {textContent: `No picture: ${live.why}`}));
-    at('caption').textContent = live.caption;
     slide(live.sliders);
     formulas(shown.networks[i], live.layer);
   }
 
-  /** The sliders; those that are there already are kept, so that one can be dragged on. */
+  /** The sliders; those that are there already stay in their place, so that one can be dragged on. */
   function slide(sliders) {
     const known = new Map([...at('sliders').children].map((label) => [label.dataset.key, label]));
-    at('sliders').replaceChildren(...sliders.map((slider) => {
-      const label = known.get(slider.key) || knob(slider.key);
-      const [input, output] = [label.querySelector('input'), label.querySelector('output')];
+    const labels = sliders.map(({key}) => known.get(key) || knob(key));
+    if (labels.some((label, i) => at('sliders').children[i] !== label) || labels.length !== known.size) {
+      at('sliders').replaceChildren(...labels);
+    }
+    sliders.forEach((slider, i) => {
+      const [input, output] = [labels[i].querySelector('input'), labels[i].querySelector('output')];
       input.min = slider.least;
       input.max = slider.most;
-      if (!moves.busy || document.activeElement !== input) input.value = slider.value;
+      if (moves.busy && document.activeElement === input) return; // it is being dragged
+      input.value = slider.value;
       input.setAttribute('aria-valuetext', slider.shown);
       output.textContent = slider.shown;
-      return label;
-    }).filter((label, i, all) => {
-      const there = at('sliders').children[i] === label;
-      return !there || all.length;
-    }));
+    });
   }
 
   function knob(key) {

@@ -8,6 +8,10 @@
   const LANE = 9; // between two arcs at the side
   const PAD = 10; // inside an open block
   const HEAD = 26; // its heading
+  const PIECE = 1000; // height of a piece in print
+  const STRAIGHT = 1e6; // how much more the longest way weighs than what stands beside it
+  const LONG = 4; // ranks that a line passes between boxes; a longer one goes around them
+  const SMALLEST = 0.72; // of its size, where a graph is wider than its place
   const NARROW = '(max-width: 700px)';
 
   // ---- layout: sizes and places, from the inside out ------------------------------------------------
@@ -39,9 +43,10 @@
       .map((edge) => ({...edge, a: items.get(edge.from), b: items.get(edge.to)}));
     for (const edge of edges) {
       const apart = edge.b.rank - edge.a.rank;
-      edge.lane = apart < 1 || (apart > 1 && (edge.skip || look.spine));
+      edge.lane = apart < 1 || (apart > 1 && (edge.skip || look.spine)) || apart > LONG;
     }
     thread(lines, edges);
+    spine(lines, edges);
     align(lines, edges);
     return finish(model, id, lines, edges, look);
   }
@@ -55,7 +60,7 @@
       const shift = (width - inner.width) / 2;
       return {id, row, inner, shift, width, height: inner.height + HEAD + PAD, inX: inner.inX + shift, outX: inner.outX + shift};
     }
-    const two = row.kind === 'block' || (row.what && row.what !== row.label);
+    const two = row.kind === 'block' || (row.kind !== 'input' && row.what && row.what !== row.label);
     return {id, row, two, width: look.width, height: two ? 42 : 26, inX: look.width / 2, outX: look.width / 2};
   }
 
@@ -66,7 +71,7 @@
       if (!edge.lane) {
         for (let rank = edge.a.rank + 1; rank < edge.b.rank; rank += 1) {
           const before = edge.way[edge.way.length - 1];
-          const item = {width: 10, height: 0, inX: 5, outX: 5, rank, thread: true, edge};
+          const item = {width: 10, height: 0, inX: 5, outX: 5, rank, weight: 30, thread: true, edge};
           const at = lines[rank].findIndex((other) => Math.min(...sources(other, edges, lines)) > lines[rank - 1].indexOf(before));
           lines[rank].splice(at < 0 ? lines[rank].length : at, 0, item);
           edge.way.push(item);
@@ -82,6 +87,15 @@
     if (item.thread) return [above.indexOf(item.edge.way[item.edge.way.length - 1])].filter((at) => at >= 0).concat(0).slice(0, 1);
     const found = edges.filter((edge) => edge.b === item && !edge.lane && edge.a.rank === item.rank - 1).map((edge) => above.indexOf(edge.a));
     return found.length ? found : [Infinity];
+  }
+
+  /** The longest way through a group weighs most, so that it runs straight down. */
+  function spine(lines, edges) {
+    for (const item of lines.flat()) Object.assign(item, {steps: 0, before: null, weight: item.weight || 1});
+    const ways = edges.filter((edge) => edge.b.rank > edge.a.rank).sort((one, other) => one.a.rank - other.a.rank);
+    for (const {a, b} of ways) if (a.steps + 1 > b.steps) Object.assign(b, {steps: a.steps + 1, before: a});
+    let item = lines.flat().reduce((last, one) => (last && last.steps >= one.steps ? last : one), null);
+    for (; item; item = item.before) item.weight = STRAIGHT;
   }
 
   /** Places boxes from left to right: near what they join, in their order, without overlap. */
@@ -105,11 +119,14 @@
         x += item.width + BETWEEN;
       }
     }
-    const mean = (list) => list.reduce((sum, one) => sum + one, 0) / list.length;
     const settle = (line, near, theirs, own) => {
+      const mean = (others) => others.reduce((sum, other) => sum + other.weight * (other.x + other[theirs]), 0) /
+        others.reduce((sum, other) => sum + other.weight, 0);
       const want = line.map((item) => {
         const others = near.get(item);
-        return others ? mean(others.map((other) => other.x + other[theirs])) - item[own] : item.x;
+        if (!others) return item.x;
+        const main = item.weight === STRAIGHT ? others.filter((other) => other.weight === STRAIGHT) : [];
+        return mean(main.length ? main : others) - item[own];
       });
       spread(line, want);
     };
@@ -117,7 +134,7 @@
       for (const line of lines) settle(line, up, 'outX', 'inX');
       for (const line of [...lines].reverse()) settle(line, down, 'inX', 'outX');
     }
-    for (const line of lines) if (line.length === 1) settle(line, up, 'outX', 'inX');
+    for (const line of lines) settle(line, up, 'outX', 'inX');
   }
 
   /** The places nearest to those wanted (least squares) that keep order and distance: pools of neighbours. */
@@ -125,19 +142,19 @@
     const pools = [];
     let offset = 0;
     line.forEach((item, number) => {
-      pools.push({sum: want[number] - offset, count: 1});
+      pools.push({sum: item.weight * (want[number] - offset), weight: item.weight, count: 1});
       offset += item.width + BETWEEN;
       while (pools.length > 1) {
         const [a, b] = pools.slice(-2);
-        if (a.sum / a.count <= b.sum / b.count) break;
-        pools.splice(-2, 2, {sum: a.sum + b.sum, count: a.count + b.count});
+        if (a.sum / a.weight <= b.sum / b.weight) break;
+        pools.splice(-2, 2, {sum: a.sum + b.sum, weight: a.weight + b.weight, count: a.count + b.count});
       }
     });
     offset = 0;
     let at = 0;
     for (const pool of pools) {
       for (let k = 0; k < pool.count; k += 1, at += 1) {
-        line[at].x = pool.sum / pool.count + offset;
+        line[at].x = pool.sum / pool.weight + offset;
         offset += line[at].width + BETWEEN;
       }
     }
@@ -157,7 +174,9 @@
         item.bottom = y + tall;
         if (item.port && named) item.height = 16;
       }
-      y += (named ? 16 : tall) + (number < lines.length - 1 ? (line[0].port === 'in' && !named ? 16 : GAP) : 0);
+      const next = lines[number + 1];
+      const tight = !named && (line[0].port === 'in' || (next && id !== '' && next[0].port === 'out'));
+      y += (named ? 16 : tall) + (next ? (tight ? 16 : GAP) : 0);
     });
     const right = Math.max(look.width, ...items.map((item) => item.x + item.width));
     const lanes = assign(edges.filter((edge) => edge.lane));
@@ -219,29 +238,38 @@
 
   function draw(view, model, target) {
     const narrow = matchMedia(NARROW).matches;
-    const look = {width: narrow ? 220 : view.models.length > 1 ? 168 : 190, spine: narrow};
+    const look = {width: narrow ? 210 : 200, spine: narrow};
     const whole = layout(model, '', look);
     const margin = 8;
     const [width, height] = [whole.width + 2 * margin, whole.height + 2 * margin];
     const arrow = `cv-arrow-${view.number}-${model.number}`;
-    const root = s('svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'tree', 'aria-label': `graph of ${model.network.title}`,
+    const root = s('svg', {id: `cv-graph-${view.number}-${model.number}`, class: 'cv-svg', viewBox: `0 0 ${width} ${height}`, width, height, role: 'tree', 'aria-label': `graph of ${model.network.title}`,
       'data-height': height});
-    root.append(s('defs', {'aria-hidden': 'true'}, s('marker', {id: arrow, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 6, markerHeight: 6,
-      orient: 'auto-start-reverse'}, s('path', {d: 'M0 0.5 8 4 0 7.5z', class: 'cv-tip'}))));
+    root.append(s('defs', {'aria-hidden': 'true'}, s('marker', {id: arrow, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7,
+      markerUnits: 'userSpaceOnUse', orient: 'auto-start-reverse'}, s('path', {d: 'M0 0.5 8 4 0 7.5z', class: 'cv-tip'}))));
     const pen = {view, model, arrow, look, top: scale(view), boxes: new Map(), edges: [], order: [], root};
     group(pen, whole, margin, margin);
     // In the order in which they run, whatever the ranks: the order of the table and of the keys.
     target.boxes = new Map(model.network.rows.filter((row) => pen.boxes.has(row.id)).map((row) => [row.id, pen.boxes.get(row.id)]));
     target.edges = pen.edges;
     root.addEventListener('keydown', (event) => keys(pen, target, event));
-    const top = target.scrollTop;
+    const before = target.firstChild && [target.scrollTop, target.scrollLeft];
     target.replaceChildren(root);
-    target.scrollTop = top;
+    const room = target.clientWidth;
+    if (width > room) {
+      const small = Math.max(SMALLEST, room / width);
+      root.setAttribute('width', width * small);
+      root.setAttribute('height', height * small);
+      target.scrollLeft = before ? before[1] : (whole.inX + margin) * small - room / 2;
+    }
+    if (before) target.scrollTop = before[0];
   }
 
   function group(pen, found, x, y) {
     const told = new Set();
-    for (const edge of [...found.edges].sort((a, b) => Number(a.lane) - Number(b.lane))) drawEdge(pen, found, edge, x, y, told);
+    const labels = [];
+    for (const edge of [...found.edges].sort((a, b) => Number(a.lane) - Number(b.lane))) drawEdge(pen, found, edge, x, y, told, labels);
+    pen.root.append(...labels); // over the lines, which they break
     for (const item of found.items) {
       if (item.row) drawBox(pen, item, x + item.x, y + item.y);
       else if (item.port && item.height) {
@@ -253,7 +281,7 @@
   }
 
   /** A line through the ranks, or an arc at the side; its shape is said once for each source. */
-  function drawEdge(pen, found, edge, x, y, told) {
+  function drawEdge(pen, found, edge, x, y, told, labels) {
     const {a, b} = edge;
     const start = {x: x + a.x + a.outX, y: y + a.y + a.height};
     const stop = {x: x + b.x + b.inX, y: y + b.y};
@@ -289,13 +317,15 @@
       'data-from': edge.from, 'data-to': edge.to, 'aria-hidden': 'true'}, s('title', {}, `${edge.shape}${edge.name ? ` ${edge.name}` : ''}`));
     pen.edges.push(path);
     pen.root.append(path);
-    if (told.has(edge.from + edge.shape) || (a.port === 'in' && !a.height) || !edge.shape) return;
+    if (told.has(edge.from + edge.shape) || (a.port === 'in' && !a.height) || !edge.shape || (b.port && !b.height)) return;
     told.add(edge.from + edge.shape);
     const line = found.lines[a.rank];
     const next = line[line.indexOf(a) + 1];
     const room = Math.max(40, (next ? next.x + next.inX : found.right) - a.x - a.outX - 8);
-    pen.root.append(s('text', {class: 'cv-shape', x: start.x + 5, y: start.y + 12, 'aria-hidden': 'true'},
-      fit(edge.shape, room, '10px sans-serif')));
+    // Beside the line; before it where others leave to the right.
+    const fan = found.edges.some((other) => other.a === a && other !== edge && !other.lane);
+    labels.push(s('text', {class: 'cv-shape', x: start.x + (fan ? -5 : 5), y: start.y + 12, 'text-anchor': fan ? 'end' : 'start', 'aria-hidden': 'true'},
+      fit(edge.shape, fan ? a.outX : room, '10px sans-serif')));
   }
 
   function drawBox(pen, item, x, y) {
@@ -309,16 +339,17 @@
     const state = view.state(number, row.id);
     const warned = model.findings.has(row.id);
     const title = HEATS.find(([key]) => key === view.heat)[1];
-    const name = [row.id, row.what, row.cells.output && `output ${row.cells.output}`, cell && `${title} ${cell}`, share && percent(share),
-      row.times > 1 && `${row.times} times`, warned && 'has findings', state && state !== 'same' && state].filter(Boolean).join(', ');
+    const name = [row.label, row.what !== row.label && row.kind !== 'input' && row.what, cell && `${title} ${cell}`, share && percent(share),
+      row.cells.output && `output ${row.cells.output}`, row.times > 1 && `${row.times} times`, warned && 'has findings',
+      state && state !== 'same' && state, row.parent !== null && `in ${row.parent}`].filter(Boolean).join(', ');
     const siblings = model.children.get(row.parent === null ? '' : row.parent);
     const node = s('g', {class: `cv-box cv-${row.kind}${open ? ' cv-open' : ''}${state && state !== 'same' ? ' cv-changed' : ''}`, role: 'treeitem',
-      'aria-label': name, 'aria-level': row.depth + 1, 'aria-selected': 'false', 'aria-expanded': row.kind === 'block' ? String(open) : null,
+      'aria-level': row.depth + 1, 'aria-selected': 'false', 'aria-expanded': row.kind === 'block' ? String(open) : null,
       'aria-setsize': siblings.length, 'aria-posinset': siblings.indexOf(row.id) + 1, tabindex: -1,
       'data-row': row.id, 'data-part': 'graph', 'data-number': number, transform: `translate(${x} ${y})`});
     const rect = s('rect', {class: 'cv-ground', width, height, rx: 5});
     if (part && !open) rect.style.setProperty('--heat', `${Math.round(100 * part)}%`);
-    node.append(rect);
+    node.append(s('title', {}, name), rect); // the title is its name
     let left = 9;
     if (row.kind === 'block') {
       left = 22;
@@ -330,18 +361,17 @@
       });
       node.append(sign);
     }
-    const value = cell && cell !== '0' && cell !== '-' ? cell : '';
-    const marks = `${warned ? '▲ ' : ''}${state === 'changed' ? '≠ ' : state && state !== 'same' ? '+ ' : ''}`;
+    const value = cell && cell !== '0' && cell !== '-' ? fit(cell, width * 0.55, '11px sans-serif') : '';
+    const marks = `${warned ? '▲' : ''}${state === 'changed' ? ' ≠' : state && state !== 'same' ? ' +' : ''}`.trim();
+    const two = item.two && !open;
     canvas.font = '11px sans-serif';
-    const taken = canvas.measureText(marks + value).width + 16;
-    node.append(
-      s('text', {class: 'cv-name', x: left, y: 17}, fit(row.label + (row.times > 1 ? ` ×${row.times}` : ''), width - left - taken, '600 12px sans-serif')),
-      s('text', {class: 'cv-value', x: width - 8, y: 17, 'text-anchor': 'end'}, marks ? s('tspan', {class: 'cv-mark'}, marks) : null, value));
-    if (item.two && !open) {
-      node.append(s('text', {class: 'cv-what', x: 9, y: 32}, fit(row.what, width - 18, '11px sans-serif')));
-    }
+    const [wide, wider] = [value, marks].map((one) => (one ? canvas.measureText(one).width + 8 : 0));
+    const label = row.label + (row.times > 1 ? ` ×${row.times}` : '');
+    node.append(s('text', {class: 'cv-name', x: left, y: 17}, fit(label, width - left - 8 - wider - (two ? 0 : wide), '600 12px sans-serif')));
+    if (marks) node.append(s('text', {class: 'cv-value cv-mark', x: width - 8 - (two ? 0 : wide), y: 17, 'text-anchor': 'end'}, marks));
+    if (value) node.append(s('text', {class: 'cv-value', x: width - 8, y: two ? 33 : 17, 'text-anchor': 'end'}, value));
+    if (two) node.append(s('text', {class: 'cv-what', x: 9, y: 33}, fit(row.what, width - 18 - wide, '11px sans-serif')));
     if (part && !open) node.append(s('rect', {class: 'cv-bar', x: 1, y: height - 4, width: Math.max(1, (width - 2) * part), height: 3}));
-    node.append(s('title', {}, name));
     node.addEventListener('click', () => {
       node.focus({preventScroll: true});
       view.select(number, row.id, 'graph');
@@ -354,6 +384,34 @@
     pen.root.append(node);
     if (open) group(pen, item.inner, x + item.shift, y + HEAD);
   }
+
+  /** For print: a tall graph in pieces that stand side by side, cut where no box is. */
+  function pieces(target) {
+    const root = target.querySelector('svg');
+    const [, , width, height] = root.getAttribute('viewBox').split(' ').map(Number);
+    const boxes = [...root.querySelectorAll('.cv-box:not(.cv-open)')].map((node) => {
+      const [, y] = /translate\(\S+ (\S+)\)/.exec(node.getAttribute('transform'));
+      return [Number(y), Number(y) + node.querySelector('.cv-ground').height.baseVal.value];
+    });
+    const parts = [];
+    for (let top = 0; top < height;) {
+      let cut = Math.min(height, top + PIECE);
+      const hit = cut < height && boxes.filter(([a, b]) => a < cut && cut < b + 14).map(([a]) => a - 8);
+      if (hit && hit.length && Math.min(...hit) > top) cut = Math.min(...hit);
+      parts.push(s('svg', {class: 'cv-piece', viewBox: `0 ${top} ${width} ${cut - top}`, width, height: cut - top, 'aria-hidden': 'true'},
+        s('use', {href: `#${root.id}`})));
+      top = cut;
+    }
+    return parts;
+  }
+
+  window.addEventListener('beforeprint', () => {
+    for (const target of document.querySelectorAll('.cv-graph')) {
+      if (target.querySelector('svg')) target.after(Object.assign(document.createElement('div'), {className: 'cv-pieces'}));
+      if (target.nextSibling) target.nextSibling.append(...pieces(target));
+    }
+  });
+  window.addEventListener('afterprint', () => document.querySelectorAll('.cv-pieces').forEach((node) => node.remove()));
 
   /** Up and down go through the boxes as they run; left and right to a neighbour, else out of and into blocks. */
   function keys({view, model}, target, event) {
@@ -400,10 +458,17 @@
   function legend(view) {
     const top = scale(view);
     const [, title] = HEATS.find(([key]) => key === view.heat);
-    view.legend.replaceChildren(
+    const ramp = s('svg', {width: 120, height: 16, role: 'img', 'aria-label': `colour and bar from 0 to ${percent(top)} of all ${title}`},
+      [0, 0.25, 0.5, 0.75, 1].map((part, at) => {
+        const ground = s('rect', {class: 'cv-ground', x: at * 24 + 0.5, y: 0.5, width: 22, height: 15, rx: 3});
+        ground.style.setProperty('--heat', `${100 * part}%`);
+        return [ground, s('rect', {class: 'cv-bar', x: at * 24 + 1, y: 12, width: 21 * part, height: 3})];
+      }));
+    view.legend.replaceChildren(...(top ? [
       h('span', {}, '0'),
-      h('span', {class: 'cv-ramp', role: 'img', 'aria-label': `colour and bar from 0 to ${percent(top)} of all ${title}`}),
-      h('span', {}, `${percent(top) || '0%'} of ${view.heat === 'memory' ? 'peak memory' : `all ${title}`}`));
+      ramp,
+      h('span', {}, `${percent(top)} of ${view.heat === 'memory' ? 'peak memory' : `all ${title}`}`)]
+      : [h('span', {}, `no numbers of ${title} to colour by`)]));
   }
 
   Object.assign(convcalc.parts, {graph: draw, legend});

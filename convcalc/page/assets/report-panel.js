@@ -1,15 +1,15 @@
 // What stands around graph and table: the selected layer, findings, pictures, the comparison.
 
 (function (convcalc) {
-  const {h, picture, percent} = convcalc.parts;
+  const {h, picture, percent, HEATS} = convcalc.parts;
 
   // ---- the selected layer ---------------------------------------------------------------------------
 
   function panel(view) {
     const row = view.row(view.selected);
+    view.panel.classList.toggle('cv-idle', !row);
     if (!row) {
-      view.panel.replaceChildren(h('h2', {}, 'Nothing selected'),
-        h('p', {class: 'cv-muted'}, 'Select a row or a box to see its formulas with their numbers, its window and what it sees.'));
+      overview(view);
       return;
     }
     const {number} = view.selected;
@@ -29,8 +29,33 @@
       counts(model, row),
       ...found(view, model.findings.get(row.id) || [], number, false),
       ...(detail ? explained(detail) : []),
+      ...(row.kind === 'block' ? largest(view, model, row.id) : []),
     ].filter(Boolean));
     view.panel.scrollTop = 0;
+  }
+
+  /** Where nothing is selected: the layers that cost most, to begin with. */
+  function overview(view) {
+    view.panel.replaceChildren(
+      h('h2', {}, view.model.network.title),
+      ...largest(view, view.model, null),
+      h('p', {class: 'cv-muted'}, 'Select a row or a box to see its formulas with their numbers, its window and what it sees.'));
+  }
+
+  /** The layers of a block, or of all, that cost most by what the heat shows. */
+  function largest(view, model, block) {
+    const {heat} = view;
+    const [, title] = HEATS.find(([key]) => key === heat);
+    const layers = model.network.rows.filter((row) => row.kind === 'layer' && row.share[heat] &&
+      (block === null || model.above(row.id).includes(block)));
+    const largest = layers.sort((a, b) => b.share[heat] - a.share[heat]).slice(0, 6);
+    if (!largest.length) return [];
+    const list = largest.map((row) => {
+      const length = h('div', {class: 'cv-length'});
+      length.style.setProperty('--share', `${100 * row.share[heat] / largest[0].share[heat]}%`);
+      return h('li', {}, h('div', {}, jump(view, model.number, row.id, block === null ? row.id : row.id.slice(block.length + 1)), h('span', {}, `${row.cells[heat]} · ${percent(row.share[heat])}`)), length);
+    });
+    return [h('h3', {}, `largest by ${title}`), h('ol', {class: 'cv-largest'}, list)];
   }
 
   function path(view, model, row) {
@@ -80,8 +105,8 @@
   /** name: letter = formula, = with its numbers, = value; a line each. */
   function equation({name, letter, formula, numbers, value}) {
     const parts = [formula, numbers, value].filter((one) => one !== '' && one !== null && one !== undefined);
-    return h('div', {}, h('dt', {}, name, letter && letter !== name ? h('span', {class: 'cv-muted'}, ` ${letter}`) : null),
-      parts.map((part, number) => h('dd', {class: part === value ? 'cv-result' : null}, number || letter ? '= ' : '', part)));
+    return h('div', {}, h('dt', {}, name),
+      parts.map((part, number) => h('dd', {class: part === value ? 'cv-result' : null}, number ? '= ' : letter ? `${letter} = ` : '', part)));
   }
 
   // ---- findings -------------------------------------------------------------------------------------

@@ -145,7 +145,8 @@
     found.append(h('span', {class: 'cv-name'}, flat ? row.id : row.label));
     if (row.times > 1) found.append(h('span', {class: 'cv-muted'}, ` ×${row.times}`));
     if (model.findings.has(row.id)) found.append(h('span', {class: 'cv-mark', title: 'has findings'}, ' ▲'));
-    if (row.what && row.what !== row.label) found.append(' ', h('span', {class: 'cv-what'}, row.what));
+    if (row.what && row.what !== row.label && row.kind !== 'input') found.append(' ', h('span', {class: 'cv-what'}, row.what));
+    if (row.cells.output) found.append(' ', h('span', {class: 'cv-out'}, row.cells.output)); // a narrow screen has no column for it
     return found;
   }
 
@@ -156,9 +157,10 @@
       title: share ? `${percent(share)} of ${column.key === 'memory' ? 'the peak' : 'the total'}` : null}, shown);
     if (share && top) {
       found.classList.add('cv-barred');
-      found.style.setProperty('--share', `${Math.max(1, Math.min(100, 100 * share / top)).toFixed(1)}%`);
+      found.style.setProperty('--share', Math.max(0.01, Math.min(1, share / top)).toFixed(3));
       if (share > 0.2 && row.kind !== 'block') found.classList.add('cv-heavy');
     }
+    if (shown.length > 16) found.classList.add('cv-long');
     if (shown === '0' || shown === '-' || shown === '') found.classList.add('cv-zero');
     return found;
   }

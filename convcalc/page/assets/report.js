@@ -29,7 +29,7 @@ var convcalc = {parts: {}};
       if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
       else node.setAttribute(key, value === true ? '' : value);
     }
-    for (const child of children.flat()) {
+    for (const child of children.flat(Infinity)) {
       if (child !== null && child !== undefined && child !== '') node.append(child);
     }
     return node;
@@ -99,16 +99,20 @@ var convcalc = {parts: {}};
     constructor(element, options) {
       this.element = element;
       this.options = {hash: false, ...options};
-      this.heat = 'macs';
+      this.heat = this.options.heat || 'macs';
       this.sort = null;
       this.query = '';
-      this.wide = false;
+      this.wide = false; // all columns of the table
+      this.across = false; // the graph over the whole width
       this.selected = null; // {number, id}
       this.current = 0; // number of the network whose table is shown
       this.touched = []; // by network: whether folds are the reader's own
       this.models = [];
       this.hovered = [];
       element.addEventListener('keydown', (event) => this.key(event));
+      document.addEventListener('keydown', (event) => {
+        if (event.target === document.body && element.isConnected && this.models.length) this.key(event);
+      });
       if (this.options.hash) window.addEventListener('hashchange', () => this.readAddress() && this.draw());
       matchMedia('(max-width: 700px)').addEventListener('change', () => this.models.length && this.drawGraphs());
     }
@@ -160,12 +164,18 @@ var convcalc = {parts: {}};
       this.legend = h('div', {class: 'cv-legend'});
       this.note = h('p', {class: 'cv-muted cv-tablenote', role: 'status'});
       this.element.classList.add('cv');
-      this.element.classList.toggle('cv-several', this.models.length > 1);
+      this.element.classList.toggle('cv-across', this.across || this.models.length > 1);
       this.element.replaceChildren(
         this.header(),
         ...(this.page.comparison ? [parts.comparison(this)] : []),
         h('div', {class: 'cv-work'},
-          h('section', {class: 'cv-side', 'aria-label': 'graph'}, this.heatSwitch(), this.legend,
+          h('section', {class: 'cv-side', 'aria-label': 'graph'}, h('div', {class: 'cv-tools'}, this.heatSwitch(), this.legend,
+              this.models.length > 1 ? null : h('label', {}, h('input', {type: 'checkbox', checked: this.across, onchange: (event) => {
+                this.across = event.target.checked;
+                this.element.classList.toggle('cv-across', this.across);
+                this.drawGraphs();
+                this.follow();
+              }}), 'wide graph')),
             h('div', {class: 'cv-graphs'}, this.models.map((model, number) => h('div', {class: 'cv-one'},
               this.models.length > 1 ? h('h3', {}, model.network.title) : null, this.graphs[number])))),
           h('section', {class: 'cv-main', 'aria-label': 'layers'}, this.tableTools(), this.note, this.table),
@@ -202,11 +212,11 @@ var convcalc = {parts: {}};
           const main = network.totals.slice(0, 4);
           const more = [...network.totals.slice(4).map((total) => [total.title, total.text, total.note])];
           return h('div', {class: 'cv-network'},
-            h('h1', {}, network.title),
+            h('h1', {class: network.title.length > 40 ? 'cv-long' : null}, network.title),
             h('p', {class: 'cv-about'}, [network.input.join(', '), network.dtype, `batch ${network.batch}`]
               .filter(Boolean).join(' · '), network.about ? ` · ${network.about}` : ''),
             h('dl', {class: 'cv-totals'}, main.map((total) => h('div', {},
-              h('dt', {}, total.title), h('dd', {}, total.text), total.note ? h('dd', {class: 'cv-muted'}, total.note) : null))),
+              h('dt', {}, total.title), h('dd', {class: total.text.length > 16 ? 'cv-long' : null}, total.text), total.note ? h('dd', {class: 'cv-muted'}, total.note) : null))),
             more.length || (network.notes || []).length ? h('details', {},
               h('summary', {}, 'more totals and notes'),
               h('dl', {class: 'cv-more'}, more.map(([title, text, note]) => h('div', {},
@@ -229,7 +239,9 @@ var convcalc = {parts: {}};
       return h('fieldset', {class: 'cv-heats'}, h('legend', {}, 'heat by'), HEATS.map(([key, title]) => h('label', {},
         h('input', {type: 'radio', name: `cv-heat-${this.number}`, value: key, checked: key === this.heat, onchange: () => {
           this.heat = key;
+          if (this.options.onheat) this.options.onheat(key);
           this.drawGraphs();
+          if (!this.selected) convcalc.parts.panel(this);
           this.writeAddress();
         }}), title)));
     }
@@ -446,7 +458,10 @@ var convcalc = {parts: {}};
         for (const id of model.open.size ? model.open : ['']) state.append(number ? `open${number + 1}` : 'open', id);
       });
       const text = state.toString();
-      if (text !== location.hash.slice(1)) history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
+      if (text === location.hash.slice(1)) return;
+      try {
+        history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
+      } catch { /* a frame of a notebook has no address of its own */ }
     }
 
     readAddress() {
@@ -498,7 +513,7 @@ var convcalc = {parts: {}};
   /**
    * Draws a page into an element; again with another page, the reader's folds, sort, heat and selection stay.
    * Options: `hash` keeps the state in the address, `theme: false` leaves out the switch of colours,
-   * `onselect` is told of {number, id} or null.
+   * `onselect` is told of {number, id} or null; `heat` is the heat to show, and `onheat` is told of another.
    */
   convcalc.show = function (page, element, options) {
     let view = views.get(element);
@@ -507,6 +522,7 @@ var convcalc = {parts: {}};
       view.number = count += 1;
       views.set(element, view);
     }
+    if (options && options.heat) view.heat = options.heat;
     view.update(page);
   };
 

@@ -46,6 +46,7 @@ class Cells(NamedTuple):
     corners: tuple[Point, ...]
     size: float
     role: str
+    shade: float = 1
 
 
 class Line(NamedTuple):
@@ -121,7 +122,6 @@ class Group(NamedTuple):
         classes: words that a page may look for.
         data: what a page may ask, without the ``data-`` before each key.
         frame: the step of an animation in which alone it is seen; None for always.
-        path: how far it is moved, for every step; empty where it stays.
     """
 
     shapes: list[Shape]
@@ -129,7 +129,6 @@ class Group(NamedTuple):
     classes: str = ""
     data: Mapping[str, str] = {}
     frame: int | None = None
-    path: tuple[Point, ...] = ()
 
 
 Shape = Rect | Cells | Line | Area | Dot | Words | Image | Group
@@ -190,10 +189,10 @@ class Drawing:
         known = _data(data)
         self.add(Rect(x, y, width, height, role, title, known, shade))
 
-    def cells(self, corners: Sequence[Point], size: float, role: str) -> None:
+    def cells(self, corners: Sequence[Point], size: float, role: str, *, shade: float = 1) -> None:
         """Squares of one role, as one shape."""
         if corners:
-            self.add(Cells(tuple(corners), size, role))
+            self.add(Cells(tuple(corners), size, role, shade))
 
     def line(
         self,
@@ -253,12 +252,6 @@ class Drawing:
     def frame(self, step: int) -> Iterator[None]:
         """What is drawn inside is seen in one step of the animation alone."""
         with self._inside(Group([], frame=step)):
-            yield
-
-    @contextmanager
-    def moving(self, path: Sequence[Point]) -> Iterator[None]:
-        """What is drawn inside is moved by ``path[step]`` in every step."""
-        with self._inside(Group([], path=tuple(path))):
             yield
 
     @contextmanager
@@ -339,10 +332,7 @@ def _bounds(
         if isinstance(shape, Group):
             if not shape.shapes:
                 continue
-            moves = shape.path or ((0.0, 0.0),)
-            inner = _bounds(shape.shapes, (1e9, 1e9, -1e9, -1e9))
-            xs, ys = [x for x, _ in moves], [y for _, y in moves]
-            found = (inner[0] + min(xs), inner[1] + min(ys), inner[2] + max(xs), inner[3] + max(ys))
+            found = _bounds(shape.shapes, (1e9, 1e9, -1e9, -1e9))
         elif isinstance(shape, Words):
             found = shape.box()
         elif isinstance(shape, (Rect, Image)):

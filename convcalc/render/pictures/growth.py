@@ -80,7 +80,9 @@ def draw(drawing: Drawing, box: Box, rows: Sequence[LayerField]) -> None:
     """Draw the growth into a box of a drawing."""
     sizes = rows[0].input_shape[1:]
     names = axis_names(len(sizes))
-    series, ruled, marked = [], [], []
+    series: list[Series] = []
+    ruled: list[Rule] = []
+    marked: list[Mark] = []
     split = groups(rows)
     for number, axes in enumerate(split):
         axis, role = axes[0], ROLES[number % len(ROLES)]

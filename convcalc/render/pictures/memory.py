@@ -50,11 +50,12 @@ def timeline(report: Report) -> Drawing:
         ]
     )
     inputs = ", ".join("x".join(map(str, shape)) for shape in report.inputs)
+    many = "1 tensor is" if len(held) == 1 else f"{len(held)} tensors are"
     drawing.caption = (
         f"Live activations of {one_line(report.name)} ({inputs}, {report.dtype}, batch {report.batch}) over "
-        f"the order of execution. The peak of {human_bytes(peak)} is reached at {report.totals.peak_memory_at}, "
-        f"where {len(held)} tensor{'s are' if len(held) != 1 else ' is'} held; parameters take "
-        f"{human_bytes(report.totals.param_bytes)} beside them."
+        f"the order of execution. The peak of {human_bytes(peak)} is reached at "
+        f"{one_line(report.totals.peak_memory_at)}, where {many} held; parameters "
+        f"take {human_bytes(report.totals.param_bytes)} beside them."
     )
     return drawing
 

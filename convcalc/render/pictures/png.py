@@ -24,7 +24,7 @@ from convcalc.render.pictures.drawing import (
     Words,
 )
 from convcalc.render.pictures.svg import arrow_head
-from convcalc.render.pictures.theme import BOLD, CROSSED, DASHED, LIGHT, look
+from convcalc.render.pictures.theme import BOLD, CROSSED, DASHED, LIGHT, THIN, look
 
 SCALE: Final = 2
 """Dots for a unit of the drawing."""
@@ -85,53 +85,49 @@ def png(drawing: Drawing) -> bytes:
 def _draw(axes: Any, canvas: Canvas, still: int) -> None:
     order = 0
 
-    def each(shapes: Sequence[Shape], dx: float, dy: float) -> None:
+    def each(shapes: Sequence[Shape]) -> None:
         nonlocal order
         for shape in shapes:
             order += 1
-            if isinstance(shape, Group):
-                if shape.frame in (None, still):
-                    x, y = shape.path[still] if shape.path else (0.0, 0.0)
-                    each(shape.shapes, dx + x, dy + y)
-            else:
-                _shape(axes, shape, dx, dy, order)
+            if not isinstance(shape, Group):
+                _shape(axes, shape, order)
+            elif shape.frame in (None, still):
+                each(shape.shapes)
 
-    each(canvas.shapes, 0, 0)
+    each(canvas.shapes)
 
 
-def _shape(axes: Any, shape: Shape, dx: float, dy: float, order: int) -> None:
+def _shape(axes: Any, shape: Shape, order: int) -> None:
     if isinstance(shape, Rect):
-        box = (shape.x + dx, shape.y + dy, shape.width, shape.height)
+        box = (shape.x, shape.y, shape.width, shape.height)
         _boxes(axes, [box], shape.role, shape.shade, order)
     elif isinstance(shape, Cells):
-        squares = [(x + dx, y + dy, shape.size, shape.size) for x, y in shape.corners]
-        _boxes(axes, squares, shape.role, 1, order)
+        squares = [(x, y, shape.size, shape.size) for x, y in shape.corners]
+        _boxes(axes, squares, shape.role, shape.shade, order)
     elif isinstance(shape, Line):
         ink = look(shape.role, LIGHT).ink
         style: Any = (0, (5 / shape.width, 3 / shape.width)) if shape.dashed else "-"
         parts = [(shape.points, style), *([(arrow_head(shape.points), "-")] if shape.arrow else [])]
         for points, dashes in parts:
-            xs, ys = [x + dx for x, _ in points], [y + dy for _, y in points]
+            xs, ys = [x for x, _ in points], [y for _, y in points]
             axes.plot(xs, ys, color=ink, linewidth=shape.width, linestyle=dashes, zorder=order)
     elif isinstance(shape, Area):
         from matplotlib.patches import Polygon
 
-        points = [(x + dx, y + dy) for x, y in shape.points]
+        points = [(x, y) for x, y in shape.points]
         ink = look(shape.role, LIGHT).ink
         axes.add_patch(Polygon(points, closed=True, facecolor=ink, alpha=0.25, linewidth=0, zorder=order))
     elif isinstance(shape, Dot):
         from matplotlib.patches import Circle
 
         ink = look(shape.role, LIGHT).ink
-        axes.add_patch(
-            Circle((shape.x + dx, shape.y + dy), shape.radius, facecolor=ink, linewidth=0, zorder=order)
-        )
+        axes.add_patch(Circle((shape.x, shape.y), shape.radius, facecolor=ink, linewidth=0, zorder=order))
     elif isinstance(shape, Words):
-        _words(axes, shape, dx, dy, order)
+        _words(axes, shape, order)
     elif isinstance(shape, Image):
         from matplotlib.image import imread
 
-        x, y = shape.x + dx, shape.y + dy
+        x, y = shape.x, shape.y
         extent = (x, x + shape.width, y + shape.height, y)
         limits = axes.get_xlim(), axes.get_ylim()
         pixels: Any = imread(BytesIO(shape.png))
@@ -155,7 +151,7 @@ def _boxes(
                 height,
                 facecolor=to_rgba(fill, shade) if fill else "none",
                 edgecolor=stroke or "none",
-                linewidth=BOLD.get(role, 1) if stroke else 0,
+                linewidth=BOLD.get(role, min(1.0, THIN * width)) if stroke else 0,
                 linestyle=(0, (2.5, 2)) if role in DASHED else "-",
                 zorder=order,
             )
@@ -167,15 +163,15 @@ def _boxes(
                 axes.plot((left, right), ends, color=ink, linewidth=1, zorder=order)
 
 
-def _words(axes: Any, words: Words, dx: float, dy: float, order: int) -> None:
+def _words(axes: Any, words: Words, order: int) -> None:
     from math import cos, radians, sin
 
     turn = radians(words.rotate)
     for number, line in enumerate(words.lines):
         down = number * LEADING * words.size
         axes.text(
-            words.x + dx - down * sin(turn),
-            words.y + dy + down * cos(turn),
+            words.x - down * sin(turn),
+            words.y + down * cos(turn),
             _shown(line),
             color=look(words.role, LIGHT).ink,
             fontsize=words.size,

@@ -21,7 +21,7 @@ def test_source_goes_to_standard_output(cli: Any) -> None:
 
 def test_a_document_reads_back(cli: Any, tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
-    assert cli("export", "resnet18", "--form", "spec", "-o", str(file)).out == f"{file}\n"
+    assert cli("export", "resnet18", "--form", "spec", "-o", str(file)).out == f"{file}: a document\n"
     assert convcalc.load(str(file)) == convcalc.load("resnet18")
 
 
@@ -29,7 +29,7 @@ def test_weights_go_beside_the_source(cli: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", **convcalc.init_weights("lenet5"))
     file = tmp_path / "net.py"
     done = cli("export", "lenet5", "--form", "pytorch", "--weights", str(tmp_path / "w.npz"), "-o", str(file))
-    assert done.out.splitlines() == [str(file), str(file.with_suffix(".npz"))]
+    assert done.out == f"{file}: PyTorch source and {file.with_suffix('.npz')}\n"
     assert "def load(" in file.read_text(encoding="utf-8")
     with np.load(file.with_suffix(".npz")) as arrays:
         assert set(arrays) == set(convcalc.init_weights("lenet5"))
@@ -76,7 +76,7 @@ def test_arrays_above_the_limit_lie_beside_an_onnx_model(cli: Any, tmp_path: Pat
 
     file = tmp_path / "net.onnx"
     done = cli("export", "lenet5", "--form", "onnx", "--seed", "3", "-o", str(file))
-    assert (done.code, done.out.splitlines()) == (0, [str(file), f"{file}.data"])
+    assert (done.code, done.out.splitlines()) == (0, [f"{file}: an ONNX model and {file}.data"])
     assert file.stat().st_size < 10_000
     onnx.checker.check_model(str(file), full_check=True)
     again, weights = convcalc.load(file), convcalc.init_weights("lenet5", 3)

@@ -176,7 +176,7 @@ def test_depth(cli: Cli, little: str) -> None:
 
     assert names("--depth", "0") == ["Little"]
     assert names("--depth", "1") == ["stem", "deep", "globalavgpool1", "flatten1", "linear1"]
-    assert names("-d", "2")[3:5] == ["deep.a", "deep.b"]
+    assert names("--depth", "2")[3:5] == ["deep.a", "deep.b"]
     assert names("--depth", "9") == names()
     folded = cli("params", little, "--depth", "1", "--csv").out
     assert [int(row["params"]) for row in rows_of(folded)] == [108 + 8, 8 * 4 + 8 + 16 * 8 + 16, 0, 0, 170]

@@ -186,8 +186,8 @@ def test_wrong_files_are_told(cli: Any, tmp_path: Path) -> None:
         ),
         (("--dtype", "float3"), ("float32 or float64", "did you mean float32?")),
         (("--seed", "-1"), ("seed is -1",)),
-        (("-o", str(tmp_path / "nowhere" / "y.npy")), ("no such file or directory",)),
-        (("-o", str(tmp_path / "y.csv")), (".npy or .npz",)),
+        (("-o", str(tmp_path / "nowhere" / "y.npy")), ("there is no such folder",)),
+        (("-o", str(tmp_path / "y.zip")), (".npy, .npz",)),
         (("--guard", "lots"), ("is no size",)),
     ):
         more = () if "-o" in arguments else ("-o", str(target))

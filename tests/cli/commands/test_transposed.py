@@ -85,12 +85,12 @@ def test_an_input_with_borders_everywhere(cli) -> None:
     assert "borders everywhere: output pixels get 1 product a channel, executed" in single
 
 
-def test_a_plot_is_told(cli, tmp_path) -> None:
-    pytest.importorskip("matplotlib")
+def test_a_picture_is_told(cli, tmp_path) -> None:
     path = str(tmp_path / "overlap.svg")
     for call in (("transposed", "--from", "4", "--to", "8", "-k", "4"), ("dilation", "1", "2")):
-        assert cli(*call, "-o", path).out.endswith(f"\nplot  {path}\n")
-        assert cli(*call, "-o", path, "--json").json()["plot"] == path
+        (line,) = cli(*call, "-o", path).out.splitlines()
+        assert line.startswith(f"{path}: P")
+        assert "map" not in cli(*call, "-o", path, "--json").json()
 
 
 def test_axes_differ(cli) -> None:
@@ -108,32 +108,32 @@ def test_a_network(cli) -> None:
     assert "none" in cli("transposed", "conv 4 k3", "--input", "3x9x9").out
 
 
-def test_a_plot(cli, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+@pytest.mark.parametrize("call", [("--from", "8", "--to", "16", "-k", "3"), ("dcgan_generator",)])
+def test_a_picture(cli, tmp_path: Path, call: tuple[str, ...]) -> None:
     path = tmp_path / "overlap.svg"
-    assert cli("transposed", "--from", "8", "--to", "16", "-k", "3", "-o", str(path)).code == 0
+    assert cli("transposed", *call, "-o", str(path)).code == 0
     assert b"<svg" in path.read_bytes()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message", "nearest"),
     [
-        (("--from", "32"), "needs its kernel", "kernel 4"),
-        (("--from", "32", "-k", "4", "--padding", "-1"), "negative one adds", "padding 0"),
+        (("--from", "32"), "needs its kernel", "--kernel 4"),
+        (("--from", "32", "-k", "4", "--padding", "-1"), "negative one adds", "--padding 0"),
         (
             ("--from", "32", "-k", "4", "-s", "2", "--output-padding", "2"),
             "not smaller than stride 2",
-            "output padding 1",
+            "--output-padding 1",
         ),
-        (("--from", "32", "-k", "4", "-d", "0"), "rate 0", "dilation 1"),
-        (("--from", "4", "--to", "8", "-k", "4", "-c", "a->b"), "--channels 'a->b' is no pair", None),
+        (("--from", "32", "-k", "4", "-d", "0"), "rate 0", "-d 1"),
+        (("--from", "4", "--to", "8", "-k", "4", "-c", "a->b"), "-c 'a->b' is no pair", None),
         (("--from", "4", "--to", "8", "-k", "4", "-c", "3x4->3"), "is no pair", None),
-        (("--from", "4", "--to", "8", "-k", "4", "--max-dilation", "0"), "max_dilation 0", "max_dilation 1"),
-        (("unet", "-s", "2"), "SPEC and --stride cannot go together", None),
+        (("--from", "4", "--to", "8", "-k", "4", "--max-dilation", "0"), "--max-dilation is 0", None),
+        (("unet", "-s", "2"), "SPEC and -s cannot go together", None),
         (("--from", "32", "-k", "4", "-c", "4"), "is no pair", None),
         (("--from", "32", "-k", "4", "-c", "4->6", "-g", "3"), "groups 3 do not divide", None),
         ((), "nothing to solve", None),
-        (("vgg16", "-k", "4"), "SPEC and --kernel cannot go together", None),
+        (("vgg16", "-k", "4"), "SPEC and -k cannot go together", None),
         (("--like", "maxpool k2", "--from", "8"), "is not one convolution", None),
     ],
 )
@@ -148,7 +148,7 @@ def test_errors(cli, arguments: tuple[str, ...], message: str, nearest: str | No
 def test_a_size_out_of_reach_comes_with_the_nearest(cli) -> None:
     done = cli("transposed", "--from", "32", "--to", "100", "-k", "4", "-s", "2", "-d", "1")
     assert done.code == 2
-    assert "nearest: 67 (stride 2, padding 0, output padding 1)" in done.err
+    assert "nearest: --to 67 (-s 2, --padding 0, --output-padding 1)" in done.err
 
 
 def test_a_layer_that_cannot_be_read(cli) -> None:
