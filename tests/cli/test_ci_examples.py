@@ -74,7 +74,7 @@ def test_the_page_shows_the_hook() -> None:
     ("width", "new", "code"), [(8, False, 0), (9, False, 1), (8, True, 0), (80, True, 1)]
 )
 def test_the_workflow_runs(shell: Any, tmp_path: Path, width: int, new: bool, code: int) -> None:
-    """A pull request into ``main``: one convolution of 8 became one of another width, or another file came."""
+    """A pull request into ``main``: a convolution of 8 has another width, or another file came."""
     workflow = yaml.safe_load((CI / "github-workflow.yml").read_text())
     assert workflow[True]["pull_request"]  # YAML 1.1 reads the key "on" as true
     steps = workflow["jobs"]["check"]["steps"]
