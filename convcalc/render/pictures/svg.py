@@ -209,6 +209,8 @@ class _Writer:
             names += [f"cc-f{self.steps}", *(["cc-still"] if group.frame == self.still else [])]
             delay = (group.frame - self.steps) * self.seconds
             start += f' style="animation-delay: {_n(delay)}s"'
+        if group.at != (0, 0):
+            start += f' transform="translate({_n(group.at[0])} {_n(group.at[1])})"'
         if group.name:
             start += f" id={quoteattr(_plain(group.name))}"
         if names:
