@@ -350,6 +350,33 @@ def test_the_field_of_a_network_is_the_published_one() -> None:
     assert "output 3,3 sees 212x212 of the input" in draw("vgg16").caption
 
 
+def test_maps_of_several_ranks_are_boxes_of_a_network() -> None:
+    """A window that is unfolded into a row reads 2x2 pixels; what is laid out as tokens, an image's patch."""
+    assert "output 4 sees 2x2 of the input" in draw("unfold k2", input="1x4x4").caption
+
+
+@pytest.mark.parametrize("spec", ["siamese", "waveglow"])
+def test_of_several_inputs_the_first_is_drawn_and_named(spec: str) -> None:
+    picture = draw(spec)
+    assert ", one of 2" in picture.caption
+    assert picture.input == tuple(convcalc.load(spec).nodes[0].outputs[0][1:])
+
+
+def test_two_pictures_of_one_page_do_not_share_their_steps() -> None:
+    one = draw("conv 1 k3", input="1x4x4")
+    other = draw("conv 1 k3", input="1x4x4", values=True)
+    name = [set(re.findall(r"@keyframes (\S+)", p.to_svg(standalone=False))) for p in (one, other)]
+    assert all(name)
+    assert not name[0] & name[1], "steps of another length have another name"
+
+
+@pytest.mark.parametrize("sizes", ["100000000", "99999999x99999999", "9999999x9999999x9999999"])
+def test_a_huge_map_costs_no_more_than_the_part_that_is_shown(sizes: str) -> None:
+    picture = draw("conv 1 k3 p1", input=f"1x{sizes}")
+    assert len(picture.reads) == 3 ** (1 + sizes.count("x"))
+    assert len(picture.svg) < 100_000
+
+
 def test_a_block_of_a_network_is_a_chain() -> None:
     picture = draw("resnet18", layer="layer2.basic_block1")
     assert picture.kind == "chain"
@@ -411,6 +438,7 @@ def test_png_of_a_picture(tmp_path: Path) -> None:
     ("linear 3", "4", {}, "0 spatial axes"),
     ("linear 3", "4", {"layer": "nope"}, "no layer 'nope'"),
     ("conv 4 k3", "8x9x9", {"values": True}, "reads 8 channels: too many"),
+    ("conv 1 k5000", "1x6000x6000", {}, "25,000,000 taps: too many"),
     ("conv 4 k3 | conv 2 k3", "1x9x9", {"values": True}, "of one layer .* are 2: conv1, conv2"),
     ("maxpool k3", "1x9x9", {"matrix": True}, "one of another kind"),
     ("conv 1 k3", "1x50x50", {"matrix": True}, "2,304 rows and 2,500 columns: too large"),

@@ -67,13 +67,13 @@ def _chosen(question: Question) -> list[Stop]:
 
     Of more than :data:`MAPS`, as many spread evenly.
     """
-    graph, rank = question.graph, len(question.outer)
+    graph = question.graph
     kept: list[Stop] = []
     passed: list[Node] = []
     for edge in longest(graph):
         node, shape = graph.nodes[edge.node], graph.shape(edge)
         passed = [*passed, *([] if node.is_input else [node])]
-        if len(shape) != rank + 1 or not all(type(n) is int for n in shape):
+        if not 2 <= len(shape) <= 4 or not all(type(n) is int for n in shape):
             continue
         same = len(kept) > 1 and shape[1:] == graph.shape(kept[-1].edge)[1:]
         if same:
