@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from convcalc.budget import spend
+from convcalc.calculators.answers import Unreachable
 from convcalc.exporters.text import format_layer
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 FRAMES: Final = 256
 """Most steps of an animation; of larger maps a part is shown."""
+
+MOST_TAPS: Final = 40_000
+"""Most taps of a window that is drawn."""
 
 ARROW: Final = 46
 BESIDE: Final = 24
@@ -159,17 +162,18 @@ class _Window:
         return kind, found if len(found) == len(held) else None
 
     def _taps(self, place: Place) -> list[tuple[int, ...]]:
-        per_axis = [axis.taps(j) for axis, j in zip(self.axes, place, strict=True)]
-        spend(prod(map(len, per_axis)))
-        return list(product(*per_axis))
+        return list(product(*(axis.taps(j) for axis, j in zip(self.axes, place, strict=True))))
 
     def _reads(self, place: Place) -> tuple[Place, ...]:
-        spend(sum(len(axis.taps(j)) for axis, j in zip(self.axes, place, strict=True)))
+        taps = prod(len(axis.taps(0)) for axis in self.axes)
+        if taps > MOST_TAPS:
+            raise Unreachable(
+                f"the window has {taps:,} taps: too many to draw", expected=f"at most {MOST_TAPS:,}"
+            )
         per_axis = [
             sorted({i for c in axis.taps(j) if (i := axis.at(c)[1]) is not None})
             for axis, j in zip(self.axes, place, strict=True)
         ]
-        spend(prod(map(len, per_axis)))
         return tuple(product(*per_axis))
 
     def _caption(self, reads: int) -> str:
