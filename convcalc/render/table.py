@@ -101,10 +101,12 @@ class Screen(NamedTuple):
     Attributes:
         width: columns; None for as many as there are.
         height: lines, by which trees are folded; None folds nothing.
+        bars: whether shares have bars of characters.
     """
 
     width: int | None = 80
     height: int | None = None
+    bars: bool = True
 
     @property
     def bar(self) -> int:
@@ -282,7 +284,7 @@ class Cells:
 
     def __init__(self, table: Table, screen: Screen | None = None) -> None:
         self.columns = table.columns
-        self.barred = screen is not None
+        self.barred = screen is not None and screen.bars
         # A name in a tree is what one goes by: a column that matters less goes before its middle does.
         self.least = 0
         if screen is not None and screen.width is not None:
@@ -305,7 +307,7 @@ class Cells:
             texts = [_text(value, form) for value in values]
             if self.footer is not None:
                 self.footer.append("" if last is None else _text(last, form))
-            if screen is not None and column.bar:
+            if self.barred and screen is not None and column.bar:
                 title = f"{title:>6}".ljust(7 + screen.bar)
                 texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
                 if self.footer is not None:
