@@ -127,7 +127,9 @@ class Rows(NamedTuple):
         return found
 
 
-def chosen(common: Common, table: Table, main: str, whole: str, tree: Callable[..., Tree] | None) -> Rows:
+def chosen(
+    common: Common, table: Table, main: str, whole: str, tree: Callable[..., Tree] | None = None
+) -> Rows:
     """The rows of a table of layers that were asked for; a block has what leaves it.
 
     Args:
@@ -151,3 +153,14 @@ def chosen(common: Common, table: Table, main: str, whole: str, tree: Callable[.
 
     shown = laid_out(common, made, order, what, drawn if tree is not None else None)
     return Rows(shown, [parts[i][-1] for i in order], [names[i] for i in order])
+
+
+def without_spec(common: Common) -> None:
+    """Refuse to choose among layers where there is no network.
+
+    Raises:
+        UsageProblem: an option that chooses was given.
+    """
+    for name in ("layer", "sort", "top"):
+        if getattr(common, name) is not None:
+            raise UsageProblem(f"--{name} chooses among the layers of a SPEC", expected="a SPEC beside it")

@@ -227,7 +227,8 @@ class Table:
         shown = copy(self)
         shown.rows = [self.rows[i] for i in order]
         if len(order) < len(self.rows):
-            told = f"{len(order)} of {len(self.rows)} rows are shown; totals are of all."
+            told = f"{len(order)} of {len(self.rows)} rows are shown"
+            told += "; totals are of all." if self.footer is not None else "."
             shown.notes = (told, *self.notes)
         return shown
 

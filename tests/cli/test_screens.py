@@ -292,3 +292,19 @@ def test_a_terminal_needs_no_rich(process: Any) -> None:
     )
     done = process(code=code, env={"CONVCALC_PAGER": "cat", "TERM": "xterm"})
     assert done.out.splitlines()[-1] == "[]", done.err
+
+
+def test_layers_of_checks_are_asked_for_in_the_same_words(cli: Cli) -> None:
+    def names(*arguments: str) -> list[str]:
+        return [row["name"] for row in cli(*arguments, "--json").json()["layers"]]
+
+    assert names("padding", "resnet18", "--layer", "stem") == ["stem.conv_bn1.conv1", "stem.maxpool1"]
+    # three layers of 512 channels at 7x7 multiply the most padding, all the same
+    assert all(name.startswith("layer4.") for name in names("padding", "resnet18", "--top", "3"))
+    assert names("transposed", "dcgan_generator", "--layer", "up1") == ["up1.convT1"]
+    spec = ("verify", "conv 3->4 k3 | relu | conv 2 k1", "--input", "3x8x8")
+    assert names(*spec, "--layer", "conv*") == ["conv1", "conv2"]
+    assert "formula and execution agree" in cli(*spec, "--layer", "conv2").out
+    for alone in (("padding", "--kernel", "3"), ("transposed", "--from", "8"), ("verify", "--laws")):
+        done = cli(*alone, "--layer", "conv1")
+        assert done.code == 2 and "--layer chooses among the layers of a SPEC" in done.err
