@@ -110,10 +110,16 @@ def _load(common: Common, number: int) -> Graph:
     """The graph of one of the specs, with the options that are for it."""
     from convcalc.spec.loading import build
 
+    own = own_options(common, number)
+    return build(own.source(common.specs[number]), input=own.shapes(), set=own.assignments())
+
+
+def own_options(common: Common, number: int) -> Common:
+    """The options of a command of several specs that are for one of them."""
     own = Common(vars(common))
     own.set = _mine("--set", common.set, number, len(common.specs))
     own.input = _mine("--input", common.input, number, len(common.specs))
-    return build(own.source(common.specs[number]), input=own.shapes(), set=own.assignments())
+    return own
 
 
 def _mine(option: str, texts: Any, number: int, count: int) -> list[str] | None:
