@@ -2,7 +2,7 @@
 // places. An open block is a box that holds the layout of its own group, so it grows and the rest moves.
 
 (function (convcalc) {
-  const {s, h, percent, HEATS} = convcalc.parts;
+  const {s, h, percent, described, HEATS} = convcalc.parts;
   const GAP = 28; // between two ranks: room for a shape
   const BETWEEN = 16; // between two boxes of a rank
   const LANE = 9; // between two arcs at the side
@@ -60,21 +60,27 @@
       const shift = (width - inner.width) / 2;
       return {id, row, inner, shift, width, height: inner.height + HEAD + PAD, inX: inner.inX + shift, outX: inner.outX + shift};
     }
-    const two = row.kind === 'block' || (row.kind !== 'input' && row.what && row.what !== row.label);
+    const two = described(model, row) !== '';
     return {id, row, two, width: look.width, height: two ? 42 : 26, inX: look.width / 2, outX: look.width / 2};
   }
 
-  /** Long edges that are no arcs get a narrow place in every rank they pass. */
+  /** Long edges that are no arcs get a narrow place in every rank they pass; those of one source share it. */
   function thread(lines, edges) {
+    const shared = new Map();
     for (const edge of edges) {
       edge.way = [edge.a];
       if (!edge.lane) {
+        if (!shared.has(edge.a)) shared.set(edge.a, []);
+        const way = shared.get(edge.a);
         for (let rank = edge.a.rank + 1; rank < edge.b.rank; rank += 1) {
           const before = edge.way[edge.way.length - 1];
-          const item = {width: 10, height: 0, inX: 5, outX: 5, rank, weight: 30, thread: true, edge};
-          const at = lines[rank].findIndex((other) => Math.min(...sources(other, edges, lines)) > lines[rank - 1].indexOf(before));
-          lines[rank].splice(at < 0 ? lines[rank].length : at, 0, item);
-          edge.way.push(item);
+          const at = rank - edge.a.rank - 1;
+          if (!way[at]) {
+            way[at] = {width: 10, height: 0, inX: 5, outX: 5, rank, weight: 30, thread: true, before};
+            const index = lines[rank].findIndex((other) => Math.min(...sources(other, edges, lines)) > lines[rank - 1].indexOf(before));
+            lines[rank].splice(index < 0 ? lines[rank].length : index, 0, way[at]);
+          }
+          edge.way.push(way[at]);
         }
       }
       edge.way.push(edge.b);
@@ -84,18 +90,18 @@
   /** Where in the rank above the sources of a box stand. */
   function sources(item, edges, lines) {
     const above = lines[item.rank - 1];
-    if (item.thread) return [above.indexOf(item.edge.way[item.edge.way.length - 1])].filter((at) => at >= 0).concat(0).slice(0, 1);
+    if (item.thread) return [above.indexOf(item.before)];
     const found = edges.filter((edge) => edge.b === item && !edge.lane && edge.a.rank === item.rank - 1).map((edge) => above.indexOf(edge.a));
     return found.length ? found : [Infinity];
   }
 
   /** The longest way through a group weighs most, so that it runs straight down. */
   function spine(lines, edges) {
-    for (const item of lines.flat()) Object.assign(item, {steps: 0, before: null, weight: item.weight || 1});
+    for (const item of lines.flat()) Object.assign(item, {steps: 0, above: null, weight: item.weight || 1});
     const ways = edges.filter((edge) => edge.b.rank > edge.a.rank).sort((one, other) => one.a.rank - other.a.rank);
-    for (const {a, b} of ways) if (a.steps + 1 > b.steps) Object.assign(b, {steps: a.steps + 1, before: a});
+    for (const {a, b} of ways) if (a.steps + 1 > b.steps) Object.assign(b, {steps: a.steps + 1, above: a});
     let item = lines.flat().reduce((last, one) => (last && last.steps >= one.steps ? last : one), null);
-    for (; item; item = item.before) item.weight = STRAIGHT;
+    for (; item; item = item.above) item.weight = STRAIGHT;
   }
 
   /** Places boxes from left to right: near what they join, in their order, without overlap. */
@@ -106,10 +112,10 @@
       if (edge.lane) continue;
       for (let at = 1; at < edge.way.length; at += 1) {
         const [a, b] = [edge.way[at - 1], edge.way[at]];
-        if (!up.has(b)) up.set(b, []);
-        if (!down.has(a)) down.set(a, []);
-        up.get(b).push(a);
-        down.get(a).push(b);
+        if (!up.has(b)) up.set(b, new Set());
+        if (!down.has(a)) down.set(a, new Set());
+        up.get(b).add(a);
+        down.get(a).add(b);
       }
     }
     for (const line of lines) {
@@ -123,8 +129,8 @@
       const mean = (others) => others.reduce((sum, other) => sum + other.weight * (other.x + other[theirs]), 0) /
         others.reduce((sum, other) => sum + other.weight, 0);
       const want = line.map((item) => {
-        const others = near.get(item);
-        if (!others) return item.x;
+        if (!near.has(item)) return item.x;
+        const others = [...near.get(item)];
         const main = item.weight === STRAIGHT ? others.filter((other) => other.weight === STRAIGHT) : [];
         return mean(main.length ? main : others) - item[own];
       });
@@ -339,8 +345,8 @@
     const state = view.state(number, row.id);
     const warned = model.findings.has(row.id);
     const title = HEATS.find(([key]) => key === view.heat)[1];
-    const name = [row.label, row.what !== row.label && row.kind !== 'input' && row.what, cell && `${title} ${cell}`, share && percent(share),
-      row.cells.output && `output ${row.cells.output}`, row.times > 1 && `${row.times} times`, warned && 'has findings',
+    const name = [row.label, described(model, row), cell && `${title} ${cell}`, share && percent(share),
+      row.cells.output && `output ${row.cells.output}`, warned && 'has findings',
       state && state !== 'same' && state, row.parent !== null && `in ${row.parent}`].filter(Boolean).join(', ');
     const siblings = model.children.get(row.parent === null ? '' : row.parent);
     const node = s('g', {class: `cv-box cv-${row.kind}${open ? ' cv-open' : ''}${state && state !== 'same' ? ' cv-changed' : ''}`, role: 'treeitem',
@@ -366,11 +372,10 @@
     const two = item.two && !open;
     canvas.font = '11px sans-serif';
     const [wide, wider] = [value, marks].map((one) => (one ? canvas.measureText(one).width + 8 : 0));
-    const label = row.label + (row.times > 1 ? ` ×${row.times}` : '');
-    node.append(s('text', {class: 'cv-name', x: left, y: 17}, fit(label, width - left - 8 - wider - (two ? 0 : wide), '600 12px sans-serif')));
+    node.append(s('text', {class: 'cv-name', x: left, y: 17}, fit(row.label, width - left - 8 - wider - (two ? 0 : wide), '600 12px sans-serif')));
     if (marks) node.append(s('text', {class: 'cv-value cv-mark', x: width - 8 - (two ? 0 : wide), y: 17, 'text-anchor': 'end'}, marks));
     if (value) node.append(s('text', {class: 'cv-value', x: width - 8, y: two ? 33 : 17, 'text-anchor': 'end'}, value));
-    if (two) node.append(s('text', {class: 'cv-what', x: 9, y: 33}, fit(row.what, width - 18 - wide, '11px sans-serif')));
+    if (two) node.append(s('text', {class: 'cv-what', x: 9, y: 33}, fit(described(model, row), width - 18 - wide, '11px sans-serif')));
     if (part && !open) node.append(s('rect', {class: 'cv-bar', x: 1, y: height - 4, width: Math.max(1, (width - 2) * part), height: 3}));
     node.addEventListener('click', () => {
       node.focus({preventScroll: true});

@@ -26,6 +26,7 @@
         ? '≠ changed in the other network' : '+ in this network only',
       twin && twin.id !== null ? [': ', jump(view, 1 - number, twin.id)] : null) : null,
       row.same ? h('p', {}, 'Equal to ', jump(view, number, row.same), '.') : null,
+      row.times > 1 ? h('p', {}, `There are ${row.times} of these, equal but for their weights.`) : null,
       counts(model, row),
       ...found(view, model.findings.get(row.id) || [], number, false),
       ...(detail ? explained(detail) : []),
@@ -135,7 +136,7 @@
 
   // ---- pictures -------------------------------------------------------------------------------------
 
-  /** Pictures are read when they come into view: most of a page's weight is here. */
+  /** Pictures are read when they come into view, or a little later: most of a page's weight is here. */
   const later = 'IntersectionObserver' in window ? new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) entry.target.load();
   }, {rootMargin: '400px'}) : null;
@@ -153,9 +154,13 @@
         frame.replaceChildren(picture(one.svg));
       };
       const size = /viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"/.exec(one.svg.slice(0, 600));
-      if (size) frame.style.setProperty('--aspect', `${size[1]} / ${size[2]}`);
-      if (later) later.observe(frame);
-      else frame.load();
+      if (size) {
+        frame.style.setProperty('--aspect', `${size[1]} / ${size[2]}`);
+        frame.style.maxWidth = `${size[1]}px`; // as large as it was drawn, so that its words are as large as others
+      }
+      if (view.drawn) frame.load(); // drawn anew: no blank in between
+      else if (later) later.observe(frame);
+      setTimeout(() => frame.load(), 400 + 50 * model.number); // and the rest when the page stands
       const choose = (event) => {
         const mark = event.target.closest('[data-layer]');
         if (mark && model.rows.has(mark.getAttribute('data-layer'))) view.select(model.number, mark.getAttribute('data-layer'));

@@ -2,7 +2,7 @@
 // asked for and not the dearest block; searched, it shows what fits and the blocks around it.
 
 (function (convcalc) {
-  const {h, percent} = convcalc.parts;
+  const {h, percent, described} = convcalc.parts;
   const MANY = 300; // rows drawn at once
 
   /** A number to sort by; null where there is none. */
@@ -143,9 +143,9 @@
       found.append(sign);
     }
     found.append(h('span', {class: 'cv-name'}, flat ? row.id : row.label));
-    if (row.times > 1) found.append(h('span', {class: 'cv-muted'}, ` ×${row.times}`));
     if (model.findings.has(row.id)) found.append(h('span', {class: 'cv-mark', title: 'has findings'}, ' ▲'));
-    if (row.what && row.what !== row.label && row.kind !== 'input') found.append(' ', h('span', {class: 'cv-what'}, row.what));
+    const what = described(model, row);
+    if (what) found.append(' ', h('span', {class: 'cv-what'}, what));
     if (row.cells.output) found.append(' ', h('span', {class: 'cv-out'}, row.cells.output)); // a narrow screen has no column for it
     return found;
   }

@@ -56,6 +56,13 @@ var convcalc = {parts: {}};
     return share < 0.001 ? '<0.1%' : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
   }
 
+  /** What a row is, beside its name: a repeat says of what, an input nothing more. */
+  function described(model, row) {
+    if (row.kind === 'input') return '';
+    if (row.same && row.kind === 'block') return `= ${model.rows.get(row.same).label}`;
+    return row.what === row.label ? '' : row.what || '';
+  }
+
   // ---- one network --------------------------------------------------------------------------------
 
   /** Rows by id and by parent, and what is known of each. */
@@ -192,6 +199,7 @@ var convcalc = {parts: {}};
         if (pane) pane.scrollTop = top;
       }
       if (focus) this.focus(focus);
+      this.drawn = true;
       this.writeAddress();
     }
 
@@ -239,10 +247,10 @@ var convcalc = {parts: {}};
       return h('fieldset', {class: 'cv-heats'}, h('legend', {}, 'heat by'), HEATS.map(([key, title]) => h('label', {},
         h('input', {type: 'radio', name: `cv-heat-${this.number}`, value: key, checked: key === this.heat, onchange: () => {
           this.heat = key;
-          if (this.options.onheat) this.options.onheat(key);
           this.drawGraphs();
           if (!this.selected) convcalc.parts.panel(this);
           this.writeAddress();
+          if (this.options.onheat) this.options.onheat(key);
         }}), title)));
     }
 
@@ -325,14 +333,20 @@ var convcalc = {parts: {}};
       if (this.options.onselect) this.options.onselect(this.selected);
     }
 
-    /** Opens the blocks around a row, and drops a search that hides it. */
+    /** Opens the blocks around a row, and around its counterpart in the other network. */
     reveal(number, id) {
-      const model = this.models[number];
-      const closed = model.above(id).filter((block) => !model.open.has(block));
-      if (!closed.length) return;
-      for (const block of closed) model.open.add(block);
-      this.touched[number] = true;
-      this.folded();
+      const twin = this.twins[number].get(id);
+      const rows = [[number, id], ...(twin && twin.id !== null ? [[1 - number, twin.id]] : [])];
+      let changed = false;
+      for (const [at, row] of rows) {
+        const model = this.models[at];
+        for (const block of model.above(row)) {
+          if (model.open.has(block)) continue;
+          model.open.add(block);
+          this.touched[at] = changed = true;
+        }
+      }
+      if (changed) this.folded();
     }
 
     /** The row or box that stands for an id: its own, or that of the closed block around it. */
@@ -346,6 +360,8 @@ var convcalc = {parts: {}};
       if (!this.selected) return;
       const {number, id} = this.selected;
       if (from !== 'graph') into(this.graphs[number], this.boxes(number).get(id));
+      const twin = this.twins[number].get(id);
+      if (twin && twin.id !== null) into(this.graphs[1 - number], this.boxes(1 - number).get(this.visible(1 - number, twin.id)));
       if (from !== 'table') into(this.table, this.lines.get(id));
     }
 
@@ -481,8 +497,12 @@ var convcalc = {parts: {}};
       });
       const id = state.get('layer');
       this.selected = id !== null && this.model.rows.has(id) ? {number: this.current, id} : null;
-      if (this.selected) for (const block of this.model.above(id)) this.model.open.add(block);
-      if (this.selected) requestAnimationFrame(() => this.follow());
+      if (this.selected) {
+        for (const block of this.model.above(id)) this.model.open.add(block);
+        const twin = this.twins[this.current].get(id);
+        if (twin && twin.id !== null) for (const block of this.models[1 - this.current].above(twin.id)) this.models[1 - this.current].open.add(block);
+        requestAnimationFrame(() => this.follow());
+      }
       return true;
     }
   }
@@ -513,7 +533,8 @@ var convcalc = {parts: {}};
   /**
    * Draws a page into an element; again with another page, the reader's folds, sort, heat and selection stay.
    * Options: `hash` keeps the state in the address, `theme: false` leaves out the switch of colours,
-   * `onselect` is told of {number, id} or null; `heat` is the heat to show, and `onheat` is told of another.
+   * `heat` (params, macs, memory) is what boxes are coloured by, `onheat` is told of another choice, `onselect`
+   * of {number, id} or null.
    */
   convcalc.show = function (page, element, options) {
     let view = views.get(element);
@@ -522,11 +543,12 @@ var convcalc = {parts: {}};
       view.number = count += 1;
       views.set(element, view);
     }
-    if (options && options.heat) view.heat = options.heat;
+    Object.assign(view.options, options);
+    if (HEATS.some(([key]) => key === view.options.heat)) view.heat = view.options.heat;
     view.update(page);
   };
 
-  Object.assign(convcalc.parts, {h, s, picture, percent, HEATS});
+  Object.assign(convcalc.parts, {h, s, picture, percent, described, HEATS});
 
   document.addEventListener('DOMContentLoaded', () => {
     const data = document.getElementById('convcalc-page');
