@@ -19,7 +19,7 @@
     const twin = view.twins[number].get(row.id);
     view.panel.replaceChildren(...[
       h('h2', {}, row.label),
-      h('p', {class: 'cv-path'}, view.models.length > 1 ? `${model.network.title} · ` : '', path(view, model, row)),
+      h('p', {class: 'cv-path'}, view.models.length > 1 ? `${view.title(number)} · ` : '', path(view, model, row)),
       h('p', {}, h('code', {}, detail ? detail.title : row.what)),
       detail && detail.about ? h('p', {}, sentence(detail.about)) : null,
       state ? h('p', {class: 'cv-state'}, state === 'same' ? '= the same in the other network' : state === 'changed'
@@ -128,7 +128,7 @@
         const list = model.network.findings;
         if (!list.length) return null;
         const first = found(view, list.slice(0, 12), model.number, true);
-        return [view.models.length > 1 ? h('h3', {}, model.network.title) : null, h('div', {class: 'cv-list'}, first),
+        return [view.models.length > 1 ? h('h3', {}, view.title(model.number)) : null, h('div', {class: 'cv-list'}, first),
           list.length > 12 ? h('details', {}, h('summary', {}, `${list.length - 12} more`), h('div', {class: 'cv-list'},
             found(view, list.slice(12), model.number, true))) : null];
       }))];
@@ -171,7 +171,7 @@
         view.hover(model.number, mark && model.rows.has(mark.getAttribute('data-layer')) ? mark.getAttribute('data-layer') : null);
       });
       frame.addEventListener('mouseleave', () => view.hover(model.number, null));
-      return h('figure', {}, h('h3', {}, view.models.length > 1 ? `${model.network.title}: ${one.title}` : one.title), frame,
+      return h('figure', {}, h('h3', {}, view.models.length > 1 ? `${view.title(model.number)}: ${one.title}` : one.title), frame,
         h('figcaption', {}, one.caption));
     }));
     return made.length ? [h('section', {class: 'cv-pictures', 'aria-label': 'pictures'}, h('h2', {}, 'Pictures'), h('div', {}, made))] : [];
