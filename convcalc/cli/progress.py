@@ -58,7 +58,7 @@ class _Line:
 
     def advance(self, done: int, total: int, name: str) -> None:
         """Take note of how far the work is; drawing is the thread's."""
-        if self.first is None:  # what was done before anybody looked took no time
+        if self.first is None or done < self.now[0]:  # it begins, or begins with something else
             self.first = (time.monotonic(), done)
         self.now = (done, total, name)
 

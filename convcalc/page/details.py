@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from convcalc.calculators.explain.records import Line, Section
 from convcalc.calculators.explain.sections import explain
-from convcalc.dims import is_symbolic
+from convcalc.dims import DimensionError, is_symbolic
 from convcalc.exporters.text import format_placed
-from convcalc.graph import Graph
+from convcalc.graph import Graph, Node
+from convcalc.layers.windows.transposed import ConvTranspose
+from convcalc.layers.windows.window import Sliding
 from convcalc.render import numbers
+from convcalc.render.pictures.draw.answer import draw
 from convcalc.render.views.explain import Chain, chain, functions, written_condition
 
 NOTATION: Final = "unicode"
 FIELD: Final = "receptive field"
 """The group of the formulas of what a layer sees."""
+WINDOWS: Final = 150_000
+"""Characters of the pictures of windows of one network, together; those beyond are left out."""
 
 
 def details(graph: Graph) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -32,15 +39,41 @@ def details(graph: Graph) -> tuple[list[dict[str, Any]], dict[str, int]]:
     sections = explain(graph).sections
     keys: dict[tuple[str, str], int] = {}
     number_of: dict[str, int] = {}
+    first: list[Node] = []
     for number, node in enumerate(graph.nodes):
         if number not in graph.inputs:
             shapes = graph.input_shapes(node)
             key = format_placed(node, shapes), str(shapes)  # as explain tells layers apart
             number_of[node.name] = keys.setdefault(key, len(keys))
-    return [_detail(section) for section in sections], number_of
+            if len(keys) > len(first):
+                first.append(node)
+    drawn = _windows(graph, first)
+    return [_detail(*one) for one in zip(sections, drawn, strict=True)], number_of
 
 
-def _detail(section: Section) -> dict[str, Any]:
+def _windows(graph: Graph, nodes: list[Node]) -> Iterator[str | None]:
+    """A still picture of each window; windows of other channels and the same sizes share one."""
+    known: dict[Any, str | None] = {}
+    left = WINDOWS
+    for node in nodes:
+        layer = node.layer
+        if not isinstance(layer, (Sliding, ConvTranspose)) or not any(k != 1 for k in layer.kernel):
+            yield None
+            continue
+        sides = layer.padding, getattr(layer, "output_padding", None), getattr(layer, "ceil", None)
+        sizes = str([shape[1:] for shape in (*graph.input_shapes(node), *node.outputs)])
+        key = layer.op, layer.kernel, layer.stride, layer.dilation, sides, sizes
+        if key not in known:
+            known[key] = None
+            with suppress(DimensionError):
+                picture = draw(graph, layer=node.name, still=True).to_svg(standalone=False)
+                if len(picture) <= left:
+                    left -= len(picture)
+                    known[key] = picture
+        yield known[key]
+
+
+def _detail(section: Section, window: str | None) -> dict[str, Any]:
     values = section.numbers()
     chains = [chain(line, values, NOTATION) for line in section.lines]
     formulas = [_formula(line, one) for line, one in zip(section.lines, chains, strict=True)]
@@ -63,7 +96,7 @@ def _detail(section: Section) -> dict[str, Any]:
             "stride": fields.get("effective stride", ""),
             "padding": fields.get("effective padding", ""),
         },
-        "window": None,
+        "window": window,
     }
 
 

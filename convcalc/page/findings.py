@@ -6,13 +6,13 @@ have it. That layer was read from its text and checked by the same calculator be
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.count.report import Report
 from convcalc.calculators.dilation.closing import reason
 from convcalc.calculators.padding.check import LayerPadding, check_padding
 from convcalc.calculators.receptive_field.graph import ReceptiveField
@@ -25,13 +25,14 @@ from convcalc.graph import Graph, as_graph
 from convcalc.layers.tensors.cut import Pad
 from convcalc.layers.values import axis_names, joined, show
 from convcalc.layers.windows.window import effective
+from convcalc.page.asked import Asked
 from convcalc.render import numbers
 from convcalc.render.views.receptive_field import closing_text
 
 MOST_TRIED: Final = 100
 """Layers that are read and checked for one network, to offer those that have not what was found."""
-LONGEST: Final = 300
-"""Longest spec that a command is written with."""
+LONGEST: Final = 400
+"""Longest command, in characters."""
 
 PADDING: Final = {
     "border": ("note", "each such layer makes the map smaller, and fewer windows read what is at its border"),
@@ -77,14 +78,15 @@ class Finding(NamedTuple):
         return {("try" if key == "command" else key): value for key, value in self._asdict().items()}
 
 
-def findings(graph: Graph, spec: str, report: Report, fields: ReceptiveField) -> list[dict[str, Any]]:
+def findings(asked: Asked) -> list[dict[str, Any]]:
     """All findings, in the order of the layers; see :class:`Finding`, whose ``command`` is ``try`` here."""
+    graph, words = asked.graph, asked.words
     found = [
-        *_inputs(graph, spec, report, fields),
+        *_inputs(asked),
         *_padding(graph),
         *_checkerboards(graph),
-        *_misaligned(spec, fields),
-        *_holes(fields),
+        *_misaligned(words, asked.fields),
+        *_holes(asked.fields),
     ]
     order = {node.name: number for number, node in enumerate(graph.nodes)}
     return [one.to_dict() for one in sorted(found, key=lambda one: order.get(one.id or "", -1))]
@@ -96,11 +98,12 @@ def quoted(text: str) -> str:
     return text if text == shlex.quote(text) else f'"{text}"' if simple else shlex.quote(text)
 
 
-def _command(command: str, spec: str, *options: str) -> str:
+def _command(command: str, words: Sequence[str], *more: str) -> str:
     """A command about a spec; nothing where the spec cannot be written in a line."""
-    if not spec or spec == "-" or "\n" in spec or len(spec) > LONGEST:
+    if not words or words[0] in ("", "-") or os.path.isabs(words[0]):
         return ""
-    return " ".join(["convcalc", command, quoted(spec), *map(quoted, options)])
+    line = " ".join(["convcalc", command, *map(quoted, (*words, *more))])
+    return line if line.isprintable() and len(line) <= LONGEST else ""
 
 
 # -- padding ---------------------------------------------------------------------------------
@@ -173,7 +176,7 @@ def _instead(layer: LayerPadding, shape: Shape, kind: str, tried: _Tried) -> tup
         return "", ""
     _, text, arriving = best
     words = text if arriving == shape else f"a map of {show(arriving[1:])}"
-    return words, _command("padding", text, "--input", show(arriving))
+    return words, _command("padding", [text, "--input", show(arriving)])
 
 
 def _candidates(layer: LayerPadding, shape: Shape, kind: str) -> Iterator[tuple[str, Shape]]:
@@ -265,13 +268,13 @@ def _even(one: TransposedLayer, shape: Shape, tried: _Tried) -> tuple[str, str]:
         return "", ""
     if any(found.is_even is not True for found in check_transposed(graph)):
         return "", ""
-    return text, _command("transposed", text, "--input", show(shape))
+    return text, _command("transposed", [text, "--input", show(shape)])
 
 
 # -- what layers see -------------------------------------------------------------------------
 
 
-def _misaligned(spec: str, fields: ReceptiveField) -> Iterator[Finding]:
+def _misaligned(words: Sequence[str], fields: ReceptiveField) -> Iterator[Finding]:
     for one in fields.misaligned:
         axis = axis_names(len(fields.of(one.layer)[0].axes))[one.axis] if fields.of(one.layer) else one.axis
         by = f"{one.by} pixels" if one.at_end is None else f"{one.by} pixels, {one.at_end} at its end"
@@ -282,7 +285,7 @@ def _misaligned(spec: str, fields: ReceptiveField) -> Iterator[Finding]:
             f"{one.branches[0]} and {one.branches[1]} meet here {by} apart along the {axis}",
             "what is put together belongs to different places of the input; paddings or strides differ",
             "",
-            _command("rf", spec, "--layer", one.layer),
+            _command("rf", words, "--layer", one.layer),
         )
 
 
@@ -320,7 +323,8 @@ def _holes(fields: ReceptiveField) -> Iterator[Finding]:
 # -- inputs and what is not known ------------------------------------------------------------
 
 
-def _inputs(graph: Graph, spec: str, report: Report, fields: ReceptiveField) -> Iterator[Finding]:
+def _inputs(asked: Asked) -> Iterator[Finding]:
+    graph, words, report, fields = asked.graph, asked.words, asked.report, asked.fields
     for number in graph.inputs:
         node = graph.nodes[number]
         if any(size is UNKNOWN for size in node.outputs[0]):
@@ -333,8 +337,8 @@ def _inputs(graph: Graph, spec: str, report: Report, fields: ReceptiveField) -> 
                 "note",
                 "the size of the input is not stated",
                 "what depends on it is not known: sizes, MACs, memory",
-                f"letters, for closed forms: --input {option}",
-                _command("summary", spec, "--input", option),
+                "" if "--input" in words else f"letters, for closed forms: --input {option}",
+                "" if "--input" in words else _command("summary", words, "--input", option),
             )
     beyond = [row.name for row in fields.layers if row.adds_context is False]
     if beyond:
@@ -352,24 +356,25 @@ def _inputs(graph: Graph, spec: str, report: Report, fields: ReceptiveField) -> 
             f"it{more} read what sees more than the whole input already",
             f"they add no context at this size (Richter et al. 2021){used}",
             "",
-            _command("rf", spec),
+            _command("rf", words),
         )
     for name in fields.unseeing:
         yield Finding(
             name, "input", "warn", "it sees nothing of any input",
-            "all that it reads is padding or was cut off", "", _command("rf", spec),
+            "all that it reads is padding or was cut off", "", _command("rf", words),
         )  # fmt: skip
     for name, what in fields.decided.items():
         yield Finding(
             name, "unknown", "note", f"{what} decide what is read",
-            "from here on the receptive field is not known before the network runs", "", _command("rf", spec),
+            "from here on the receptive field is not known before the network runs", "",
+            _command("rf", words),
         )  # fmt: skip
     for what, places in report.unknown.items():
         for name in places:
             yield Finding(
                 name, "unknown", "warn", f"{numbers.label(what)} is not known",
                 "its costs are not counted, and totals are at least what is known", "",
-                _command("summary", spec, "--partial"),
+                _command("summary", words, "--partial"),
             )  # fmt: skip
 
 

@@ -56,19 +56,21 @@ class _Group:
             {"from": source, "to": target, "shape": shape, "skip": False, "name": name},
         )
 
-    def _over_others(self, source: str, order: dict[str, int]) -> set[str]:
-        """What a child reaches over another one: an edge that leads there as well is a skip."""
+    def _over_others(self, source: str, rank: dict[str, int], last: int) -> set[str]:
+        """What a child reaches over others above a rank: an edge that leads there as well is a skip."""
         if not self._next:
             for edge in self.edges.values():
-                a, b = order.get(edge["from"], -1), order.get(edge["to"], len(order))
-                if a < b:
+                if not edge.get("back"):
                     self._next.setdefault(edge["from"], []).append(edge["to"])
         found: set[str] = set()
         todo = list(self._next.get(source, ()))
         seen = set(todo)
         while todo:
             spend(1)
-            for other in self._next.get(todo.pop(), ()):
+            at = todo.pop()
+            if rank.get(at, last) >= last:
+                continue
+            for other in self._next.get(at, ()):
                 found.add(other)
                 if other not in seen:
                     seen.add(other)
@@ -90,17 +92,19 @@ class _Group:
         ranks: list[list[str]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
         for child in self.children:
             ranks[rank[child]].append(child)
-        after: dict[str, set[str]] = {}
         ranks = untangled(ranks, [(a, b) for a, many in forward.items() for b in dict.fromkeys(many)])
+        far: dict[str, int] = {}  # by source of an edge that passes a rank over, the lowest rank it leads to
+        passing = []
         for edge in self.edges.values():
-            start = rank.get(edge["from"], -1)
-            stop = rank.get(edge["to"], len(ranks))
+            start, stop = rank.get(edge["from"], -1), rank.get(edge["to"], len(ranks))
             if stop <= start:
                 edge["back"] = True
             elif stop - start > 1:
-                if edge["from"] not in after:
-                    after[edge["from"]] = self._over_others(edge["from"], order)
-                edge["skip"] = edge["to"] in after[edge["from"]]
+                passing.append(edge)
+                far[edge["from"]] = max(stop, far.get(edge["from"], 0))
+        over = {source: self._over_others(source, rank, last) for source, last in far.items()}
+        for edge in passing:
+            edge["skip"] = edge["to"] in over[edge["from"]]
         return {"ranks": ranks, "edges": [*self.edges.values()], "ports": [*self.ports.values()]}
 
 
@@ -162,10 +166,10 @@ def groups(graph: Graph, tree: Tree) -> dict[str, Any]:
 
     Returns:
         ``groups``, by id of the block. Each has ``ranks``, lists of ids from the top down; ``edges``, each
-        with ``from``, ``to``, ``shape``, ``skip`` (it leads past others to where they lead, and passes a rank over), ``name`` (of the output, where a
-        layer has several) and ``back`` where blocks read one another in turns and it runs upwards; and
-        ``ports``, each with ``id``, ``side`` (``in``, ``out``), ``shape`` and ``name`` of the tensor that
-        enters or leaves there.
+        with ``from``, ``to``, ``shape``, ``skip`` (it passes others over that lead there too), ``name`` (of
+        the output, where a layer has several) and ``back`` where blocks read one another in turns and it
+        runs upwards; and ``ports``, each with ``id``, ``side`` (``in``, ``out``), ``shape`` and ``name`` of
+        the tensor that enters or leaves there.
     """
     children: dict[str, list[str]] = {"": []}
     for place in tree.places.values():

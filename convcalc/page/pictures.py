@@ -11,11 +11,11 @@ from functools import partial
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convcalc.page.asked import Asked
 from convcalc.render.pictures import cost, field, growth, memory
 from convcalc.render.pictures.svg import svg
 
 if TYPE_CHECKING:
-    from convcalc.page.data import Asked
     from convcalc.render.pictures.drawing import Drawing
 
 

@@ -117,9 +117,9 @@ def rows(
 
     Returns:
         of each ``id``, ``parent``, ``label``, ``depth``, ``kind`` (``block``, ``layer``, ``input``), ``op``,
-        ``what`` (as the spec language writes it), ``cells`` (texts by column), ``values`` (numbers, texts
-        of closed forms, None of what is not known), ``share`` (0 to 1), ``times`` and ``same`` of equal
-        repeats, and ``detail``, a number of :func:`convcalc.page.details.details` or None.
+        ``what`` (as the spec language writes it), ``cells`` (texts of the other columns), ``values``
+        (numbers, texts of closed forms, None of what is not known), ``share`` (0 to 1), ``times`` and
+        ``same`` of equal repeats, and ``detail``, a number of :func:`convcalc.page.details.details` or None.
     """
     memory = _memory(report, tree)
     whole: dict[str, Dim] = {key: getattr(report.totals, key) for key in SHARED if key != "memory"}
@@ -162,7 +162,7 @@ def _row(
     counts, node = place.counts, None if place.number is None else report.graph.nodes[place.number]
     kind = "block" if node is None else "input" if counts is None else "layer"
     values: dict[str, Any] = {}
-    cells = {"label": place.label, "what": what}
+    cells: dict[str, str] = {}
     share: dict[str, float | None] = {}
     if counts is None:
         assert node is not None

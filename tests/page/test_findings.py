@@ -95,3 +95,29 @@ def test_without_a_text_no_command_names_the_network() -> None:
 @pytest.mark.parametrize("text", ["resnet18", "conv 3->4 k3 | relu", 'a "b" $c', "a\\b", "it's"])
 def test_words_of_a_command_line_are_quoted(text: str) -> None:
     assert shlex.split(quoted(text)) == [text]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--input", "3x64x64"], ["--set", "classes=10", "--input", "3x32x32"], ["--set", "alpha=1/2"]],
+)
+def test_commands_ask_for_the_network_as_it_was_asked_for(cli, options: list[str]) -> None:
+    spec = "mobilenet_v2" if "alpha=1/2" in options else "vgg16"
+    (network,) = cli("page", spec, *options, "--json").json()["networks"]
+    commands = [one["try"] for one in network["findings"] if spec in one["try"]]
+    for command in commands:
+        _, name, *words = shlex.split(command)
+        done = cli(name, *words, "--json")
+        assert done.code == 0, done.err
+        assert next(iter(done.json()["inputs"].values())) == network["report"]["input"]
+    assert commands or "alpha=1/2" in options
+
+
+def test_a_place_in_the_file_system_is_not_told(tmp_path) -> None:
+    import json
+
+    path = tmp_path / "net.yaml"
+    path.write_text("input: 3x8x8\nlayers: [conv 4 k3, opaque X shapes=4x6x6]\n", encoding="utf-8")
+    page = convcalc.page(str(path)).to_dict()
+    assert page["networks"][0]["spec"] == "net.yaml"
+    assert str(tmp_path) not in json.dumps(page)

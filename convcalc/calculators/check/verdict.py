@@ -116,6 +116,7 @@ def check(
     set: Any = None,
     against: Spec | Baseline | Sequence[Baseline] | None = None,
     grow: str | Sequence[str] = (),
+    unlimited: bool = False,
     **given: Any,
 ) -> Check:
     """Hold a network to limits: its document's own, then ``budget``, then those given by name.
@@ -132,6 +133,7 @@ def check(
             --json`` wrote, or another network, in parameters, MACs, FLOPs and peak memory.
         grow: how much more than the baseline is allowed: ``5%``, or ``params=2%``, ``macs=10M`` of one count,
             which is then compared if it is none of those four.
+        unlimited: whether there may be nothing to hold it to; the check then holds.
         given: more limits: ``max_macs="300M", min_rf=200``.
 
     Raises:
@@ -151,7 +153,7 @@ def check(
         notes += _differences(baseline, own, unknown)
     elif growths:
         raise LimitError("growth is allowed of nothing: there is no baseline", "against=, a baseline")
-    if not held:
+    if not held and not unlimited:
         raise LimitError(
             "there is nothing to check: no limit is given, and the document has no budget",
             "a limit such as max_params=5M, or 'budget: {max_params: 5M}' in the document",

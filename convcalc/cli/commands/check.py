@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +16,7 @@ from convcalc.render.answer import Answer, File
 from convcalc.render.table import Table, Text
 
 if TYPE_CHECKING:
+    from convcalc.calculators.check.baseline import Baseline
     from convcalc.calculators.check.verdict import Check
     from convcalc.render.views.ci import Place
     from convcalc.spec.source import Source
@@ -81,7 +84,7 @@ def check(
             "--against",
             metavar="BASELINE",
             help="Not more parameters, MACs, FLOPs and peak memory than this had: JSON of summary or check; "
-            "or than this SPEC has.",
+            "than this SPEC has; or than the file of the same name has in this folder.",
         ),
     ] = None,
     grow: Annotated[
@@ -118,7 +121,7 @@ def check(
     if grow and against is None:
         raise UsageProblem("--grow is for a baseline", expected="--against BASELINE beside it")
     named = {"params": max_params, "macs": max_macs, "flops": max_flops, "memory": max_memory}
-    limits = given(limit, min_rf=min_rf, **{f"max_{name}": value for name, value in named.items()})
+    limits = given(limit, **{f"max_{name}": value for name, value in named.items()}, min_rf=min_rf)
     checks, places = _checked(common, limits, against, grow or [])
 
     def junit() -> str:
@@ -165,7 +168,14 @@ def _checked(
         graph = common.built(source)
         places.append(_place(spec, source))
         held = None
-        if baselines:
+        if folder is not None:
+            held = _earlier(folder, spec, common)
+            if held is None:
+                new = f"{spec} is new: it does not stand in {folder}."
+                sizes: dict[str, Any] = {"batch": common.batch, "dtype": common.dtype}
+                found = convcalc.check(graph, limits, **sizes, unlimited=True)
+                return replace(found, notes=(*found.notes, new))
+        elif baselines:
             alone = count == 1 or not baselines[0].stored
             held = chosen(baselines, graph.name, alone)
         return convcalc.check(
@@ -174,7 +184,8 @@ def _checked(
 
     with progress() as advance:
         baselines = []
-        if against is not None:
+        folder = against if against is not None and os.path.isdir(against) else None
+        if against is not None and folder is None:
             sizes = {"input": common.shapes(), "set": common.assignments()}
             baselines = apart(read_baselines)(against, **sizes, batch=common.batch, dtype=common.dtype)
         for number, spec in enumerate(common.specs):
@@ -187,6 +198,23 @@ def _checked(
                     raise
                 break
     return checks, places[: len(checks)]
+
+
+def _earlier(folder: str, spec: str, common: Common) -> Baseline | None:
+    """The baseline of a file: the file of the same name in a folder; None where there is none."""
+    from convcalc.calculators.check.baseline import read_baselines
+
+    path = os.path.normpath(spec)
+    if os.path.isabs(path) or path.startswith("..") or not os.path.exists(spec):
+        raise UsageProblem(
+            f"--against {folder} is a folder, in which {spec} cannot stand",
+            expected="files below this folder, or the baseline itself",
+        )
+    path = os.path.join(folder, path)
+    if not os.path.exists(path):
+        return None
+    sizes = {"input": common.shapes(), "set": common.assignments()}
+    return read_baselines(path, **sizes, batch=common.batch, dtype=common.dtype)[0]
 
 
 def _place(spec: str, source: Source) -> Place:

@@ -44,8 +44,6 @@ def verify(
     if not common.spec and (common.input or common.set):
         raise UsageProblem(f"--input and --set go with a SPEC, not with {given[0]}")
     seed = common.seed
-    if random is not None and random < 1:
-        raise UsageProblem(f"--random is {random}", expected="a whole number, 1 or more")
     with progress() as advance:
         if laws:
             return _laws(seed, law, advance)

@@ -332,18 +332,22 @@
   }
 
   function soon() {
+    at('report').setAttribute('aria-busy', 'true');
     clearTimeout(timer);
     timer = setTimeout(now, PAUSE);
   }
 
   function now() {
     clearTimeout(timer);
+    timer = 0;
+    at('report').setAttribute('aria-busy', 'true');
     const started = performance.now();
     const waiting = setTimeout(() => tell(place.kind === 'browser' && !shown ? 'Python is starting in this page …' : 'Working …'), 300);
     pages.ask(() => ({question: 'page', ...state()}), (answer, asked) => {
       clearTimeout(waiting);
       tell(answer.errors ? '' : `Worked out in ${Math.max(1, Math.round(performance.now() - started))} ms.`);
       take(answer, asked);
+      at('report').setAttribute('aria-busy', String(Boolean(timer || pages.next)));
     });
     writeAddress();
   }
@@ -434,8 +438,10 @@
     if (!detail) return;
     at('formulas').tBodies[0].replaceChildren(...detail.formulas.map(({name, formula, numbers, value}) => make('tr', {},
       make('th', {scope: 'row', textContent: name}),
-      make('td', {}, formula, make('span', {className: 'numbers', textContent: numbers})),
-      make('td', {className: 'value', textContent: value}))));
+      make('td', {className: 'value', textContent: value}),
+      make('td', {className: 'formula'}, formula, make('span', {
+        className: 'numbers', textContent: numbers && numbers !== formula && numbers !== value ? ` = ${numbers}` : '',
+      })))));
   }
 
   // ---- chips, compare, share, download -------------------------------------------------------------------

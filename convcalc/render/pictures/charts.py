@@ -246,11 +246,12 @@ class Series:
 
 
 class Mark(NamedTuple):
-    """A point of a chart that words belong to."""
+    """A point of a chart that words belong to; of a layer, whose name a page may ask for."""
 
     x: float
     y: float
     words: str
+    layer: str = ""
 
 
 class Rule(NamedTuple):
@@ -381,7 +382,8 @@ class Chart:
 
     def _marks(self, drawing: Drawing, labels: Labels, plot: Box, x: Scale, y: Scale) -> None:
         for mark in self.marked:
-            drawing.dot(x(mark.x), y(mark.y), 3.5, "accent")
+            with drawing.group(data={"layer": mark.layer} if mark.layer else None):
+                drawing.dot(x(mark.x), y(mark.y), 3.5, "accent", title=mark.layer)
             labels.taken.append(Box(x(mark.x) - 4, y(mark.y) - 4, 8, 8))
         for mark in self.marked if not self.above else ():
             if mark.words:
@@ -511,12 +513,14 @@ class Row(NamedTuple):
         values: one per series; None where there is none.
         words: what stands behind each bar.
         group: whether a line is drawn above it, as a new group starts.
+        layer: the layer or block that it is, for a page to ask.
     """
 
     name: str
     values: Sequence[float | None]
     words: Sequence[str]
     group: bool = False
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -606,6 +610,7 @@ class Bars:
                     drawing.rect(
                         box.x, round(y - thick / 2, 2), round(end - box.x, 2), thick, self.roles[n],
                         title=f"{one_line(row.name)}: {row.words[n]}",
+                        data={"layer": row.layer} if row.layer else None,
                     )  # fmt: skip
                 words = f"{n + 1}: {row.words[n]}" if self.marked else row.words[n]
                 drawing.text(end + 5, y + 4, words, "muted", size=SMALL)

@@ -39,7 +39,7 @@ LABELLED: Final = 2
 """So many of the largest values are named."""
 
 MARKED: Final = 9
-"""Of equal columns, so many have a mark."""
+"""Up to so many equal columns all have a mark; of more the first."""
 
 HEIGHT: Final = 240
 
@@ -112,7 +112,7 @@ def _named(drawing: Drawing, report: Report, keys: list[str], rows: list[LayerRe
         group = block is not None and row.block != block
         block = row.block
         values = [_number(row, key) for key in keys]
-        lines.append(Row(row.name, values, [_words(report, row, key) for key in keys], group))
+        lines.append(Row(row.name, values, [_words(report, row, key) for key in keys], group, row.name))
     titles = [TITLES[key] for key in keys]
     bars = Bars(lines, titles, ["series1", "series2", "series3"][: len(keys)], titles=titles)
     bars.draw(drawing, Box(0, 0, WIDTH, bars.height))
@@ -145,5 +145,7 @@ def _largest(report: Report, rows: list[LayerReport], key: str, values: list[int
         equal = [number for number, other in enumerate(values) if other == value]
         words = f"{rows[equal[0]].name} {_words(report, rows[equal[0]], key)}"
         words += f", {len(equal)} times" if len(equal) > 1 else ""
-        marks += [Mark(number + 0.5, value, words if number == equal[0] else "") for number in equal[:MARKED]]
+        for number in equal if len(equal) <= MARKED else equal[:1]:
+            words = words if number == equal[0] else ""
+            marks.append(Mark(number + 0.5, value, words, rows[number].name))
     return marks

@@ -122,6 +122,7 @@ class Group(NamedTuple):
         classes: words that a page may look for.
         data: what a page may ask, without the ``data-`` before each key.
         frame: the step of an animation in which alone it is seen; None for always.
+        at: where its upper left corner stands.
     """
 
     shapes: list[Shape]
@@ -129,6 +130,7 @@ class Group(NamedTuple):
     classes: str = ""
     data: Mapping[str, str] = {}
     frame: int | None = None
+    at: Point = (0, 0)
 
 
 Shape = Rect | Cells | Line | Area | Dot | Words | Image | Group
@@ -255,6 +257,12 @@ class Drawing:
             yield
 
     @contextmanager
+    def moved(self, x: float, y: float) -> Iterator[None]:
+        """What is drawn inside is moved to the right and down."""
+        with self._inside(Group([], at=(x, y))):
+            yield
+
+    @contextmanager
     def _inside(self, group: Group) -> Iterator[None]:
         self.add(group)
         self._open.append(group.shapes)
@@ -332,7 +340,8 @@ def _bounds(
         if isinstance(shape, Group):
             if not shape.shapes:
                 continue
-            found = _bounds(shape.shapes, (1e9, 1e9, -1e9, -1e9))
+            inner, (x, y) = _bounds(shape.shapes, (1e9, 1e9, -1e9, -1e9)), shape.at
+            found = (inner[0] + x, inner[1] + y, inner[2] + x, inner[3] + y)
         elif isinstance(shape, Words):
             found = shape.box()
         elif isinstance(shape, (Rect, Image)):

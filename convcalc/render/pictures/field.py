@@ -288,9 +288,9 @@ def _squares(drawing: Drawing, box: Box, found: Sequence[Outline], image: bytes 
         whole = edges == (x_first, y_first, x_end, y_end)
         points = [(edges[i], edges[j]) for i, j in ((0, 1), (2, 1), (2, 3), (0, 3), (0, 1))]
         role = "accent" if outline == found[-1] else "text"
-        drawing.line(
-            [(x(a), y(b)) for a, b in points], role, width=2 if role == "accent" else 1.25, dashed=not whole
-        )
+        thick = 2 if role == "accent" else 1.25
+        with drawing.group(data={"layer": outline.layer}):
+            drawing.line([(x(a), y(b)) for a, b in points], role, width=thick, dashed=not whole)
         tag = (x(edges[2]) + 7, y(edges[1]) + 5) if whole else (x(edges[2]) - 9, y(edges[1]) + 12)
         while any(abs(tag[0] - a) < 11 and abs(tag[1] - b) < 12 for a, b in tags):
             tag = (tag[0], tag[1] + 12)
@@ -357,11 +357,11 @@ def _ladder(drawing: Drawing, box: Box, found: Sequence[Outline]) -> None:
         last = outline == found[-1]
         shown = (max(first, low), min(end, high))
         role = "accent" if last else "text"
-        drawing.line(
-            [(x(shown[0]), y + 8), (x(shown[1]), y + 8)], role, width=2.5, dashed=shown != (first, end)
-        )
-        for edge in shown:
-            drawing.line([(x(edge), y + 4), (x(edge), y + 12)], role)
+        with drawing.group(data={"layer": outline.layer}):
+            ends = [(x(edge), y + 8) for edge in shown]
+            drawing.line(ends, role, width=2.5, dashed=shown != (first, end))
+            for edge, _ in ends:
+                drawing.line([(edge, y + 4), (edge, y + 12)], role)
         words = f"{outline.words}: {outline.where}, {first}..{end - 1}"
         middle = min(max(x((shown[0] + shown[1]) / 2), left + 160), right - 160)
         drawing.text(middle, y, words, "text", anchor="middle", size=SMALL, bold=last)

@@ -276,7 +276,7 @@ def draw_at(drawing: Drawing, x: float, y: float, heat: Heat) -> tuple[float, fl
     """Draw a map with its upper left corner at a place; the width and height that it takes."""
     inner = Drawing(0, 0, "", "", "")
     height = draw(inner, 0, 0, heat)
-    with drawing.moving([(x, y)]):
+    with drawing.moved(x, y):
         for shape in inner.shapes:
             drawing.add(shape)
     return _width(heat, None), height

@@ -64,7 +64,7 @@ def _chart(report: Report, found: Timeline) -> Chart:
     peak, params = report.totals.peak_memory_bytes, report.totals.param_bytes
     if not all(type(size) is int for size in found.live) or not found.live:
         raise Unreachable("memory of sizes that are no numbers cannot be drawn", expected="--input 3x224x224")
-    at = found.live.index(peak)
+    at, name = found.live.index(peak), report.totals.peak_memory_at
     series = [Series("live tensors", found.live, "series1", "area"), *_held(found, at)]
     series.append(Series("live tensors", found.live, "series1"))
     near = type(params) is int and 0 < params <= FAR * peak
@@ -78,9 +78,7 @@ def _chart(report: Report, found: Timeline) -> Chart:
         bands=bands(found.names),
         names=found.names,
         ruled=[Rule(params, f"parameters {human_bytes(params)}")] if near else [],
-        marked=[
-            Mark(at + 0.5, peak, f"peak {human_bytes(peak)} at {one_line(report.totals.peak_memory_at)}")
-        ],
+        marked=[Mark(at + 0.5, peak, f"peak {human_bytes(peak)} at {one_line(name)}", name)],
         binary=True,
         heading="" if near else above,
     )
@@ -116,7 +114,8 @@ def _beside(drawing: Drawing, chart: Chart, box: Box, found: Timeline, held: lis
         top, bottom = y(floor + tensor.bytes), y(floor)
         floor += tensor.bytes
         words = f"{_name(found, tensor)} {human_bytes(tensor.bytes)}"
-        drawing.rect(left, top, 12, round(bottom - top, 2), "output", title=one_line(words))
+        layer = {"layer": found.names[tensor.node]}
+        drawing.rect(left, top, 12, round(bottom - top, 2), "output", title=one_line(words), data=layer)
         middle = (top + bottom) / 2 + 4
         if bottom - top >= 14 and middle <= room:
             name = cut(_name(found, tensor), BESIDE - 20)

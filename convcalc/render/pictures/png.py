@@ -19,6 +19,7 @@ from convcalc.render.pictures.drawing import (
     Group,
     Image,
     Line,
+    Point,
     Rect,
     Shape,
     Words,
@@ -85,49 +86,52 @@ def png(drawing: Drawing) -> bytes:
 def _draw(axes: Any, canvas: Canvas, still: int) -> None:
     order = 0
 
-    def each(shapes: Sequence[Shape]) -> None:
+    def each(shapes: Sequence[Shape], at: Point) -> None:
         nonlocal order
         for shape in shapes:
             order += 1
             if not isinstance(shape, Group):
-                _shape(axes, shape, order)
+                _shape(axes, shape, at, order)
             elif shape.frame in (None, still):
-                each(shape.shapes)
+                each(shape.shapes, (at[0] + shape.at[0], at[1] + shape.at[1]))
 
-    each(canvas.shapes)
+    each(canvas.shapes, (0, 0))
 
 
-def _shape(axes: Any, shape: Shape, order: int) -> None:
+def _shape(axes: Any, shape: Shape, at: Point, order: int) -> None:
+    dx, dy = at
     if isinstance(shape, Rect):
-        box = (shape.x, shape.y, shape.width, shape.height)
+        box = (shape.x + dx, shape.y + dy, shape.width, shape.height)
         _boxes(axes, [box], shape.role, shape.shade, order)
     elif isinstance(shape, Cells):
-        squares = [(x, y, shape.size, shape.size) for x, y in shape.corners]
+        squares = [(x + dx, y + dy, shape.size, shape.size) for x, y in shape.corners]
         _boxes(axes, squares, shape.role, shape.shade, order)
     elif isinstance(shape, Line):
         ink = look(shape.role, LIGHT).ink
         style: Any = (0, (5 / shape.width, 3 / shape.width)) if shape.dashed else "-"
         parts = [(shape.points, style), *([(arrow_head(shape.points), "-")] if shape.arrow else [])]
         for points, dashes in parts:
-            xs, ys = [x for x, _ in points], [y for _, y in points]
+            xs, ys = [x + dx for x, _ in points], [y + dy for _, y in points]
             axes.plot(xs, ys, color=ink, linewidth=shape.width, linestyle=dashes, zorder=order)
     elif isinstance(shape, Area):
         from matplotlib.patches import Polygon
 
-        points = [(x, y) for x, y in shape.points]
+        points = [(x + dx, y + dy) for x, y in shape.points]
         ink = look(shape.role, LIGHT).ink
         axes.add_patch(Polygon(points, closed=True, facecolor=ink, alpha=0.25, linewidth=0, zorder=order))
     elif isinstance(shape, Dot):
         from matplotlib.patches import Circle
 
         ink = look(shape.role, LIGHT).ink
-        axes.add_patch(Circle((shape.x, shape.y), shape.radius, facecolor=ink, linewidth=0, zorder=order))
+        axes.add_patch(
+            Circle((shape.x + dx, shape.y + dy), shape.radius, facecolor=ink, linewidth=0, zorder=order)
+        )
     elif isinstance(shape, Words):
-        _words(axes, shape, order)
+        _words(axes, shape, dx, dy, order)
     elif isinstance(shape, Image):
         from matplotlib.image import imread
 
-        x, y = shape.x, shape.y
+        x, y = shape.x + dx, shape.y + dy
         extent = (x, x + shape.width, y + shape.height, y)
         limits = axes.get_xlim(), axes.get_ylim()
         pixels: Any = imread(BytesIO(shape.png))
@@ -163,15 +167,15 @@ def _boxes(
                 axes.plot((left, right), ends, color=ink, linewidth=1, zorder=order)
 
 
-def _words(axes: Any, words: Words, order: int) -> None:
+def _words(axes: Any, words: Words, dx: float, dy: float, order: int) -> None:
     from math import cos, radians, sin
 
     turn = radians(words.rotate)
     for number, line in enumerate(words.lines):
         down = number * LEADING * words.size
         axes.text(
-            words.x - down * sin(turn),
-            words.y + down * cos(turn),
+            words.x + dx - down * sin(turn),
+            words.y + dy + down * cos(turn),
             _shown(line),
             color=look(words.role, LIGHT).ink,
             fontsize=words.size,

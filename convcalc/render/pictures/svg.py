@@ -116,6 +116,11 @@ class _Writer:
         self.moves = moves
         self.used: dict[str, None] = {}
 
+    @property
+    def step_name(self) -> str:
+        """The class of a step: pictures of one page share it where they have as many, as long."""
+        return f"cc-f{self.steps}-{round(1000 * self.seconds)}"
+
     def named(self, role: str, prefix: str = "") -> str:
         """The class of a role: ``cc-input-hit``, ``cc-line-axis``."""
         look(role, LIGHT)
@@ -206,9 +211,11 @@ class _Writer:
             return
         start, names = "", group.classes.split()
         if group.frame is not None and self.moves:
-            names += [f"cc-f{self.steps}", *(["cc-still"] if group.frame == self.still else [])]
+            names += [self.step_name, *(["cc-still"] if group.frame == self.still else [])]
             delay = (group.frame - self.steps) * self.seconds
             start += f' style="animation-delay: {_n(delay)}s"'
+        if group.at != (0, 0):
+            start += f' transform="translate({_n(group.at[0])} {_n(group.at[1])})"'
         if group.name:
             start += f" id={quoteattr(_plain(group.name))}"
         if names:
@@ -220,15 +227,15 @@ class _Writer:
 
     def motion(self) -> str:
         """The steps as keyframes; only where the reader has nothing against motion, and not in print."""
-        n, whole = self.steps, _n(self.steps * self.seconds)
-        share = f"{100 / n:.4f}%"
+        name, whole = self.step_name, _n(self.steps * self.seconds)
+        share = f"{100 / self.steps:.4f}%"
         parts = [
-            f"g.cc-f{n} {{ visibility: hidden }} g.cc-f{n}.cc-still {{ visibility: visible }}",
-            f"@keyframes cc-f{n} {{ 0% {{ visibility: visible }} {share}, 100% {{ visibility: hidden }} }}",
+            f"g.{name} {{ visibility: hidden }} g.{name}.cc-still {{ visibility: visible }}",
+            f"@keyframes {name} {{ 0% {{ visibility: visible }} {share}, 100% {{ visibility: hidden }} }}",
             "@media screen and (prefers-reduced-motion: no-preference) {",
-            f"g.cc-f{n} {{ animation: cc-f{n} {whole}s step-end infinite }}",
+            f"g.{name} {{ animation: {name} {whole}s step-end infinite }}",
         ]
-        parts.append(f"svg:hover > g.cc-f{n} {{ animation-play-state: paused }}\n}}")
+        parts.append(f"svg:hover > g.{name} {{ animation-play-state: paused }}\n}}")
         return "\n".join(parts) + "\n"
 
 

@@ -69,6 +69,8 @@ def headline(checks: Sequence[Check]) -> str:
     if len(checks) == 1:
         (check,) = checks
         name, count = numbers.label(check.name), len(check.rows)
+        if not check.rows:
+            return f"{name} has no limit"
         if check.ok:
             holds = "holds its limit" if count == 1 else f"holds all {count} limits"
             return numbers.toned(f"{name} {holds}", "good")

@@ -307,6 +307,8 @@ def _notes(comparison: Comparison) -> list[str]:
     """What the symbols must meet, and why the networks are not alike."""
     met = dict.fromkeys(c for report in comparison.reports for c in report.graph.constraints)
     notes = [f"As long as {', '.join(map(numbers.other, met))}."] if met else []
+    if comparison.asked is not None:
+        notes.insert(0, f"Interrupted: {len(comparison.labels)} of {comparison.asked} networks are compared.")
     if any(field is not None and field.everything for field in comparison.fields):
         notes.append("A receptive field is that of the features, before a global operation sees everything.")
     for label, report in zip(comparison.labels, comparison.reports, strict=True):

@@ -38,10 +38,6 @@ def table(run: Run) -> Table:
         zeros = numbers.Share(s.zeros, elements)
         rows.append((row.name, row.op, row.shape, s.mean, s.std, s.min, s.max, zeros))
     broken = [row for row in run.layers if row.statistics.nonfinite]
-    title = ""
-    if run.asked is not None:
-        last = rows[-1][0]
-        title = f"interrupted behind {numbers.label(last)}: {len(rows)} of {run.asked} tensors were written"
     notes = []
     if broken:
         first = broken[0]
@@ -50,9 +46,17 @@ def table(run: Run) -> Table:
             f" ({first.statistics.nonfinite:,} of them); statistics leave them out."
         )
     facts = [(f"output {name}", numbers.shape(array.shape)) for name, array in run.outputs.items()]
-    made = Table(COLUMNS, rows, title=numbers.toned(title, "warn"), facts=facts, notes=notes)
+    made = Table(COLUMNS, rows, title=numbers.toned(_broken_off(run), "warn"), facts=facts, notes=notes)
     made.tree = lambda: tree(run, made)
     return made
+
+
+def _broken_off(run: Run) -> str:
+    """That a run was interrupted, and how far it came; empty where it came to its end."""
+    if run.asked is None:
+        return ""
+    last = numbers.label(run.layers[-1].name)
+    return f"interrupted behind {last}: {len(run.layers)} of {run.asked} tensors were written"
 
 
 def tree(run: Run, table: Table, **settings: Any) -> Tree:
@@ -60,5 +64,7 @@ def tree(run: Run, table: Table, **settings: Any) -> Tree:
     from convcalc.render.tree import Tree
 
     sizes = ", ".join(f"input {numbers.shape(row.shape)}" for row in run.inputs)
-    batch = f"{sizes}, {run.dtype}, batch {run.batch}"
-    return Tree(table, whole=run.name, title=f"{numbers.label(run.name)}: {batch}", **settings)
+    title = f"{numbers.label(run.name)}: {sizes}, {run.dtype}, batch {run.batch}"
+    if run.asked is not None:
+        title = numbers.toned(f"{title}, {_broken_off(run)}", "warn")
+    return Tree(table, whole=run.name, title=title, **settings)

@@ -284,7 +284,7 @@ def terminal(width: int, *arguments: str, colour: bool = True) -> str:
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
-    env |= {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"} | ({} if colour else {"NO_COLOR": "1"})
+    env |= {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "CONVCALC_PAGER": "cat"} | ({} if colour else {"NO_COLOR": "1"})
     command = [sys.executable, "-m", "convcalc", *arguments]
     child = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=env)
     os.close(follower)
@@ -311,7 +311,7 @@ def bare(text: str) -> str:
 
 @pytest.mark.parametrize(("width", "view"), [(45, "summary"), (60, "params"), (80, "memory"), (120, "flops")])
 def test_a_terminal_shows_whole_numbers_within_its_width(width: int, view: str, cli: Cli) -> None:
-    shown = terminal(width, view, "mobilenet_v2", "--exact")
+    shown = terminal(width, view, "mobilenet_v2", "--exact", "--flat")
     assert "\x1b[" in shown
     lines = bare(shown).splitlines()
     head, *_ = [i for i, line in enumerate(lines) if line.startswith("name")]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from convcalc.render.pictures.charts import Box, Chart, Mark, Rule, Series, bands, cut, ticks
-from convcalc.render.pictures.drawing import Drawing, Words, text_width
+from convcalc.render.pictures.drawing import Drawing, Group, Shape, Words, text_width
 
 
 @given(st.integers(1, 10**16), st.integers(2, 12), st.booleans())
@@ -55,10 +56,18 @@ def test_blocks_are_those_of_the_level_at_which_a_network_falls_into_parts() -> 
     ]  # fmt: skip
 
 
+def flat(shapes: list[Shape]) -> list[Any]:
+    """Every shape, those of groups among them."""
+    found: list[Any] = []
+    for shape in shapes:
+        found += flat(shape.shapes) if isinstance(shape, Group) else [shape]
+    return found
+
+
 def words_of(drawing: Drawing) -> list[tuple[Box, Words]]:
     """Every text of a drawing with the room it takes; turned ones stand apart by construction."""
     found = []
-    for shape in drawing.shapes:
+    for shape in flat(drawing.shapes):
         if isinstance(shape, Words) and not shape.rotate:
             left, top, right, bottom = shape.box()
             found.append((Box(left, top, right - left, bottom - top), shape))

@@ -172,27 +172,40 @@ def test_positions_read_are_those_that_execution_reads(case: tuple[str, str], da
         assert len(corners(element, "input-hit")) == len(picture.reads)
 
 
-@settings(max_examples=25)
-@given(windows())
-def test_products_sum_to_what_the_executor_computes(case: tuple[str, str]) -> None:
-    spec, input = case
-    if max(map(int, input.split("x"))) > 9:
-        return
+@pytest.mark.parametrize(("spec", "input"), [
+    ("conv 1 k3 s2 p1", "1x5x5"), ("conv 2 k2", "2x4x4"), ("conv 3 k2x3 d2x1 p1 g3", "3x4x5"),
+    ("conv 1 k3 p1 bias=false", "1x7"), ("conv 1 k3 p2 padding_mode=circular", "1x4x4"),
+    ("convT 1 k3 s2 p1 op1", "1x3x3"), ("convT 1 k4 s2 p1", "1x3x2"), ("convT 4 k3 s2 g2", "4x2x2"),
+    ("convT 1 k2 d2 s3", "1x4"), ("maxpool k2 s2", "3x6x6"), ("maxpool k3 s2 p1 ceil=true", "1x5x6"),
+])  # fmt: skip
+def test_products_sum_to_what_the_executor_computes(spec: str, input: str) -> None:
     graph = convcalc.load(spec, input=input)
-    if prod(graph.shape(graph.outputs[0])[1:]) > 60:
-        return
     element = root(draw(graph, values=True).svg)
-    for step in frames(element) or [element]:
-        said = next(word for word in words(step) if word.startswith("output ") and "=" in word)
-        _, *middle, result = said.split(" = ")
+    steps = frames(element)
+    assert len(steps) == prod(graph.nodes[-1].outputs[0][1:])
+    results = set()
+    for step in steps:
+        said = next(word for word in words(step) if word.startswith("output "))
+        _, middle, result = said.split(" = ")
+        results.add(result)
         cell = [w for w in words(step) if re.fullmatch(r"-?\d+(\.\d+)?", w)][-1]
         assert cell == result, "the number in the cell is the one under the picture"
         if spec.startswith("maxpool"):
-            taken = middle[0].removeprefix("maxpool of ").split(", ")
+            taken = middle.removeprefix("maxpool of ").split(", ")
             assert max(float(one) for one in taken if one != "pad") == float(result)
         else:
-            terms = middle[0].replace("(bias)", "").split("+")
+            terms = middle.replace("(bias)", "").split("+")
             assert sum(prod(map(float, term.split("*"))) for term in terms) == float(result)
+            taps = [term for term in terms if "*" in term]
+            reads, weights = len(taken_channels(graph)), prod(graph.nodes[-1].layer.kernel)  # type: ignore[attr-defined]
+            assert len(taps) == reads * weights
+    assert len(results) > 1
+
+
+def taken_channels(graph: convcalc.Graph) -> range:
+    """Channels that one channel of the output reads: those of its group."""
+    layer: Any = graph.nodes[-1].layer
+    return range(layer.in_channels // layer.groups)
 
 
 @pytest.mark.parametrize(("spec", "input"), [
@@ -253,8 +266,26 @@ def test_formulas_compute_the_size_that_they_state(case: tuple[str, str]) -> Non
     lines = sizes(graph, graph.nodes[-1])
     assert len(lines) in (1, len(outer))
     for n, line in zip(outer, lines if len(lines) > 1 else lines * len(outer), strict=True):
-        _, _, numbers, result = line.rsplit(": ", 1)[-1].split(" = ")
-        assert eval(numbers, {"floor": floor, "ceil": ceil, "min": min}) == int(result) == n
+        _, letters, numbers, result = line.rsplit(": ", 1)[-1].split(" = ")
+        known = {"floor": floor, "ceil": ceil, "min": min}
+        assert eval(numbers, known) == int(result) == n
+        assert eval(letters, known | settings_of(graph)) == int(result) or len(lines) > 1
+
+
+def spread(indices: list[int]) -> int:
+    return max(indices) - min(indices) + 1
+
+
+def settings_of(graph: convcalc.Graph) -> dict[str, int]:
+    """What the letters of a formula are, along the first axis."""
+    layer: Any = graph.nodes[-1].layer
+    shape = graph.nodes[0].outputs[0]
+    pads = layer.crops()[0] if hasattr(layer, "crops") else (*layer.pads(shape)[0], 0)
+    first = {
+        key: getattr(layer, name)[0]
+        for key, name in zip("ksd", ("kernel", "stride", "dilation"), strict=True)
+    }
+    return {"i": shape[1], "p": pads[0], "before": pads[0], "after": pads[1], "op": pads[2], **first}
 
 
 @pytest.mark.parametrize(("spec", "input"), [
@@ -286,6 +317,15 @@ def test_chains_mark_what_leads_to_the_output_in_every_map(spec: str, input: str
                       if corner[0] < read.x + read.cell * graph.nodes[0].outputs[0][-1] - 1
                       and (len(outer) == 2 or corner[1] < read.y + 1)}  # fmt: skip
             assert inside == reached(graph, place)
+            # The outline goes from the first to the last of them.
+            outline = next(r for r in step.iter(f"{SVG}rect") if r.get("class") == "cc-kernel")
+            x, y, w, h = (float(outline.get(key, "")) for key in ("x", "y", "width", "height"))
+            columns, rows = (
+                [cell[-1] for cell in inside],
+                [cell[0] if len(outer) > 1 else 0 for cell in inside],
+            )
+            assert (x, w) == pytest.approx((read.x + min(columns) * read.cell, read.cell * spread(columns)))
+            assert (y, h) == pytest.approx((read.y + min(rows) * read.cell, read.cell * spread(rows)))
         assert sorted(visited) == [*np.ndindex(*outer)]
 
 
@@ -350,6 +390,33 @@ def test_the_field_of_a_network_is_the_published_one() -> None:
     assert "output 3,3 sees 212x212 of the input" in draw("vgg16").caption
 
 
+def test_maps_of_several_ranks_are_boxes_of_a_network() -> None:
+    """A window that is unfolded into a row reads 2x2 pixels; what is laid out as tokens, an image's patch."""
+    assert "output 4 sees 2x2 of the input" in draw("unfold k2", input="1x4x4").caption
+
+
+@pytest.mark.parametrize("spec", ["siamese", "waveglow"])
+def test_of_several_inputs_the_first_is_drawn_and_named(spec: str) -> None:
+    picture = draw(spec)
+    assert ", one of 2" in picture.caption
+    assert picture.input == tuple(convcalc.load(spec).nodes[0].outputs[0][1:])
+
+
+def test_two_pictures_of_one_page_do_not_share_their_steps() -> None:
+    one = draw("conv 1 k3", input="1x4x4")
+    other = draw("conv 1 k3", input="1x4x4", values=True)
+    name = [set(re.findall(r"@keyframes (\S+)", p.to_svg(standalone=False))) for p in (one, other)]
+    assert all(name)
+    assert not name[0] & name[1], "steps of another length have another name"
+
+
+@pytest.mark.parametrize("sizes", ["100000000", "99999999x99999999", "9999999x9999999x9999999"])
+def test_a_huge_map_costs_no_more_than_the_part_that_is_shown(sizes: str) -> None:
+    picture = draw("conv 1 k3 p1", input=f"1x{sizes}")
+    assert len(picture.reads) == 3 ** (1 + sizes.count("x"))
+    assert len(picture.svg) < 100_000
+
+
 def test_a_block_of_a_network_is_a_chain() -> None:
     picture = draw("resnet18", layer="layer2.basic_block1")
     assert picture.kind == "chain"
@@ -411,6 +478,7 @@ def test_png_of_a_picture(tmp_path: Path) -> None:
     ("linear 3", "4", {}, "0 spatial axes"),
     ("linear 3", "4", {"layer": "nope"}, "no layer 'nope'"),
     ("conv 4 k3", "8x9x9", {"values": True}, "reads 8 channels: too many"),
+    ("conv 1 k5000", "1x6000x6000", {}, "25,000,000 taps: too many"),
     ("conv 4 k3 | conv 2 k3", "1x9x9", {"values": True}, "of one layer .* are 2: conv1, conv2"),
     ("maxpool k3", "1x9x9", {"matrix": True}, "one of another kind"),
     ("conv 1 k3", "1x50x50", {"matrix": True}, "2,304 rows and 2,500 columns: too large"),

@@ -96,6 +96,19 @@ def test_text_beyond_the_canvas_widens_it() -> None:
         assert canvas.top <= top and bottom <= canvas.top + canvas.height
 
 
+def test_what_is_moved_stands_where_it_was_moved_to() -> None:
+    one, other = (Drawing(0, 0, "", "", "demo") for _ in range(2))
+    one.rect(30, 40, 10, 10, "input")
+    one.text(30, 60, "word")
+    with other.moved(30, 40):
+        other.rect(0, 0, 10, 10, "input")
+        other.text(0, 20, "word")
+    assert one.laid_out()[1:] == other.laid_out()[1:]
+    assert "translate(30 40)" in svg(other)
+    pytest.importorskip("matplotlib")
+    assert png(one) == png(other)
+
+
 def test_a_caption_of_any_length_is_wrapped() -> None:
     root = ET.fromstring(svg(every_role("word " * 400)))
     assert float(root.get("width", 0)) < NARROWEST + 300

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from convcalc import Unreachable, check_transposed, compare, coverage, judge_dilations, load, solve_transposed
 from convcalc.executor import taint
 from convcalc.render.pictures import bitmap, comparison, dilated, field, maps, overlap
-from convcalc.render.pictures.drawing import Cells, Drawing, Image, Rect, Shape, Words
+from convcalc.render.pictures.drawing import Cells, Drawing, Image, Rect, Words
 from convcalc.render.pictures.saving import encoded
 from convcalc.render.pictures.svg import svg
+from tests.render.pictures.test_charts import flat
 
 HOLED = "conv 1->1 k3 d2 p2 | conv 1 k3 d4 p4 | conv 1 k3 d8 p8"
 
@@ -39,13 +40,6 @@ def pixels(png: bytes) -> Any:
     rows = np.frombuffer(zlib.decompress(data), np.uint8).reshape(size[1], size[0] + 1)
     assert not rows[:, 0].any()
     return rows[:, 1:]
-
-
-def flat(shapes: list[Shape]) -> list[Any]:
-    found: list[Any] = []
-    for shape in shapes:
-        found += flat(shape.shapes) if hasattr(shape, "shapes") else [shape]
-    return found
 
 
 def maps_of(drawing: Drawing) -> list[Any]:

@@ -12,11 +12,25 @@ from convcalc import Unreachable, analyze, receptive_field
 from convcalc.calculators.count.footprint import timeline as lifetimes
 from convcalc.calculators.count.memory import live_bytes
 from convcalc.render.numbers import human_bytes
-from convcalc.render.pictures import cost, field, growth, memory, overview, questions
-from convcalc.render.pictures.drawing import Line
+from convcalc.render.pictures import cost, field, growth, memory, overview
+from convcalc.render.pictures.drawing import Drawing, Line
 from convcalc.render.pictures.svg import svg
 from tests.render.pictures import reading
 from tests.render.pictures.test_charts import overlapping
+
+DRAW = {
+    "cost": lambda report, fields: cost.by_layer(report),
+    "memory": lambda report, fields: memory.timeline(report),
+    "growth": lambda report, fields: growth.growth(fields),
+    "field": lambda report, fields: field.over_input(fields),
+}
+
+
+def drawn(name: str) -> dict[str, Drawing]:
+    """Every picture of a network."""
+    report, fields = analyze(name), receptive_field(name)
+    return {key: draw(report, fields) for key, draw in DRAW.items()}
+
 
 NETWORKS = ("lenet5", "resnet50", "unet", "wavenet", "r3d_18", "dcgan_generator", "inception_v3", "vit_b_16")
 
@@ -172,19 +186,18 @@ def test_sizes_that_are_no_numbers() -> None:
     assert "conv2 sees 5x5 pixels" in overview.overview(fields).caption
     with pytest.raises(Unreachable, match="no position"):
         field.over_input(receptive_field("conv 3->8 k3", input="3x9x9"), position=(7, 0))
-    assert [one.key for one, _ in questions.of_network(report, fields)] == ["cost", "growth"]
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "resnet152", "densenet121"])
 def test_no_words_lie_over_others_and_pictures_are_small(name: str) -> None:
-    report, fields = analyze(name), receptive_field(name)
-    found = list(questions.of_network(report, fields))
-    assert [one.key for one, _ in found] == ["cost", "memory", "growth", "field"]
-    for question, drawing in found:
-        assert overlapping(drawing) == [], question.key
+    layers = {node.name for node in convcalc.load(name).nodes}
+    for key, drawing in drawn(name).items():
+        assert overlapping(drawing) == [], key
         text = svg(drawing)
         assert len(text.encode()) < 60_000
         assert text == svg(drawing)
+        marked = {one.get("data-layer") for one in reading.parsed(text).iter()} - {None}
+        assert marked and marked <= layers
         words = [reading.said(one) for one in reading.texts(reading.parsed(text))]
         assert drawing.title in " ".join(words) and drawing.caption.split()[0] in " ".join(words)
 
@@ -192,8 +205,8 @@ def test_no_words_lie_over_others_and_pictures_are_small(name: str) -> None:
 def test_names_from_outside_are_escaped() -> None:
     graph = convcalc.load("conv 3->8 k3 | conv 8 k3", input="3x9x9")
     graph.name = "</svg><script>\x1b[31m\u202e"
-    for _, drawing in questions.of_network(analyze(graph), receptive_field(graph)):
-        text = svg(drawing)
+    for draw in DRAW.values():
+        text = svg(draw(analyze(graph), receptive_field(graph)))
         reading.parsed(text)
         assert "<script" not in text and "\x1b" not in text and "\u202e" not in text
 
@@ -201,9 +214,10 @@ def test_names_from_outside_are_escaped() -> None:
 def test_pictures_of_the_page_load_no_numpy() -> None:
     code = (
         "import sys, convcalc\n"
-        "from convcalc.render.pictures import overview, questions, svg\n"
+        "from convcalc.render.pictures import cost, field, growth, memory, overview, svg\n"
         "report, fields = convcalc.analyze('lenet5'), convcalc.receptive_field('lenet5')\n"
-        "for _, drawing in questions.of_network(report, fields): svg.svg(drawing)\n"
+        "for one in (cost.by_layer, memory.timeline): svg.svg(one(report))\n"
+        "for one in (growth.growth, field.over_input): svg.svg(one(fields))\n"
         "svg.svg(overview.overview(fields))\n"
         "assert not {'numpy', 'matplotlib', 'PIL'} & set(sys.modules), sorted(sys.modules)\n"
     )

@@ -14,7 +14,7 @@ from convcalc.layers.reads import ONE
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
 from convcalc.render.pictures.draw.picture import Picture, Place, Question, place_of
-from convcalc.render.pictures.draw.spine import spine
+from convcalc.render.pictures.draw.spine import longest
 
 if TYPE_CHECKING:
     from convcalc.graph import Spec
@@ -72,9 +72,7 @@ def draw(
     graph = as_graph(graph, input=input, set=set)
     if layer is not None:
         graph = _alone(graph, layer)
-    if len(graph.inputs) != 1:
-        raise Unreachable(f"the graph has {len(graph.inputs)} inputs", expected="one input, or --layer NAME")
-    graph = _with_axes(graph)
+    graph = _with_axes(_first_input(graph))
     target = graph.shape(graph.outputs[0])
     for shape in (graph.nodes[graph.inputs[0]].outputs[0], target):
         _check(shape)
@@ -143,15 +141,27 @@ def _block(graph: Graph, name: str) -> Graph:
     return Graph(name, nodes, tuple(range(len(arrive))), (Edge(len(nodes) - 1),))
 
 
+def _first_input(graph: Graph) -> Graph:
+    """The graph with that input first that its output depends on: the one that is drawn.
+
+    Raises:
+        Unreachable: there is none.
+    """
+    reached = {*graph.ancestors(graph.outputs[0])}
+    order = sorted(graph.inputs, key=lambda number: number not in reached)
+    if not order or order[0] not in reached:
+        raise Unreachable(f"{graph.name} reads no input", expected="a layer that reads one")
+    return replace(graph, inputs=tuple(order))
+
+
 def _with_axes(graph: Graph) -> Graph:
     """The graph up to its last map, where what it returns has no spatial axes and its input has."""
     if len(graph.shape(graph.outputs[0])) > 1 or len(graph.nodes[graph.inputs[0]].outputs[0]) == 1:
         return graph
-    for stop in reversed(spine(graph)):
-        if len(graph.shape(stop.edge)) > 1:
-            return replace(
-                graph.part(stop.edge), name=f"{graph.name} up to {graph.nodes[stop.edge.node].name}"
-            )
+    for edge in reversed(longest(graph)):
+        if len(graph.shape(edge)) > 1:
+            name = f"{graph.name} up to {graph.nodes[edge.node].name}"
+            return replace(graph.part(edge), name=name)
     return graph
 
 
@@ -159,7 +169,8 @@ def _check(shape: Sequence[Any]) -> None:
     sizes = shape[1:]
     if not 1 <= len(sizes) <= 3:
         raise Unreachable(
-            f"{len(sizes)} spatial axes cannot be drawn", expected="one, two or three, or --layer NAME"
+            f"{len(sizes)} spatial axes cannot be drawn",
+            expected="one, two or three, or --layer NAME of a layer between maps",
         )
     if not all(type(n) is int for n in shape):
         raise Unreachable("sizes are not numbers here", expected="the shape of the input, such as 1x7x7")

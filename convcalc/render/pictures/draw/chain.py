@@ -19,7 +19,7 @@ from convcalc.render.pictures.drawing import Drawing, Point, wrapped
 MAPS: Final = 8
 """Most maps beside each other; of more the network is shown instead."""
 
-SPAN: Final = {1: 80, 2: 40, 3: 9}
+SPAN: Final = {1: 80, 2: 28, 3: 9}
 """By number of axes: widest part of a map whose cells are shown."""
 
 FRAMES: Final = 144
@@ -50,6 +50,8 @@ def chain(question: Question) -> Picture | None:
 
 def merged(question: Question, stops: Sequence[Stop]) -> list[Stop]:
     """The stops without maps that look like the one before: what works position by position goes along."""
+    if not question.windows:  # nothing but such layers: the first map and the last
+        return [stops[0], Stop(stops[-1].edge, [node for stop in stops for node in stop.between])]
     found: list[Stop] = []
     windows = {node.name for node in question.windows}
     for stop in stops:
@@ -96,10 +98,11 @@ def _drawn(
     line = len(stops) <= 4 and all(sum(node.name in windows for node in stop.between) <= 1 for stop in stops)
     names = " | ".join(format_layer(node.layer) for stop in stops for node in stop.between[:1])
     where = joined(place)
-    caption = f"{names if line else graph.name}: {sizes_text(question.inner)} to "
+    caption = f"{names if line and names else graph.name}: {sizes_text(question.inner)} to "
     caption += (
         f"{sizes_text(question.outer)}; output {where} reads {many(len(reads), 'position')} of the input"
     )
+    caption += question.of_inputs
     drawing = Drawing(0, 0, graph.name, caption, "chain")
     _place(drawing, maps, [said(stop.between) for stop in stops], len(question.outer) != 2)
     for number, one in enumerate(maps):

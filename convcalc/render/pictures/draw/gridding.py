@@ -60,6 +60,7 @@ def gridding(question: Question) -> Picture:
     size = show(high - low + 1 for low, high in box) or "nothing"
     caption = f"what output {joined(place)} of {sizes_text(question.outer)} sees of "
     caption += f"{sizes_text(question.inner)}: {size}, {many(len(found), 'pixel')}, {many(holes, 'hole')}"
+    caption += f"; input{question.of_inputs}" if question.of_inputs else ""
     drawing = Drawing(0, 0, graph.name, caption, "gridding")
     axes = [(cells, n) for cells, n in zip(shown, question.inner, strict=True)]
     part = [

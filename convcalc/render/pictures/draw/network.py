@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 from convcalc.calculators.receptive_field.region import ends
 from convcalc.render.numbers import shape as sizes_text
 from convcalc.render.pictures.draw.picture import Picture, Question, joined
-from convcalc.render.pictures.draw.spine import Stop, cells_read
+from convcalc.render.pictures.draw.spine import Stop, cells_read, longest
 from convcalc.render.pictures.drawing import Drawing, text_width, wrapped
 
 if TYPE_CHECKING:
-    from convcalc.graph import Edge, Graph, Node
+    from convcalc.graph import Node
 
 MAPS: Final = 10
 """Most maps that are shown."""
@@ -40,10 +40,10 @@ def network(question: Question) -> Picture:
         sees.append(axes)
     lengths = [last - first + 1 if one else 0 for one in sees[0] for first, last in [one or (0, -1)]]
     caption = f"{graph.name}: {sizes_text(question.inner)} to {sizes_text(question.outer)}; output "
-    caption += (
-        f"{joined(place)} sees {sizes_text(lengths)} of the input; --layer NAME shows a layer at work, "
-    )
-    caption += f"such as --layer {question.windows[0].name if question.windows else graph.nodes[-1].name}"
+    caption += f"{joined(place)} sees {sizes_text(lengths)} of the input{question.of_inputs}"
+    if len(graph.nodes) > len(graph.inputs) + 1:
+        pick = question.windows[0] if question.windows else graph.nodes[-1]
+        caption += f"; --layer NAME shows a layer at work, such as --layer {pick.name}"
     drawing = Drawing(0, 0, graph.name, caption, "network")
     largest = max(n for shape in shapes for n in shape[1:])
     x = 0.0
@@ -67,13 +67,13 @@ def _chosen(question: Question) -> list[Stop]:
 
     Of more than :data:`MAPS`, as many spread evenly.
     """
-    graph, rank = question.graph, len(question.outer)
+    graph = question.graph
     kept: list[Stop] = []
     passed: list[Node] = []
-    for edge in _longest(graph):
+    for edge in longest(graph):
         node, shape = graph.nodes[edge.node], graph.shape(edge)
         passed = [*passed, *([] if node.is_input else [node])]
-        if len(shape) != rank + 1 or not all(type(n) is int for n in shape):
+        if not 2 <= len(shape) <= 4 or not all(type(n) is int for n in shape):
             continue
         same = len(kept) > 1 and shape[1:] == graph.shape(kept[-1].edge)[1:]
         if same:
@@ -89,25 +89,6 @@ def _chosen(question: Question) -> list[Stop]:
         Stop(kept[b].edge, [node for stop in kept[a + 1 : b + 1] for node in stop.between])
         for a, b in zip([-1, *numbers], numbers, strict=False)
     ]
-
-
-def _longest(graph: Graph) -> list[Edge]:
-    """The tensors of the path with most layers from the input to the output."""
-    target = graph.outputs[0]
-    best: dict[int, tuple[int, Edge | None]] = {}
-    for number in graph.ancestors(target):
-        node = graph.nodes[number]
-        reached = [(best[edge.node][0] + 1, edge) for edge in node.inputs if edge.node in best]
-        if node.is_input:
-            best[number] = (0, None)
-        elif reached:
-            best[number] = max(reached, key=lambda one: one[0])
-    path: list[Edge] = []
-    edge: Edge | None = target
-    while edge is not None:
-        path.append(edge)
-        edge = best[edge.node][1]
-    return path[::-1]
 
 
 def _side(n: int, largest: int) -> float:

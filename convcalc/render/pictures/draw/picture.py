@@ -77,7 +77,7 @@ class Question:
     """What is to be drawn.
 
     Attributes:
-        graph: the network, of one input.
+        graph: the network; its first input is drawn.
         place: the output position to highlight.
         moving: whether the window walks over all outputs.
         values: whether numbers are shown.
@@ -94,6 +94,12 @@ class Question:
     def inner(self) -> Place:
         """Spatial sizes of the input."""
         return tuple(self.graph.nodes[self.graph.inputs[0]].outputs[0][1:])
+
+    @property
+    def of_inputs(self) -> str:
+        """Which input is drawn, where there are several."""
+        count = len(self.graph.inputs)
+        return f" {self.graph.nodes[self.graph.inputs[0]].name}, one of {count}" if count > 1 else ""
 
     @property
     def outer(self) -> Place:

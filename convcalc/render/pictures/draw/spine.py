@@ -46,14 +46,29 @@ def spine(graph: Graph) -> list[Stop]:
     return stops
 
 
+def longest(graph: Graph) -> list[Edge]:
+    """The tensors of the path with most layers from the input to the output."""
+    target = graph.outputs[0]
+    best: dict[int, tuple[int, Edge | None]] = {}
+    for number in graph.ancestors(target):
+        node = graph.nodes[number]
+        reached = [(best[edge.node][0] + 1, edge) for edge in node.inputs if edge.node in best]
+        if node.is_input:
+            best[number] = (0, None)
+        elif reached:
+            best[number] = max(reached, key=lambda one: one[0])
+    path: list[Edge] = []
+    edge: Edge | None = target
+    while edge is not None:
+        path.append(edge)
+        edge = best[edge.node][1]
+    return path[::-1]
+
+
 def cells_read(graph: Graph, place: Sequence[int], edges: Sequence[Edge]) -> list[list[tuple[int, ...]]]:
     """Per tensor, for every box of positions that an output reads of it, one set of bits per axis."""
-    target = graph.outputs[0]
-    found = []
-    for edge in edges:
-        region = regions(graph, target, place, [edge])[0]
-        found.append([tuple(box[1:]) for box in region.boxes])
-    return found
+    found = regions(graph, graph.outputs[0], place, edges, through=True)
+    return [[tuple(box[1:]) for box in region.boxes] for region in found]
 
 
 def said(nodes: Sequence[Node]) -> str:

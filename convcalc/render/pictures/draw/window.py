@@ -7,6 +7,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convcalc.calculators.answers import Unreachable
 from convcalc.exporters.text import format_layer
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 FRAMES: Final = 256
 """Most steps of an animation; of larger maps a part is shown."""
+
+MOST_TAPS: Final = 40_000
+"""Most taps of a window that is drawn."""
 
 ARROW: Final = 46
 BESIDE: Final = 24
@@ -161,6 +165,11 @@ class _Window:
         return list(product(*(axis.taps(j) for axis, j in zip(self.axes, place, strict=True))))
 
     def _reads(self, place: Place) -> tuple[Place, ...]:
+        taps = prod(len(axis.taps(0)) for axis in self.axes)
+        if taps > MOST_TAPS:
+            raise Unreachable(
+                f"the window has {taps:,} taps: too many to draw", expected=f"at most {MOST_TAPS:,}"
+            )
         per_axis = [
             sorted({i for c in axis.taps(j) if (i := axis.at(c)[1]) is not None})
             for axis, j in zip(self.axes, place, strict=True)
