@@ -192,7 +192,15 @@ def test_the_panel_shows_the_formula_with_its_numbers(opened: Callable[..., Any]
     assert "1,792" in panel  # 64 (3 * 3 * 3 + 1)
     assert "(32 - 3 + 2·1)/2" in panel.replace("⌊", "")
     assert "442.37 K" in panel  # 64 * 16 * 16 * 3 * 9 = 442,368
-    assert page.locator(".cv-panel svg").count() <= 1
+    assert page.locator(".cv-panel .cv-window svg").count() == 1
+    button = page.get_by_role("button", name="enlarge")
+    button.click()
+    dialog = page.get_by_role("dialog", name="window of conv 3->64 k3 s2 p1")
+    assert dialog.bounding_box()["width"] > 2 * page.locator(".cv-window svg").bounding_box()["width"]
+    page.keyboard.press("Escape")
+    assert dialog.count() == 0
+    assert chosen(page) == {("table", "conv1"), ("graph", "conv1")}
+    assert button.evaluate("node => node === document.activeElement")
 
 
 def test_heat_is_a_number_and_a_bar_as_well(opened: Callable[..., Any]) -> None:

@@ -93,7 +93,8 @@
     const letters = (detail.letters || []).filter((one) => one.name);
     const section = (title, ...inside) => [title ? h('h3', {}, title) : null, ...inside];
     return [
-      detail.window ? h('figure', {class: 'cv-window'}, picture(detail.window)) : null,
+      detail.window ? h('figure', {class: 'cv-window'}, picture(detail.window), h('button', {type: 'button', class: 'cv-link',
+        onclick: (event) => enlarge(event.target, detail)}, 'enlarge')) : null,
       ...[...groups].flatMap(([group, formulas]) => section(group, h('dl', {class: 'cv-formulas'}, formulas.map(equation)))),
       ...(letters.length ? section('letters', h('dl', {class: 'cv-letters'}, letters.map((one) => h('div', {},
         h('dt', {}, one.value ? `${one.name} = ${one.value}` : one.name), h('dd', {}, one.meaning))))) : []),
@@ -101,6 +102,19 @@
       ...(detail.functions || []).map((one) => h('p', {class: 'cv-muted'}, typeof one === 'string' ? one : Object.values(one).join(': '))),
       detail.source ? h('p', {class: 'cv-muted'}, detail.source) : null,
     ];
+  }
+
+  /** A picture over the page, as large as it fits; Escape or the button closes it. */
+  function enlarge(button, detail) {
+    const dialog = h('dialog', {class: 'cv-large', 'aria-label': `window of ${detail.title}`}, picture(detail.window),
+      h('form', {method: 'dialog'}, h('button', {}, 'close')));
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      button.focus();
+    });
+    dialog.addEventListener('keydown', (event) => event.stopPropagation());
+    button.closest('.cv').append(dialog);
+    dialog.showModal();
   }
 
   /** name: letter = formula, = with its numbers, = value; a line each. */
