@@ -7,6 +7,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convcalc.budget import spend
 from convcalc.exporters.text import format_layer
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
@@ -161,6 +162,8 @@ class _Window:
         return list(product(*(axis.taps(j) for axis, j in zip(self.axes, place, strict=True))))
 
     def _reads(self, place: Place) -> tuple[Place, ...]:
+        taps = [len(axis.taps(j)) for axis, j in zip(self.axes, place, strict=True)]
+        spend(sum(taps) + prod(taps))  # before they are listed
         per_axis = [
             sorted({i for c in axis.taps(j) if (i := axis.at(c)[1]) is not None})
             for axis, j in zip(self.axes, place, strict=True)
