@@ -165,6 +165,13 @@ FORM: Final = (JSON, CSV, MARKDOWN)
 """The form in which the answer is written."""
 
 
+TAKES: Final = (SPEC, SPECS, *GRAPH, *COUNT)
+"""What goes into a question, among the options of its help."""
+
+SHOWS: Final = (*ROWS, EXACT, NOTATION, *FORM)
+"""How an answer is shown, among them."""
+
+
 class Common:
     """Values of the shared options of one call, and what follows from them."""
 
