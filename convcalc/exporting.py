@@ -48,22 +48,27 @@ class Export:
             OSError: a file cannot be written.
             ExportError: the file itself would be the one beside it.
         """
-        target = Path(path)
+        target, besides = Path(path), self.beside(path)
         content = self.content.encode() if isinstance(self.content, str) else self.content
         if self.arrays is not None:
             import numpy as np
 
-            arrays, beside = dict(self.arrays), target.with_suffix(".npz")
-            write_pair(target, content, beside, lambda file: np.savez(file, **arrays))
+            arrays = dict(self.arrays)
+            write_pair(target, content, besides[0], lambda file: np.savez(file, **arrays))
         elif self.outside is not None:
             from convcalc.exporters.onnx.outside import located
 
-            beside = target.with_name(f"{target.name}.data")
-            write_pair(target, located(content, beside.name), beside, self.outside.write)
+            assert isinstance(content, bytes)
+            write_pair(target, located(content, besides[0].name), besides[0], self.outside.write)
         else:
             write_whole(target, content)
-            return (target,)
-        return target, beside
+        return target, *besides
+
+    def beside(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+        """The file of weights that stands beside a file of this name; none where it holds all itself."""
+        if self.arrays is not None:
+            return (Path(path).with_suffix(".npz"),)
+        return (Path(path).with_name(f"{Path(path).name}.data"),) if self.outside is not None else ()
 
 
 def write_pair(target: Path, content: bytes, beside: Path, write: Callable[[IO[bytes]], Any]) -> None:

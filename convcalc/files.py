@@ -42,6 +42,22 @@ def open_regular(path: str | os.PathLike[str], most: int = MAX_FILE) -> BinaryIO
         raise
 
 
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raise, before anything is worked out, where a file cannot be written.
+
+    Raises:
+        OSError: it is a folder, or its folder does not exist or cannot be written to.
+    """
+    name = os.fspath(path)
+    if os.path.isdir(name):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", name)
+    folder = os.path.dirname(name) or os.curdir
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "There is no such folder", folder)
+    if not os.path.exists(name) and not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, "Permission denied", folder)
+
+
 def write_whole(path: str | os.PathLike[str], data: bytes | Callable[[IO[bytes]], Any]) -> None:
     """Write a file beside its place and put it there when it is complete; the old one stays until then.
 

@@ -36,6 +36,7 @@ ORDER = (
     "exporting solve",
     "verification",
     "render",
+    "page",
     "root",
     "cli",
 )
@@ -43,6 +44,7 @@ ORDER = (
 LESS = {"executor": frozenset({"graph", "files", "lazy", "printable", "shown"})}
 MORE = {
     "root": frozenset({"cli"}),
+    "page": frozenset({"root"}),  # a page names the version that made it
 }
 _BELOW = {
     room: frozenset(" ".join(ORDER[:rank]).split())
@@ -57,7 +59,7 @@ FORMULAS = frozenset({"layers", "calculators"})
 
 # Rooms that may see formulas and execution side by side: verification and solve compare them, render
 # shows them, root only hands on what both offer, and cli calls it.
-MAY_MEET = frozenset({"verification", "solve", "root", "cli", "render"})
+MAY_MEET = frozenset({"verification", "solve", "root", "cli", "render", "page"})
 
 # Rooms whose modules may import NumPy or SymPy at their top: the numeric path never loads them.
 HEAVY = frozenset({"numpy", "sympy", "scipy", "matplotlib"})

@@ -19,7 +19,7 @@ def test_every_name_of_the_stub_is_there(name: str) -> None:
     assert package.__all__
     for public in package.__all__:
         value = getattr(package, public)
-        assert value.__name__ == public
+        assert value.__name__.rpartition(".")[2] == public  # a room that is called like its function is both
         assert vars(package)[public] is value, "it is looked up once"
 
 

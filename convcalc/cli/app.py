@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from convcalc.cli import typed
 from convcalc.cli.coerce import LightCommand
 from convcalc.cli.output import INTERRUPTED, WRONG_USE, UsageProblem, fail, hang_up, tell, write
 from convcalc.cli.registry import COMMANDS
@@ -73,9 +74,16 @@ def _usage_problem(error: Any) -> UsageProblem:
     """What Typer's parser says, in the form of every other problem."""
     possible = list(getattr(error, "possibilities", None) or ())  # the closest first
     message = error.message if possible else error.format_message()
-    if (getattr(error, "option_name", None) or "")[1:2].isdigit():  # -2 is read as an option
-        message = "a number below 0 is accepted only as the value of an option"
     usage = error.ctx.get_usage().partition(": ")[2].strip() if error.ctx else None
+    option = getattr(error, "option_name", None) or ""
+    now = typed.TYPED.get()
+    if option[1:2].isdigit():  # -2 is read as an option
+        message = "a number below 0 is accepted only as the value of an option"
+    elif now is not None and option in now.values:
+        message, usage = f"{option} needs a value", f"{option} {now.values[option]}"
+    elif now is not None and option:
+        found = typed.nearest(option, now.options)
+        possible = [found] if found else []
     return UsageProblem(message.rstrip("."), expected=usage, nearest=possible[0] if possible else None)
 
 
@@ -123,6 +131,8 @@ def run(arguments: list[str] | None = None, program: str = "convcalc") -> NoRetu
             code = typer.main.get_command(app).main(given, prog_name=program, standalone_mode=False)
         except typer.TyperException as error:
             code = fail([_usage_problem(error)], "--json" in given)
+        except UsageProblem as error:  # a value that is not of the kind its option takes
+            code = fail([typed.problem_as_typed(error)], "--json" in given)
         except OSError as error:  # of help, which Typer writes
             tell(f"error: standard output: {(error.strerror or 'cannot be written').lower()}\n")
             hang_up(WRONG_USE)

@@ -86,8 +86,11 @@ def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
 
 
 def _spec(ctx: Any) -> str:
-    given = ctx.params.get("spec") or ctx.params.get("specs") or ""
-    return str(given[0]) if isinstance(given, (list, tuple)) and given else str(given)
+    # Where an option waits for its value, the parser leaves the words before it unread.
+    given = (
+        ctx.params.get("spec") or ctx.params.get("specs") or [word for word in ctx.args if word[:1] != "-"]
+    )
+    return str(given[0] if given else "") if isinstance(given, (list, tuple)) else str(given)
 
 
 def _graph(ctx: Any) -> Any:

@@ -81,7 +81,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "dilation": (
         ("2 2 2", "whether rates leave holes, and which close them"),
-        ("--reach 31 --layers 4", "rates that reach a field"),
+        ("--reach 31 --count 4", "rates that reach a field"),
         ("1 2 5 --map", "with a map of what is seen"),
     ),
     "fit": (

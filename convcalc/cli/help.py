@@ -6,9 +6,11 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from inspect import signature
 from typing import Any, Final
 
 from convcalc.cli import options
+from convcalc.cli.coerce import literals
 from convcalc.cli.examples import EXAMPLES, FIRST
 from convcalc.cli.registry import COMMANDS
 
@@ -46,9 +48,9 @@ def of_command(name: str, command: Any, program: str) -> str:
     lines = [*_paragraphs(command.help or "", columns), ""]
     lines += [*_examples(name, columns), ""]
     usage = " ".join([program, name, *map(_placed, takes), "[options]"])
-    lines += [f"Usage  {usage}"]
+    lines += textwrap.wrap(f"Usage  {usage}", columns, subsequent_indent=" " * 7)
     for group in GROUPS:
-        rows = [_row(one) for one in command.params if _group(one) == group]
+        rows = [_row(one, command.callback) for one in command.params if _group(one) == group]
         if group == SHOWN:
             rows.append(("-h, --help", "This help."))
         if rows:
@@ -68,9 +70,9 @@ def of_program(params: Iterable[Any], program: str) -> str:
     rows = [_row(one) for one in params]
     lines += [_strong("Options"), *_listed([*rows, ("-h, --help", "This help.")], columns), ""]
     told = (
-        "SPEC is a line such as 'conv 64 k3 | bn | relu', a pasted call of PyTorch or Keras, a file (a document, "
-        "a model of ONNX, PyTorch or Keras, its source, its printed form), - for standard input, or the name of a "
-        f"network from `{program} list`."
+        "SPEC is a line such as 'conv 64 k3 | bn | relu', a pasted call of PyTorch or Keras, a file (a "
+        "document, a model of ONNX, PyTorch or Keras, its source, its printed form), - for standard input, or "
+        f"the name of a network from `{program} list`."
     )
     lines += textwrap.wrap(told, columns)
     return "\n".join(lines) + "\n"
@@ -131,13 +133,17 @@ def _group(param: Any) -> str:
     return GOES_IN if param.param_type_name == "argument" else _OF.get(param.name, ASKED)
 
 
-def _row(param: Any) -> tuple[str, str]:
+def _row(param: Any, callback: Any = None) -> tuple[str, str]:
     """The names of a parameter with what it takes, and its words."""
     words = param.help or ""
+    choices = literals(signature(callback).parameters[param.name].annotation) if callback else ()
     if param.param_type_name == "argument":
         return param.metavar or param.name.upper(), words
     names = sorted(param.opts, key=lambda one: one.startswith("--"))  # short ones first
-    takes = "" if param.is_flag else f" {param.metavar or 'VALUE'}"
+    metavar = param.metavar or (str(param.name).upper() if choices else "VALUE")
+    takes = "" if param.is_flag else f" {metavar}"
+    if choices:
+        words = f"{words} One of {', '.join(choices)}."
     default = param.default
     if not param.is_flag and default not in (None, ()) and "efault" not in words:
         words = f"{words} Default: {default}."

@@ -93,8 +93,18 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "draw": Row(
         "convcalc.cli.commands.draw:draw",
-        "A convolution at work, as SVG: window, inserted zeros, dilation, gridding.",
+        "A layer at work, as a picture: its window, a chain of maps, holes, its matrix.",
         _SOLVE,
+    ),
+    "page": Row(
+        "convcalc.cli.commands.page:page",
+        "The report of networks as one file for a browser: graph, table, memory, fields, findings.",
+        _DESIGN,
+    ),
+    "serve": Row(
+        "convcalc.cli.commands.serve:serve",
+        "The live calculator in the browser: type a spec, and its report follows.",
+        _DESIGN,
     ),
     "list": Row(
         "convcalc.cli.commands.catalog:list_names",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.budget import spend
 from convcalc.printable import one_line
@@ -13,7 +13,11 @@ from convcalc.records import plain
 from convcalc.render import numbers
 from convcalc.spec.source import cells as cells_of
 
-Format = Callable[[Any], str]
+if TYPE_CHECKING:
+    from convcalc.render.tree import Tree
+
+Format = numbers.Format
+Scale = Callable[[Sequence[Any]], tuple[str, Format]]
 
 
 class Column(NamedTuple):
@@ -28,7 +32,13 @@ class Column(NamedTuple):
             0 stays.
         shrink: text that may be cut with an ellipsis, down to this many characters; 0 for what
             is never cut, as every number is.
-        cut_start: cut the beginning instead of the end (dotted names differ at their end).
+        distinct: names: their middle is cut instead of their end, and those that differ never look the same.
+        tone: what a value means to who reads it, one of ``numbers.TONES`` or empty; a value made by
+            ``numbers.toned`` says it itself.
+        bar: a :class:`numbers.Share` that a screen shows as a bar too.
+        scale: gives, for all values together, the unit in which a screen shows them and the format.
+        rank: what rows are ordered by, largest first, where that is not the value; None stays behind.
+        join: gives the value of a block of the values in it; None where a block has none.
     """
 
     key: str
@@ -37,14 +47,24 @@ class Column(NamedTuple):
     align: str = "right"
     priority: int = 0
     shrink: int = 0
-    cut_start: bool = False
+    distinct: bool = False
+    tone: Callable[[Any], str] | None = None
+    bar: bool = False
+    scale: Scale | None = None
+    join: Callable[[Sequence[Any]], Any] | None = None
+    rank: Callable[[Any], Any] | None = None
+
+    def means(self, value: Any) -> str:
+        """The tone of a value of this column; empty where it has none."""
+        own = numbers.tone_of(value)
+        return own or (self.tone(value) if self.tone is not None else "")
 
 
 class Text(NamedTuple):
     """Lines that are no table.
 
     Attributes:
-        text: the lines.
+        text: the lines; they may have a tone (``numbers.toned``).
         drawn: whether they are a drawing, which Markdown puts between fences.
     """
 
@@ -52,10 +72,56 @@ class Text(NamedTuple):
     drawn: bool = False
 
 
+class Name(numbers.Toned):
+    """A name in a tree: the lines before it and how often it stands are never cut.
+
+    Attributes:
+        guides: what is drawn before the name.
+        label: the name.
+        times: what is said after it.
+    """
+
+    __slots__ = ("guides", "label", "times")
+
+    guides: str
+    label: str
+    times: str
+
+    def __new__(cls, guides: str, label: str, times: str = "") -> Name:
+        """A name, and what stands before and after it."""
+        made = super().__new__(cls, guides + label + times)
+        made.guides, made.label, made.times = guides, label, times
+        made.tone = ""
+        return made
+
+
+class Screen(NamedTuple):
+    """Where people read: what fits, and what is folded.
+
+    Attributes:
+        width: columns; None for as many as there are.
+        height: lines, by which trees are folded; None folds nothing.
+    """
+
+    width: int | None = 80
+    height: int | None = None
+
+    @property
+    def bar(self) -> int:
+        """Characters of a bar that is full."""
+        return 10 if self.width is None or self.width >= 120 else 6 if self.width >= 72 else 4
+
+
 class Table:
     """Rows under columns, with an optional line of totals, a title above and notes below.
 
     Its closed forms are written in the notation in which the table was made.
+
+    What a text means is said by a tone (``good``, ``bad``, ``warn``, ``strong``, ``faint``), never by a
+    colour: ``numbers.toned("failed", "bad")`` in a cell, the title, a fact, a note or a :class:`Text`, or
+    ``Column(..., tone=lambda value: "bad" if value > limit else "")`` where the values are numbers. A
+    terminal and a page show tones; pipes, CSV, JSON and Markdown hold the text alone, so the words must say
+    it too.
 
     Attributes:
         columns: the columns, in order.
@@ -65,9 +131,16 @@ class Table:
         facts: named results below it, already written for a reader.
         notes: what a reader must know about it (what is missing, what was left out).
         notation: how its closed forms are written.
+        narrow: makes another table of this one where the columns of priority 0 do not fit into a terminal.
+        tree: where its rows are layers, the tree of them that a screen shows.
+        layout: ``"auto"``, or ``"tree"`` or ``"flat"`` wherever it is shown as text.
+        more: how a reader sees what is folded, as the last line.
     """
 
-    __slots__ = ("columns", "facts", "footer", "notation", "notes", "rows", "title")
+    __slots__ = (
+        "columns", "facts", "footer", "layout", "more", "narrow", "notation", "notes", "rows", "title",
+        "tree",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -78,6 +151,7 @@ class Table:
         title: str = "",
         facts: Sequence[tuple[str, str]] = (),
         notes: Sequence[str] = (),
+        narrow: Callable[[Table], Table] | None = None,
     ) -> None:
         self.columns = tuple(columns)
         self.rows = rows
@@ -86,11 +160,21 @@ class Table:
         self.facts = tuple(facts)
         self.notes = tuple(notes)
         self.notation = numbers.notation()
+        self.narrow = narrow
+        self.tree: Callable[[], Tree] | None = None
+        self.layout = "auto"
+        self.more = ""
 
-    def cells(self) -> Cells:
-        """Every value as text, column by column."""
+    def cells(self, screen: Screen | None = None) -> Cells:
+        """Every value as text, column by column; on a screen with bars, and one unit a column."""
         with numbers.written_in(self.notation):
-            return Cells(self)
+            return Cells(self, screen)
+
+    def laid_out(self, screen: Screen | None) -> Table:
+        """The table as it is shown as text: its tree, or itself."""
+        if self.tree is None or self.layout == "flat" or (screen is None and self.layout == "auto"):
+            return self
+        return self.tree().shown(self, None if screen is None else screen.height)
 
     def order(self, key: str) -> list[int]:
         """Numbers of the rows, ordered by a column: numbers from the largest, text from A.
@@ -98,12 +182,14 @@ class Table:
         Rows whose value is no number keep their order after those that have one.
         """
         index = next(i for i, column in enumerate(self.columns) if column.key == key)
-        text = self.columns[index].align == "left"
+        text, ranked = self.columns[index].align == "left", self.columns[index].rank
 
         def rank(number: int) -> Any:
             value = self.rows[number][index]
             if text:
                 return (0, str(value))
+            if ranked is not None:
+                value = ranked(value)
             if isinstance(value, numbers.Share):
                 value = value.part
             if isinstance(value, (tuple, list)):
@@ -111,6 +197,28 @@ class Table:
             return (0, -value) if isinstance(value, (int, float)) else (1, 0)
 
         return sorted(range(len(self.rows)), key=rank)
+
+    def folded(self, depth: int, whole: str) -> tuple[Table, list[list[int]]]:
+        """The rows of layers with those of each block, so many levels down, joined in one.
+
+        Args:
+            depth: levels of blocks that are kept.
+            whole: what all together are called, at depth 0.
+
+        Returns:
+            the table, and for each of its rows the numbers of those it was made of.
+        """
+        from convcalc.render.tree import Group, folded, joined
+
+        parts: dict[tuple[str, bool], list[int]] = {}
+        for number, row in enumerate(self.rows):
+            name = folded(str(row[0]), depth)
+            parts.setdefault((name, name == row[0]), []).append(number)
+        made = copy(self)
+        made.rows = [
+            joined(self, Group(name or whole, rows, own, 1, False)) for (name, own), rows in parts.items()
+        ]
+        return made, list(parts.values())
 
     def rows_at(self, order: Sequence[int]) -> Table:
         """The table with only these rows, in this order; a note says what was left out."""
@@ -170,29 +278,56 @@ def _size(dims: Sequence[Any]) -> Any:
 class Cells:
     """A table's values as text, and the choice of columns that fit a width."""
 
-    __slots__ = ("columns", "footer", "rows", "widths")
+    __slots__ = ("around", "barred", "columns", "footer", "least", "rows", "titles", "widths")
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, screen: Screen | None = None) -> None:
         self.columns = table.columns
+        self.barred = screen is not None
+        # A name in a tree is what one goes by: a column that matters less goes before its middle does.
+        self.least = 0
+        if (
+            screen is not None
+            and screen.width is not None
+            and any(isinstance(r[0], Name) for r in table.rows)
+        ):
+            self.least = screen.width // 3
         spend(2 * len(table.rows))
-        by_column = [
-            [one_line(column.format(row[i])) for row in table.rows] for i, column in enumerate(table.columns)
-        ]
-        self.footer: list[str] | None = None
-        if table.footer is not None:
-            self.footer = [
-                "" if value is None else one_line(column.format(value))
-                for column, value in zip(table.columns, table.footer, strict=True)
-            ]
+        self.titles: list[str] = []
+        self.around: list[int] = []
+        self.footer: list[str] | None = None if table.footer is None else []
+        by_column: list[list[str]] = []
+        for i, column in enumerate(table.columns):
+            values = [row[i] for row in table.rows]
+            last = None if table.footer is None else table.footer[i]
+            title, form = column.title, column.format
+            if screen is not None and column.scale is not None:
+                unit, form = column.scale([*values, last])
+                title += f" ({unit})" if unit else ""
+            texts = [_text(value, form) for value in values]
+            if self.footer is not None:
+                self.footer.append("" if last is None else _text(last, form))
+            if screen is not None and column.bar:
+                title = f"{title:>6}".ljust(7 + screen.bar)
+                texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
+                if self.footer is not None:
+                    self.footer[i] = _barred(None, self.footer[i], screen.bar)
+            self.titles.append(title)
+            self.around.append(max(map(_around, values), default=0) if column.distinct else 0)
+            by_column.append(texts)
         self.widths = [
             max(
-                cells_of(column.title),
+                cells_of(self.titles[i]),
                 cells_of(self.footer[i]) if self.footer else 0,
                 max(map(cells_of, by_column[i]), default=0),
             )
-            for i, column in enumerate(table.columns)
+            for i in range(len(self.columns))
         ]
         self.rows: list[tuple[str, ...]] = list(zip(*by_column, strict=True))
+
+    def fits(self, width: int, gap: int) -> bool:
+        """Whether the columns that never go have room, each at its shortest."""
+        stay = [i for i, column in enumerate(self.columns) if not column.priority]
+        return sum(map(self._least, stay)) + gap * (len(stay) - 1) <= width
 
     def fit(self, width: int, gap: int) -> tuple[list[int], list[int]]:
         """Choose what fits.
@@ -229,16 +364,64 @@ class Cells:
             excess -= 1
         return kept, [widths[i] for i in kept]
 
-    def cut(self, index: int, text: str, width: int) -> str:
-        """A text of a column, no longer than a width; an ellipsis stands where it was cut."""
-        if cells_of(text) <= width:
-            return text
-        cut_start = self.columns[index].cut_start
-        while text and cells_of(text) > width - 1:
-            excess = max(1, (cells_of(text) - width + 1) // 2)
-            text = text[excess:] if cut_start else text[:-excess]
-        return "…" + text if cut_start else text + "…"
+    def cut(self, table: Table, index: int, width: int) -> Sequence[str]:
+        """The texts of a column, each no longer than a width; an ellipsis stands where one was cut."""
+        texts = [row[index] for row in self.rows]
+        if max(map(cells_of, texts), default=0) <= width:
+            return texts
+        if self.columns[index].distinct:
+            return _cut_names([row[index] for row in table.rows], texts, width)
+        return [_cut_end(text, width) for text in texts]
 
     def _least(self, index: int) -> int:
         column, width = self.columns[index], self.widths[index]
-        return min(width, max(column.shrink, len(column.title), 1)) if column.shrink else width
+        if not column.shrink:
+            return width
+        return min(
+            width,
+            max(
+                column.shrink,
+                len(self.titles[index]),
+                self.around[index] + 6,
+                self.least * column.distinct,
+                1,
+            ),
+        )
+
+
+def _text(value: Any, form: Format) -> str:
+    return one_line(value if isinstance(value, numbers.Text) else form(value))
+
+
+def _around(value: Any) -> int:
+    """Columns that are taken by what stands around a name."""
+    return cells_of(value.guides) + cells_of(value.times) if isinstance(value, Name) else 0
+
+
+def _barred(value: Any, text: str, width: int) -> str:
+    """A share and its bar."""
+    return f"{text:>6} {numbers.bar(value, width) if isinstance(value, numbers.Share) else '':<{width}}"
+
+
+def _cut_end(text: str, width: int) -> str:
+    if cells_of(text) <= width:
+        return text
+    while text and cells_of(text) > width - 1:
+        text = text[: -max(1, (cells_of(text) - width + 1) // 2)]
+    return text + "…"
+
+
+def _cut_names(values: Sequence[Any], texts: Sequence[str], width: int) -> Sequence[str]:
+    """Names in a width, and those that differ still differ; what stands around them stays."""
+    from convcalc.render.names import shortened
+
+    around = [(one.guides, one.times) if isinstance(one, Name) else ("", "") for one in values]
+    found = list(texts)
+    for pair in dict.fromkeys(around):
+        at = [i for i, other in enumerate(around) if other == pair]
+        before, behind = pair
+        inner = [texts[i][len(before) : len(texts[i]) - len(behind)] for i in at]
+        room = max(width - cells_of(before) - cells_of(behind), 1)
+        for i, text in zip(at, shortened(inner, room), strict=True):
+            found[i] = before + text + behind
+    return found

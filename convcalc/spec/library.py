@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
+from typing import Any, Final
 
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+INDEX: Final = os.path.join(_ROOT, "zoo", "index.json")
+"""What is known of every network without reading it; see :func:`zoo_index`."""
 _SIGNATURE = re.compile(r"^  ([A-Za-z_]\w*)(?:\(.*\))?:", re.MULTILINE)
 
 
@@ -36,6 +39,34 @@ def zoo_text(name: str) -> str:
     if name not in zoo_names():
         raise KeyError(name)
     return _read(os.path.join(_ROOT, "zoo", f"{name}.yaml"))
+
+
+@lru_cache(maxsize=1)
+def zoo_index() -> dict[str, dict[str, Any]]:
+    """Of every network its title, what it is about, year, input, parameters and MACs.
+
+    Counted when the index was made, as a test holds it to. Counts are the text of a closed form where the
+    input has symbols, None where they are not known.
+    """
+    import json
+
+    found: dict[str, dict[str, Any]] = json.loads(_read(INDEX))
+    return found
+
+
+def spelt(name: str) -> str:
+    """A name without what people write differently: ``ResNet-50``, ``resnet_50`` are ``resnet50``."""
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def zoo_called(name: str) -> tuple[str, ...]:
+    """The networks that a name stands for, however it is spelt; their titles count where no name does."""
+    for own, row in zoo_index().items():
+        if row["title"].casefold() == name.casefold():  # DeepLabv3+ is not DeepLabv3
+            return (own,)
+    wanted = spelt(name)
+    found = tuple(own for own in zoo_names() if spelt(own) == wanted)
+    return found or tuple(own for own, row in zoo_index().items() if spelt(row["title"]) == wanted)
 
 
 @lru_cache(maxsize=1)

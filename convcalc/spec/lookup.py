@@ -16,6 +16,8 @@ _PATH: Final = re.compile(r"[/\\]|\.(?:ya?ml|txt|conv|json|onnx|pt2?|pth|keras|h
 MAX_TEXT: Final = 32_000_000
 """Longest file of a spec, in bytes."""
 _WORD: Final = re.compile(r"[\w.\-+]+\Z")
+_WORDS: Final = re.compile(r"[^\W\d][\w.\-+]* [\w.\-+]+\Z")
+"""Two words, as a network may be called: ``ResNet 50``."""
 
 
 def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
@@ -43,7 +45,7 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
     if not _WORD.match(stripped):
         if os.path.exists(spec):
             return _file(spec, primitive)
-        return Source("<spec>", spec)
+        return _network(stripped) or Source("<spec>", spec)
     if stripped in library.zoo_names():
         return Source(f"zoo:{stripped}", library.zoo_text(stripped))
     if os.path.isfile(stripped):
@@ -52,18 +54,83 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
 
     if stripped in layers.OPS or stripped in layers.ALIASES or library.has_block(stripped):
         return Source("<spec>", spec)
-    nearest = nearest_name(
-        stripped, [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
-    )
-    raise SpecError(
-        Problem(
-            f"no network, file or layer named {stripped!r}",
-            text=stripped,
-            length=len(stripped),
-            expected="a one-line spec, a file, '-' or a zoo name (see 'convcalc list')",
-            nearest=nearest,
+    if (named := _network(stripped)) is not None:
+        return named
+    raise _unknown(spec, f"no network, file or layer named {stripped!r}", _expected(stripped))
+
+
+def text_or_name(spec: str) -> Source:
+    """What a spec from a page stands for: the text itself, or a zoo name; never a file, and no code.
+
+    Nothing outside of the package is looked at: the names of files, ``-`` and factories of PyTorch are
+    refused like any other word that is no network and no layer.
+
+    Raises:
+        SpecError: it is neither.
+    """
+    stripped = spec.strip()
+    if not stripped:
+        raise SpecError(Problem("the spec is empty", expected="a one-line spec, a document or a network"))
+    if stripped in library.zoo_names():
+        return Source(f"zoo:{stripped}", library.zoo_text(stripped))
+    from convcalc import layers
+
+    known = stripped in layers.OPS or stripped in layers.ALIASES or library.has_block(stripped)
+    inside = "\n" in stripped or any(mark in stripped for mark in "(|")
+    path = not inside and " " not in stripped and (_PATH.search(stripped) or stripped == "-")
+    if path or re.match(r"torch:[\w.]+\Z|torch:[\w.]+:", stripped):
+        raise _unknown(spec, f"{stripped!r} is no text: files and code are not read here", "the text itself")
+    named = None if known else _network(stripped)
+    if named is not None or known or not _WORD.match(stripped):
+        return named or Source("<spec>", spec)
+    raise _unknown(spec, f"no network or layer named {stripped!r}", "a layer, a network, or a document")
+
+
+def _unknown(spec: str, message: str, expected: str) -> SpecError:
+    """The error of a word that stands for nothing, with the nearest that does."""
+    from convcalc import layers
+
+    word = spec.strip()
+    known = [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
+    index = spec.index(word)
+    return SpecError(
+        Problem.in_source(
+            Source("<spec>", spec), index, len(word), message, expected=expected,
+            nearest=nearest_name(word, known) or nearest_name(library.spelt(word), known),
         )
-    )
+    )  # fmt: skip
+
+
+def _network(name: str) -> Source | None:
+    """The network that a name stands for in another spelling; see :func:`convcalc.spec.library.zoo_called`.
+
+    Raises:
+        SpecError: there are several.
+    """
+    if not _WORD.match(name) and not _WORDS.match(name):
+        return None
+    found = library.zoo_called(name)
+    if len(found) > 1:
+        raise SpecError(
+            Problem(
+                f"there are several networks named {name!r}",
+                text=name,
+                length=len(name),
+                expected=f"one of {', '.join(found[:8])}{', ...' * (len(found) > 8)}",
+                nearest=found[0],
+            )
+        )
+    return Source(f"zoo:{found[0]}", library.zoo_text(found[0])) if found else None
+
+
+def _expected(name: str) -> str:
+    """What would be taken, with the networks whose names begin so."""
+    stem = library.spelt(name)
+    close = [own for own in library.zoo_names() if stem and library.spelt(own).startswith(stem)]
+    if not close:
+        return "a one-line spec, a file, '-' or a zoo name (see 'convcalc list')"
+    more = f", ... (see 'convcalc list {stem}')" if len(close) > 6 else ""
+    return f"a one-line spec, a file, '-' or a zoo name, such as {', '.join(close[:6])}{more}"
 
 
 def _file(path: str, primitive: bool = False) -> Source:

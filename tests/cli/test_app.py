@@ -42,9 +42,11 @@ def test_help_imports_no_command(process) -> None:
     assert set(json.loads(ours.replace("'", '"'))) == {
         "convcalc.cli.app",
         "convcalc.cli.coerce",
+        "convcalc.cli.completion",
         "convcalc.cli.examples",
         "convcalc.cli.help",
         "convcalc.cli.options",
+        "convcalc.cli.typed",
         "convcalc.cli.registry",
         "convcalc.cli.output",
     }

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from convcalc.dims import UNKNOWN
 from convcalc.render import data, html, numbers, terminal, text
-from convcalc.render.table import Column, Table
+from convcalc.render.table import Column, Table, Text
 
 COLUMNS = (
-    Column("name", "name", numbers.label, "left", 0, 12, cut_start=True),
+    Column("name", "name", numbers.label, "left", 0, 12, distinct=True),
     Column("layer", "layer", numbers.label, "left", 50, 16),
     Column("output_shape", "output", numbers.shape, priority=30),
     Column("params", "params", numbers.exact),
@@ -183,3 +183,29 @@ def test_html_is_escaped() -> None:
     assert "x &amp; y" in page
     assert "1,234" in page
     assert "<b></td>" not in page
+
+
+def test_a_tone_is_shown_by_a_terminal_and_the_words_stay_everywhere() -> None:
+    """Cells, titles, facts and notes with a tone: escapes in a terminal, the same text without them."""
+    made = Table(
+        (Column("name", "name", numbers.label, "left"), Column("n", "n", tone=lambda n: "bad" * (n > 5))),
+        [("a", 3), (numbers.toned("b", "good"), 7)],
+        title=numbers.toned("verdict", "bad"),
+        facts=[("held", numbers.toned("no", "bad"))],
+        notes=[numbers.toned("look", "faint")],
+    )
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer, width=80, force_terminal=True, color_system="standard", legacy_windows=False
+    )
+    console.print(terminal.Fitted(made, Text(numbers.toned("done", "strong"))), soft_wrap=True)
+    coloured = buffer.getvalue()
+    for word in ("b", "7", "verdict", "no", "look", "done"):
+        assert re.search(rf"\x1b\[[\d;]+m{word}\x1b\[0m", coloured), word
+    assert not re.search(r"\x1b\[[\d;]+m *3", coloured)
+    plain = text.render(made, Text("done\n"))
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured).replace("─", "-") == plain
+    assert data.to_csv(made) == "name,n\na,3\nb,7\n"
+    assert json.loads(data.to_json(made.records()))[1]["name"] == "b"
+    with pytest.raises(ValueError, match="unknown tone"):
+        numbers.toned("x", "blue")

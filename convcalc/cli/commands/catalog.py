@@ -2,112 +2,83 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from convcalc.cli.options import FORM, GRAPH, JSON, SPEC, Common, command
+from convcalc.cli.options import EXACT, FORM, GRAPH, JSON, OUTPUT, SORT, SPEC, TOP, Common, command
 from convcalc.cli.output import UsageProblem
-from convcalc.render.answer import Answer
-from convcalc.render.table import Column, Table, Text
+from convcalc.files import write_whole
+from convcalc.render.answer import Answer, File
+from convcalc.render.table import Text
 
 KINDS = ("networks", "layers", "blocks")
+"""As in :data:`convcalc.spec.catalog.KINDS`, which help and completion need not load."""
 
 
-@command(*FORM)
+@command(SORT, TOP, EXACT, *FORM)
 def list_names(
     common: Common,
-    kind: Annotated[
-        str | None,
+    what: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[networks|layers|blocks]",
-            help="Only these.",
+            metavar="[networks|layers|blocks] [PATTERN]...",
+            help="Only one kind; only what matches: part of a name, a glob such as 'resnet*', the beginning "
+            "of a word of where it was published.",
             autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
         ),
     ] = None,
 ) -> Answer:
     """Networks, layers and blocks that convcalc knows."""
-    from convcalc.render import numbers
+    from convcalc.render.views.catalog import tables, whole
+    from convcalc.spec.catalog import catalog
 
-    if kind is not None and kind not in KINDS:
-        from convcalc.spec.errors import nearest_name
+    kind, patterns = _asked(what or [])
+    found = catalog(patterns, kind)
+    if not found:
+        raise _nothing(patterns, kind)
+    if common.sort is not None or common.top is not None:
+        order = common.choose(whole(found), "macs" if kind in (None, "networks") else "name")
+        found = [found[i] for i in order]
+    parts = [whole(found, exact=common.exact)] if common.form == "csv" else tables(found, exact=common.exact)
+    return Answer(parts, lambda: [entry.to_dict() for entry in found])
 
-        raise UsageProblem(
-            f"there are no {kind!r} to list", expected=", ".join(KINDS), nearest=nearest_name(kind, KINDS)
+
+def _asked(words: list[str]) -> tuple[str | None, list[str]]:
+    """Which kind is asked for, if one is, and the patterns."""
+    first = words[0].lower() if words else ""
+    for kind in KINDS:
+        if first in (kind, kind[:-1]):
+            return kind, words[1:]
+    return None, words
+
+
+def _nothing(patterns: list[str], kind: str | None) -> UsageProblem:
+    """Nothing matches: what does, by a name that is near, or in another kind."""
+    from convcalc.spec.catalog import catalog
+    from convcalc.spec.errors import nearest_name
+    from convcalc.spec.library import spelt
+
+    asked = " ".join(patterns)
+    elsewhere = [entry for entry in catalog(patterns)] if kind else []
+    if elsewhere:
+        other = elsewhere[0].kind
+        return UsageProblem(
+            f"there are no {kind} that match {asked!r}",
+            expected=f"{other}s",
+            nearest=f"list {other}s {asked}",
         )
-    rows: list[tuple[str, ...]] = []
-    if kind in (None, "networks"):
-        rows += _networks()
-    if kind in (None, "layers"):
-        rows += _layers()
-    if kind in (None, "blocks"):
-        rows += _blocks()
-    columns = (
-        Column("kind", "kind", numbers.label, "left"),
-        Column("name", "name", numbers.label, "left"),
-        Column("about", "about", numbers.label, "left", 0, 20),
-        Column("arguments", "arguments", numbers.label, "left", 1, 20),
+    names = {entry.name: entry.name for entry in catalog((), kind)}
+    names |= {spelt(name.rstrip("0123456789")): name for name in reversed(names)}
+    near = nearest_name(spelt(asked), [*KINDS, *names])
+    return UsageProblem(
+        f"nothing matches {asked!r}",
+        expected="part of a name, a glob such as 'resnet*', or the beginning of a word of its source",
+        nearest=near,
     )
-    return Answer([Table(columns, rows)])
 
 
-def _networks() -> list[tuple[str, ...]]:
-    from convcalc.spec.library import zoo_names, zoo_text
-
-    return [("network", name, _source(zoo_text(name)), "") for name in zoo_names()]
-
-
-def _source(text: str) -> str:
-    found = re.search(r"^source: *(.+)$", text, re.MULTILINE)
-    return found[1].strip().strip("\"'") if found else ""
-
-
-def _layers() -> list[tuple[str, ...]]:
-    from convcalc.layers import ALIASES, lookup, names
-
-    rows: list[tuple[str, ...]] = []
-    for name in names():
-        other = [alias for alias, op in ALIASES.items() if op == name]
-        layer = lookup(name)
-        also = f" Also {', '.join(other)}." if other else ""
-        rows.append(("layer", name, layer.about() + also, _options(layer)))
-    return rows
-
-
-def _options(layer: Any) -> str:
-    from convcalc.layers.base import INFER, REQUIRED
-
-    words = [place for place in layer.positional]
-    done = {field for place in layer.positional for field in place.split("->")}
-    for option in layer.options:
-        if option.field in done:
-            continue
-        name = option.short or option.field
-        if option.default is REQUIRED:
-            words.append(name)
-        elif option.default in (INFER, None):
-            words.append(f"[{name}]")
-        else:
-            words.append(f"{name}={_plain(option.default)}")
-    return " ".join(words)
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _blocks() -> list[tuple[str, ...]]:
-    from convcalc.spec.library import block_about, block_names, block_text
-
-    rows: list[tuple[str, ...]] = []
-    for name in block_names():
-        signature = re.match(r"\s*\w+(\(.*\))?\s*:", block_text(name))
-        rows.append(("block", name, block_about(name), (signature and signature[1]) or "()"))
-    return rows
-
-
-@command(SPEC, *GRAPH, JSON)
+@command(SPEC, *GRAPH, JSON, OUTPUT, files=(".yaml",))
 def show(
     common: Common,
     expand: Annotated[
@@ -117,7 +88,12 @@ def show(
 ) -> Answer:
     """The source text of a network or block."""
     text = _expanded(common) if expand else _text(common)
-    return Answer([Text(text)], lambda: {"name": common.spec, "text": text})
+
+    def write(path: str) -> str:
+        write_whole(path, text.encode())
+        return "a document" if not expand else "a spec"
+
+    return Answer([Text(text)], lambda: {"name": common.spec, "text": text}, files={".yaml": File(write)})
 
 
 def _expanded(common: Common) -> str:
@@ -146,13 +122,15 @@ def _text(common: Common) -> str:
     if name in names() or name in ALIASES:
         import inspect
 
+        from convcalc.spec.catalog import options
+
         layer = lookup(ALIASES.get(name, name))
-        return f"{layer.op} {_options(layer)}".strip() + "\n\n" + inspect.cleandoc(layer.__doc__ or "")
+        return f"{layer.op} {options(layer)}".strip() + "\n\n" + inspect.cleandoc(layer.__doc__ or "")
     source = common.source()
     return source.text or _structured(common)
 
 
-@command(JSON)
+@command(JSON, OUTPUT)
 def schema(common: Common) -> Answer:
     """JSON Schema of the document form, for editors."""
     import json

@@ -1,4 +1,4 @@
-"""``draw``: a convolution at work, as an SVG picture."""
+"""``draw``: a layer at work, as a picture."""
 
 from __future__ import annotations
 
@@ -6,30 +6,39 @@ from typing import Annotated
 
 import typer
 
-from convcalc.cli.options import GRAPH, JSON, SPEC, Common, command
+from convcalc.cli.options import GRAPH, JSON, LAYER, OUTPUT, POSITION, SPEC, Common, command
 from convcalc.cli.values import position
-from convcalc.files import write_whole
 from convcalc.render.answer import Answer
 from convcalc.render.table import Text
 
 
-@command(SPEC, *GRAPH, JSON)
+@command(SPEC, POSITION, LAYER, *GRAPH, JSON, OUTPUT, pictures=True)
 def draw(
     common: Common,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="I,J", help="Output position to highlight; the middle.")
-    ] = None,
-    gridding: Annotated[
-        bool, typer.Option("--gridding", help="The gridding map of the input, of a single layer too.")
+    still: Annotated[bool, typer.Option("--still", help="Do not move; --at stands still too.")] = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="Numbers in the cells: small whole ones, run through the layer.")
     ] = False,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the SVG here.")
-    ] = None,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="The layer as a matrix, beside its transpose.")
+    ] = False,
+    gridding: Annotated[
+        bool, typer.Option("--gridding", help="The input, each pixel by its paths to the output.")
+    ] = False,
 ) -> Answer:
-    """A convolution at work, as SVG: window, inserted zeros, dilation, gridding."""
-    from convcalc.render.pictures.convolution import draw as drawn
+    """A layer at work, as a picture: its window, inserted zeros, a chain of maps, holes, its matrix."""
+    from convcalc.render.pictures.draw.answer import draw as drawn
 
-    picture = drawn(common.load(), position(at), gridding=gridding)
-    if output is not None:
-        write_whole(output, picture.svg.encode())
-    return Answer([Text(picture.svg if output is None else f"{output}: {picture.caption}")], picture.to_dict)
+    picture = drawn(
+        common.load(),
+        position(common.at),
+        gridding=gridding,
+        matrix=matrix,
+        values=values,
+        still=still,
+        layer=common.layer,
+    )
+    said = Text(f"{picture.caption}\n-o FILE.svg or FILE.png writes the picture; a pipe gets the SVG.")
+    return Answer(
+        [said], picture.to_dict, picture=lambda: picture.drawing, forms={"table": lambda: picture.svg}
+    )

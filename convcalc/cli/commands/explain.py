@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convcalc.cli.options import GRAPH, JSON, MARKDOWN, NOTATION, SPEC, Common, command
-from convcalc.cli.output import UsageProblem
+from convcalc.cli.options import GRAPH, JSON, MARKDOWN, NOTATION, OUTPUT, SPEC, Common, command
 from convcalc.render.answer import Answer
 from convcalc.render.table import Text
 
@@ -15,32 +14,34 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph
 
 
-@command(SPEC, *GRAPH, NOTATION, JSON, MARKDOWN)
+@command(SPEC, *GRAPH, NOTATION, JSON, MARKDOWN, OUTPUT)
 def explain(
     common: Common,
     layer: Annotated[
-        str | None, typer.Option("--layer", metavar="NAME", help="Only this layer of the spec.")
+        str | None, typer.Option("--layer", "-l", metavar="NAME", help="Only this layer of the spec.")
     ] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX, for amsmath.")] = False,
 ) -> Answer:
     """What a layer, block or spec does, with its formulas.
 
     SPEC may be the name of a layer or block, for the formulas in letters. The formulas come out of the
     calculators themselves, run on letters; of a spec with numbers, they are put in line by line.
+    --notation latex is for amsmath.
     """
     import convcalc
     from convcalc.render.views import explain as render
 
-    if latex and (common.json or common.markdown):
-        raise UsageProblem("--latex cannot go together with another form", expected="one of them")
     target = _target(common)
     given = {"input": common.shapes(), "set": common.assignments()} if isinstance(target, str) else {}
     found = convcalc.explain(target, layer=layer, **given)
-    if common.json:
-        return Answer([], found.to_dict)
-    if common.markdown:
-        return Answer([Text(render.to_markdown_text(found))])
-    return Answer([Text(render.to_latex(found) if latex else render.to_text(found, common.notation))])
+    latex = common.notation == "latex"
+    return Answer(
+        [Text(render.to_latex(found) if latex else render.to_text(found, common.notation))],
+        found.to_dict,
+        forms={
+            "markdown": lambda: render.to_markdown_text(found),
+            "latex": lambda: render.to_latex(found),
+        },
+    )
 
 
 def _target(common: Common) -> str | Graph:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
 import typer
 
 import convcalc
-from convcalc.cli.options import GRAPH, JSON, SPEC, Common, command
+from convcalc.cli.options import GRAPH, JSON, OUTPUT, SEED, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
-from convcalc.render.answer import Answer
+from convcalc.render.answer import Answer, File, refusal
 from convcalc.render.table import Text
 
+FORMS = {"pytorch": ".py", "onnx": ".onnx", "spec": ".yaml"}
+"""The ending of each form."""
+WORDS = {"pytorch": "PyTorch source", "onnx": "an ONNX model", "spec": "a document"}
 
-@command(SPEC, *GRAPH, JSON)
+
+@command(SPEC, SEED, *GRAPH, JSON, OUTPUT, files=tuple(FORMS.values()), forms=False)
 def export(
     common: Common,
-    to: Annotated[str, typer.Option("--to", metavar="FORM", help="pytorch, onnx or spec.")],
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; standard output otherwise."),
+    form: Annotated[
+        Literal["pytorch", "onnx", "spec"] | None,
+        typer.Option("--form", help="What is written, where no ending of -o FILE says it."),
     ] = None,
     weights: Annotated[
         str | None,
@@ -29,26 +33,33 @@ def export(
             help="Weights by name: .npz, .safetensors, .pth. For pytorch they go into the .npz beside FILE.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights (onnx).")] = 0,
 ) -> Answer:
     """PyTorch source, an ONNX model or a document of a network."""
-    from convcalc.exporting import FORMS
-    from convcalc.spec.errors import nearest_name
-
-    if to not in FORMS:
-        raise UsageProblem(
-            f"--to {to} is not known", expected="pytorch, onnx or spec", nearest=nearest_name(to, FORMS)
-        )
+    output = common.output
+    ending = PurePath(output or "").suffix.lower()
+    by_ending = next((name for name in FORMS if FORMS[name] == ending), None)
+    to = form or by_ending
+    if output is not None and (by_ending is None or to != by_ending):
+        raise refusal(output, [FORMS[form]] if form else FORMS.values())
+    if to is None:
+        raise UsageProblem("in which form?", expected="-o FILE.py, .onnx or .yaml; or --form pytorch or spec")
     if output is None and (to == "onnx" or weights is not None):
         what = "an ONNX model is no text" if to == "onnx" else "weights go into a file beside the source"
-        raise UsageProblem(what, expected="-o FILE")
+        raise UsageProblem(what, expected=f"-o FILE{FORMS[to]}")
     if to == "spec" and weights is not None:
-        raise UsageProblem("a spec holds no weights", expected="--to pytorch or --to onnx")
+        raise UsageProblem("a spec holds no weights", expected="-o FILE.py or FILE.onnx")
     graph = common.load()
     if output is None:
         graph.weights = None  # what is printed has no file beside it
-    found = convcalc.export(graph, to, weights, seed=seed)
-    if output is None:
-        return Answer([Text(str(found.content).rstrip("\n"))], lambda: {"to": to, "text": found.content})
-    files = [str(path) for path in found.write(output)]
-    return Answer([Text("\n".join(files))], lambda: {"to": to, "files": files})
+    found = convcalc.export(graph, to, weights, seed=common.seed)
+
+    def write(path: str) -> str:
+        return " and ".join([WORDS[to], *map(str, found.write(path)[1:])])
+
+    def data() -> dict[str, Any]:
+        if output is None:
+            return {"to": to, "text": found.content}
+        return {"to": to, "files": [output, *map(str, found.beside(output))]}
+
+    parts = [Text(found.content.rstrip("\n"))] if isinstance(found.content, str) else []
+    return Answer(parts, data, files={FORMS[to]: File(write)})

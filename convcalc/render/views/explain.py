@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.dims import is_symbolic
@@ -102,7 +102,7 @@ def _chains(lines: Any, values: Mapping[str, int], notation: str) -> list[Chain]
     return [chain(line, values, notation) for line in lines]
 
 
-def _functions(chains: list[Chain]) -> list[str]:
+def functions(chains: Sequence[Chain]) -> list[str]:
     """What the functions in the formulas mean."""
     shown = " ".join(text for one in chains for text in one.texts)
     return [text for name, text in FUNCTIONS.items() if re.search(rf"\b{name}(\(|\}}\\left)", shown)]
@@ -214,13 +214,14 @@ def _text_chains(chains: list[Chain]) -> list[str]:
 def _text_ends(constraints: Any, chains: list[Chain], notation: str) -> list[str]:
     lines: list[str] = []
     if constraints:
-        lines += ["", "as long as " + ", ".join(_condition(c, notation) for c in constraints)]
-    for text in _functions(chains):
+        lines += ["", "as long as " + ", ".join(written_condition(c, notation) for c in constraints)]
+    for text in functions(chains):
         lines += ["", text]
     return lines
 
 
-def _condition(condition: Any, notation: str) -> str:
+def written_condition(condition: Any, notation: str) -> str:
+    """The text of what letters must meet."""
     return str(condition.write(notation)) if hasattr(condition, "write") else str(condition)
 
 
@@ -297,8 +298,11 @@ def _words(text: str) -> bool:
 def _markdown_ends(constraints: Any, chains: list[Chain]) -> list[str]:
     lines: list[str] = []
     if constraints:
-        lines += ["As long as " + ", ".join(f"${_condition(c, 'latex')}$" for c in constraints) + ".", ""]
-    return lines + [f"{text}.\n" for text in _functions(chains)]
+        lines += [
+            "As long as " + ", ".join(f"${written_condition(c, 'latex')}$" for c in constraints) + ".",
+            "",
+        ]
+    return lines + [f"{text}.\n" for text in functions(chains)]
 
 
 # -- LaTeX -----------------------------------------------------------------------------------
@@ -346,8 +350,11 @@ def _latex_body(variables: Any, chains: list[Chain], constraints: Any) -> list[s
     lines += [row + r" \\" for row in rows[:-1]] + rows[-1:]
     lines += [r"\end{align*}", ""]
     if constraints:
-        lines += ["As long as " + ", ".join(f"${_condition(c, 'latex')}$" for c in constraints) + ".", ""]
-    return lines + [f"{_escape(text)}.\n" for text in _functions(chains)]
+        lines += [
+            "As long as " + ", ".join(f"${written_condition(c, 'latex')}$" for c in constraints) + ".",
+            "",
+        ]
+    return lines + [f"{_escape(text)}.\n" for text in functions(chains)]
 
 
 def _latex_name(name: str) -> str:
