@@ -217,10 +217,11 @@ def page(request: Mapping[str, Any]) -> dict[str, Any]:
     network has no single window), ``layer``, the name of that window's layer, ``svg`` and ``caption`` of its
     picture, or ``why`` there is none, and ``sizes``, the input in one text.
     """
-    from convcalc.page.data import page_data
+    from convcalc.page.data import options, page_data
 
-    asked = _graphs(request)
-    found = page_data(*(one.graph for one in asked), texts=[one.text for one in asked])
+    asked, given = _graphs(request), _given(request)
+    more = [*options("--input", given["input"]), *options("--set", given["set"] or None)]
+    found = page_data(*(one.graph for one in asked), texts=[[one.text, *more] for one in asked])
     return {**found, "live": [_live(one, request) for one in asked]}
 
 
