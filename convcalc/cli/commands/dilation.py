@@ -38,7 +38,15 @@ WHAT = Shared(
 _RATES = re.compile(r"[+-]?\d+(x[+-]?\d+)*(,[+-]?\d+(x[+-]?\d+)*)*,?")
 
 
-@command(WHAT, RANK, TOP, *GRAPH, *FORM, pictures=True, words={"max_rate": ("--max-dilation",), "layers": ("--count",)})
+@command(
+    WHAT,
+    RANK,
+    TOP,
+    *GRAPH,
+    *FORM,
+    pictures=True,
+    words={"max_rate": ("--max-dilation",), "layers": ("--count",)},
+)
 def dilation(
     common: Common,
     kernel: Annotated[
