@@ -52,14 +52,17 @@ class LazyGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read what stands before the command; where there is nothing at all, show the help."""
         if not args and not ctx.resilient_parsing:
-            typer.echo(ctx.get_help(), err=True)
+            from convcalc.cli.help import of_nothing
+
+            tell(of_nothing(ctx.command_path))
             raise typer.Exit(WRONG_USE)
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """List the commands without importing them."""
-        self._listing = True
-        super().format_help(ctx, formatter)
+        """Five lines to try, and the commands, without importing them."""
+        from convcalc.cli.help import of_program
+
+        formatter.write(of_program(self.params, ctx.command_path))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete the commands without importing them."""

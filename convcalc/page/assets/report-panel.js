@@ -132,6 +132,7 @@
         h('strong', {}, finding.level === 'warn' ? 'Warning' : 'Note', ` (${finding.kind}): `), finding.text,
         named && finding.id !== null ? [' at ', jump(view, number, finding.id)] : null),
       finding.why ? h('p', {}, `Why: ${finding.why}`) : null,
+      finding.instead ? h('p', {}, 'Instead: ', h('code', {}, finding.instead)) : null,
       finding.try ? h('p', {}, 'Try: ', h('code', {}, finding.try)) : null));
   }
 
