@@ -81,6 +81,8 @@ def options(option: str, given: Any) -> list[str]:
         return []
     if isinstance(given, Mapping):
         return [word for name, one in given.items() for word in (option, f"{name}={_text(one)}")]
+    if isinstance(given, str) and "=" in given:  # several inputs in one text
+        return [word for one in given.split(",") for word in (option, one.strip())]
     return [option, _text(given)]
 
 

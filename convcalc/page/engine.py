@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from convcalc.budget import STEPS, allow, budget
+from convcalc.budget import budget
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.loading import build
 from convcalc.spec.lookup import text_or_name
@@ -30,9 +30,6 @@ MAX_TEXT: Final = 300_000
 """Longest spec, in characters."""
 MAX_LAYERS: Final = 5_000
 """Most layers of a network: more would take a browser too long to show."""
-QUESTIONS_A_SPEC: Final = 2
-"""A page asks so many questions of each network that was read (counts, fields, padding, growth), each with its
-budget."""
 
 
 class Refused(ValueError):
@@ -220,11 +217,11 @@ def page(request: Mapping[str, Any]) -> dict[str, Any]:
     network has no single window), ``layer``, the name of that window's layer, ``svg`` and ``caption`` of its
     picture, or ``why`` there is none, and ``sizes``, the input in one text.
     """
-    from convcalc.page.data import page_data
+    from convcalc.page.data import options, page_data
 
-    asked = _graphs(request)
-    allow(STEPS * QUESTIONS_A_SPEC * len(asked))
-    found = page_data(*(one.graph for one in asked), texts=[one.text for one in asked])
+    asked, given = _graphs(request), _given(request)
+    more = [*options("--input", given["input"]), *options("--set", given["set"] or None)]
+    found = page_data(*(one.graph for one in asked), texts=[[one.text, *more] for one in asked])
     return {**found, "live": [_live(one, request) for one in asked]}
 
 
@@ -250,7 +247,7 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draw(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The picture of a convolution at work: ``svg`` and ``caption``; ``at`` (``"2,3"``) is the output position."""
+    """The picture of a layer at work, for a page: ``svg`` and ``caption``; ``at`` (``"2,3"``) stands still there."""
     at = _text(request, "at", "")
     place = [part.strip() for part in at.split(",")] if at.strip() else None
     if place is not None and not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in place):
@@ -262,7 +259,7 @@ def _picture(graph: Graph, place: tuple[int, ...] | None) -> dict[str, Any]:
     from convcalc.render.pictures.draw.answer import draw as drawn
 
     found = drawn(graph, place)
-    return {"svg": found.svg, "caption": found.caption}
+    return {"svg": found.to_svg(standalone=False), "caption": found.caption}
 
 
 def move(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,20 @@ PASTE: Final = (
 """What stands in the editor before people paste their own."""
 
 
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # of the pictures, which carry theirs
+        "img-src data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+)
+"""What the page may load: its own files, and no script that stands in it."""
+
+
 def start(specs: list[str], input: str = "", set: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the page opens with: the question and its answer, so that it need not be asked."""
     given = {"specs": specs, "input": input, "set": dict(set or {})}
@@ -56,6 +70,7 @@ def html(first: Mapping[str, Any], engine: Mapping[str, Any]) -> str:
     title = " and ".join(" ".join(spec.split())[:60] for spec in first["specs"])
     parts = {
         "title": escape(one_line(title)),
+        "policy": f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}; worker-src \'self\'">',
         "data": f'<script type="application/json" id="live-start">{embedded(data)}</script>',
     }
-    return re.sub(r"<!--convcalc:(title|data)-->", lambda match: parts[match[1]], asset("live.html"))
+    return re.sub(r"<!--convcalc:(title|policy|data)-->", lambda match: parts[match[1]], asset("live.html"))

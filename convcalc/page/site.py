@@ -42,7 +42,7 @@ LEFT_OUT: Final = (
     *("page/server.py", "page/site.py"),
 )
 """What of convcalc the page cannot ask for."""
-_KINDS: Final = (".py", ".pyi", ".yaml", ".txt", ".html", ".css", ".js")
+_KINDS: Final = (".py", ".pyi", ".yaml", ".json", ".txt", ".html", ".css", ".js")
 _LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the archive, so that the same sources make the same bytes."""
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import convcalc
-from convcalc.cli.options import FORM, GRAPH, RANK, TOP, Common, MaxDilation, Shared, command, complete_spec
+from convcalc.cli import completion
+from convcalc.cli.options import FORM, GRAPH, RANK, TOP, Common, MaxDilation, Shared, command
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.progress import progress
 from convcalc.cli.values import alone, axes
@@ -31,7 +32,7 @@ WHAT = Shared(
         typer.Argument(
             metavar="RATE... | SPEC",
             help="Rates of the layers in order, such as 1 2 5; or a network whose runs are judged.",
-            autocompletion=complete_spec,
+            autocompletion=completion.spec,
         ),
     ],
     None,
@@ -39,7 +40,15 @@ WHAT = Shared(
 _RATES = re.compile(r"[+-]?\d+(x[+-]?\d+)*(,[+-]?\d+(x[+-]?\d+)*)*,?")
 
 
-@command(WHAT, RANK, TOP, *GRAPH, *FORM, pictures=True, words={"max_rate": ("--max-dilation",), "layers": ("--count",)})
+@command(
+    WHAT,
+    RANK,
+    TOP,
+    *GRAPH,
+    *FORM,
+    pictures=True,
+    words={"max_rate": ("--max-dilation",), "layers": ("--count",)},
+)
 def dilation(
     common: Common,
     kernel: Annotated[
