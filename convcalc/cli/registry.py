@@ -73,9 +73,7 @@ COMMANDS: Final[dict[str, Row]] = {
         _DESIGN,
     ),
     "check": Row(
-        "convcalc.cli.commands.check:check",
-        "Hold networks to limits, or to a baseline; exit 1 where one fails.",
-        _DESIGN,
+        "convcalc.cli.commands.check:check", "Hold networks to limits, or to a baseline; exit 1 where one fails.", _DESIGN
     ),
     "dilation": Row(
         "convcalc.cli.commands.dilation:dilation",
@@ -95,7 +93,7 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "draw": Row(
         "convcalc.cli.commands.draw:draw",
-        "A layer at work, as a picture: its window, inserted zeros, a chain of maps, holes, its matrix.",
+        "A layer at work, as a picture: its window, a chain of maps, holes, its matrix.",
         _SOLVE,
     ),
     "page": Row(
