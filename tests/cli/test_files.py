@@ -142,6 +142,7 @@ def test_a_failed_check_is_written_and_keeps_its_exit_code(process: Any, tmp_pat
     done = process("check", "lenet5", "--max-params", "1K", "-o", str(path))
     assert done.code == 1
     assert json.loads(path.read_text())["ok"] is False
+    assert done.out.startswith(f"{path}: JSON; LeNet-5 fails 1 of 1")
 
 
 def test_json_beside_a_file_is_json_alone(cli: Any, tmp_path: Path) -> None:
