@@ -390,7 +390,7 @@ def test_a_narrow_screen_has_no_sideways_scroll(opened: Callable[..., Any], widt
 
 
 def test_in_print_all_is_on_white(opened: Callable[..., Any]) -> None:
-    page = opened("resnet50", color_scheme="dark")
+    page = opened("resnet50", color_scheme="dark", at="#layer=layer2.bottleneck1.conv_bn2")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
@@ -405,6 +405,13 @@ def test_in_print_all_is_on_white(opened: Callable[..., Any]) -> None:
     assert len(pieces) > 1
     assert [top for _, top, _, _ in pieces[1:]] == [top + height for _, top, _, height in pieces[:-1]]
     assert pieces[-1][1] + pieces[-1][3] == pytest.approx(whole)
+    copies = page.eval_on_selector_all(
+        ".cv-piece use", "all => all.map(one => [one.width.baseVal.value, one.height.baseVal.value])"
+    )
+    whole = page.eval_on_selector(
+        ".cv-graph svg", "svg => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height]"
+    )
+    assert copies == [whole] * len(pieces)  # in full size, also where the graph on the screen is smaller
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator(".cv-piece").count() == 0

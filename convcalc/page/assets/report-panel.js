@@ -69,7 +69,7 @@
     return h('button', {type: 'button', class: 'cv-link', onclick: () => {
       view.select(number, id);
       view.focus({part: 'table', number, id});
-    }}, words || id);
+    }}, (words || id).split(/(?<=[./])/).map((part) => [part, h('wbr')])); // a name breaks at its dots
   }
 
   function sentence(text) {

@@ -121,7 +121,9 @@ var convcalc = {parts: {}};
         if (event.target === document.body && element.isConnected && this.models.length) this.key(event);
       });
       if (this.options.hash) window.addEventListener('hashchange', () => this.readAddress() && this.draw());
-      matchMedia('(max-width: 700px)').addEventListener('change', () => this.models.length && this.drawGraphs());
+      new ResizeObserver(() => {
+        if (this.graphs && this.narrow !== this.measured) this.drawGraphs();
+      }).observe(element);
     }
 
     /** Takes a page: what the reader folded, sorted and selected stays where it is still there. */
@@ -143,6 +145,11 @@ var convcalc = {parts: {}};
       if (this.selected && !this.row(this.selected)) this.selected = null;
       if (!before.length && this.options.hash) this.readAddress();
       this.draw();
+    }
+
+    /** Whether there is room for the spine of a graph alone. */
+    get narrow() {
+      return this.element.clientWidth <= 700;
     }
 
     row(at) {
@@ -212,6 +219,7 @@ var convcalc = {parts: {}};
     }
 
     drawGraphs() {
+      this.measured = this.narrow;
       this.models.forEach((model, number) => convcalc.parts.graph(this, model, this.graphs[number]));
       convcalc.parts.legend(this);
       this.mark();
@@ -252,7 +260,7 @@ var convcalc = {parts: {}};
     }
 
     heatSwitch() {
-      return h('fieldset', {class: 'cv-heats'}, h('legend', {}, 'heat by'), HEATS.map(([key, title]) => h('label', {},
+      return h('fieldset', {class: 'cv-heats'}, h('legend', {}, 'heat'), HEATS.map(([key, title]) => h('label', {},
         h('input', {type: 'radio', name: `cv-heat-${this.number}`, value: key, checked: key === this.heat, onchange: () => {
           this.heat = key;
           this.drawGraphs();
