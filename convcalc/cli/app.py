@@ -25,6 +25,17 @@ class Closed(io.TextIOBase):
         raise OSError(errno.EBADF, "it is closed")
 
 
+class Command(LightCommand):
+    """One command with help by example."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Lines to try first, then the options by what they are for."""
+        from convcalc.cli.help import of_command
+
+        parent = ctx.parent.command_path if ctx.parent else "convcalc"
+        formatter.write(of_command(self.name or "", self, parent))
+
+
 class LazyGroup(TyperGroup):
     """Knows every command by its line of help, and builds only the one that is asked for."""
 
@@ -44,7 +55,7 @@ class LazyGroup(TyperGroup):
 
         module, _, function = row.home.partition(":")
         single = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
-        single.command(cmd_name, cls=LightCommand, rich_help_panel=row.panel)(
+        single.command(cmd_name, cls=Command, rich_help_panel=row.panel)(
             getattr(import_module(module), function)
         )
         return typer.main.get_command(single)
@@ -52,14 +63,17 @@ class LazyGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read what stands before the command; where there is nothing at all, show the help."""
         if not args and not ctx.resilient_parsing:
-            typer.echo(ctx.get_help(), err=True)
+            from convcalc.cli.help import of_nothing
+
+            tell(of_nothing(ctx.command_path))
             raise typer.Exit(WRONG_USE)
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """List the commands without importing them."""
-        self._listing = True
-        super().format_help(ctx, formatter)
+        """Five lines to try, and the commands, without importing them."""
+        from convcalc.cli.help import of_program
+
+        formatter.write(of_program(self.params, ctx.command_path))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete the commands without importing them."""

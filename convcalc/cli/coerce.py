@@ -103,6 +103,12 @@ def _chosen(text: str, name: str, choices: tuple[str, ...], annotation: Any) -> 
     )
 
 
+def literals(annotation: Any) -> tuple[str, ...]:
+    """The choices of an annotation; none where it is no choice."""
+    kind = _kind(annotation)
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
 def _kind(annotation: Any) -> Any:
     """``int`` for ``Annotated[list[int] | None, ...]``; a choice as it is."""
     while get_origin(annotation) not in (None, Literal):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import typer
 
+from convcalc.cli import completion
 from convcalc.cli.coerce import Spelled
 from convcalc.cli.output import UsageProblem, errors, note, show, write, written_to
 
@@ -51,30 +52,22 @@ def one_name(dtype: str) -> str:
     return canonical(dtype)
 
 
-def complete_spec(incomplete: str) -> list[str]:
-    """Names of networks, and of layers, that start like what was typed."""
-    from convcalc.layers import names
-    from convcalc.spec.library import zoo_names
-
-    return [name for name in (*zoo_names(), *names()) if name.startswith(incomplete)]
-
-
 _SPEC_HELP = (
     "A line of the spec language, a file (a spec; a model of ONNX, PyTorch or Keras; source), - for standard "
     "input, or the name of a network."
 )
 
 SPEC: Final = Shared(
-    "spec", Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=complete_spec)]
+    "spec", Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=completion.spec)]
 )
 MAYBE_SPEC: Final = Shared(
     "spec",
-    Annotated[str | None, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=complete_spec)],
+    Annotated[str | None, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=completion.spec)],
     None,
 )
 SPECS: Final = Shared(
     "specs",
-    Annotated[list[str], typer.Argument(metavar="SPEC...", help=_SPEC_HELP, autocompletion=complete_spec)],
+    Annotated[list[str], typer.Argument(metavar="SPEC...", help=_SPEC_HELP, autocompletion=completion.spec)],
 )
 INPUT: Final = Shared(
     "input",
@@ -85,6 +78,7 @@ INPUT: Final = Shared(
             "-i",
             metavar="CxHxW",
             help="Shape that goes in: channels, then spatial sizes. NAME=CxHxW where there are several.",
+            autocompletion=completion.inputs,
         ),
     ],
     None,
@@ -93,7 +87,12 @@ SET: Final = Shared(
     "set",
     Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Give a variable of the document another value."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Give a variable of the document another value.",
+            autocompletion=completion.variables,
+        ),
     ],
     None,
 )
@@ -160,7 +159,11 @@ LAYER: Final = Shared(
     Annotated[
         str | None,
         typer.Option(
-            "--layer", "-l", metavar="NAME", help="Only this layer, this block, or all like 'stem.*'."
+            "--layer",
+            "-l",
+            metavar="NAME",
+            help="Only this layer, this block, or all like 'stem.*'.",
+            autocompletion=completion.layers,
         ),
     ],
     None,
@@ -252,6 +255,13 @@ ROWS: Final = (DEPTH, SORT, TOP, LAYER, TREE, FLAT)
 
 FORM: Final = (JSON, CSV, MARKDOWN, OUTPUT, COLOR, NO_PAGER)
 """The form in which the answer is written."""
+
+
+TAKES: Final = (SPEC, SPECS, *GRAPH, *COUNT)
+"""What goes into a question, among the options of its help."""
+
+SHOWS: Final = (*ROWS, EXACT, NOTATION, *FORM)
+"""How an answer is shown, among them."""
 
 
 class Common:

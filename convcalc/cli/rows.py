@@ -20,12 +20,12 @@ class Asked(NamedTuple):
     """What ``--layer`` means.
 
     Attributes:
-        pattern: what was typed; empty where nothing was.
+        pattern: what was typed; None where nothing was.
         block: it is a block, and this its name.
         alone: it is a layer.
     """
 
-    pattern: str = ""
+    pattern: str | None = None
     block: str = ""
     alone: bool = False
 
@@ -36,7 +36,7 @@ class Asked(NamedTuple):
 
     def holds(self, name: str) -> bool:
         """Whether a row of that name is asked for."""
-        if not self.pattern:
+        if self.pattern is None:
             return True
         if self.block:
             return name == self.block or name.startswith(f"{self.block}.")
@@ -57,7 +57,7 @@ def asked(pattern: str | None, names: Sequence[str]) -> Asked:
         return Asked()
     if pattern in names:
         return Asked(pattern, alone=True)
-    if any(name.startswith(f"{pattern}.") for name in names):
+    if pattern and any(name.startswith(f"{pattern}.") for name in names):
         return Asked(pattern, block=pattern)
     known = dict.fromkeys(name[:end] for name in names for end in _ends(name))
     found = Asked(pattern)
@@ -92,7 +92,7 @@ def laid_out(
     shown = table.rows_at(order)
     shown.layout = "tree" if common.tree else "flat" if common.flat else "auto"
     ordered = common.sort is not None or common.top is not None
-    if ordered or (what.pattern and not what.block):
+    if ordered or (what.pattern is not None and not what.block):
         if common.tree:
             raise UsageProblem(
                 f"--tree shows blocks, and {what.pattern!r} is none",
@@ -118,7 +118,7 @@ class Rows(NamedTuple):
     names: list[str]
 
     def records(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
-        """The same rows as JSON holds them, of the records of all layers; a block has those of its last layer."""
+        """The same rows as JSON holds them, of the records of all layers; a block has its last layer's."""
         found = []
         for number, name in zip(self.numbers, self.names, strict=True):
             record = rows[number]
@@ -127,7 +127,9 @@ class Rows(NamedTuple):
         return found
 
 
-def chosen(common: Common, table: Table, main: str, whole: str, tree: Callable[..., Tree] | None) -> Rows:
+def chosen(
+    common: Common, table: Table, main: str, whole: str, tree: Callable[..., Tree] | None = None
+) -> Rows:
     """The rows of a table of layers that were asked for; a block has what leaves it.
 
     Args:
@@ -151,3 +153,14 @@ def chosen(common: Common, table: Table, main: str, whole: str, tree: Callable[.
 
     shown = laid_out(common, made, order, what, drawn if tree is not None else None)
     return Rows(shown, [parts[i][-1] for i in order], [names[i] for i in order])
+
+
+def without_spec(common: Common) -> None:
+    """Refuse to choose among layers where there is no network.
+
+    Raises:
+        UsageProblem: an option that chooses was given.
+    """
+    for name in ("layer", "sort", "top"):
+        if getattr(common, name) is not None:
+            raise UsageProblem(f"--{name} chooses among the layers of a SPEC", expected="a SPEC beside it")

@@ -1,8 +1,8 @@
 """What the live page asks, answered: one function behind the server and in the browser.
 
 A question is a dictionary with ``question`` and what it needs; the answer is one too, and holds what the
-Python API returns as JSON holds it, or ``errors``. Whatever comes from a page is text of strangers: it is never
-the name of a file, it imports nothing and writes nothing, and each question has a budget of steps
+Python API returns as JSON holds it, or ``errors``. Whatever comes from a page is text of strangers: it is
+never the name of a file, it imports nothing and writes nothing, and each question has a budget of steps
 (:mod:`convcalc.budget`) whatever it says.
 """
 
@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from convcalc.budget import STEPS, allow, budget
+from convcalc.budget import budget
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.loading import build
 from convcalc.spec.lookup import text_or_name
@@ -30,9 +30,6 @@ MAX_TEXT: Final = 300_000
 """Longest spec, in characters."""
 MAX_LAYERS: Final = 5_000
 """Most layers of a network: more would take a browser too long to show."""
-QUESTIONS_A_SPEC: Final = 2
-"""A page asks so many questions of each network that was read (counts, fields, padding, growth), each with its
-budget."""
 
 
 class Refused(ValueError):
@@ -60,9 +57,9 @@ def answer(request: Any) -> dict[str, Any]:
     """The answer to one question of the live page.
 
     Args:
-        request: ``question`` says which (:data:`QUESTIONS`); besides ``specs`` or ``spec``, each a text or the
-            name of a network, ``input`` (``3x32x32``, ``a=3x32x32, b=8``, or empty for the spec's own), and
-            what the question names.
+        request: ``question`` says which (:data:`QUESTIONS`); besides ``specs`` or ``spec``, each a text or
+            the name of a network, ``input`` (``3x32x32``, ``a=3x32x32, b=8``, or empty for the spec's own),
+            and what the question names.
 
     Returns:
         what the question says, ready for JSON; or ``{"errors": [...]}``, each with ``message``, ``file``
@@ -224,7 +221,6 @@ def page(request: Mapping[str, Any]) -> dict[str, Any]:
 
     asked, given = _graphs(request), _given(request)
     more = [*options("--input", given["input"]), *options("--set", given["set"] or None)]
-    allow(STEPS * QUESTIONS_A_SPEC * len(asked))
     found = page_data(*(one.graph for one in asked), texts=[[one.text, *more] for one in asked])
     return {**found, "live": [_live(one, request) for one in asked]}
 
@@ -235,7 +231,9 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
 
     graph = asked.graph
     shapes = {graph.nodes[i].name: "x".join(map(str, graph.nodes[i].outputs[0])) for i in graph.inputs}
-    sizes = next(iter(shapes.values())) if len(shapes) == 1 else ", ".join(f"{k}={v}" for k, v in shapes.items())
+    sizes = (
+        next(iter(shapes.values())) if len(shapes) == 1 else ", ".join(f"{k}={v}" for k, v in shapes.items())
+    )
     found: dict[str, Any] = {
         "sliders": [], "layer": None, "svg": "", "caption": "", "why": "", "sizes": sizes,
     }  # fmt: skip
@@ -251,10 +249,15 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draw(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The picture of a convolution at work: ``svg`` and ``caption``; ``at`` (``"2,3"``) is the output position."""
+    """The picture of a layer at work, for a page: ``svg`` and ``caption``.
+
+    With ``at`` (``"2,3"``) it stands still at that position of the output.
+    """
     at = _text(request, "at", "")
     place = [part.strip() for part in at.split(",")] if at.strip() else None
-    if place is not None and not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in place):
+    if place is not None and not all(
+        part.isascii() and part.isdecimal() and len(part) < 10 for part in place
+    ):
         raise Refused(f"'at' {at[:40]!r} is no position", "one index per axis, such as 2,3")
     return _picture(_one(request).graph, None if place is None else tuple(map(int, place)))
 
@@ -263,7 +266,7 @@ def _picture(graph: Graph, place: tuple[int, ...] | None) -> dict[str, Any]:
     from convcalc.render.pictures.draw.answer import draw as drawn
 
     found = drawn(graph, place)
-    return {"svg": found.svg, "caption": found.caption}
+    return {"svg": found.to_svg(standalone=False), "caption": found.caption}
 
 
 def move(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,10 +101,12 @@ class Screen(NamedTuple):
     Attributes:
         width: columns; None for as many as there are.
         height: lines, by which trees are folded; None folds nothing.
+        bars: whether shares have bars of characters.
     """
 
     width: int | None = 80
     height: int | None = None
+    bars: bool = True
 
     @property
     def bar(self) -> int:
@@ -225,7 +227,8 @@ class Table:
         shown = copy(self)
         shown.rows = [self.rows[i] for i in order]
         if len(order) < len(self.rows):
-            told = f"{len(order)} of {len(self.rows)} rows are shown; totals are of all."
+            told = f"{len(order)} of {len(self.rows)} rows are shown"
+            told += "; totals are of all." if self.footer is not None else "."
             shown.notes = (told, *self.notes)
         return shown
 
@@ -282,15 +285,14 @@ class Cells:
 
     def __init__(self, table: Table, screen: Screen | None = None) -> None:
         self.columns = table.columns
-        self.barred = screen is not None
+        self.barred = screen is not None and screen.bars
         # A name in a tree is what one goes by: a column that matters less goes before its middle does.
         self.least = 0
-        if (
-            screen is not None
-            and screen.width is not None
-            and any(isinstance(r[0], Name) for r in table.rows)
-        ):
-            self.least = screen.width // 3
+        if screen is not None and screen.width is not None:
+            if table.layout == "flat":  # full names are asked for
+                self.least = screen.width
+            elif any(isinstance(row[0], Name) for row in table.rows):
+                self.least = screen.width // 3
         spend(2 * len(table.rows))
         self.titles: list[str] = []
         self.around: list[int] = []
@@ -306,7 +308,7 @@ class Cells:
             texts = [_text(value, form) for value in values]
             if self.footer is not None:
                 self.footer.append("" if last is None else _text(last, form))
-            if screen is not None and column.bar:
+            if self.barred and screen is not None and column.bar:
                 title = f"{title:>6}".ljust(7 + screen.bar)
                 texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
                 if self.footer is not None:
@@ -350,7 +352,10 @@ class Cells:
         while needed(kept) > width:
             droppable = [i for i in kept if self.columns[i].priority]
             if not droppable:
-                break
+                if not self.least:
+                    break
+                self.least = 0
+                continue
             kept.remove(max(droppable, key=lambda i: (self.columns[i].priority, i)))
         widths = {i: self.widths[i] for i in kept}
         excess = sum(widths.values()) + gap * (len(kept) - 1) - width

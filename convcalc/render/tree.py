@@ -111,7 +111,7 @@ class Tree:
         repeats = any(one.group.times > 1 for one in drawn)
         hidden = len(self.table.rows) - sum(one.group.leaf for one in drawn)
         if repeats:
-            made.notes = (*made.notes, "x N: N equal ones in one row, with the sum of what they cost.")
+            made.notes = (*made.notes, "x N: N equal ones in one row; what they cost is of all N.")
         if hidden and not complete:
             folded = f"{hidden:,} of {len(self.table.rows):,} layers folded"
             made.more = f"{folded}; {self.more}" if self.more else f"{folded}."
@@ -198,7 +198,7 @@ class Tree:
 
 
 def folded(name: str, depth: int) -> str:
-    """The block in which a layer stands, so many levels of blocks down; its own name where it is less deep."""
+    """The block in which a layer stands, so many levels down; its own name where it is less deep."""
     return ".".join(name.split(".", depth)[:depth]) if name.count(".") >= depth else name
 
 

@@ -170,9 +170,11 @@ def test_row_and_box_select_each_other(opened: Callable[..., Any]) -> None:
     assert chosen(page) == {("table", "layer4"), ("graph", "layer4")}
     assert page.inner_text(".cv-panel h2") == "layer4"
     seen = page.evaluate(
-        """() => { const inner = document.querySelector('[role=treeitem][data-row=layer4]').getBoundingClientRect();
-                   const outer = document.querySelector('.cv-graph').getBoundingClientRect();
-                   return inner.top < outer.bottom && inner.bottom > outer.top; }"""
+        """() => {
+          const inner = document.querySelector('[role=treeitem][data-row=layer4]').getBoundingClientRect();
+          const outer = document.querySelector('.cv-graph').getBoundingClientRect();
+          return inner.top < outer.bottom && inner.bottom > outer.top;
+        }"""
     )
     assert seen
     box(page, "layer3").locator(".cv-name").first.click()
@@ -190,15 +192,25 @@ def test_the_panel_shows_the_formula_with_its_numbers(opened: Callable[..., Any]
     assert "1,792" in panel  # 64 (3 * 3 * 3 + 1)
     assert "(32 - 3 + 2·1)/2" in panel.replace("⌊", "")
     assert "442.37 K" in panel  # 64 * 16 * 16 * 3 * 9 = 442,368
-    assert page.locator(".cv-panel svg").count() <= 1
+    assert page.locator(".cv-panel .cv-window svg").count() == 1
+    button = page.get_by_role("button", name="enlarge")
+    button.click()
+    dialog = page.get_by_role("dialog", name="window of conv 3->64 k3 s2 p1")
+    assert dialog.bounding_box()["width"] > 2 * page.locator(".cv-window svg").bounding_box()["width"]
+    page.keyboard.press("Escape")
+    assert dialog.count() == 0
+    assert chosen(page) == {("table", "conv1"), ("graph", "conv1")}
+    assert button.evaluate("node => node === document.activeElement")
 
 
 def test_heat_is_a_number_and_a_bar_as_well(opened: Callable[..., Any]) -> None:
     page = opened("lenet5")
     page.get_by_label("parameters", exact=True).check()
     widths = page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll('[role=treeitem]')].map(box =>
-             [box.dataset.row, box.querySelector('.cv-bar') ? box.querySelector('.cv-bar').width.baseVal.value : 0]))"""
+        """() => Object.fromEntries([...document.querySelectorAll('[role=treeitem]')].map(box => {
+             const bar = box.querySelector('.cv-bar');
+             return [box.dataset.row, bar ? bar.width.baseVal.value : 0];
+           }))"""
     )
     assert widths["c5"] == max(widths.values())
     assert widths["f6"] / widths["c5"] == pytest.approx(10164 / 48120, rel=0.02)
@@ -250,17 +262,22 @@ def test_roles_and_names_for_screen_readers(opened: Callable[..., Any]) -> None:
     page = opened("resnet18")
     bad = page.evaluate(
         """() => {
-          const name = node => node.getAttribute('aria-label') || node.textContent.trim() || (node.labels && node.labels[0] && node.labels[0].textContent);
-          const bad = [...document.querySelectorAll('button, input, select, svg[role], [role=treeitem]')].filter(node => !name(node));
+          const label = node => node.labels && node.labels[0] && node.labels[0].textContent;
+          const name = node => node.getAttribute('aria-label') || node.textContent.trim() || label(node);
+          const named = 'button, input, select, svg[role], [role=treeitem]';
+          const bad = [...document.querySelectorAll(named)].filter(node => !name(node));
           const rows = [...document.querySelectorAll('tbody tr[data-row], [role=treeitem]')];
           for (const row of rows) {
             const block = row.classList.contains('cv-block');
             if (block !== row.hasAttribute('aria-expanded')) bad.push(row);
             if (!(Number(row.getAttribute('aria-level')) >= 1)) bad.push(row);
-            if (!(Number(row.getAttribute('aria-posinset')) <= Number(row.getAttribute('aria-setsize')))) bad.push(row);
+            const number = key => Number(row.getAttribute(`aria-${key}`));
+            const [place, among] = [number('posinset'), number('setsize')];
+            if (!(place >= 1 && place <= among)) bad.push(row);
           }
           for (const list of ['tbody tr[data-row]', '[role=treeitem]']) {
-            if ([...document.querySelectorAll(list)].filter(node => node.tabIndex === 0).length !== 1) bad.push(document.body);
+            const stops = [...document.querySelectorAll(list)].filter(node => node.tabIndex === 0);
+            if (stops.length !== 1) bad.push(document.body);
           }
           const ids = [...document.querySelectorAll('[id]')].map(node => node.id);
           if (new Set(ids).size !== ids.length) bad.push(document.documentElement);
@@ -270,7 +287,9 @@ def test_roles_and_names_for_screen_readers(opened: Callable[..., Any]) -> None:
     assert bad == []
     assert page.get_by_role("treegrid", name="layers of ResNet-18").count() == 1
     assert page.get_by_role("tree", name="graph of ResNet-18").count() == 1
-    named = page.get_by_role("treeitem", name="layer1, 2 layers").or_(box(page, "layer1")).locator("title").first
+    named = (
+        page.get_by_role("treeitem", name="layer1, 2 layers").or_(box(page, "layer1")).locator("title").first
+    )
     named = named.text_content()
     assert named.startswith("layer1") and "64x56x56" in named and "MACs" in named
     assert page.get_attribute("html", "lang") == "en"
@@ -278,18 +297,29 @@ def test_roles_and_names_for_screen_readers(opened: Callable[..., Any]) -> None:
 
 CONTRAST = """() => {
   // Colours as the browser paints them, whatever they are written in.
-  const pen = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d', {willReadFrequently: true});
-  const rgba = colour => { pen.clearRect(0, 0, 1, 1); pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); return [...pen.getImageData(0, 0, 1, 1).data]; };
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
-  const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
+  const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1});
+  const pen = canvas.getContext('2d', {willReadFrequently: true});
+  const rgba = colour => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+  const ratio = (a, b) => {
+    const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
+    return (x + 0.05) / (y + 0.05);
+  };
   const solid = colour => rgba(colour)[3] === 255;
   const under = node => {  // every ground that may lie behind a text: colours, bars and boxes
     const found = [];
     for (let one = node; one; one = one.parentElement) {
       const style = getComputedStyle(one);
-      if (one.classList && one.classList.contains('cv-box')) return [...found, getComputedStyle(one.querySelector('.cv-ground')).fill];
-      if (style.backgroundImage !== 'none') found.push(...(style.backgroundImage.match(/rgba?\\([^)]*\\)|color\\([^)]*\\)/g) || []).filter(solid));
+      const box = one.classList && one.classList.contains('cv-box') && one.querySelector('.cv-ground');
+      if (box) return [...found, getComputedStyle(box).fill];
+      const painted = style.backgroundImage.match(/rgba?\\([^)]*\\)|color\\([^)]*\\)/g) || [];
+      found.push(...painted.filter(solid));
       if (solid(style.backgroundColor)) return [...found, style.backgroundColor];
     }
     return [...found, getComputedStyle(document.body).backgroundColor];
@@ -306,7 +336,8 @@ CONTRAST = """() => {
     seen += 1;
     for (const ground of under(node)) {
       const found = ratio(ink, rgba(ground));
-      if (found < 4.5) bad.push([walk.currentNode.data.slice(0, 30), found.toFixed(2), ground, node.className.baseVal || node.className]);
+      const name = node.className.baseVal || node.className;
+      if (found < 4.5) bad.push([walk.currentNode.data.slice(0, 30), found.toFixed(2), ground, name]);
     }
   }
   return [seen, bad];
@@ -347,9 +378,8 @@ def test_a_narrow_screen_has_no_sideways_scroll(opened: Callable[..., Any], widt
     page = opened(spec, width=width, height=740, input="3x32x32" if " " in spec else None)
     page.get_by_role("treegrid").locator("tbody tr").nth(1).click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    tops = page.evaluate(
-        "['.cv-head', '.cv-graph', '.cv-rows', '.cv-panel'].map(one => document.querySelector(one).getBoundingClientRect().top)"
-    )
+    parts = [".cv-head", ".cv-graph", ".cv-rows", ".cv-panel"]
+    tops = [page.locator(part).bounding_box()["y"] for part in parts]
     if width <= 700:
         assert tops == sorted(tops) and len(set(tops)) == 4
         lefts = page.eval_on_selector_all(
@@ -360,7 +390,7 @@ def test_a_narrow_screen_has_no_sideways_scroll(opened: Callable[..., Any], widt
 
 
 def test_in_print_all_is_on_white(opened: Callable[..., Any]) -> None:
-    page = opened("resnet50", color_scheme="dark")
+    page = opened("resnet50", color_scheme="dark", at="#layer=layer2.bottleneck1.conv_bn2")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
@@ -375,6 +405,13 @@ def test_in_print_all_is_on_white(opened: Callable[..., Any]) -> None:
     assert len(pieces) > 1
     assert [top for _, top, _, _ in pieces[1:]] == [top + height for _, top, _, height in pieces[:-1]]
     assert pieces[-1][1] + pieces[-1][3] == pytest.approx(whole)
+    copies = page.eval_on_selector_all(
+        ".cv-piece use", "all => all.map(one => [one.width.baseVal.value, one.height.baseVal.value])"
+    )
+    whole = page.eval_on_selector(
+        ".cv-graph svg", "svg => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height]"
+    )
+    assert copies == [whole] * len(pieces)  # in full size, also where the graph on the screen is smaller
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator(".cv-piece").count() == 0
@@ -412,8 +449,11 @@ def test_two_networks_stand_beside_each_other(opened: Callable[..., Any]) -> Non
 
 def test_large_networks_open_at_once(opened: Callable[..., Any]) -> None:
     page = opened("resnet152")
-    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
-    assert loaded < 1000
+    times = []
+    for _ in range(3):
+        page.reload()
+        times.append(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
+    assert min(times) < 1000  # milliseconds
     assert page.locator("*").count() < 4000  # closed blocks have no elements
     page.get_by_role("button", name="open all").click()
     assert len(boxes(page)) > 600
@@ -457,8 +497,15 @@ def test_names_from_outside_are_text(tab: Tab, heard: Heard, tmp_path: Path) -> 
         for number, detail in enumerate(network["details"]):
             detail["title"] = detail["about"] = HOSTILE[number % len(HOSTILE)]
         network["findings"] = [
-            {"id": names["c1"], "kind": HOSTILE[0], "level": "warn", "text": HOSTILE[1], "why": HOSTILE[2], "try": HOSTILE[3]}
-        ]  # fmt: skip
+            {
+                "id": names["c1"],
+                "kind": HOSTILE[0],
+                "level": "warn",
+                "text": HOSTILE[1],
+                "why": HOSTILE[2],
+                "try": HOSTILE[3],
+            }
+        ]
         network["pictures"] = {
             "bad": {
                 "title": HOSTILE[0],
@@ -489,7 +536,8 @@ def test_names_from_outside_are_text(tab: Tab, heard: Heard, tmp_path: Path) -> 
     page.wait_for_timeout(300)
     page.reload()
     assert page.title() == title
-    assert page.locator("#convcalc script, #convcalc img, #convcalc image[href^=http], #convcalc [onload], #convcalc [onerror]").count() == 0  # fmt: skip
+    for made in ("script", "img", "image[href^=http]", "[onload]", "[onerror]"):
+        assert page.locator(f"#convcalc {made}").count() == 0
     assert {url for url in heard.requests if not url.startswith("file:")} == set()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -515,6 +563,134 @@ def test_it_works_in_the_frame_of_a_notebook(tab: Tab) -> None:
     page.wait_for_timeout(300)
 
 
+GEOMETRY = """() => [...document.querySelectorAll('.cv-svg')].map(svg => {
+  const place = node => {
+    const [, x, y] = /translate\\((\\S+) (\\S+)\\)/.exec(node.getAttribute('transform')).map(Number);
+    const {width, height} = node.querySelector('.cv-ground');
+    return [x, y, x + width.baseVal.value, y + height.baseVal.value];
+  };
+  const point = (node, at) => [node.getPointAtLength(at).x, node.getPointAtLength(at).y];
+  const ends = node => [point(node, 0), point(node, node.getTotalLength())];
+  return {
+    boxes: Object.fromEntries([...svg.querySelectorAll('.cv-box')].map(one => [one.dataset.row, place(one)])),
+    open: [...svg.querySelectorAll('.cv-open')].map(one => one.dataset.row),
+    edges: [...svg.querySelectorAll('.cv-edge')].map(one => [one.dataset.from, one.dataset.to, ends(one)]),
+  };
+})"""
+
+
+def overlapping(page: Any) -> list[tuple[str, str]]:
+    """Pairs of boxes, layers or closed blocks, that lie over each other."""
+    found = []
+    for graph in page.evaluate(GEOMETRY):
+        closed = sorted((b, id) for id, b in graph["boxes"].items() if id not in graph["open"])
+        for at, ((left, top, right, bottom), id) in enumerate(closed):
+            for (x, y, _, below), other in closed[at + 1 :]:
+                if x >= right:
+                    break
+                if x > left - 1 and y < bottom and below > top:
+                    found.append((id, other))
+    return found
+
+
+@pytest.mark.parametrize("spec", ["inception_v3", "unet", "densenet121", "hrnet_w18_small", "vit_b_16"])
+def test_boxes_lie_apart_and_lines_join_them(opened: Callable[..., Any], spec: str) -> None:
+    page = opened(spec)
+    page.get_by_role("button", name="open all").click()
+    assert overlapping(page) == []
+    (graph,) = page.evaluate(GEOMETRY)
+    parents = page.evaluate(
+        """() => Object.fromEntries(JSON.parse(document.getElementById('convcalc-page').textContent)
+             .networks[0].rows.map(row => [row.id, row.parent]))"""
+    )
+    places = graph["boxes"]
+    for id, (left, top, right, bottom) in places.items():
+        if parents[id] is not None:
+            x, y, across, below = places[parents[id]]
+            assert x <= left and y <= top and right <= across and bottom <= below, id
+    assert len(graph["edges"]) >= len(places) - len(graph["open"]) - 1
+    for source, target, ((x, y), (u, v)) in graph["edges"]:
+        if source in places:
+            left, top, right, bottom = places[source]
+            assert left - 1 <= x <= right + 1 and top - 1 <= y <= bottom + 1, (source, target)
+        if target in places:
+            left, top, right, bottom = places[target]
+            assert left - 1 <= u <= right + 1 and top - 1 <= v <= bottom + 1, (source, target)
+
+
+def test_changed_layers_are_marked_and_matched(opened: Callable[..., Any]) -> None:
+    same, other = "conv 8 k3 p1 | relu | conv 16 k3 | relu", "conv 8 k3 p1 | relu | conv 16 k5 | relu | bn"
+    page = opened(same, other, input="3x16x16", width=1400)
+    states = dict(
+        page.eval_on_selector_all(
+            "tbody tr[data-row]",
+            "all => all.map(one => [one.dataset.row, one.querySelector('.cv-state').textContent])",
+        )
+    )
+    assert states["conv1"] == "=" and "changed" in states["conv2"]
+    marked = page.eval_on_selector_all(
+        ".cv-changed", "all => all.map(one => [one.dataset.number, one.dataset.row])"
+    )
+    assert ["0", "conv2"] in marked and ["1", "conv2"] in marked and ["1", "bn1"] in marked
+    assert ["0", "conv1"] not in marked
+    mine, theirs = (page.locator(f'[role=treeitem][data-number="{n}"][data-row="conv2"]') for n in (0, 1))
+    assert "≠" in mine.text_content() and "≠" in theirs.text_content()
+    mine.hover()
+    assert "cv-hover" in theirs.get_attribute("class")
+    mine.locator(".cv-name").click()
+    assert "cv-twin" in theirs.get_attribute("class")
+    page.locator(".cv-panel .cv-state button").click()
+    assert ("table", "conv2") in chosen(page)
+    assert theirs.get_attribute("aria-selected") == "true"
+    table = page.inner_text(".cv-comparison")
+    # 8 (3 * 9 + 1) + 16 (8 * 9 + 1), and 25 for the second 9 with 2 * 16 of the normalisation
+    assert "1,392" in table and "3,472" in table
+    assert [title[:2] for title in page.locator(".cv-network h1").all_inner_texts()] == ["A:", "B:"]
+
+
+def test_findings_stand_at_their_layer_and_in_a_list(opened: Callable[..., Any]) -> None:
+    page = opened("conv 8 k3 s2 | conv 8 k3 s2", input="3x16x16")
+    assert page.locator(".cv-findings .cv-finding").count() >= 1
+    first = page.locator(".cv-findings .cv-finding").first
+    layer = first.locator("button").inner_text()
+    first.locator("button").click()
+    assert ("table", layer) in chosen(page) and ("graph", layer) in chosen(page)
+    assert "▲" in box(page, layer).text_content() and "▲" in line(page, layer).inner_text()
+    assert page.locator(".cv-panel .cv-finding code").count() >= 1
+
+
+def test_a_mark_in_a_picture_selects_its_layer(tab: Tab, tmp_path: Path) -> None:
+    data = copy.deepcopy(convcalc.page("resnet18").to_dict())
+    layer = "layer4.basic_block2.conv_bn1.conv1"
+    data["networks"][0]["pictures"] = {
+        "cost": {
+            "title": "Cost",
+            "caption": "One bar",
+            "svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 90" role="img"><title>Bar</title>'
+            f'<rect data-layer="{layer}" width="50" height="50"/>'
+            '<rect data-layer="none" x="60" width="9" height="9"/></svg>',
+            "rows": [layer],
+        }
+    }
+    path = tmp_path / "report.html"
+    path.write_text(render(data), encoding="utf-8")
+    page = tab()
+    page.goto(path.as_uri())
+    page.locator(".cv-pictures").scroll_into_view_if_needed()
+    page.locator(f'[data-layer="{layer}"]').click()
+    assert chosen(page) == {("table", layer), ("graph", layer)}
+    assert page.inner_text(".cv-panel h2") == "conv1"
+    page.locator('[data-layer="none"]').dispatch_event("click")
+    assert ("graph", layer) in chosen(page)
+
+
+def test_who_wants_less_motion_gets_none(opened: Callable[..., Any]) -> None:
+    moving = opened("lenet5", reduced_motion="no-preference")
+    still = opened("lenet5")
+    motion = "getComputedStyle(document.querySelector('.cv-row')).transitionDuration"
+    assert moving.evaluate(motion) != still.evaluate(motion) == "0s"
+
+
 def test_it_looks_like_a_report(opened: Callable[..., Any]) -> None:
     """Loosely: the parts stand where they belong and are filled, boxes do not overlap."""
     page = opened("resnet50", width=1600, height=1000)
@@ -527,15 +703,12 @@ def test_it_looks_like_a_report(opened: Callable[..., Any]) -> None:
     assert places[".cv-graph"][0] < places[".cv-rows"][0] < places[".cv-panel"][0]
     assert places[".cv-rows"][2] > 0.35 * 1600
     assert places[".cv-graph"][3] > 500
-    overlaps = page.evaluate(
-        """() => { const all = [...document.querySelectorAll('[role=treeitem]:not(.cv-open)')].map(one => one.querySelector('.cv-ground').getBoundingClientRect());
-             return all.flatMap((a, i) => all.slice(i + 1).filter(b => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)).length; }"""
-    )
-    assert overlaps == 0
+    assert overlapping(page) == []
     spill = page.evaluate(
         """() => [...document.querySelectorAll('[role=treeitem]')].filter(one => {
              const ground = one.querySelector('.cv-ground').getBoundingClientRect();
-             return [...one.querySelectorAll('text')].some(text => text.getBoundingClientRect().right > ground.right + 1);
+             const right = text => text.getBoundingClientRect().right;
+             return [...one.querySelectorAll('text')].some(text => right(text) > ground.right + 1);
            }).map(one => one.dataset.row)"""
     )
     assert spill == []

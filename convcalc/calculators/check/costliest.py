@@ -13,6 +13,7 @@ from convcalc.calculators.count.memory import itemsize, live_bytes
 from convcalc.calculators.count.report import Report
 from convcalc.dims import Dim
 from convcalc.graph import Graph
+from convcalc.layers.base import Layer
 from convcalc.records import Record
 
 MOST: Final = 3
@@ -21,7 +22,7 @@ MOST: Final = 3
 
 @dataclass(frozen=True)
 class Cost(Record):
-    """What one layer has of a count, or several of one kind that cost the same.
+    """What one layer has of a count, or several equal ones that cost the same.
 
     Attributes:
         layer: its name, or that of the first.
@@ -55,31 +56,31 @@ def costliest(graph: Graph, report: Report, key: str, most: int = MOST) -> tuple
     if key not in METRICS and not key.endswith("_bytes"):
         return ()
     whole = read(report, key)
-    groups: dict[tuple[str, int], list[str]] = {}
-    for name, op, value in _parts(graph, report, key):
+    groups: dict[tuple[Layer | None, int], list[str]] = {}
+    for name, layer, value in _parts(graph, report, key):
         if type(value) is int and value:
-            groups.setdefault((op, value), []).append(name)
+            groups.setdefault((layer, value), []).append(name)
     known = type(whole) is int and whole > 0
     costs = []
-    for (op, value), names in groups.items():
+    for (layer, value), names in groups.items():
         # What is live while one layer runs is not added to what is live while another does.
         times = 1 if key == "peak_memory_bytes" else len(names)
         share = Fraction(times * value, whole) if known else None
-        costs.append(Cost(names[0], op, times, times * value, share))
+        costs.append(Cost(names[0], layer.op if layer else "", times, times * value, share))
     return tuple(sorted(costs, key=lambda cost: -cost.value)[:most])
 
 
-def _parts(graph: Graph, report: Report, key: str) -> Iterator[tuple[str, str, Dim]]:
+def _parts(graph: Graph, report: Report, key: str) -> Iterator[tuple[str, Layer | None, Dim]]:
     item = itemsize(report.dtype)
     if key in METRICS:
-        yield from ((row.name, row.op, getattr(row, key)) for row in report.layers)
+        yield from ((row.name, row.node.layer if row.node else None, getattr(row, key)) for row in report.layers)
         return
     if key in ("param_bytes", "memory_bytes"):
-        yield from ((row.name, row.op, row.params * item) for row in report.layers)
+        yield from ((row.name, row.node.layer if row.node else None, row.params * item) for row in report.layers)
     if key == "memory_bytes" and report.totals.peak_memory_at:
         name = report.totals.peak_memory_at
-        yield f"activations at {name}", "", report.totals.peak_memory_bytes
+        yield f"activations at {name}", None, report.totals.peak_memory_bytes
     if key == "peak_memory_bytes":
         _, alive = live_bytes(graph, report.batch, item, known=True)
         pairs = zip(graph.nodes, alive, strict=True)
-        yield from ((node.name, node.op, live) for node, live in pairs if not node.is_input)
+        yield from ((node.name, node.layer, live) for node, live in pairs if not node.is_input)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from convcalc.render.pictures.drawing import Drawing
 
 
-@command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM)
+@command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM, pictures=True)
 def compare(
     common: Common,
     baseline: Annotated[

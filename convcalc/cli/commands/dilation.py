@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import convcalc
-from convcalc.cli.options import FORM, GRAPH, RANK, TOP, Common, MaxDilation, Shared, command, complete_spec
+from convcalc.cli import completion
+from convcalc.cli.options import FORM, GRAPH, RANK, TOP, Common, MaxDilation, Shared, command
 from convcalc.cli.output import UsageProblem
+from convcalc.cli.progress import progress
 from convcalc.cli.values import alone, axes
 from convcalc.layers.values import show
 from convcalc.render.answer import Answer
@@ -30,7 +32,7 @@ WHAT = Shared(
         typer.Argument(
             metavar="RATE... | SPEC",
             help="Rates of the layers in order, such as 1 2 5; or a network whose runs are judged.",
-            autocompletion=complete_spec,
+            autocompletion=completion.spec,
         ),
     ],
     None,
@@ -38,7 +40,15 @@ WHAT = Shared(
 _RATES = re.compile(r"[+-]?\d+(x[+-]?\d+)*(,[+-]?\d+(x[+-]?\d+)*)*,?")
 
 
-@command(WHAT, RANK, TOP, *GRAPH, *FORM, pictures=True, words={"max_rate": ("--max-dilation",), "layers": ("--count",)})
+@command(
+    WHAT,
+    RANK,
+    TOP,
+    *GRAPH,
+    *FORM,
+    pictures=True,
+    words={"max_rate": ("--max-dilation",), "layers": ("--count",)},
+)
 def dilation(
     common: Common,
     kernel: Annotated[
@@ -97,9 +107,10 @@ def _designs(
 
     if any(isinstance(k, tuple) for k in kernels):
         raise UsageProblem("--reach designs along every axis alike", expected="--kernel 3 or 3,5")
-    found = convcalc.design_dilations(
-        reach, kernel=kernels, layers=layers, max_rate=max_rate, rank=rank, top=top
-    )
+    with progress("rates without holes"):
+        found = convcalc.design_dilations(
+            reach, kernel=kernels, layers=layers, max_rate=max_rate, rank=rank, top=top
+        )
     return Answer(
         [designs_table(found, reach, rank)],
         lambda: {"reach": reach, "designs": [one.to_dict() for one in found]},

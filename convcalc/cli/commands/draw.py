@@ -26,7 +26,8 @@ def draw(
         bool, typer.Option("--gridding", help="The input, each pixel by its paths to the output.")
     ] = False,
 ) -> Answer:
-    """A layer at work, as a picture: its window, inserted zeros, a chain of maps, holes, its matrix."""
+    """A layer at work, as a picture: its window, a chain of maps, holes, its matrix."""
+    from convcalc.render.html import page
     from convcalc.render.pictures.draw.answer import draw as drawn
 
     picture = drawn(
@@ -38,7 +39,9 @@ def draw(
         still=still,
         layer=common.layer,
     )
-    said = Text(f"{picture.caption}\n-o FILE.svg or FILE.png writes the picture; a pipe gets the SVG.")
     return Answer(
-        [said], picture.to_dict, picture=lambda: picture.drawing, forms={"table": lambda: picture.svg}
+        [Text(picture.caption), Text("-o FILE.svg or FILE.png writes the picture; a pipe gets the SVG.")],
+        picture.to_dict,
+        picture=lambda: picture.drawing,
+        forms={"table": lambda: picture.svg, "html": lambda: page(picture=picture.svg)},
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from convcalc.cli.options import FORM, GRAPH, MAYBE_SPEC, RANK, SIZES, Common, command
+from convcalc.cli.options import FORM, GRAPH, LAYER, MAYBE_SPEC, RANK, SIZES, SORT, TOP, Common, command
 from convcalc.cli.output import UsageProblem
+from convcalc.cli.rows import chosen, without_spec
 from convcalc.cli.values import alone, axes, pairs, sizes
 from convcalc.render.answer import Answer
 
@@ -15,7 +16,7 @@ FOUND = 1
 """Exit code of ``--strict`` where something was found."""
 
 
-@command(MAYBE_SPEC, RANK, *GRAPH, *FORM, words=SIZES)
+@command(MAYBE_SPEC, RANK, *GRAPH, LAYER, SORT, TOP, *FORM, words=SIZES)
 def padding(
     common: Common,
     kernel: Annotated[str | None, typer.Option("--kernel", "-k", metavar="K", help="Taps: 3 or 3x5.")] = None,
@@ -59,7 +60,13 @@ def padding(
             }
         )  # fmt: skip
         report = convcalc.check_padding(common.load())
-        return Answer([report_table(report)], report.to_dict, FOUND if strict and report.findings else 0)
+        found = chosen(common, report_table(report), "wasted", report.name)
+
+        def data() -> dict[str, Any]:
+            return {**report.to_dict(), "layers": found.records([row.to_dict() for row in report.layers])}
+
+        return Answer([found.table], data, FOUND if strict and report.findings else 0)
+    without_spec(common)
     if kernel is None:
         raise UsageProblem(
             "nothing to solve", expected="--kernel K, such as --kernel 3 --dilation 16, or a SPEC to check"

@@ -56,19 +56,19 @@ def summary(common: Common) -> Answer:
     return _report(common, "summary")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def params(common: Common) -> Answer:
     """Parameters of each layer: weights, biases, buffers."""
     return _report(common, "params")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def flops(common: Common) -> Answer:
     """MACs, FLOPs and operations by kind of each layer."""
     return _report(common, "flops")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def shapes(common: Common) -> Answer:
     """What goes into each layer and what comes out."""
     return _report(common, "shapes")

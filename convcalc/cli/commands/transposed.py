@@ -8,14 +8,28 @@ from typing import Annotated
 import typer
 
 import convcalc
-from convcalc.cli.options import EXACT, FORM, GRAPH, MAYBE_SPEC, RANK, SIZES, Common, MaxDilation, command
+from convcalc.cli.options import (
+    EXACT,
+    FORM,
+    GRAPH,
+    LAYER,
+    MAYBE_SPEC,
+    RANK,
+    SIZES,
+    SORT,
+    TOP,
+    Common,
+    MaxDilation,
+    command,
+)
 from convcalc.cli.output import UsageProblem
+from convcalc.cli.rows import chosen, without_spec
 from convcalc.cli.values import alone, axes, sizes
 from convcalc.render.answer import Answer
 from convcalc.render.table import Text
 
 
-@command(MAYBE_SPEC, RANK, *GRAPH, EXACT, *FORM, pictures=True, words=SIZES)
+@command(MAYBE_SPEC, RANK, *GRAPH, LAYER, SORT, TOP, EXACT, *FORM, pictures=True, words=SIZES)
 def transposed(
     common: Common,
     size: Annotated[
@@ -72,11 +86,16 @@ def transposed(
         )  # fmt: skip
         graph = common.load()
         layers = convcalc.check_transposed(graph)
+        if not layers:  # there is nothing to choose among
+            table = render.layers_table(layers, graph.name)
+            return Answer([table], lambda: {"name": graph.name, "layers": []})
+        found = chosen(common, render.layers_table(layers, graph.name), "executed", graph.name)
         return Answer(
-            [render.layers_table(layers, graph.name)],
-            lambda: {"name": graph.name, "layers": [layer.to_dict() for layer in layers]},
-            picture=(lambda: overlap.of_network(layers, graph.name)) if layers else None,
+            [found.table],
+            lambda: {"name": graph.name, "layers": found.records([layer.to_dict() for layer in layers])},
+            picture=lambda: overlap.of_network(layers, graph.name),
         )
+    without_spec(common)
     given = sizes(common, size)
     if given is None:
         raise UsageProblem(

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 import convcalc
-from convcalc.cli.options import EXACT, FORM, GRAPH, MAYBE_SPEC, SEED, Common, command
+from convcalc.cli import rows
+from convcalc.cli.options import EXACT, FORM, GRAPH, LAYER, MAYBE_SPEC, SEED, Common, command
 from convcalc.cli.output import INTERRUPTED, UsageProblem
 from convcalc.cli.progress import progress
 from convcalc.render.answer import Answer
@@ -16,7 +17,7 @@ DIFFERENT = 1
 """Exit code where formula and execution differ."""
 
 
-@command(MAYBE_SPEC, SEED, *GRAPH, EXACT, *FORM)
+@command(MAYBE_SPEC, SEED, *GRAPH, LAYER, EXACT, *FORM)
 def verify(
     common: Common,
     random: Annotated[
@@ -43,6 +44,8 @@ def verify(
         raise UsageProblem(what, expected="a SPEC, --random N, --zoo or --laws")
     if not common.spec and (common.input or common.set):
         raise UsageProblem(f"--input and --set go with a SPEC, not with {given[0]}")
+    if not common.spec:
+        rows.without_spec(common)
     seed = common.seed
     with progress() as advance:
         if laws:
@@ -58,8 +61,16 @@ def verify(
             found = convcalc.verify_zoo(seed=seed, progress=advance, **size)
             table = render.zoo_table(found, exact=common.exact)
         else:
-            found = convcalc.verify(common.load(), seed=seed, progress=advance, **size)
-            table = render.table(found, exact=common.exact, brief=brief, headed=common.form != "table")
+            graph = common.load()
+            only = rows.asked(common.layer, [node.name for node in graph.nodes if not node.is_input]).holds
+            found = convcalc.verify(graph, seed=seed, progress=advance, **size)
+            headed = common.form != "table"
+            table = render.table(found, exact=common.exact, brief=brief, headed=headed, only=only)
+
+            def data() -> dict[str, Any]:
+                return {**found.to_dict(), "layers": [row for row in found.layers if only(row.name)]}
+
+            return Answer([table], data, code(found.ok, found.complete))
     return Answer([table], found.to_dict, code(found.ok, found.complete))
 
 

@@ -6,7 +6,6 @@
 (function () {
   const {first, engine: place, chips, networks, paste} = JSON.parse(document.getElementById('live-start').textContent);
   const PAUSE = 160; // milliseconds without a key before a question is asked
-  const PATIENCE = 60; // seconds that an answer may take in the browser
   const MOST = 2; // specs beside each other
   const at = (id) => document.getElementById(id);
 
@@ -51,6 +50,7 @@
   const browser = {
     worker: null,
     ready: null,
+    patience: 60, // seconds that an answer may take
     start() {
       const address = (name) => new URL(name, document.baseURI).href;
       this.worker = new Worker('browser.js', {type: 'module'});
@@ -88,7 +88,7 @@
         this.end();
         return failed(`Python does not start in this page: ${ready.failed}`, `that ${place.runtime} can be loaded`);
       }
-      const message = await this.next({ask: JSON.stringify(question)}, PATIENCE);
+      const message = await this.next({ask: JSON.stringify(question)}, this.patience);
       if (message.failed === undefined) return JSON.parse(message.answer);
       this.end();
       this.start();
@@ -101,6 +101,7 @@
   };
 
   const engine = place.kind === 'browser' ? browser : server;
+  convcalc.live = engine;
 
   /** One question at a time; of those that wait only the newest is asked. */
   class Lane {
@@ -216,7 +217,11 @@
       const lines = editor && editor.text.includes('\n') && error.line ? `line ${error.line}: ` : '';
       const text = error.file === '<spec>' || error.file === '--input' || error.file === '--set'
         ? error.text.replace(place, lines) : error.text;
-      const found = [make('pre', {textContent: text, tabIndex: 0})];
+      // The place scrolls where it is long, the words around it wrap.
+      const parts = text.split(/^((?: {4}.*\n?)+)/m).filter(Boolean);
+      const found = [make('pre', {}, ...parts.map((part) => make('span', {
+        textContent: part.replace(/\n$/, ''), className: part.startsWith('    ') ? 'place' : '',
+      })))];
       const range = editor && editor.range(error);
       if (error.fix) {
         found.push(make('button', {type: 'button', textContent: `Use ${error.nearest}`, onclick: () => {
@@ -389,12 +394,14 @@
     if (at('bench').hidden) return;
     if (live.svg) at('picture').replaceChildren(picture(live.svg));
     else at('picture').replaceChildren(make('p', {textContent: `No picture: ${live.why}`}));
-    slide(live.sliders);
+    at('caption').textContent = live.caption;
+    at('pause').hidden = !at('picture').querySelector('svg style');
+    slide(live.sliders, shown.networks[i].spec === active.text);
     formulas(shown.networks[i], live.layer);
   }
 
   /** The sliders; those that are there already stay in their place, so that one can be dragged on. */
-  function slide(sliders) {
+  function slide(sliders, current) {
     const known = new Map([...at('sliders').children].map((label) => [label.dataset.key, label]));
     const labels = sliders.map(({key}) => known.get(key) || knob(key));
     if (labels.some((label, i) => at('sliders').children[i] !== label) || labels.length !== known.size) {
@@ -404,7 +411,7 @@
       const [input, output] = [labels[i].querySelector('input'), labels[i].querySelector('output')];
       input.min = slider.least;
       input.max = slider.most;
-      if (moves.busy && document.activeElement === input) return; // it is being dragged
+      if (!current || (moves.busy && document.activeElement === input)) return; // it is being dragged
       input.value = slider.value;
       input.setAttribute('aria-valuetext', slider.shown);
       output.textContent = slider.shown;
@@ -416,12 +423,14 @@
     const output = make('output', {});
     input.addEventListener('input', () => {
       output.textContent = input.value;
+      at('report').setAttribute('aria-busy', 'true');
       moves.ask(
         () => ({question: 'move', ...state(), specs: [active.text], key, value: Number(input.value)}),
         (answer) => {
-          if (answer.errors) return take(answer, state());
-          active.text = answer.spec;
-          now();
+          if (!answer.errors) active.text = answer.spec;
+          if (!answer.errors) return now();
+          take(answer, state());
+          at('report').setAttribute('aria-busy', 'false');
         },
       );
     });
@@ -443,6 +452,11 @@
         className: 'numbers', textContent: numbers && numbers !== formula && numbers !== value ? ` = ${numbers}` : '',
       })))));
   }
+
+  at('pause').addEventListener('click', () => {
+    const still = at('picture').classList.toggle('paused');
+    at('pause').setAttribute('aria-pressed', String(still));
+  });
 
   // ---- chips, compare, share, download -------------------------------------------------------------------
 

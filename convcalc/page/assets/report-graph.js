@@ -9,10 +9,10 @@
   const PAD = 10; // inside an open block
   const HEAD = 26; // its heading
   const PIECE = 1000; // height of a piece in print
+  const PAPER = 690; // and the width of what it is printed on
   const STRAIGHT = 1e6; // how much more the longest way weighs than what stands beside it
   const LONG = 4; // ranks that a line passes between boxes; a longer one goes around them
   const SMALLEST = 0.72; // of its size, where a graph is wider than its place
-  const NARROW = '(max-width: 700px)';
 
   // ---- layout: sizes and places, from the inside out ------------------------------------------------
 
@@ -243,7 +243,7 @@
   }
 
   function draw(view, model, target) {
-    const narrow = matchMedia(NARROW).matches;
+    const {narrow} = view;
     const look = {width: narrow ? 210 : 200, spine: narrow};
     const whole = layout(model, '', look);
     const margin = 8;
@@ -398,13 +398,15 @@
       const [, y] = /translate\(\S+ (\S+)\)/.exec(node.getAttribute('transform'));
       return [Number(y), Number(y) + node.querySelector('.cv-ground').height.baseVal.value];
     });
+    const beside = Math.max(1, Math.floor(PAPER / (0.6 * width + 12))); // pieces in a row, not below 0.6 of their size
+    const zoom = Math.min(0.75, (PAPER / beside - 12) / width);
     const parts = [];
     for (let top = 0; top < height;) {
       let cut = Math.min(height, top + PIECE);
       const hit = cut < height && boxes.filter(([a, b]) => a < cut && cut < b + 14).map(([a]) => a - 8);
       if (hit && hit.length && Math.min(...hit) > top) cut = Math.min(...hit);
-      parts.push(s('svg', {class: 'cv-piece', viewBox: `0 ${top} ${width} ${cut - top}`, width, height: cut - top, 'aria-hidden': 'true'},
-        s('use', {href: `#${root.id}`})));
+      parts.push(s('svg', {class: 'cv-piece', viewBox: `0 ${top} ${width} ${cut - top}`, width: zoom * width, height: zoom * (cut - top), 'aria-hidden': 'true'},
+        s('use', {href: `#${root.id}`, width, height})));
       top = cut;
     }
     return parts;

@@ -19,7 +19,7 @@
     const twin = view.twins[number].get(row.id);
     view.panel.replaceChildren(...[
       h('h2', {}, row.label),
-      h('p', {class: 'cv-path'}, view.models.length > 1 ? `${model.network.title} · ` : '', path(view, model, row)),
+      h('p', {class: 'cv-path'}, view.models.length > 1 ? `${view.title(number)} · ` : '', path(view, model, row)),
       h('p', {}, h('code', {}, detail ? detail.title : row.what)),
       detail && detail.about ? h('p', {}, sentence(detail.about)) : null,
       state ? h('p', {class: 'cv-state'}, state === 'same' ? '= the same in the other network' : state === 'changed'
@@ -69,7 +69,7 @@
     return h('button', {type: 'button', class: 'cv-link', onclick: () => {
       view.select(number, id);
       view.focus({part: 'table', number, id});
-    }}, words || id);
+    }}, (words || id).split(/(?<=[./])/).map((part) => [part, h('wbr')])); // a name breaks at its dots
   }
 
   function sentence(text) {
@@ -93,7 +93,8 @@
     const letters = (detail.letters || []).filter((one) => one.name);
     const section = (title, ...inside) => [title ? h('h3', {}, title) : null, ...inside];
     return [
-      detail.window ? h('figure', {class: 'cv-window'}, picture(detail.window)) : null,
+      detail.window ? h('figure', {class: 'cv-window'}, picture(detail.window), h('button', {type: 'button', class: 'cv-link',
+        onclick: (event) => enlarge(event.target, detail)}, 'enlarge')) : null,
       ...[...groups].flatMap(([group, formulas]) => section(group, h('dl', {class: 'cv-formulas'}, formulas.map(equation)))),
       ...(letters.length ? section('letters', h('dl', {class: 'cv-letters'}, letters.map((one) => h('div', {},
         h('dt', {}, one.value ? `${one.name} = ${one.value}` : one.name), h('dd', {}, one.meaning))))) : []),
@@ -101,6 +102,19 @@
       ...(detail.functions || []).map((one) => h('p', {class: 'cv-muted'}, typeof one === 'string' ? one : Object.values(one).join(': '))),
       detail.source ? h('p', {class: 'cv-muted'}, detail.source) : null,
     ];
+  }
+
+  /** A picture over the page, as large as it fits; Escape or the button closes it. */
+  function enlarge(button, detail) {
+    const dialog = h('dialog', {class: 'cv-large', 'aria-label': `window of ${detail.title}`}, picture(detail.window),
+      h('form', {method: 'dialog'}, h('button', {}, 'close')));
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      button.focus();
+    });
+    dialog.addEventListener('keydown', (event) => event.stopPropagation());
+    button.closest('.cv').append(dialog);
+    dialog.showModal();
   }
 
   /** name: letter = formula, = with its numbers, = value; a line each. */
@@ -129,7 +143,7 @@
         const list = model.network.findings;
         if (!list.length) return null;
         const first = found(view, list.slice(0, 12), model.number, true);
-        return [view.models.length > 1 ? h('h3', {}, model.network.title) : null, h('div', {class: 'cv-list'}, first),
+        return [view.models.length > 1 ? h('h3', {}, view.title(model.number)) : null, h('div', {class: 'cv-list'}, first),
           list.length > 12 ? h('details', {}, h('summary', {}, `${list.length - 12} more`), h('div', {class: 'cv-list'},
             found(view, list.slice(12), model.number, true))) : null];
       }))];
@@ -172,7 +186,7 @@
         view.hover(model.number, mark && model.rows.has(mark.getAttribute('data-layer')) ? mark.getAttribute('data-layer') : null);
       });
       frame.addEventListener('mouseleave', () => view.hover(model.number, null));
-      return h('figure', {}, h('h3', {}, view.models.length > 1 ? `${model.network.title}: ${one.title}` : one.title), frame,
+      return h('figure', {}, h('h3', {}, view.models.length > 1 ? `${view.title(model.number)}: ${one.title}` : one.title), frame,
         h('figcaption', {}, one.caption));
     }));
     return made.length ? [h('section', {class: 'cv-pictures', 'aria-label': 'pictures'}, h('h2', {}, 'Pictures'), h('div', {}, made))] : [];

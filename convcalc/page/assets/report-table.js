@@ -145,7 +145,7 @@
     found.append(h('span', {class: 'cv-name'}, flat ? row.id : row.label));
     if (model.findings.has(row.id)) found.append(h('span', {class: 'cv-mark', title: 'has findings'}, ' ▲'));
     const what = described(model, row);
-    if (what) found.append(' ', h('span', {class: 'cv-what'}, what));
+    if (what) found.append(' ', h('span', {class: `cv-what${what.length < 16 ? ' cv-short' : ''}`}, what));
     if (row.cells.output) found.append(' ', h('span', {class: 'cv-out'}, row.cells.output)); // a narrow screen has no column for it
     return found;
   }

@@ -121,7 +121,9 @@ var convcalc = {parts: {}};
         if (event.target === document.body && element.isConnected && this.models.length) this.key(event);
       });
       if (this.options.hash) window.addEventListener('hashchange', () => this.readAddress() && this.draw());
-      matchMedia('(max-width: 700px)').addEventListener('change', () => this.models.length && this.drawGraphs());
+      new ResizeObserver(() => {
+        if (this.graphs && this.narrow !== this.measured) this.drawGraphs();
+      }).observe(element);
     }
 
     /** Takes a page: what the reader folded, sorted and selected stays where it is still there. */
@@ -145,12 +147,25 @@ var convcalc = {parts: {}};
       this.draw();
     }
 
+    /** Whether there is room for the spine of a graph alone. */
+    get narrow() {
+      return this.element.clientWidth <= 700;
+    }
+
     row(at) {
       return at && this.models[at.number] && this.models[at.number].rows.get(at.id);
     }
 
     get model() {
       return this.models[this.current];
+    }
+
+    /** The title of a network, with the letter that it has in the comparison where its spec is long. */
+    title(number) {
+      const letter = String.fromCharCode(65 + number);
+      const columns = this.page.comparison ? this.page.comparison.columns : [];
+      const {title} = this.models[number].network;
+      return columns.some((column) => column.title === letter) && title !== letter ? `${letter}: ${title}` : title;
     }
 
     /** What a row is to its counterpart in the other network: same, changed, only here; '' for one network. */
@@ -177,14 +192,14 @@ var convcalc = {parts: {}};
         ...(this.page.comparison ? [parts.comparison(this)] : []),
         h('div', {class: 'cv-work'},
           h('section', {class: 'cv-side', 'aria-label': 'graph'}, h('div', {class: 'cv-tools'}, this.heatSwitch(), this.legend,
-              this.models.length > 1 ? null : h('label', {}, h('input', {type: 'checkbox', checked: this.across, onchange: (event) => {
+              this.models.length > 1 ? null : h('label', {class: 'cv-across-switch'}, h('input', {type: 'checkbox', checked: this.across, onchange: (event) => {
                 this.across = event.target.checked;
                 this.element.classList.toggle('cv-across', this.across);
                 this.drawGraphs();
                 this.follow();
               }}), 'wide graph')),
             h('div', {class: 'cv-graphs'}, this.models.map((model, number) => h('div', {class: 'cv-one'},
-              this.models.length > 1 ? h('h3', {}, model.network.title) : null, this.graphs[number])))),
+              this.models.length > 1 ? h('h3', {}, this.title(number)) : null, this.graphs[number])))),
           h('section', {class: 'cv-main', 'aria-label': 'layers'}, this.tableTools(), this.note, this.table),
           this.panel),
         ...parts.findings(this),
@@ -204,6 +219,7 @@ var convcalc = {parts: {}};
     }
 
     drawGraphs() {
+      this.measured = this.narrow;
       this.models.forEach((model, number) => convcalc.parts.graph(this, model, this.graphs[number]));
       convcalc.parts.legend(this);
       this.mark();
@@ -216,11 +232,11 @@ var convcalc = {parts: {}};
 
     header() {
       return h('header', {class: 'cv-head'},
-        this.models.map(({network}) => {
+        this.models.map(({network, number}) => {
           const main = network.totals.slice(0, 4);
           const more = [...network.totals.slice(4).map((total) => [total.title, total.text, total.note])];
           return h('div', {class: 'cv-network'},
-            h('h1', {class: network.title.length > 40 ? 'cv-long' : null}, network.title),
+            h('h1', {class: network.title.length > 40 ? 'cv-long' : null}, this.title(number)),
             h('p', {class: 'cv-about'}, [network.input.join(', '), network.dtype, `batch ${network.batch}`]
               .filter(Boolean).join(' · '), network.about ? ` · ${network.about}` : ''),
             h('dl', {class: 'cv-totals'}, main.map((total) => h('div', {},
@@ -244,7 +260,7 @@ var convcalc = {parts: {}};
     }
 
     heatSwitch() {
-      return h('fieldset', {class: 'cv-heats'}, h('legend', {}, 'heat by'), HEATS.map(([key, title]) => h('label', {},
+      return h('fieldset', {class: 'cv-heats'}, h('legend', {}, 'heat'), HEATS.map(([key, title]) => h('label', {},
         h('input', {type: 'radio', name: `cv-heat-${this.number}`, value: key, checked: key === this.heat, onchange: () => {
           this.heat = key;
           this.drawGraphs();
@@ -263,7 +279,7 @@ var convcalc = {parts: {}};
       });
       const tabs = this.models.length < 2 ? null : h('div', {class: 'cv-tabs', role: 'group', 'aria-label': 'network of the table'},
         this.models.map((model, number) => h('button', {type: 'button', 'aria-pressed': String(number === this.current),
-          onclick: () => this.show(number)}, model.network.title)));
+          onclick: () => this.show(number)}, this.title(number))));
       const all = (open) => () => {
         this.touched[this.current] = true;
         this.model.open.clear();

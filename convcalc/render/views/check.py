@@ -72,7 +72,7 @@ def headline(checks: Sequence[Check]) -> str:
         if not check.rows:
             return f"{name} has no limit"
         if check.ok:
-            holds = "holds its limit" if count == 1 else f"holds all {count} limits"
+            holds = "holds its limit" if count == 1 else f"holds its {count} limits"
             return numbers.toned(f"{name} {holds}", "good")
         baselines = {row.limit.of for row in check.failed}
         one = numbers.label(next(iter(baselines))) if len(baselines) == 1 else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.render import numbers
@@ -36,7 +36,14 @@ _NUMBERS: Final = (
 _MOST = 20
 
 
-def table(found: Verification, *, exact: bool = False, brief: bool = False, headed: bool = False) -> Table:
+def table(
+    found: Verification,
+    *,
+    exact: bool = False,
+    brief: bool = False,
+    headed: bool = False,
+    only: Callable[[str], bool] = bool,
+) -> Table:
     """A verification: two rows a layer, the formula's and the executed one, with a tick or what differs.
 
     Args:
@@ -44,6 +51,7 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
         exact: every digit instead of human units.
         brief: only layers on which formula and execution differ.
         headed: keep the columns where there are no rows.
+        only: of which layers rows are shown, by name; totals and the verdict are of all.
     """
     form = numbers.exact if exact else numbers.human
     fields = any(layer.find("receptive_field") for layer in found.layers)
@@ -61,7 +69,7 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
         columns.append(Column("receptive_field", "receptive field", numbers.label, "left", 25))
     rows: list[tuple[Any, ...]] = []
     for layer in found.layers:
-        if not brief or not layer.ok:
+        if only(layer.name) and not (brief and layer.ok):
             rows += _rows(layer, [key for key, _, _ in shown_numbers], fields)
     facts = [
         (check.quantity.replace("_", " "), _both(check))
@@ -179,6 +187,8 @@ def zoo_table(run: ZooRun, *, exact: bool = False) -> Table:
     good = sum(found.ok for found in run.networks.values())
     reduced = sum(found.reduced for found in run.networks.values())
     headline = f"formula and execution agree on {good} of {len(rows)} networks"
+    if good < len(rows):
+        headline = f"formula and execution DIFFER on {len(rows) - good} of {len(rows)} networks"
     if not run.complete:
         headline += f"; interrupted, {run.asked} were asked for"
     facts = [

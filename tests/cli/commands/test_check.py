@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,8 @@ def test_costs_are_those_of_the_layers(widths: list[int]) -> None:
     pairs = list(zip([3, *widths], widths, strict=False))
     spec = " | ".join(f"conv {a}->{b} k1 bias=false" for a, b in pairs)
     (row,) = convcalc.check(spec, max_params=1).rows
-    by_cost: dict[int, int] = {}
-    for a, b in pairs:
-        by_cost[a * b] = by_cost.get(a * b, 0) + 1
-    wanted = sorted((cost * times for cost, times in by_cost.items()), reverse=True)[:3]
+    equal = Counter(pairs)
+    wanted = sorted((a * b * times for (a, b), times in equal.items()), reverse=True)[:3]
     assert [cost.value for cost in row.costliest] == wanted
     whole = sum(a * b for a, b in pairs)
     assert [cost.share for cost in row.costliest] == [Fraction(cost, whole) for cost in wanted]

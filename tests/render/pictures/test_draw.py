@@ -16,11 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convcalc
+from convcalc.calculators.receptive_field.region import regions
 from convcalc.executor import taint
 from convcalc.render.pictures.draw.answer import KINDS, draw
 from convcalc.render.pictures.draw.formulas import sizes
 from convcalc.render.pictures.draw.matrix import entries
 from convcalc.render.pictures.draw.picture import Picture
+from convcalc.render.pictures.draw.spine import cells_read
 from convcalc.render.pictures.draw.window import tracks
 from tests.render.pictures.seen import (
     SVG,
@@ -388,6 +390,19 @@ def test_a_whole_network_is_shown_as_maps_that_become_smaller(name: str) -> None
 def test_the_field_of_a_network_is_the_published_one() -> None:
     """Araujo, Norris & Sim 2019, Table 1: VGG-16 sees 212 pixels, less than the 224 of its input."""
     assert "output 3,3 sees 212x212 of the input" in draw("vgg16").caption
+
+
+def test_one_walk_back_finds_what_a_walk_to_each_tensor_finds() -> None:
+    """Of every tensor of a network with shortcuts, against the regions asked for one by one."""
+    graph = convcalc.load("resnet18", input="3x64x64")
+    target = graph.find("layer4.basic_block2")
+    part = graph.part(target)
+    edges = [convcalc.Edge(number) for number in range(0, len(part.nodes), 5)]
+    place = tuple(n // 2 for n in part.shape(part.outputs[0])[1:])
+    found = cells_read(part, place, edges)
+    for edge, boxes in zip(edges, found, strict=True):
+        alone = regions(part, part.outputs[0], place, [edge])[0]
+        assert boxes == [tuple(box[1:]) for box in alone.boxes]
 
 
 def test_maps_of_several_ranks_are_boxes_of_a_network() -> None:

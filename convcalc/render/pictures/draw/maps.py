@@ -109,7 +109,7 @@ class Map:
         across = min(self.across, len(self.deep))
         width = across * self.slice_width + (across - 1) * GAP
         self.title = wrapped(title, max(width, 130), 12, True)
-        self.notes = [line for note in notes for line in wrapped(note, max(width, 130), 11)]
+        self.notes = [line for note in notes for line in wrapped(note, max(width, 170), 11)]
         self.head = 16.0 * len(self.title) + 14 * len(self.notes) + 6
         down = -(-len(self.deep) // across)
         self.height = self.head + down * self.slice_height + (down - 1) * GAP

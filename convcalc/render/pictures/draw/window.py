@@ -239,11 +239,12 @@ class _Window:
     def _kernels(self) -> list[_Kernel]:
         """The kernel as it is stored, and turned as it slides, where that is worth a map."""
         stored = self.numbers is not None and self.numbers.kernel is not None
-        if not (self.transposed or stored) or max(self.kernel) > 7 or self.rank == 3:
+        if not (self.transposed or stored) or max(self.kernel) > 7 or prod(self.kernel) > 64:
             return []
         size = max(self.size, 26.0)
         axes = [(range(k), k) for k in self.kernel]
-        titles = ["kernel w", "turned 180\u00b0"] if self.transposed else ["kernel w"]
+        turned_by = "turned 180\u00b0" if self.rank == 2 else "reversed on every axis"
+        titles = ["kernel w", turned_by] if self.transposed else ["kernel w"]
         found = []
         for channel in range(len(self.read) if self.numbers else 1):
             which = f", channel {self.read[channel]}" if self.numbers and len(self.read) > 1 else ""
@@ -261,8 +262,9 @@ class _Window:
             else:
                 _write(drawing, kernel.map, tap, weight_name(own), "text", 10)
         rows = (0, self.kernel[-2] - 1) if self.rank > 1 else (0, 0)
-        if box := kernel.map.box(0, rows, (0, self.kernel[-1] - 1)):
-            drawing.rect(*box, "kernel")
+        for depth in kernel.map.deep:
+            if box := kernel.map.box(depth, rows, (0, self.kernel[-1] - 1)):
+                drawing.rect(*box, "kernel")
 
     def _turned(self, tap: Sequence[int]) -> tuple[int, ...]:
         return tuple(k - 1 - t for t, k in zip(tap, self.kernel, strict=True))
@@ -392,7 +394,7 @@ class _Window:
         if written:
             for number, x, role, hits in (
                 (self.channels, maps[0].x, "input", self.read),
-                (out, output.x, "output", [0]),
+                (out, output.x or maps[0].x + side * (self.channels + 3), "output", [0]),
             ):
                 for channel in range(number):
                     name = f"{role} hit" if channel in hits else role
