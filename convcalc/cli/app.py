@@ -25,6 +25,17 @@ class Closed(io.TextIOBase):
         raise OSError(errno.EBADF, "it is closed")
 
 
+class Command(LightCommand):
+    """One command with help by example."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Lines to try first, then the options by what they are for."""
+        from convcalc.cli.help import of_command
+
+        parent = ctx.parent.command_path if ctx.parent else "convcalc"
+        formatter.write(of_command(self.name or "", self, parent))
+
+
 class LazyGroup(TyperGroup):
     """Knows every command by its line of help, and builds only the one that is asked for."""
 
@@ -44,7 +55,7 @@ class LazyGroup(TyperGroup):
 
         module, _, function = row.home.partition(":")
         single = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
-        single.command(cmd_name, cls=LightCommand, rich_help_panel=row.panel)(
+        single.command(cmd_name, cls=Command, rich_help_panel=row.panel)(
             getattr(import_module(module), function)
         )
         return typer.main.get_command(single)

@@ -53,13 +53,6 @@ class LightCommand(TyperCommand):
                 ctx.params[param.name] = self._read(value, param)
         return super().parse_args(ctx, args) if rest else rest
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Lines to try first, then the options by what they are for."""
-        from convcalc.cli.help import of_command
-
-        parent = ctx.parent.command_path if ctx.parent else "convcalc"
-        formatter.write(of_command(self.name or "", self, parent))
-
     def _read(self, value: Any, param: Any) -> Any:
         if isinstance(value, (list, tuple)):
             return [self._read(one, param) for one in value]

@@ -73,7 +73,9 @@ COMMANDS: Final[dict[str, Row]] = {
         _DESIGN,
     ),
     "check": Row(
-        "convcalc.cli.commands.check:check", "Hold a network to limits; exit 1 where one fails.", _DESIGN
+        "convcalc.cli.commands.check:check",
+        "Hold networks to limits, or to a baseline; exit 1 where one fails.",
+        _DESIGN,
     ),
     "dilation": Row(
         "convcalc.cli.commands.dilation:dilation",

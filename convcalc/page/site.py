@@ -1,8 +1,8 @@
 """The live page as files for any web server: convcalc itself runs in the browser, under Pyodide.
 
-The folder holds the page, one archive of what convcalc needs to answer (Python sources as they are, and those of
-PyYAML, which is installed here), and the runtime where a copy of it is given; else the page names the runtime's
-public address.
+The folder holds the page, one archive of what convcalc needs to answer (Python sources as they are, and those
+of PyYAML, which is installed here), and the runtime where a copy of it is given; else the page names the
+runtime's public address.
 """
 
 from __future__ import annotations
@@ -104,9 +104,7 @@ def write(
     return sizes
 
 
-def files(
-    first: Mapping[str, Any], runtime: str | os.PathLike[str] | None = None
-) -> dict[str, bytes | Path]:
+def files(first: Mapping[str, Any], runtime: str | os.PathLike[str] | None = None) -> dict[str, bytes | Path]:
     """The files of the site by name: their bytes, or where they are copied from.
 
     Raises:

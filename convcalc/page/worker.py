@@ -32,7 +32,9 @@ def respond(request: Any) -> bytes:
         data = json.dumps({"errors": errors_of(error)}).encode()
     except Exception as error:
         traceback.print_exc()
-        fault = ValueError(f"a defect of convcalc, which belongs in a report: {type(error).__name__}: {error}")
+        fault = ValueError(
+            f"a defect of convcalc, which belongs in a report: {type(error).__name__}: {error}"
+        )
         data = json.dumps({"errors": errors_of(fault)}).encode()
     if len(data) > MAX_ANSWER:
         large = ValueError(f"this answer has {len(data) / 1e6:.0f} MB, which is more than a page can show")

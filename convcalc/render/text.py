@@ -92,7 +92,8 @@ def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
         kept, widths = cells.fit(width, len(GAP))
     if table.title:
         yield from _wrapped(TITLE, table.title, width)
-        yield Line(TITLE, "")
+        if table.columns or table.facts or table.notes or table.more:
+            yield Line(TITLE, "")
     if table.columns:
         yield from _grid(table, cells, kept, widths, "-" if screen is None else "─", toned)
     if table.facts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -66,9 +66,6 @@ def given(more: list[str] | None, **named: str | int | None) -> dict[str, str | 
     return found
 
 
-FORMATS = ("table", "junit", "github")
-
-
 @command(SPECS, *GRAPH, *COUNT, EXACT, *FORM, files=(".xml",))
 def check(
     common: Common,
@@ -96,11 +93,10 @@ def check(
         ),
     ] = None,
     format: Annotated[
-        str,
+        Literal["table", "junit", "github"],
         typer.Option(
             "--format",
-            metavar="FORM",
-            help="table; junit: JUnit XML, as -o FILE.xml writes it; github: annotations of a workflow.",
+            help="junit: JUnit XML, as -o FILE.xml writes it; github: annotations of a workflow.",
         ),
     ] = "table",
 ) -> Answer:
@@ -110,11 +106,6 @@ def check(
     """
     from convcalc.render.views.check import tables
 
-    if format not in FORMATS:
-        from convcalc.spec.errors import nearest_name
-
-        near = nearest_name(format, FORMATS)
-        raise UsageProblem(f"--format {format!r}", expected=", ".join(FORMATS), nearest=near)
     if format != "table" and common.shown is not None:
         both = f"--format {format} and --{common.shown}"
         raise UsageProblem(f"{both} cannot go together", expected="one of them")

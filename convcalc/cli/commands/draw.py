@@ -26,7 +26,7 @@ def draw(
         bool, typer.Option("--gridding", help="The input, each pixel by its paths to the output.")
     ] = False,
 ) -> Answer:
-    """A layer at work, as a picture: its window, inserted zeros, a chain of maps, holes, its matrix."""
+    """A layer at work, as a picture: its window, a chain of maps, holes, its matrix."""
     from convcalc.render.html import page
     from convcalc.render.pictures.draw.answer import draw as drawn
 

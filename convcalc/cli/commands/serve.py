@@ -32,8 +32,8 @@ def serve(
 ) -> Answer:
     """The live calculator in the browser: type a spec, and its report follows.
 
-    The page is on this machine alone (127.0.0.1) and writes nothing; Ctrl-C ends it. With --site it is written
-    as files for any web server: convcalc itself runs in the browser then.
+    The page is on this machine alone (127.0.0.1) and writes nothing; Ctrl-C ends it. With --site it is
+    written as files for any web server: convcalc itself runs in the browser then.
     """
     if runtime is not None and site is None:
         raise UsageProblem("--runtime goes with --site", expected="--site DIR --runtime DIR")
@@ -61,7 +61,9 @@ def _first(common: Common) -> dict[str, Any]:
         given = ", ".join(f"{name}={shape}" for name, shape in given.items())
     if common.spec is None:
         if common.input or common.set:
-            raise UsageProblem("--input and --set need a SPEC", expected='serve "conv 3->16 k3" --input 3x7x7')
+            raise UsageProblem(
+                "--input and --set need a SPEC", expected='serve "conv 3->16 k3" --input 3x7x7'
+            )
         _, spec, shape = live.CHIPS[0]
         return live.start([spec], shape)
     source = common.source()
@@ -123,6 +125,5 @@ def _site(first: dict[str, Any], folder: str, runtime: str | None) -> Answer:
         found = write(folder, first, runtime)
     except SiteError as error:
         raise UsageProblem(error.message, expected=error.expected) from None
-    size = sum(found.values()) / 1e6
-    text = f"{folder}: {len(found)} files, {size:.1f} MB; open it with: python -m http.server -d {folder}"
+    text = f"{folder}: {len(found)} files for any web server, such as: python -m http.server -d {folder}"
     return Answer([Text(text)], lambda: {"site": folder, "files": found})

@@ -177,7 +177,7 @@ def _found(report: PaddingReport) -> str:
     if not report.layers:
         return f"{name}: no convolution or pooling"
     if not report.findings:
-        return numbers.toned(f"{name}: nothing to find fault with", "good")
+        return numbers.toned(f"{name}: nothing found", "good")
     kinds: dict[str, int] = {}
     for finding in report.findings:
         kinds[finding.kind] = kinds.get(finding.kind, 0) + 1

@@ -105,7 +105,7 @@ def test_a_network(cli) -> None:
     assert out.count(" even ") == 5
     data = cli("transposed", "dcgan_generator", "--json").json()
     assert next(layer["costs"]["executed_macs"] for layer in data["layers"]) == 100 * 512 * 16
-    assert "none" in cli("transposed", "conv 4 k3", "--input", "3x9x9").out
+    assert "no transposed convolution" in cli("transposed", "conv 4 k3", "--input", "3x9x9").out
 
 
 @pytest.mark.parametrize("call", [("--from", "8", "--to", "16", "-k", "3"), ("dcgan_generator",)])
