@@ -92,9 +92,10 @@ def rf(
     def picture() -> Drawing:
         from convcalc.render.pictures.overview import overview
 
-        rows = fields.of(layer)
+        one = None if layer is not None and any(mark in layer for mark in "*?[") else layer
+        rows = fields.of(one)
         under = _photo(image, rows[0].input_shape) if image is not None and rows else None
-        return overview(fields, layer, place, input=of, image=under)
+        return overview(fields, one, place, input=of, image=under)
 
     if place is None:
         return _layers(common, fields, of)._replace(picture=picture)
@@ -157,7 +158,8 @@ def _layers(common: Common, fields: ReceptiveField, of: str | None) -> Answer:
 
     rows, layer = fields.layers, common.layer
     if layer is not None and not any(mark in layer for mark in "*?["):
-        rows = fields.of(layer)
+        one = None if layer is not None and any(mark in layer for mark in "*?[") else layer
+        rows = fields.of(one)
     rows = [row for row in rows if of in (None, row.input)]
     whole = len(rows) == len(fields.layers)
     table = fields_table(fields, None if whole else rows)
