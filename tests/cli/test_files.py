@@ -94,7 +94,7 @@ def test_capitals_are_an_ending_too(cli: Any, tmp_path: Path) -> None:
         (("params", "lenet5", "-o", "no/x.csv"), "no: there is no such folder"),
         (("params", "lenet5", "-o", "."), "no ending"),
         (("params", "lenet5", "-o", "folder.csv"), "folder.csv: is a directory"),
-        (("params", "lenet5", "-o", "x.svg"), "there is no picture"),
+        (("sizes", "lenet5", "-o", "x.svg"), "there is no picture"),
         (("transposed", "conv 4 k3", "-i", "3x9x9", "-o", "x.svg"), "there is no picture"),
         (("explain", "conv", "-o", "x.csv"), "not written as .csv"),
         (("export", "lenet5", "--form", "onnx", "-o", "x.py"), "x.py"),
