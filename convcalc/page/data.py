@@ -100,7 +100,7 @@ def network(asked: Asked) -> dict[str, Any]:
     """
     graph, report = asked.graph, asked.report
     nothing: tuple[list[dict[str, Any]], dict[str, int]] = [], {}
-    told, detail = asked.part("formulas", lambda: details.details(graph), nothing)
+    told, detail = asked.part("formulas", lambda: details.details(graph, asked.notes), nothing)
     drawn = layout.groups(graph, asked.tree)
     none: list[dict[str, Any]] = []
     found = asked.part("findings", lambda: findings.findings(asked), none)

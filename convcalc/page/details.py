@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
+from convcalc.budget import OverBudgetError
 from convcalc.calculators.explain.records import Line, Section
 from convcalc.calculators.explain.sections import explain
 from convcalc.dims import DimensionError, is_symbolic
@@ -24,8 +25,12 @@ WINDOWS: Final = 150_000
 """Characters of the pictures of windows of one network, together; those beyond are left out."""
 
 
-def details(graph: Graph) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def details(graph: Graph, notes: list[str]) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The details of the layers of a graph; equal layers share one.
+
+    Args:
+        graph: the network.
+        notes: gets a sentence where there was no time for all.
 
     Returns:
         the details, and by name of a layer the number of its own. Of each ``title``, the layer in the spec
@@ -36,18 +41,31 @@ def details(graph: Graph) -> tuple[list[dict[str, Any]], dict[str, int]]:
         ``functions``, what the functions in the formulas mean; ``field``, the ``size``, ``stride`` and
         ``padding`` of what it sees alone; ``window``, a picture of it or None.
     """
-    sections = explain(graph).sections
-    keys: dict[tuple[str, str], int] = {}
+    keys: dict[tuple[str, str], int | None] = {}
     number_of: dict[str, int] = {}
-    first: list[Node] = []
+    sections: list[Section] = []
+    explained: list[Node] = []
+    short: OverBudgetError | None = None
     for number, node in enumerate(graph.nodes):
-        if number not in graph.inputs:
-            shapes = graph.input_shapes(node)
-            key = format_placed(node, shapes), str(shapes)  # as explain tells layers apart
-            number_of[node.name] = keys.setdefault(key, len(keys))
-            if len(keys) > len(first):
-                first.append(node)
-    drawn = _windows(graph, first)
+        if number in graph.inputs:
+            continue
+        shapes = graph.input_shapes(node)
+        key = format_placed(node, shapes), str(shapes)
+        if key not in keys:
+            keys[key] = None
+            try:
+                if short is None:
+                    sections += explain(graph, layer=node.name).sections
+                    keys[key] = len(explained)
+                    explained.append(node)
+            except OverBudgetError as error:
+                short = error
+        if (found := keys[key]) is not None:
+            number_of[node.name] = found
+    if short is not None:
+        missing = len(graph.nodes) - len(graph.inputs) - len(number_of)
+        notes.append(f"Without formulas of {missing} layers: {short}.")
+    drawn = _windows(graph, explained)
     return [_detail(*one) for one in zip(sections, drawn, strict=True)], number_of
 
 
@@ -65,7 +83,7 @@ def _windows(graph: Graph, nodes: list[Node]) -> Iterator[str | None]:
         key = layer.op, layer.kernel, layer.stride, layer.dilation, sides, sizes
         if key not in known:
             known[key] = None
-            with suppress(DimensionError):
+            with suppress(DimensionError, OverBudgetError):
                 picture = draw(graph, layer=node.name, still=True).to_svg(standalone=False)
                 if len(picture) <= left:
                     left -= len(picture)

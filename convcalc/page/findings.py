@@ -227,11 +227,14 @@ def _checkerboards(graph: Graph) -> Iterator[Finding]:
         if one.is_even is not False:
             continue
         shape = graph.input_shapes(one.node)[0]
+        counts = [" ".join(map(str, overlap.counts)) for overlap in one.overlaps]
         uneven = [
-            f"{name}: {' '.join(map(str, overlap.counts))}"
-            for name, overlap in zip(axis_names(len(one.overlaps)), one.overlaps, strict=True)
+            f"{text} along the {name}"
+            for name, text, overlap in zip(axis_names(len(counts)), counts, one.overlaps, strict=True)
             if not overlap.is_even
         ]
+        if len(set(counts)) == 1:
+            uneven = [f"{counts[0]}{' along each axis' * (len(counts) > 1)}"]
         key = one.node.layer, str(shape)
         if key not in done:
             done[key] = _even(one, shape, tried) if len(one.node.inputs) == 1 else ("", "")
@@ -239,7 +242,7 @@ def _checkerboards(graph: Graph) -> Iterator[Finding]:
             one.name,
             "checkerboard",
             "warn",
-            f"output pixels get different numbers of products ({'; '.join(dict.fromkeys(uneven))}, in turn)",
+            f"output pixels get different numbers of products ({', '.join(uneven)}, in turn)",
             "the kernel is no multiple of the stride, so neighbours overlap unevenly: a checkerboard shows",
             *done[key],
         )

@@ -10,7 +10,7 @@ import typer
 import convcalc
 from convcalc.cli.options import FORM, GRAPH, NOTATION, POSITION, ROWS, SEED, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
-from convcalc.cli.rows import chosen
+from convcalc.cli.rows import chosen, refuse
 from convcalc.cli.values import position
 from convcalc.render.answer import Answer
 
@@ -67,6 +67,9 @@ def rf(
     place, layer = position(common.at), common.layer
     if image is not None and common.picture is None:
         raise UsageProblem("--image lies under a picture", expected="-o FILE.svg or -o FILE.png beside it")
+    alone = {"--coverage": covered, "--map": map, "--effective": effective, "--at": place is not None}
+    for name in [name for name, given in alone.items() if given][:1]:
+        refuse(common, name, "depth", "sort", "top", "tree", "flat")
     if covered or map or effective:
         graph = common.load()
         found = convcalc.coverage(
