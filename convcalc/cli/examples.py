@@ -77,7 +77,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "check": (
         ("mobilenet_v2 --max-params 5M --max-macs 320M", "whether limits hold"),
         ("resnet18 --max-memory 64MiB --min-rf 224", "memory, and what a pixel sees"),
-        ("lenet5 --limit max_layers=20", "any other quantity"),
+        ("resnet34 --against resnet50 --grow 5%", "not larger than another, or than main.json"),
     ),
     "dilation": (
         ("2 2 2", "whether rates leave holes, and which close them"),

@@ -126,7 +126,10 @@ SEED: Final = Shared(
 )
 RANK: Final = Shared(
     "rank",
-    Annotated[int | None, typer.Option("--rank", metavar="N", min=1, max=3, help="Number of axes.")],
+    Annotated[
+        int | None,
+        typer.Option("--rank", metavar="N", min=1, max=3, help="Number of axes, where no size says it."),
+    ],
     None,
 )
 POSITION: Final = Shared(

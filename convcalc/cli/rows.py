@@ -63,12 +63,23 @@ def asked(pattern: str | None, names: Sequence[str]) -> Asked:
     found = Asked(pattern)
     if any(map(found.holds, known)):
         return found
-    from convcalc.spec.errors import nearest_name
-
     raise UsageProblem(
         f"no layer {pattern!r}",
         expected="the name of a layer or of a block, or a pattern such as 'stem.*'",
-        nearest=nearest_name(pattern, list(known)),
+        nearest=_nearest(pattern, list(known)),
+    )
+
+
+def _nearest(pattern: str, known: list[str]) -> str | None:
+    """The nearest name, or the nearest pattern that something is like."""
+    from convcalc.spec.errors import nearest_name
+
+    end = next((i for i, char in enumerate(pattern) if char in "*?["), len(pattern))
+    head = pattern[:end].rstrip(".")
+    near = nearest_name(head, known)
+    found = None if near is None else near + pattern[len(head) :]
+    return (
+        found if found is not None and (end == len(pattern) or any(map(Asked(found).holds, known))) else None
     )
 
 
@@ -91,6 +102,8 @@ def laid_out(
     """The rows that were asked for, with the tree of them where their order leaves one."""
     shown = table.rows_at(order)
     shown.layout = "tree" if common.tree else "flat" if common.flat else "auto"
+    if common.tree and tree is None:
+        raise UsageProblem("--tree: these rows are no tree", expected="one input, and no --layer but a block")
     ordered = common.sort is not None or common.top is not None
     if ordered or (what.pattern is not None and not what.block):
         if common.tree:
@@ -142,7 +155,9 @@ def chosen(
     what = asked(common.layer, [str(row[0]) for row in table.rows])
     parts, made = [[i] for i in range(len(table.rows))], table
     if common.depth is not None:
-        made, parts = table.folded(common.depth + what.levels, whole)
+        from convcalc.render.tree import folded_table
+
+        made, parts = folded_table(table, common.depth + what.levels, whole)
     names = [str(row[0]) for row in made.rows]
     order = [i for i in common.choose(made, main) if what.holds(names[i])][: common.top]
 
@@ -153,6 +168,17 @@ def chosen(
 
     shown = laid_out(common, made, order, what, drawn if tree is not None else None)
     return Rows(shown, [parts[i][-1] for i in order], [names[i] for i in order])
+
+
+def refuse(common: Common, where: str, *names: str) -> None:
+    """Refuse options that choose rows where there are none to choose.
+
+    Raises:
+        UsageProblem: one of them was given.
+    """
+    for name in names:
+        if getattr(common, name) not in (None, False):
+            raise UsageProblem(f"--{name} and {where} cannot go together", expected="one of them")
 
 
 def without_spec(common: Common) -> None:

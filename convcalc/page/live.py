@@ -27,7 +27,7 @@ CHIPS: Final = (
 """What one can start from: a word, the spec, the input. The first is there where nothing was asked for."""
 PASTE: Final = (
     "nn.Conv2d(3, 32, 3, padding=1)\nnn.BatchNorm2d(32)\nnn.ReLU()\nnn.MaxPool2d(2)\n"
-    "nn.Conv2d(32, 64, 3, padding=1)\nnn.ReLU()\n"
+    "nn.Conv2d(32, 64, 3, padding=1)\nnn.ReLU()"
 )
 """What stands in the editor before people paste their own."""
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from convcalc.budget import spend
 from convcalc.printable import one_line
 from convcalc.records import plain
 from convcalc.render import numbers
 from convcalc.spec.source import cells as cells_of
-
-if TYPE_CHECKING:
-    from convcalc.render.tree import Tree
 
 Format = numbers.Format
 Scale = Callable[[Sequence[Any]], tuple[str, Format]]
@@ -114,6 +111,13 @@ class Screen(NamedTuple):
         return 10 if self.width is None or self.width >= 120 else 6 if self.width >= 72 else 4
 
 
+class Drawn(Protocol):
+    """What draws the rows of a table for a screen; see :class:`convcalc.render.tree.Tree`."""
+
+    def shown(self, base: Table, lines: int | None) -> Table:
+        """A table of other rows with the title, the facts and the notes of this one."""
+
+
 class Table:
     """Rows under columns, with an optional line of totals, a title above and notes below.
 
@@ -163,7 +167,7 @@ class Table:
         self.notes = tuple(notes)
         self.notation = numbers.notation()
         self.narrow = narrow
-        self.tree: Callable[[], Tree] | None = None
+        self.tree: Callable[[], Drawn] | None = None
         self.layout = "auto"
         self.more = ""
 
@@ -199,28 +203,6 @@ class Table:
             return (0, -value) if isinstance(value, (int, float)) else (1, 0)
 
         return sorted(range(len(self.rows)), key=rank)
-
-    def folded(self, depth: int, whole: str) -> tuple[Table, list[list[int]]]:
-        """The rows of layers with those of each block, so many levels down, joined in one.
-
-        Args:
-            depth: levels of blocks that are kept.
-            whole: what all together are called, at depth 0.
-
-        Returns:
-            the table, and for each of its rows the numbers of those it was made of.
-        """
-        from convcalc.render.tree import Group, folded, joined
-
-        parts: dict[tuple[str, bool], list[int]] = {}
-        for number, row in enumerate(self.rows):
-            name = folded(str(row[0]), depth)
-            parts.setdefault((name, name == row[0]), []).append(number)
-        made = copy(self)
-        made.rows = [
-            joined(self, Group(name or whole, rows, own, 1, False)) for (name, own), rows in parts.items()
-        ]
-        return made, list(parts.values())
 
     def rows_at(self, order: Sequence[int]) -> Table:
         """The table with only these rows, in this order; a note says what was left out."""

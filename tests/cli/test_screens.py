@@ -200,6 +200,7 @@ def test_a_layer_a_block_or_a_pattern(cli: Cli, screen: Callable[..., str]) -> N
         done = cli("summary", "resnet18", "--layer", wrong)
         assert done.code == 2 and done.out == "" and "no layer" in done.err
     assert "did you mean layer1" in cli("params", "resnet18", "--layer", "layr1").err
+    assert "did you mean layer1.*?" in cli("rf", "resnet18", "--layer", "layr1.*").err
 
 
 @pytest.mark.parametrize(
@@ -209,10 +210,18 @@ def test_a_layer_a_block_or_a_pattern(cli: Cli, screen: Callable[..., str]) -> N
         (("--tree", "--sort", "params"), "--tree and --sort cannot go together"),
         (("--tree", "--json"), "--tree and --json cannot go together"),
         (("--tree", "--layer", "*.conv1"), "--layer with the name of a block"),
+        (
+            ("memory", "--by-resolution", "--layer", "layer1"),
+            "--layer and --by-resolution cannot go together",
+        ),
+        (("rf", "--coverage", "--depth", "1"), "--depth and --coverage cannot go together"),
+        (("rf", "--at", "0,0", "--top", "1"), "--top and --at cannot go together"),
+        (("rf", "--tree", "--layer", "layer1"), "these rows are no tree"),
     ],
 )
 def test_what_does_not_go_together(cli: Cli, arguments: tuple[str, ...], words: str) -> None:
-    done = cli("params", "resnet18", *arguments)
+    view, rest = (arguments[0], arguments[1:]) if arguments[0][0] != "-" else ("params", arguments)
+    done = cli(view, "resnet18", *rest)
     assert done.code == 2 and words in done.err
 
 

@@ -137,11 +137,13 @@ def test_a_suggestion_that_is_offered_works(spec: str, shape: str, fix: dict[str
         assert "errors" not in ask("page", fix.get("spec", spec), input=fix.get("input", shape))
 
 
-@pytest.mark.parametrize("what", TEXTS)
+@pytest.mark.parametrize(
+    "what", [pytest.param(name, marks=[pytest.mark.slow] * (name == "strides of sizes")) for name in TEXTS]
+)
 def test_hostile_texts_are_answered_in_time(what: str) -> None:
-    before = time.perf_counter()
+    before = time.process_time()  # which other processes of the machine do not lengthen
     found = ask("page", TEXTS[what])
-    assert time.perf_counter() - before < SECONDS
+    assert time.process_time() - before < SECONDS
     assert "errors" in found or found["networks"]
     assert not any("defect" in error["message"] for error in found.get("errors", []))
 

@@ -105,7 +105,8 @@ COMMAND = (sys.executable, "-m", "convcalc", "serve")
 ALONE = """
 import json, sys
 here, left_out = sys.argv[1:]
-sys.path[:] = [here] + [path for path in sys.path if path not in ("", left_out) and "site-packages" not in path]
+kept = [path for path in sys.path if path not in ("", left_out) and "site-packages" not in path]
+sys.path[:] = [here, *kept]
 for name in ("numpy", "rich", "typer", "sympy", "scipy", "fast_sugiyama"):
     sys.modules[name] = None
 from convcalc.page.worker import respond

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from convcalc.budget import OverBudgetError, apart
+from convcalc.budget import OverBudgetError
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import at_least, ratio, read
 from convcalc.calculators.count.report import Report, analyze
@@ -119,7 +119,6 @@ def ratio_number(value: Any) -> Any:
     return str(value) if is_symbolic(value) else None
 
 
-@apart
 def compare(
     *graphs: Spec,
     baseline: int = 0,
@@ -132,7 +131,7 @@ def compare(
     set: Any = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Comparison:
-    """Compare networks.
+    """Compare networks, each in a question of its own where none is open.
 
     Args:
         graphs: graphs, or specs to load with ``input`` and ``set``; two or more.

@@ -8,7 +8,7 @@ import typer
 
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, ROWS, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
-from convcalc.cli.rows import asked, laid_out, more
+from convcalc.cli.rows import asked, laid_out, more, refuse
 from convcalc.render.answer import Answer
 from convcalc.render.views.report import VIEWS, tree, with_shown
 
@@ -90,6 +90,7 @@ def memory(
         if fused:
             raise UsageProblem("--fused goes with --by-resolution")
         return _report(common, "memory")
+    refuse(common, "--by-resolution", "layer", "tree", "flat")
     from convcalc.calculators.count.resolutions import resolutions
     from convcalc.render.views.resolutions import table
 

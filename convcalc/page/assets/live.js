@@ -392,8 +392,13 @@
     const live = shown.live[i];
     at('bench').hidden = !live || !live.sliders.length;
     if (at('bench').hidden) return;
-    if (live.svg) at('picture').replaceChildren(picture(live.svg));
-    else at('picture').replaceChildren(make('p', {textContent: `No picture: ${live.why}`}));
+    if (live.svg) {
+      const found = picture(live.svg);
+      // It shrinks as long as its words can be read, then it scrolls.
+      if (found.width) found.style.minWidth = `${Math.round(0.8 * found.width.baseVal.value)}px`;
+      at('picture').replaceChildren(found);
+    }
+    if (!live.svg) at('picture').replaceChildren(make('p', {textContent: `No picture: ${live.why}`}));
     at('caption').textContent = live.caption;
     at('pause').hidden = !at('picture').querySelector('svg style');
     slide(live.sliders, shown.networks[i].spec === active.text);

@@ -203,7 +203,7 @@
       return found === null || found === undefined ? '' : String(found);
     };
     return h('section', {class: 'cv-comparison', 'aria-label': 'comparison'}, h('h2', {}, table.title || 'Comparison'),
-      h('div', {class: 'cv-wide'}, h('table', {}, h('thead', {}, h('tr', {}, columns.map((column) => h('th', {scope: 'col', class: `cv-${column.align || 'left'}`}, column.title)))),
+      h('div', {class: 'cv-wide'}, h('table', {}, h('thead', {}, h('tr', {}, columns.map((column) => h('th', {scope: 'col', class: `cv-${column.align || 'left'}`}, column.title || column.key)))),
         h('tbody', {}, table.rows.map((row) => h('tr', {}, columns.map((column, number) =>
           h(number ? 'td' : 'th', {scope: number ? null : 'row', class: `cv-${column.align || 'left'}`}, value(row, column, number)))))))),
       (table.notes || []).map((note) => h('p', {class: 'cv-muted'}, note)));

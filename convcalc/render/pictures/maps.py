@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEVELS: Final = 9
 """Shades that are told apart."""
 
-PALEST: Final = 0.2
+PALEST: Final = 0.32
 """How much of its colour a pixel takes that is read least."""
 
 ROOM: Final = 340
