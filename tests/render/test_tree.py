@@ -105,7 +105,7 @@ def test_deep_and_odd_names() -> None:
 
 
 def test_every_view_of_a_report_adds_up_to_its_totals() -> None:
-    """Blocks of the tree have what JSON holds of the whole; the field of a block is that of its last layer."""
+    """Blocks of the tree have what JSON holds of the whole; a block sees what its last layer sees."""
     report = convcalc.analyze("resnet50")
     for key in ("params", "macs", "flops"):
         shown = report.table("summary", exact=True).laid_out(Screen(200, 24))
