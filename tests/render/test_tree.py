@@ -75,7 +75,8 @@ def test_equal_repeats_are_one_row_with_their_sum() -> None:
     names = [str(name) for name, _ in shown.rows]
     assert names[:2] == ["stage", "├ block1..39  x 39"]
     assert dict(zip(names, (n for _, n in shown.rows), strict=True))[names[1]] == 39 * 10
-    assert "└ block40" in names
+    assert "└ block40" in names and "│ ├ conv  x 39" in names
+    adds_up(shown, 401)
 
 
 def test_a_small_tree_is_shown_whole() -> None:
