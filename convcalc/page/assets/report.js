@@ -182,7 +182,7 @@ var convcalc = {parts: {}};
       const {parts} = convcalc;
       this.graphs = this.models.map((model) => h('div', {class: 'cv-graph', 'data-scroll': `graph${model.number}`}));
       this.table = h('div', {class: 'cv-rows', 'data-scroll': 'rows'});
-      this.panel = h('section', {class: 'cv-panel', 'aria-label': 'selected layer', 'aria-live': 'polite', 'data-scroll': 'panel'});
+      this.panel = h('section', {class: 'cv-panel', 'aria-label': 'selected layer', 'data-scroll': 'panel'});
       this.legend = h('div', {class: 'cv-legend'});
       this.note = h('p', {class: 'cv-muted cv-tablenote', role: 'status'});
       this.element.classList.add('cv');
