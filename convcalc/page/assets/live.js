@@ -352,7 +352,7 @@
       clearTimeout(waiting);
       tell(answer.errors ? '' : `Worked out in ${Math.max(1, Math.round(performance.now() - started))} ms.`);
       take(answer, asked);
-      at('report').setAttribute('aria-busy', String(Boolean(timer || pages.next)));
+      at('report').setAttribute('aria-busy', String(Boolean(timer || pages.next || moves.busy)));
     });
     writeAddress();
   }
