@@ -313,11 +313,18 @@ class Common:
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
-        for one in ("--flat", *forms, *(f"--{name}" for name in ("sort", "top") if getattr(self, name))):
-            if self.tree and (one != "--flat" or self.flat):
-                raise UsageProblem(f"--tree and {one} cannot go together", expected="one of them")
         if self.output is not None:
             self._check_output(self.output, endings)
+        if self.tree:
+            self._check_tree(forms)
+
+    def _check_tree(self, forms: list[str]) -> None:
+        """Refuse a tree where its order is another, or where what is written is no text."""
+        others = [*(f"--{name}" for name in ("flat", "sort", "top") if getattr(self, name)), *forms]
+        if self.form not in ("table", "html"):
+            others.append(f"-o {self.output}")
+        if others:
+            raise UsageProblem(f"--tree and {others[0]} cannot go together", expected="one of them")
 
     def _check_output(self, output: str, endings: tuple[str, ...]) -> None:
         """Refuse what cannot be written before anything is worked out."""

@@ -290,7 +290,7 @@ class Cells:
             texts = [_text(value, form) for value in values]
             if self.footer is not None:
                 self.footer.append("" if last is None else _text(last, form))
-            if self.barred and screen is not None and column.bar:
+            if self.barred and screen is not None and column.bar and any(map(_is_part, values)):
                 title = f"{title:>6}".ljust(7 + screen.bar)
                 texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
                 if self.footer is not None:
@@ -378,6 +378,11 @@ class Cells:
 
 def _text(value: Any, form: Format) -> str:
     return one_line(value if isinstance(value, numbers.Text) else form(value))
+
+
+def _is_part(value: Any) -> bool:
+    """Whether a value has a bar."""
+    return isinstance(value, numbers.Share) and bool(numbers.bar(value, 1))
 
 
 def _around(value: Any) -> int:

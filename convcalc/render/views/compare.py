@@ -106,7 +106,9 @@ def ratio_in_words(value: Any) -> str:
         return "none"
     if Fraction(2, 3) < value < Fraction(3, 2):
         change = abs(float(value) - 1) * 100
-        size = "<0.1" if change < 0.05 else f"{change:.1f}".removesuffix(".0") if change < 1 else f"{change:.0f}"
+        size = (
+            "<0.1" if change < 0.05 else f"{change:.1f}".removesuffix(".0") if change < 1 else f"{change:.0f}"
+        )
         return f"{size}% {'more' if value > 1 else 'fewer'}"
     return f"{_times(float(value))}x" if value > 1 else f"{_times(float(1 / value))}x fewer"
 
