@@ -6,7 +6,7 @@ and anything else (a closed form, a fraction) as its own text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
@@ -17,6 +17,8 @@ from convcalc.dims import UNKNOWN
 UNIT_NAMES: Final = ("", "K", "M", "G", "T", "P", "E", "Z", "Y")
 BYTE_UNIT_NAMES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 NOTATIONS: Final = ("plain", "unicode", "latex")
+
+Format = Callable[[Any], str]
 
 _NOTATION: Final = ContextVar("notation", default="plain")
 
@@ -81,13 +83,84 @@ class Share(NamedTuple):
     whole: Any
 
 
+LARGE: Final = 10
+"""A part that is at least one in so many of the whole stands out."""
+
+
+def is_large(value: Share) -> bool:
+    """Whether a part stands out in its whole."""
+    part, whole = value
+    return type(part) is int and type(whole) is int and 0 < whole <= part * LARGE
+
+
+def weight(value: Any) -> str:
+    """The tone of a count or a share: what is nothing is faint, a large share strong."""
+    if isinstance(value, Share):
+        return "faint" if type(value.part) is int and not value.part else "strong" * is_large(value)
+    return "faint" if type(value) is int and not value else ""
+
+
+BLOCKS: Final = "▏▎▍▌▋▊▉█"
+
+
+def bar(value: Share, width: int) -> str:
+    """A share as a bar of at most so many characters; what is more than nothing is seen."""
+    part, whole = value
+    if type(part) is not int or type(whole) is not int or whole <= 0 or part <= 0:
+        return ""
+    eighths = max((2 * 8 * width * min(part, whole) + whole) // (2 * whole), 1)
+    return BLOCKS[-1] * (eighths // 8) + (BLOCKS[eighths % 8 - 1] if eighths % 8 else "")
+
+
+def one_unit(values: Iterable[Any]) -> tuple[str, Format]:
+    """One unit for all numbers of a column, and how they are written in it.
+
+    Every digit where that is short; else the largest unit in which the smallest still shows two decimals,
+    but none in which the largest has more than six digits before the point.
+    """
+    return _one_unit(values, 1000, 2, UNIT_NAMES, 10**9)
+
+
+def one_byte_unit(values: Iterable[Any]) -> tuple[str, Format]:
+    """The same for bytes, with one decimal: ``KiB`` or more."""
+    return _one_unit(values, 1024, 1, BYTE_UNIT_NAMES, 1024)
+
+
+def _one_unit(
+    values: Iterable[Any], step: int, decimals: int, units: tuple[str, ...], short: int
+) -> tuple[str, Format]:
+    sizes = sorted({abs(value) for value in values if type(value) is int and value})
+    if not sizes or sizes[-1] < short:
+        return units[0], exact
+    power = 10**decimals
+    unit, size = 1, step
+    while unit + 1 < len(units) and (
+        sizes[0] * power >= size * step or sizes[-1] >= 1_000_000 * size
+    ):
+        unit, size = unit + 1, size * step
+
+    def written(value: Any) -> str:
+        if type(value) is not int:
+            return other(value)
+        if not value:
+            return "0"
+        parts = _rounded(abs(value), size, power)
+        sign = "-" * (value < 0)
+        if not parts:
+            return f"{sign}<0.{1:0{decimals}d}"
+        whole, fraction = divmod(parts, power)
+        return f"{sign}{whole:,}.{fraction:0{decimals}d}"
+
+    return units[unit], written
+
+
 class Text(str):
     """A text in place of a number, written as it is."""
 
     __slots__ = ()
 
 
-TONES: Final = ("good", "bad", "warn", "strong", "faint")
+TONES: Final = ("good", "bad", "warn", "strong", "faint", "bar")
 """What a text may mean to who reads it: better or held, worse or failed, worth a look, the answer or
 the largest, nothing or beside the point. A terminal and a page show it by colour and weight, and the words
 say it too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.budget import spend
 from convcalc.printable import one_line
@@ -13,7 +13,11 @@ from convcalc.records import plain
 from convcalc.render import numbers
 from convcalc.spec.source import cells as cells_of
 
-Format = Callable[[Any], str]
+if TYPE_CHECKING:
+    from convcalc.render.tree import Tree
+
+Format = numbers.Format
+Scale = Callable[[Sequence[Any]], tuple[str, Format]]
 
 
 class Column(NamedTuple):
@@ -28,10 +32,12 @@ class Column(NamedTuple):
             0 stays.
         shrink: text that may be cut with an ellipsis, down to this many characters; 0 for what
             is never cut, as every number is.
-        cut_start: cut the beginning instead of the end (dotted names differ at their end).
+        distinct: names: their middle is cut instead of their end, and those that differ never look the same.
         tone: what a value means to who reads it, one of ``numbers.TONES`` or empty; a value made by
             ``numbers.toned`` says it itself.
         bar: a :class:`numbers.Share` that a screen shows as a bar too.
+        scale: gives, for all values together, the unit in which a screen shows them and the format.
+        join: gives the value of a block of the values in it; None where a block has none.
     """
 
     key: str
@@ -40,9 +46,11 @@ class Column(NamedTuple):
     align: str = "right"
     priority: int = 0
     shrink: int = 0
-    cut_start: bool = False
+    distinct: bool = False
     tone: Callable[[Any], str] | None = None
     bar: bool = False
+    scale: Scale | None = None
+    join: Callable[[Sequence[Any]], Any] | None = None
 
     def means(self, value: Any) -> str:
         """The tone of a value of this column; empty where it has none."""
@@ -60,6 +68,41 @@ class Text(NamedTuple):
 
     text: str
     drawn: bool = False
+
+
+class Name(numbers.Toned):
+    """A name in a tree: the lines before it and how often it stands are never cut.
+
+    Attributes:
+        guides: what is drawn before the name.
+        label: the name.
+        times: what is said after it.
+    """
+
+    __slots__ = ("guides", "label", "times")
+
+    def __new__(cls, guides: str, label: str, times: str = "") -> Name:
+        made = super().__new__(cls, guides + label + times)
+        made.guides, made.label, made.times = guides, label, times
+        made.tone = ""
+        return made
+
+
+class Screen(NamedTuple):
+    """Where people read: what fits, and what is folded.
+
+    Attributes:
+        width: columns; None for as many as there are.
+        height: lines, by which trees are folded; None folds nothing.
+    """
+
+    width: int | None = 80
+    height: int | None = None
+
+    @property
+    def bar(self) -> int:
+        """Characters of a bar that is full."""
+        return 10 if self.width is None or self.width >= 100 else 8 if self.width >= 80 else 5
 
 
 class Table:
@@ -81,9 +124,14 @@ class Table:
         facts: named results below it, already written for a reader.
         notes: what a reader must know about it (what is missing, what was left out).
         notation: how its closed forms are written.
+        tree: where its rows are layers, the tree of them that a screen shows.
+        layout: ``"auto"``, or ``"tree"`` or ``"flat"`` wherever it is shown as text.
+        more: how a reader sees what is folded, as the last line.
     """
 
-    __slots__ = ("columns", "facts", "footer", "notation", "notes", "rows", "title")
+    __slots__ = (
+        "columns", "facts", "footer", "layout", "more", "notation", "notes", "rows", "title", "tree",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -102,11 +150,20 @@ class Table:
         self.facts = tuple(facts)
         self.notes = tuple(notes)
         self.notation = numbers.notation()
+        self.tree: Callable[[], Tree] | None = None
+        self.layout = "auto"
+        self.more = ""
 
-    def cells(self) -> Cells:
-        """Every value as text, column by column."""
+    def cells(self, screen: Screen | None = None) -> Cells:
+        """Every value as text, column by column; on a screen with bars, and one unit a column."""
         with numbers.written_in(self.notation):
-            return Cells(self)
+            return Cells(self, screen)
+
+    def laid_out(self, screen: Screen | None) -> Table:
+        """The table as it is shown as text: its tree, or itself."""
+        if self.tree is None or self.layout == "flat" or (screen is None and self.layout == "auto"):
+            return self
+        return self.tree().shown(self, None if screen is None else screen.height)
 
     def order(self, key: str) -> list[int]:
         """Numbers of the rows, ordered by a column: numbers from the largest, text from A.
@@ -186,27 +243,40 @@ def _size(dims: Sequence[Any]) -> Any:
 class Cells:
     """A table's values as text, and the choice of columns that fit a width."""
 
-    __slots__ = ("columns", "footer", "rows", "widths")
+    __slots__ = ("around", "barred", "columns", "footer", "rows", "titles", "widths")
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, screen: Screen | None = None) -> None:
         self.columns = table.columns
+        self.barred = screen is not None
         spend(2 * len(table.rows))
-        by_column = [
-            [one_line(column.format(row[i])) for row in table.rows] for i, column in enumerate(table.columns)
-        ]
-        self.footer: list[str] | None = None
-        if table.footer is not None:
-            self.footer = [
-                "" if value is None else one_line(column.format(value))
-                for column, value in zip(table.columns, table.footer, strict=True)
-            ]
+        self.titles: list[str] = []
+        self.around: list[int] = []
+        self.footer: list[str] | None = None if table.footer is None else []
+        by_column: list[list[str]] = []
+        for i, column in enumerate(table.columns):
+            values = [row[i] for row in table.rows]
+            last = None if table.footer is None else table.footer[i]
+            title, form = column.title, column.format
+            if screen is not None and column.scale is not None:
+                unit, form = column.scale([*values, last])
+                title += f" ({unit})" if unit else ""
+            texts = [_text(value, form) for value in values]
+            if self.footer is not None:
+                self.footer.append("" if last is None else _text(last, form))
+            if screen is not None and column.bar:
+                texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
+                if self.footer is not None:
+                    self.footer[i] = _barred(None, self.footer[i], screen.bar)
+            self.titles.append(title)
+            self.around.append(max(map(_around, values), default=0) if column.distinct else 0)
+            by_column.append(texts)
         self.widths = [
             max(
-                cells_of(column.title),
+                cells_of(self.titles[i]),
                 cells_of(self.footer[i]) if self.footer else 0,
                 max(map(cells_of, by_column[i]), default=0),
             )
-            for i, column in enumerate(table.columns)
+            for i in range(len(self.columns))
         ]
         self.rows: list[tuple[str, ...]] = list(zip(*by_column, strict=True))
 
@@ -245,16 +315,55 @@ class Cells:
             excess -= 1
         return kept, [widths[i] for i in kept]
 
-    def cut(self, index: int, text: str, width: int) -> str:
-        """A text of a column, no longer than a width; an ellipsis stands where it was cut."""
-        if cells_of(text) <= width:
-            return text
-        cut_start = self.columns[index].cut_start
-        while text and cells_of(text) > width - 1:
-            excess = max(1, (cells_of(text) - width + 1) // 2)
-            text = text[excess:] if cut_start else text[:-excess]
-        return "…" + text if cut_start else text + "…"
+    def cut(self, table: Table, index: int, width: int) -> Sequence[str]:
+        """The texts of a column, each no longer than a width; an ellipsis stands where one was cut."""
+        texts = [row[index] for row in self.rows]
+        if max(map(cells_of, texts), default=0) <= width:
+            return texts
+        if self.columns[index].distinct:
+            return _cut_names([row[index] for row in table.rows], texts, width)
+        return [_cut_end(text, width) for text in texts]
 
     def _least(self, index: int) -> int:
         column, width = self.columns[index], self.widths[index]
-        return min(width, max(column.shrink, len(column.title), 1)) if column.shrink else width
+        if not column.shrink:
+            return width
+        return min(width, max(column.shrink, len(self.titles[index]), self.around[index] + 6, 1))
+
+
+def _text(value: Any, form: Format) -> str:
+    return one_line(value if isinstance(value, numbers.Text) else form(value))
+
+
+def _around(value: Any) -> int:
+    """Columns that are taken by what stands around a name."""
+    return cells_of(value.guides) + cells_of(value.times) if isinstance(value, Name) else 0
+
+
+def _barred(value: Any, text: str, width: int) -> str:
+    """A share and its bar."""
+    return f"{text:>6} {numbers.bar(value, width) if isinstance(value, numbers.Share) else '':<{width}}"
+
+
+def _cut_end(text: str, width: int) -> str:
+    if cells_of(text) <= width:
+        return text
+    while text and cells_of(text) > width - 1:
+        text = text[: -max(1, (cells_of(text) - width + 1) // 2)]
+    return text + "…"
+
+
+def _cut_names(values: Sequence[Any], texts: Sequence[str], width: int) -> Sequence[str]:
+    """Names in a width, and those that differ still differ; what stands around them stays."""
+    from convcalc.render.names import shortened
+
+    around = [(one.guides, one.times) if isinstance(one, Name) else ("", "") for one in values]
+    found = list(texts)
+    for pair in dict.fromkeys(around):
+        at = [i for i, other in enumerate(around) if other == pair]
+        before, behind = pair
+        inner = [texts[i][len(before) : len(texts[i]) - len(behind)] for i in at]
+        room = max(width - cells_of(before) - cells_of(behind), 1)
+        for i, text in zip(at, shortened(inner, room), strict=True):
+            found[i] = before + text + behind
+    return found

@@ -10,13 +10,18 @@ from typing import Any, Final, NamedTuple
 
 from convcalc.printable import one_line, visible
 from convcalc.render import numbers
-from convcalc.render.table import Cells, Table, Text
+from convcalc.render.table import Cells, Screen, Table, Text
 from convcalc.spec.source import cells as cells_of
 
 GAP: Final = "  "
 
 # What a line is, for who shows it in colour.
-TITLE, HEAD, RULE, ROW, TOTAL, FACT, NOTE = "title", "head", "rule", "row", "total", "fact", "note"
+TITLE, HEAD, RULE, ROW, TOTAL, FACT, NOTE, MORE = (
+    "title", "head", "rule", "row", "total", "fact", "note", "more",
+)  # fmt: skip
+
+ASCII: Final = str.maketrans("├└│─…▏▎▍▌▋▊▉█", "+`|-~...#####")
+"""What stands for lines, dots and bars where only ASCII can be written; as wide as those."""
 
 
 class Span(NamedTuple):
@@ -40,24 +45,26 @@ def render(*parts: Table | Text, width: int | None = None) -> str:
 
     Args:
         parts: what to show.
-        width: columns to fit into; ``None`` shows everything in full.
+        width: columns to fit into, as on a screen; ``None`` shows everything in full.
     """
-    return "".join(f"{line.text}\n" for line in lines(parts, width))
+    screen = None if width is None else Screen(width)
+    return "".join(f"{line.text}\n" for line in lines(parts, screen))
 
 
-def lines(parts: Iterable[Table | Text], width: int | None = None, rule: str = "-") -> Iterator[Line]:
+def lines(parts: Iterable[Table | Text], screen: Screen | None = None, toned: bool = False) -> Iterator[Line]:
     """The lines of tables and texts with a blank one between them, each with what it is.
 
     Args:
         parts: what to show.
-        width: columns to fit into; ``None`` shows everything in full.
-        rule: the character that rules are made of.
+        screen: what to fit into; ``None`` shows everything in full.
+        toned: say which parts of a line have a tone; a screen is always told.
     """
+    toned = toned or screen is not None
     for number, part in enumerate(parts):
         if number:
             yield Line(ROW, "")
         if isinstance(part, Table):
-            yield from _table(part, width, rule)
+            yield from _table(part.laid_out(screen), screen, toned)
         else:
             tone = numbers.tone_of(part.text)
             for line in part.text.removesuffix("\n").split("\n"):
@@ -74,8 +81,9 @@ def _shown(line: str) -> str:
     return line if line.isprintable() else "\t".join(map(one_line, line.split("\t")))
 
 
-def _table(table: Table, width: int | None, rule: str) -> Iterator[Line]:
-    cells = table.cells()
+def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
+    width = None if screen is None else screen.width
+    cells = table.cells(screen)
     kept, widths = list(range(len(cells.columns))), cells.widths
     if width is not None:
         kept, widths = cells.fit(width, len(GAP))
@@ -83,7 +91,7 @@ def _table(table: Table, width: int | None, rule: str) -> Iterator[Line]:
         yield from _wrapped(TITLE, table.title, width)
         yield Line(TITLE, "")
     if table.columns:
-        yield from _grid(table, cells, kept, widths, rule, width is not None)
+        yield from _grid(table, cells, kept, widths, "-" if screen is None else "─", toned)
     if table.facts:
         if table.columns:
             yield Line(FACT, "")
@@ -93,10 +101,12 @@ def _table(table: Table, width: int | None, rule: str) -> Iterator[Line]:
     gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
     titles = dict.fromkeys(title for title in gone if title)
     notes = [*table.notes, *([f"Not shown at this width: {', '.join(titles)}."] if titles else [])]
-    if notes and (table.columns or table.facts):
+    if (notes or table.more) and (table.columns or table.facts):
         yield Line(NOTE, "")
     for note in notes:
         yield from _wrapped(NOTE, note, width)
+    if table.more:
+        yield from _wrapped(MORE, table.more, width)
 
 
 def _fact(name: str, value: str) -> Line:
@@ -113,6 +123,9 @@ def _grid(
         f"{{:{'>' if to_right else '<'}{size}}}" for to_right, size in zip(right, widths, strict=True)
     )
     whole = len(kept) == len(cells.columns) and widths == cells.widths
+    rows: Iterable[Sequence[str]] = cells.rows
+    if not whole:
+        rows = zip(*(cells.cut(table, i, size) for i, size in zip(kept, widths, strict=True)), strict=True)
 
     def line(texts: Iterable[str]) -> str:
         texts = list(texts)
@@ -124,29 +137,32 @@ def _grid(
             pieces.append(blanks + text if to_right else text + blanks)
         return GAP.join(pieces).rstrip()
 
-    def chosen(row: tuple[str, ...] | list[str]) -> list[str]:
-        return [cells.cut(i, row[i], size) for i, size in zip(kept, widths, strict=True)]
-
     def spans(values: Sequence[Any], texts: Sequence[str]) -> Iterator[Span]:
         """Where the cells of a row stand that have a tone."""
         at = 0
         for i, text, to_right, size in zip(kept, texts, right, widths, strict=True):
             blanks = size - cells_of(text)
-            tone = cells.columns[i].means(values[i])
-            if tone and text:
-                first = at + blanks * to_right
-                yield Span(first, first + len(text), tone)
+            tone, first = cells.columns[i].means(values[i]), at + blanks * to_right
+            end = first + len(text)
+            if cells.barred and cells.columns[i].bar:
+                share = text.split()
+                end = first + text.find(share[0]) + len(share[0])
+                if tone:
+                    yield Span(first, end, tone)
+                if len(share) > 1:
+                    yield Span(end + 1, end + 1 + len(share[1]), "bar")
+            elif tone and text:
+                yield Span(first, end, tone)
             at += len(text) + blanks + len(GAP)
 
     ruled = GAP.join(rule * size for size in widths)
-    yield Line(HEAD, line(cells.columns[i].title for i in kept))
+    yield Line(HEAD, line(cells.titles[i] for i in kept))
     yield Line(RULE, ruled)
-    for number, row in enumerate(cells.rows):
-        texts = row if whole else chosen(row)
-        yield Line(ROW, line(texts), tuple(spans(table.rows[number], texts)) if toned else ())
+    for values, texts in zip(table.rows, rows, strict=True):
+        yield Line(ROW, line(texts), tuple(spans(values, texts)) if toned else ())
     if cells.footer is not None:
         yield Line(RULE, ruled)
-        yield Line(TOTAL, line(chosen(cells.footer)))
+        yield Line(TOTAL, line(cells.footer[i] for i in kept))
 
 
 def _wrapped(kind: str, text: str, width: int | None) -> Iterator[Line]:

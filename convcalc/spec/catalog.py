@@ -81,7 +81,7 @@ def catalog(patterns: Sequence[str] = (), kind: str | None = None) -> list[Entry
     found: list[Entry] = []
     for room in (kind,) if kind else KINDS:
         entries = (entry for entry in rooms[room]() if all(map(entry.matches, patterns)))
-        found += sorted(entries, key=lambda entry: natural(entry.name))
+        found += sorted(entries, key=lambda entry: natural(entry.name.lower()))
     return found
 
 
@@ -94,7 +94,7 @@ def _networks() -> Iterator[Entry]:
     index = zoo_index()
     for name in zoo_names():
         row = index.get(name, {})
-        counted = {key: row.get(key) for key in ("year", "input", "params", "macs")}
+        counted: dict[str, Any] = {key: row.get(key) for key in ("year", "input", "params", "macs")}
         yield Entry("network", name, row.get("about", ""), words=row.get("title", ""), **counted)
 
 

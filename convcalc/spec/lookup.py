@@ -45,8 +45,7 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
     if not _WORD.match(stripped):
         if os.path.exists(spec):
             return _file(spec, primitive)
-        named = _network(stripped) if _WORDS.match(stripped) else None
-        return named or Source("<spec>", spec)
+        return _network(stripped) or Source("<spec>", spec)
     if stripped in library.zoo_names():
         return Source(f"zoo:{stripped}", library.zoo_text(stripped))
     if os.path.isfile(stripped):
@@ -81,10 +80,9 @@ def text_or_name(spec: str) -> Source:
     path = not inside and " " not in stripped and (_PATH.search(stripped) or stripped == "-")
     if path or re.match(r"torch:[\w.]+\Z|torch:[\w.]+:", stripped):
         raise _unknown(spec, f"{stripped!r} is no text: files and code are not read here", "the text itself")
-    if known or not _WORD.match(stripped):
-        return Source("<spec>", spec)
-    if (named := _network(stripped)) is not None:
-        return named
+    named = None if known else _network(stripped)
+    if named is not None or known or not _WORD.match(stripped):
+        return named or Source("<spec>", spec)
     raise _unknown(spec, f"no network or layer named {stripped!r}", "a layer, a network, or a document")
 
 
@@ -109,6 +107,8 @@ def _network(name: str) -> Source | None:
     Raises:
         SpecError: there are several.
     """
+    if not _WORD.match(name) and not _WORDS.match(name):
+        return None
     found = library.zoo_called(name)
     if len(found) > 1:
         raise SpecError(

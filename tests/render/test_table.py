@@ -17,7 +17,7 @@ from convcalc.render import data, html, numbers, terminal, text
 from convcalc.render.table import Column, Table, Text
 
 COLUMNS = (
-    Column("name", "name", numbers.label, "left", 0, 12, cut_start=True),
+    Column("name", "name", numbers.label, "left", 0, 12, distinct=True),
     Column("layer", "layer", numbers.label, "left", 50, 16),
     Column("output_shape", "output", numbers.shape, priority=30),
     Column("params", "params", numbers.exact),

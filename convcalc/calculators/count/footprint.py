@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from convcalc.calculators.count.memory import INDEX_BYTES, itemsize, live_bytes
+from convcalc.calculators.count.memory import INDEX_BYTES, Stored, itemsize, live_bytes, stored
 from convcalc.calculators.count.report import LayerReport, Report, given
-from convcalc.dims import Dim, maximum_of
+from convcalc.dims import Dim, maximum_of, total
 
 
 class Footprint(NamedTuple):
@@ -62,8 +62,54 @@ def footprints(report: Report, rows: Sequence[LayerReport] | None = None) -> lis
     ]
 
 
+def together(report: Report, row: LayerReport, parts: Sequence[Footprint]) -> Footprint:
+    """Bytes of a row that stands for several layers of a report, of theirs."""
+    item = itemsize(report.dtype)
+    with given(report.constraints):
+        live = maximum_of([one.live_bytes for one in parts])
+    return Footprint(
+        row.params * item,
+        row.buffers * item,
+        row.indices * INDEX_BYTES,
+        total(one.output_bytes for one in parts),
+        live,
+    )
+
+
 def _row_of(name: str, number: dict[str, int]) -> int:
     """The number of the row that holds a layer: its own, that of a block, or the only one at depth 0."""
     while name and name not in number:
         name = name.rpartition(".")[0]
     return number.get(name, 0)
+
+
+class Timeline(NamedTuple):
+    """Bytes of the tensors that are live, over the execution of a network.
+
+    Attributes:
+        names: of the nodes in the order of execution, the inputs of the network among them.
+        live: bytes of all tensors that are live while each of them runs.
+        tensors: the tensors that own memory, in the order in which they are written.
+        inputs: numbers of the inputs of the network, whose tensors live from the start.
+    """
+
+    names: list[str]
+    live: list[Dim]
+    tensors: list[Stored]
+    inputs: tuple[int, ...]
+
+    def first(self, tensor: Stored) -> int:
+        """Number of the node from which on a tensor lives."""
+        return 0 if tensor.node in self.inputs else tensor.node
+
+    def held(self, number: int) -> list[Stored]:
+        """The tensors that are live while a node runs; their bytes add up to ``live[number]``."""
+        return [one for one in self.tensors if self.first(one) <= number <= one.last and one.bytes]
+
+
+def timeline(report: Report) -> Timeline:
+    """Bytes of live tensors over the execution, and how long each tensor lives."""
+    graph, item = report.graph, itemsize(report.dtype)
+    _, live = live_bytes(graph, report.batch, item)
+    names = [node.name for node in graph.nodes]
+    return Timeline(names, live, stored(graph, report.batch, item), tuple(graph.inputs))

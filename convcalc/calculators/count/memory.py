@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from convcalc.dims import UNKNOWN, Dim, equal, maximum_of, prod, total
 from convcalc.graph import Edge, Graph
@@ -34,8 +34,24 @@ def itemsize(dtype: str) -> int:
     return DTYPES[dtype]
 
 
-def live_bytes(graph: Graph, batch: int, item: int, known: bool = False) -> tuple[list[Dim], list[Dim]]:
-    """Bytes that each node writes, and bytes of all tensors that are live while it runs.
+class Stored(NamedTuple):
+    """A tensor that owns memory.
+
+    Attributes:
+        node: number of the node that writes it.
+        output: which of the outputs of that node it is.
+        bytes: its size.
+        last: number of the node that reads it last; that of all nodes where the graph returns it.
+    """
+
+    node: int
+    output: int
+    bytes: Dim
+    last: int
+
+
+def stored(graph: Graph, batch: int, item: int, known: bool = False) -> list[Stored]:
+    """The tensors that own memory while the graph runs, in the order in which they are written.
 
     A tensor lives from the node that writes it (inputs of the graph: from the start) to the node
     that reads it last; outputs of the graph live to the end. Views own nothing (a tensor of the network's
@@ -48,61 +64,67 @@ def live_bytes(graph: Graph, batch: int, item: int, known: bool = False) -> tupl
         batch: samples in one pass.
         item: bytes of an element; positions are 8-byte integers.
         known: whether tensors of unknown size count as nothing, so that what is found is at least reached.
-
-    Returns:
-        two lists with one entry per node.
     """
     nodes = graph.nodes
     read = {(e.node, e.output) for node in nodes for e in node.inputs if e.output}
     read |= {(e.node, e.output) for e in graph.outputs}
     reader = {edge: number for number, node in enumerate(nodes) for edge in node.inputs}
     reader.update(dict.fromkeys(graph.outputs, len(nodes)))
-    # Stored tensors in the order they are written: bytes, last reader. A node's first tensor
-    # stands at `first`; a view stands for the tensor it is a view of. `until`: the last reader, now or
-    # later, of a tensor and of what stands for it so far.
+    # Tensors in the order they are written. A node's first stands at `first`; a view stands for the
+    # tensor it is a view of. `until`: the last reader, now or later, of a tensor and of what stands for
+    # it so far.
+    owner: list[tuple[int, int]] = []
     sizes: list[Dim] = []
     last: list[int] = []
     until: list[int] = []
     first: list[int] = []
-    written: list[Dim] = []
     repeated: set[int] = set()  # views that show entries several times
     for number, node in enumerate(nodes):
         for edge in node.inputs:
             last[first[edge.node] + edge.output] = number
         if node.inputs and (node.layer.view or node.layer.overwrites):
             source = node.inputs[0]
-            stored = first[source.node] + source.output
+            held = first[source.node] + source.output
             again = source.node in repeated
             if (node.layer.view and not (again and node.layer.regroups)) or (
-                not node.layer.view and until[stored] <= number and not again
+                not node.layer.view and until[held] <= number and not again
             ):
                 more = equal(prod(graph.shape(source)), prod(node.outputs[0])) is not True
                 if again or (node.layer.repeats and more):
                     repeated.add(number)
-                first.append(stored)
-                until[stored] = max(until[stored], reader.get(Edge(number), number))
-                written.append(0)
+                first.append(held)
+                until[held] = max(until[held], reader.get(Edge(number), number))
                 continue
         first.append(len(sizes))
-        new: Dim = 0
-        stored = node.layer.view and not node.inputs  # counted as parameters, and never written over
-        if stored and node.layer.repeats and equal(prod(node.outputs[0]), 1) is not True:
+        own = node.layer.view and not node.inputs  # counted as parameters, and never written over
+        if own and node.layer.repeats and equal(prod(node.outputs[0]), 1) is not True:
             repeated.add(number)
         for output, shape in enumerate(node.outputs):
             positions = output in node.layer.index_outputs
             unread = positions and output and (number, output) not in read
-            size = 0 if unread or stored else prod(shape) * batch * (INDEX_BYTES if positions else item)
-            size = 0 if known and size is UNKNOWN else size
-            sizes.append(size)
+            size = 0 if unread or own else prod(shape) * batch * (INDEX_BYTES if positions else item)
+            owner.append((number, output))
+            sizes.append(0 if known and size is UNKNOWN else size)
             last.append(number)
-            until.append(len(nodes) if stored else reader.get(Edge(number, output), number))
-            new = new + size
-        written.append(new)
+            until.append(len(nodes) if own else reader.get(Edge(number, output), number))
     for edge in graph.outputs:
         last[first[edge.node] + edge.output] = len(nodes)
-    freed: list[Dim] = [0] * (len(nodes) + 1)
-    for size, at in zip(sizes, last, strict=True):
-        freed[at] = freed[at] + size
+    return [Stored(*at, size, end) for at, size, end in zip(owner, sizes, last, strict=True)]
+
+
+def live_bytes(graph: Graph, batch: int, item: int, known: bool = False) -> tuple[list[Dim], list[Dim]]:
+    """Bytes that each node writes, and bytes of all tensors that are live while it runs.
+
+    See :func:`stored` for its arguments, and for how long a tensor lives.
+
+    Returns:
+        two lists with one entry per node.
+    """
+    written: list[Dim] = [0] * len(graph.nodes)
+    freed: list[Dim] = [0] * (len(graph.nodes) + 1)
+    for tensor in stored(graph, batch, item, known):
+        written[tensor.node] = written[tensor.node] + tensor.bytes
+        freed[tensor.last] = freed[tensor.last] + tensor.bytes
     inputs = set(graph.inputs)
     current = total(written[number] for number in graph.inputs)
     alive: list[Dim] = []
@@ -117,7 +139,7 @@ def live_bytes(graph: Graph, batch: int, item: int, known: bool = False) -> tupl
 def peak_memory(graph: Graph, batch: int, item: int, known: bool = False) -> tuple[Dim, str]:
     """Largest sum of live tensors in bytes, and the node at which it is reached.
 
-    See :func:`live_bytes` for how long a tensor lives. Of symbols the peak is a maximum over the
+    See :func:`stored` for how long a tensor lives. Of symbols the peak is a maximum over the
     nodes that no other is certain to exceed, reached at no one node; where those are too many to read,
     as of sizes that nobody stated, it is unknown.
     """

@@ -184,28 +184,33 @@ class Report(Record, Shown):
         """
         if depth < 0:
             raise ValueError(f"depth must be 0 or more, got {depth}")
-        rows: list[LayerReport] = []
-        blocks: dict[str, LayerReport] = {}
+        parts: dict[tuple[str, bool], list[LayerReport]] = {}
         for row in self.layers:
             name = folded(row.name, depth)
-            if name == row.name:
-                rows.append(row)
-                continue
-            target = blocks.get(name)
-            if target is None:
-                shapes = row.input_shapes[:1]
-                target = LayerReport(name or self.name, "block", shapes, row.output_shape, None, 0)
-                target.block = name.rpartition(".")[0]
-                blocks[name] = target
-                rows.append(target)
-            target.add(row)
-            target.layers += row.layers
-            target.output_shape = row.output_shape
+            parts.setdefault((name, name == row.name), []).append(row)
+        return [rows[0] if own else self.block(name, rows, depth) for (name, own), rows in parts.items()]
+
+    def block(self, name: str, rows: Sequence[LayerReport], depth: int | None = None) -> LayerReport:
+        """One row for the layers of a block, with the input of the first and the output of the last.
+
+        Args:
+            name: what the row is called; the whole network where it is empty.
+            rows: its layers.
+            depth: levels of blocks after which other blocks are folded, for whose arrays it uses; those
+                of ``name`` by default.
+        """
+        shapes = rows[0].input_shapes[:1]
+        made = LayerReport(name or self.name, "block", shapes, rows[-1].output_shape, None, 0)
+        made.block = name.rpartition(".")[0]
+        levels = (name.count(".") + 1 if name else 0) if depth is None else depth
+        for row in rows:
+            made.add(row)
+            made.layers += row.layers
             for key, one in row.lent.items():
-                owner = folded(one.owner, depth)
+                owner = folded(one.owner, levels)
                 if owner != name:  # what the block has from itself is counted in its row
-                    target.lent[key] = one._replace(owner=owner)
-        return rows
+                    made.lent[key] = one._replace(owner=owner)
+        return made
 
     def share(self, row: LayerReport, metric: str) -> float | None:
         """A row's part of the total, from 0 to 1; None where that is no number."""

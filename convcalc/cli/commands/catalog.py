@@ -23,8 +23,8 @@ def list_names(
         list[str] | None,
         typer.Argument(
             metavar="[networks|layers|blocks] [PATTERN]...",
-            help="Only one kind; only what matches: part of a name, a glob such as 'resnet*', the beginning of "
-            "a word of where it was published.",
+            help="Only one kind; only what matches: part of a name, a glob such as 'resnet*', the beginning "
+            "of a word of where it was published.",
             autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
         ),
     ] = None,
@@ -40,7 +40,7 @@ def list_names(
     if common.sort is not None or common.top is not None:
         order = common.choose(whole(found), "macs" if kind in (None, "networks") else "name")
         found = [found[i] for i in order]
-    parts = [whole(found, exact=common.exact)] if common.csv else tables(found, exact=common.exact)
+    parts = [whole(found, exact=common.exact)] if common.form == "csv" else tables(found, exact=common.exact)
     return Answer(parts, lambda: [entry.to_dict() for entry in found])
 
 

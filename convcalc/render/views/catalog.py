@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def tables(entries: Sequence[Entry], *, exact: bool = False) -> Iterator[Table]:
-    """A table for each kind of what was found: networks with what they cost, the others with what they take."""
+    """A table for each kind: networks with what they cost, the others with what they take."""
     for kind in dict.fromkeys(entry.kind for entry in entries):
         found = [entry for entry in entries if entry.kind == kind]
         rest = [] if kind == "network" else [_arguments()]

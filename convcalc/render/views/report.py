@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.dims import UNKNOWN, is_symbolic
 from convcalc.render import numbers
-from convcalc.render.table import Column, Format, Table
+from convcalc.render.table import Column, Format, Scale, Table
 
 if TYPE_CHECKING:
     from convcalc.calculators.count.footprint import Footprint
     from convcalc.calculators.count.report import LayerReport, Report
+    from convcalc.render.tree import Group, Tree
 
 
 class Field(NamedTuple):
@@ -25,6 +26,7 @@ class Field(NamedTuple):
         exact: how a value is written in full.
         human: how it is written in human units.
         total: whether the totals line shows it.
+        scale: how a screen shows all its values in one unit.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Field(NamedTuple):
     exact: Format = numbers.exact
     human: Format = numbers.human
     total: bool = True
+    scale: Scale | None = numbers.one_unit
 
 
 class View(NamedTuple):
@@ -45,15 +48,15 @@ class View(NamedTuple):
 
 
 def _text(key: str, title: str, priority: int = 0) -> Field:
-    return Field(key, title, priority, numbers.label, numbers.label, False)
+    return Field(key, title, priority, numbers.label, numbers.label, False, None)
 
 
 def _shape(key: str, title: str, priority: int, form: Format = numbers.shape) -> Field:
-    return Field(key, title, priority, form, form, False)
+    return Field(key, title, priority, form, form, False, None)
 
 
 def _bytes(key: str, title: str, priority: int = 0, total: bool = True) -> Field:
-    return Field(key, title, priority, numbers.exact, numbers.human_bytes, total)
+    return Field(key, title, priority, numbers.exact, numbers.human_bytes, total, numbers.one_byte_unit)
 
 
 _NAME: Final = _text("name", "name")
@@ -205,7 +208,7 @@ def table(
     rows: Sequence[LayerReport] | None = None,
     notation: str = "plain",
 ) -> Table:
-    """One table of a report.
+    """One table of a report; of all layers, with the tree that a screen shows.
 
     Args:
         report: the counts.
@@ -222,8 +225,67 @@ def table(
     """
     if view not in VIEWS:
         raise ValueError(f"no view {view!r}: expected one of {', '.join(VIEWS)}")
+    chosen = _needed(report, VIEWS[view])
     with numbers.written_in(notation):
-        return _table(report, _needed(report, VIEWS[view]), exact, report.layers if rows is None else rows)
+        made = _table(report, chosen, exact, report.layers if rows is None else rows)
+    if rows is None:
+        made.tree = lambda: tree(report, view, made)
+    return made
+
+
+def tree(report: Report, view: str, table: Table, **settings: Any) -> Tree:
+    """The layers of a table under the blocks they stand in, each block with its sums.
+
+    Args:
+        report: the counts.
+        view: the view that the table is.
+        table: a table of it with a row for every layer.
+        settings: as for :class:`convcalc.render.tree.Tree`.
+    """
+    from convcalc.render.tree import Tree
+
+    chosen = _needed(report, VIEWS[view])
+    layers = {row.name: row for row in report.layers}
+    prints: dict[str, Footprint] = {}
+    if _measured(chosen):
+        from convcalc.calculators.count.footprint import footprints
+
+        prints = dict(zip(layers, footprints(report), strict=True))
+
+    def values(groups: Sequence[Group]) -> Sequence[Sequence[Any]]:
+        from convcalc.calculators.count.footprint import together
+
+        rows, measured = [], []
+        for group in groups:
+            inside = [layers[table.rows[row][0]] for row in group.rows]
+            one = inside[0] if len(inside) == 1 and group.leaf else report.block(group.path, inside)
+            if group.leaf:
+                one.node = inside[0].node
+                one.input_shapes = inside[0].input_shapes
+            rows.append(one)
+            if prints:
+                measured.append(together(report, one, [prints[row.name] for row in inside]))
+        columns = [_values(report, rows, measured, field.key) for field in chosen.fields]
+        for number, field in enumerate(chosen.fields):
+            if field.key == "spec":
+                columns[number] = [
+                    "" if group.open else text for group, text in zip(groups, columns[number], strict=True)
+                ]
+        return list(zip(*columns, strict=True))
+
+    return Tree(table, values, whole=report.name, title=headline(report), **settings)
+
+
+def headline(report: Report) -> str:
+    """What a screen shows above a table: what was counted, and where the network was published."""
+    source = report.graph.source
+    batch = "" if report.batch != 1 else ", batch 1"
+    return f"{heading(report)}{batch}" + (f"\n{numbers.label(source)}" if source else "")
+
+
+def _measured(view: View) -> bool:
+    """Whether a view shows what layers hold in memory."""
+    return any(field.key in _FOOTPRINT for field in view.fields)
 
 
 def _needed(report: Report, view: View) -> View:
@@ -246,7 +308,7 @@ def _needed(report: Report, view: View) -> View:
 def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport]) -> Table:
     exact = exact or chosen.always_exact
     prints: list[Footprint] = []
-    if any(field.key in _FOOTPRINT for field in chosen.fields):
+    if _measured(chosen):
         from convcalc.calculators.count.footprint import footprints
 
         prints = footprints(report, rows)
@@ -338,11 +400,21 @@ _FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "index_bytes", "output_bytes
 def _column(field: Field, exact: bool) -> Column:
     form = field.exact if exact else field.human
     if field.key.endswith("%"):
-        return Column(f"{field.key[:-1]}_share", field.title, numbers.share, priority=field.priority)
+        key = f"{field.key[:-1]}_share"
+        return Column(
+            key, field.title, numbers.share, priority=field.priority, tone=numbers.weight, bar=True
+        )
     if form is numbers.label:
         name = field.key == "name"
         return Column(field.key, field.title, form, "left", field.priority, 14 if name else 18, name)
-    return Column(field.key.rpartition(".")[2], field.title, form, priority=field.priority)
+    return Column(
+        field.key.rpartition(".")[2],
+        field.title,
+        form,
+        priority=field.priority,
+        tone=numbers.weight,
+        scale=None if exact else field.scale,
+    )
 
 
 def _values(report: Report, rows: Sequence[LayerReport], prints: Sequence[Footprint], key: str) -> list[Any]:
