@@ -42,8 +42,8 @@ from convcalc.graph import Node as Node
 from convcalc.importers.torch.exporting import from_torch as from_torch
 from convcalc.page.report import Page as Page
 from convcalc.page.report import page as page
-from convcalc.render.pictures.convolution import Picture as Picture
-from convcalc.render.pictures.convolution import draw as draw
+from convcalc.render.pictures.draw.answer import Picture as Picture
+from convcalc.render.pictures.draw.answer import draw as draw
 from convcalc.solve.coverage import Coverage as Coverage
 from convcalc.solve.coverage import coverage as coverage
 from convcalc.solve.dilated_runs import judge_network_dilations as judge_network_dilations

@@ -40,6 +40,7 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
         "add concat conv globalavgpool globalmaxpool hardsigmoid mul pixelshuffle reshape sigmoid",
         "structures that consist of these: shortcuts, branches, gates, sub-pixel convolutions, lifts",
     ),
+    "cli/examples.py": ("conv", "lines to try, written in the spec language"),
     "spec/document/bodies.py": ("concat", "how branches are merged where a document does not say"),
 }
 """By file: the names it may hold, and why."""

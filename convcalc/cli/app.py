@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from convcalc.cli import typed
 from convcalc.cli.coerce import LightCommand
 from convcalc.cli.output import INTERRUPTED, WRONG_USE, UsageProblem, fail, hang_up, tell, write
 from convcalc.cli.registry import COMMANDS
@@ -22,6 +23,17 @@ class Closed(io.TextIOBase):
     def write(self, text: str) -> int:
         """Refuse the text."""
         raise OSError(errno.EBADF, "it is closed")
+
+
+class Command(LightCommand):
+    """One command with help by example."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Lines to try first, then the options by what they are for."""
+        from convcalc.cli.help import of_command
+
+        parent = ctx.parent.command_path if ctx.parent else "convcalc"
+        formatter.write(of_command(self.name or "", self, parent))
 
 
 class LazyGroup(TyperGroup):
@@ -43,7 +55,7 @@ class LazyGroup(TyperGroup):
 
         module, _, function = row.home.partition(":")
         single = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
-        single.command(cmd_name, cls=LightCommand, rich_help_panel=row.panel)(
+        single.command(cmd_name, cls=Command, rich_help_panel=row.panel)(
             getattr(import_module(module), function)
         )
         return typer.main.get_command(single)
@@ -51,14 +63,17 @@ class LazyGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read what stands before the command; where there is nothing at all, show the help."""
         if not args and not ctx.resilient_parsing:
-            typer.echo(ctx.get_help(), err=True)
+            from convcalc.cli.help import of_nothing
+
+            tell(of_nothing(ctx.command_path))
             raise typer.Exit(WRONG_USE)
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """List the commands without importing them."""
-        self._listing = True
-        super().format_help(ctx, formatter)
+        """Five lines to try, and the commands, without importing them."""
+        from convcalc.cli.help import of_program
+
+        formatter.write(of_program(self.params, ctx.command_path))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete the commands without importing them."""
@@ -70,9 +85,16 @@ def _usage_problem(error: Any) -> UsageProblem:
     """What Typer's parser says, in the form of every other problem."""
     possible = list(getattr(error, "possibilities", None) or ())  # the closest first
     message = error.message if possible else error.format_message()
-    if (getattr(error, "option_name", None) or "")[1:2].isdigit():  # -2 is read as an option
-        message = "a number below 0 is accepted only as the value of an option"
     usage = error.ctx.get_usage().partition(": ")[2].strip() if error.ctx else None
+    option = getattr(error, "option_name", None) or ""
+    now = typed.TYPED.get()
+    if option[1:2].isdigit():  # -2 is read as an option
+        message = "a number below 0 is accepted only as the value of an option"
+    elif now is not None and option in now.values:
+        message, usage = f"{option} needs a value", f"{option} {now.values[option]}"
+    elif now is not None and option:
+        found = typed.nearest(option, now.options)
+        possible = [found] if found else []
     return UsageProblem(message.rstrip("."), expected=usage, nearest=possible[0] if possible else None)
 
 
@@ -120,6 +142,8 @@ def run(arguments: list[str] | None = None, program: str = "convcalc") -> NoRetu
             code = typer.main.get_command(app).main(given, prog_name=program, standalone_mode=False)
         except typer.TyperException as error:
             code = fail([_usage_problem(error)], "--json" in given)
+        except UsageProblem as error:  # a value that is not of the kind its option takes
+            code = fail([typed.problem_as_typed(error)], "--json" in given)
         except OSError as error:  # of help, which Typer writes
             tell(f"error: standard output: {(error.strerror or 'cannot be written').lower()}\n")
             hang_up(WRONG_USE)

@@ -15,12 +15,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import typer
 
-from convcalc.cli.output import UsageProblem, errors, note, show, write_and_tell
+from convcalc.cli import completion
+from convcalc.cli.coerce import Spelled
+from convcalc.cli.output import UsageProblem, errors, note, show, write, written_to
 
 if TYPE_CHECKING:
     from convcalc.calculators.count.report import Report
@@ -38,12 +42,14 @@ class Shared(NamedTuple):
     default: Any = ...
 
 
-def complete_spec(incomplete: str) -> list[str]:
-    """Names of networks, and of layers, that start like what was typed."""
-    from convcalc.layers import names
-    from convcalc.spec.library import zoo_names
+NO_WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
-    return [name for name in (*zoo_names(), *names()) if name.startswith(incomplete)]
+
+def one_name(dtype: str) -> str:
+    """The one name of a number type that has several."""
+    from convcalc.calculators.count.memory import canonical
+
+    return canonical(dtype)
 
 
 _SPEC_HELP = (
@@ -52,16 +58,16 @@ _SPEC_HELP = (
 )
 
 SPEC: Final = Shared(
-    "spec", Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=complete_spec)]
+    "spec", Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=completion.spec)]
 )
 MAYBE_SPEC: Final = Shared(
     "spec",
-    Annotated[str | None, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=complete_spec)],
+    Annotated[str | None, typer.Argument(metavar="SPEC", help=_SPEC_HELP, autocompletion=completion.spec)],
     None,
 )
 SPECS: Final = Shared(
     "specs",
-    Annotated[list[str], typer.Argument(metavar="SPEC...", help=_SPEC_HELP, autocompletion=complete_spec)],
+    Annotated[list[str], typer.Argument(metavar="SPEC...", help=_SPEC_HELP, autocompletion=completion.spec)],
 )
 INPUT: Final = Shared(
     "input",
@@ -72,6 +78,7 @@ INPUT: Final = Shared(
             "-i",
             metavar="CxHxW",
             help="Shape that goes in: channels, then spatial sizes. NAME=CxHxW where there are several.",
+            autocompletion=completion.inputs,
         ),
     ],
     None,
@@ -80,7 +87,12 @@ SET: Final = Shared(
     "set",
     Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Give a variable of the document another value."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Give a variable of the document another value.",
+            autocompletion=completion.variables,
+        ),
     ],
     None,
 )
@@ -91,17 +103,45 @@ IN_ORDER: Final = Shared(
     ],
     False,
 )
+MaxDilation = Annotated[
+    int | None, typer.Option("--max-dilation", metavar="D", min=1, help="Largest dilation that is tried.")
+]
+
 BATCH: Final = Shared(
-    "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", help="Samples at a time.")], 1
+    "batch", Annotated[int, typer.Option("--batch", "-b", metavar="N", min=1, help="Samples at a time.")], 1
 )
 DTYPE: Final = Shared(
     "dtype",
-    Annotated[str, typer.Option("--dtype", metavar="TYPE", help="Number type, for bytes.")],
+    Annotated[
+        Literal["float64", "float32", "float16", "bfloat16", "int8"],
+        typer.Option("--dtype", help="Number type."),
+        Spelled(one_name),
+    ],
     "float32",
+)
+SEED: Final = Shared(
+    "seed",
+    Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of random weights and inputs.")],
+    0,
+)
+RANK: Final = Shared(
+    "rank",
+    Annotated[int | None, typer.Option("--rank", metavar="N", min=1, max=3, help="Number of axes.")],
+    None,
+)
+POSITION: Final = Shared(
+    "at",
+    Annotated[str | None, typer.Option("--at", metavar="Y,X", help="Output position to look at.")],
+    None,
 )
 DEPTH: Final = Shared(
     "depth",
-    Annotated[int | None, typer.Option("--depth", "-d", metavar="N", help="Fold blocks N levels down.")],
+    Annotated[
+        int | None,
+        typer.Option(
+            "--depth", metavar="N", min=0, help="Levels of blocks that are shown; 0 is all in one row."
+        ),
+    ],
     None,
 )
 SORT: Final = Shared(
@@ -111,8 +151,45 @@ SORT: Final = Shared(
 )
 TOP: Final = Shared(
     "top",
-    Annotated[int | None, typer.Option("--top", metavar="N", help="Show only the N largest rows.")],
+    Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="Show only the N largest rows.")],
     None,
+)
+LAYER: Final = Shared(
+    "layer",
+    Annotated[
+        str | None,
+        typer.Option(
+            "--layer",
+            "-l",
+            metavar="NAME",
+            help="Only this layer, this block, or all like 'stem.*'.",
+            autocompletion=completion.layers,
+        ),
+    ],
+    None,
+)
+TREE: Final = Shared(
+    "tree",
+    Annotated[bool, typer.Option("--tree", help="Layers under their blocks, in a pipe too.")],
+    False,
+)
+FLAT: Final = Shared(
+    "flat",
+    Annotated[bool, typer.Option("--flat", help="Every layer by its full name, in a terminal too.")],
+    False,
+)
+COLOR: Final = Shared(
+    "color",
+    Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option("--color", help="Show in colour; auto: in a terminal that can."),
+    ],
+    "auto",
+)
+NO_PAGER: Final = Shared(
+    "no_pager",
+    Annotated[bool, typer.Option("--no-pager", help="Show what is longer than the screen all at once.")],
+    False,
 )
 EXACT: Final = Shared(
     "exact", Annotated[bool, typer.Option("--exact", help="Every digit instead of K, M, G.")], False
@@ -120,10 +197,8 @@ EXACT: Final = Shared(
 NOTATION: Final = Shared(
     "notation",
     Annotated[
-        str,
-        typer.Option(
-            "--notation", metavar="NAME", help="How closed forms are written: plain, unicode, latex."
-        ),
+        Literal["plain", "unicode", "latex"],
+        typer.Option("--notation", help="How closed forms are written."),
     ],
     "plain",
 )
@@ -142,8 +217,7 @@ OUTPUT: Final = Shared(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write the answer here; the ending says how: .txt .json .csv .md .tex .html, .svg or .png "
-            "where there is a picture.",
+            help="Write the answer here; the ending says how: ",
         ),
     ],
     None,
@@ -164,6 +238,9 @@ PARTIAL: Final = Shared(
     False,
 )
 
+SIZES: Final = MappingProxyType({"input": ("--from", "--input"), "output": ("--to",)})
+"""The options that state the sizes of a question without a SPEC."""
+
 GRAPH: Final = (INPUT, SET, PRIMITIVE, IN_ORDER)
 """What a spec needs to become a graph."""
 
@@ -173,11 +250,18 @@ SIZED: Final = (BATCH, DTYPE)
 COUNT: Final = (*SIZED, PARTIAL)
 """What a graph needs to be counted."""
 
-ROWS: Final = (DEPTH, SORT, TOP)
+ROWS: Final = (DEPTH, SORT, TOP, LAYER, TREE, FLAT)
 """Which rows of a table are shown."""
 
-FORM: Final = (JSON, CSV, MARKDOWN, OUTPUT)
+FORM: Final = (JSON, CSV, MARKDOWN, OUTPUT, COLOR, NO_PAGER)
 """The form in which the answer is written."""
+
+
+TAKES: Final = (SPEC, SPECS, *GRAPH, *COUNT)
+"""What goes into a question, among the options of its help."""
+
+SHOWS: Final = (*ROWS, EXACT, NOTATION, *FORM)
+"""How an answer is shown, among them."""
 
 
 class Common:
@@ -193,50 +277,58 @@ class Common:
     depth: int | None = None
     sort: str | None = None
     top: int | None = None
+    layer: str | None = None
+    tree: bool = False
+    flat: bool = False
+    color: str = "auto"
+    no_pager: bool = False
     exact: bool = False
     notation: str = "plain"
     json: bool = False
     csv: bool = False
     markdown: bool = False
     output: str | None = None
+    seed: int = 0
+    rank: int | None = None
+    at: str | None = None
     primitive: bool = False
     partial: bool = False
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
 
-    def check(self, files: tuple[str, ...] = ()) -> None:
+    def check(self, endings: tuple[str, ...] = ()) -> None:
         """Refuse values that no command can use.
 
         Args:
-            files: endings of ``-o`` that are the command's own.
+            endings: those that files of this command's answers may have.
 
         Raises:
-            UsageProblem: a count is not positive, or two forms are asked for.
+            UsageProblem: two forms are asked for, or two ways to show.
             Unreachable: no answer is written to a file of such a name.
         """
-        for name in ("batch", "depth", "top"):
-            value = getattr(self, name)
-            if value is not None and value < (0 if name == "depth" else 1):
-                least = "0 or more" if name == "depth" else "1 or more"
-                raise UsageProblem(f"--{name} is {value}", expected=f"a whole number, {least}")
-        if self.notation not in ("plain", "unicode", "latex"):
-            raise UsageProblem(f"--notation {self.notation!r}", expected="plain, unicode or latex")
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
+        for one in ("--flat", *forms, *(f"--{name}" for name in ("sort", "top") if getattr(self, name))):
+            if self.tree and (one != "--flat" or self.flat):
+                raise UsageProblem(f"--tree and {one} cannot go together", expected="one of them")
         if self.output is not None:
-            self._check_output(self.output, files)
+            self._check_output(self.output, endings)
 
-    def _check_output(self, output: str, files: tuple[str, ...]) -> None:
+    def _check_output(self, output: str, endings: tuple[str, ...]) -> None:
         """Refuse what cannot be written before anything is worked out."""
         from convcalc.files import check_place
-        from convcalc.render.answer import FORMS, PICTURES, refusal
+        from convcalc.render.answer import refusal
 
         ending = PurePath(output).suffix.lower()
-        if ending not in (*files, *FORMS, *PICTURES):
-            raise refusal(output, (*files, *FORMS, *PICTURES))
+        if ending not in endings:
+            raise refusal(output, endings)
         check_place(output)
+        if ending == ".png":
+            from convcalc.render.pictures.png import available
+
+            available()
         if ending == ".tex":
             self.notation = "latex"
 
@@ -285,9 +377,12 @@ class Common:
 
     def load(self, spec: str | None = None, listed: bool = False) -> Graph:
         """The graph of a spec (of the command's own by default); ``listed``: or of weights alone."""
+        return self.built(self.source(spec), listed)
+
+    def built(self, source: Source, listed: bool = False) -> Graph:
+        """The graph of a source; ``listed``: or of weights alone."""
         from convcalc.spec.loading import build
 
-        source = self.source(spec)
         graph = build(
             source, input=self.shapes(), set=self.assignments(), listed=listed, in_order=self.in_order
         )
@@ -303,7 +398,7 @@ class Common:
         return analyze(graph, batch=self.batch, dtype=self.dtype, partial=self.partial)
 
     def choose(self, table: Table, main: str) -> list[int]:
-        """Which rows ``--sort`` and ``--top`` show, in order.
+        """Which rows ``--sort`` and ``--top`` show, in order; with ``--layer`` all of them, to choose from.
 
         Args:
             table: the table with all rows.
@@ -328,7 +423,8 @@ class Common:
             )
         if sort is None and self.top is None:
             return list(range(len(table.rows)))
-        return table.order(sort or main)[: self.top]
+        order = table.order(sort or main)
+        return order if self.layer is not None else order[: self.top]
 
 
 MAX_INPUT: Final = 32_000_000
@@ -395,15 +491,33 @@ def _pairs(option: str, form: str, texts: Any) -> dict[str, str]:
     return pairs
 
 
+def _to_file(endings: tuple[str, ...]) -> Any:
+    """``-o`` with the endings that a command can write."""
+    option = copy(OUTPUT.annotation.__metadata__[0])
+    option.help += " ".join(endings)
+    return Annotated[str | None, option]
+
+
 def command(
-    *shared: Shared, files: tuple[str, ...] = ()
+    *shared: Shared,
+    files: tuple[str, ...] = (),
+    forms: bool = True,
+    pictures: bool = False,
+    words: Mapping[str, tuple[str, ...]] = NO_WORDS,
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
     Args:
         shared: the options that it shares with others.
         files: endings of ``-o`` that are its own.
+        forms: whether ``-o`` writes what is shown, in one of the forms of every answer.
+        pictures: whether there are pictures among its answers.
+        words: arguments of its question that are no name of an option, with the options that state each;
+            errors of the question name these.
     """
+    from convcalc.render.answer import FORMS, PICTURES
+
+    endings = (*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
@@ -415,7 +529,7 @@ def command(
                 option.name,
                 kind,
                 default=inspect.Parameter.empty if option.default is ... else option.default,
-                annotation=option.annotation,
+                annotation=_to_file(endings) if option is OUTPUT else option.annotation,
             )
             for option in shared
         ]
@@ -426,16 +540,19 @@ def command(
         def run(**values: Any) -> None:
             common = Common({option.name: values.pop(option.name) for option in shared})
             with errors(common.json):
-                common.check(files)
+                common.check(endings)
                 from convcalc.budget import budget
                 from convcalc.render.numbers import written_in
 
                 with budget(), written_in(common.notation):
                     answer = function(common, **values)
-                    if common.output is None:
-                        show(answer, common.form)
-                    else:
-                        write_and_tell(answer, common.output, common.shown)
+                    told = None
+                    if common.output is not None:
+                        answer, told = written_to(common.output, answer)
+                    if told is None or told.beside or common.shown is not None:
+                        show(answer, common.form, color=common.color, pager=not common.no_pager)
+                    if told is not None and common.shown is None:
+                        write(f"{common.output}: {told.words}\n")
             if answer.code:
                 raise typer.Exit(answer.code)
 
@@ -443,6 +560,7 @@ def command(
         run.__doc__ = function.__doc__
         run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         run.__dict__["__signature__"] = signature
+        run.__dict__["words"] = words
         return run
 
     return wrap

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from convcalc.render.answer import Answer, Form
+    from convcalc.render.answer import Answer, Form, Saved
 
 WRONG_USE = 2
 """Exit code where the spec or an option is wrong."""
@@ -63,13 +63,20 @@ def write(text: str) -> None:
 
     Where it cannot be written (a full disk), one line says so, and the exit code is 2.
     """
-    stream, text = sys.stdout, visible(text)
+    _send(visible(text))
+
+
+def _send(text: str) -> None:
+    """The same of a text that holds nothing from outside as it came."""
+    stream = sys.stdout
     try:
         try:
             stream.write(text)
         except UnicodeEncodeError:
+            from convcalc.render.text import ASCII
+
             encoding = stream.encoding or "ascii"
-            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            stream.write(text.translate(ASCII).encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
         hang_up()
@@ -94,40 +101,54 @@ def hang_up(code: int = BROKEN_PIPE) -> NoReturn:
 
 def note(text: str) -> None:
     """Tell on standard error how something was read that may have been meant otherwise."""
-    tell(f"note: {text}\n")
+    from convcalc.cli import typed
+
+    tell(f"note: {typed.spoken(text)}\n")
 
 
-def show(answer: Answer, form: Form) -> None:
-    """Show an answer: fitted to the width of a terminal, in full anywhere else."""
-    if form == "table" and sys.stdout.isatty():
-        from rich.console import Console
+def show(answer: Answer, form: Form, *, color: str = "auto", pager: bool = True) -> None:
+    """Show an answer: fitted to a terminal, in full anywhere else.
 
-        from convcalc.render.terminal import Fitted
-
-        # A number that is wider than the terminal goes on in the next line instead of being cut.
-        Console(highlight=False).print(Fitted(*answer.parts), crop=False, soft_wrap=True)
+    Args:
+        answer: what to show.
+        form: the form it has; only ``table`` is fitted.
+        color: ``auto``, ``always`` or ``never``.
+        pager: whether what is longer than a terminal goes through a pager.
+    """
+    terminal = sys.stdout.isatty()
+    if form == "table" and (terminal or color == "always"):
+        _show_lines(answer, terminal, color, pager)
     else:
         from convcalc.render.answer import written
 
         write(written(answer, form))
 
 
-def write_and_tell(answer: Answer, path: str, form: Form | None) -> None:
-    """Write an answer into a file, and say in one line where and what; where it fails, nothing is shown.
+def _show_lines(answer: Answer, terminal: bool, color: str, pager: bool) -> None:
+    import shutil
 
-    Args:
-        answer: it is shown too where the file holds something beside it.
-        path: the file.
-        form: the form that was asked for on standard output, which then holds nothing else.
-    """
+    from convcalc.cli import paging
+    from convcalc.render import terminal as shown
+    from convcalc.render import text
+    from convcalc.render.table import Screen
+
+    # A number that is wider than the terminal goes on in the next line instead of being cut.
+    width, height = shutil.get_terminal_size()
+    lines = text.lines(answer.parts, Screen(width, height) if terminal else None, toned=True)
+    colour, ascii = shown.wants_colour(color, sys.stdout), shown.is_ascii(sys.stdout)
+    painted = list(shown.painted(lines, colour=colour, ascii=ascii))
+    whole = "".join(f"{line}\n" for line in painted)
+    command = paging.pager() if pager and terminal and len(painted) >= height else None
+    if command is None or not paging.paged(whole, command):
+        _send(whole)
+
+
+def written_to(path: str, answer: Answer) -> tuple[Answer, Saved]:
+    """Write an answer into a file before anything of it is shown; where that fails, nothing is."""
     from convcalc.render.answer import save
 
     answer = answer._replace(parts=list(answer.parts))
-    told, beside = save(answer, path)
-    if form is not None or beside:
-        show(answer, form or "table")
-    if form is None:
-        write(f"{path}: {told}\n")
+    return answer, save(answer, path)
 
 
 @contextmanager
@@ -142,7 +163,7 @@ def errors(as_json: bool) -> Iterator[None]:
     except BrokenPipeError:
         hang_up()
     except (ValueError, OSError) as error:
-        raise typer.Exit(fail(problems_of(error), as_json)) from None
+        raise typer.Exit(fail([_as_typed(problem) for problem in problems_of(error)], as_json)) from None
     except RecursionError:
         problem = UsageProblem("this is nested too deep to work out", expected="a simpler spec")
         raise typer.Exit(fail([problem], as_json)) from None
@@ -150,6 +171,12 @@ def errors(as_json: bool) -> Iterator[None]:
         # Nothing was written: every form of an answer is whole before it is shown.
         problem = UsageProblem(f"out of memory: {error or 'it is used up'}", expected="a smaller --input")
         raise typer.Exit(fail([problem], as_json)) from None
+
+
+def _as_typed(problem: Any) -> Any:
+    from convcalc.cli import typed
+
+    return typed.problem_as_typed(problem)
 
 
 def problems_of(error: Exception) -> Sequence[Any]:

@@ -73,7 +73,7 @@ COMMANDS: Final[dict[str, Row]] = {
         _DESIGN,
     ),
     "check": Row(
-        "convcalc.cli.commands.check:check", "Hold a network to limits; exit 1 where one fails.", _DESIGN
+        "convcalc.cli.commands.check:check", "Hold networks to limits, or to a baseline; exit 1 where one fails.", _DESIGN
     ),
     "dilation": Row(
         "convcalc.cli.commands.dilation:dilation",
@@ -93,12 +93,17 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "draw": Row(
         "convcalc.cli.commands.draw:draw",
-        "A convolution at work, as SVG: window, inserted zeros, dilation, gridding.",
+        "A layer at work, as a picture: its window, a chain of maps, holes, its matrix.",
         _SOLVE,
     ),
     "page": Row(
         "convcalc.cli.commands.page:page",
         "The report of networks as one file for a browser: graph, table, memory, fields, findings.",
+        _DESIGN,
+    ),
+    "serve": Row(
+        "convcalc.cli.commands.serve:serve",
+        "The live calculator in the browser: type a spec, and its report follows.",
         _DESIGN,
     ),
     "list": Row(

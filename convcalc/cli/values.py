@@ -63,8 +63,8 @@ def _is_whole(text: str) -> bool:
     return digits.isascii() and digits.isdigit() and len(text) - len(digits) < 2 and len(text) <= 18
 
 
-def sizes(common: Common, given: str | None, option: str = "--in") -> Any:
-    """Sizes of ``--in`` (no channels), or of ``--input`` (channels first, where there are several).
+def sizes(common: Common, given: str | None, option: str = "--from") -> Any:
+    """Sizes of ``--from`` (no channels), or of ``--input`` (channels first, where there are several).
 
     Raises:
         UsageProblem: both are given.
@@ -77,7 +77,7 @@ def sizes(common: Common, given: str | None, option: str = "--in") -> Any:
     if given is not None:
         raise UsageProblem(f"{option} and --input cannot go together", expected="one of them")
     if len(common.input) > 1 or "=" in common.input[0]:
-        raise UsageProblem("--input names an input, but there is no SPEC", expected="--in 224 or 224x224")
+        raise UsageProblem("--input names an input, but there is no SPEC", expected="--from 224 or 224x224")
     found = axes(common.input[0], "--input")
     if isinstance(found, tuple):
         found = found[1:]
@@ -114,6 +114,6 @@ def alone(options: dict[str, Any]) -> None:
         raise UsageProblem(
             f"SPEC and {heard[0]} cannot go together",
             expected="--input 3x224x224, which is the size of a SPEC"
-            if heard[0] == "--in"
+            if heard[0] == "--from"
             else "one of them",
         )

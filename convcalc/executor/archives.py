@@ -102,7 +102,7 @@ def check_room(nbytes: int, most: int | None, place: str) -> None:
         ExecutionError: it does.
     """
     if most is not None and nbytes > most:
-        raise ExecutionError(f"{place} takes {nbytes:,} bytes of memory; {most:,} may be used (--max-memory)")
+        raise ExecutionError(f"{place} takes {nbytes:,} bytes of memory; {most:,} may be used (max_memory)")
 
 
 def read_array(path: str | os.PathLike[str], most: int | None = None) -> Array:

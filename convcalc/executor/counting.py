@@ -96,11 +96,13 @@ class Counts:
         nodes: one entry per node, in order.
         peak_memory: most bytes of tensors alive at once.
         unread: names of all arrays that no kernel read.
+        complete: whether all of the graph was run; else it was interrupted behind the last node.
     """
 
     nodes: tuple[NodeCount, ...]
     peak_memory: int
     unread: tuple[str, ...]
+    complete: bool = True
 
     def __getitem__(self, name: str) -> NodeCount:
         for node in self.nodes:
@@ -143,6 +145,7 @@ def count(
         dtype: of the random input; memory is counted in it.
         seed: of random inputs and weights.
         progress: called after each layer with its node and its outputs.
+            A KeyboardInterrupt ends the run with what was counted, once there is a layer.
         max_memory: bytes the run may need.
 
     Returns:
@@ -164,15 +167,21 @@ def count(
     runner = Runner(graph, prepared, t, form=form, reuse=False, object_bytes=item)
     nodes = []
     readers: dict[int, tuple[str, Array]] = {}
-    for step in runner.steps(arrays):
-        given = runner.by_node.get(step.node.name, {})
-        unread = tuple(name for name in given if name not in step.params.read)
-        nodes.append(_node_count(step, t, unread, readers))
-        t.tally.clear()
-        if progress is not None:
-            progress(step.node, step.outputs)
+    complete = True
+    try:
+        for step in runner.steps(arrays):
+            given = runner.by_node.get(step.node.name, {})
+            unread = tuple(name for name in given if name not in step.params.read)
+            nodes.append(_node_count(step, t, unread, readers))
+            t.tally.clear()
+            if progress is not None:
+                progress(step.node, step.outputs)
+    except KeyboardInterrupt:
+        if len(nodes) <= len(graph.inputs):
+            raise
+        complete = False
     never = tuple(f"{node.name}.{name}" for node in nodes for name in node.unread)
-    return Counts(tuple(nodes), max(node.live for node in nodes), never)
+    return Counts(tuple(nodes), max(node.live for node in nodes), never, complete)
 
 
 def _node_count(

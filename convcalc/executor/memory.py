@@ -30,7 +30,7 @@ class MemoryLimitError(ExecutionError, MemoryError):
         allowed: bytes it may have.
     """
 
-    hint = "a smaller input or batch, or more memory allowed (--max-memory)"
+    hint = "a smaller input or batch, or more memory allowed (max_memory)"
 
     def __init__(self, layer: str, needed: int, allowed: int) -> None:
         super().__init__(f"{layer} needs {needed:,} bytes, {allowed:,} are allowed")

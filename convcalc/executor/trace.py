@@ -95,6 +95,7 @@ class Run(Told):
         layers: every tensor that was written, in order.
         outputs: the arrays (N, C, *spatial) that the graph returns, by name.
         memory: what the run was expected to need at its fullest, and the layer where that is.
+        asked: tensors in all, where it was interrupted before the last of them; else None.
     """
 
     name: str
@@ -104,6 +105,12 @@ class Run(Told):
     layers: tuple[TensorRun, ...]
     outputs: dict[str, Array]
     memory: MemoryEstimate
+    asked: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it came to its end; else it was interrupted, and has no outputs."""
+        return self.asked is None
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON holds it: statistics, not the arrays."""
@@ -117,6 +124,7 @@ class Run(Told):
             "outputs": [{"name": name, "shape": list(a.shape)} for name, a in self.outputs.items()],
             "memory_bytes": self.memory.needed,
             "memory_at": self.memory.layer,
+            "complete": self.complete,
         }
 
 
@@ -172,7 +180,8 @@ def run(
         batch: samples of inputs that are drawn.
         dtype: ``float32`` or ``float64``: what everything is computed in.
         max_memory: bytes the run may need; half of what the machine has when not given.
-        progress: called after each layer with the layers done, all layers, and the next one's name.
+        progress: called after each layer with the layers done, all layers, and the next one's name. A
+            KeyboardInterrupt then ends the run with the tensors that were written.
         input: for a spec; see :func:`convcalc.load`.
         set: for a spec; see :func:`convcalc.load`.
 
@@ -203,14 +212,20 @@ def run(
     rows: list[TensorRun] = []
     entered: list[TensorRun] = []
     nodes = graph.nodes
-    for done, step in enumerate(runner.steps(arrays)):
-        node = step.node
-        for suffix, array in zip(_suffixes(node), step.outputs, strict=False):
-            if array is not None:
-                row = TensorRun(node.name + suffix, node.layer.op, array.shape[1:], statistics(array))
-                (entered if done in graph.inputs else rows).append(row)
-        if progress is not None:
-            progress(done + 1, len(nodes), nodes[done + 1].name if done + 1 < len(nodes) else "")
+    try:
+        for done, step in enumerate(runner.steps(arrays)):
+            node = step.node
+            for suffix, array in zip(_suffixes(node), step.outputs, strict=False):
+                if array is not None:
+                    row = TensorRun(node.name + suffix, node.layer.op, array.shape[1:], statistics(array))
+                    (entered if done in graph.inputs else rows).append(row)
+            if progress is not None:
+                progress(done + 1, len(nodes), nodes[done + 1].name if done + 1 < len(nodes) else "")
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        asked = len(nodes) - len(graph.inputs)
+        return Run(graph.name, tuple(entered), len(arrays[0]), dtype, tuple(rows), {}, memory, asked)
     found = {
         name: runner.tensors[edge] for name, edge in zip(output_names(graph), graph.outputs, strict=True)
     }

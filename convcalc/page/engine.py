@@ -8,10 +8,13 @@ the name of a file, it imports nothing and writes nothing, and each question has
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from convcalc.budget import STEPS, allow, budget
+from convcalc.budget import budget
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.loading import build
 from convcalc.spec.lookup import text_or_name
@@ -23,8 +26,10 @@ MAX_REQUEST: Final = 1_000_000
 """Longest question, in bytes of JSON."""
 MAX_SPECS: Final = 4
 """Most networks beside each other."""
-QUESTIONS_A_SPEC: Final = 6
-"""A page asks so many questions of each network (counts, fields, padding, growth, ...), each with its budget."""
+MAX_TEXT: Final = 300_000
+"""Longest spec, in characters."""
+MAX_LAYERS: Final = 5_000
+"""Most layers of a network: more would take a browser too long to show."""
 
 
 class Refused(ValueError):
@@ -59,8 +64,9 @@ def answer(request: Any) -> dict[str, Any]:
     Returns:
         what the question says, ready for JSON; or ``{"errors": [...]}``, each with ``message``, ``file``
         (``<spec>`` for the text itself, ``--input`` for the shape), ``line``, ``column`` and ``length`` in
-        characters, from 1, ``expected``, ``nearest``, ``spec`` (which of several), and ``text``, the whole
-        error as a terminal shows it.
+        characters, from 1, ``expected``, ``nearest``, ``spec`` (which of several), ``text``, the whole
+        error as a terminal shows it, and ``fix`` where following ``nearest`` was tried and mends this
+        error: the ``spec`` or the ``input`` to put in the place of the old.
     """
     try:
         if not isinstance(request, Mapping):
@@ -73,7 +79,11 @@ def answer(request: Any) -> dict[str, Any]:
         with budget():
             return ask(request)
     except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
-        return {"errors": errors_of(error)}
+        found = errors_of(error)
+        if isinstance(error, _InSpec):
+            with suppress(ValueError, ArithmeticError, RecursionError), budget():
+                _add_fixes(found, request)
+        return {"errors": found}
 
 
 def errors_of(error: BaseException, spec: int = 0) -> list[dict[str, Any]]:
@@ -93,6 +103,35 @@ def errors_of(error: BaseException, spec: int = 0) -> list[dict[str, Any]]:
     lines += [f"  expected {problem.expected}"] if expected else []
     lines += [f"  did you mean {problem.nearest}?"] if problem.nearest else []
     return [{**problem.to_dict(), "file": "", "text": "\n".join(lines), "spec": spec}]
+
+
+def _add_fixes(errors: list[dict[str, Any]], request: Mapping[str, Any]) -> None:
+    """Put ``fix`` to the errors whose suggestion works when it is followed."""
+    given = _given(request)
+    for error in errors:
+        place = (error["file"], error["line"], error["column"])
+        text = _specs(request)[error["spec"]]
+        fix = _fix(error, text)
+        if fix is None:
+            continue
+        try:
+            _built(fix.get("spec", text), **given | {k: v for k, v in fix.items() if k == "input"})
+        except SpecError as other:
+            if place in {(problem.file, problem.line, problem.column) for problem in other.problems}:
+                continue
+        error["fix"] = fix
+
+
+def _fix(error: Mapping[str, Any], text: str) -> dict[str, str] | None:
+    """What following a suggestion would write; None where it is no word to put in a place."""
+    nearest = error["nearest"] or ""
+    if shape := re.fullmatch(r"--input (\S+)(?: \(.*\))?", nearest):
+        return {"input": shape[1]}
+    if error["file"] != "<spec>" or not error["line"] or not re.fullmatch(r"[\w.+-]+", nearest):
+        return None
+    lines = text.split("\n")
+    start = sum(len(line) + 1 for line in lines[: error["line"] - 1]) + error["column"] - 1
+    return {"spec": f"{text[:start]}{nearest}{text[start + error['length'] :]}"}
 
 
 class _InSpec(ValueError):
@@ -140,10 +179,28 @@ def _graphs(request: Mapping[str, Any]) -> list[Asked]:
     found = []
     for number, text in enumerate(_specs(request)):
         try:
-            found.append(Asked(build(text_or_name(text), **given), text))
+            found.append(Asked(_built(text, **given), text))
         except ValueError as error:
             raise _InSpec(error, number) from None
     return found
+
+
+def _built(text: str, **given: Any) -> Graph:
+    """The graph of a text from a page.
+
+    Raises:
+        SpecError: the text cannot be read, or the network has too many layers.
+        Refused: the text is too long.
+    """
+    if len(text) > MAX_TEXT:
+        raise Refused(f"a spec of {len(text):,} characters", f"at most {MAX_TEXT:,}")
+    try:
+        return build(text_or_name(text), max_layers=MAX_LAYERS, **given)
+    except SpecError as error:
+        for problem in error.problems:
+            if "max_layers" in (problem.expected or ""):  # which nobody can give here
+                problem.expected = "fewer repeats, or the commands in a terminal"
+        raise
 
 
 def _one(request: Mapping[str, Any]) -> Asked:
@@ -157,14 +214,14 @@ def page(request: Mapping[str, Any]) -> dict[str, Any]:
     """All that a page shows of one network or more, and ``live``: what can be moved of each.
 
     Each entry of ``live`` has ``sliders`` (see :class:`convcalc.page.sliders.Slider`; empty where the
-    network has no single window), ``svg`` and ``caption`` of the picture of that window, or ``why`` there is
-    none, and ``sizes``, the input in one text.
+    network has no single window), ``layer``, the name of that window's layer, ``svg`` and ``caption`` of its
+    picture, or ``why`` there is none, and ``sizes``, the input in one text.
     """
-    from convcalc.page.data import page_data
+    from convcalc.page.data import options, page_data
 
-    allow(STEPS * QUESTIONS_A_SPEC * len(_specs(request)))
-    asked = _graphs(request)
-    found = page_data(*(one.graph for one in asked), texts=[one.text for one in asked])
+    asked, given = _graphs(request), _given(request)
+    more = [*options("--input", given["input"]), *options("--set", given["set"] or None)]
+    found = page_data(*(one.graph for one in asked), texts=[[one.text, *more] for one in asked])
     return {**found, "live": [_live(one, request) for one in asked]}
 
 
@@ -175,9 +232,13 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
     graph = asked.graph
     shapes = {graph.nodes[i].name: "x".join(map(str, graph.nodes[i].outputs[0])) for i in graph.inputs}
     sizes = next(iter(shapes.values())) if len(shapes) == 1 else ", ".join(f"{k}={v}" for k, v in shapes.items())
-    found: dict[str, Any] = {"sliders": [], "svg": "", "caption": "", "why": "", "sizes": sizes}
-    if window(graph) is None or is_document(asked.text) or text_or_name(asked.text).name != "<spec>":
+    found: dict[str, Any] = {
+        "sliders": [], "layer": None, "svg": "", "caption": "", "why": "", "sizes": sizes,
+    }  # fmt: skip
+    node = window(graph)
+    if node is None or is_document(asked.text) or text_or_name(asked.text).name != "<spec>":
         return found
+    found["layer"] = node.name
     found["sliders"] = [slider._asdict() for slider in sliders(graph)]
     try:
         return found | _picture(graph, None)
@@ -186,7 +247,7 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draw(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The picture of a convolution at work: ``svg`` and ``caption``; ``at`` (``"2,3"``) is the output position."""
+    """The picture of a layer at work, for a page: ``svg`` and ``caption``; ``at`` (``"2,3"``) stands still there."""
     at = _text(request, "at", "")
     place = [part.strip() for part in at.split(",")] if at.strip() else None
     if place is not None and not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in place):
@@ -195,10 +256,10 @@ def draw(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(graph: Graph, place: tuple[int, ...] | None) -> dict[str, Any]:
-    from convcalc.render.pictures.convolution import draw as drawn
+    from convcalc.render.pictures.draw.answer import draw as drawn
 
     found = drawn(graph, place)
-    return {"svg": found.svg, "caption": found.caption}
+    return {"svg": found.to_svg(standalone=False), "caption": found.caption}
 
 
 def move(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,12 +277,12 @@ def export(request: Mapping[str, Any]) -> dict[str, Any]:
     """The network as a file: ``text`` and ``name``; ``to`` is ``yaml``, ``pytorch`` or ``report``."""
     to = _text(request, "to")
     if to == "report":
-        from convcalc.page.report import html
+        from convcalc.page.html import render
 
         data = page(request)
         del data["live"]
         names = [network["name"] for network in data["networks"]]
-        return {"text": html(data), "name": f"{_file_name(' and '.join(names))}.html"}
+        return {"text": render(data), "name": f"{_file_name(' and '.join(names))}.html"}
     endings = {"yaml": "yaml", "pytorch": "py"}
     if to not in endings:
         raise Refused(f"'to' {to[:40]!r}", "yaml, pytorch or report", nearest_name(to, [*endings, "report"]))
@@ -239,8 +300,6 @@ def export(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _file_name(name: str) -> str:
     """A name that every system takes: letters, digits, dashes."""
-    import re
-
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:60] or "network"
 
 
@@ -258,45 +317,49 @@ def names(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _source(text: str) -> str:
-    import re
-
     found = re.search(r"^source: *(.+)$", text, re.MULTILINE)
     return found[1].strip().strip("\"'") if found else ""
 
 
-def _summary(graph: Graph) -> Any:
+def _report(view: str, graph: Graph) -> dict[str, Any]:
     from convcalc.calculators.count.report import analyze
+    from convcalc.render.views.report import with_shown
 
-    return analyze(graph)
+    report = analyze(graph)
+    shown = report.table(view).records()
+    rows = [with_shown(row.to_dict(), texts) for row, texts in zip(report.layers, shown, strict=True)]
+    return {**report.to_dict(), "layers": rows}
 
 
-def _fields(graph: Graph) -> Any:
+def _fields(graph: Graph) -> dict[str, Any]:
     from convcalc.calculators.receptive_field.graph import receptive_field
 
-    return receptive_field(graph)
+    return receptive_field(graph).to_dict()
 
 
-def _padding(graph: Graph) -> Any:
+def _padding(graph: Graph) -> dict[str, Any]:
     from convcalc.calculators.padding.check import check_padding
 
-    return check_padding(graph)
+    return check_padding(graph).to_dict()
 
 
-COMMANDS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("summary", "params", "flops", "shapes", "memory"), _summary),
+COMMANDS: Final[Mapping[str, Callable[[Graph], dict[str, Any]]]] = {
+    **{view: partial(_report, view) for view in ("summary", "params", "flops", "shapes", "memory")},
     "rf": _fields,
     "padding": _padding,
 }
-"""What gives the result of a command that the page may ask for as JSON."""
+"""What gives the JSON of a command that the page may ask for."""
 
 
 def as_json(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a ``command`` as its ``to_dict`` gives it."""
+    """What a ``command`` prints with ``--json``."""
     command = _text(request, "command", "summary")
     if command not in COMMANDS:
         near = nearest_name(command, COMMANDS)
         raise Refused(f"there is no command {command[:40]!r} here", ", ".join(COMMANDS), near)
-    found: dict[str, Any] = COMMANDS[command](_one(request).graph).to_dict()
+    from convcalc.records import plain
+
+    found: dict[str, Any] = plain(COMMANDS[command](_one(request).graph))
     return found
 
 

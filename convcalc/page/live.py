@@ -10,11 +10,10 @@ from typing import Any, Final
 from convcalc.page.engine import answer
 from convcalc.page.html import asset, embedded
 from convcalc.printable import one_line
+from convcalc.spec.library import zoo_names
 
 ASSETS: Final = ("report.css", "report.js", "live.css", "live.js")
 """What the page loads beside itself."""
-START: Final = {"specs": ["conv 3->16 k3 s1 p1"], "input": "3x7x7"}
-"""What stands in the editor where nothing was asked for."""
 CHIPS: Final = (
     ("3x3", "conv 3->16 k3 p1", "3x7x7"),
     ("strided", "conv 3->16 k3 s2 p1", "3x9x9"),
@@ -25,12 +24,26 @@ CHIPS: Final = (
     ("ResNet-50", "resnet50", ""),
     ("U-Net", "unet", ""),
 )
-"""What one can start from: a word, the spec, the input."""
+"""What one can start from: a word, the spec, the input. The first stands there where nothing was asked for."""
 PASTE: Final = (
     "nn.Conv2d(3, 32, 3, padding=1)\nnn.BatchNorm2d(32)\nnn.ReLU()\nnn.MaxPool2d(2)\n"
     "nn.Conv2d(32, 64, 3, padding=1)\nnn.ReLU()\n"
 )
 """What stands in the editor before people paste their own."""
+
+
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # of the pictures, which carry theirs
+        "img-src data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+)
+"""What the page may load: its own files, and no script that stands in it."""
 
 
 def start(specs: list[str], input: str = "", set: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -51,11 +64,13 @@ def html(first: Mapping[str, Any], engine: Mapping[str, Any]) -> str:
         "first": dict(first),
         "engine": dict(engine),
         "chips": [{"title": title, "spec": spec, "input": given} for title, spec, given in CHIPS],
+        "networks": list(zoo_names()),
         "paste": PASTE,
     }
     title = " and ".join(" ".join(spec.split())[:60] for spec in first["specs"])
     parts = {
         "title": escape(one_line(title)),
+        "policy": f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}; worker-src \'self\'">',
         "data": f'<script type="application/json" id="live-start">{embedded(data)}</script>',
     }
-    return re.sub(r"<!--convcalc:(title|data)-->", lambda match: parts[match[1]], asset("live.html"))
+    return re.sub(r"<!--convcalc:(title|policy|data)-->", lambda match: parts[match[1]], asset("live.html"))

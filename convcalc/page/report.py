@@ -56,7 +56,7 @@ def page(
     set: Mapping[str, Any] | None = None,
     batch: int = 1,
     dtype: str = "float32",
-    texts: Sequence[str] | None = None,
+    texts: Sequence[str | Sequence[str]] | None = None,
 ) -> Page:
     """The report of a network, or of several side by side.
 
@@ -66,7 +66,8 @@ def page(
         set: see :func:`convcalc.load`.
         batch: samples in one pass.
         dtype: element type of the bytes.
-        texts: how each network was asked for, where graphs are given; the page shows it.
+        texts: how each network was asked for, where graphs are given: the spec, or the words of a command
+            line, the spec first. The page shows it.
 
     Raises:
         ValueError: there is no spec, the batch is not positive, or the dtype is unknown.

@@ -7,12 +7,13 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.count.footprint import footprints
-from convcalc.calculators.count.report import LayerReport, Report
+from convcalc.calculators.count.report import Report, given
 from convcalc.calculators.receptive_field.graph import ReceptiveField
 from convcalc.calculators.receptive_field.output import field_of, show_field
 from convcalc.calculators.receptive_field.rows import LayerField
-from convcalc.dims import UNKNOWN, Dim
+from convcalc.dims import UNKNOWN, Dim, maximum_of
 from convcalc.exporters.text import format_placed
+from convcalc.page.repeats import repeats
 from convcalc.page.tree import Place, Tree
 from convcalc.records import plain
 from convcalc.render import numbers
@@ -66,7 +67,7 @@ def totals(report: Report, fields: ReceptiveField) -> list[dict[str, Any]]:
         title, _, human = NAMED[key]
         value = getattr(report.totals, key)
         text, note = human(value), ""
-        if key in report.at_least:
+        if report.at_least.get(key):
             text, note = f"at least {human(report.at_least[key])}", "some of it is not known"
         elif value is UNKNOWN:
             text, note = "unknown", "it depends on what is not known"
@@ -106,48 +107,48 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def rows(
-    report: Report, fields: ReceptiveField, tree: Tree, detail: Mapping[str, int]
+    report: Report,
+    fields: ReceptiveField,
+    tree: Tree,
+    detail: Mapping[str, int],
+    groups: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """A row for every layer, input and block; a block stands before its children.
 
     Returns:
         of each ``id``, ``parent``, ``label``, ``depth``, ``kind`` (``block``, ``layer``, ``input``), ``op``,
-        ``what`` (as the spec language writes it), ``cells`` (texts by column), ``values`` (numbers, texts
-        of closed forms, None of what is not known), ``share`` (0 to 1), ``times`` and ``same`` of equal
-        repeats, and ``detail``, a number of :func:`convcalc.page.details.details` or None.
+        ``what`` (as the spec language writes it), ``cells`` (texts of the other columns), ``values``
+        (numbers, texts of closed forms, None of what is not known), ``share`` (0 to 1), ``times`` and
+        ``same`` of equal repeats, and ``detail``, a number of :func:`convcalc.page.details.details` or None.
     """
     memory = _memory(report, tree)
     whole: dict[str, Dim] = {key: getattr(report.totals, key) for key in SHARED if key != "memory"}
     whole["memory"] = report.totals.peak_memory_bytes
-    texts: dict[Any, str] = {}
+    known: dict[Any, str] = {}
+    texts = {id: _what(place, report, known) for id, place in tree.places.items()}
+    again = repeats(report.graph, tree, groups, texts)
     seen: dict[str, LayerField] = {}
     for row in fields.layers:
         seen.setdefault(row.name, row)
     made = []
     for id, place in tree.places.items():
-        row = _row(place, report, seen, memory.get(id), whole, texts)
-        row["detail"] = detail.get(id)
-        made.append(row)
+        times, same = again.get(id, (1, None))
+        shown = _row(place, report, seen, memory.get(id, 0), whole, texts[id])
+        made.append({**shown, "times": times, "same": same, "detail": detail.get(id)})
     return made
 
 
 def _memory(report: Report, tree: Tree) -> dict[str, Dim]:
-    """Bytes that are live at most while each row runs."""
-    placed = [(place.id, place.counts) for place in tree.places.values() if place.counts is not None]
+    """Bytes that are live while each row runs: of a block, at most."""
     found: dict[str, Dim] = {}
-    by_depth: dict[int, list[tuple[str, LayerReport]]] = {}
-    for id, counts in placed:
-        if counts.node is None:
-            by_depth.setdefault(tree.places[id].depth, []).append((id, counts))
-    layers = [(id, counts) for id, counts in placed if counts.node is not None]
-    by_name = {counts.name: id for id, counts in layers}
+    inside: dict[str, list[Dim]] = {}
     for row, one in zip(report.layers, footprints(report), strict=True):
-        found[by_name[row.name]] = one.live_bytes
-    for depth, blocks in by_depth.items():
-        folded = report.fold(depth + 1)
-        live = {row.name: one.live_bytes for row, one in zip(folded, footprints(report, folded), strict=True)}
-        found |= {id: live[counts.name] for id, counts in blocks}
-    return found
+        *above, id = tree.above(row.name)
+        found[id] = one.live_bytes
+        for block in above:
+            inside.setdefault(block, []).append(one.live_bytes)
+    with given(report.constraints):
+        return found | {block: maximum_of(sizes) for block, sizes in inside.items()}
 
 
 def _row(
@@ -156,13 +157,12 @@ def _row(
     fields: Mapping[str, LayerField],
     memory: Dim,
     whole: dict[str, Dim],
-    texts: dict[Any, str],
+    what: str,
 ) -> dict[str, Any]:
     counts, node = place.counts, None if place.number is None else report.graph.nodes[place.number]
     kind = "block" if node is None else "input" if counts is None else "layer"
-    what = _what(place, report, texts)
     values: dict[str, Any] = {}
-    cells = {"label": place.label, "what": what}
+    cells: dict[str, str] = {}
     share: dict[str, float | None] = {}
     if counts is None:
         assert node is not None
@@ -189,9 +189,6 @@ def _row(
         "cells": cells,
         "values": plain(values),
         "share": share,
-        "times": 1,
-        "same": None,
-        "detail": None,
     }
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.page import live, worker
 from convcalc.page.engine import MAX_REQUEST, errors_of
-from convcalc.page.html import asset
+from convcalc.page.html import loaded
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -34,20 +34,8 @@ WAITING: Final = 16
 BODY_SECONDS: Final = 5
 """Seconds in which a question must have arrived."""
 
-POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",  # of the pictures, which carry theirs
-        "img-src data: blob:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
 HEADERS: Final = {
-    "content-security-policy": POLICY,
+    "content-security-policy": f"{live.POLICY}; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
@@ -114,7 +102,7 @@ def application(port: int, first: Mapping[str, Any]) -> Starlette:
 
     workers = Workers()
     page = live.html(first, {"kind": "server"}).encode()
-    assets = {name: asset(name).encode() for name in live.ASSETS}
+    assets = {name: loaded(name).encode() for name in live.ASSETS}
 
     async def index(request: Request) -> Response:
         return Response(page, media_type="text/html")
@@ -137,11 +125,13 @@ def application(port: int, first: Mapping[str, Any]) -> Starlette:
         finally:
             workers.close()
 
-    return Starlette(
-        routes=[Route("/", index), Route("/{name}", file), Route("/api", api, methods=["POST"])][::-1],
+    app = Starlette(
+        routes=[Route("/api", api, methods=["POST"]), Route("/{name}", file), Route("/", index)],
         middleware=[Middleware(Guard, port=port)],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 class Guard:
@@ -238,10 +228,16 @@ class Workers:
         self.all: set[asyncio.subprocess.Process] = set()
         self.places = asyncio.Semaphore(WORKERS)
         self.waiting = 0
+        self.first: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Start the first process, so that the first question need not wait for it."""
-        self.idle.append(await self._start())
+        """Start the first process, which gets ready while the page is loaded."""
+        self.first = asyncio.create_task(self._start_first())
+
+    async def _start_first(self) -> None:
+        async with self.places:
+            with suppress(OSError):  # who asks is told
+                self.idle.append(await self._start())
 
     async def _start(self) -> asyncio.subprocess.Process:
         threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -251,6 +247,10 @@ class Workers:
             env={**os.environ, **threads}, limit=worker.MAX_ANSWER + 1000,
         )  # fmt: skip
         self.all.add(found)
+        assert found.stdout is not None
+        if not await found.stdout.readline():  # it is ready: the time to start is not that of a question
+            self._end(found)
+            raise OSError("it does not start")
         return found
 
     async def ask(self, line: bytes) -> tuple[int, bytes]:
@@ -260,12 +260,13 @@ class Workers:
         self.waiting += 1
         try:
             async with self.places:
-                return await self._ask(line)
+                return await self._ask(await self._ready(), line)
+        except OSError as error:
+            return _problem(500, f"the process that answers: {error}")
         finally:
             self.waiting -= 1
 
-    async def _ask(self, line: bytes) -> tuple[int, bytes]:
-        process = self.idle.pop() if self.idle else await self._start()
+    async def _ask(self, process: asyncio.subprocess.Process, line: bytes) -> tuple[int, bytes]:
         assert process.stdin is not None and process.stdout is not None
         try:
             async with asyncio.timeout(worker.SECONDS):
@@ -290,6 +291,15 @@ class Workers:
         self.idle.append(process)
         return 200, data
 
+    async def _ready(self) -> asyncio.subprocess.Process:
+        """A process that waits for a question; one that has ended meanwhile is passed over."""
+        while self.idle:
+            process = self.idle.pop()
+            if process.returncode is None:
+                return process
+            self._end(process)
+        return await self._start()
+
     def _end(self, process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             process.kill()
@@ -297,5 +307,7 @@ class Workers:
 
     def close(self) -> None:
         """End all processes."""
+        if self.first is not None:
+            self.first.cancel()
         for process in [*self.all]:
             self._end(process)

@@ -69,7 +69,8 @@ def tree(report: Report) -> Tree:
                     id += "/"
                 layers.add(id)
                 ids[path] = id
-                children.setdefault(parent, []).append(Place(id, parent, part, depth, None, sums[path]))
+                sum_ = sums.get(path) or LayerReport(path, "block", (), node.outputs[0], None, 0)  # of inputs
+                children.setdefault(parent, []).append(Place(id, parent, part, depth, None, sum_))
             parent = ids[path]
         of_node.append(node.name)
         counts = counted.get(node.name)

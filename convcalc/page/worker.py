@@ -7,6 +7,7 @@ ends then, and an alarm ends what would go on without looking there.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import traceback
@@ -19,8 +20,8 @@ MEMORY: Final = 3 << 30
 """Bytes of memory that the process may take, where the system can hold it to that."""
 MAX_ANSWER: Final = 32_000_000
 """Longest answer, in bytes of JSON."""
-SECONDS: Final = 10
-"""Seconds that an answer may take."""
+SECONDS: Final = int(os.environ.get("CONVCALC_SERVE_SECONDS", "20"))
+"""Seconds that an answer may take; the environment may say another number."""
 
 
 def respond(request: Any) -> bytes:
@@ -48,9 +49,11 @@ def limit_memory() -> None:
 
 
 def run() -> None:
-    """Answer every line of standard input on standard output, until it ends."""
+    """Say that it is ready, and answer every line of standard input on standard output, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
     limit_memory()
+    answer({"question": "page", "specs": ["conv 1 k1"], "input": "1x1x1"})  # which loads what answers take
+    _write(b"ready\n")
     alarm = getattr(signal, "setitimer", None)
     for line in sys.stdin.buffer:
         if alarm is not None:
@@ -58,5 +61,9 @@ def run() -> None:
         data = respond(json.loads(line))
         if alarm is not None:
             alarm(signal.ITIMER_REAL, 0)
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _write(data)
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

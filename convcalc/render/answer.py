@@ -42,6 +42,13 @@ class File(NamedTuple):
     beside: bool = False
 
 
+class Saved(NamedTuple):
+    """What a reader is told of a file, and whether the answer is to be shown beside it."""
+
+    words: str
+    beside: bool = False
+
+
 class Answer(NamedTuple):
     """What a question gets.
 
@@ -79,7 +86,7 @@ def written(answer: Answer, form: Form = "table") -> str:
     if form == "html":
         from convcalc.render.html import page
 
-        return page(*answer.parts, picture=_svg(answer, standalone=False) if answer.picture else None)
+        return page(*answer.parts, picture=_svg(answer))
     write = {"json": _json, "csv": data.to_csv, "markdown": data.to_markdown}[form]
     parts = answer.parts if form == "markdown" else _first(answer.parts)
     return "\n".join(write(part) if isinstance(part, Table) else _plain(part, form) for part in parts)
@@ -96,15 +103,12 @@ def endings(answer: Answer) -> list[str]:
     return list(dict.fromkeys([*answer.files, *texts, *pictures]))
 
 
-def save(answer: Answer, path: str) -> tuple[str, bool]:
+def save(answer: Answer, path: str) -> Saved:
     """Write an answer into a file, whole or not at all; the ending says in which form.
 
     Args:
         answer: its parts must be a list.
         path: the file; it is replaced if it exists.
-
-    Returns:
-        what a reader is told of the file, and whether the answer is to be shown beside it.
 
     Raises:
         Unreachable: this answer is not written so.
@@ -116,7 +120,7 @@ def save(answer: Answer, path: str) -> tuple[str, bool]:
         raise refusal(path, known)
     if ending in answer.files:
         file = answer.files[ending]
-        return file.write(path), file.beside
+        return Saved(file.write(path), file.beside)
     from convcalc.files import write_whole
 
     if ending in PICTURES:
@@ -131,10 +135,10 @@ def save(answer: Answer, path: str) -> tuple[str, bool]:
 
             content = png(drawing)
         write_whole(path, content)
-        return drawing.caption, False
+        return Saved(drawing.caption)
     form = FORMS[ending]
     write_whole(path, written(answer, form).encode())
-    return _told(answer, form), False
+    return Saved(_told(answer, form))
 
 
 def refusal(path: str, known: Iterable[str]) -> Exception:
@@ -147,7 +151,7 @@ def refusal(path: str, known: Iterable[str]) -> Exception:
     elif ending in PICTURES:
         why = "there is no picture of this answer"
     elif ending in FORMS:
-        why = f"this answer is no {FORMS[ending].upper()}"
+        why = f"this answer is not written as {ending}"
     else:
         why = f"{ending} is no ending that this answer has"
     *most, last = known
@@ -165,11 +169,15 @@ def _told(answer: Answer, form: Form) -> str:
     return names[form]
 
 
-def _svg(answer: Answer, standalone: bool) -> str:
-    from convcalc.render.pictures import svg
+def _svg(answer: Answer) -> str | None:
+    """The picture inside a page; None where there is none, or none of this very answer."""
+    from convcalc.calculators.answers import Unreachable
+    from convcalc.render.pictures.svg import svg
 
-    assert answer.picture is not None
-    return svg.svg(answer.picture(), standalone=standalone)
+    try:
+        return None if answer.picture is None else svg(answer.picture())
+    except Unreachable:
+        return None
 
 
 def _has_columns(part: Table | Text) -> bool:

@@ -6,13 +6,13 @@ and anything else (a closed form, a fraction) as its own text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from convcalc.dims import UNKNOWN
+from convcalc.dims import UNKNOWN, total
 
 UNIT_NAMES: Final = ("", "K", "M", "G", "T", "P", "E", "Z", "Y")
 BYTE_UNIT_NAMES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
@@ -115,8 +115,8 @@ def bar(value: Share, width: int) -> str:
 def one_unit(values: Iterable[Any]) -> tuple[str, Format]:
     """One unit for all numbers of a column, and how they are written in it.
 
-    Every digit where that is short; else the largest unit in which the smallest still shows two decimals,
-    but none in which the largest has more than six digits before the point.
+    Every digit where that is short; else with two decimals in the smallest unit in which the largest has at
+    most six digits before the point. What is less than the last decimal is ``<0.01``, never nothing.
     """
     return _one_unit(values, 1000, 2, UNIT_NAMES, 10**9)
 
@@ -129,14 +129,12 @@ def one_byte_unit(values: Iterable[Any]) -> tuple[str, Format]:
 def _one_unit(
     values: Iterable[Any], step: int, decimals: int, units: tuple[str, ...], short: int
 ) -> tuple[str, Format]:
-    sizes = sorted({abs(value) for value in values if type(value) is int and value})
-    if not sizes or sizes[-1] < short:
+    largest = max((abs(value) for value in values if type(value) is int), default=0)
+    if largest < short:
         return units[0], exact
     power = 10**decimals
     unit, size = 1, step
-    while unit + 1 < len(units) and (
-        sizes[0] * power >= size * step or sizes[-1] >= 1_000_000 * size
-    ):
+    while unit + 1 < len(units) and largest >= 1_000_000 * size:
         unit, size = unit + 1, size * step
 
     def written(value: Any) -> str:
@@ -152,6 +150,23 @@ def _one_unit(
         return f"{sign}{whole:,}.{fraction:0{decimals}d}"
 
     return units[unit], written
+
+
+def last(values: Sequence[Any]) -> Any:
+    """What leaves a block: the value of its last layer."""
+    return values[-1]
+
+
+def layers(values: Sequence[Any]) -> Any:
+    """What a block consists of."""
+    return f"{len(values)} layer{'s' * (len(values) != 1)}"
+
+
+def summed(values: Sequence[Any]) -> Any:
+    """Shares of one whole, or numbers, together."""
+    if values and isinstance(values[0], Share):
+        return Share(total(value.part for value in values), values[0].whole)
+    return total(values)
 
 
 class Text(str):

@@ -37,6 +37,7 @@ class Column(NamedTuple):
             ``numbers.toned`` says it itself.
         bar: a :class:`numbers.Share` that a screen shows as a bar too.
         scale: gives, for all values together, the unit in which a screen shows them and the format.
+        rank: what rows are ordered by, largest first, where that is not the value; None stays behind.
         join: gives the value of a block of the values in it; None where a block has none.
     """
 
@@ -51,6 +52,7 @@ class Column(NamedTuple):
     bar: bool = False
     scale: Scale | None = None
     join: Callable[[Sequence[Any]], Any] | None = None
+    rank: Callable[[Any], Any] | None = None
 
     def means(self, value: Any) -> str:
         """The tone of a value of this column; empty where it has none."""
@@ -81,7 +83,12 @@ class Name(numbers.Toned):
 
     __slots__ = ("guides", "label", "times")
 
+    guides: str
+    label: str
+    times: str
+
     def __new__(cls, guides: str, label: str, times: str = "") -> Name:
+        """A name, and what stands before and after it."""
         made = super().__new__(cls, guides + label + times)
         made.guides, made.label, made.times = guides, label, times
         made.tone = ""
@@ -94,15 +101,17 @@ class Screen(NamedTuple):
     Attributes:
         width: columns; None for as many as there are.
         height: lines, by which trees are folded; None folds nothing.
+        bars: whether shares have bars of characters.
     """
 
     width: int | None = 80
     height: int | None = None
+    bars: bool = True
 
     @property
     def bar(self) -> int:
         """Characters of a bar that is full."""
-        return 10 if self.width is None or self.width >= 100 else 8 if self.width >= 80 else 5
+        return 10 if self.width is None or self.width >= 120 else 6 if self.width >= 72 else 4
 
 
 class Table:
@@ -124,13 +133,15 @@ class Table:
         facts: named results below it, already written for a reader.
         notes: what a reader must know about it (what is missing, what was left out).
         notation: how its closed forms are written.
+        narrow: makes another table of this one where the columns of priority 0 do not fit into a terminal.
         tree: where its rows are layers, the tree of them that a screen shows.
         layout: ``"auto"``, or ``"tree"`` or ``"flat"`` wherever it is shown as text.
         more: how a reader sees what is folded, as the last line.
     """
 
     __slots__ = (
-        "columns", "facts", "footer", "layout", "more", "notation", "notes", "rows", "title", "tree",
+        "columns", "facts", "footer", "layout", "more", "narrow", "notation", "notes", "rows", "title",
+        "tree",
     )  # fmt: skip
 
     def __init__(
@@ -142,6 +153,7 @@ class Table:
         title: str = "",
         facts: Sequence[tuple[str, str]] = (),
         notes: Sequence[str] = (),
+        narrow: Callable[[Table], Table] | None = None,
     ) -> None:
         self.columns = tuple(columns)
         self.rows = rows
@@ -150,6 +162,7 @@ class Table:
         self.facts = tuple(facts)
         self.notes = tuple(notes)
         self.notation = numbers.notation()
+        self.narrow = narrow
         self.tree: Callable[[], Tree] | None = None
         self.layout = "auto"
         self.more = ""
@@ -171,12 +184,14 @@ class Table:
         Rows whose value is no number keep their order after those that have one.
         """
         index = next(i for i, column in enumerate(self.columns) if column.key == key)
-        text = self.columns[index].align == "left"
+        text, ranked = self.columns[index].align == "left", self.columns[index].rank
 
         def rank(number: int) -> Any:
             value = self.rows[number][index]
             if text:
                 return (0, str(value))
+            if ranked is not None:
+                value = ranked(value)
             if isinstance(value, numbers.Share):
                 value = value.part
             if isinstance(value, (tuple, list)):
@@ -185,12 +200,35 @@ class Table:
 
         return sorted(range(len(self.rows)), key=rank)
 
+    def folded(self, depth: int, whole: str) -> tuple[Table, list[list[int]]]:
+        """The rows of layers with those of each block, so many levels down, joined in one.
+
+        Args:
+            depth: levels of blocks that are kept.
+            whole: what all together are called, at depth 0.
+
+        Returns:
+            the table, and for each of its rows the numbers of those it was made of.
+        """
+        from convcalc.render.tree import Group, folded, joined
+
+        parts: dict[tuple[str, bool], list[int]] = {}
+        for number, row in enumerate(self.rows):
+            name = folded(str(row[0]), depth)
+            parts.setdefault((name, name == row[0]), []).append(number)
+        made = copy(self)
+        made.rows = [
+            joined(self, Group(name or whole, rows, own, 1, False)) for (name, own), rows in parts.items()
+        ]
+        return made, list(parts.values())
+
     def rows_at(self, order: Sequence[int]) -> Table:
         """The table with only these rows, in this order; a note says what was left out."""
         shown = copy(self)
         shown.rows = [self.rows[i] for i in order]
         if len(order) < len(self.rows):
-            told = f"{len(order)} of {len(self.rows)} rows are shown; totals are of all."
+            told = f"{len(order)} of {len(self.rows)} rows are shown"
+            told += "; totals are of all." if self.footer is not None else "."
             shown.notes = (told, *self.notes)
         return shown
 
@@ -243,11 +281,18 @@ def _size(dims: Sequence[Any]) -> Any:
 class Cells:
     """A table's values as text, and the choice of columns that fit a width."""
 
-    __slots__ = ("around", "barred", "columns", "footer", "rows", "titles", "widths")
+    __slots__ = ("around", "barred", "columns", "footer", "least", "rows", "titles", "widths")
 
     def __init__(self, table: Table, screen: Screen | None = None) -> None:
         self.columns = table.columns
-        self.barred = screen is not None
+        self.barred = screen is not None and screen.bars
+        # A name in a tree is what one goes by: a column that matters less goes before its middle does.
+        self.least = 0
+        if screen is not None and screen.width is not None:
+            if table.layout == "flat":  # full names are asked for
+                self.least = screen.width
+            elif any(isinstance(row[0], Name) for row in table.rows):
+                self.least = screen.width // 3
         spend(2 * len(table.rows))
         self.titles: list[str] = []
         self.around: list[int] = []
@@ -263,7 +308,8 @@ class Cells:
             texts = [_text(value, form) for value in values]
             if self.footer is not None:
                 self.footer.append("" if last is None else _text(last, form))
-            if screen is not None and column.bar:
+            if self.barred and screen is not None and column.bar:
+                title = f"{title:>6}".ljust(7 + screen.bar)
                 texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
                 if self.footer is not None:
                     self.footer[i] = _barred(None, self.footer[i], screen.bar)
@@ -279,6 +325,11 @@ class Cells:
             for i in range(len(self.columns))
         ]
         self.rows: list[tuple[str, ...]] = list(zip(*by_column, strict=True))
+
+    def fits(self, width: int, gap: int) -> bool:
+        """Whether the columns that never go have room, each at its shortest."""
+        stay = [i for i, column in enumerate(self.columns) if not column.priority]
+        return sum(map(self._least, stay)) + gap * (len(stay) - 1) <= width
 
     def fit(self, width: int, gap: int) -> tuple[list[int], list[int]]:
         """Choose what fits.
@@ -301,7 +352,10 @@ class Cells:
         while needed(kept) > width:
             droppable = [i for i in kept if self.columns[i].priority]
             if not droppable:
-                break
+                if not self.least:
+                    break
+                self.least = 0
+                continue
             kept.remove(max(droppable, key=lambda i: (self.columns[i].priority, i)))
         widths = {i: self.widths[i] for i in kept}
         excess = sum(widths.values()) + gap * (len(kept) - 1) - width
@@ -328,7 +382,16 @@ class Cells:
         column, width = self.columns[index], self.widths[index]
         if not column.shrink:
             return width
-        return min(width, max(column.shrink, len(self.titles[index]), self.around[index] + 6, 1))
+        return min(
+            width,
+            max(
+                column.shrink,
+                len(self.titles[index]),
+                self.around[index] + 6,
+                self.least * column.distinct,
+                1,
+            ),
+        )
 
 
 def _text(value: Any, form: Format) -> str:

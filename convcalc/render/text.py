@@ -84,6 +84,9 @@ def _shown(line: str) -> str:
 def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
     width = None if screen is None else screen.width
     cells = table.cells(screen)
+    if width is not None and table.narrow is not None and not cells.fits(width, len(GAP)):
+        yield from _table(table.narrow(table), screen, toned)
+        return
     kept, widths = list(range(len(cells.columns))), cells.widths
     if width is not None:
         kept, widths = cells.fit(width, len(GAP))
@@ -97,7 +100,7 @@ def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
             yield Line(FACT, "")
         longest = max(len(name) for name, _ in table.facts)
         for name, value in table.facts:
-            yield _fact(one_line(f"{name:<{longest}}{GAP}"), value)
+            yield from _fact(one_line(f"{name:<{longest}}{GAP}"), value, width)
     gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
     titles = dict.fromkeys(title for title in gone if title)
     notes = [*table.notes, *([f"Not shown at this width: {', '.join(titles)}."] if titles else [])]
@@ -109,10 +112,21 @@ def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
         yield from _wrapped(MORE, table.more, width)
 
 
-def _fact(name: str, value: str) -> Line:
-    text = (name + one_line(value)).rstrip()
-    tone = numbers.tone_of(value)
-    return Line(FACT, text, (Span(len(name), len(text), tone),) if tone else ())
+def _fact(name: str, value: str, width: int | None) -> Iterator[Line]:
+    """A named result; what is longer than the width goes on under its own beginning."""
+    tone, rest = numbers.tone_of(value), [one_line(value)]
+    if width is not None and cells_of(name + rest[0]) > width:
+        rest = _broken(rest[0], max(width - cells_of(name), 20))
+    for line in rest or [""]:
+        text = (name + line).rstrip()
+        yield Line(FACT, text, (Span(len(name), len(text), tone),) if tone else ())
+        name = " " * cells_of(name)
+
+
+def _broken(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _grid(
@@ -166,11 +180,9 @@ def _grid(
 
 
 def _wrapped(kind: str, text: str, width: int | None) -> Iterator[Line]:
-    tone, text = numbers.tone_of(text), visible(text)
-    if width is None or len(text) <= width:
-        yield _whole(kind, text, tone)
-        return
-    import textwrap
-
-    for line in textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False):
-        yield _whole(kind, line, tone)
+    tone = numbers.tone_of(text)
+    for number, line in enumerate(visible(text).split("\n")):
+        kind = FACT if number and kind == TITLE else kind  # what stands below a title is none
+        short = width is None or cells_of(line) <= width
+        for part in [line] if short else _broken(line, max(width or 0, 20)):
+            yield _whole(kind, part, tone)

@@ -12,6 +12,7 @@ from convcalc.printable import one_line
 from convcalc.render import numbers
 from convcalc.render.table import Name, Table
 
+
 class Group(NamedTuple):
     """Rows that stand as one: a block, or equal repeats.
 
@@ -75,13 +76,13 @@ class Tree:
         values: Values | None = None,
         *,
         depth: int | None = None,
-        more: str = "print() shows all",
+        more: str = "print() shows all of them",
         root: str = "",
         whole: str = "all",
         title: str = "",
     ) -> None:
         self.table = table
-        self.values = values or self._last
+        self.values = values or (lambda groups: [joined(table, group) for group in groups])
         self.depth = depth
         self.more = more
         self.root = root
@@ -110,10 +111,10 @@ class Tree:
         repeats = any(one.group.times > 1 for one in drawn)
         hidden = len(self.table.rows) - sum(one.group.leaf for one in drawn)
         if repeats:
-            made.notes = (*made.notes, "x N: equal ones in a row, with the sum of what they cost.")
+            made.notes = (*made.notes, "x N: N equal ones in one row; what they cost is of all N.")
         if hidden and not complete:
-            folded = f"{hidden:,} of {len(self.table.rows):,} layers are folded"
-            made.more = f"{folded}: {self.more}" if self.more else f"{folded}."
+            folded = f"{hidden:,} of {len(self.table.rows):,} layers folded"
+            made.more = f"{folded}; {self.more}" if self.more else f"{folded}."
         return made
 
     def _chosen(self, base: Table, lines: int | None) -> tuple[list[Shown], bool]:
@@ -195,18 +196,25 @@ class Tree:
             if opened:
                 stack += _below(nodes, level + 1, guides, True, merged)
 
-    def _last(self, groups: Sequence[Group]) -> Sequence[Sequence[Any]]:
-        """Values of groups by how each column joins them; of none, nothing."""
-        return [self._joined(group) for group in groups]
 
-    def _joined(self, group: Group) -> Sequence[Any]:
-        rows = [self.table.rows[row] for row in group.rows]
-        if group.leaf and len(rows) == 1:
-            return rows[0]
-        return [
-            numbers.Text("") if column.join is None else column.join([row[i] for row in rows])
-            for i, column in enumerate(self.table.columns)
-        ]
+def folded(name: str, depth: int) -> str:
+    """The block in which a layer stands, so many levels down; its own name where it is less deep."""
+    return ".".join(name.split(".", depth)[:depth]) if name.count(".") >= depth else name
+
+
+def joined(table: Table, group: Group) -> Sequence[Any]:
+    """Values of a group by how each column joins them; the name first, nothing where a column joins none."""
+    rows = [table.rows[row] for row in group.rows]
+    made: list[Any] = [group.path]
+    for i, column in enumerate(table.columns[1:], 1):
+        values = [row[i] for row in rows]
+        if group.leaf and (len(rows) == 1 or column.join is not numbers.summed):
+            made.append(values[0])
+        elif column.join is None or (group.open and column.join is numbers.layers):
+            made.append(numbers.Text(""))
+        else:
+            made.append(column.join(values))
+    return made
 
 
 def _below(

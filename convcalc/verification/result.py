@@ -123,9 +123,13 @@ class Verification(Record):
         scalars: whether every operation was also counted one by one.
         fields: number of layers whose receptive field was traced.
         notes: what a reader must know (a reduced size, fields that nothing can show).
+        asked: layers in all, where it was interrupted before the last of them; else None.
     """
 
-    KEYS = "name ok input=inputs own_input=own_inputs reduced checks scalars fields error notes layers totals"
+    KEYS = (
+        "name ok input=inputs own_input=own_inputs reduced checks scalars fields error notes complete layers "
+        "totals"
+    )
 
     name: str
     inputs: tuple[tuple[int, ...], ...]
@@ -136,6 +140,12 @@ class Verification(Record):
     scalars: bool = False
     fields: int = 0
     notes: tuple[str, ...] = field(default=())
+    asked: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it came to its end; else it was interrupted, and holds the layers that were run."""
+        return self.asked is None
 
     @property
     def ok(self) -> bool:

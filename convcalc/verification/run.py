@@ -76,7 +76,8 @@ def verify(
         scalars: whether to count scalar by scalar too; None: where the graph is small.
         fields: whether to trace receptive fields.
         seed: of weights and inputs.
-        progress: called with layers done, layers in all and the name of the layer.
+        progress: called with layers done, layers in all and the name of the layer. A KeyboardInterrupt
+            while the layers run ends it with those that were run.
         input: for a spec; see :func:`convcalc.load`.
         set: for a spec; see :func:`convcalc.load`.
 
@@ -105,7 +106,16 @@ def verify(
         weights = init_weights(run, seed) if few else quick_weights(run, seed)
     witness = _Witness(run, weights, "float32", seed)
     counts, error, reached = witness.count(progress)
-    checks = _layer_checks(report, run, counts, weights, reached, whole=error is None)
+    complete = counts is None or counts.complete
+    if counts is not None and not counts.complete:
+        reached = {node.name for node in counts.nodes}
+    checks = _layer_checks(report, run, counts, weights, reached, whole=error is None and complete)
+    if not complete:
+        layers = tuple(layer for layer in _layers(run, checks, reached) if layer.executed)
+        asked = len(run) - len(run.inputs)
+        return Verification(
+            graph.name, own_inputs(run), own_inputs(graph), layers, (), None, False, 0, tuple(notes), asked
+        )
     if scalars and error is None:
         for name, more in _scalar_checks(run, seed).items():
             checks[name] += more
@@ -129,7 +139,14 @@ def verify(
             totals += _total_checks(analyze(run, batch=BATCH), pair, f"a batch of {BATCH}")
             for name, check in swapped.items():
                 checks[name].append(check)
-    layers = tuple(
+    layers = _layers(run, checks, reached)
+    return Verification(
+        graph.name, own_inputs(run), own_inputs(graph), layers, totals, error, scalars, traced, tuple(notes)
+    )
+
+
+def _layers(run: Graph, checks: Mapping[str, list[Check]], reached: set[str]) -> tuple[LayerCheck, ...]:
+    return tuple(
         LayerCheck(
             node.name,
             node.op,
@@ -139,9 +156,6 @@ def verify(
         )
         for index, node in enumerate(run.nodes)
         if index not in run.inputs
-    )
-    return Verification(
-        graph.name, own_inputs(run), own_inputs(graph), layers, totals, error, scalars, traced, tuple(notes)
     )
 
 

@@ -26,10 +26,14 @@ class ZooRun(Told):
     Attributes:
         networks: each by name, in order.
         seconds: what each took.
+        asked: how many networks were to be verified.
+        complete: whether it came to its end; else it was interrupted.
     """
 
     networks: dict[str, Verification]
     seconds: dict[str, float]
+    asked: int = 0
+    complete: bool = True
 
     @property
     def ok(self) -> bool:
@@ -51,7 +55,8 @@ class ZooRun(Told):
                     "differences": [layer for layer in layers if not layer["ok"]],
                 }
             )
-        return {"ok": self.ok, "seconds": round(sum(self.seconds.values()), 3), "networks": rows}
+        seconds = round(sum(self.seconds.values()), 3)
+        return {"ok": self.ok, "complete": self.complete, "seconds": seconds, "networks": rows}
 
 
 @apart
@@ -73,6 +78,7 @@ def verify_zoo(
         fields: whether to trace receptive fields.
         seed: of weights and inputs.
         progress: called with networks done, networks in all and the name of the next.
+            A KeyboardInterrupt ends the run with what was found, once there is something.
 
     Raises:
         SpecError: a name is not in the zoo.
@@ -85,8 +91,13 @@ def verify_zoo(
         if progress is not None:
             progress(number, len(chosen), name)
         began = perf_counter()
-        networks[name] = verify(load(name), macs=macs, max_memory=max_memory, fields=fields, seed=seed)
+        try:
+            networks[name] = verify(load(name), macs=macs, max_memory=max_memory, fields=fields, seed=seed)
+        except KeyboardInterrupt:
+            if not networks:
+                raise
+            return ZooRun(networks, seconds, len(chosen), complete=False)
         seconds[name] = perf_counter() - began
     if progress is not None:
         progress(len(chosen), len(chosen), "")
-    return ZooRun(networks, seconds)
+    return ZooRun(networks, seconds, len(chosen))

@@ -27,7 +27,7 @@ def test_help_lists_every_command(cli) -> None:
     done = cli("--help")
     assert done.code == 0
     for name, row in COMMANDS.items():
-        assert re.search(rf"│ {name} +{re.escape(row.help[:30])}", done.out), name
+        assert re.search(rf"^  {name} +{re.escape(row.help[:30])}", done.out, re.MULTILINE), name
 
 
 def test_help_imports_no_command(process) -> None:
@@ -42,6 +42,11 @@ def test_help_imports_no_command(process) -> None:
     assert set(json.loads(ours.replace("'", '"'))) == {
         "convcalc.cli.app",
         "convcalc.cli.coerce",
+        "convcalc.cli.completion",
+        "convcalc.cli.examples",
+        "convcalc.cli.help",
+        "convcalc.cli.options",
+        "convcalc.cli.typed",
         "convcalc.cli.registry",
         "convcalc.cli.output",
     }
@@ -50,7 +55,7 @@ def test_help_imports_no_command(process) -> None:
 def test_no_arguments_show_the_help(cli) -> None:
     done = cli()
     assert done.code == 2
-    assert "Usage: convcalc" in done.out + done.err
+    assert "convcalc -h lists every command" in done.err
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -62,7 +67,7 @@ def test_each_command_has_help_that_matches_its_line(cli, name: str) -> None:
     assert doc.splitlines()[0] == row.help
     done = cli(name, "--help")
     assert done.code == 0
-    assert f"Usage: convcalc {name} " in done.out
+    assert f"Usage  convcalc {name} " in done.out
 
 
 def test_unknown_command(cli) -> None:

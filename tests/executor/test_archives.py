@@ -112,7 +112,7 @@ def test_names_and_sizes_are_looked_at_before_anything_is_unpacked(cli, tmp_path
     assert os.path.getsize(path) < 5_000_000
     cli("run", LINE)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    done = cli("run", LINE, "--weights", str(path), "--max-memory", "10MB")
+    done = cli("run", LINE, "--weights", str(path), "--guard", "10MB")
     assert done.code == 2
     assert "conv1.weight has the shape (100000000,)" in done.err
     assert "a belongs to no layer" in done.err

@@ -37,7 +37,12 @@ def options(command: str) -> tuple[tuple[tuple[str, ...], bool, str, str], ...]:
     group: Any = LazyGroup(name="convcalc")
     found = group.get_command(None, command)
     return tuple(
-        (tuple(p.opts), bool(getattr(p, "is_flag", False)), str(p.metavar or ""), str(p.name))
+        (
+            tuple(p.opts),
+            bool(getattr(p, "is_flag", False)),
+            str(p.metavar or p.display_type(None).strip("<>")),
+            str(p.name),
+        )
         for p in found.params
         if p.param_type_name == "option" and not set(p.opts) & set(LONG)
     )
@@ -72,7 +77,7 @@ def case(seed: int, index: int) -> Case:
     if command == "dilation" and random.random() < 0.6:
         arguments[1:] = [grammar.sizes() for _ in range(random.randint(0, 5))]
     if command == "transposed" and random.random() < 0.6:
-        arguments[1:] = ["--in", grammar.sizes()]
+        arguments[1:] = ["--from", grammar.sizes()]
     if command == "padding" and random.random() < 0.4:
         arguments[1:] = ["--kernel", grammar.sizes()]
     wanted = random.choice((0, 0, 1, 2, 4))
@@ -82,8 +87,8 @@ def case(seed: int, index: int) -> Case:
             arguments.append(_value(metavar, name, random, grammar))
     if random.random() < 0.02:
         arguments.append(grammar.text())
-    if command == "run" and "--max-memory" not in arguments:
-        arguments += ["--max-memory", "50MB"]
+    if command == "run" and "--guard" not in arguments:
+        arguments += ["--guard", "50MB"]
     clean = tuple(a.replace("\0", "\\0") if random.random() < 0.9 else a for a in arguments)
     return Case(clean, stdin, files)
 
@@ -106,13 +111,11 @@ def _value(metavar: str, name: str, random: Random, grammar: Grammar) -> str:
     if metavar.startswith("NAME="):
         return f"{random.choice(('x', 'width', 'H', 'classes'))}={grammar.expression(2)}"
     if metavar == "FILE":
-        return random.choice(
-            ("out.svg", "out.png", "out.npy", "out.npz", ".", "/dev/null", "no/x.svg", "w.npz")
-        )
+        return random.choice(OUTPUTS)
     if metavar in ("N", "S"):
         return grammar.number() if name not in ("random", "samples", "count") else random.choice(("1", "2"))
-    if metavar == "TYPE":
-        return random.choice(("float16", "float32", "float64", "int8", "fp16", "x"))
+    if "|" in metavar:  # choices
+        return random.choice((*metavar.split("|"), "fp16", "x"))
     if metavar == "IN->OUT":
         return f"{grammar.number()}->{grammar.number()}"
     if "," in metavar:
@@ -122,7 +125,10 @@ def _value(metavar: str, name: str, random: Random, grammar: Grammar) -> str:
     return random.choice((grammar.sizes, grammar.number, grammar.name))()
 
 
-OUTPUTS = ("out.svg", "out.png", "out.npy", "out.npz", ".", "/dev/null", "no/x.svg", "w.npz")
+OUTPUTS = (
+    *("out.svg", "out.png", "out.npy", "out.npz", "out.tex", "out.html", "out.csv", "out.json", "out.xls"),
+    *(".", "/dev/null", "no/x.svg", "w.npz"),
+)
 
 
 def _range(random: Random, grammar: Grammar) -> str:
@@ -147,7 +153,7 @@ def _weights(random: Random, grammar: Grammar) -> Case:
         spec = LOOKED_UP
     files = {name: mutate.data(content, random)}
     option = "--weights" if name == "w.npz" else "--input-file"
-    more = ["--max-memory", random.choice(("10MB", "50MB", "1000"))]
+    more = ["--guard", random.choice(("10MB", "50MB", "1000"))]
     return Case(("run", spec, option, name, *more), b"", files)
 
 

@@ -130,7 +130,7 @@ EXECUTE = ("run", "verify", "fit")
 def finds(case: Case, outcome: Outcome) -> list[Find]:
     """What is wrong with an outcome; nothing as a rule."""
     found = []
-    executed = {"--coverage", "--plot", "--map", "--effective", "--samples"} & set(case.arguments)
+    executed = {"--coverage", "-o", "--map", "--effective", "--samples"} & set(case.arguments)
     works = case.arguments[0] in EXECUTE or bool(executed)
     if works and set(case.arguments) & set(ZOO):
         outcome = outcome._replace(seconds=0.0, fault=outcome.fault.removeprefix("slow"))
@@ -173,10 +173,10 @@ def warm_up() -> None:
     line = "input 3x9x9 | conv 8 k3 s2 | convT 4 k2 s2"
     calls = [
         ("summary", "input 3xHxW | conv 8 k3", "--json"), ("explain", line), ("dilation", "1", "2", "--map"),
-        ("transposed", "--in", "8", "--out", "16", "--kernel", "4", "--map"), ("draw", "input 5x5x5 | conv 1 k3"),
+        ("transposed", "--from", "8", "--to", "16", "--kernel", "4", "--map"), ("draw", "input 5x5x5 | conv 1 k3"),
         ("compare", line, line), ("variants", "input 8x8x8 | conv 8 k3"), ("verify", line), ("run", line),
         ("fit", line, "--resolution", "8..16", "--max-params", "9"), ("check", line), ("rf", line, "--map"),
-        ("padding", line), ("padding", "-k", "3"), ("list",), ("params", "resnet18"), ("rf", line, "--plot", "x.png"),
+        ("padding", line), ("padding", "-k", "3"), ("list",), ("params", "resnet18"), ("rf", line, "-o", "x.png"),
         ("rf", "input 1xHxW | conv 1 k=K"), ("params", "nn.Conv2d(3, 4, 3)"), ("params", "layers: [relu]"),
         ("run", line, "--output", "x.npz"), ("params", "cnov"),
     ]  # fmt: skip

@@ -46,7 +46,7 @@ FOUND = [
     (("params", "Conv2DTranspose((2, 2), ['{i}'])"), "is no number"),
     (("params", "input 1x7x8 | upsample scale=8:3"), "no two sides"),
     (("padding", "input 3x4x32; nn.()"), "error"),
-    (("params", "input 16x4x4; crop size=4", "-d", "9" * 400), "crop1"),
+    (("params", "input 16x4x4; crop size=4", "--depth", "9" * 18), "crop1"),
     (("run", "input 4x4x4 | shift kH"), "not numeric"),
     (("rf", "input: 3x32x32\nlayers: [{branches: {a: [conv 3 k3 p1 s=S], b: [conv 3 k1 s=S]}, merge: add}]"), "S"),
     (("params", "input 3x8x8 | bn eps=10**400"), "too large"),

@@ -106,11 +106,17 @@ class Limit(NamedTuple):
         name: ``max_params`` and the like.
         bound: the largest or smallest value that is allowed.
         text: the bound as it was written; empty where it was a number.
+        of: of a bound that a baseline sets, its name; else empty.
+        base: what the baseline has.
+        growth: how much more is allowed, as it was written.
     """
 
     name: str
     bound: Dim
     text: str = ""
+    of: str = ""
+    base: Dim = None
+    growth: str = ""
 
     @property
     def kind(self) -> Quantity:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from convcalc.budget import question
+from convcalc.calculators.check.baseline import Baseline, chosen, growths_of, of_report, read_baselines
+from convcalc.calculators.check.costliest import Cost, costliest
 from convcalc.calculators.check.limits import Limit, LimitError, counted, limits
 from convcalc.calculators.count.report import analyze
 from convcalc.dims import Dim
@@ -24,6 +26,7 @@ class Verdict(Record):
             where it cannot be known.
         ok: whether the limit holds; None where it cannot be told.
         at_least: of a value that cannot be known, what is known of it.
+        costliest: where a maximum does not hold, the layers that cost most of it, the largest first.
     """
 
     KEYS = "limit=limit.name bound=limit.bound value margin ok"
@@ -32,10 +35,26 @@ class Verdict(Record):
     value: Dim
     ok: bool | None
     at_least: Dim = None
+    costliest: tuple[Cost, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict as JSON holds it, with what a value is at least where it cannot be known."""
-        return record(self, **({} if self.at_least is None else {"at_least": self.at_least}))
+        """The verdict as JSON holds it.
+
+        With what a value is at least where it cannot be known, the baseline where there is one, and the
+        costliest layers where it fails.
+        """
+        more: dict[str, Any] = {} if self.at_least is None else {"at_least": self.at_least}
+        if self.limit.of:
+            more |= {"against": self.limit.of, "base": self.limit.base, "growth": self.limit.growth or None}
+        if self.costliest:
+            more["costliest"] = [cost.to_dict() for cost in self.costliest]
+        return record(self, **more)
+
+    @property
+    def excess(self) -> Dim:
+        """How far the value is beyond the bound; None where it is not, or where it is no number."""
+        margin = self.margin
+        return -margin if margin is not None and margin < 0 else None
 
     @property
     def margin(self) -> Dim:
@@ -52,13 +71,20 @@ class Check(Record):
 
     Attributes:
         name: of the network.
-        rows: one per limit, those of the document first.
+        rows: one per limit, those of the document first, those of a baseline last.
+        counted: what the network has, which may be the baseline of another check.
+        notes: what of a baseline could not be compared.
     """
 
     KEYS = "name ok limits=rows"
 
     name: str
     rows: tuple[Verdict, ...]
+    counted: Baseline = field(default_factory=lambda: Baseline(""))
+    notes: tuple[str, ...] = ()
+    inputs: tuple[Any, ...] = ()
+    batch: int = 1
+    dtype: str = "float32"
 
     @property
     def ok(self) -> bool:
@@ -67,6 +93,16 @@ class Check(Record):
 
     def __bool__(self) -> bool:
         return self.ok
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """The limits that do not hold, or of which it cannot be told."""
+        return tuple(row for row in self.rows if not row.ok)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The check as JSON holds it, with all that was counted."""
+        sizes = {"inputs": self.inputs, "batch": self.batch, "dtype": self.dtype}
+        return record(self, **sizes, counts=dict(self.counted.counts), notes=self.notes)
 
 
 @question
@@ -78,6 +114,9 @@ def check(
     dtype: str = "float32",
     input: Any = None,
     set: Any = None,
+    against: Spec | Baseline | Sequence[Baseline] | None = None,
+    grow: str | Sequence[str] = (),
+    unlimited: bool = False,
     **given: Any,
 ) -> Check:
     """Hold a network to limits: its document's own, then ``budget``, then those given by name.
@@ -90,26 +129,52 @@ def check(
         dtype: element type for the byte counts.
         input: for a spec; see :func:`convcalc.load`.
         set: for a spec; see :func:`convcalc.load`.
+        against: a baseline that must not be exceeded: JSON that ``convcalc summary --json`` or ``check
+            --json`` wrote, or another network, in parameters, MACs, FLOPs and peak memory.
+        grow: how much more than the baseline is allowed: ``5%``, or ``params=2%``, ``macs=10M`` of one count,
+            which is then compared if it is none of those four.
+        unlimited: whether there may be nothing to hold it to; the check then holds.
         given: more limits: ``max_macs="300M", min_rf=200``.
 
     Raises:
-        LimitError: a limit that does not exist or has no amount, or no limit at all.
+        LimitError: a limit that does not exist or has no amount, no limit at all, or no baseline.
         SpecError: the spec cannot be read.
     """
     graph = as_graph(graph, input=input, set=set)
-    chosen = merged(graph.budget, budget or {}, given)
-    if not chosen:
+    held = list(merged(graph.budget, budget or {}, given))
+    report = analyze(graph, batch=batch, dtype=dtype, partial=True)
+    own = of_report(report)
+    notes: list[str] = []
+    growths = growths_of([grow] if isinstance(grow, str) else grow)
+    if against is not None:
+        baseline = chosen(read_baselines(against, input, set, batch, dtype), graph.name, alone=True)
+        more, unknown = baseline.limits(growths)
+        held += more
+        notes += _differences(baseline, own, unknown)
+    elif growths:
+        raise LimitError("growth is allowed of nothing: there is no baseline", "against=, a baseline")
+    if not held and not unlimited:
         raise LimitError(
             "there is nothing to check: no limit is given, and the document has no budget",
             "a limit such as max_params=5M, or 'budget: {max_params: 5M}' in the document",
         )
-    counts = counted(graph, analyze(graph, batch=batch, dtype=dtype, partial=True), chosen)
-    return Check(
-        graph.name,
-        tuple(
-            Verdict(limit, limit.value(counts), limit.holds(counts), limit.known(counts)) for limit in chosen
-        ),
-    )
+    counts = counted(graph, report, tuple(held))
+
+    def verdict(limit: Limit) -> Verdict:
+        value, ok = limit.value(counts), limit.holds(counts)
+        costs = () if ok or not limit.most else costliest(graph, report, limit.kind.key)
+        return Verdict(limit, value, ok, limit.known(counts), costs)
+
+    rows = tuple(map(verdict, held))
+    return Check(graph.name, rows, own, tuple(notes), report.inputs, batch, dtype)
+
+
+def _differences(baseline: Baseline, own: Baseline, unknown: list[str]) -> list[str]:
+    """What of a baseline could not be compared, and where it was counted for something else."""
+    notes = [f"{baseline.name} says nothing of {', '.join(unknown)}."] if unknown else []
+    if baseline.counted_for and own.counted_for and baseline.counted_for != own.counted_for:
+        notes.append(f"{baseline.name} was counted for {baseline.counted_for}, this for {own.counted_for}.")
+    return notes
 
 
 def merged(*sources: Mapping[str, Any]) -> tuple[Limit, ...]:

@@ -116,6 +116,13 @@ def difference(first: Graph, second: Graph) -> Difference:
     return Difference(tuple(changes), same, resized, renamed)
 
 
+def aligned(first: Graph, second: Graph) -> list[tuple[Entry | None, Entry | None]]:
+    """The layers of two graphs that belong together, in order; None where a layer has no partner."""
+    ours, theirs = _entries(first), _entries(second)
+    pairs = _align(ours, theirs)
+    return [(None if i is None else ours[i], None if j is None else theirs[j]) for i, j in pairs]
+
+
 def _entries(graph: Graph) -> list[Entry]:
     texts: dict[Any, str] = {}
     lent = graph.lent()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from convcalc.budget import question
+from convcalc.budget import OverBudgetError, apart
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import at_least, ratio, read
 from convcalc.calculators.count.report import Report, analyze
@@ -62,9 +62,10 @@ class Comparison(Record):
         fields: receptive field of the first output of each; None where there is none to state.
         warnings: why they cannot be compared like for like; empty where they can.
         differences: layer by layer, baseline to each other; empty where it was not asked for.
+        asked: networks in all, where it was interrupted before the last of them; else None.
     """
 
-    KEYS = "networks baseline measures warnings layers=differences"
+    KEYS = "networks baseline measures warnings layers=differences complete"
 
     labels: tuple[str, ...]
     reports: tuple[Report, ...]
@@ -73,6 +74,12 @@ class Comparison(Record):
     fields: tuple[OutputField | None, ...]
     warnings: tuple[str, ...]
     differences: tuple[Difference, ...] = ()
+    asked: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every network was counted; else it was interrupted, and holds those that were."""
+        return self.asked is None
 
     def __getitem__(self, key: str) -> Line:
         for line in self.lines:
@@ -112,7 +119,7 @@ def ratio_number(value: Any) -> Any:
     return str(value) if is_symbolic(value) else None
 
 
-@question
+@apart
 def compare(
     *graphs: Spec,
     baseline: int = 0,
@@ -123,6 +130,7 @@ def compare(
     partial: bool = False,
     input: Any = None,
     set: Any = None,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> Comparison:
     """Compare networks.
 
@@ -137,6 +145,8 @@ def compare(
         partial: give of every total that is not known what is known of it.
         input: for specs; see :func:`convcalc.load`.
         set: for specs; see :func:`convcalc.load`.
+        progress: called with networks counted, networks in all and the label of the next. A
+            KeyboardInterrupt ends it with those that were counted, if the baseline and another are.
 
     Raises:
         ValueError: fewer than two graphs, no such baseline, or labels that do not fit.
@@ -154,20 +164,40 @@ def compare(
     networks = tuple(
         graph if isinstance(graph, Graph) else as_graph(graph, input=input, set=set) for graph in graphs
     )
-    reports = tuple(analyze(graph, batch=batch, dtype=dtype, partial=partial) for graph in networks)
+    counted: list[Report] = []
+    fields: list[OutputField | None] = []
+    unseen: list[str] = []
+    asked = None
+    try:
+        for graph, label in zip(networks, names, strict=True):
+            if progress is not None:
+                progress(len(counted), len(networks), label)
+            try:
+                fields.append(field_of(graph))
+            except OverBudgetError as error:
+                fields.append(None)
+                unseen.append(f"{label} is compared without its receptive field: {error.message}")
+            counted.append(analyze(graph, batch=batch, dtype=dtype, partial=partial))
+    except KeyboardInterrupt:
+        if len(counted) < max(2, baseline + 1):
+            raise
+        asked = len(networks)
+    reports = tuple(counted)
+    networks, names = networks[: len(reports)], names[: len(reports)]
     first = networks[baseline]
     others = [graph for number, graph in enumerate(networks) if number != baseline]
     if layers is None:
         layers = len(networks) == 2 and _document(first) and _document(others[0]) and alike(first, others[0])
-    fields = tuple(field_of(graph) for graph in networks)
+    seen = tuple(fields[: len(reports)])
     return Comparison(
         names,
         reports,
         baseline,
         tuple(_line(key, reports, baseline) for key in COMPARED),
-        fields,
-        tuple(_warnings(names, networks, fields, baseline)),
+        seen,
+        (*_warnings(names, networks, seen, baseline), *unseen),
         tuple(difference(first, other) for other in others) if layers else (),
+        asked,
     )
 
 

@@ -182,7 +182,7 @@ class _Axis:
             )
             cases.append(self._case(*pair, remainder=remainder))
         self.notes.append(
-            f"At stride {s} the padding depends on the input size i, which is not stated (--in 224)."
+            f"At stride {s} the padding depends on the input size i, which is not stated (--from 224)."
         )
         if len({(case.before, case.after) for case in cases}) == 1:
             self.notes.pop()
@@ -223,7 +223,7 @@ class _Axis:
         k, s, d, i = self.k, self.s, self.d, self.i
         if i is None:
             raise Unreachable(
-                f"output {wanted} from an input that is not stated", expected="the input size too, --in 224",
+                f"output {wanted} from an input that is not stated", expected="the input size too, --from 224",
                 field="input",
             )  # fmt: skip
         least = needed(i, wanted, k, s, d)
@@ -321,7 +321,7 @@ def _symmetric(axis: AxisPadding) -> AxisPadding:
             field="padding",
         )
     if s > 1 and axis.input is None:
-        why, instead = f"d*(k - 1) = {axis.extent - 1} is odd", "the input size (--in 224)"
+        why, instead = f"d*(k - 1) = {axis.extent - 1} is odd", "the input size (--from 224)"
     else:
         why = f"the padding in all, {axis.before + axis.after}, is odd"
         instead = f"padding {axis.before}:{axis.after}"

@@ -60,7 +60,12 @@ def ends(bits: int) -> tuple[int, int] | None:
 
 
 def regions(
-    graph: Graph, edge: Edge, position: Sequence[int | None], sources: Sequence[Edge]
+    graph: Graph,
+    edge: Edge,
+    position: Sequence[int | None],
+    sources: Sequence[Edge],
+    *,
+    through: bool = False,
 ) -> list[Region]:
     """What the output at a position reads of every source.
 
@@ -69,6 +74,7 @@ def regions(
         edge: the tensor asked about.
         position: one index per spatial axis; None for all along that axis.
         sources: the tensors to which the way back leads.
+        through: go on behind a source, to those before it.
 
     Returns:
         One region per source, without boxes where nothing of it is read.
@@ -104,7 +110,8 @@ def regions(
                 boxes, exact = [_around(boxes)], False
             if here in sources:
                 found[here] = boxes
-                continue
+                if not through:
+                    continue
             if plain and node.inputs:
                 _add(wanted.setdefault(node.inputs[0], []), boxes)
                 continue

@@ -347,7 +347,7 @@ def solve_axis(i: int, o: int, k: int, fixed: Fixed, max_dilation: int = MAX_DIL
             if options:
                 best = options[0]
                 near.append(
-                    f"{other} (stride {best.stride}, padding {best.padding}, output padding "
+                    f"output {other} (stride {best.stride}, padding {best.padding}, output padding "
                     f"{best.output_padding}" + (f", dilation {best.dilation})" if best.dilation > 1 else ")")
                 )
                 break

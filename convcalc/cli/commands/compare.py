@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcalc.budget import apart
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, SPECS, Common, command
-from convcalc.cli.output import UsageProblem
+from convcalc.cli.output import INTERRUPTED, UsageProblem
+from convcalc.cli.progress import Advance, progress
 from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
+    from convcalc.render.pictures.drawing import Drawing
 
 
-@command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM)
+@command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM, pictures=True)
 def compare(
     common: Common,
     baseline: Annotated[
@@ -36,26 +40,54 @@ def compare(
     --set 2:NAME=VALUE and --input 2:CxHxW are for the second of them only.
     """
     import convcalc
+    from convcalc.calculators.compare.networks import letters
     from convcalc.render.views.compare import tables
 
     if len(common.specs) < 2:
         raise UsageProblem("a comparison needs two specs or more", expected="convcalc compare A B")
-    graphs = [_load(common, number) for number in range(len(common.specs))]
-    result = convcalc.compare(
-        *graphs,
-        baseline=_baseline(common.specs, baseline),
-        labels=_labels(common.specs),
-        layers=layers,
-        batch=common.batch,
-        dtype=common.dtype,
-        partial=common.partial,
-    )
-    return Answer(tables(result, exact=common.exact), result.to_dict)
+    base = _baseline(common.specs, baseline)
+    with progress() as advance:
+        graphs = _loaded(common, base, advance)
+        result = convcalc.compare(
+            *graphs,
+            baseline=base,
+            labels=(_labels(common.specs) or letters(len(common.specs)))[: len(graphs)],
+            layers=layers,
+            batch=common.batch,
+            dtype=common.dtype,
+            partial=common.partial,
+            progress=advance,
+        )
+    if len(graphs) < len(common.specs):
+        result = replace(result, asked=len(common.specs))
+    code = 0 if result.complete else INTERRUPTED
+
+    def picture() -> Drawing:
+        from convcalc.render.pictures.comparison import side_by_side
+
+        return side_by_side(result)
+
+    return Answer(tables(result, exact=common.exact), result.to_dict, code, picture=picture)
+
+
+def _loaded(common: Common, baseline: int, advance: Advance | None) -> list[Graph]:
+    """The graph of every spec; where it is interrupted, of those that were read, if they can be compared."""
+    graphs: list[Graph] = []
+    load = apart(_load)
+    try:
+        for number, spec in enumerate(common.specs):
+            if advance is not None:
+                advance(number, len(common.specs), spec)
+            graphs.append(load(common, number))
+    except KeyboardInterrupt:
+        if len(graphs) < max(2, baseline + 1):
+            raise
+    return graphs
 
 
 def _labels(specs: list[str]) -> list[str] | None:
     """The specs themselves where they are short names, else letters."""
-    plain = all(len(spec) <= 24 and " " not in spec and spec.isprintable() for spec in specs)
+    plain = all(len(spec) <= 32 and " " not in spec and spec.isprintable() for spec in specs)
     return list(specs) if plain and len(set(specs)) == len(specs) and "-" not in specs else None
 
 
@@ -78,10 +110,16 @@ def _load(common: Common, number: int) -> Graph:
     """The graph of one of the specs, with the options that are for it."""
     from convcalc.spec.loading import build
 
+    own = own_options(common, number)
+    return build(own.source(common.specs[number]), input=own.shapes(), set=own.assignments())
+
+
+def own_options(common: Common, number: int) -> Common:
+    """The options of a command of several specs that are for one of them."""
     own = Common(vars(common))
     own.set = _mine("--set", common.set, number, len(common.specs))
     own.input = _mine("--input", common.input, number, len(common.specs))
-    return build(own.source(common.specs[number]), input=own.shapes(), set=own.assignments())
+    return own
 
 
 def _mine(option: str, texts: Any, number: int, count: int) -> list[str] | None:

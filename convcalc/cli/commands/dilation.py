@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import convcalc
-from convcalc.cli.options import FORM, GRAPH, Common, Shared, command, complete_spec
+from convcalc.cli import completion
+from convcalc.cli.options import FORM, GRAPH, RANK, TOP, Common, MaxDilation, Shared, command
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.values import alone, axes
 from convcalc.layers.values import show
-from convcalc.render.answer import Answer, File
+from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
+    from convcalc.render.pictures.drawing import Drawing
     from convcalc.render.table import Text
     from convcalc.solve.dilation import DilationJudgement
 
@@ -28,7 +31,7 @@ WHAT = Shared(
         typer.Argument(
             metavar="RATE... | SPEC",
             help="Rates of the layers in order, such as 1 2 5; or a network whose runs are judged.",
-            autocompletion=complete_spec,
+            autocompletion=completion.spec,
         ),
     ],
     None,
@@ -36,7 +39,15 @@ WHAT = Shared(
 _RATES = re.compile(r"[+-]?\d+(x[+-]?\d+)*(,[+-]?\d+(x[+-]?\d+)*)*,?")
 
 
-@command(WHAT, *GRAPH, *FORM)
+@command(
+    WHAT,
+    RANK,
+    TOP,
+    *GRAPH,
+    *FORM,
+    pictures=True,
+    words={"max_rate": ("--max-dilation",), "layers": ("--count",)},
+)
 def dilation(
     common: Common,
     kernel: Annotated[
@@ -45,44 +56,42 @@ def dilation(
             "--kernel",
             "-k",
             metavar="K",
-            help="Taps: 3, 3x5, or one per layer: 3,3,1. With --reach: the kernels to choose from.",
+            help="Taps: 3 or 3x5; 3,3,1 is one per layer. With --reach: the kernels to choose from.",
         ),
     ] = "3",
-    rank: Annotated[int | None, typer.Option("--rank", metavar="N", help="Number of axes; 2.")] = None,
-    map: Annotated[bool, typer.Option("--map", help="Show how many paths lead from each pixel.")] = False,
+    map: Annotated[
+        bool, typer.Option("--map", help="Map in text: how many paths lead from each pixel.")
+    ] = False,
     reach: Annotated[
-        int | None, typer.Option("--reach", metavar="N", help="Design: the field to reach, in pixels.")
+        int | None, typer.Option("--reach", metavar="N", min=1, help="Design: the field to reach, in pixels.")
     ] = None,
     layers: Annotated[
-        int | None, typer.Option("--layers", metavar="N", help="Design: exactly so many layers.")
+        int | None, typer.Option("--count", metavar="N", min=1, help="Design: exactly so many layers.")
     ] = None,
-    max_rate: Annotated[
-        int | None, typer.Option("--max-rate", metavar="R", help="Design: the largest rate allowed.")
-    ] = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="Design: how many sequences.")] = 10,
+    max_dilation: MaxDilation = None,
 ) -> Answer:
     """Whether dilated layers leave holes, and rates that leave none.
 
     With rates: the field, Wang et al.'s criterion step by step, and the coverage by execution.
     With SPEC: the same of every dilated run of a network. With --reach: the cheapest rates.
     """  # fmt: skip
-    given = list(common.specs or ())
+    given, rank = list(common.specs or ()), common.rank
     kernels = [axes(part, "--kernel") for part in kernel.split(",") if part]
     if not kernels:
         raise UsageProblem(f"--kernel {kernel!r} is no kernel", expected="3, 3x5, or one per layer: 3,3,1")
     if reach is not None:
         if given:
             raise UsageProblem("--reach designs rates, so none are given", expected="--reach N alone")
-        return _designs(reach, kernels, layers, max_rate, rank or 2, top)
-    if layers is not None or max_rate is not None:
-        raise UsageProblem("--layers and --max-rate design rates", expected="--reach N beside them")
+        return _designs(reach, kernels, layers, max_dilation, rank or 2, common.top or 10)
+    if layers is not None or max_dilation is not None:
+        raise UsageProblem("--count and --max-dilation design rates", expected="--reach N beside them")
     if not given:
         raise UsageProblem("nothing to judge", expected="rates such as 1 2 5, a SPEC, or --reach N")
     odd = next((text for text in given if not _RATES.fullmatch(text)), None)
     if odd is None:
         rates = [axes(part, "RATE") for text in given for part in text.split(",") if part]
         judged = convcalc.judge_dilations(rates, kernels if len(kernels) > 1 else kernels[0], rank=rank)
-        return _judgement(judged, _label(rates, kernel), map, common.picture)
+        return _judgement(judged, _label(rates, kernel), map)
     if len(given) > 1:
         raise UsageProblem(f"{odd!r} is no rate", expected="whole numbers, or one SPEC (in quotes)")
     alone({"--kernel": kernel != "3", "--rank": rank})
@@ -106,35 +115,38 @@ def _designs(
     )
 
 
-def _judgement(judged: DilationJudgement, label: str, map: bool, path: str | None) -> Answer:
+def _judgement(judged: DilationJudgement, label: str, map: bool) -> Answer:
     """Rates step by step, and the paths that lead from each pixel."""
+    from convcalc.render.pictures.dilated import paths
     from convcalc.render.views.dilation import judgement_tables
 
-    grid = _grid(judged, label, map, path)
+    grid = _grid(judged, label, map)
     return Answer(
         chain(judgement_tables(judged), grid),
         lambda: judged.to_dict(grid=map),
-        files=_pictures(judged, label),
+        picture=lambda: paths(judged, label),
     )
 
 
 def _runs(graph: Graph, map: bool, path: str | None) -> Answer:
     """Every dilated run of a network, and the paths of the worst."""
+    from convcalc.render.pictures.dilated import paths
     from convcalc.render.views.dilation import runs_table
 
     runs = convcalc.judge_network_dilations(graph)
     worst = min(runs, key=lambda one: (not one.has_holes, -one.path.total), default=None)
     grid: list[Text] = []
-    files: Mapping[str, File] = {}
+    picture: Callable[[], Drawing] | None = None
     if worst is not None:
         title = f"{worst.run.names[0]} to {worst.run.names[-1]}"
-        grid, files = _grid(worst.path, title, map, path), _pictures(worst.path, title)
+        grid = _grid(worst.path, title, map)
+        picture = partial(paths, worst.path, f"{graph.name}, {title}")
     elif map or path:
         raise UsageProblem("no layer is dilated: there is no run to draw")
     return Answer(
         [runs_table(runs, graph.name), *grid],
         lambda: {"name": graph.name, "runs": [one.to_dict() for one in runs]},
-        files=files,
+        picture=picture,
     )
 
 
@@ -143,15 +155,8 @@ def _label(rates: list[Any], kernel: str) -> str:
     return f"rates {joined}, kernel {kernel}"
 
 
-def _grid(judged: DilationJudgement, title: str, map: bool, path: str | None) -> list[Text]:
+def _grid(judged: DilationJudgement, title: str, map: bool) -> list[Text]:
     """The paths from each pixel, drawn in text."""
     from convcalc.render.pictures.grid import drawn
 
-    return drawn(judged.counts, f"paths from each pixel ({title})", map, path)
-
-
-def _pictures(judged: DilationJudgement, title: str) -> Mapping[str, File]:
-    """The paths from each pixel, drawn into a file."""
-    from convcalc.render.pictures.heatmap import grid_files
-
-    return grid_files(judged.counts, title, "paths to the output")
+    return drawn(judged.counts, f"paths from each pixel ({title})", map)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcalc.cli.options import GRAPH, JSON, MARKDOWN, NOTATION, OUTPUT, SPEC, Common, command
-from convcalc.cli.output import UsageProblem
 from convcalc.render.answer import Answer
 from convcalc.render.table import Text
 
@@ -19,23 +18,22 @@ if TYPE_CHECKING:
 def explain(
     common: Common,
     layer: Annotated[
-        str | None, typer.Option("--layer", metavar="NAME", help="Only this layer of the spec.")
+        str | None, typer.Option("--layer", "-l", metavar="NAME", help="Only this layer of the spec.")
     ] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX, for amsmath.")] = False,
 ) -> Answer:
     """What a layer, block or spec does, with its formulas.
 
     SPEC may be the name of a layer or block, for the formulas in letters. The formulas come out of the
     calculators themselves, run on letters; of a spec with numbers, they are put in line by line.
+    --notation latex is for amsmath.
     """
     import convcalc
     from convcalc.render.views import explain as render
 
-    if latex and (common.json or common.markdown):
-        raise UsageProblem("--latex cannot go together with another form", expected="one of them")
     target = _target(common)
     given = {"input": common.shapes(), "set": common.assignments()} if isinstance(target, str) else {}
     found = convcalc.explain(target, layer=layer, **given)
+    latex = common.notation == "latex"
     return Answer(
         [Text(render.to_latex(found) if latex else render.to_text(found, common.notation))],
         found.to_dict,

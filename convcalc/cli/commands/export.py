@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 import convcalc
-from convcalc.cli.options import GRAPH, JSON, OUTPUT, SPEC, Common, command
+from convcalc.cli.options import GRAPH, JSON, OUTPUT, SEED, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
 from convcalc.render.answer import Answer, File, refusal
 from convcalc.render.table import Text
@@ -18,14 +18,12 @@ FORMS = {"pytorch": ".py", "onnx": ".onnx", "spec": ".yaml"}
 WORDS = {"pytorch": "PyTorch source", "onnx": "an ONNX model", "spec": "a document"}
 
 
-@command(SPEC, *GRAPH, JSON, OUTPUT, files=tuple(FORMS.values()))
+@command(SPEC, SEED, *GRAPH, JSON, OUTPUT, files=tuple(FORMS.values()), forms=False)
 def export(
     common: Common,
     form: Annotated[
-        str | None,
-        typer.Option(
-            "--form", metavar="FORM", help="pytorch, onnx or spec, where no ending of -o FILE says it."
-        ),
+        Literal["pytorch", "onnx", "spec"] | None,
+        typer.Option("--form", help="What is written, where no ending of -o FILE says it."),
     ] = None,
     weights: Annotated[
         str | None,
@@ -35,16 +33,9 @@ def export(
             help="Weights by name: .npz, .safetensors, .pth. For pytorch they go into the .npz beside FILE.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights (onnx).")] = 0,
 ) -> Answer:
     """PyTorch source, an ONNX model or a document of a network."""
-    from convcalc.spec.errors import nearest_name
-
     output = common.output
-    if form is not None and form not in FORMS:
-        raise UsageProblem(
-            f"--form {form} is not known", expected="pytorch, onnx or spec", nearest=nearest_name(form, FORMS)
-        )
     ending = PurePath(output or "").suffix.lower()
     by_ending = next((name for name in FORMS if FORMS[name] == ending), None)
     to = form or by_ending
@@ -60,7 +51,7 @@ def export(
     graph = common.load()
     if output is None:
         graph.weights = None  # what is printed has no file beside it
-    found = convcalc.export(graph, to, weights, seed=seed)
+    found = convcalc.export(graph, to, weights, seed=common.seed)
 
     def write(path: str) -> str:
         return " and ".join([WORDS[to], *map(str, found.write(path)[1:])])

@@ -16,9 +16,9 @@ from convcalc.cli.commands.check import (
     MinField,
     given,
 )
-from convcalc.cli.commands.run import bar
 from convcalc.cli.options import EXACT, FORM, GRAPH, SIZED, SPEC, Common, command
 from convcalc.cli.output import INTERRUPTED, UsageProblem
+from convcalc.cli.progress import progress
 from convcalc.render.answer import Answer
 
 
@@ -71,7 +71,7 @@ def fit(
         max_memory=max_memory,
         min_rf=min_rf,
     )
-    with bar() as progress:
+    with progress() as advance:
         result = convcalc.fit(
             common.source(),
             _vary(var, resolution, step),
@@ -81,7 +81,7 @@ def fit(
             dtype=common.dtype,
             input=common.shapes(),
             set=common.assignments(),
-            progress=progress,
+            progress=advance,
         )
     code = (0 if result else FAILED) if result.complete else INTERRUPTED
     return Answer([table(result, exact=common.exact)], result.to_dict, code)

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import PurePath
 
-import typer
-
-from convcalc.cli.options import GRAPH, JSON, SIZED, SPECS, Common, command
+from convcalc.cli.commands.compare import own_options
+from convcalc.cli.options import GRAPH, JSON, OUTPUT, SIZED, SPECS, Common, command
 from convcalc.cli.output import UsageProblem
-from convcalc.render.answer import Answer
-from convcalc.render.table import Text
+from convcalc.render.answer import Answer, File, refusal
+
+ENDINGS = (".html", ".json")
 
 
-@command(SPECS, *GRAPH, *SIZED, JSON)
-def page(
-    common: Common,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The file to write, such as report.html."),
-    ] = None,
-) -> Answer:
-    """The report of networks as one file for a browser: graph, table, memory, fields, findings."""
+@command(SPECS, *GRAPH, *SIZED, JSON, OUTPUT, files=(".html",))
+def page(common: Common) -> Answer:
+    """The report of networks as one file for a browser: graph, table, memory, fields, findings.
+
+    --set 2:NAME=VALUE and --input 2:CxHxW are for the second of them only.
+    """
     from convcalc.page.report import page
 
-    if output is None and not common.json:
+    if common.output is None and not common.json:
         raise UsageProblem("page writes a file", expected="-o report.html, or --json for what it shows")
-    graphs = [common.load(spec) for spec in common.specs]
-    made = page(*graphs, batch=common.batch, dtype=common.dtype, texts=common.specs)
-    if output is None:
-        return Answer((), made.to_dict)
-    html = made.html.encode()
-    from convcalc.files import write_whole
+    if common.output is not None and PurePath(common.output).suffix.lower() not in ENDINGS:
+        raise refusal(common.output, ENDINGS)
+    graphs, texts = [], []
+    for number, spec in enumerate(common.specs):
+        own = own_options(common, number)
+        graphs.append(own.load(spec))
+        options = [word for one in own.input or () for word in ("--input", one)]
+        options += [word for one in own.set or () for word in ("--set", one)]
+        flags = [f"--{flag.replace('_', '-')}" for flag in ("primitive", "in_order") if getattr(own, flag)]
+        texts.append([spec, *options, *flags])
+    made = page(*graphs, batch=common.batch, dtype=common.dtype, texts=texts)
 
-    write_whole(output, html)
-    names = ", ".join(network["title"] for network in made.data["networks"])
-    return Answer([Text(f"{output}: {names}, {len(html):,} bytes; open it in a browser\n")], made.to_dict)
+    def write(path: str) -> str:
+        made.save(path)
+        names = ", ".join(network["title"] for network in made.data["networks"])
+        return f"the report of {names}; open it in a browser"
+
+    return Answer((), made.to_dict, files={".html": File(write)})

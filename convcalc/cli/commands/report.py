@@ -2,56 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, ROWS, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
+from convcalc.cli.rows import asked, laid_out, more
 from convcalc.render.answer import Answer
-from convcalc.render.views.report import VIEWS, with_shown
+from convcalc.render.views.report import VIEWS, tree, with_shown
+
+if TYPE_CHECKING:
+    from convcalc.render.pictures.drawing import Drawing
+    from convcalc.render.tree import Tree
 
 SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, NOTATION, *FORM)
 
 
 def _report(common: Common, view: str) -> Answer:
     report = common.analyze(listed=view == "params")
-    rows = report.layers if common.depth is None else report.fold(common.depth)
+    what = asked(common.layer, [row.name for row in report.layers])
+    rows = report.layers if common.depth is None else report.fold(common.depth + what.levels)
     table = report.table(view, exact=common.exact, rows=rows, notation=common.notation)
-    order = common.choose(table, VIEWS[view].main)
+    main = VIEWS[view].main
+    order = [i for i in common.choose(table, main) if what.holds(rows[i].name)][: common.top]
 
     def data() -> dict[str, Any]:
         shown = table.records()
         return {**report.to_dict(), "layers": [with_shown(rows[i].to_dict(), shown[i]) for i in order]}
 
-    return Answer([table.rows_at(order)], data)
+    def drawn() -> Tree:
+        whole = report.table(view, exact=common.exact, notation=common.notation)
+        inside = whole.rows_at([i for i, row in enumerate(report.layers) if what.holds(row.name)])
+        return tree(report, view, inside, depth=common.depth, root=what.block, more=more(inside, main))
+
+    def picture() -> Drawing:
+        from convcalc.render.pictures.cost import VIEWS as KEYS
+        from convcalc.render.pictures.cost import by_layer
+        from convcalc.render.pictures.memory import timeline
+
+        if view == "memory":
+            return timeline(report)
+        in_order = common.sort is None and common.top is None
+        words = "in the order of execution" if in_order else "in the order that was asked for"
+        return by_layer(report, KEYS[view], [rows[i] for i in order], words)
+
+    return Answer([laid_out(common, table, order, what, drawn)], data, picture=picture)
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def summary(common: Common) -> Answer:
     """Shapes, parameters, MACs and FLOPs of each layer."""
     return _report(common, "summary")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def params(common: Common) -> Answer:
     """Parameters of each layer: weights, biases, buffers."""
     return _report(common, "params")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def flops(common: Common) -> Answer:
     """MACs, FLOPs and operations by kind of each layer."""
     return _report(common, "flops")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def shapes(common: Common) -> Answer:
     """What goes into each layer and what comes out."""
     return _report(common, "shapes")
 
 
-@command(*SHARED)
+@command(*SHARED, pictures=True)
 def memory(
     common: Common,
     by_resolution: Annotated[

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import convcalc
-from convcalc.cli.options import BATCH, FORM, GRAPH, SORT, SPEC, TOP, Common, command
-from convcalc.cli.output import UsageProblem
-from convcalc.printable import one_line
+from convcalc.cli.coerce import Spelled
+from convcalc.cli.options import BATCH, FORM, GRAPH, ROWS, SEED, SPEC, Common, command, one_name
+from convcalc.cli.output import INTERRUPTED, UsageProblem
+from convcalc.cli.progress import progress
+from convcalc.cli.rows import chosen
 from convcalc.render import numbers
 from convcalc.render.answer import Answer, File
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
-
-PATIENCE = 0.5
-"""Seconds of work before a progress bar appears."""
 
 ARRAYS = (".npy", ".npz")
 """Endings of files that hold the outputs."""
@@ -30,7 +26,7 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 UNITS |= {f"{unit}i": 1024**i for i, unit in enumerate("kmgt", 1)}
 
 
-@command(SPEC, *GRAPH, BATCH, SORT, TOP, *FORM, files=ARRAYS)
+@command(SPEC, SEED, *GRAPH, BATCH, *ROWS, *FORM, files=ARRAYS, words={"max_memory": ("--guard",)})
 def run(
     common: Common,
     input_file: Annotated[
@@ -49,34 +45,24 @@ def run(
             help="Weights by name: .npz, .safetensors, .pth. By default the model's own, or random.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of random weights and inputs.")] = 0,
     dtype: Annotated[
-        str | None, typer.Option("--dtype", metavar="TYPE", help="float32 (the default) or float64.")
+        Literal["float32", "float64"] | None,
+        typer.Option("--dtype", help="Number type; that of the input file, or float32."),
+        Spelled(one_name),
     ] = None,
-    max_memory: Annotated[
+    guard: Annotated[
         str | None,
         typer.Option(
-            "--max-memory",
-            metavar="SIZE",
-            help="Bytes the run may need, such as 4GiB; half of the machine's by default.",
+            "--guard",
+            metavar="BYTES",
+            help="What the run may take of the memory, such as 4GiB; half of the machine's by default.",
         ),
     ] = None,
 ) -> Answer:
     """Run a network on an input: shape and statistics of every tensor."""
-    from convcalc.calculators.count.memory import canonical
     from convcalc.executor.files import check_output, write_outputs
 
-    limit = None if max_memory is None else size(max_memory)
-    dtype = None if dtype is None else canonical(dtype)
-    if dtype not in (None, "float32", "float64"):
-        from convcalc.spec.errors import nearest_name
-
-        kinds = ("float32", "float64")
-        raise UsageProblem(
-            f"--dtype {dtype} cannot be computed in",
-            expected=" or ".join(kinds),
-            nearest=nearest_name(dtype, kinds),
-        )
+    limit = None if guard is None else size(guard)
     graph, inputs = _with_inputs(common, input_file or [], limit)
     _check_numbers(graph)
     if common.output is not None and common.output.lower().endswith(ARRAYS):
@@ -84,21 +70,22 @@ def run(
     if dtype is None:
         given = [str(array.dtype) for array in (inputs or {}).values()]
         dtype = "float64" if "float64" in given else "float32"
-    with bar() as progress:
+    with progress() as advance:
         done = convcalc.run(
             graph,
             inputs,
             weights,
-            seed=seed,
+            seed=common.seed,
             batch=common.batch,
             dtype=dtype,
             max_memory=limit,
-            progress=progress,
+            progress=advance,
         )
-    from convcalc.render.views.run import table
+    from convcalc.render.views.run import table, tree
 
-    shown = table(done)
-    order = common.choose(shown, "max")
+    if not done.complete and common.output is not None and common.output.lower().endswith(ARRAYS):
+        common.output = None  # there are no outputs to write
+    found = chosen(common, table(done), "max", done.name, partial(tree, done))
 
     def write(path: str) -> str:
         write_outputs(path, done.outputs)
@@ -106,9 +93,11 @@ def run(
 
     def data() -> dict[str, Any]:
         whole = done.to_dict()
-        return {**whole, "layers": [whole["layers"][i] for i in order]}
+        return {**whole, "layers": found.records(whole["layers"])}
 
-    return Answer([shown.rows_at(order)], data, files={ending: File(write, beside=True) for ending in ARRAYS})
+    code = 0 if done.complete else INTERRUPTED
+    files = {ending: File(write, beside=True) for ending in ARRAYS}
+    return Answer([found.table], data, code, files=files)
 
 
 def _check_numbers(graph: Graph) -> None:
@@ -213,42 +202,7 @@ def size(text: str) -> int:
             raise ValueError
     except (ValueError, KeyError):
         raise UsageProblem(
-            f"--max-memory {text!r} is no size",
+            f"--guard {text!r} is no size",
             expected="bytes, or a number with a unit such as 4GiB or 500MB",
         ) from None
     return int(value)
-
-
-@contextmanager
-def bar() -> Iterator[Callable[[int, int, str], None] | None]:
-    """A progress bar on standard error, where that is a terminal and the work takes its time."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    shown = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    task = shown.add_task("")
-    began = time.monotonic()
-    visible = False
-
-    def advance(done: int, total: int, name: str) -> None:
-        nonlocal visible
-        if not visible and time.monotonic() - began > PATIENCE:
-            visible = True
-            shown.start()
-        shown.update(task, completed=done, total=total, description=one_line(name))
-
-    try:
-        yield advance
-    finally:
-        if visible:
-            shown.stop()

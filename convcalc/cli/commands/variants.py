@@ -17,14 +17,17 @@ def variants(
     common: Common,
     layer: Annotated[
         str | None,
-        typer.Option("--layer", metavar="NAME", help="The convolution to replace, where there are several."),
+        typer.Option("--layer", "-l", metavar="NAME", help="Only this layer: the convolution to replace."),
     ] = None,
     specs: Annotated[
         bool, typer.Option("--specs", help="Print the specs only, one per line, to paste or to pipe.")
     ] = False,
-    expand: Annotated[int, typer.Option("--expand", metavar="N", help="Width of the inverted residual.")] = 6,
-    reduce: Annotated[
-        int, typer.Option("--reduce", metavar="N", help="What a bottleneck divides the channels by.")
+    expansion: Annotated[
+        int, typer.Option("--expansion", metavar="N", min=1, help="Width of the inverted residual.")
+    ] = 6,
+    reduction: Annotated[
+        int,
+        typer.Option("--reduction", metavar="N", min=1, help="What a bottleneck divides the channels by."),
     ] = 4,
 ) -> Answer:
     """Every way to replace a convolution at the same shapes.
@@ -36,7 +39,7 @@ def variants(
     from convcalc.render.views import variants as render
 
     found = convcalc.variants(
-        common.load(), layer=layer, expand=expand, reduce=reduce, batch=common.batch, dtype=common.dtype
+        common.load(), layer=layer, expand=expansion, reduce=reduction, batch=common.batch, dtype=common.dtype
     )
     table = render.table(found, exact=common.exact, character=_character())
     order = common.choose(table, "macs")

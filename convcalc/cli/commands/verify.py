@@ -7,20 +7,21 @@ from typing import Annotated, Any
 import typer
 
 import convcalc
-from convcalc.cli.commands.run import bar
-from convcalc.cli.options import EXACT, FORM, GRAPH, MAYBE_SPEC, Common, command
-from convcalc.cli.output import UsageProblem
+from convcalc.cli import rows
+from convcalc.cli.options import EXACT, FORM, GRAPH, LAYER, MAYBE_SPEC, SEED, Common, command
+from convcalc.cli.output import INTERRUPTED, UsageProblem
+from convcalc.cli.progress import progress
 from convcalc.render.answer import Answer
 
 DIFFERENT = 1
 """Exit code where formula and execution differ."""
 
 
-@command(MAYBE_SPEC, *GRAPH, EXACT, *FORM)
+@command(MAYBE_SPEC, SEED, *GRAPH, LAYER, EXACT, *FORM)
 def verify(
     common: Common,
     random: Annotated[
-        int | None, typer.Option("--random", metavar="N", help="N random layers and graphs instead.")
+        int | None, typer.Option("--random", metavar="N", min=1, help="N random layers and graphs instead.")
     ] = None,
     zoo: Annotated[bool, typer.Option("--zoo", help="Every network of the zoo instead.")] = False,
     laws: Annotated[
@@ -29,9 +30,6 @@ def verify(
     law: Annotated[
         list[int] | None, typer.Option("--law", metavar="N", help="Only this law; repeatable.")
     ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="S", help="Of random specs, weights and inputs.")
-    ] = 0,
     full: Annotated[
         bool, typer.Option("--full", help="Run large networks at their own size, however long it takes.")
     ] = False,
@@ -46,35 +44,48 @@ def verify(
         raise UsageProblem(what, expected="a SPEC, --random N, --zoo or --laws")
     if not common.spec and (common.input or common.set):
         raise UsageProblem(f"--input and --set go with a SPEC, not with {given[0]}")
-    if seed < 0:
-        raise UsageProblem(f"--seed is {seed}", expected="a whole number, 0 or more")
-    if random is not None and random < 1:
-        raise UsageProblem(f"--random is {random}", expected="a whole number, 1 or more")
-    with bar() as progress:
+    if not common.spec:
+        rows.without_spec(common)
+    seed = common.seed
+    with progress() as advance:
         if laws:
-            return _laws(seed, law, progress)
+            return _laws(seed, law, advance)
         from convcalc.render.views import verification as render
 
         size: dict[str, Any] = {"macs": None} if full else {}
         found: Any
         if random is not None:
-            found = convcalc.verify_random(random, seed, progress=progress)
+            found = convcalc.verify_random(random, seed, progress=advance)
             table = render.random_table(found, listed=common.form != "table")
         elif zoo:
-            found = convcalc.verify_zoo(seed=seed, progress=progress, **size)
+            found = convcalc.verify_zoo(seed=seed, progress=advance, **size)
             table = render.zoo_table(found, exact=common.exact)
         else:
-            found = convcalc.verify(common.load(), seed=seed, progress=progress, **size)
-            table = render.table(found, exact=common.exact, brief=brief, headed=common.form != "table")
-    return Answer([table], found.to_dict, 0 if found.ok else DIFFERENT)
+            graph = common.load()
+            only = rows.asked(common.layer, [node.name for node in graph.nodes if not node.is_input]).holds
+            found = convcalc.verify(graph, seed=seed, progress=advance, **size)
+            headed = common.form != "table"
+            table = render.table(found, exact=common.exact, brief=brief, headed=headed, only=only)
+
+            def data() -> dict[str, Any]:
+                return {**found.to_dict(), "layers": [row for row in found.layers if only(row.name)]}
+
+            return Answer([table], data, code(found.ok, found.complete))
+    return Answer([table], found.to_dict, code(found.ok, found.complete))
 
 
-def _laws(seed: int, only: list[int] | None, progress: Any) -> Answer:
+def code(ok: bool, complete: bool) -> int:
+    """The exit code: what was found, or that it was interrupted."""
+    return INTERRUPTED if not complete else 0 if ok else DIFFERENT
+
+
+def _laws(seed: int, only: list[int] | None, advance: Any) -> Answer:
     """``--laws`` and ``--law N``."""
     from convcalc.render.views import laws as render
     from convcalc.verification import laws
 
-    found = laws.run_laws(seed, only, progress=progress)
+    found = laws.run_laws(seed, only, progress=advance)
     table = render.detail_table(found[0]) if len(found) == 1 else render.table(found)
     passed = all(result.passed for result in found)
-    return Answer([table], lambda: [result.to_dict() for result in found], 0 if passed else DIFFERENT)
+    complete = len(found) == len(set(only) if only is not None else laws.NUMBERS)
+    return Answer([table], lambda: [result.to_dict() for result in found], code(passed, complete))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from convcalc.printable import one_line
@@ -18,7 +18,7 @@ from convcalc.render.pictures.drawing import text_width
 if TYPE_CHECKING:
     from convcalc.render.pictures.drawing import Anchor, Drawing
 
-Kind = Literal["step", "line", "area", "band", "dots"]
+Kind = Literal["step", "area", "band"]
 
 WIDTH: Final = 720
 """Width of a picture that holds charts."""
@@ -39,10 +39,12 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> float:
+        """Where it ends on the right."""
         return self.x + self.width
 
     @property
     def bottom(self) -> float:
+        """Where it ends below."""
         return self.y + self.height
 
     def meets(self, other: Box) -> bool:
@@ -63,27 +65,24 @@ class Scale(NamedTuple):
     Attributes:
         low, high: the values at the ends.
         start, end: their places.
-        log: whether equal ratios, not equal differences, are equally far apart.
     """
 
     low: float
     high: float
     start: float
     end: float
-    log: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high = self.low, self.high
-        if self.log:
-            value, low, high = log10(value), log10(low), log10(high)
-        return round(self.start + (value - low) / (high - low) * (self.end - self.start), 2)
+        """The place of a value."""
+        part = (value - self.low) / (self.high - self.low)
+        return round(self.start + part * (self.end - self.start), 2)
 
 
 class Ticks(NamedTuple):
     """Where an axis has its marks, and what stands there: whole numbers, in one unit.
 
     Attributes:
-        values: the marks, ascending, from 0 (of a logarithmic axis, from a power of ten) on.
+        values: the marks, ascending, from 0 on.
         labels: the same as texts, in the unit.
         unit: ``MiB``, ``K``, or nothing.
     """
@@ -112,24 +111,6 @@ def ticks(largest: float, most: int = 6, *, binary: bool = False, plain: bool = 
     values = tuple(range(0, max(1, ceil(largest / step)) * step + 1, step))
     labels = tuple(f"{value // unit:,}" for value in values)
     return Ticks(values, labels, (BYTE_UNIT_NAMES if binary else UNIT_NAMES)[name])
-
-
-def log_ticks(smallest: float, largest: float) -> Ticks:
-    """Powers of ten around the values; 2 and 5 between them where that is one decade."""
-    first, last = floor(log10(max(smallest, 1))), ceil(log10(max(largest, 1)))
-    powers = range(first, max(last, first + 1) + 1)
-    between = STEPS if len(powers) <= 2 else (1,)
-    values = [digit * 10**power for power in powers for digit in between]
-    values = [value for value in values if value <= 10 ** powers[-1]]
-    return Ticks(tuple(values), tuple(_short(value) for value in values), "")
-
-
-def _short(value: int) -> str:
-    """A whole number with as few digits as its trailing zeros allow: ``20 K``."""
-    unit = 0
-    while value >= 1000 and value % 1000 == 0 and unit + 1 < len(UNIT_NAMES):
-        value, unit = value // 1000, unit + 1
-    return f"{value:,} {UNIT_NAMES[unit]}".strip()
 
 
 def _whole_step(least: float) -> int:
@@ -251,13 +232,10 @@ class Series:
 
     Attributes:
         name: what they are, for the legend.
-        values: one per position; None where there is none.
+        values: one per position; None where there is none. Each spans the room up to the next position.
         role: how they look.
-        kind: ``step``, ``line``, ``area`` (down to the axis), ``band`` (down to ``low``) or ``dots``.
+        kind: ``step``, ``area`` (down to the axis) or ``band`` (down to ``low``).
         low: where each value is the upper end of a range, the lower ends.
-        at: the positions; 0, 1, 2, ... when not given. A value of steps, an area or a band spans the
-            room up to the next position.
-        names: of dots, shown when they are pointed at.
     """
 
     name: str
@@ -265,16 +243,15 @@ class Series:
     role: str = "series1"
     kind: Kind = "step"
     low: Sequence[float | None] = ()
-    at: Sequence[float] = ()
-    names: Sequence[str] = ()
 
 
 class Mark(NamedTuple):
-    """A point of a chart that words belong to."""
+    """A point of a chart that words belong to; of a layer, whose name a page may ask for."""
 
     x: float
     y: float
     words: str
+    layer: str = ""
 
 
 class Rule(NamedTuple):
@@ -308,7 +285,6 @@ class Chart:
         marked: points with words.
         binary: whether values are bytes.
         plain: whether they are written with every digit, as sizes are.
-        log: whether x and y are logarithmic.
         heading: words above.
         above: whether the words of marks stand above the chart, not beside their points.
     """
@@ -322,7 +298,6 @@ class Chart:
     marked: Sequence[Mark] = ()
     binary: bool = False
     plain: bool = False
-    log: tuple[bool, bool] = (False, False)
     heading: str = ""
     above: bool = False
 
@@ -332,32 +307,21 @@ class Chart:
         seen = [value for one in self.series for value in one.values if value is not None]
         return max([*seen, *(rule.value for rule in self.ruled if not rule.upright)], default=1) or 1
 
+    @property
+    def count(self) -> int:
+        """How many positions there are."""
+        return max(max((len(one.values) for one in self.series), default=0), 1)
+
     def y_ticks(self) -> Ticks:
         """The marks of the upright axis."""
-        if not self.log[1]:
-            return ticks(self.largest, binary=self.binary, plain=self.plain)
-        return log_ticks(min(v for one in self.series for v in one.values if v), self.largest)
-
-    def x_range(self) -> tuple[float, float]:
-        """The first position, and where the last ends."""
-        ends: list[float] = []
-        for one in self.series:
-            at = one.at or range(len(one.values))
-            last = at[-1] if at else 0
-            ends += [at[0] if at else 0, last + (one.kind in ("step", "area", "band") and not one.at)]
-        return min(ends, default=0), max(max(ends, default=1), min(ends, default=0) + 1)
+        return ticks(self.largest, binary=self.binary, plain=self.plain)
 
     def scales(self, box: Box) -> tuple[Scale, Scale]:
         """Where positions and values have their places in a box."""
         plot = self.plot(box)
-        marks = self.y_ticks().values
-        low, high = self.x_range()
-        if self.log[0]:
-            powers = log_ticks(low, high).values
-            low, high = powers[0], powers[-1]
         return (
-            Scale(low, high, plot.x, plot.right, self.log[0]),
-            Scale(marks[0], marks[-1], plot.bottom, plot.y, self.log[1]),
+            Scale(0, self.count, plot.x, plot.right),
+            Scale(0, self.y_ticks().values[-1], plot.bottom, plot.y),
         )
 
     def plot(self, box: Box) -> Box:
@@ -418,7 +382,8 @@ class Chart:
 
     def _marks(self, drawing: Drawing, labels: Labels, plot: Box, x: Scale, y: Scale) -> None:
         for mark in self.marked:
-            drawing.dot(x(mark.x), y(mark.y), 3.5, "accent")
+            with drawing.group(data={"layer": mark.layer} if mark.layer else None):
+                drawing.dot(x(mark.x), y(mark.y), 3.5, "accent", title=mark.layer)
             labels.taken.append(Box(x(mark.x) - 4, y(mark.y) - 4, 8, 8))
         for mark in self.marked if not self.above else ():
             if mark.words:
@@ -444,9 +409,9 @@ class Chart:
         if any(band.name for band in self.bands):
             self._band_names(drawing, plot, x)
             return
-        marks = log_ticks(x.low, x.high) if self.log[0] else ticks(x.high, 10)
+        marks = ticks(x.high, 10)
         for value, label in zip(marks.values, marks.labels, strict=True):
-            if x.low <= value <= x.high:
+            if value <= x.high:
                 drawing.line([(x(value), plot.bottom), (x(value), plot.bottom + 4)], "axis", width=1)
                 drawing.text(x(value), below + 2, label, "muted", anchor="middle", size=SMALL)
         self._x_title(drawing, plot)
@@ -479,24 +444,13 @@ class Chart:
 
 
 def _draw_series(drawing: Drawing, one: Series, x: Scale, y: Scale) -> None:
-    at = one.at or range(len(one.values) + 1)
-    if one.kind == "dots":
-        for number, value in enumerate(one.values):
-            if value is not None:
-                name = one.names[number] if one.names else ""
-                drawing.dot(x(at[number]), y(value), 3, one.role, title=name)
-        return
     for first, end in _runs(one.values):
-        if one.kind == "line":
-            points = [(x(at[n]), y(float(one.values[n] or 0))) for n in range(first, end)]
-            drawing.line(points, one.role)
-            continue
-        upper = _steps(one.values, at, first, end, x, y)
+        upper = _steps(one.values, first, end, x, y)
         if one.kind == "area":
-            drawing.area([(upper[0][0], y(y.low)), *upper, (upper[-1][0], y(y.low))], one.role)
+            drawing.area([(upper[0][0], y(0)), *upper, (upper[-1][0], y(0))], one.role)
             continue
         if one.low and any(one.low[n] != one.values[n] for n in range(first, end)):
-            drawing.area([*upper, *reversed(_steps(one.low, at, first, end, x, y))], one.role)
+            drawing.area([*upper, *reversed(_steps(one.low, first, end, x, y))], one.role)
         drawing.line(upper, one.role, width=1 if one.kind == "band" else 1.5)
 
 
@@ -513,17 +467,17 @@ def _runs(values: Sequence[float | None]) -> list[tuple[int, int]]:
 
 
 def _steps(
-    values: Sequence[float | None], at: Sequence[float], first: int, end: int, x: Scale, y: Scale
+    values: Sequence[float | None], first: int, end: int, x: Scale, y: Scale
 ) -> list[tuple[float, float]]:
     """The corners of a line of steps; equal neighbours are one step."""
     points: list[tuple[float, float]] = []
     for number in range(first, end):
         height = y(float(values[number] or 0))
         if not points or points[-1][1] != height:
-            points.append((x(at[number]), height))
-            points.append((x(at[number + 1]), height))
+            points.append((x(number), height))
+            points.append((x(number + 1), height))
         else:
-            points[-1] = (x(at[number + 1]), height)
+            points[-1] = (x(number + 1), height)
     return points
 
 
@@ -538,19 +492,17 @@ def _around(x: float, y: float) -> list[tuple[float, float, Anchor]]:
 
 def _along(rule: Rule, x: Scale, y: Scale, plot: Box) -> list[tuple[float, float, Anchor]]:
     """Where the words of a line may stand."""
+    places: list[tuple[float, float, Anchor]] = []
     if rule.upright:
         at = x(rule.value)
-        heights = [plot.y + 12 + 14 * step for step in range(int(plot.height // 14))]
-        return [
-            (at + side, height, anchor) for height in heights for side, anchor in ((5, "start"), (-5, "end"))
-        ]
+        for step in range(int(plot.height // 14)):
+            height = plot.y + 12 + 14 * step
+            places += [(at + 5, height, "start"), (at - 5, height, "end")]
+        return places
     at = y(rule.value)
-    places = [
-        (plot.right - 4, at - 4, "end"),
-        (plot.x + 6, at - 4, "start"),
-        (plot.right - 4, at + 12, "end"),
-    ]
-    return [*places, (plot.x + 6, at + 12, "start"), (plot.x + plot.width / 2, at - 4, "middle"), places[0]]
+    for line in (at - 4, at + 12):
+        places += [(plot.right - 4, line, "end"), (plot.x + 6, line, "start")]
+    return [*places, (plot.x + plot.width / 2, at - 4, "middle"), places[0]]
 
 
 class Row(NamedTuple):
@@ -561,12 +513,14 @@ class Row(NamedTuple):
         values: one per series; None where there is none.
         words: what stands behind each bar.
         group: whether a line is drawn above it, as a new group starts.
+        layer: the layer or block that it is, for a page to ask.
     """
 
     name: str
     values: Sequence[float | None]
     words: Sequence[str]
     group: bool = False
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -581,6 +535,7 @@ class Bars:
         each: whether every row has a scale of its own (measures with several units).
         binary: for each series, whether it counts bytes.
         titles: what stands below the axis of a panel.
+        marked: whether bars of a row are numbered, as there are more series than colours.
     """
 
     rows: Sequence[Row]
@@ -590,6 +545,7 @@ class Bars:
     each: bool = False
     binary: Sequence[bool] = ()
     titles: Sequence[str] = ()
+    marked: bool = False
 
     LINE: Final = 18
     THIN: Final = 15
@@ -623,18 +579,18 @@ class Bars:
             self._panel(drawing, part, range(len(self.names)) if not self.panels else [panel])
 
     def _panel(self, drawing: Drawing, box: Box, series: Sequence[int]) -> None:
-        values = [row.values[n] for row in self.rows for n in series]
+        seen = [value for row in self.rows for n in series if (value := row.values[n]) is not None]
         widest = max((text_width(row.words[n], SMALL) for row in self.rows for n in series), default=0)
         bar_room = max(box.width - widest - 10, 30)
-        largest = max([value for value in values if value is not None], default=1) or 1
+        largest = max(seen, default=1) or 1
         if not self.each:
             marks = ticks(largest, 4, binary=bool(self.binary) and self.binary[series[0]])
             scale = Scale(0, largest, box.x, box.x + bar_room)
-            for value, label in zip(marks.values, marks.labels, strict=True):
-                if value > largest and value > marks.values[1]:
+            for mark, label in zip(marks.values, marks.labels, strict=True):
+                if mark > largest and mark > marks.values[1]:
                     break
-                drawing.line([(scale(value), box.y), (scale(value), box.bottom)], "grid", width=1)
-                drawing.text(scale(value), box.bottom + 14, label, "muted", anchor="middle", size=SMALL)
+                drawing.line([(scale(mark), box.y), (scale(mark), box.bottom)], "grid", width=1)
+                drawing.text(scale(mark), box.bottom + 14, label, "muted", anchor="middle", size=SMALL)
             unit = f" ({marks.unit})" if marks.unit else ""
             title = (self.titles[series[0]] if self.titles else self.names[series[0]]) + unit
             drawing.text(box.x, box.bottom + 30, title, "muted", size=SMALL)
@@ -654,6 +610,8 @@ class Bars:
                     drawing.rect(
                         box.x, round(y - thick / 2, 2), round(end - box.x, 2), thick, self.roles[n],
                         title=f"{one_line(row.name)}: {row.words[n]}",
+                        data={"layer": row.layer} if row.layer else None,
                     )  # fmt: skip
-                drawing.text(end + 5, y + 4, row.words[n], "muted", size=SMALL)
+                words = f"{n + 1}: {row.words[n]}" if self.marked else row.words[n]
+                drawing.text(end + 5, y + 4, words, "muted", size=SMALL)
         drawing.line([(box.x, box.y), (box.x, box.bottom)], "axis", width=1)

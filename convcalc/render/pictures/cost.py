@@ -24,6 +24,14 @@ TITLES: Final = {
 }
 """What can be drawn, and what it is called."""
 
+VIEWS: Final = {
+    "summary": ("params", "macs"),
+    "params": ("params",),
+    "flops": ("flops",),
+    "shapes": ("activations",),
+}
+"""What is drawn beside each table of a report."""
+
 NAMED: Final = 40
 """Up to so many rows each has a bar with its name; more are columns without one."""
 
@@ -31,7 +39,7 @@ LABELLED: Final = 2
 """So many of the largest values are named."""
 
 MARKED: Final = 9
-"""Of equal columns, so many have a mark."""
+"""Up to so many equal columns all have a mark; of more the first."""
 
 HEIGHT: Final = 240
 
@@ -40,6 +48,7 @@ def by_layer(
     report: Report,
     key: str | Sequence[str] = ("params", "macs"),
     rows: Sequence[LayerReport] | None = None,
+    order: str = "in the order of execution",
 ) -> Drawing:
     """Bars of one count or of several, in the order of the network.
 
@@ -48,17 +57,20 @@ def by_layer(
         key: one of :data:`TITLES`, or several.
         rows: what :meth:`Report.fold` gave, or some of the layers; all layers by default. Those that cost
             nothing are left out.
+        order: how the rows are ordered, in words.
 
     Raises:
         Unreachable: the counts are no numbers.
     """
-    keys = [key] if isinstance(key, str) else list(key)
+    asked = [key] if isinstance(key, str) else list(key)
     given = report.layers if rows is None else rows
+    keys = [one for one in asked if any(_number(row, one) is not None for row in given)] or asked
     shown = [row for row in given if any(_number(row, one) for one in keys)]
     if not shown and any(type(getattr(row, one)) is not int for row in given for one in keys):
         raise Unreachable("counts that are no numbers cannot be drawn", expected="--input 3x224x224")
     what = " and ".join(TITLES[one] for one in keys)
-    title = f"{one_line(report.name)}: {what} of each {'layer' if rows is None else 'row'}"
+    folded = any(row.node is None for row in given)
+    title = f"{one_line(report.name)}: {what} of each {'block or layer' if folded else 'layer'}"
     totals = ", ".join(f"{human(getattr(report.totals, one))} {TITLES[one]}" for one in keys)
     drawing = Drawing(WIDTH, 0, title, "", "cost")
     if len(shown) <= NAMED:
@@ -68,11 +80,15 @@ def by_layer(
     inputs = ", ".join("x".join(map(str, shape)) for shape in report.inputs)
     left_out = len(given) - len(shown)
     drawing.caption = (
-        f"{what[0].upper()}{what[1:]} of {one_line(report.name)} ({inputs}, batch {report.batch}) in the order "
-        f"of execution; together {totals}."
+        f"{what[0].upper()}{what[1:]} of {one_line(report.name)} ({inputs}, batch {report.batch}) "
+        f"{order}; of all layers together {totals}."
     )
+    unknown = [TITLES[one] for one in asked if one not in keys]
+    if unknown:
+        drawing.caption += f" {' and '.join(unknown)} are no numbers at this input."
     if left_out:
-        drawing.caption += f" {left_out} that cost{'s' * (left_out == 1)} nothing {'is' if left_out == 1 else 'are'} left out."
+        many = "that costs nothing is" if left_out == 1 else "that cost nothing are"
+        drawing.caption += f" {left_out} {many} left out."
     return drawing
 
 
@@ -96,7 +112,7 @@ def _named(drawing: Drawing, report: Report, keys: list[str], rows: list[LayerRe
         group = block is not None and row.block != block
         block = row.block
         values = [_number(row, key) for key in keys]
-        lines.append(Row(row.name, values, [_words(report, row, key) for key in keys], group))
+        lines.append(Row(row.name, values, [_words(report, row, key) for key in keys], group, row.name))
     titles = [TITLES[key] for key in keys]
     bars = Bars(lines, titles, ["series1", "series2", "series3"][: len(keys)], titles=titles)
     bars.draw(drawing, Box(0, 0, WIDTH, bars.height))
@@ -129,5 +145,7 @@ def _largest(report: Report, rows: list[LayerReport], key: str, values: list[int
         equal = [number for number, other in enumerate(values) if other == value]
         words = f"{rows[equal[0]].name} {_words(report, rows[equal[0]], key)}"
         words += f", {len(equal)} times" if len(equal) > 1 else ""
-        marks += [Mark(number + 0.5, value, words if number == equal[0] else "") for number in equal[:MARKED]]
+        for number in equal if len(equal) <= MARKED else equal[:1]:
+            words = words if number == equal[0] else ""
+            marks.append(Mark(number + 0.5, value, words, rows[number].name))
     return marks

@@ -46,6 +46,7 @@ class Cells(NamedTuple):
     corners: tuple[Point, ...]
     size: float
     role: str
+    shade: float = 1
 
 
 class Line(NamedTuple):
@@ -121,7 +122,7 @@ class Group(NamedTuple):
         classes: words that a page may look for.
         data: what a page may ask, without the ``data-`` before each key.
         frame: the step of an animation in which alone it is seen; None for always.
-        path: how far it is moved, for every step; empty where it stays.
+        at: where its upper left corner stands.
     """
 
     shapes: list[Shape]
@@ -129,7 +130,7 @@ class Group(NamedTuple):
     classes: str = ""
     data: Mapping[str, str] = {}
     frame: int | None = None
-    path: tuple[Point, ...] = ()
+    at: Point = (0, 0)
 
 
 Shape = Rect | Cells | Line | Area | Dot | Words | Image | Group
@@ -190,10 +191,10 @@ class Drawing:
         known = _data(data)
         self.add(Rect(x, y, width, height, role, title, known, shade))
 
-    def cells(self, corners: Sequence[Point], size: float, role: str) -> None:
+    def cells(self, corners: Sequence[Point], size: float, role: str, *, shade: float = 1) -> None:
         """Squares of one role, as one shape."""
         if corners:
-            self.add(Cells(tuple(corners), size, role))
+            self.add(Cells(tuple(corners), size, role, shade))
 
     def line(
         self,
@@ -256,9 +257,9 @@ class Drawing:
             yield
 
     @contextmanager
-    def moving(self, path: Sequence[Point]) -> Iterator[None]:
-        """What is drawn inside is moved by ``path[step]`` in every step."""
-        with self._inside(Group([], path=tuple(path))):
+    def moved(self, x: float, y: float) -> Iterator[None]:
+        """What is drawn inside is moved to the right and down."""
+        with self._inside(Group([], at=(x, y))):
             yield
 
     @contextmanager
@@ -339,10 +340,8 @@ def _bounds(
         if isinstance(shape, Group):
             if not shape.shapes:
                 continue
-            moves = shape.path or ((0.0, 0.0),)
-            inner = _bounds(shape.shapes, (1e9, 1e9, -1e9, -1e9))
-            xs, ys = [x for x, _ in moves], [y for _, y in moves]
-            found = (inner[0] + min(xs), inner[1] + min(ys), inner[2] + max(xs), inner[3] + max(ys))
+            inner, (x, y) = _bounds(shape.shapes, (1e9, 1e9, -1e9, -1e9)), shape.at
+            found = (inner[0] + x, inner[1] + y, inner[2] + x, inner[3] + y)
         elif isinstance(shape, Words):
             found = shape.box()
         elif isinstance(shape, (Rect, Image)):

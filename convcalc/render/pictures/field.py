@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.calculators.answers import Unreachable
+from convcalc.calculators.receptive_field.graph import ReceptiveField
 from convcalc.dims import is_known
 from convcalc.layers.values import axis_names, show
 from convcalc.printable import one_line
@@ -14,8 +15,8 @@ from convcalc.render.pictures.charts import SMALL, WIDTH, Box, bands, cut, ticks
 from convcalc.render.pictures.drawing import Drawing
 
 if TYPE_CHECKING:
-    from convcalc.calculators.receptive_field.graph import ReceptiveField
     from convcalc.calculators.receptive_field.rows import LayerField
+    from convcalc.solve.coverage import Coverage
 
 HEIGHT: Final = 340
 
@@ -24,6 +25,8 @@ DEPTHS: Final = 5
 
 BEYOND: Final = 2.4
 """A field of more than so many times the input goes beyond the picture."""
+NEAR: Final = 1.3
+"""The same where an image lies under it."""
 LEAST: Final = 6
 """Pixels beside the input that may be shown of even the smallest."""
 
@@ -58,7 +61,7 @@ class Outline(NamedTuple):
 
 
 def over_input(
-    fields: ReceptiveField,
+    fields: ReceptiveField | Coverage,
     layer: str | None = None,
     position: Sequence[int] | None = None,
     *,
@@ -68,7 +71,8 @@ def over_input(
     """The theoretical field of one position, and of the positions below it at several depths.
 
     Args:
-        fields: receptive fields of a network whose sizes are numbers.
+        fields: receptive fields of a network whose sizes are numbers; or what one position really reads,
+            which is drawn pixel by pixel.
         layer: the layer asked about; the first output of the network when not given.
         position: a position of its output; the middle one when not given.
         input: the input that is seen; the first when not given.
@@ -77,6 +81,10 @@ def over_input(
     Raises:
         Unreachable: there is no such layer or position, it sees no pixel, or sizes are no numbers.
     """
+    if not isinstance(fields, ReceptiveField):
+        from convcalc.render.pictures.maps import coverage
+
+        return coverage(fields, image)
     found = outlines(fields, layer, position, input)
     drawing = Drawing(WIDTH, HEIGHT, f"{one_line(fields.name)}: receptive field over the input", "", "field")
     draw(drawing, Box(0, 0, WIDTH, HEIGHT), found, image)
@@ -90,7 +98,7 @@ def outlines(
     position: Sequence[int] | None = None,
     input: str | None = None,
 ) -> list[Outline]:
-    """What a position sees, and the positions of earlier layers that lie above the same place; smallest first.
+    """What a position sees, and positions of earlier layers about the same place; the smallest first.
 
     Raises:
         Unreachable: as :func:`over_input`.
@@ -224,10 +232,10 @@ def draw(drawing: Drawing, box: Box, found: Sequence[Outline], image: bytes | No
         _squares(drawing, inner, found, image)
 
 
-def _view(spans: Sequence[tuple[int, int] | None], size: int) -> tuple[int, int]:
+def _view(spans: Sequence[tuple[int, int] | None], size: int, beyond: float = BEYOND) -> tuple[int, int]:
     """First and last place along an axis that is shown: the input, and fields that go beyond it a little."""
     low, high = 0, size
-    most = max(int(size * (BEYOND - 1) / 2), LEAST)
+    most = max(int(size * (beyond - 1) / 2), LEAST)
     for span in spans:
         if span is not None:
             low, high = min(low, max(span[0], -most)), max(high, min(span[1], size + most))
@@ -237,7 +245,11 @@ def _view(spans: Sequence[tuple[int, int] | None], size: int) -> tuple[int, int]
 def _squares(drawing: Drawing, box: Box, found: Sequence[Outline], image: bytes | None) -> None:
     sizes = found[-1].sizes[-2:]
     (top, bottom), (left, right) = (
-        _view([outline.spans[len(outline.spans) - 2 + axis] for outline in found], sizes[axis])
+        _view(
+            [outline.spans[len(outline.spans) - 2 + axis] for outline in found],
+            sizes[axis],
+            BEYOND if image is None else NEAR,
+        )
         for axis in (0, 1)
     )
     room = Box(box.x + 42, box.y, box.width * 0.5, box.height - 36)
@@ -276,9 +288,9 @@ def _squares(drawing: Drawing, box: Box, found: Sequence[Outline], image: bytes 
         whole = edges == (x_first, y_first, x_end, y_end)
         points = [(edges[i], edges[j]) for i, j in ((0, 1), (2, 1), (2, 3), (0, 3), (0, 1))]
         role = "accent" if outline == found[-1] else "text"
-        drawing.line(
-            [(x(a), y(b)) for a, b in points], role, width=2 if role == "accent" else 1.25, dashed=not whole
-        )
+        thick = 2 if role == "accent" else 1.25
+        with drawing.group(data={"layer": outline.layer}):
+            drawing.line([(x(a), y(b)) for a, b in points], role, width=thick, dashed=not whole)
         tag = (x(edges[2]) + 7, y(edges[1]) + 5) if whole else (x(edges[2]) - 9, y(edges[1]) + 12)
         while any(abs(tag[0] - a) < 11 and abs(tag[1] - b) < 12 for a, b in tags):
             tag = (tag[0], tag[1] + 12)
@@ -345,11 +357,11 @@ def _ladder(drawing: Drawing, box: Box, found: Sequence[Outline]) -> None:
         last = outline == found[-1]
         shown = (max(first, low), min(end, high))
         role = "accent" if last else "text"
-        drawing.line(
-            [(x(shown[0]), y + 8), (x(shown[1]), y + 8)], role, width=2.5, dashed=shown != (first, end)
-        )
-        for edge in shown:
-            drawing.line([(x(edge), y + 4), (x(edge), y + 12)], role)
+        with drawing.group(data={"layer": outline.layer}):
+            ends = [(x(edge), y + 8) for edge in shown]
+            drawing.line(ends, role, width=2.5, dashed=shown != (first, end))
+            for edge, _ in ends:
+                drawing.line([(edge, y + 4), (edge, y + 12)], role)
         words = f"{outline.words}: {outline.where}, {first}..{end - 1}"
         middle = min(max(x((shown[0] + shown[1]) / 2), left + 160), right - 160)
         drawing.text(middle, y, words, "text", anchor="middle", size=SMALL, bold=last)

@@ -80,7 +80,9 @@ def draw(drawing: Drawing, box: Box, rows: Sequence[LayerField]) -> None:
     """Draw the growth into a box of a drawing."""
     sizes = rows[0].input_shape[1:]
     names = axis_names(len(sizes))
-    series, ruled, marked = [], [], []
+    series: list[Series] = []
+    ruled: list[Rule] = []
+    marked: list[Mark] = []
     split = groups(rows)
     for number, axes in enumerate(split):
         axis, role = axes[0], ROLES[number % len(ROLES)]
@@ -97,7 +99,8 @@ def draw(drawing: Drawing, box: Box, rows: Sequence[LayerField]) -> None:
             ruled.append(Rule(size, whose))
         if largest and largest not in [mark.y for mark in marked]:
             top = values.index(largest)
-            marked.append(Mark(top + 0.5, largest, f"{largest} at {one_line(rows[top].name)}"))
+            words = f"{largest} ({title})" if len(split) > 1 else str(largest)
+            marked.append(Mark(top + 0.5, largest, f"{words} at {one_line(rows[top].name)}", rows[top].name))
     for number, row in enumerate(rows):
         if any(field.everything for field in row.axes):
             ruled.append(Rule(number, f"all of the input from {one_line(row.name)} on", upright=True))

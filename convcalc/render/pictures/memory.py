@@ -50,11 +50,12 @@ def timeline(report: Report) -> Drawing:
         ]
     )
     inputs = ", ".join("x".join(map(str, shape)) for shape in report.inputs)
+    many = "1 tensor is" if len(held) == 1 else f"{len(held)} tensors are"
     drawing.caption = (
         f"Live activations of {one_line(report.name)} ({inputs}, {report.dtype}, batch {report.batch}) over "
-        f"the order of execution. The peak of {human_bytes(peak)} is reached at {report.totals.peak_memory_at}, "
-        f"where {len(held)} tensor{'s are' if len(held) != 1 else ' is'} held; parameters take "
-        f"{human_bytes(report.totals.param_bytes)} beside them."
+        f"the order of execution. The peak of {human_bytes(peak)} is reached at "
+        f"{one_line(report.totals.peak_memory_at)}, where {many} held; parameters "
+        f"take {human_bytes(report.totals.param_bytes)} beside them."
     )
     return drawing
 
@@ -63,7 +64,7 @@ def _chart(report: Report, found: Timeline) -> Chart:
     peak, params = report.totals.peak_memory_bytes, report.totals.param_bytes
     if not all(type(size) is int for size in found.live) or not found.live:
         raise Unreachable("memory of sizes that are no numbers cannot be drawn", expected="--input 3x224x224")
-    at = found.live.index(peak)
+    at, name = found.live.index(peak), report.totals.peak_memory_at
     series = [Series("live tensors", found.live, "series1", "area"), *_held(found, at)]
     series.append(Series("live tensors", found.live, "series1"))
     near = type(params) is int and 0 < params <= FAR * peak
@@ -77,9 +78,7 @@ def _chart(report: Report, found: Timeline) -> Chart:
         bands=bands(found.names),
         names=found.names,
         ruled=[Rule(params, f"parameters {human_bytes(params)}")] if near else [],
-        marked=[
-            Mark(at + 0.5, peak, f"peak {human_bytes(peak)} at {one_line(report.totals.peak_memory_at)}")
-        ],
+        marked=[Mark(at + 0.5, peak, f"peak {human_bytes(peak)} at {one_line(name)}", name)],
         binary=True,
         heading="" if near else above,
     )
@@ -115,7 +114,8 @@ def _beside(drawing: Drawing, chart: Chart, box: Box, found: Timeline, held: lis
         top, bottom = y(floor + tensor.bytes), y(floor)
         floor += tensor.bytes
         words = f"{_name(found, tensor)} {human_bytes(tensor.bytes)}"
-        drawing.rect(left, top, 12, round(bottom - top, 2), "output", title=one_line(words))
+        layer = {"layer": found.names[tensor.node]}
+        drawing.rect(left, top, 12, round(bottom - top, 2), "output", title=one_line(words), data=layer)
         middle = (top + bottom) / 2 + 4
         if bottom - top >= 14 and middle <= room:
             name = cut(_name(found, tensor), BESIDE - 20)

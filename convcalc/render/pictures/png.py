@@ -19,12 +19,13 @@ from convcalc.render.pictures.drawing import (
     Group,
     Image,
     Line,
+    Point,
     Rect,
     Shape,
     Words,
 )
 from convcalc.render.pictures.svg import arrow_head
-from convcalc.render.pictures.theme import BOLD, CROSSED, DASHED, LIGHT, look
+from convcalc.render.pictures.theme import BOLD, CROSSED, DASHED, LIGHT, THIN, look
 
 SCALE: Final = 2
 """Dots for a unit of the drawing."""
@@ -85,27 +86,26 @@ def png(drawing: Drawing) -> bytes:
 def _draw(axes: Any, canvas: Canvas, still: int) -> None:
     order = 0
 
-    def each(shapes: Sequence[Shape], dx: float, dy: float) -> None:
+    def each(shapes: Sequence[Shape], at: Point) -> None:
         nonlocal order
         for shape in shapes:
             order += 1
-            if isinstance(shape, Group):
-                if shape.frame in (None, still):
-                    x, y = shape.path[still] if shape.path else (0.0, 0.0)
-                    each(shape.shapes, dx + x, dy + y)
-            else:
-                _shape(axes, shape, dx, dy, order)
+            if not isinstance(shape, Group):
+                _shape(axes, shape, at, order)
+            elif shape.frame in (None, still):
+                each(shape.shapes, (at[0] + shape.at[0], at[1] + shape.at[1]))
 
-    each(canvas.shapes, 0, 0)
+    each(canvas.shapes, (0, 0))
 
 
-def _shape(axes: Any, shape: Shape, dx: float, dy: float, order: int) -> None:
+def _shape(axes: Any, shape: Shape, at: Point, order: int) -> None:
+    dx, dy = at
     if isinstance(shape, Rect):
         box = (shape.x + dx, shape.y + dy, shape.width, shape.height)
         _boxes(axes, [box], shape.role, shape.shade, order)
     elif isinstance(shape, Cells):
         squares = [(x + dx, y + dy, shape.size, shape.size) for x, y in shape.corners]
-        _boxes(axes, squares, shape.role, 1, order)
+        _boxes(axes, squares, shape.role, shape.shade, order)
     elif isinstance(shape, Line):
         ink = look(shape.role, LIGHT).ink
         style: Any = (0, (5 / shape.width, 3 / shape.width)) if shape.dashed else "-"
@@ -155,7 +155,7 @@ def _boxes(
                 height,
                 facecolor=to_rgba(fill, shade) if fill else "none",
                 edgecolor=stroke or "none",
-                linewidth=BOLD.get(role, 1) if stroke else 0,
+                linewidth=BOLD.get(role, min(1.0, THIN * width)) if stroke else 0,
                 linestyle=(0, (2.5, 2)) if role in DASHED else "-",
                 zorder=order,
             )

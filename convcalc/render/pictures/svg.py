@@ -7,7 +7,6 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
-from zlib import crc32
 
 from convcalc.printable import one_line
 from convcalc.render.pictures.drawing import (
@@ -24,7 +23,7 @@ from convcalc.render.pictures.drawing import (
     Shape,
     Words,
 )
-from convcalc.render.pictures.theme import BOLD, CROSSED, DARK, DASHED, LIGHT, Look, Theme, look
+from convcalc.render.pictures.theme import BOLD, CROSSED, DARK, DASHED, LIGHT, THIN, Look, Theme, look
 
 
 def svg(
@@ -116,7 +115,11 @@ class _Writer:
         self.steps, self.still, self.seconds = drawing.steps, drawing.still, drawing.seconds
         self.moves = moves
         self.used: dict[str, None] = {}
-        self.paths: dict[str, Sequence[Point]] = {}
+
+    @property
+    def step_name(self) -> str:
+        """The class of a step: pictures of one page share it where they have as many, as long."""
+        return f"cc-f{self.steps}-{round(1000 * self.seconds)}"
 
     def named(self, role: str, prefix: str = "") -> str:
         """The class of a role: ``cc-input-hit``, ``cc-line-axis``."""
@@ -138,7 +141,9 @@ class _Writer:
         elif isinstance(shape, Cells):
             n = _n(shape.size)
             outline = "".join(f"M{_n(x)} {_n(y)}h{n}v{n}h-{n}z" for x, y in shape.corners)
-            yield f'<path {self.named(shape.role)} d="{outline}"/>'
+            shade = "" if shape.shade == 1 else f' fill-opacity="{_n(shape.shade)}"'
+            thin = f' stroke-width="{_n(shape.size * THIN)}"' if shape.size * THIN < 1 else ""
+            yield f'<path {self.named(shape.role)}{shade}{thin} d="{outline}"/>'
             if shape.role in CROSSED:
                 yield from self._crosses(
                     shape.role, [(x, y, shape.size, shape.size) for x, y in shape.corners]
@@ -206,16 +211,11 @@ class _Writer:
             return
         start, names = "", group.classes.split()
         if group.frame is not None and self.moves:
-            names += [f"cc-f{self.steps}", *(["cc-still"] if group.frame == self.still else [])]
+            names += [self.step_name, *(["cc-still"] if group.frame == self.still else [])]
             delay = (group.frame - self.steps) * self.seconds
             start += f' style="animation-delay: {_n(delay)}s"'
-        if group.path:
-            x, y = group.path[self.still]
-            start += f' transform="translate({_n(x)} {_n(y)})"'
-            if self.moves:
-                key = "cc-m" + format(crc32(repr(group.path).encode()), "08x")
-                self.paths[key] = group.path
-                names.append(key)
+        if group.at != (0, 0):
+            start += f' transform="translate({_n(group.at[0])} {_n(group.at[1])})"'
         if group.name:
             start += f" id={quoteattr(_plain(group.name))}"
         if names:
@@ -227,22 +227,15 @@ class _Writer:
 
     def motion(self) -> str:
         """The steps as keyframes; only where the reader has nothing against motion, and not in print."""
-        n, whole = self.steps, _n(self.steps * self.seconds)
-        share = f"{100 / n:.4f}%"
+        name, whole = self.step_name, _n(self.steps * self.seconds)
+        share = f"{100 / self.steps:.4f}%"
         parts = [
-            f"g.cc-f{n} {{ visibility: hidden }} g.cc-f{n}.cc-still {{ visibility: visible }}",
-            f"@keyframes cc-f{n} {{ 0% {{ visibility: visible }} {share}, 100% {{ visibility: hidden }} }}",
+            f"g.{name} {{ visibility: hidden }} g.{name}.cc-still {{ visibility: visible }}",
+            f"@keyframes {name} {{ 0% {{ visibility: visible }} {share}, 100% {{ visibility: hidden }} }}",
             "@media screen and (prefers-reduced-motion: no-preference) {",
-            f"g.cc-f{n} {{ animation: cc-f{n} {whole}s step-end infinite }}",
+            f"g.{name} {{ animation: {name} {whole}s step-end infinite }}",
         ]
-        parts += [f"g.{key} {{ animation: {key} {whole}s step-end infinite }}" for key in self.paths]
-        parts.append("svg:hover g[class*='cc-'] { animation-play-state: paused }\n}")
-        for key, path in self.paths.items():
-            stops = " ".join(
-                f"{100 * i / n:.4f}% {{ transform: translate({_n(x)}px, {_n(y)}px) }}"
-                for i, (x, y) in enumerate(path)
-            )
-            parts.append(f"@keyframes {key} {{ {stops} }}")
+        parts.append(f"svg:hover > g.{name} {{ animation-play-state: paused }}\n}}")
         return "\n".join(parts) + "\n"
 
 

@@ -42,6 +42,7 @@ def _looks(
         "output": Look(light_green, paper, green),
         "output hit": Look(green, paper, green),
         "kernel": Look(None, red, red),
+        "weight": Look(paper, pale, text),
         "pad": Look(None, faint, faint),
         "pad hit": Look(pale, faint, faint),
         "zero": Look(pale, paper, faint),
@@ -71,6 +72,9 @@ DASHED: Final = frozenset({"pad", "pad hit"})
 
 CROSSED: Final = frozenset({"hole"})
 """Roles whose boxes are crossed out where they are large enough: not told by colour alone."""
+
+THIN: Final = 0.07
+"""Width of the outlines of small cells, in their size."""
 
 BOLD: Final = {"kernel": 2.5}
 """Widths of outlines that are not 1."""

@@ -1,10 +1,10 @@
-"""The table of a check: what was allowed, what is, and by how much."""
+"""The tables of a check: the verdict, what was allowed, what is, by how much, and what costs most."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.dims import UNKNOWN
 from convcalc.render import numbers
@@ -12,6 +12,8 @@ from convcalc.render.table import Column, Table
 from convcalc.render.views.compare import Written, signed, written
 
 if TYPE_CHECKING:
+    from convcalc.calculators.check.costliest import Cost
+    from convcalc.calculators.check.limits import Limit
     from convcalc.calculators.check.verdict import Check, Verdict
 
 
@@ -27,41 +29,169 @@ def form_of(unit: str, exact: bool) -> Callable[[Any], str]:
     return apply
 
 
-def table(check: Check, *, exact: bool = False) -> Table:
-    """A row per limit; ``exceeded`` where it does not hold."""
+def tables(checks: Sequence[Check], *, exact: bool = False, of: int | None = None) -> Iterator[Table]:
+    """The verdict over all, a row per limit of each network, and the costliest layers where one fails.
+
+    Args:
+        checks: at least one.
+        exact: every digit instead of human units.
+        of: how many networks there were to check, where not all of them were.
+    """
+    many = len(checks) > 1
     columns = (
+        *((Column("network", "network", numbers.label, "left"),) if many else ()),
         Column("limit", "limit", numbers.label, "left"),
         Column("bound", "allowed", written),
         Column("value", "is", written),
         Column("margin", "room", written, priority=10),
         Column("verdict", "", numbers.label, "left"),
     )
-    failed = [row for row in check.rows if not row.ok]
-    facts = [("verdict", "every limit holds" if check.ok else f"{len(failed)} of {len(check.rows)} fail")]
-    return Table(
-        columns, [_row(row, exact) for row in check.rows], title=numbers.label(check.name), facts=facts
-    )
+    rows = [
+        [*([numbers.label(check.name)] if many else []), *_row(row, exact)]
+        for check in checks
+        for row in check.rows
+    ]
+    notes = list(dict.fromkeys(note for check in checks for note in check.notes))
+    if of is not None and of > len(checks):
+        notes.insert(0, f"Interrupted: {len(checks)} of {of} networks were checked.")
+    yield Table(columns, rows, title=headline(checks), notes=notes)
+    costs = [
+        [*([numbers.label(check.name)] if many else []), *row]
+        for check in checks
+        for row in _costs(check, exact)
+    ]
+    if costs:
+        yield Table((*columns[:many], *_COSTS), costs, title="what costs most of it")
+
+
+def headline(checks: Sequence[Check]) -> str:
+    """The verdict in a line."""
+    if len(checks) == 1:
+        (check,) = checks
+        name, count = numbers.label(check.name), len(check.rows)
+        if not check.rows:
+            return f"{name} has no limit"
+        if check.ok:
+            holds = "holds its limit" if count == 1 else f"holds its {count} limits"
+            return numbers.toned(f"{name} {holds}", "good")
+        baselines = {row.limit.of for row in check.failed}
+        one = numbers.label(next(iter(baselines))) if len(baselines) == 1 else ""
+        said = "; ".join(shortly(row, len(baselines) > 1) for row in check.failed)
+        against = f" against {one}" if one else ""
+        return numbers.toned(f"{name} fails {len(check.failed)} of {count}{against}: {said}", "bad")
+    failed = [numbers.label(check.name) for check in checks if not check.ok]
+    if not failed:
+        return numbers.toned(f"all {len(checks)} networks hold their limits", "good")
+    fail = "fails" if len(failed) == 1 else "fail"
+    return numbers.toned(f"{len(failed)} of {len(checks)} networks {fail}: {', '.join(failed)}", "bad")
+
+
+def shortly(row: Verdict, named: bool = True) -> str:
+    """What is wrong with one limit: ``parameters 411% over``, ``receptive field 20.0% short``.
+
+    Args:
+        row: the limit.
+        named: name the baseline that sets it.
+    """
+    title = row.limit.kind.title
+    against = f" against {numbers.label(row.limit.of)}" if row.limit.of and named else ""
+    if row.ok is None:
+        return f"{title} cannot be known{against}"
+    part = _excess(row)
+    side = "over" if row.limit.most else "short"
+    if not part:
+        part, side = "too", "many" if row.limit.most else "few"
+    return f"{title} {part} {side}{against}"
+
+
+def sentence(row: Verdict, *, exact: bool = False) -> str:
+    """One limit in a sentence: what is, what is allowed, and by how much it fails."""
+    form = form_of(row.limit.kind.unit, exact)
+    value = _known(row, form)
+    bound = f"{'at most' if row.limit.most else 'at least'} {allowed(row.limit, form)}"
+    text = f"{row.limit.kind.title} {value}, allowed {bound}"
+    if row.excess is not None:
+        part = _excess(row)
+        text += f": {form(row.excess)}{f' ({part})' if part else ''} {'over' if row.limit.most else 'short'}"
+    elif row.ok is None:
+        text += ": it cannot be known whether that holds"
+    return text
+
+
+def cost_lines(row: Verdict, *, exact: bool = False) -> list[str]:
+    """The costliest layers of one limit that fails, a line each."""
+    form = form_of(row.limit.kind.unit, exact)
+    return [_cost(cost, form) for cost in row.costliest]
+
+
+def allowed(limit: Limit, form: Callable[[Any], str]) -> str:
+    """What is allowed, with the baseline that says so: ``12.27 M (main.json 11.69 M + 5%)``."""
+    if not limit.of:
+        return limit.text or form(limit.bound)
+    growth = f" + {limit.growth}" if limit.growth else ""
+    return f"{form(limit.bound)} ({numbers.label(limit.of)}: {form(limit.base)}{growth})"
+
+
+_COSTS: Final = (
+    Column("of", "of", written, "left"),
+    Column("layer", "layer", numbers.label, "left", 0, 16, True),
+    Column("op", "", numbers.label, "left", 20),
+    Column("times", "", numbers.label, "left"),
+    Column("value", "cost", written),
+    Column("share", "share", lambda share: "?" if share is None else percent(share)),
+)
+
+
+def _costs(check: Check, exact: bool) -> Iterator[list[Any]]:
+    """The costliest layers, once for each count of which a limit fails."""
+    told = set()
+    for row in check.failed:
+        if row.limit.kind.key in told:
+            continue
+        told.add(row.limit.kind.key)
+        form = form_of(row.limit.kind.unit, exact)
+        for number, cost in enumerate(row.costliest):
+            times = f"x {cost.times}" if cost.times > 1 else ""
+            of = Written(row.limit.kind.title, numbers.label if number == 0 else lambda _: "")
+            yield [of, cost.layer, cost.op, times, Written(cost.value, form), cost.share]
+
+
+def _cost(cost: Cost, form: Callable[[Any], str]) -> str:
+    """``fc (linear) 2.05 M, 8.0%``; of several alike ``layer4.conv1 (conv) and 2 like it 7.08 M, 27.7%``."""
+    what = f" ({cost.op})" if cost.op else ""
+    more = f" and {cost.times - 1} like it" if cost.times > 1 else ""
+    share = "" if cost.share is None else f", {percent(cost.share)}"
+    return f"{numbers.label(cost.layer)}{what}{more} {form(cost.value)}{share}"
+
+
+def _known(row: Verdict, form: Callable[[Any], str]) -> str:
+    if row.value is None:
+        return "everything"
+    return form(row.value) if row.at_least is None else f">= {form(row.at_least)}"
+
+
+def _excess(row: Verdict) -> str:
+    """By what part of the bound a limit fails; empty where that is no number."""
+    if row.at_least is not None or type(row.margin) is not int or not row.limit.bound:
+        return ""
+    return percent(Fraction(-row.margin) / row.limit.bound)
 
 
 def _row(row: Verdict, exact: bool) -> list[Any]:
     form = form_of(row.limit.kind.unit, exact)
     value: Any = Written(row.value, form)
-    if row.value is None:
-        value = Written("everything", numbers.label)
-    if row.at_least is not None:
-        value = Written(f">= {form(row.at_least)}", numbers.label)
-    verdict = "ok"
+    if row.value is None or row.at_least is not None:
+        value = Written(_known(row, form), numbers.label)
+    verdict = numbers.toned("ok", "good")
     if row.ok is None:
-        verdict = "cannot be known"
+        verdict = numbers.toned("cannot be known", "warn")
     elif not row.ok:
-        verdict = "EXCEEDED" if row.limit.most else "TOO SMALL"
-        if row.at_least is not None:
-            pass
-        elif type(row.margin) is int and row.limit.bound:
-            verdict += f" by {percent(Fraction(-row.margin) / row.limit.bound)}"
+        words = "EXCEEDED" if row.limit.most else "TOO SMALL"
+        part = _excess(row)
+        verdict = numbers.toned(f"{words} by {part}" if part else words, "bad")
     return [
         f"{'at most' if row.limit.most else 'at least'} {row.limit.kind.title}",
-        Written(row.limit.bound, lambda bound: row.limit.text or form(bound)),
+        Written(row.limit.bound, lambda bound: allowed(row.limit, form)),
         value if row.value is not UNKNOWN or row.at_least is not None else Written(UNKNOWN, form),
         Written(row.margin, signed(form)),
         verdict,

@@ -24,6 +24,15 @@ UNREADABLE: Final = 120
 """Characters of a difference or ratio that says no more than the two values."""
 
 
+HEADLINE: Final = ("params", "macs")
+"""The measures that say first what is smaller."""
+IMPORTANT: Final = (
+    "params", "macs", "peak_memory_bytes", "flops", "param_bytes", "activations", "trainable", "frozen",
+    "valid_macs", "buffers",
+)  # fmt: skip
+"""Measures by what they say of a network, for where there is no room for all of them."""
+
+
 class Written:
     """A value with the way to write it; the raw value is what CSV holds."""
 
@@ -43,14 +52,82 @@ def written(cell: Any) -> str:
 
 
 def tables(comparison: Comparison, *, exact: bool = False) -> Iterator[Table]:
-    """Measures side by side, then what changed layer by layer, where that was asked for."""
-    yield table(comparison, exact=exact)
+    """What is smaller by how much, measures side by side, then what changed layer by layer."""
+    sentences = list(_sentences(comparison))
+    if len(comparison.labels) > 2 and sentences:
+        base = numbers.label(comparison.labels[comparison.baseline])
+        yield Table((), (), title=f"against {base}", facts=sentences)
+    whole = table(comparison, exact=exact)
+    if len(comparison.labels) == 2 and sentences:
+        ((name, words),) = sentences
+        base = numbers.label(comparison.labels[comparison.baseline])
+        whole.title = f"{name} against {base}: {words}"
+    yield whole
     for difference in comparison.differences:
         yield layers_table(difference, exact=exact)
 
 
+def _sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """Each network but the baseline with how many parameters and MACs it has for those of the baseline."""
+    for number, label in enumerate(comparison.labels):
+        if number == comparison.baseline:
+            continue
+        said = []
+        for key in HEADLINE:
+            line = comparison[key]
+            words = in_words(line.values[number], line.values[comparison.baseline], MEASURES[key].title)
+            said += [words] if words else []
+        if said:
+            yield numbers.label(label), ", ".join(said)
+
+
+def in_words(value: Any, base: Any, what: str) -> str:
+    """How much a count is of another: ``8.2x fewer MACs``, ``12% more MACs``, ``2.1x the MACs``.
+
+    Empty where either is no number.
+    """
+    if type(value) is not int or type(base) is not int:
+        return ""
+    if value == base:
+        return f"as many {what}" if value else f"no {what} either"
+    if not value or not base:
+        return f"no {what}" if not value else f"{numbers.human(value)} {what} for none"
+    words = ratio_in_words(Fraction(value, base))
+    return f"{words} the {what}" if words.endswith("x") else f"{words} {what}"
+
+
+def ratio_in_words(value: Any) -> str:
+    """A ratio as people say it: ``8.2x fewer``, ``12% more``, ``2.1x``; ``same`` for 1, ``-`` of nothing."""
+    if not isinstance(value, Fraction):
+        return ratio(value)
+    if value == 1:
+        return "same"
+    if not value:
+        return "none"
+    if Fraction(2, 3) < value < Fraction(3, 2):
+        change = abs(float(value) - 1) * 100
+        size = "<0.1" if change < 0.05 else f"{change:.1f}".removesuffix(".0") if change < 1 else f"{change:.0f}"
+        return f"{size}% {'more' if value > 1 else 'fewer'}"
+    return f"{_times(float(value))}x" if value > 1 else f"{_times(float(1 / value))}x fewer"
+
+
+def _times(number: float) -> str:
+    return f"{number:,.0f}" if number >= 99.95 else f"{number:.1f}".removesuffix(".0")
+
+
+def better(cell: Any) -> str:
+    """The tone of a ratio of costs: good below 1, bad above."""
+    found = cell.value if isinstance(cell, Written) else cell
+    if not isinstance(found, Fraction) or found == 1:
+        return ""
+    return "good" if found < 1 else "bad"
+
+
 def table(comparison: Comparison, *, exact: bool = False) -> Table:
     """Measures in rows; for each network its value and, but for the baseline, difference and ratio.
+
+    Differences go first where a terminal is too narrow for them; where values and ratios of all networks
+    have no room either, the networks are the rows, and the measures go that matter least.
 
     Args:
         comparison: what to show.
@@ -58,31 +135,20 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
     """
     if any(is_symbolic(value) for line in _shown(comparison) for value in line.values):
         return _tall(comparison)
-    count = numbers.exact if exact else numbers.human
-    size = numbers.exact if exact else numbers.human_bytes
     columns = [Column("measure", "", written, "left")]
     base = comparison.labels[comparison.baseline]
     many = len(comparison.labels) > 2
     for number, label in enumerate(comparison.labels):
         columns.append(Column(label, numbers.label(label), written))
         if number != comparison.baseline:
-            place = number if many else 0
-            columns.append(
-                Column(f"{label} - {base}", "" if many else "difference", written, priority=50 + place)
-            )
-            columns.append(Column(f"{label} / {base}", "ratio", written, priority=10 + place))
-            if many:
-                columns[-2] = columns[-2]._replace(title=f"- {base}")
-                columns[-1] = columns[-1]._replace(title=f"/ {base}")
+            columns.append(Column(f"{label} - {base}", "difference", written, priority=50 + number * many))
+            columns.append(Column(f"{label} / {base}", "ratio", written, tone=better))
     rows: list[list[Any]] = []
     for line in _shown(comparison):
-        measure = MEASURES[line.key]
-        form = size if measure.unit == "bytes" else count
-        row: list[Any] = [measure.title]
-        for number, value in enumerate(line.values):
-            known = at_least(comparison.reports[number]).get(line.key)
-            more = None if known is None else f">= {form(known)}"
-            row.append(Written(value, form) if more is None else more)
+        row: list[Any] = [MEASURES[line.key].title]
+        form = _form(line, exact)
+        for number in range(len(line.values)):
+            row.append(_value(comparison, line, number, form))
             if number != comparison.baseline:
                 row.append(Written(line.differences[number], signed(form)))
                 row.append(Written(line.ratios[number], ratio))
@@ -91,7 +157,45 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
     if any(field is not None for field in comparison.fields):
         texts = [_field(field) for field in comparison.fields]
         rows.append(_texts(comparison, "receptive field", texts))
-    return Table(columns, rows, facts=_legend(comparison), notes=_notes(comparison))
+    return Table(
+        columns,
+        rows,
+        facts=_legend(comparison),
+        notes=_notes(comparison),
+        narrow=lambda whole: _by_network(comparison, whole, exact),
+    )
+
+
+def _form(line: Line, exact: bool) -> Callable[[Any], str]:
+    if exact:
+        return numbers.exact
+    return numbers.human_bytes if MEASURES[line.key].unit == "bytes" else numbers.human
+
+
+def _value(comparison: Comparison, line: Line, number: int, form: Callable[[Any], str]) -> Any:
+    """The value of one network; where it is not known, what it is at least."""
+    known = at_least(comparison.reports[number]).get(line.key)
+    return Written(line.values[number], form) if known is None else f">= {form(known)}"
+
+
+def _by_network(comparison: Comparison, whole: Table, exact: bool) -> Table:
+    """The same with networks in rows: value and ratio of each measure, the most important first."""
+    lines = sorted(_shown(comparison), key=lambda line: IMPORTANT.index(line.key))
+    columns = [Column("network", "", numbers.label, "left")]
+    for place, line in enumerate(lines):
+        priority = place if line.key not in HEADLINE else 0
+        columns.append(Column(line.key, MEASURES[line.key].title, written, priority=priority))
+        columns.append(Column(f"{line.key}_ratio", "ratio", written, priority=priority, tone=better))
+    fields = any(field is not None for field in comparison.fields)
+    columns += [Column("field", "receptive field", numbers.label, priority=5)] if fields else []
+    rows = []
+    for number, label in enumerate(comparison.labels):
+        row: list[Any] = [label]
+        for line in lines:
+            quotient: Any = "" if number == comparison.baseline else Written(line.ratios[number], ratio)
+            row += [_value(comparison, line, number, _form(line, exact)), quotient]
+        rows.append([*row, *([_field(comparison.fields[number])] if fields else [])])
+    return Table(columns, rows, title=whole.title, facts=whole.facts, notes=whole.notes)
 
 
 def _shown(comparison: Comparison) -> list[Line]:
@@ -203,6 +307,8 @@ def _notes(comparison: Comparison) -> list[str]:
     """What the symbols must meet, and why the networks are not alike."""
     met = dict.fromkeys(c for report in comparison.reports for c in report.graph.constraints)
     notes = [f"As long as {', '.join(map(numbers.other, met))}."] if met else []
+    if comparison.asked is not None:
+        notes.insert(0, f"Interrupted: {len(comparison.labels)} of {comparison.asked} networks are compared.")
     if any(field is not None and field.everything for field in comparison.fields):
         notes.append("A receptive field is that of the features, before a global operation sees everything.")
     for label, report in zip(comparison.labels, comparison.reports, strict=True):

@@ -49,7 +49,9 @@ def verdict(judged: DilationJudgement) -> Table:
     facts = [("why", text) for text in judged.why]
     facts += [("try", text) for text in map(_try, judged.closing)]
     notes = [] if judged.counts is not None else ["The field is large: each axis was executed by itself."]
-    return Table((), (), title=title, facts=facts, notes=notes)
+    return Table(
+        (), (), title=numbers.toned(title, "bad" if judged.has_holes else "good"), facts=facts, notes=notes
+    )
 
 
 def _pixels(field: Sequence[int]) -> str:
@@ -159,7 +161,7 @@ def runs_table(runs: Sequence[RunJudgement], name: str) -> Table:
     return Table(
         columns if rows else (),
         rows,
-        title=title if rows else name,
+        title=numbers.toned(title, "bad" if holed else "good") if rows else f"{name}: no layer is dilated",
         facts=[] if rows else [("runs", "0")],
         notes=notes,
     )

@@ -44,8 +44,21 @@ def table(fit: Fit, *, exact: bool = False) -> Table:
         row += [Written(counts.get(key), form_of(_unit(key, titles), exact)) for key in keys]
         body.append([*row, _verdict(cell)])
     facts = _most(fit) if fit.frontier else [(fit.variables[0], _answer(fit))]
-    title = f"{numbers.label(fit.name)}: the largest {' and '.join(fit.variables)} with {_limits(fit)}"
+    title = _headline(fit)
     return Table(columns, body, title=title, facts=facts, notes=[f"{fit.how[0].upper()}{fit.how[1:]}."])
+
+
+def _headline(fit: Fit) -> str:
+    """The answer in a line: the largest value within the limits, or that there is none."""
+    name, limits = numbers.label(fit.name), _limits(fit)
+    best = fit.best
+    if best is None:
+        return numbers.toned(f"{name}: nothing in the range has {limits}", "bad")
+    values = ", ".join(f"{variable} {_show(_setting(fit, best, variable))}" for variable in fit.variables)
+    if not fit.complete:
+        return numbers.toned(f"{name}: {values} is the best so far with {limits}", "warn")
+    what = "has the most MACs" if fit.frontier else "is the largest"
+    return numbers.toned(f"{name}: {values} {what} with {limits}", "good")
 
 
 def _most(fit: Fit) -> list[tuple[str, str]]:

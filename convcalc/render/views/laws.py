@@ -57,15 +57,16 @@ def table(results: Sequence[LawResult]) -> Table:
         for r in results
     ]
     good = sum(result.passed for result in results)
+    whole = f"{TICK if good == len(rows) else CROSS} {good} of {len(rows)} laws hold, and fail when broken"
+    title = numbers.toned(whole, "good" if good == len(rows) else "bad")
     facts = [
-        ("laws that hold, and fail when broken", f"{good} of {len(rows)}"),
         ("cases", numbers.exact(sum(result.cases for result in results))),
         ("worst error", error(max((result.worst_error for result in results), default=0.0))),
         ("time", f"{sum(result.seconds for result in results):.1f} s"),
     ]
     notes = [f"law {r.number}: {r.details['note']}" for r in results if "note" in r.details]
     notes += [f"{CROSS} law {r.number}: {line}" for r in results if not r.passed for line in _faults(r)]
-    return Table(columns, rows, facts=facts, notes=notes)
+    return Table(columns, rows, title=title, facts=facts, notes=notes)
 
 
 def _faults(result: LawResult) -> list[str]:

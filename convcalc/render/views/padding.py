@@ -159,18 +159,30 @@ def report_table(report: PaddingReport) -> Table:
         notes.append("Unread rows and MACs are unavailable where a size is no number; --input states it.")
     if not report.layers:
         notes.append("No convolution or pooling: nothing to check.")
-    elif not report.findings:
-        notes.append("Nothing found.")
     if report.transposed:
         notes.append(f"Not checked here: {_named(list(report.transposed))}; see convcalc transposed.")
     return Table(
         columns,
         rows,
         footer=["total", None, None, None, None, None, total, _count(len(report.findings))],
-        title=report.name,
+        title=_found(report),
         facts=facts,
         notes=notes,
     )
+
+
+def _found(report: PaddingReport) -> str:
+    """What was found, in a line: how many findings, of which kinds."""
+    name = numbers.label(report.name)
+    if not report.layers:
+        return f"{name}: no convolution or pooling"
+    if not report.findings:
+        return numbers.toned(f"{name}: nothing to find fault with", "good")
+    kinds: dict[str, int] = {}
+    for finding in report.findings:
+        kinds[finding.kind] = kinds.get(finding.kind, 0) + 1
+    said = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    return numbers.toned(f"{name}: {_count(len(report.findings))} ({said})", "warn")
 
 
 def _count(findings: int) -> str:

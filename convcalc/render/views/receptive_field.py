@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc.dims import UNKNOWN, is_symbolic
 from convcalc.layers.values import show
 from convcalc.render import numbers
-from convcalc.render.table import Column, Table
+from convcalc.render.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from convcalc.calculators.dilation.closing import Closing
     from convcalc.calculators.receptive_field.graph import ReceptiveField
     from convcalc.calculators.receptive_field.rows import InputRange, LayerField, PositionField
+    from convcalc.render.tree import Tree
 
 
 def number(value: Any) -> str:
@@ -46,22 +47,40 @@ def size(row: LayerField) -> tuple[str, ...]:
     )
 
 
+def _extent(sizes: Sequence[str]) -> Any:
+    """What fields are ordered by: their pixels; ``all`` is most, and what is unknown stays behind."""
+    product = 1
+    for text in sizes:
+        last = text.rpartition("..")[2]
+        if last == "all":
+            return float("inf")
+        if not last.isdecimal():
+            return None
+        product *= int(last)
+    return product if sizes else None
+
+
 def _new_context(adds: bool | None) -> str:
     return "no new context" if adds is False else ""
 
 
+def _last(key: str, title: str, form: Format, align: str = "right", priority: int = 0) -> Column:
+    """A column of which a block has what its last layer has."""
+    return Column(key, title, form, align, priority, join=numbers.last)
+
+
 _COLUMNS: Final[tuple[tuple[Column, Callable[[LayerField], Any]], ...]] = (
     (Column("name", "name", numbers.label, "left", 0, 12, True), lambda row: row.name),
-    (Column("op", "layer", numbers.label, "left", 60), lambda row: row.op),
-    (Column("output_shape", "output", numbers.shape, "right", 40), lambda row: row.output_shape),
-    (Column("input", "input", numbers.label, "left", 5), lambda row: row.input),
-    (Column("size", "field", each), size),
-    (Column("local_size", "without global", each, "right", 35), lambda row: row.local),
-    (Column("stride", "stride", each, "right", 10), lambda row: row.stride),
-    (Column("padding", "padding", each, "right", 20), lambda row: row.padding),
-    (Column("center", "centre", each, "right", 30), lambda row: row.center),
-    (Column("period", "period", each, "right", 25), lambda row: row.period),
-    (Column("adds_context", "", _new_context, "left", 15), lambda row: row.adds_context),
+    (Column("op", "layer", numbers.label, "left", 60, join=numbers.layers), lambda row: row.op),
+    (_last("output_shape", "output", numbers.shape, priority=40), lambda row: row.output_shape),
+    (_last("input", "input", numbers.label, "left", 5), lambda row: row.input),
+    (_last("size", "field", each)._replace(rank=_extent), size),
+    (_last("local_size", "without global", each, priority=35), lambda row: row.local),
+    (_last("stride", "stride", each, priority=10), lambda row: row.stride),
+    (_last("padding", "padding", each, priority=20), lambda row: row.padding),
+    (_last("center", "centre", each, priority=30), lambda row: row.center),
+    (_last("period", "period", each, priority=25), lambda row: row.period),
+    (_last("adds_context", "", _new_context, "left", 15), lambda row: row.adds_context),
 )
 """Every column with the value that a row has in it."""
 
@@ -94,7 +113,19 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     notes += [note for note, applies in _NOTES if applies(unexplained, shown)]
     if not chosen and not unseeing:
         notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
-    return Table([column for column, _ in columns], lines, facts=facts, notes=notes)
+    made = Table([column for column, _ in columns], lines, facts=facts, notes=notes)
+    if rows is None and not shown["input"]:
+        made.tree = lambda: tree(fields, made)
+    return made
+
+
+def tree(fields: ReceptiveField, table: Table, **settings: Any) -> Tree:
+    """The layers of a table under the blocks they stand in; a block sees what its last layer sees."""
+    from convcalc.render.tree import Tree
+
+    sizes = ", ".join(f"input {numbers.shape(fields.graph.nodes[i].outputs[0])}" for i in fields.graph.inputs)
+    title = f"{numbers.label(fields.name)}: {sizes}"
+    return Tree(table, whole=fields.name, title=title, **settings)
 
 
 def _decided_notes(fields: ReceptiveField, rows: Sequence[LayerField]) -> list[str]:

@@ -60,13 +60,13 @@ def _bytes(key: str, title: str, priority: int = 0, total: bool = True) -> Field
 
 
 _NAME: Final = _text("name", "name")
-_SPEC: Final = _text("spec", "layer", 70)
-_OUTPUT: Final = _shape("output_shape", "output", 30)
+_SPEC: Final = _text("spec", "layer", 40)
+_OUTPUT: Final = _shape("output_shape", "output", 20)
 _SPLIT: Final = (Field("trainable", "trainable", 5), Field("frozen", "frozen", 6))
 """What the parameters are made up of; shown where something is frozen."""
 _INDICES: Final = (Field("indices", "indices", 31), _bytes("index_bytes", "indices", 41))
 """Whole numbers that are stored; shown where there are any."""
-_STORED: Final = Field("buffers", "buffers", 45)
+_STORED: Final = Field("buffers", "buffers", 60)
 """Shown in the summary where something is stored."""
 _LENT: Final = (Field("shared_params", "shared", 4, total=False), _text("shares", "weights of", 3))
 """Whose parameters a layer uses that are counted there, and how many; shown where there are such."""
@@ -83,9 +83,9 @@ VIEWS: Final[dict[str, View]] = {
             *_LENT,
             _STORED,
             Field("macs", "MACs", 10),
-            Field("flops", "FLOPs", 20),
-            Field("flops%", "FLOPs %", 50),
-            Field("activations", "activations", 60),
+            Field("flops", "FLOPs", 50),
+            Field("flops%", "FLOPs %", 30),
+            Field("activations", "activations", 70),
         ),
         (
             "params",
@@ -106,14 +106,14 @@ VIEWS: Final[dict[str, View]] = {
         (
             _NAME,
             _SPEC,
-            Field("weights", "weights", 40),
-            Field("biases", "biases", 41),
-            Field("other", "other", 42),
+            Field("weights", "weights", 50),
+            Field("biases", "biases", 51),
+            Field("other", "other", 52),
             Field("params", "params"),
             *_SPLIT,
             *_LENT,
             Field("params%", "share", 20),
-            Field("buffers", "buffers", 30),
+            Field("buffers", "buffers", 45),
             _INDICES[0],
         ),
         ("params", "trainable", "frozen"),
@@ -126,12 +126,12 @@ VIEWS: Final[dict[str, View]] = {
             _SPEC,
             _OUTPUT,
             Field("macs", "MACs", 10),
-            Field("valid_macs", "valid MACs", 15),
-            Field("ops.add", "add", 44),
-            Field("ops.mul", "mul", 43),
-            Field("ops.cmp", "cmp", 42),
-            Field("ops.div", "div", 45),
-            Field("ops.special", "special", 46),
+            Field("valid_macs", "valid MACs", 30),
+            Field("ops.add", "add", 54),
+            Field("ops.mul", "mul", 53),
+            Field("ops.cmp", "cmp", 52),
+            Field("ops.div", "div", 55),
+            Field("ops.special", "special", 56),
             Field("flops", "FLOPs"),
             Field("flops%", "share", 20),
         ),
@@ -154,10 +154,10 @@ VIEWS: Final[dict[str, View]] = {
             _OUTPUT,
             _bytes("param_bytes", "params", 10),
             _LENT[1],
-            Field("params%", "share", 50),
-            _bytes("buffer_bytes", "buffers", 40),
+            Field("params%", "params %", 70),
+            _bytes("buffer_bytes", "buffers", 60),
             _INDICES[1],
-            _bytes("output_bytes", "writes", 20, total=False),
+            _bytes("output_bytes", "writes", 15, total=False),
             _bytes("live_bytes", "live", total=False),
         ),
         ("param_bytes", "buffer_bytes", "index_bytes", "peak_memory_bytes"),
@@ -316,7 +316,7 @@ def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport
     values: list[list[Any]] = []
     footer: list[Any] = []
     for field in chosen.fields:
-        columns.append(_column(field, exact))
+        columns.append(_column(field, exact, report.totals.peak_memory_bytes))
         values.append(_values(report, rows, prints, field.key))
         if field.key == "name":
             footer.append("total")
@@ -397,13 +397,11 @@ def _met(report: Report) -> str:
 _FOOTPRINT: Final = ("param_bytes", "buffer_bytes", "index_bytes", "output_bytes", "live_bytes")
 
 
-def _column(field: Field, exact: bool) -> Column:
+def _column(field: Field, exact: bool, peak: Any) -> Column:
     form = field.exact if exact else field.human
     if field.key.endswith("%"):
         key = f"{field.key[:-1]}_share"
-        return Column(
-            key, field.title, numbers.share, priority=field.priority, tone=numbers.weight, bar=True
-        )
+        return Column(key, field.title, numbers.share, priority=field.priority, tone=numbers.weight, bar=True)
     if form is numbers.label:
         name = field.key == "name"
         return Column(field.key, field.title, form, "left", field.priority, 14 if name else 18, name)
@@ -412,7 +410,7 @@ def _column(field: Field, exact: bool) -> Column:
         field.title,
         form,
         priority=field.priority,
-        tone=numbers.weight,
+        tone=(lambda value: "strong" * (value == peak)) if field.key == "live_bytes" else numbers.weight,
         scale=None if exact else field.scale,
     )
 

@@ -23,20 +23,21 @@ def table(found: Sizes) -> Table:
         Column("below", "below", _number),
         Column("above", "above", _number),
     )
-    facts = []
+    facts, title = [], numbers.label(found.name)
     if found.works:
-        facts.append(("input", f"{written(found.inputs)} works"))
+        title = numbers.toned(f"{title} works at {written(found.inputs)}", "good")
     elif found.works is False:
-        facts += [("input", f"{written(found.inputs)} does not work"), ("reason", str(found.reason))]
-        facts.append(("nearest", ", ".join(map(written, found.nearest)) or "none found"))
+        near = ", ".join(map(written, found.nearest))
+        said = f"the nearest that do: {near}" if near else "none near it was found"
+        title = numbers.toned(f"{title} does not work at {written(found.inputs)}; {said}", "bad")
+        facts.append(("why", str(found.reason)))
+        facts += [("try", f"--input {written(shape)}") for shape in found.nearest[:2]]
     notes = []
     if not found.axes:
         notes.append("The input has no spatial axes.")
     if any(axis.sizes.limit is not None for axis in found.axes):
         notes.append("How it goes on beyond the sizes that were looked at is not certain.")
-    return Table(
-        columns, list(map(_row, found.axes)), title=numbers.label(found.name), facts=facts, notes=notes
-    )
+    return Table(columns, list(map(_row, found.axes)), title=title, facts=facts, notes=notes)
 
 
 def _row(axis: AxisSizes) -> list[Any]:

@@ -73,7 +73,7 @@ def _verdict(solution: TransposedSolution, sizes: Sequence[str]) -> Table:
     else:
         facts.append(("PyTorch", "cannot take it: its padding is the same before and after"))
         facts += [("nearest", text) for text in solution.nearest_in_pytorch()]
-    return Table((), (), title=title, facts=facts)
+    return Table((), (), title=numbers.toned(title, "good" if solution.is_even else "warn"), facts=facts)
 
 
 def _offers(axis: TransposedAxis, offered: Sequence[Offer], where: str) -> Table:
@@ -303,5 +303,18 @@ def layers_table(layers: Sequence[TransposedLayer], name: str) -> Table:
     if any(layer.axes is None for layer in layers):
         notes.append("What depends on a size that is no number is unavailable; --input states it.")
     if not layers:
-        return Table((), (), title=name, facts=[("transposed convolutions", "none")])
-    return Table(columns, rows, title=name, notes=notes)
+        return Table((), (), title=f"{name}: no transposed convolution")
+    return Table(columns, rows, title=_boards(layers, name), notes=notes)
+
+
+def _boards(layers: Sequence[TransposedLayer], name: str) -> str:
+    """Whether a network makes checkerboards, and where."""
+    many = f"{len(layers)} transposed convolution{'s' * (len(layers) != 1)}"
+    uneven = [layer.name for layer in layers if layer.is_even is False]
+    unknown = sum(layer.is_even is None for layer in layers)
+    if uneven:
+        shown = f"{', '.join(uneven[:3])}{' and more' * (len(uneven) > 3)}"
+        return numbers.toned(f"{name}: checkerboards from {len(uneven)} of {many}: {shown}", "bad")
+    if unknown:
+        return numbers.toned(f"{name}: of {unknown} of {many} it cannot be told", "warn")
+    return numbers.toned(f"{name}: no checkerboard from {many}", "good")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.render import numbers
@@ -36,7 +36,14 @@ _NUMBERS: Final = (
 _MOST = 20
 
 
-def table(found: Verification, *, exact: bool = False, brief: bool = False, headed: bool = False) -> Table:
+def table(
+    found: Verification,
+    *,
+    exact: bool = False,
+    brief: bool = False,
+    headed: bool = False,
+    only: Callable[[str], bool] = bool,
+) -> Table:
     """A verification: two rows a layer, the formula's and the executed one, with a tick or what differs.
 
     Args:
@@ -44,6 +51,7 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
         exact: every digit instead of human units.
         brief: only layers on which formula and execution differ.
         headed: keep the columns where there are no rows.
+        only: of which layers rows are shown, by name; totals and the verdict are of all.
     """
     form = numbers.exact if exact else numbers.human
     fields = any(layer.find("receptive_field") for layer in found.layers)
@@ -61,7 +69,7 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
         columns.append(Column("receptive_field", "receptive field", numbers.label, "left", 25))
     rows: list[tuple[Any, ...]] = []
     for layer in found.layers:
-        if not brief or not layer.ok:
+        if only(layer.name) and not (brief and layer.ok):
             rows += _rows(layer, [key for key, _, _ in shown_numbers], fields)
     facts = [
         (check.quantity.replace("_", " "), _both(check))
@@ -70,15 +78,17 @@ def table(found: Verification, *, exact: bool = False, brief: bool = False, head
     ]
     if found.fields:
         facts.append(("receptive fields", _fields([found])))
-    verdict = f"{TICK} formula and execution agree" if found.ok else f"{CROSS} formula and execution differ"
-    facts.append(("verdict", f"{verdict} ({found.checks:,} comparisons)"))
-    sizes = ", ".join(f"input {numbers.shape(shape)}" for shape in found.inputs)
+    name, verdict = shortened(numbers.label(found.name)), "agree" if found.ok else "DIFFER"
+    headline = f"{name}: formula and execution {verdict} in {found.checks:,} comparisons"
+    if found.asked is not None:
+        headline += f"; interrupted after {len(found.layers)} of {found.asked} layers"
+    facts.insert(0, ("input", numbers.shapes(found.inputs)))
     if not rows and not headed:
         columns = []
     return Table(
         columns,
         rows,
-        title=f"{shortened(numbers.label(found.name))}: {sizes}",
+        title=_verdict_line(headline, found.ok, found.complete),
         facts=facts,
         notes=[*_difference_lines(found), *found.notes],
     )
@@ -176,8 +186,10 @@ def zoo_table(run: ZooRun, *, exact: bool = False) -> Table:
         )
     good = sum(found.ok for found in run.networks.values())
     reduced = sum(found.reduced for found in run.networks.values())
+    headline = f"formula and execution agree on {good} of {len(rows)} networks"
+    if not run.complete:
+        headline += f"; interrupted, {run.asked} were asked for"
     facts = [
-        ("networks", f"{good} of {len(rows)} agree"),
         ("at their own size", f"{len(rows) - reduced} of {len(rows)}"),
         ("layers", numbers.exact(sum(len(found.layers) for found in run.networks.values()))),
         ("receptive fields", _fields(list(run.networks.values()))),
@@ -187,7 +199,14 @@ def zoo_table(run: ZooRun, *, exact: bool = False) -> Table:
     notes = [
         f"{name}: {line}" for name, found in run.networks.items() for line in _difference_lines(found)[:5]
     ]
-    return Table(columns, rows, facts=facts, notes=notes)
+    title = _verdict_line(headline, run.ok, run.complete)
+    return Table(columns, rows, title=title, facts=facts, notes=notes)
+
+
+def _verdict_line(words: str, ok: bool, complete: bool) -> str:
+    """A verdict with its tick, and what it means."""
+    tone = "bad" if not ok else "good" if complete else "warn"
+    return numbers.toned(f"{TICK if ok else CROSS} {words}", tone)
 
 
 def _fields(many: Sequence[Verification]) -> str:
@@ -217,24 +236,25 @@ def random_table(run: RandomRun, *, listed: bool = False) -> Table:
         ("receptive fields", numbers.exact(run.fields)),
         ("comparisons", numbers.exact(run.checks)),
         ("time", f"{run.seconds:.1f} s"),
-        (
-            "verdict",
-            f"{TICK} formula and execution agree"
-            if run.ok
-            else f"{CROSS} {len(run.failures)} specs on which formula and execution differ",
-        ),
     ]
+    many = f"{run.number:,} random specs"
+    headline = f"formula and execution agree on {many}"
+    if not run.ok:
+        headline = f"formula and execution DIFFER on {len(run.failures)} of {many}"
+    if not run.complete:
+        headline += f"; interrupted, {run.asked:,} were asked for"
+    title = _verdict_line(headline, run.ok, run.complete)
     if listed:
         columns = [
             Column(key, key, numbers.label, "left") for key in ("index", "spec", "reasons", "original")
         ]
         rows = [(one.index, one.spec, "; ".join(one.reasons), one.original) for one in run.failures]
-        return Table(columns, rows, facts=facts)
+        return Table(columns, rows, title=title, facts=facts)
     notes = []
     for failure in run.failures:
         notes.append(f"{CROSS} spec {failure.index}: convcalc verify {quoted(failure.spec)}")
         notes += [f"    {reason}" for reason in failure.reasons[:5]]
-    return Table((), (), facts=facts, notes=notes)
+    return Table((), (), title=title, facts=facts, notes=notes)
 
 
 def quoted(spec: str) -> str:

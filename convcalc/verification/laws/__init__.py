@@ -90,7 +90,8 @@ def run_laws(
     Args:
         seed: of the random cases.
         only: numbers of the laws to check; all of them when not given.
-        progress: called with laws done, laws in all and the name of the next.
+        progress: called with laws done, laws in all and the name of the next. A KeyboardInterrupt then
+            ends it with the results there are.
 
     Returns:
         One result per law, in order. A law that raises an error does not hold; a counterexample
@@ -108,7 +109,12 @@ def run_laws(
     for done, item in enumerate(chosen):
         if progress is not None:
             progress(done, len(chosen), f"law {item.number}")
-        results.append(_judge(item, seed))
+        try:
+            results.append(_judge(item, seed))
+        except KeyboardInterrupt:
+            if not results:
+                raise
+            return results
     if progress is not None:
         progress(len(chosen), len(chosen), "")
     return results

@@ -46,9 +46,11 @@ class RandomRun(Record):
         fields: layers whose receptive field was traced.
         seconds: what it took.
         failures: specs on which formula and execution differ.
+        asked: specs that were to be verified.
+        complete: whether it came to its end; else it was interrupted.
     """
 
-    KEYS = "ok number seed layers checks scalars fields seconds ops failures"
+    KEYS = "ok number seed layers checks scalars fields seconds ops failures complete"
 
     number: int
     seed: int
@@ -59,6 +61,8 @@ class RandomRun(Record):
     fields: int
     seconds: float
     failures: tuple[Failure, ...]
+    asked: int = 0
+    complete: bool = True
 
     @property
     def ok(self) -> bool:
@@ -87,6 +91,7 @@ def verify_random(
         start: number of the first spec.
         most: failures after which it stops.
         progress: called with specs done, specs in all and the last spec.
+            A KeyboardInterrupt ends the run with what was found, once there is something.
 
     Returns:
         what was verified, and the failures, each shrunk.
@@ -100,9 +105,16 @@ def verify_random(
     ops: dict[str, int] = {}
     layers = checks = scalars = fields = done = 0
     failures: list[Failure] = []
+    complete = True
     for index in range(start, start + number):
-        spec = random_spec(seed, index)
-        found = outcome(spec, seed)
+        try:
+            spec = random_spec(seed, index)
+            found = outcome(spec, seed)
+        except KeyboardInterrupt:
+            if not done:
+                raise
+            complete = False
+            break
         done += 1
         if isinstance(found, Verification):
             layers += len(found.layers)
@@ -112,14 +124,21 @@ def verify_random(
             for layer in found.layers:
                 ops[layer.op] = ops.get(layer.op, 0) + 1
         if not _holds(found):
-            small = _shrunk(spec, found, seed)
-            failures.append(Failure(index, spec.text, small.text, _reasons(outcome(small, seed))))
-            if len(failures) >= most:
+            small, reasons = spec, _reasons(found)
+            try:
+                small = _shrunk(spec, found, seed)
+                reasons = _reasons(outcome(small, seed))
+            except KeyboardInterrupt:
+                small, complete = spec, False
+            failures.append(Failure(index, spec.text, small.text, reasons))
+            if len(failures) >= most or not complete:
                 break
         if progress is not None:
             progress(done, number, spec.text)
     seconds = perf_counter() - began
-    return RandomRun(done, seed, layers, checks, ops, scalars, fields, seconds, tuple(failures))
+    return RandomRun(
+        done, seed, layers, checks, ops, scalars, fields, seconds, tuple(failures), number, complete
+    )
 
 
 def outcome(spec: RandomSpec, seed: int, **more: Any) -> Verification | Exception:

@@ -13,7 +13,7 @@ import convcalc
 
 
 def test_source_goes_to_standard_output(cli: Any) -> None:
-    done = cli("export", "lenet5", "--to", "pytorch")
+    done = cli("export", "lenet5", "--form", "pytorch")
     assert done.code == 0
     ast.parse(done.out)
     assert "class LeNet5(nn.Module):" in done.out
@@ -21,15 +21,15 @@ def test_source_goes_to_standard_output(cli: Any) -> None:
 
 def test_a_document_reads_back(cli: Any, tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
-    assert cli("export", "resnet18", "--to", "spec", "-o", str(file)).out == f"{file}\n"
+    assert cli("export", "resnet18", "--form", "spec", "-o", str(file)).out == f"{file}: a document\n"
     assert convcalc.load(str(file)) == convcalc.load("resnet18")
 
 
 def test_weights_go_beside_the_source(cli: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", **convcalc.init_weights("lenet5"))
     file = tmp_path / "net.py"
-    done = cli("export", "lenet5", "--to", "pytorch", "--weights", str(tmp_path / "w.npz"), "-o", str(file))
-    assert done.out.splitlines() == [str(file), str(file.with_suffix(".npz"))]
+    done = cli("export", "lenet5", "--form", "pytorch", "--weights", str(tmp_path / "w.npz"), "-o", str(file))
+    assert done.out == f"{file}: PyTorch source and {file.with_suffix('.npz')}\n"
     assert "def load(" in file.read_text(encoding="utf-8")
     with np.load(file.with_suffix(".npz")) as arrays:
         assert set(arrays) == set(convcalc.init_weights("lenet5"))
@@ -38,11 +38,11 @@ def test_weights_go_beside_the_source(cli: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["lenet5", "--to", "pytroch"], "did you mean pytorch?"),
-        (["lenet5", "--to", "onnx"], "expected -o FILE"),
-        (["lenet5", "--to", "pytorch", "--weights", "w.npz"], "expected -o FILE"),
-        (["lenet5", "--to", "spec", "--weights", "w.npz", "-o", "x.yaml"], "a spec holds no weights"),
-        (["input 3xHxW | conv 4 k3", "--to", "pytorch"], "only numbers can be exported"),
+        (["lenet5", "--form", "pytroch"], "did you mean pytorch?"),
+        (["lenet5", "--form", "onnx"], "expected -o FILE"),
+        (["lenet5", "--form", "pytorch", "--weights", "w.npz"], "expected -o FILE"),
+        (["lenet5", "--form", "spec", "--weights", "w.npz", "-o", "x.yaml"], "a spec holds no weights"),
+        (["input 3xHxW | conv 4 k3", "--form", "pytorch"], "only numbers can be exported"),
     ],
 )
 def test_what_cannot_be_is_refused(cli: Any, arguments: list[str], message: str) -> None:
@@ -55,7 +55,7 @@ def test_what_cannot_be_is_refused(cli: Any, arguments: list[str], message: str)
 def test_nothing_is_written_where_the_weights_do_not_fit(cli: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", a=np.zeros(3))
     file = tmp_path / "net.py"
-    done = cli("export", "lenet5", "--to", "pytorch", "--weights", str(tmp_path / "w.npz"), "-o", str(file))
+    done = cli("export", "lenet5", "--form", "pytorch", "--weights", str(tmp_path / "w.npz"), "-o", str(file))
     assert done.code == 2
     assert not file.exists()
 
@@ -75,8 +75,8 @@ def test_arrays_above_the_limit_lie_beside_an_onnx_model(cli: Any, tmp_path: Pat
     import onnxruntime
 
     file = tmp_path / "net.onnx"
-    done = cli("export", "lenet5", "--to", "onnx", "--seed", "3", "-o", str(file))
-    assert (done.code, done.out.splitlines()) == (0, [str(file), f"{file}.data"])
+    done = cli("export", "lenet5", "--form", "onnx", "--seed", "3", "-o", str(file))
+    assert (done.code, done.out.splitlines()) == (0, [f"{file}: an ONNX model and {file}.data"])
     assert file.stat().st_size < 10_000
     onnx.checker.check_model(str(file), full_check=True)
     again, weights = convcalc.load(file), convcalc.init_weights("lenet5", 3)
@@ -126,7 +126,7 @@ def test_the_weights_of_an_onnx_model_are_those_of_a_file(cli: Any, tmp_path: Pa
     for name in ("w.npz", "w.safetensors"):
         file = tmp_path / f"{name}.onnx"
         arguments = ("--weights", str(tmp_path / name), "-o", str(file))
-        assert cli("export", "lenet5", "--to", "onnx", *arguments).code == 0
+        assert cli("export", "lenet5", "--form", "onnx", *arguments).code == 0
         again = convcalc.load(file).weights
         assert again is not None
         assert all(np.array_equal(again[key], array) for key, array in weights.items()), name
@@ -138,7 +138,7 @@ def test_without_the_package_one_message_names_the_extra(
     import sys
 
     monkeypatch.setitem(sys.modules, "onnx", None)
-    done = cli("export", "lenet5", "--to", "onnx", "-o", str(tmp_path / "net.onnx"))
+    done = cli("export", "lenet5", "--form", "onnx", "-o", str(tmp_path / "net.onnx"))
     assert (done.code, done.out) == (2, "")
     assert "pip install 'convcalc[onnx]'" in done.err
     assert "Traceback" not in done.err

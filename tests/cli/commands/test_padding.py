@@ -17,7 +17,7 @@ def test_rate_16_is_answered_with_its_formula(cli) -> None:
 
 
 def test_axes_and_sizes(cli) -> None:
-    data = cli("padding", "-k", "3x5", "-s", "2x1", "--in", "224x10", "--json").json()
+    data = cli("padding", "-k", "3x5", "-s", "2x1", "--from", "224x10", "--json").json()
     assert data["padding"] == [[0, 1], [2, 2]]
     assert data["output"] == [112, 10]
     assert [axis["kernel"] for axis in data["axes"]] == [3, 5]
@@ -39,7 +39,7 @@ def test_input_has_channels_first(cli) -> None:
         (("--mode", "full"), [[2, 2]]),
         (("--mode", "valid"), [[0, 0]]),
         (("--mode", "causal"), [[2, 0]]),
-        (("--in", "10", "--out", "10"), [[1, 1]]),
+        (("--from", "10", "--to", "10"), [[1, 1]]),
         (("--padding", "0:1"), [[0, 1]]),
     ],
 )
@@ -48,7 +48,7 @@ def test_modes(cli, options: tuple[str, ...], padding: list[list[int]]) -> None:
 
 
 def test_a_degenerate_filter_shows_its_valid_weights(cli) -> None:
-    out = cli("padding", "-k", "3", "-d", "65", "--in", "65x65").out
+    out = cli("padding", "-k", "3", "-d", "65", "--from", "65x65").out
     assert "valid weights  1 at 100.0% of the output positions" in out
     assert "no position reads all 9 weights" in out
 
@@ -95,19 +95,19 @@ def test_other_forms(cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "nearest"),
     [
-        (("-k", "4", "--symmetric"), "no symmetric padding keeps the size", "kernel 3 or 5"),
-        (("-k", "3", "-d", "0"), "rate 0", "dilation 1"),
-        (("-k", "3", "--padding", "-1"), "negative padding", "padding 0"),
-        (("-k", "3", "--in", "10", "--out", "4"), "8 leave already", "output 8, with padding 0"),
+        (("-k", "4", "--symmetric"), "no symmetric padding keeps the size", "-k 3 or 5"),
+        (("-k", "3", "-d", "0"), "rate 0", "-d 1"),
+        (("-k", "3", "--padding", "-1"), "negative padding", "--padding 0"),
+        (("-k", "3", "--from", "10", "--to", "4"), "8 leave already", "--to 8, with padding 0"),
         (("-k", "three"), "is no whole number", None),
         ((), "nothing to solve", None),
         (("vgg16", "-k", "3"), "cannot go together", None),
-        (("vgg16", "--in", "512x512"), "SPEC and --in cannot go together", None),
-        (("vgg16", "-d", "2"), "SPEC and --dilation cannot go together", None),
-        (("-k", "3", "-d", "-2"), "distance from tap to tap", "dilation 1"),
-        (("-k", "3", "-p", "0:2", "--symmetric"), "padding 0:2 is not symmetric", "padding 1"),
-        (("-k", "8", "-d", "9", "-s", "16", "--symmetric"), "d*(k - 1) = 63 is odd", "kernel 7 or 9"),
-        (("-k", "3", "--in", "9", "--input", "3x9x9"), "cannot go together", None),
+        (("vgg16", "--from", "512x512"), "SPEC and --from cannot go together", None),
+        (("vgg16", "-d", "2"), "SPEC and -d cannot go together", None),
+        (("-k", "3", "-d", "-2"), "distance from tap to tap", "-d 1"),
+        (("-k", "3", "-p", "0:2", "--symmetric"), "-p 0:2 is not symmetric", "-p 1"),
+        (("-k", "8", "-d", "9", "-s", "16", "--symmetric"), "d*(k - 1) = 63 is odd", "-k 7 or 9"),
+        (("-k", "3", "--from", "9", "--input", "3x9x9"), "cannot go together", None),
     ],
 )
 def test_errors(cli, arguments: tuple[str, ...], message: str, nearest: str | None) -> None:

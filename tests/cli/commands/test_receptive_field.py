@@ -25,7 +25,7 @@ def test_one_layer_and_one_to_measure_from(cli) -> None:
     out = cli("rf", "resnet50", "--layer", "layer1.bottleneck1.relu1").out
     assert len([line for line in out.splitlines() if line.startswith("layer")]) == 1
     data = cli(
-        "rf", "conv 3->4 k3 id=a | conv 4 k3 | conv 4 k3 id=c", "--from", "a", "--layer", "c", "--json"
+        "rf", "conv 3->4 k3 id=a | conv 4 k3 | conv 4 k3 id=c", "--start", "a", "--layer", "c", "--json"
     ).json()
     assert data["from"] == "a"
     assert [layer["size"] for layer in data["layers"]] == [[5, 5]]
@@ -92,20 +92,49 @@ def test_coverage_without_a_map(cli) -> None:
     assert data["regions"][0]["map"][0] == [1, 0, 2, 0, 3, 0, 2, 0, 1]
 
 
-def test_effective_and_plot(cli, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+def test_effective_and_picture(cli, tmp_path: Path) -> None:
     path = tmp_path / "field.svg"
-    done = cli("rf", SPEC, "--plot", str(path), "--samples", "1", "--json")
+    done = cli("rf", SPEC, "--effective", "-o", str(path), "--samples", "1", "--json")
     assert done.code == 0
-    assert path.read_text(encoding="utf-8").startswith("<?xml")
+    assert path.read_text(encoding="utf-8").startswith("<svg")
     found = done.json()["regions"][0]["effective"]
     assert found["samples"] == 1
     assert [one["share"] for one in found["radii"]] == [0.5, 0.9, 0.9545, 0.99]
     assert "95.45% within" in cli("rf", SPEC, "--effective", "--samples", "1").out
 
 
+@pytest.mark.parametrize("more", [(), ("--at", "3,3"), ("--layer", "conv1"), ("--coverage",)])
+@pytest.mark.parametrize("ending", ["svg", "html"])
+def test_what_is_drawn_by_default(cli, tmp_path: Path, more: tuple[str, ...], ending: str) -> None:
+    path = tmp_path / f"field.{ending}"
+    done = cli("rf", SPEC, "--input", "1x32x32", *more, "-o", str(path))
+    assert done.code == 0 and len(done.out.splitlines()) == 1
+    text = path.read_text(encoding="utf-8")
+    assert "<svg" in text
+    assert ("paths to each pixel" in text) == ("--coverage" in more)
+    assert ("growth along the depth" in text) == ("--coverage" not in more)
+
+
+def test_an_image_lies_under_the_field(cli, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    path, photo = tmp_path / "field.svg", tmp_path / "photo.png"
+    image.new("RGB", (40, 30), (200, 10, 10)).save(photo)
+    assert cli("rf", SPEC, "--input", "1x32x32", "--image", str(photo), "-o", str(path)).code == 0
+    assert "data:image/png;base64," in path.read_text(encoding="utf-8")
+    call = ("rf", SPEC, "--input", "1x32x32", "--image")
+    for arguments, words in (
+        ((str(photo),), "-o FILE"),
+        ((str(tmp_path / "none.png"), "-o", str(path)), "no such file"),
+        ((__file__, "-o", str(path)), "no image that can be read"),
+    ):
+        done = cli(*call, *arguments)
+        assert done.code == 2 and words in done.err
+    line = cli("rf", "conv 1->4 k3", "--input", "1x32", "--image", str(photo), "-o", str(path))
+    assert line.code == 2 and "is no image" in line.err
+
+
 def test_large_and_odd_maps_fit(cli) -> None:
-    out = cli("rf", "conv 1->1 k3 d60", "--map").out
+    out = cli("rf", "conv 1->1 k120", "--map").out
     assert "a character is 2x2 pixels" in out
     assert max(map(len, out.splitlines()[-70:])) <= 110
     assert "the plane" in cli("rf", "conv 1->1 k3", "--input", "1x5x5x5", "--map").out
@@ -119,9 +148,9 @@ def test_large_and_odd_maps_fit(cli) -> None:
         (("--at", "3"), "the output has 2 spatial axes"),
         (("--at", "99,0"), "there is no position 99"),
         (("--layer", "con1"), "no layer 'con1'"),
-        (("--from", "con1"), "no layer 'con1'"),
+        (("--start", "con1"), "no layer 'con1'"),
         (("--of", "left"), "--of 'left'"),
-        (("--plot", "x.gif"), "'gif'"),
+        (("-o", "x.gif"), ".gif"),
         (("--effective", "--samples", "0"), "--samples"),
         (("--map", "--at", "0,0,0"), "the output has 2 spatial axes"),
         (("--map", "--of", "left"), "no input 'left'"),
@@ -219,17 +248,36 @@ def test_the_name_of_a_block_means_its_last_layer(cli) -> None:
     assert [line.split() for line in done.out.splitlines() if line.startswith("layer4.")] == [last.split()]
 
 
-def test_a_hole_stays_visible_in_blocks(cli) -> None:
-    """Sums of even offsets alone: no block of 2x2 pixels is read whole, however small the map is drawn."""
+def test_a_hole_stays_visible_where_pixels_are_many(cli) -> None:
+    """Sums of even offsets alone: every second row and column of 125x125 pixels is never read."""
     spec = "conv 1->1 k3 d2 | conv 1->1 k3 d4 | conv 1->1 k3 d8 | conv 1->1 k3 d16 | conv 1->1 k3 d32"
     out = cli("rf", spec, "--map").out
-    assert "a character is 2x2 pixels" in out and ": in part" in out
-    rows = [line for line in out.splitlines() if set(line) <= set(".: ") and len(line) > 40]
-    assert len(rows) == 62  # of 63: the last row of blocks, and the last column, are half as wide
-    assert all(set(row) == {":"} for row in rows)
+    rows = [line for line in out.splitlines() if line and all(0x2800 <= ord(char) < 0x2900 for char in line)]
+    dots = {
+        (4 * row + y, 2 * column + x)
+        for row, line in enumerate(rows)
+        for column, char in enumerate(line)
+        for bit, (y, x) in enumerate(((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (3, 0), (3, 1)))
+        if (ord(char) - 0x2800) >> bit & 1
+    }
+    assert dots == {(y, x) for y in range(0, 125, 2) for x in range(0, 125, 2)}
+    assert "a gap between dots a hole" in out
     whole = cli("rf", spec.replace("k3 d2 ", "k3 d1 ").replace("d4", "d3").replace("d8", "d9").replace(
         "d16", "d20").replace("d32", "d31"), "--map").out  # fmt: skip
-    assert ": in part" not in whole
+    assert "a character is 3x3 pixels" in whole and "a hole" not in whole
+
+
+def test_holes_of_one_axis_go_on_in_the_next_line(cli) -> None:
+    spec = "conv 1->1 k3 d2 | conv 1->1 k3 d4 | conv 1->1 k3 d100"
+    out = cli("rf", spec, "--input", "1x220", "--map").out
+    rows = [line for line in out.splitlines() if line and all(0x2800 <= ord(char) < 0x2900 for char in line)]
+    assert len(rows) == 2
+    line = "".join(rows)
+    seen = [
+        2 * n + half for n, char in enumerate(line) for half, bit in ((0, 0), (1, 3)) if ord(char) >> bit & 1
+    ]
+    sums = {a + b + c for a in (0, 2, 4) for b in (0, 4, 8) for c in (0, 100, 200)}
+    assert seen == sorted(sums)
 
 
 def test_layers_that_see_nothing_are_named(cli) -> None:

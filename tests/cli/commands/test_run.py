@@ -145,7 +145,7 @@ def test_too_little_memory_is_refused_before_anything_is_allocated(cli: Any, tmp
     done = cli(*spec)
     assert (done.code, done.out) == (2, "")
     assert "conv1 needs" in done.err and "are allowed" in done.err
-    done = cli("run", "vgg16", "--max-memory", "100MB", "--json")
+    done = cli("run", "vgg16", "--guard", "100MB", "--json")
     assert done.code == 2
     assert "100,000,000 are allowed" in done.json()["errors"][0]["message"]
     assert not target.exists()
@@ -186,9 +186,9 @@ def test_wrong_files_are_told(cli: Any, tmp_path: Path) -> None:
         ),
         (("--dtype", "float3"), ("float32 or float64", "did you mean float32?")),
         (("--seed", "-1"), ("seed is -1",)),
-        (("-o", str(tmp_path / "nowhere" / "y.npy")), ("no such file or directory",)),
-        (("-o", str(tmp_path / "y.csv")), (".npy or .npz",)),
-        (("--max-memory", "lots"), ("is no size",)),
+        (("-o", str(tmp_path / "nowhere" / "y.npy")), ("there is no such folder",)),
+        (("-o", str(tmp_path / "y.zip")), (".npy, .npz",)),
+        (("--guard", "lots"), ("is no size",)),
     ):
         more = () if "-o" in arguments else ("-o", str(target))
         done = cli("run", LINE, "--input", "3x8x8", *arguments, *more)

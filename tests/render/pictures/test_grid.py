@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from convcalc.render.pictures.grid import text_map
-from convcalc.render.pictures.heatmap import plane
+from convcalc.render.pictures.maps import plane
 
 
 def test_small_numbers_are_shown_as_they_are() -> None:
@@ -38,6 +37,20 @@ def test_of_three_axes_the_middle_is_shown() -> None:
     assert left_out == "slice 1 of 3 along the first axis"
 
 
-def test_what_is_too_wide_is_refused() -> None:
-    with pytest.raises(ValueError, match="too wide"):
-        text_map(np.ones((2, 500), dtype=int))
+def test_a_wide_map_is_shown_in_blocks_and_a_hole_stays_visible() -> None:
+    grid = np.full((7, 500), 3)
+    grid[5, 333] = 0  # one hole among 3,500 cells
+    grid[:, :8] = 0
+    lines, legend = text_map(grid)
+    assert [len(line) for line in lines] == [125, 125]  # blocks of 4 cells each way
+    assert lines[0] == ".." + "3" * 123
+    assert lines[1] == ".." + "3" * 81 + "o" + "3" * 41
+    assert legend == (
+        ". nothing, o nothing in part, else the number; a character is 4x4 of 7x500 cells, by the largest"
+    )
+
+
+def test_a_long_line_is_shown_in_blocks() -> None:
+    (line,), legend = text_map(np.arange(1, 1001))
+    assert len(line) == 143
+    assert "a character is 1x7 of 1x1000 cells" in legend
