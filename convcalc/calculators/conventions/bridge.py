@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.budget import question
 from convcalc.calculators.conventions.counting import Counted, count
 from convcalc.calculators.conventions.declaration import Convention, convention, names
 from convcalc.calculators.conventions.structure import known
+from convcalc.calculators.compare.measures import ratio
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.dims import Dim, total
 from convcalc.graph import Graph, Spec, as_graph
@@ -54,7 +56,7 @@ class Bridge(Record):
         notes: on what the total depends that is not known here.
     """
 
-    KEYS = "name tool version unit macs total steps layers notes"
+    KEYS = "name tool title version unit macs total ratio=share steps layers notes"
 
     convention: Convention
     name: str
@@ -70,9 +72,28 @@ class Bridge(Record):
         return self.convention.name
 
     @property
+    def title(self) -> str:
+        """What the tool's counter is called."""
+        return self.convention.title
+
+    @property
+    def ratio(self) -> Any:
+        """The tool's total to our multiply-accumulates."""
+        return ratio(self.total, self.macs)
+
+    def head(self) -> dict[str, Any]:
+        """As JSON holds it, without the layers."""
+        return {key: value for key, value in self.to_dict().items() if key != "layers"}
+
+    @property
     def version(self) -> str:
         """Version of the tool."""
         return self.convention.version
+
+    @property
+    def share(self) -> Any:
+        """The ratio as JSON holds it."""
+        return float(self.ratio) if isinstance(self.ratio, Fraction) else self.ratio
 
     @property
     def unit(self) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.calculators.conventions.declaration import BIAS, EINSUM, METHOD, MODULE, Convention, convention
 from convcalc.calculators.conventions.structure import kinds
-from convcalc.dims import prod
+from convcalc.dims import UNKNOWN, prod, total
+from convcalc.records import Record
 from convcalc.spec.language.evaluation import evaluate
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Counted:
+class Counted(Record):
     """What a tool counts of a layer.
 
     Attributes:
@@ -28,6 +29,8 @@ class Counted:
         fault: what is wrong with the tool's rule for it.
     """
 
+    KEYS = "name op total terms macs written=kind seen fault?"
+
     name: str
     op: str
     terms: dict[str, Any]
@@ -39,7 +42,7 @@ class Counted:
     @property
     def total(self) -> Any:
         """All that counts."""
-        return sum(self.terms.values())
+        return total(self.terms.values()) if self.seen or self.macs is not UNKNOWN else UNKNOWN
 
 
 def count(report: Report, name: str) -> list[Counted]:
