@@ -31,15 +31,19 @@ class Step(Record):
         layers: how many layers it is about.
         op: registered name of those layers where they are of one kind; empty otherwise.
         source: where the tool says so; empty where it says nothing about them.
+        seen: whether the tool sees these layers at all.
+        fault: what is wrong with the tool's rule; empty where nothing is.
     """
 
-    KEYS = "what amount layers op source"
+    KEYS = "what amount layers op seen fault? source"
 
     what: str
     amount: Dim
     layers: int
     op: str
     source: str
+    seen: bool = True
+    fault: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,9 +58,10 @@ class Bridge(Record):
         steps: what lies between the two, the largest first; they add up to the difference.
         layers: what the tool counts of each layer.
         notes: on what the total depends that is not known here.
+        activations: the tool's count of activations; None where it has none.
     """
 
-    KEYS = "name tool title version unit macs total ratio=share steps layers notes"
+    KEYS = "name tool title version unit macs total ratio=share activations steps layers notes"
 
     convention: Convention
     name: str
@@ -65,6 +70,12 @@ class Bridge(Record):
     steps: tuple[Step, ...]
     layers: tuple[Counted, ...]
     notes: tuple[str, ...]
+    activations: Dim | None = None
+
+    @property
+    def products(self) -> Dim:
+        """What the total holds of products alone."""
+        return total(row.terms.get(PRODUCTS, 0) for row in self.layers)
 
     @property
     def tool(self) -> str:
@@ -138,26 +149,28 @@ def bridge(report: Report, tool: str) -> Bridge:
     """The way from a report to a tool's total."""
     told = convention(tool)
     rows = count(report, tool)
-    steps: dict[tuple[str, str], list[Any]] = {}
+    steps: dict[tuple[str, str, bool, str], list[Any]] = {}
 
-    def add(what: str, amount: Dim, row: Counted) -> None:
+    def add(what: str, amount: Dim, row: Counted, seen: bool = True, fault: str = "") -> None:
         if isinstance(amount, int) and not amount:
             return
-        rule = told.rules.get(row.op)
-        held = steps.setdefault((what, row.op), [0, 0, rule.source if rule else ""])
+        held = steps.setdefault((what, row.op, seen, fault), [0, 0])
         held[0] += amount
         held[1] += 1
 
     for row in rows:
         products = row.terms.get(PRODUCTS)
         if products is None:
-            add("not seen", -row.macs, row)
+            add("not seen", -row.macs, row, False, row.fault)
         else:
-            add(row.fault or "counted otherwise", products - row.macs, row)
+            add(row.fault or "counted otherwise", products - row.macs, row, True, row.fault)
         for term, amount in row.terms.items():
             if term != PRODUCTS:
                 add(term, amount, row)
-    found = [Step(what, amount, layers, op, source) for (what, op), (amount, layers, source) in steps.items()]
+    found = [
+        Step(what, amount, layers, op, told.rules[op].source if op in told.rules else "", seen, fault)
+        for (what, op, seen, fault), (amount, layers) in steps.items()
+    ]
     found.sort(key=lambda step: -abs(step.amount) if isinstance(step.amount, int) else 0)
     return Bridge(
         told,

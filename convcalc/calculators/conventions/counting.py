@@ -60,7 +60,9 @@ def _layer(report: Report, row: LayerReport, told: Convention, kind: str) -> Cou
         facts = _facts(report, row, kind)
         if rule.when is None or evaluate(rule.when, facts):
             fault = rule.fault
-            found = rule.terms if kind == MODULE else rule.written.get(kind, {} if told.modules else rule.terms)
+            found = (
+                rule.terms if kind == MODULE else rule.written.get(kind, {} if told.modules else rule.terms)
+            )
             terms = {key: evaluate(term, facts) for key, term in found.items()}
             if kind == EINSUM and rule.einsum:
                 terms = {key: _printed(value, rule.einsum) for key, value in terms.items()}

@@ -12,13 +12,16 @@ from convcalc.calculators.conventions.declaration import KINDS, METHOD, MODULE, 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node
 
+
 @lru_cache(maxsize=1)
 def _structures() -> dict[str, dict[str, str]]:
     held: dict[str, dict[str, Any]] = read(STRUCTURES)["networks"]
     for network, rows in held.items():
         for pattern, kind in rows.items():
             if kind not in KINDS:
-                raise ValueError(f"{STRUCTURES}: {network}, {pattern}: {kind!r} is none of {', '.join(KINDS)}")
+                raise ValueError(
+                    f"{STRUCTURES}: {network}, {pattern}: {kind!r} is none of {', '.join(KINDS)}"
+                )
     return held
 
 
@@ -33,7 +36,9 @@ def kinds(graph: Graph) -> Callable[[Node], str]:
     Of networks in ``conventions/structures.yaml`` it is known. Of others each layer with one input is taken
     for a module of its own, and what joins tensors for an operator.
     """
-    rows = [row for name, held in _structures().items() if fnmatchcase(graph.name, name) for row in held.items()]
+    rows = [
+        row for name, held in _structures().items() if fnmatchcase(graph.name, name) for row in held.items()
+    ]
 
     def kind(node: Node) -> str:
         for pattern, found in rows:

@@ -236,9 +236,7 @@ def table(
     return made
 
 
-def tree(
-    report: Report, view: str, table: Table, others: Sequence[Bridge] = (), **settings: Any
-) -> Tree:
+def tree(report: Report, view: str, table: Table, others: Sequence[Bridge] = (), **settings: Any) -> Tree:
     """The layers of a table under the blocks they stand in, each block with its sums.
 
     Args:
