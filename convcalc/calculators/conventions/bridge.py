@@ -11,7 +11,6 @@ from convcalc.budget import question
 from convcalc.calculators.conventions.counting import Counted, count
 from convcalc.calculators.conventions.declaration import Convention, convention, names
 from convcalc.calculators.conventions.structure import known
-from convcalc.calculators.compare.measures import ratio
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.dims import Dim, total
 from convcalc.graph import Graph, Spec, as_graph
@@ -88,9 +87,10 @@ class Bridge(Record):
         return self.convention.title
 
     @property
-    def ratio(self) -> Any:
-        """The tool's total to our multiply-accumulates."""
-        return ratio(self.total, self.macs)
+    def ratio(self) -> Fraction | None:
+        """The tool's total to our multiply-accumulates, where both are numbers."""
+        known = type(self.total) is int and type(self.macs) is int and self.macs > 0
+        return Fraction(self.total, self.macs) if known else None
 
     def head(self) -> dict[str, Any]:
         """As JSON holds it, without the layers."""
@@ -102,9 +102,9 @@ class Bridge(Record):
         return self.convention.version
 
     @property
-    def share(self) -> Any:
+    def share(self) -> float | None:
         """The ratio as JSON holds it."""
-        return float(self.ratio) if isinstance(self.ratio, Fraction) else self.ratio
+        return None if self.ratio is None else float(self.ratio)
 
     @property
     def unit(self) -> str:
@@ -113,8 +113,8 @@ class Bridge(Record):
 
 
 UNKNOWN_STRUCTURE: Final = (
-    "how its layers are written (as modules, functions or operators) decides what this tool sees, and is not "
-    "known here: each layer is taken for a module of PyTorch's own class, and what joins tensors for an operator"
+    "how its layers are written (as modules, functions or operators) decides what this tool sees, and is "
+    "not known here: each is taken for a module of PyTorch's own class, and what joins tensors for an operator"
 )
 
 
