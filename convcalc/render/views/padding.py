@@ -20,8 +20,8 @@ def steps_table(steps: tuple[Step, ...], title: str, notes: Any = ()) -> Table:
     """Formulas with the numbers put in, one a line."""
     columns = (
         Column("name", "", numbers.label, "left"),
-        Column("formula", "formula", numbers.label, "left"),
-        Column("substitution", "with the numbers", numbers.label, "left"),
+        Column("formula", "formula", numbers.label, "left", shrink=16, wrap=True),
+        Column("substitution", "with the numbers", numbers.label, "left", shrink=16, wrap=True),
         Column("value", "value", numbers.other),
     )
     return Table(columns, steps, title=title, notes=tuple(notes))
@@ -94,7 +94,7 @@ def _signed(value: Any) -> str:
 
 def _conventions(axis: AxisPadding) -> Table:
     columns = [
-        Column("convention", "convention", numbers.label, "left"),
+        Column("convention", "convention", numbers.label, "left", shrink=16, wrap=True),
         Column("before", "before", numbers.other),
         Column("after", "after", numbers.other),
         Column("output", "output", numbers.other),
