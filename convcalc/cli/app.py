@@ -93,7 +93,7 @@ class LazyGroup(TyperGroup):
 
 
 def _nearest_command(args: list[str], program: str) -> str | None:
-    """The command of the nearest name; else the one whose line of help starts with these words the earliest."""
+    """The command of the nearest name; else the one whose line of help has these words the earliest."""
     from convcalc.spec.errors import nearest_name
 
     name = args[0].lower()

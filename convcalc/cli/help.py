@@ -74,8 +74,8 @@ def of_program(params: Iterable[Any], program: str) -> str:
     lines += [_strong("Options"), *_listed([*rows, ("-h, --help", "This help.")], columns), ""]
     told = (
         "SPEC is a line such as 'conv 64 k3 | bn | relu', a pasted call of PyTorch or Keras, a file (a "
-        "document, a model of ONNX, PyTorch or Keras, its source, its printed form), - for standard input, or "
-        f"the name of a network from `{program} list`."
+        "document, a model of ONNX, PyTorch or Keras, its source, its printed form), - for standard input, "
+        f"or the name of a network from `{program} list`."
     )
     lines += textwrap.wrap(told, columns)
     return "\n".join(lines) + "\n"

@@ -114,7 +114,7 @@ def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
         longest = max(len(name) for name, _ in table.facts)
         for name, value in table.facts:
             yield from _fact(one_line(f"{name:<{longest}}{GAP}"), value, width)
-    gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
+    gone = [column.title or column.key for i, column in enumerate(table.columns) if i not in kept]
     titles = dict.fromkeys(title for title in gone if title)
     notes = [*table.notes, *([f"Not shown at this width: {', '.join(titles)}."] if titles else [])]
     if (notes or table.more) and (table.columns or table.facts):

@@ -94,13 +94,13 @@ def _signed(value: Any) -> str:
 
 def _conventions(axis: AxisPadding) -> Table:
     columns = [
-        Column("convention", "convention", numbers.label, "left", shrink=16, wrap=True),
+        Column("convention", "convention", numbers.label, "left"),
         Column("before", "before", numbers.other),
         Column("after", "after", numbers.other),
         Column("output", "output", numbers.other),
         Column("centre", "centre", _centre),
         Column("shift", "shift", _signed),
-        Column("note", "", numbers.label, "left", 10),
+        Column("note", "", numbers.label, "left", 10, 16, wrap=True),
     ]
     split = len(axis.cases) > 1
     if split:
