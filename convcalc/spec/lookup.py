@@ -93,13 +93,12 @@ def _unknown(spec: str, message: str, expected: str) -> SpecError:
     word = spec.strip()
     close = _close(word)
     known = close or [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
-    index = spec.index(word)
+    nearest = nearest_name(word, known) or nearest_name(library.spelt(word), known) or _begun(word, close)
     return SpecError(
         Problem.in_source(
-            Source("<spec>", spec), index, len(word), message, expected=expected,
-            nearest=nearest_name(word, known) or nearest_name(library.spelt(word), known) or _begun(word, close),
+            Source("<spec>", spec), spec.index(word), len(word), message, expected=expected, nearest=nearest
         )
-    )  # fmt: skip
+    )
 
 
 def _network(name: str) -> Source | None:

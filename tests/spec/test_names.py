@@ -183,5 +183,5 @@ def test_what_is_suggested_for_a_bare_number_works(typed: str, put: str) -> None
 
 def test_a_comma_in_a_line_is_told_what_separates() -> None:
     for text in ("conv 3->4 k3, relu", "conv 3->4, k3"):
-        with pytest.raises(SpecError, match="blanks stand between options, and '|' between layers"):
+        with pytest.raises(SpecError, match=r"blanks stand between options, and '\|' between layers"):
             load(text)
