@@ -23,6 +23,8 @@ from convcalc.calculators.receptive_field.graph import ReceptiveField as Recepti
 from convcalc.calculators.receptive_field.graph import receptive_field as receptive_field
 from convcalc.calculators.sizes.sizes import Sizes as Sizes
 from convcalc.calculators.sizes.sizes import sizes as sizes
+from convcalc.calculators.training.memory import TrainingMemory as TrainingMemory
+from convcalc.calculators.training.memory import training_memory as training_memory
 from convcalc.calculators.transposed.check import check_transposed as check_transposed
 from convcalc.calculators.variants.convolution import Variants as Variants
 from convcalc.calculators.variants.convolution import variants as variants

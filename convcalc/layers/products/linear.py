@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,26 @@ class Linear(Weighted):
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight (out, in)`` and ``bias (out,)``, as far as they do not arrive."""
         return self.owned((self.out_features, self.in_features), self.out_features)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input as rows of features, for the gradient of the weight; what arrives as weight."""
+        from convcalc.layers.saved import Laid, Saved
+
+        rank = len(inputs[0])
+        arriving = (1,) * (len(inputs) > 1 and need.inputs[0])
+        if not (need.learned or any(need.inputs[1:2])):
+            return Saved(arriving)
+        order = (*(a for a in range(rank + 1) if a != self.along + 1), self.along + 1)
+        return Saved(arriving, laid=(Laid(0, order, together=rank),))
+
+    def writes(self, shape: tuple[int, ...]) -> Steps | None:
+        """The features lie together wherever their axis is."""
+        from convcalc.layers.saved import in_order
+
+        axis = self.along + 1
+        order = [a for a in range(len(shape)) if a != axis] + [axis]
+        steps = in_order(tuple(shape[a] for a in order))
+        return tuple(steps[order.index(a)] for a in range(len(shape)))
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``positions * in * out``."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 class _Global(Layer):
@@ -52,6 +53,12 @@ class GlobalMaxPool(_Global):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One comparison per input."""
         return Ops(cmp=prod(inputs[0]))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and the places of what was largest."""
+        from convcalc.layers.saved import INDEX, Own, Saved
+
+        return Saved((0,), own=(Own("indices", prod(outputs[0]), INDEX),))
 
 
 def adaptive_taps(i: Dim, o: Dim) -> Dim:
@@ -196,6 +203,7 @@ class AdaptiveAvgPool(_Adaptive):
 
     __slots__ = ()
     op: ClassVar[str] = "adaptiveavgpool"
+    saves: ClassVar[str] = "input"
     pool: ClassVar[str] = "avgpool"
     source: ClassVar[str] = "He et al. 2014, Spatial pyramid pooling; PyTorch AdaptiveAvgPool"
 
@@ -215,6 +223,12 @@ class AdaptiveMaxPool(_Adaptive):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One comparison per value read."""
         return Ops(cmp=self._reads(inputs))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and the places of what was largest."""
+        from convcalc.layers.saved import INDEX, Own, Saved
+
+        return Saved((0,), own=(Own("indices", prod(outputs[0]), INDEX),))
 
 
 LAYERS = (GlobalAvgPool, GlobalMaxPool, AdaptiveAvgPool, AdaptiveMaxPool)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 WINDOW = (
     Option("kernel", "axes", short="k"),
@@ -119,6 +120,10 @@ class MaxPool(_Pool):
         """One comparison per tap."""
         return Ops(cmp=self._taps(outputs))
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, padded where PyTorch has to be helped, and the places of what was largest."""
+        return _padded(self, inputs[0])._replace(outputs=(1,))
+
 
 @dataclass(frozen=True, slots=True)
 class AvgPool(_Undilated):
@@ -144,6 +149,10 @@ class AvgPool(_Undilated):
         """One addition per tap, one division per output; none by a stated divisor of 1."""
         whole = type(self.divisor) is int and self.divisor == 1
         return Ops(add=self._taps(outputs), div=0 if whole else prod(outputs[0]))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, padded where PyTorch has to be helped."""
+        return _padded(self, inputs[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +205,17 @@ class LPPool(_Undilated):
         if self.norm == 2:
             return Ops(mul=taps, add=taps, special=count)
         return Ops(cmp=taps, add=taps, special=taps + count)
+
+
+def _padded(layer: Any, shape: Shape) -> Saved:
+    """The map that is pooled, as it arrives or as a padded copy where its sides differ."""
+    from convcalc.layers.saved import Own, Saved
+
+    pads = layer.pads(shape)
+    if all(a == b for a, b in pads):
+        return Saved((0,))
+    room = shape[0] * prod(n + a + b for n, (a, b) in zip(shape[1:], pads, strict=True))
+    return Saved(own=(Own("padded input", room),))
 
 
 LAYERS = (MaxPool, AvgPool, LPPool)
