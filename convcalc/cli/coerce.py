@@ -59,6 +59,7 @@ class LightCommand(TyperCommand):
                 ctx.params[param.name] = param.get_default(ctx)
             else:
                 ctx.params[param.name] = self._read(value, param)
+        typed.one_spec(self.name or "", ctx.params.get("spec"), rest)
         return super().parse_args(ctx, args) if rest else rest
 
     def _read(self, value: Any, param: Any) -> Any:

@@ -327,3 +327,23 @@ def test_layers_of_checks_are_asked_for_in_the_same_words(cli: Cli) -> None:
     for alone in (("padding", "--kernel", "3"), ("transposed", "--from", "8"), ("verify", "--laws")):
         done = cli(*alone, "--layer", "conv1")
         assert done.code == 2 and "--layer chooses among the layers of a SPEC" in done.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "padding --kernel 3",
+        "padding --kernel 3 --dilation 2 --stride 2",
+        "transposed --from 8 --to 16",
+        "dilation 2 2 2",
+        "explain conv",
+        "explain bottleneck",
+    ],
+)
+def test_formulas_go_on_in_further_lines(screen: Callable[..., str], cli: Cli, line: str) -> None:
+    whole = cli(*line.split()).out
+    shown = bare(screen(*line.split(), width=80))
+    assert max(map(cells, shown.splitlines())) <= 80
+    # Nothing is lost: every letter and number of the pipe is there, but of columns that are named.
+    if "Not shown at this width" not in shown:
+        assert sorted(re.sub(r"[-─\s]", "", shown)) == sorted(re.sub(r"[-─\s]", "", whole))

@@ -39,7 +39,9 @@ def _report(common: Common, view: str) -> Answer:
     def drawn() -> Tree:
         whole = table(report, view, exact=common.exact, notation=common.notation, others=others)
         inside = whole.rows_at([i for i, row in enumerate(report.layers) if what.holds(row.name)])
-        return tree(report, view, inside, others, depth=common.depth, root=what.block, more=more(inside, main))
+        return tree(
+            report, view, inside, others, depth=common.depth, root=what.block, more=more(inside, main)
+        )
 
     def picture() -> Drawing:
         from convcalc.render.pictures.cost import VIEWS as KEYS
