@@ -456,7 +456,8 @@ class Common:
             raise UsageProblem(
                 f"--sort {self.sort!r} is no column",
                 expected=", ".join(keys),
-                nearest=nearest_name(self.sort, [*keys, *headings]),
+                nearest=nearest_name(self.sort, [*keys, *headings])
+                or next((key for key in keys if key[:5] == self.sort[:5].lower()), None),
             )
         if sort is None and self.top is None:
             return list(range(len(table.rows)))

@@ -190,7 +190,9 @@ def _worded(message: str, field: str | None, words: Mapping[str, str]) -> str:
         and field in words
         and message.startswith((f"{field.replace('_', ' ')} ", f"{field} "))
     ):
-        return words[field] + message[len(field) :]
+        message = words[field] + message[len(field) :]
+        for name, option in words.items():  # the other that it disagrees with
+            message = message.replace(f", {name.replace('_', ' ')} has ", f", {option} has ")
     return message
 
 
