@@ -148,7 +148,7 @@ class TorchReading(Choosing):
             for path, held in self.tensors.formulas.items() if held.make is not None
         }  # fmt: skip
         graph.again = self.again_at
-        graph.variables.update({k: v for k, v in self.given.items() if isinstance(v, int)})
+        graph.variables.update(self.variables(root))
         return graph
 
     @staticmethod

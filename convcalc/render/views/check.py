@@ -80,7 +80,9 @@ def told_apart(checks: Sequence[Check], specs: Sequence[str]) -> list[Check]:
     """Checks in which those of one name have what was asked for behind it: ``net (models/b.yaml)``."""
     names = Counter(check.name for check in checks)
     return [
-        replace(check, name=f"{check.name} ({spec})") if names[check.name] > 1 and check.name != spec else check
+        replace(check, name=f"{check.name} ({spec})")
+        if names[check.name] > 1 and check.name != spec
+        else check
         for check, spec in zip(checks, specs, strict=False)
     ]
 

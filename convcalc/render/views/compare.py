@@ -106,7 +106,9 @@ def ratio_in_words(value: Any) -> str:
         return "none"
     if Fraction(2, 3) < value < Fraction(3, 2):
         change = abs(float(value) - 1) * 100
-        size = "<0.1" if change < 0.05 else f"{change:.1f}".removesuffix(".0") if change < 1 else f"{change:.0f}"
+        size = (
+            "<0.1" if change < 0.05 else f"{change:.1f}".removesuffix(".0") if change < 1 else f"{change:.0f}"
+        )
         return f"{size}% {'more' if value > 1 else 'fewer'}"
     return f"{_times(float(value))}x" if value > 1 else f"{_times(float(1 / value))}x fewer"
 
@@ -296,11 +298,12 @@ def _number(value: Any) -> str:
 
 
 def _whole_name(report: Any) -> str:
-    """The name of a document, or a line of stages in full, however long."""
+    """The name of a document or a program, or a line of stages in full, however long."""
     from convcalc.spec.document.reading import is_document
 
     text = report.graph.text
-    return numbers.label(report.name if not text or is_document(text) else " ".join(text.split()))
+    named = not text or report.graph.again is not None or is_document(text)
+    return numbers.label(report.name if named else " ".join(text.split()))
 
 
 def _notes(comparison: Comparison) -> list[str]:

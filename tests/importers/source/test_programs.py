@@ -189,6 +189,29 @@ def test_the_parts_of_a_printed_module_run_in_order_where_it_is_said() -> None:
     assert [node.name for node in graph.nodes] == ["input", "a", "act", "b"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (">>> model = Net()\n>>> print(model)\n", ""),
+        (">>> model\n", ">>> \n"),
+        ("print(model)\n", ""),
+        ("In [3]: model\nOut[3]: \n", ""),
+        ("Out[3]: ", ""),
+    ],
+)
+def test_a_print_is_pasted_with_the_prompt_that_asked_for_it(before: str, after: str) -> None:
+    plain, pasted = load(PRINTED), load(before + PRINTED.lstrip() + after)
+    assert [node.name for node in pasted.nodes] == [node.name for node in plain.nodes]
+    assert analyze(pasted).to_dict() == analyze(plain).to_dict()
+
+
+def test_an_error_in_a_pasted_print_stands_at_its_line() -> None:
+    text = ">>> print(net)\nNet(\n  (a): Conv2d(3, x, kernel_size=3)\n)\n"
+    with pytest.raises(SpecError) as caught:
+        load(text)
+    assert (caught.value.problems[0].line, caught.value.problems[0].column) == (3, 3)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_any_text_has_one_answer(seed: int) -> None:
     _answers(seed, 60)
