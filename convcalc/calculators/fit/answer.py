@@ -117,7 +117,7 @@ def fit(
     if base.again is not None and rules is None:  # a program computes with whole numbers where it has them
         whole = [n for n, r in ranges.items() if r.step is None and type(base.variables.get(n)) is int]
         ranges |= {
-            name: Range(Fraction(ceil(ranges[n].low)), Fraction(floor(ranges[n].high)), Fraction(1))
+            n: Range(Fraction(ceil(ranges[n].low)), Fraction(floor(ranges[n].high)), Fraction(1))
             for n in whole
         }
     networks = Networks(source, base, input, dict(set or {}), rules)

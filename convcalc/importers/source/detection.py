@@ -39,7 +39,8 @@ def is_keras(text: str) -> bool:
 
 
 _ASKED: Final = re.compile(
-    r"\A\s*(?:(?:>>>|\.\.\.|In[ \t]*\[\d*\]:)[^\n]*\n\s*|print\([\w.]*\)[ \t]*\n\s*)*(?:Out[ \t]*\[\d*\]:[ \t]*\n?)?"
+    r"\A\s*(?:(?:>>>|\.\.\.|In[ \t]*\[\d*\]:)[^\n]*\n\s*|print\([\w.]*\)[ \t]*\n\s*)*"
+    r"(?:Out[ \t]*\[\d*\]:[ \t]*\n?)?"
 )
 """The lines of a session that asked for what is printed below them."""
 _PRINTED: Final = re.compile(r"\s*[A-Za-z_]\w*\([^\n]*\n(?:[ \t]+[^\n(]*\n)?[ \t]+\([\w.\-]+\): ")
