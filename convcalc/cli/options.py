@@ -555,7 +555,7 @@ def command(
     """
     from convcalc.render.answer import FORMS, PICTURES
 
-    endings = (*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))
+    endings = tuple(dict.fromkeys((*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))))
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
