@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convcalc.calculators.conventions.declaration import BIAS, EINSUM, METHOD, MODULE, Convention, convention
+from convcalc.calculators.conventions.declaration import Convention, Rule, Terms, convention
 from convcalc.calculators.conventions.structure import kinds
 from convcalc.dims import UNKNOWN, prod, total
 from convcalc.records import Record
@@ -24,7 +24,7 @@ class Counted(Record):
         op: its registered name.
         terms: what counts, by name.
         macs: our multiply-accumulates of it.
-        kind: how it is written; see :mod:`convcalc.calculators.conventions.structure`.
+        kind: how it is written, in words of :data:`convcalc.graph.WRITTEN`.
         seen: whether the tool counts anything of it as it is written.
         fault: what is wrong with the tool's rule for it.
     """
@@ -60,13 +60,20 @@ def _layer(report: Report, row: LayerReport, told: Convention, kind: str) -> Cou
         facts = _facts(report, row, kind)
         if rule.when is None or evaluate(rule.when, facts):
             fault = rule.fault
-            found = (
-                rule.terms if kind == MODULE else rule.written.get(kind, {} if told.modules else rule.terms)
-            )
+            found = _terms(rule, kind, told.modules)
             terms = {key: evaluate(term, facts) for key, term in found.items()}
-            if kind == EINSUM and rule.einsum:
+            if "einsum" in kind and rule.einsum:
                 terms = {key: _printed(value, rule.einsum) for key, value in terms.items()}
     return Counted(row.name, row.op, terms, row.macs, kind, rule is not None and bool(terms), fault)
+
+
+def _terms(rule: Rule, kind: str, modules: bool) -> Terms:
+    for word in kind.split():
+        if word == "module":
+            return rule.terms
+        if word in rule.written:
+            return rule.written[word]
+    return {} if modules else rule.terms
 
 
 def _printed(value: Any, digits: int) -> Any:
@@ -102,10 +109,17 @@ def _facts(report: Report, row: LayerReport, kind: str) -> dict[str, Any]:
         "positions_out": batch * prod(outer[1:]),
         "positions_left": prod(outer[1:]),
         "size": inner[axis] if type(axis) is int and inner else 1,
+        "batch": batch,
         "rows": batch * (outer[0] if len(outer) > 1 else 1),
+        "depth": getattr(layer, "layers", 1),
+        "directions": getattr(layer, "directions", 1),
+        "gates": getattr(layer, "gates", 1),
+        "hidden": getattr(layer, "hidden", 1),
+        "state": getattr(layer, "size", 1),
+        "in_features": getattr(layer, "in_features", 1),
         "nearest": mode == "nearest",
         "linear": mode == "linear",
         "cubic": mode == "cubic",
-        "method": kind == METHOD,
-        "as_bias": kind == BIAS,
+        "method": not {'method', 'tensor'}.isdisjoint(kind.split()),
+        "as_bias": kind == 'bias',
     }

@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from convcalc.graph import WRITTEN
 from convcalc.layers import lookup
 from convcalc.spec.language.expression import Expr, parse
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), "..", "..", "conventions")
 STRUCTURES: Final = "structures"
 """The one file there that is no convention: how networks are built of modules."""
-
-MODULE, SUBCLASS, FUNCTION, METHOD = "module", "subclass", "function", "method"
-EINSUM, BIAS, ATTENTION = "einsum", "bias", "attention"
-"""How a layer is written: a module of the library's own class; one of a class derived from it; a function or
-method that a counter may replace (``F.relu``, ``torch.add``, ``x.matmul``); one that none does (``x.mean``, ``+``,
-``@``); a call of ``torch.einsum``; a sum that the original leaves to the layer before, as its bias; a part of
-``nn.MultiheadAttention``, which runs it as functions of its own."""
-KINDS: Final = (MODULE, SUBCLASS, FUNCTION, METHOD, EINSUM, BIAS, ATTENTION)
 
 Terms = dict[str, Expr]
 
@@ -34,9 +27,9 @@ class Rule:
         when: a condition; a layer that does not meet it is not counted.
         terms: what counts, by name, where the layer is a module of the library's own class (for a convention
             that sees operators: always).
-        written: what counts where it is written otherwise, by how (see
-            :mod:`convcalc.calculators.conventions.structure`). Of what does not stand here a convention that sees
-            modules counts nothing, one that sees operators the same.
+        written: what counts where it is written otherwise, by a word of :data:`convcalc.graph.WRITTEN`. Of
+            what does not stand here a convention that sees modules counts nothing, one that sees operators
+            the same.
         einsum: digits of the figure that a product written as an einsum is counted by; 0 for all.
         source: where the tool says so.
         fault: what is wrong with it, in a few words; empty where nothing is.
@@ -100,7 +93,7 @@ def convention(name: str) -> Convention:
             tuple(row["layers"]),
             parse(row["when"]) if "when" in row else None,
             terms,
-            {kind: terms if row[kind] == "same" else _terms(row[kind]) for kind in KINDS if kind in row},
+            {kind: terms if row[kind] == "same" else _terms(row[kind]) for kind in WRITTEN if kind in row},
             row.get("einsum_digits", 0),
             row["source"],
             row.get("fault", ""),

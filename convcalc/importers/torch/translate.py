@@ -126,6 +126,7 @@ class _Translation:
     def say(self, call: Call) -> None:
         from convcalc.importers.torch.aten import translate as said
 
+        self.network.written = call.written
         try:
             self.bind(call, said(self.network, call, self.values))
         except Unsayable as unsayable:
