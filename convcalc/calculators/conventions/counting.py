@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +49,25 @@ class Counted(Record):
 def count(report: Report, name: str) -> list[Counted]:
     """What a tool counts of each layer of a report."""
     told = convention(name)
+    return _counted(report, told, told.rules)
+
+
+def activations(report: Report, name: str) -> Any:
+    """The activations that a tool counts of a report; None where it counts none."""
+    told = convention(name)
+    return total(row.total for row in _counted(report, told, told.activations)) if told.activations else None
+
+
+def _counted(report: Report, told: Convention, rules: Mapping[str, Rule]) -> list[Counted]:
     written = kinds(report.graph)
-    return [_layer(report, row, told, written(row.node)) for row in report.layers if row.node is not None]
+    return [
+        _layer(report, row, told, rules.get(row.op), written(row.node))
+        for row in report.layers
+        if row.node is not None
+    ]
 
 
-def _layer(report: Report, row: LayerReport, told: Convention, kind: str) -> Counted:
-    rule = told.rules.get(row.op)
+def _layer(report: Report, row: LayerReport, told: Convention, rule: Rule | None, kind: str) -> Counted:
     terms: dict[str, Any] = {}
     fault = ""
     if rule is not None:

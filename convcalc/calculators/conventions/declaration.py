@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -57,6 +58,7 @@ class Convention:
         unit: what it calls what it counts.
         source: the files of the tool that say so.
         rules: by the registered name of a layer; of no other anything is counted.
+        activations: rules for the activations that it counts besides; empty where it counts none.
     """
 
     name: str
@@ -67,6 +69,11 @@ class Convention:
     unit: str
     source: str
     rules: dict[str, Rule]
+    activations: dict[str, Rule]
+
+
+_HEADS: Final = ("name", "title", "version", "about", "sees", "unit", "source")
+_ROW: Final = frozenset({"layers", "when", "terms", "source", "fault", "einsum_digits", *WRITTEN})
 
 
 def names() -> tuple[str, ...]:
@@ -86,8 +93,21 @@ def convention(name: str) -> Convention:
     if name not in names():
         raise LookupError(f"no convention {name!r}: expected one of {', '.join(names())}")
     held = read(name)
+    missing = [key for key in (*_HEADS, "rules") if key not in held]
+    more = [key for key in held if key not in (*_HEADS, "rules", "activations")]
+    if missing or more or held["sees"] not in ("modules", "operators"):
+        raise ValueError(f"{name}: expected {', '.join(_HEADS)} and rules, sees: modules or operators")
+    texts = {key: str(held[key]) for key in _HEADS if key != "sees"}
+    rules, activations = (_rules(name, held.get(key, ())) for key in ("rules", "activations"))
+    return Convention(modules=held["sees"] == "modules", rules=rules, activations=activations, **texts)
+
+
+def _rules(name: str, rows: Iterable[dict[str, Any]]) -> dict[str, Rule]:
     rules: dict[str, Rule] = {}
-    for row in held["rules"]:
+    for row in rows:
+        place = f"{name}, {row.get('layers')}"
+        if not row.keys() <= _ROW or not row.keys() >= {"layers", "terms", "source"}:
+            raise ValueError(f"{place}: expected layers, terms, source, of {', '.join(sorted(_ROW))}")
         terms = _terms(row["terms"])
         rule = Rule(
             tuple(row["layers"]),
@@ -100,13 +120,9 @@ def convention(name: str) -> Convention:
         )
         for op in rule.layers:
             if lookup(op).op != op or op in rules:
-                raise ValueError(f"{name}: {op} has two rules, or is no layer's own name")
+                raise ValueError(f"{place}: {op} has two rules, or is no layer's own name")
             rules[op] = rule
-    sees = held["sees"]
-    if sees not in ("modules", "operators"):
-        raise ValueError(f"{name}: it sees {sees!r}, expected modules or operators")
-    texts = {key: str(held[key]) for key in ("name", "title", "version", "about", "unit", "source")}
-    return Convention(modules=sees == "modules", rules=rules, **texts)
+    return rules
 
 
 def read(name: str) -> Any:
