@@ -14,6 +14,7 @@ from convcalc.spec.language.evaluation import evaluate
 
 if TYPE_CHECKING:
     from convcalc.calculators.count.report import LayerReport, Report
+    from convcalc.dims import Shape
 
 
 @dataclass(frozen=True)
@@ -74,25 +75,35 @@ def _layer(report: Report, row: LayerReport, told: Convention, rule: Rule | None
         facts = _facts(report, row, kind)
         if rule.when is None or evaluate(rule.when, facts):
             fault = rule.fault
-            found = _terms(rule, kind, told.modules)
+            found = _terms(rule, kind, told)
             terms = {key: evaluate(term, facts) for key, term in found.items()}
             if "einsum" in kind and rule.einsum:
                 terms = {key: _printed(value, rule.einsum) for key, value in terms.items()}
     return Counted(row.name, row.op, terms, row.macs, kind, rule is not None and bool(terms), fault)
 
 
-def _terms(rule: Rule, kind: str, modules: bool) -> Terms:
+def _terms(rule: Rule, kind: str, told: Convention) -> Terms:
     for word in kind.split():
+        if word == "covered" and told.whole:
+            return {}
         if word == "module":
             return rule.terms
         if word in rule.written:
             return rule.written[word]
-    return {} if modules else rule.terms
+    return {} if told.modules else rule.terms
 
 
 def _printed(value: Any, digits: int) -> Any:
     """Half of a number of operations that was read off a printed figure of so many digits."""
     return int(float(f"{2 * value:.{digits - 1}e}") / 2) if isinstance(value, int) else value
+
+
+def _first(kind: str, batch: Any, outer: Shape) -> Any:
+    """The first size of the output in the source, which is the batch where nothing is known of it."""
+    words = kind.split()
+    if not outer or not {"merged", "behind"} & {*words}:
+        return batch
+    return batch * outer[0] if "merged" in words else outer[0]
 
 
 def _facts(report: Report, row: LayerReport, kind: str) -> dict[str, Any]:
@@ -106,7 +117,7 @@ def _facts(report: Report, row: LayerReport, kind: str) -> dict[str, Any]:
     axis = getattr(layer, "axis", None)
     return {
         "inputs_count": len(row.input_shapes),
-        "first": batch,
+        "first": _first(kind, batch, outer),
         "inputs": batch * prod(inner),
         "outputs": batch * prod(outer),
         "macs": row.macs,

@@ -57,6 +57,7 @@ class Convention:
         modules: it sees modules and the functions it knows, not operators.
         unit: what it calls what it counts.
         source: the files of the tool that say so.
+        whole: it counts modules of attention in the place of the modules inside them.
         rules: by the registered name of a layer; of no other anything is counted.
         activations: rules for the activations that it counts besides; empty where it counts none.
     """
@@ -68,6 +69,7 @@ class Convention:
     modules: bool
     unit: str
     source: str
+    whole: bool
     rules: dict[str, Rule]
     activations: dict[str, Rule]
 
@@ -94,12 +96,13 @@ def convention(name: str) -> Convention:
         raise LookupError(f"no convention {name!r}: expected one of {', '.join(names())}")
     held = read(name)
     missing = [key for key in (*_HEADS, "rules") if key not in held]
-    more = [key for key in held if key not in (*_HEADS, "rules", "activations")]
+    more = [key for key in held if key not in (*_HEADS, "whole", "rules", "activations")]
     if missing or more or held["sees"] not in ("modules", "operators"):
         raise ValueError(f"{name}: expected {', '.join(_HEADS)} and rules, sees: modules or operators")
     texts = {key: str(held[key]) for key in _HEADS if key != "sees"}
     rules, activations = (_rules(name, held.get(key, ())) for key in ("rules", "activations"))
-    return Convention(modules=held["sees"] == "modules", rules=rules, activations=activations, **texts)
+    modules, whole = held["sees"] == "modules", held.get("whole") is True
+    return Convention(modules=modules, whole=whole, rules=rules, activations=activations, **texts)
 
 
 def _rules(name: str, rows: Iterable[dict[str, Any]]) -> dict[str, Rule]:

@@ -13,7 +13,8 @@ from typing import Final
 from convcalc.importers.torch.program import Call, Program
 
 LIBRARY: Final = "torch.nn.modules."
-ATTENTION: Final = f"{LIBRARY}activation.MultiheadAttention"
+ATTENTION: Final = (f"{LIBRARY}activation.MultiheadAttention", "timm.layers.attention.Attention")
+"""Modules that a counter may count as a whole."""
 HELD: Final = f"{LIBRARY}transformer."
 """Modules that hold their activation as a function, which nobody replaces any more."""
 FUSED: Final = "aten.scaled_dot_product_attention."
@@ -36,10 +37,12 @@ def with_writing(program: Program, parents: Collection[str] | None = None) -> Pr
         owner for held in program.held if held.kind == "parameter" for name in held.names
         for owner, _, last in [name.rpartition(".")] if last == "weight"
     }  # fmt: skip
+    whole = {call.path for call in program.calls if call.kind in ATTENTION}
     calls = []
     for call in program.calls:
         words = _words(call, call.path in parents, call.path in weighed)
-        calls.append(replace(call, written=f"{call.written} {words}".strip()))
+        covered = "covered" if not whole.isdisjoint(_above(call.path)) else ""
+        calls.append(replace(call, written=" ".join(filter(None, (covered, call.written, words)))))
     return replace(program, calls=tuple(calls))
 
 
@@ -51,7 +54,7 @@ def _above(path: str) -> Iterable[str]:
 
 def _words(call: Call, parent: bool, weighed: bool) -> str:
     fused = call.target.startswith(FUSED)
-    if call.kind == ATTENTION:
+    if call.kind in ATTENTION:
         return "attention fused" if fused else "unfused attention"
     if fused:
         return "fused"
