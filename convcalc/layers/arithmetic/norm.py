@@ -283,9 +283,10 @@ class RMSNorm(Layer):
         """The input, the reciprocal root of each group and, for the weight, the input times that."""
         from convcalc.layers.saved import FULL, Own, Saved
 
-        roots = Own("1 / root", _groups(self.axis, inputs[0]), FULL)
         scaled = (Own("scaled input", prod(inputs[0])),) if self.affine and need.learned else ()
-        return Saved((0,), own=(roots, *scaled))
+        if not need.inputs[0]:
+            return Saved(own=scaled)
+        return Saved((0,), own=(Own("1 / root", _groups(self.axis, inputs[0]), FULL), *scaled))
 
 
 @dataclass(frozen=True, slots=True)

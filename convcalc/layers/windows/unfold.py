@@ -14,6 +14,7 @@ from convcalc.layers.windows.window import Spreading, output_size, resolved, val
 
 if TYPE_CHECKING:
     from typing import Self
+    from convcalc.layers.saved import Need, Saved
 
     from convcalc.layers.reads import Axis, Reads, Windows
 
@@ -228,6 +229,15 @@ class Fold(Spreading):
                 for number, tap in enumerate(taps)
             ),
         )
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """Nothing of a plane; else the columns and where they are added, which PyTorch has to be told."""
+        from convcalc.layers.saved import INDEX, NOTHING, Own, Saved, contiguous
+
+        if len(self.size) == 2 and all(a == b for a, b in self.pads()):
+            return NOTHING
+        places = Own("places", prod(self.kernel) * prod(self.positions()), INDEX, shared=True)
+        return Saved(own=(places,), laid=(contiguous(0, inputs[0]),))
 
 
 def _run(sizes: tuple[Dim, ...], window: Any) -> Axis:
