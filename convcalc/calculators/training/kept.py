@@ -132,7 +132,7 @@ class _Pass:
         single = tuple(self.single[edge.node] for edge in node.inputs)
         need = Need(wanted, learns(self.graph, node), single)
         wants = (any(wanted) or need.learned) and not layer.cuts_gradient
-        wants = wants and number in self.alive or (node.is_input and self.wanted)
+        wants = (wants and number in self.alive) or (node.is_input and self.wanted)
         found.needs.append(need)
         for one in read:
             if one.storage is not None:
@@ -147,7 +147,11 @@ class _Pass:
         shapes = self.graph.input_shapes(node)
         if not over:
             layer = _running(layer, False)
-        self._keep(number, read, tensors, layer.saved(shapes, node.outputs, need))
+        saved = layer.saved(shapes, node.outputs, need)
+        if over and 0 in saved.inputs:  # it is copied before it is written over
+            own = Own("input", prod(shapes[0]))
+            saved = saved._replace(inputs=tuple(n for n in saved.inputs if n), own=(own, *saved.own))
+        self._keep(number, read, tensors, saved)
 
     def _written(
         self, number: int, node: Node, layer: Layer, read: list[Tensor], wants: bool

@@ -388,10 +388,14 @@ class InstanceNorm(Layer):
         return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
 
     def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
-        """The input in order, the statistics of each channel and the weight repeated for every sample."""
+        """The input in order, the statistics of each channel and the weight repeated for every sample.
+
+        More than three axes, and maps of one position, are normalised as groups, which repeats no weight.
+        """
         from convcalc.layers.saved import FULL, Own, Saved, contiguous
 
-        names = ("mean", "1 / deviation", *(("weights",) if "weight" in self.parameters(inputs) else ()))
+        repeated = len(inputs[0]) <= 4 and prod(inputs[0][1:]) != 1 and "weight" in self.parameters(inputs)
+        names = ("mean", "1 / deviation", *(("weights",) if repeated else ()))
         own = tuple(Own(name, self.channels, FULL) for name in names)
         return Saved(own=own, laid=(contiguous(0, inputs[0]),))
 

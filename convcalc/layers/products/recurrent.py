@@ -12,9 +12,9 @@ from convcalc.layers.values import axis_of, show
 
 if TYPE_CHECKING:
     from typing import Self
-    from convcalc.layers.saved import Need, Saved, Steps
 
     from convcalc.layers.reads import Reads, Windows
+    from convcalc.layers.saved import Need, Saved, Steps
 
 _BEFORE: Final = (
     Option("in_features", "dim", INFER, aliases=("in",)),
@@ -199,7 +199,7 @@ class Recurrent(Layer):
     def backward_macs(
         self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need
     ) -> tuple[Dim, Dim]:
-        """As many as forward for either; none for a first state of zeros, nor for an input that wants none."""
+        """As many as forward for either; none for the first states, nor for an input that wants none."""
         macs = self.macs(inputs, outputs)
         rows = self.directions * self.gates * self.hidden
         arriving = macs - self._sequences(inputs) * self.layers * rows * self.size

@@ -122,7 +122,12 @@ class MaxPool(_Pool):
 
     def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
         """The input, padded where PyTorch has to be helped, and the places of what was largest."""
-        return _padded(self, inputs[0], outputs[0])._replace(outputs=(1,))
+        from convcalc.layers.saved import INDEX, Own
+
+        found = _padded(self, inputs[0], outputs[0])
+        if found.inputs:
+            return found._replace(outputs=(1,))
+        return found._replace(own=(*found.own, Own("indices of the padded map", prod(outputs[0]), INDEX)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +224,7 @@ class LPPool(_Undilated):
         return Ops(cmp=taps, add=taps, special=taps + count)
 
     def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
-        """The input, its powers and what a root is taken of; with signs and their products as PyTorch has it."""
+        """The input, its powers, and what the root is taken of; in PyTorch's own with signs beside it."""
         from convcalc.layers.saved import Own, Saved
 
         n, out = prod(inputs[0]), prod(outputs[0])

@@ -25,9 +25,9 @@ from convcalc.layers.windows.adaptive import adaptive_taps
 
 if TYPE_CHECKING:
     from typing import Self
-    from convcalc.layers.saved import Need, Saved
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 MODES = (
     *("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline"),
