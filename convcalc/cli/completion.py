@@ -81,6 +81,18 @@ def variables(ctx: Any, incomplete: str) -> list[str]:
     return _starting(incomplete, [f"{name}={value}" for name, value in held.items()])
 
 
+def tools() -> tuple[str, ...]:
+    """Names of the conventions by which ``--as`` counts."""
+    from convcalc.calculators.conventions.declaration import names
+
+    return names()
+
+
+def tool(incomplete: str) -> list[str]:
+    """Names of conventions that start like what was typed."""
+    return _starting(incomplete, tools())
+
+
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 

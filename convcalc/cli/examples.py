@@ -29,6 +29,11 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resnet18 --input 3x448x448", "at another size"),
         ("'conv 64 k3 p1' --input 3xHxW", "as a formula of the size"),
     ),
+    "conventions": (
+        ("convnext_tiny", "what six counters print of it, and why"),
+        ("mobilenet_v2 --as thop --sources", "one of them, with where its rules stand"),
+        ("'conv 8 k3 | bn | relu' --input 3x32x32 --exact", "of one that you write, every digit"),
+    ),
     "shapes": (
         ("unet", "what goes into each layer and what comes out"),
         ("'conv 8 k3 s2 p1 | maxpool k2' --input 3x65x65", "where a size is rounded"),

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 import typer
 
 from convcalc.cli import completion
-from convcalc.cli.coerce import Spelled
+from convcalc.cli.coerce import Among, Spelled
 from convcalc.cli.output import UsageProblem, errors, note, show, write, written_to
 
 if TYPE_CHECKING:
+    from convcalc.calculators.conventions.bridge import Bridge
     from convcalc.calculators.count.report import Report
     from convcalc.graph import Graph
     from convcalc.render.answer import Answer, Form
@@ -123,6 +124,20 @@ SEED: Final = Shared(
     "seed",
     Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of random weights and inputs.")],
     0,
+)
+AS: Final = Shared(
+    "counted_as",
+    Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as",
+            metavar="TOOL",
+            help="Beside it what this tool prints, to the integer, its faults included; may be given again.",
+            autocompletion=completion.tool,
+        ),
+        Among(completion.tools),
+    ],
+    None,
 )
 RANK: Final = Shared(
     "rank",
@@ -296,6 +311,7 @@ class Common:
     at: str | None = None
     primitive: bool = False
     partial: bool = False
+    counted_as: list[str] | None = None
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
@@ -313,11 +329,18 @@ class Common:
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
-        for one in ("--flat", *forms, *(f"--{name}" for name in ("sort", "top") if getattr(self, name))):
-            if self.tree and (one != "--flat" or self.flat):
-                raise UsageProblem(f"--tree and {one} cannot go together", expected="one of them")
         if self.output is not None:
             self._check_output(self.output, endings)
+        if self.tree:
+            self._check_tree(forms)
+
+    def _check_tree(self, forms: list[str]) -> None:
+        """Refuse a tree where its order is another, or where what is written is no text."""
+        others = [*(f"--{name}" for name in ("flat", "sort", "top") if getattr(self, name)), *forms]
+        if self.form not in ("table", "html"):
+            others.append(f"-o {self.output}")
+        if others:
+            raise UsageProblem(f"--tree and {others[0]} cannot go together", expected="one of them")
 
     def _check_output(self, output: str, endings: tuple[str, ...]) -> None:
         """Refuse what cannot be written before anything is worked out."""
@@ -399,6 +422,17 @@ class Common:
 
         graph = self.load(spec, listed)
         return analyze(graph, batch=self.batch, dtype=self.dtype, partial=self.partial)
+
+    def bridges(self, report: Report) -> list[Bridge]:
+        """What the tools of ``--as`` print of a report."""
+        if not self.counted_as:
+            return []
+        from convcalc.calculators.conventions.bridge import bridge
+
+        found = [bridge(report, tool) for tool in dict.fromkeys(self.counted_as)]
+        for text in dict.fromkeys(text for one in found for text in one.notes):
+            note(text)
+        return found
 
     def choose(self, table: Table, main: str) -> list[int]:
         """Which rows ``--sort`` and ``--top`` show, in order; with ``--layer`` all of them, to choose from.

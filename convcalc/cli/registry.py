@@ -35,6 +35,11 @@ COMMANDS: Final[dict[str, Row]] = {
     "flops": Row(
         "convcalc.cli.commands.report:flops", "MACs, FLOPs and operations by kind of each layer.", _COUNT
     ),
+    "conventions": Row(
+        "convcalc.cli.commands.conventions:conventions",
+        "What other counters print of it, and the way there from our MACs.",
+        _COUNT,
+    ),
     "shapes": Row(
         "convcalc.cli.commands.report:shapes", "What goes into each layer and what comes out.", _COUNT
     ),

@@ -22,8 +22,8 @@ from convcalc.page.asked import Asked
 from convcalc.page.tree import tree
 from convcalc.render import numbers
 
-QUESTIONS: Final = 3
-"""Budgets for what must be answered of each network; every part that can be left out has its own."""
+QUESTIONS: Final = 1
+"""Budgets besides for what must be answered of each network; every part that can be left out has its own."""
 
 
 @question

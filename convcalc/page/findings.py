@@ -278,17 +278,21 @@ def _even(one: TransposedLayer, shape: Shape, tried: _Tried) -> tuple[str, str]:
 
 
 def _misaligned(words: Sequence[str], fields: ReceptiveField) -> Iterator[Finding]:
+    ranks = {row.name: len(row.axes) for row in fields.layers}
+    axes: dict[Any, list[str]] = {}
     for one in fields.misaligned:
-        axis = axis_names(len(fields.of(one.layer)[0].axes))[one.axis] if fields.of(one.layer) else one.axis
-        by = f"{one.by} pixels" if one.at_end is None else f"{one.by} pixels, {one.at_end} at its end"
+        names = axis_names(ranks.get(one.layer, one.axis + 1))
+        axes.setdefault((one.layer, one.branches, one.by, one.at_end), []).append(names[one.axis])
+    for (layer, (a, b), by, at_end), along in axes.items():
+        apart = f"{by} pixel{'s' * (by > 1)}" + (f", {at_end} at the end," if at_end is not None else "")
         yield Finding(
-            one.layer,
+            layer,
             "misalignment",
             "warn",
-            f"{one.branches[0]} and {one.branches[1]} meet here {by} apart along the {axis}",
+            f"{a} and {b} meet here {apart} apart along {' and '.join(along)}",
             "what is put together belongs to different places of the input; paddings or strides differ",
             "",
-            _command("rf", words, "--layer", one.layer),
+            _command("rf", words, "--layer", layer),
         )
 
 

@@ -29,6 +29,7 @@ class Column(NamedTuple):
             0 stays.
         shrink: text that may be cut with an ellipsis, down to this many characters; 0 for what
             is never cut, as every number is.
+        wrap: text that goes on in further lines of its row instead of being cut.
         distinct: names: their middle is cut instead of their end, and those that differ never look the same.
         tone: what a value means to who reads it, one of ``numbers.TONES`` or empty; a value made by
             ``numbers.toned`` says it itself.
@@ -50,6 +51,7 @@ class Column(NamedTuple):
     scale: Scale | None = None
     join: Callable[[Sequence[Any]], Any] | None = None
     rank: Callable[[Any], Any] | None = None
+    wrap: bool = False
 
     def means(self, value: Any) -> str:
         """The tone of a value of this column; empty where it has none."""
@@ -63,10 +65,12 @@ class Text(NamedTuple):
     Attributes:
         text: the lines; they may have a tone (``numbers.toned``).
         drawn: whether they are a drawing, which Markdown puts between fences.
+        prose: whether a screen breaks lines that are too long between words.
     """
 
     text: str
     drawn: bool = False
+    prose: bool = False
 
 
 class Name(numbers.Toned):
@@ -290,7 +294,7 @@ class Cells:
             texts = [_text(value, form) for value in values]
             if self.footer is not None:
                 self.footer.append("" if last is None else _text(last, form))
-            if self.barred and screen is not None and column.bar:
+            if self.barred and screen is not None and column.bar and any(map(_is_part, values)):
                 title = f"{title:>6}".ljust(7 + screen.bar)
                 texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
                 if self.footer is not None:
@@ -356,6 +360,8 @@ class Cells:
         texts = [row[index] for row in self.rows]
         if max(map(cells_of, texts), default=0) <= width:
             return texts
+        if self.columns[index].wrap:
+            return texts
         if self.columns[index].distinct:
             return _cut_names([row[index] for row in table.rows], texts, width)
         return [_cut_end(text, width) for text in texts]
@@ -378,6 +384,11 @@ class Cells:
 
 def _text(value: Any, form: Format) -> str:
     return one_line(value if isinstance(value, numbers.Text) else form(value))
+
+
+def _is_part(value: Any) -> bool:
+    """Whether a value has a bar."""
+    return isinstance(value, numbers.Share) and bool(numbers.bar(value, 1))
 
 
 def _around(value: Any) -> int:

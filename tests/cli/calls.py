@@ -13,6 +13,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "summary": (LINE,),
     "params": (LINE,),
     "flops": (LINE,),
+    "conventions": (LINE,),
     "shapes": (LINE,),
     "sizes": (LINE,),
     "memory": (LINE,),

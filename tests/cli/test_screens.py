@@ -172,6 +172,15 @@ def test_a_tree_in_a_pipe_is_whole(cli: Cli) -> None:
     assert ascii.stdout.isascii() and b"\n| ` relu1" in ascii.stdout
 
 
+def test_a_tree_in_a_file_is_the_one_in_a_pipe(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "tree.txt"
+    assert cli("params", "resnet18", "--tree", "-o", str(file)).code == 0
+    assert file.read_text(encoding="utf-8") == cli("params", "resnet18", "--tree").out
+    page = tmp_path / "tree.html"
+    assert cli("params", "resnet18", "--tree", "-o", str(page)).code == 0
+    assert "padding-left:1.8em" in page.read_text(encoding="utf-8")
+
+
 def test_flat_names_in_a_terminal_are_whole(screen: Callable[..., str]) -> None:
     shown = screen("params", "resnet18", "--flat", width=120)
     names = [name.strip() for name in table(shown)[1]["name"]]
@@ -209,6 +218,7 @@ def test_a_layer_a_block_or_a_pattern(cli: Cli, screen: Callable[..., str]) -> N
         (("--tree", "--flat"), "--tree and --flat cannot go together"),
         (("--tree", "--sort", "params"), "--tree and --sort cannot go together"),
         (("--tree", "--json"), "--tree and --json cannot go together"),
+        (("--tree", "-o", "x.csv"), "--tree and -o x.csv cannot go together"),
         (("--tree", "--layer", "*.conv1"), "--layer with the name of a block"),
         (
             ("memory", "--by-resolution", "--layer", "layer1"),
@@ -317,3 +327,23 @@ def test_layers_of_checks_are_asked_for_in_the_same_words(cli: Cli) -> None:
     for alone in (("padding", "--kernel", "3"), ("transposed", "--from", "8"), ("verify", "--laws")):
         done = cli(*alone, "--layer", "conv1")
         assert done.code == 2 and "--layer chooses among the layers of a SPEC" in done.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "padding --kernel 3",
+        "padding --kernel 3 --dilation 2 --stride 2",
+        "transposed --from 8 --to 16",
+        "dilation 2 2 2",
+        "explain conv",
+        "explain bottleneck",
+    ],
+)
+def test_formulas_go_on_in_further_lines(screen: Callable[..., str], cli: Cli, line: str) -> None:
+    whole = cli(*line.split()).out
+    shown = bare(screen(*line.split(), width=80))
+    assert max(map(cells, shown.splitlines())) <= 80
+    # Nothing is lost: every letter and number of the pipe is there, but of columns that are named.
+    if "Not shown at this width" not in shown:
+        assert sorted(re.sub(r"[-─\s]", "", shown)) == sorted(re.sub(r"[-─\s]", "", whole))

@@ -107,6 +107,23 @@ def test_pictures_come_in_their_order() -> None:
         assert "<style" not in picture["svg"] and "<script" not in picture["svg"]
 
 
+def test_another_picture_joins_by_one_line(monkeypatch) -> None:
+    from convcalc.page import pictures
+    from convcalc.render.pictures.drawing import Drawing
+
+    def draw(asked):
+        drawing = Drawing(40, 10, "a box", "A box.", "box")
+        drawing.rect(0, 0, 40, 10, "input", data={"layer": asked.report.layers[0].name})
+        return drawing
+
+    more = pictures.Question("box", "A box", draw)
+    monkeypatch.setattr(pictures, "QUESTIONS", (more, *pictures.QUESTIONS))
+    (network,) = convcalc.page("lenet5").to_dict()["networks"]
+    assert list(network["pictures"])[:2] == ["box", "cost"]
+    assert network["pictures"]["box"]["rows"] == ["c1"]
+    assert network["pictures"]["box"]["caption"] == "A box."
+
+
 def test_a_part_that_takes_too_much_is_left_out_and_said(monkeypatch) -> None:
     from convcalc.page import details
 

@@ -372,7 +372,7 @@ def test_names_and_contrast_for_screen_readers(live, scheme: str) -> None:
     page = live(color_scheme=scheme)
     write(page, "conv 3->16 k3 strid=2")
     nameless = page.evaluate(
-        "[...document.querySelectorAll(':is(#ask, #bench, body > header) :is(button, input, select, textarea)')]"
+        "[...document.querySelectorAll(':is(#ask, #bench, header) :is(button, input, select, textarea)')]"
         ".filter((one) => !one.hidden && !one.labels?.length)"
         ".filter((one) => !one.getAttribute('aria-label') && !one.textContent.trim())"
         ".map((one) => one.outerHTML)"

@@ -73,10 +73,14 @@ def costliest(graph: Graph, report: Report, key: str, most: int = MOST) -> tuple
 def _parts(graph: Graph, report: Report, key: str) -> Iterator[tuple[str, Layer | None, Dim]]:
     item = itemsize(report.dtype)
     if key in METRICS:
-        yield from ((row.name, row.node.layer if row.node else None, getattr(row, key)) for row in report.layers)
+        yield from (
+            (row.name, row.node.layer if row.node else None, getattr(row, key)) for row in report.layers
+        )
         return
     if key in ("param_bytes", "memory_bytes"):
-        yield from ((row.name, row.node.layer if row.node else None, row.params * item) for row in report.layers)
+        yield from (
+            (row.name, row.node.layer if row.node else None, row.params * item) for row in report.layers
+        )
     if key == "memory_bytes" and report.totals.peak_memory_at:
         name = report.totals.peak_memory_at
         yield f"activations at {name}", None, report.totals.peak_memory_bytes

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.answers import did_you_mean, tidy
-from convcalc.calculators.compare.measures import MEASURES, Quantity, at_least, read
+from convcalc.calculators.compare.measures import AS, MEASURES, Quantity, at_least, quantity, read
 from convcalc.calculators.count.report import Report
 from convcalc.calculators.receptive_field.output import OutputField, field_of
 from convcalc.dims import UNKNOWN, Dim
@@ -121,7 +121,7 @@ class Limit(NamedTuple):
     @property
     def kind(self) -> Quantity:
         """What is limited."""
-        return KINDS[self.name[4:]]
+        return _kind(self.name[4:])
 
     @property
     def most(self) -> bool:
@@ -157,6 +157,13 @@ class Limit(NamedTuple):
         return bool(value <= self.bound if self.most else value >= self.bound)
 
 
+def _kind(name: str) -> Quantity:
+    """What the second half of a limit's name means."""
+    found = KINDS.get(name) or quantity(name)
+    assert found is not None
+    return found
+
+
 def limits(given: Mapping[str, Any]) -> tuple[Limit, ...]:
     """Limits from their names and amounts; names may be written with ``-`` for ``_``.
 
@@ -166,13 +173,13 @@ def limits(given: Mapping[str, Any]) -> tuple[Limit, ...]:
     found = []
     for name, text in given.items():
         key = name.replace("-", "_")
-        if key not in NAMES:
+        if key not in NAMES and (key[:4] not in ("max_", "min_") or quantity(key[4:]) is None):
             raise LimitError(
                 f"no limit {name!r}{did_you_mean(key, NAMES)}",
-                "max_ or min_ with one of " + ", ".join(KINDS),
+                f"max_ or min_ with one of {', '.join(KINDS)}, {AS}TOOL",
             )
         try:
-            bound = amount(text, KINDS[key[4:]].unit)
+            bound = amount(text, _kind(key[4:]).unit)
             found.append(Limit(key, bound, text.strip() if isinstance(text, str) else ""))
         except LimitError as error:
             raise LimitError(f"{key}: {error}", error.hint) from None
@@ -183,6 +190,7 @@ def counted(graph: Graph, report: Report, chosen: tuple[Limit, ...]) -> dict[str
     """Every value that limits are about; the receptive field only where a limit asks for it."""
     counts: dict[str, Dim] = {key: read(report, key) for key in MEASURES}
     counts |= {f"at_least {key}": value for key, value in at_least(report).items()}
+    counts |= {key: read(report, key) for key in {one.kind.key for one in chosen} if key.startswith(AS)}
     counts["layers"] = len(report.layers)
     if any(limit.kind.key == "receptive_field" for limit in chosen):
         counts["smallest_field"], counts["largest_field"] = _sizes(field_of(graph))

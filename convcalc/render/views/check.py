@@ -38,16 +38,21 @@ def tables(checks: Sequence[Check], *, exact: bool = False, of: int | None = Non
         of: how many networks there were to check, where not all of them were.
     """
     many = len(checks) > 1
+    baselines = list(dict.fromkeys(row.limit.of for check in checks for row in check.rows if row.limit.of))
+    base = numbers.label(baselines[0]) if len(baselines) == 1 else "baseline"
+    grown = any(row.limit.growth for check in checks for row in check.rows)
     columns = (
         *((Column("network", "network", numbers.label, "left"),) if many else ()),
         Column("limit", "limit", numbers.label, "left"),
+        *((Column("base", base, written, priority=5),) if baselines else ()),
+        *((Column("growth", "growth", numbers.label, priority=30),) if grown else ()),
         Column("bound", "allowed", written),
         Column("value", "is", written),
         Column("margin", "room", written, priority=10),
         Column("verdict", "", numbers.label, "left"),
     )
     rows = [
-        [*([numbers.label(check.name)] if many else []), *_row(row, exact)]
+        [*([numbers.label(check.name)] if many else []), *_row(row, exact, bool(baselines), grown)]
         for check in checks
         for row in check.rows
     ]
@@ -177,7 +182,7 @@ def _excess(row: Verdict) -> str:
     return percent(Fraction(-row.margin) / row.limit.bound)
 
 
-def _row(row: Verdict, exact: bool) -> list[Any]:
+def _row(row: Verdict, exact: bool, based: bool, grown: bool) -> list[Any]:
     form = form_of(row.limit.kind.unit, exact)
     value: Any = Written(row.value, form)
     if row.value is None or row.at_least is not None:
@@ -191,7 +196,9 @@ def _row(row: Verdict, exact: bool) -> list[Any]:
         verdict = numbers.toned(f"{words} by {part}" if part else words, "bad")
     return [
         f"{'at most' if row.limit.most else 'at least'} {row.limit.kind.title}",
-        Written(row.limit.bound, lambda bound: allowed(row.limit, form)),
+        *([Written(row.limit.base, form) if row.limit.of else ""] if based else []),
+        *([f"+ {row.limit.growth}" if row.limit.growth else ""] if grown else []),
+        Written(row.limit.bound, lambda bound: row.limit.text or form(bound)),
         value if row.value is not UNKNOWN or row.at_least is not None else Written(UNKNOWN, form),
         Written(row.margin, signed(form)),
         verdict,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from convcalc.calculators.compare.measures import MEASURES, at_least
+from convcalc.calculators.compare.measures import MEASURES, Quantity, at_least, quantity
 from convcalc.calculators.receptive_field.output import show_field
 from convcalc.dims import UNKNOWN, is_symbolic
 from convcalc.render import numbers
@@ -106,7 +106,9 @@ def ratio_in_words(value: Any) -> str:
         return "none"
     if Fraction(2, 3) < value < Fraction(3, 2):
         change = abs(float(value) - 1) * 100
-        size = "<0.1" if change < 0.05 else f"{change:.1f}".removesuffix(".0") if change < 1 else f"{change:.0f}"
+        size = (
+            "<0.1" if change < 0.05 else f"{change:.1f}".removesuffix(".0") if change < 1 else f"{change:.0f}"
+        )
         return f"{size}% {'more' if value > 1 else 'fewer'}"
     return f"{_times(float(value))}x" if value > 1 else f"{_times(float(1 / value))}x fewer"
 
@@ -145,7 +147,7 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
             columns.append(Column(f"{label} / {base}", "ratio", written, tone=better))
     rows: list[list[Any]] = []
     for line in _shown(comparison):
-        row: list[Any] = [MEASURES[line.key].title]
+        row: list[Any] = [measure(line).title]
         form = _form(line, exact)
         for number in range(len(line.values)):
             row.append(_value(comparison, line, number, form))
@@ -166,10 +168,17 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
     )
 
 
+def measure(line: Line) -> Quantity:
+    """What a line is about."""
+    found = quantity(line.key)
+    assert found is not None
+    return found
+
+
 def _form(line: Line, exact: bool) -> Callable[[Any], str]:
     if exact:
         return numbers.exact
-    return numbers.human_bytes if MEASURES[line.key].unit == "bytes" else numbers.human
+    return numbers.human_bytes if measure(line).unit == "bytes" else numbers.human
 
 
 def _value(comparison: Comparison, line: Line, number: int, form: Callable[[Any], str]) -> Any:
@@ -180,11 +189,11 @@ def _value(comparison: Comparison, line: Line, number: int, form: Callable[[Any]
 
 def _by_network(comparison: Comparison, whole: Table, exact: bool) -> Table:
     """The same with networks in rows: value and ratio of each measure, the most important first."""
-    lines = sorted(_shown(comparison), key=lambda line: IMPORTANT.index(line.key))
+    lines = sorted(_shown(comparison), key=_importance)
     columns = [Column("network", "", numbers.label, "left")]
     for place, line in enumerate(lines):
         priority = place if line.key not in HEADLINE else 0
-        columns.append(Column(line.key, MEASURES[line.key].title, written, priority=priority))
+        columns.append(Column(line.key, measure(line).title, written, priority=priority))
         columns.append(Column(f"{line.key}_ratio", "ratio", written, priority=priority, tone=better))
     fields = any(field is not None for field in comparison.fields)
     columns += [Column("field", "receptive field", numbers.label, priority=5)] if fields else []
@@ -196,6 +205,11 @@ def _by_network(comparison: Comparison, whole: Table, exact: bool) -> Table:
             row += [_value(comparison, line, number, _form(line, exact)), quotient]
         rows.append([*row, *([_field(comparison.fields[number])] if fields else [])])
     return Table(columns, rows, title=whole.title, facts=whole.facts, notes=whole.notes)
+
+
+def _importance(line: Line) -> int:
+    """The place of a measure where there is no room for all; what was asked for goes first."""
+    return IMPORTANT.index(line.key) if line.key in IMPORTANT else 0
 
 
 def _shown(comparison: Comparison) -> list[Line]:
@@ -223,7 +237,7 @@ def _tall(comparison: Comparison) -> Table:
     rows: list[list[Any]] = []
     below: list[tuple[str, str]] = []
     for line in _shown(comparison):
-        title, unit = MEASURES[line.key].title, MEASURES[line.key].unit
+        title, unit = measure(line).title, measure(line).unit
         form = _in_bytes if unit == "bytes" else numbers.exact
         for number, label in enumerate(comparison.labels):
             value, change = line.values[number], line.differences[number]
