@@ -72,7 +72,10 @@ class Asked(NamedTuple):
         if not self.training:
             for name, value in named.items():
                 if value:
-                    raise UsageProblem(f"--{name} goes with --training", expected=f"--training --{name} ...")
+                    words = value if isinstance(value, str) else " ".join(value)
+                    raise UsageProblem(
+                        f"--{name} goes with --training", expected=f"--training --{name} {words}"
+                    )
             return
         if common.dtype != "float32":
             raise UsageProblem("--dtype is of inference", expected="--precision fp32, amp or bf16")

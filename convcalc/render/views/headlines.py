@@ -132,6 +132,10 @@ def _training(found: Any) -> str:
     return f"{_name(found)}: {saved} saved for backward, peak {peak}, batch {found.batch}"
 
 
+def _largest_batch(found: Any) -> str:
+    return f"{_name(found)}: batch {found.batch} trains in {numbers.human_bytes(found.max_memory)}"
+
+
 def _run_judged(one: Any) -> str:
     return f"{one.run.names[0]} to {one.run.names[-1]}: {_holes(one)}"
 
@@ -161,6 +165,7 @@ HEADLINES: Final[dict[str, Callable[[Any], str]]] = {
     "Coverage": _coverage,
     "LayerReport": _layer,
     "TrainingMemory": _training,
+    "LargestBatch": _largest_batch,
     "RunJudgement": _run_judged,
 }
 """The headline of a result by the name of its class."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.calculators.count.report import folded
 from convcalc.calculators.training.optimizers import OPTIMIZERS
@@ -11,7 +11,10 @@ from convcalc.render import numbers
 from convcalc.render.table import Column, Table
 
 if TYPE_CHECKING:
+    from convcalc.calculators.training.batch import LargestBatch
     from convcalc.calculators.training.memory import TrainingLayer, TrainingMemory
+
+_WORKING: Final = "The working space of kernels comes on top."
 
 
 def table(result: TrainingMemory, *, exact: bool = False, depth: int | None = None) -> Table:
@@ -140,10 +143,45 @@ def _facts(result: TrainingMemory, form: Any) -> Sequence[tuple[str, str]]:
 
 def _notes(result: TrainingMemory) -> list[str]:
     notes = [
-        "Saved is what PyTorch's autograd keeps, each tensor once; in brackets what another layer has kept."
-        " The working space of kernels comes on top."
+        "Saved is what PyTorch's autograd keeps, each tensor once; in brackets what another layer has kept.",
+        _WORKING,
     ]
     if result.checkpoint:
         again = numbers.human(result.again_macs)
         notes.append(f"Checkpointed: {', '.join(result.checkpoint)}; they run again, {again} MACs more.")
     return notes
+
+
+def batch_table(found: LargestBatch, *, exact: bool = False) -> Table:
+    """The largest batch, and what one sample more would take.
+
+    Args:
+        found: what :func:`convcalc.largest_batch` gave.
+        exact: bytes to the last one instead of binary units.
+    """
+    form = numbers.exact if exact else numbers.human_bytes
+    columns = (
+        Column("batch", "batch", numbers.exact),
+        Column("saved_bytes", "saved", form),
+        Column("peak_bytes", "peak", form),
+        Column("peak_at", "at", numbers.label, "left", 10, 12, True),
+        Column("verdict", "", numbers.label, "left"),
+    )
+    limit = found.text if found.text and not exact else form(found.max_memory)
+    rows = [
+        (one.batch, one.saved_bytes, one.peak_bytes, f"{one.peak_at}, {one.peak_phase}",
+         "fits" if one.peak_bytes <= found.max_memory else "too large")
+        for one in (found.best, found.above)
+    ]  # fmt: skip
+    name = numbers.label(found.name)
+    if found.batch is None:
+        title = numbers.toned(f"{name}: not even one sample trains in {limit}", "bad")
+    else:
+        title = numbers.toned(f"{name}: {found.batch:,} is the largest batch that trains in {limit}", "good")
+    best = found.best
+    facts = [("with", f"{best.precision}, {best.optimizer}")]
+    if best.checkpoint:
+        facts.append(("checkpointed", ", ".join(best.checkpoint)))
+    if found.sample_bytes is not None and found.fixed_bytes is not None:
+        facts.append(("peak", f"{form(found.fixed_bytes)} + {form(found.sample_bytes)} * batch"))
+    return Table(columns, rows, title=title, facts=facts, notes=[_WORKING])
