@@ -23,6 +23,8 @@ from convcalc.calculators.receptive_field.graph import ReceptiveField as Recepti
 from convcalc.calculators.receptive_field.graph import receptive_field as receptive_field
 from convcalc.calculators.sizes.sizes import Sizes as Sizes
 from convcalc.calculators.sizes.sizes import sizes as sizes
+from convcalc.calculators.training.batch import LargestBatch as LargestBatch
+from convcalc.calculators.training.batch import largest_batch as largest_batch
 from convcalc.calculators.training.memory import TrainingMemory as TrainingMemory
 from convcalc.calculators.training.memory import training_memory as training_memory
 from convcalc.calculators.transposed.check import check_transposed as check_transposed

@@ -331,7 +331,7 @@ class Layer:
         return None
 
     def writes(self, shape: tuple[int, ...]) -> Steps | None:
-        """Steps of what it writes where that lies neither in order nor as what it reads; None otherwise."""
+        """Steps of its first output, of this shape with the batch first, where it has an order of its own."""
         return None
 
     def apart(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> dict[str, Ops]:

@@ -7,6 +7,7 @@ anyway and are not named.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from convcalc.dims import Dim, Shape, prod
@@ -30,12 +31,12 @@ class Need(NamedTuple):
     Attributes:
         inputs: of each input, whether its gradient is wanted.
         learned: whether those of its parameters are.
-        batch: samples in one pass.
+        single: of each input, whether it is one for the whole batch.
     """
 
     inputs: tuple[bool, ...]
     learned: bool
-    batch: int = 1
+    single: tuple[bool, ...] = ()
 
 
 class Own(NamedTuple):
@@ -104,6 +105,12 @@ def in_order(shape: tuple[int, ...]) -> Steps:
         steps.append(step)
         step *= max(size, 1)
     return tuple(reversed(steps))
+
+
+def laid_out(order: Sequence[int], shape: tuple[int, ...]) -> Steps:
+    """Steps of a tensor whose axes lie in this order, the last of them fastest."""
+    steps = in_order(tuple(shape[a] for a in order))
+    return tuple(steps[order.index(a)] for a in range(len(shape)))
 
 
 def viewed(shape: tuple[int, ...], steps: Steps, to: tuple[int, ...]) -> Steps | None:

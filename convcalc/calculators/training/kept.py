@@ -15,7 +15,7 @@ from convcalc.calculators.count.memory import INDEX_BYTES
 from convcalc.dims import prod
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.base import Layer
-from convcalc.layers.saved import Laid, Need, Own, Saved, Steps, in_order, viewed
+from convcalc.layers.saved import Laid, Need, Own, Saved, Steps, in_order, laid_out, viewed
 
 
 class Tensor(NamedTuple):
@@ -76,7 +76,7 @@ def learns(graph: Graph, node: Node) -> bool:
     return not node.frozen and bool(node.layer.parameters(graph.input_shapes(node)))
 
 
-def forward(graph: Graph, batch: int, item: int, in_place: bool = False) -> Forward:
+def forward(graph: Graph, batch: int, item: int, in_place: bool = False, wanted: bool = False) -> Forward:
     """Follow the tensors of a forward pass.
 
     Args:
@@ -84,16 +84,19 @@ def forward(graph: Graph, batch: int, item: int, in_place: bool = False) -> Forw
         batch: samples in one pass.
         item: bytes of an entry of an activation.
         in_place: activations run in place wherever they can.
+        wanted: gradients of the network's inputs are wanted as well.
 
     Raises:
         Unreachable: a size is no number.
     """
-    return _Pass(graph, batch, item, in_place).run()
+    return _Pass(graph, batch, item, in_place, wanted).run()
 
 
 class _Pass:
-    def __init__(self, graph: Graph, batch: int, item: int, in_place: bool) -> None:
+    def __init__(self, graph: Graph, batch: int, item: int, in_place: bool, wanted: bool) -> None:
         self.graph, self.batch, self.item, self.in_place = graph, batch, item, in_place
+        self.wanted = wanted
+        self.alive = {number for edge in graph.outputs for number in graph.ancestors(edge)}
         self.found = Forward([], [], [], [])
         self.single: list[bool] = []
         self.readers: dict[Edge, int] = {}
@@ -126,8 +129,10 @@ class _Pass:
             one.wants and place not in layer.looks_up and place not in layer.index_inputs
             for place, one in enumerate(read)
         )
-        need = Need(wanted, learns(self.graph, node), self.batch)
+        single = tuple(self.single[edge.node] for edge in node.inputs)
+        need = Need(wanted, learns(self.graph, node), single)
         wants = (any(wanted) or need.learned) and not layer.cuts_gradient
+        wants = (wants and number in self.alive) or (node.is_input and self.wanted)
         found.needs.append(need)
         for one in read:
             if one.storage is not None:
@@ -142,7 +147,11 @@ class _Pass:
         shapes = self.graph.input_shapes(node)
         if not over:
             layer = _running(layer, False)
-        self._keep(number, read, tensors, layer.saved(shapes, node.outputs, need))
+        saved = layer.saved(shapes, node.outputs, need)
+        if over and 0 in saved.inputs:  # it is copied before it is written over
+            own = Own("input", prod(shapes[0]))
+            saved = saved._replace(inputs=tuple(n for n in saved.inputs if n), own=(own, *saved.own))
+        self._keep(number, read, tensors, saved)
 
     def _written(
         self, number: int, node: Node, layer: Layer, read: list[Tensor], wants: bool
@@ -171,7 +180,7 @@ class _Pass:
             self.until[storage] = self.readers.get(Edge(number, output), number)
             if Edge(number, output) in graph.outputs:
                 self.until[storage] = len(graph.nodes)
-            steps = _laid(layer, shape, read)
+            steps = in_order(shape) if output else _laid(layer, shape, read)
             tensors.append(Tensor(storage, shape, steps, wants and not positions))
         return tensors, False
 
@@ -266,13 +275,7 @@ def _laid(layer: Layer, shape: tuple[int, ...], read: Iterable[Tensor]) -> Steps
         return in_order(shape)
     if layer.elementwise and first.shape == shape and 0 not in first.steps:
         order = sorted(range(len(shape)), key=lambda a: (-first.steps[a], a))
-        return _in(order, shape)
+        return laid_out(order, shape)
     last = len(shape) in (4, 5) and first.steps[1] == 1 and first.shape[1] > 1
-    dense = first.steps == _in([0, *range(2, len(shape)), 1], first.shape)
-    return _in([0, *range(2, len(shape)), 1], shape) if last and dense else in_order(shape)
-
-
-def _in(order: list[int], shape: tuple[int, ...]) -> Steps:
-    """Steps of a tensor whose axes lie in this order, the last fastest."""
-    steps = in_order(tuple(shape[a] for a in order))
-    return tuple(steps[order.index(a)] for a in range(len(shape)))
+    dense = first.steps == laid_out([0, *range(2, len(shape)), 1], first.shape)
+    return laid_out([0, *range(2, len(shape)), 1], shape) if last and dense else in_order(shape)

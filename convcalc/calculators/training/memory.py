@@ -11,10 +11,9 @@ from convcalc.budget import question
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.training.kept import Forward, forward, learns
 from convcalc.calculators.training.optimizers import OPTIMIZERS
-from convcalc.calculators.training.timeline import Step, Timeline, timeline
+from convcalc.calculators.training.timeline import AGAIN, Step, Timeline, timeline
 from convcalc.dims import Dim, Shape, prod
 from convcalc.graph import Graph, Node, Spec, as_graph
-from convcalc.layers.base import Layer
 from convcalc.records import Record
 from convcalc.shown import Shown
 
@@ -58,7 +57,6 @@ class TrainingLayer(Record):
     input_macs: Dim
     weight_macs: Dim
     frozen: bool
-    layer: Layer
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,7 +89,7 @@ class TrainingMemory(Record, Shown):
     KEYS = (
         "name input=input_shape batch precision optimizer checkpoint in_place parameter_bytes buffer_bytes "
         "gradient_bytes state_bytes saved_bytes saved_fixed_bytes saved_sample_bytes peak_bytes peak_at "
-        "peak_phase macs input_macs weight_macs layers steps"
+        "peak_phase macs input_macs weight_macs again_macs training_flops layers steps"
     )
 
     graph: Graph
@@ -137,6 +135,17 @@ class TrainingMemory(Record, Shown):
     def weight_macs(self) -> Dim:
         """Multiply-accumulates for the gradients of parameters."""
         return sum(row.weight_macs for row in self.layers)
+
+    @property
+    def again_macs(self) -> Dim:
+        """Multiply-accumulates of checkpointed blocks that run a second time."""
+        again = {step.name for step in self.steps if step.phase == AGAIN}
+        return sum(row.macs for row in self.layers if row.name in again)
+
+    @property
+    def training_flops(self) -> Dim:
+        """Two operations for each multiply-accumulate of a training step, forward, again and back."""
+        return 2 * (self.macs + self.again_macs + self.input_macs + self.weight_macs)
 
 
 @question
@@ -363,7 +372,6 @@ def _rows(
                 input_macs=back[0] * batch,
                 weight_macs=back[1] * batch,
                 frozen=_frozen(graph, node),
-                layer=node.layer,
             )
         )
     return tuple(rows)

@@ -35,7 +35,7 @@ class Activation(Layer):
 
     cost: ClassVar[Ops] = Ops()
     saves_in_place: ClassVar[str] = ""
-    """What autograd keeps where it runs in place: its output, or else a copy of the input that it needs."""
+    """What autograd keeps of it in place, where that is another; else it copies the input that it needs."""
     options: ClassVar[tuple[Option, ...]] = (INPLACE,)
 
     def __init_subclass__(cls) -> None:
@@ -53,12 +53,10 @@ class Activation(Layer):
         return self.cost.times(prod(outputs[0]))
 
     def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
-        """The input, which is copied before it is overwritten, or the output."""
-        from convcalc.layers.saved import OUTPUT, Own, Saved
+        """The input, or the output: in place often that, where its sign says enough."""
+        from convcalc.layers.saved import OUTPUT
 
-        if self.overwrites and self.saves == "input":
-            return OUTPUT if self.saves_in_place else Saved(own=(Own("input", prod(inputs[0])),))
-        return Layer.saved(self, inputs, outputs, need)
+        return OUTPUT if self.overwrites and self.saves_in_place else Layer.saved(self, inputs, outputs, need)
 
 
 class ReLU(Activation):

@@ -271,7 +271,7 @@ class Pow(_Ordered):
         from convcalc.layers.saved import INPUT, Saved
 
         if self.value is not None:
-            return Saved((0,), (0,)) if self.reverse else (INPUT if self.value not in (0, 1) else Saved())
+            return Saved((0,), (0,)) if self.reverse else INPUT
         exponent = 0 if self.reverse else 1
         return Saved((0, 1), (0,) if need.inputs[exponent] else ())
 
@@ -299,16 +299,19 @@ def _compared(inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], value: Any,
     """What is compared from left to right: the inputs, and the largest or smallest on the way."""
     from convcalc.layers.saved import Own, Saved
 
-    wanted, kept, own = need.inputs[0], [0], []
+    wanted, kept, own = need.inputs[0], set[int](), []
     for number in range(1, len(inputs)):
         wanted = wanted or need.inputs[number]
-        if not wanted:
-            kept.append(number)
-            continue
-        kept.append(number)
-        if number > 1:
-            own.append(Own("compared", prod(broadcast("maximum", inputs[:number]))))
-    return Saved(tuple(kept), own=tuple(own))
+        if wanted:
+            kept |= {number} if number > 1 else {0, 1}
+            if number > 1:
+                own.append(Own("compared", prod(broadcast("maximum", inputs[:number]))))
+    if value is not None:
+        if len(inputs) == 1:
+            kept = {0}
+        else:
+            own.append(Own("compared", prod(outputs[0])))
+    return Saved(tuple(sorted(kept)), own=tuple(own))
 
 
 LAYERS = (Concat, Add, Sub, Mul, Div, Pow, Maximum, Minimum)

@@ -283,9 +283,10 @@ class RMSNorm(Layer):
         """The input, the reciprocal root of each group and, for the weight, the input times that."""
         from convcalc.layers.saved import FULL, Own, Saved
 
-        roots = Own("1 / root", _groups(self.axis, inputs[0]), FULL)
         scaled = (Own("scaled input", prod(inputs[0])),) if self.affine and need.learned else ()
-        return Saved((0,), own=(roots, *scaled))
+        if not need.inputs[0]:
+            return Saved(own=scaled)
+        return Saved((0,), own=(Own("1 / root", _groups(self.axis, inputs[0]), FULL), *scaled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,10 +388,14 @@ class InstanceNorm(Layer):
         return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
 
     def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
-        """The input in order, the statistics of each channel and the weight repeated for every sample."""
+        """The input in order, the statistics of each channel and the weight repeated for every sample.
+
+        More than three axes, and maps of one position, are normalised as groups, which repeats no weight.
+        """
         from convcalc.layers.saved import FULL, Own, Saved, contiguous
 
-        names = ("mean", "1 / deviation", *(("weights",) if "weight" in self.parameters(inputs) else ()))
+        repeated = len(inputs[0]) <= 4 and prod(inputs[0][1:]) != 1 and "weight" in self.parameters(inputs)
+        names = ("mean", "1 / deviation", *(("weights",) if repeated else ()))
         own = tuple(Own(name, self.channels, FULL) for name in names)
         return Saved(own=own, laid=(contiguous(0, inputs[0]),))
 

@@ -146,7 +146,7 @@ class Prod(_Reduction):
         from convcalc.layers.saved import BOTH, Own, Saved
 
         over, shape = self.over(inputs[0]), inputs[0]
-        if len(over) in (1, len(shape)):
+        if len(over) == 1 or (len(over) == len(shape) and not self.keep):
             return BOTH
         between = (prod(n for a, n in enumerate(shape) if a not in over[k:]) for k in range(1, len(over)))
         return Saved((0,), (0,), tuple(Own("products", size) for size in between))

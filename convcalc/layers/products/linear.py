@@ -94,20 +94,25 @@ class Linear(Weighted):
         from convcalc.layers.saved import Laid, Saved
 
         rank = len(inputs[0])
-        arriving = (1,) * (len(inputs) > 1 and need.inputs[0])
-        if not (need.learned or any(need.inputs[1:2])):
-            return Saved(arriving)
         order = (*(a for a in range(rank + 1) if a != self.along + 1), self.along + 1)
-        return Saved(arriving, laid=(Laid(0, order, together=rank),))
+        if len(inputs) == 1 or all(need.single[1:]):
+            arriving = (1,) * (len(inputs) > 1 and need.inputs[0])
+            wanted = need.inputs[1] if arriving else need.learned
+            return Saved(arriving, laid=(Laid(0, order, together=rank),) if wanted else ())
+        # a weight for each sample: a batch of products of matrices
+        between = tuple(n for a, n in enumerate(inputs[0]) if a != self.along)[:-1]
+        batch = 1 + len(between)
+        found = (Laid(0, order, together=batch), Laid(1, (0, 1, 2), (*between, *inputs[1]), batch))
+        return Saved(
+            laid=tuple(one for one, partner in zip(found, (1, 0), strict=True) if need.inputs[partner])
+        )
 
     def writes(self, shape: tuple[int, ...]) -> Steps | None:
         """The features lie together wherever their axis is."""
-        from convcalc.layers.saved import in_order
+        from convcalc.layers.saved import laid_out
 
         axis = self.along + 1
-        order = [a for a in range(len(shape)) if a != axis] + [axis]
-        steps = in_order(tuple(shape[a] for a in order))
-        return tuple(steps[order.index(a)] for a in range(len(shape)))
+        return laid_out([*(a for a in range(len(shape)) if a != axis), axis], shape)
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``positions * in * out``."""

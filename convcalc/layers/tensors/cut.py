@@ -117,10 +117,15 @@ class Pad(Layer):
         return ((along(inputs[0], {a: Slide(1, 1, 1, before, self.mode) for a, (before, _) in sides}),),)
 
     def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
-        """The input, where it is what is repeated."""
-        from convcalc.layers.saved import INPUT, NOTHING
+        """The input where it is what is repeated; the places instead where PyTorch does not pad such axes."""
+        from convcalc.layers.saved import INDEX, INPUT, NOTHING, Own, Saved
 
-        return INPUT if self.mode in ("reflect", "replicate") else NOTHING
+        if self.mode in ("zeros", "constant"):
+            return NOTHING
+        sides = {a: pair for a, pair in self.sides(inputs[0]).items() if pair != (0, 0)}
+        if 0 not in sides and 2 <= len(inputs[0]) <= 4:
+            return NOTHING if self.mode == "circular" else INPUT
+        return Saved(own=tuple(Own(f"places on axis {a}", outputs[0][a], INDEX, shared=True) for a in sides))
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,8 @@ class Dropout(Layer):
         """The factors that are drawn, 0 or ``1 / (1 - p)``, of the type of the input."""
         from convcalc.layers.saved import NOTHING, Own, Saved
 
+        if self.p == 1:  # a single zero
+            return Saved(own=(Own("factors", 1, shared=True),))
         return Saved(own=(Own("factors", prod(inputs[0])),)) if self.p else NOTHING
 
     def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:

@@ -55,9 +55,11 @@ class GlobalMaxPool(_Global):
         return Ops(cmp=prod(inputs[0]))
 
     def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
-        """The input, and the places of what was largest."""
-        from convcalc.layers.saved import INDEX, Own, Saved
+        """The input, and the places of what was largest; of more than three axes the largest itself."""
+        from convcalc.layers.saved import BOTH, INDEX, Own, Saved
 
+        if len(inputs[0]) > 4:
+            return BOTH
         return Saved((0,), own=(Own("indices", prod(outputs[0]), INDEX),))
 
 
@@ -203,13 +205,18 @@ class AdaptiveAvgPool(_Adaptive):
 
     __slots__ = ()
     op: ClassVar[str] = "adaptiveavgpool"
-    saves: ClassVar[str] = "input"
     pool: ClassVar[str] = "avgpool"
     source: ClassVar[str] = "He et al. 2014, Spatial pyramid pooling; PyTorch AdaptiveAvgPool"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One addition per value read, one division per output."""
         return Ops(add=self._reads(inputs), div=prod(outputs[0]))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input; nothing where one mean is all there is."""
+        from convcalc.layers.saved import INPUT, NOTHING
+
+        return NOTHING if all(n == 1 for n in outputs[0][1:]) else INPUT
 
 
 class AdaptiveMaxPool(_Adaptive):

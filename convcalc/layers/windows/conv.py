@@ -155,7 +155,7 @@ class Conv(Weighted, Sliding):
         shape, arriving = inputs[0], tuple(range(1, min(len(inputs), 2)))
         pads = self.pads(shape)
         uneven = any(a != b for a, b in pads)
-        if not uneven and (self.padding_mode == "zeros" or all(a == b == 0 for a, b in pads)):
+        if not uneven and self.padding_mode == "zeros":
             return Saved((0, *arriving))
         if (
             uneven
