@@ -15,6 +15,10 @@ from convcalc.calculators.explain.sections import Explanation as Explanation
 from convcalc.calculators.explain.sections import explain as explain
 from convcalc.calculators.fit.answer import Fit as Fit
 from convcalc.calculators.fit.answer import fit as fit
+from convcalc.calculators.hardware.devices import Device as Device
+from convcalc.calculators.hardware.devices import device as device
+from convcalc.calculators.hardware.roofline import Cost as Cost
+from convcalc.calculators.hardware.roofline import cost as cost
 from convcalc.calculators.padding.answer import PaddingSolution as PaddingSolution
 from convcalc.calculators.padding.check import PaddingReport as PaddingReport
 from convcalc.calculators.padding.check import check_padding as check_padding

@@ -54,6 +54,11 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
             "a training step: what is saved, gradients, peak",
         ),
     ),
+    "cost": (
+        ("mobilenet_v2 --device a100", "what bounds each layer, and the least time"),
+        ("mobilenet_v2 resnet18 --device snapdragon-865", "two networks on one device"),
+        ("'conv N k1 bias=false' --input MxHxW", "bytes that move, as a formula"),
+    ),
     "run": (
         ("'conv 4 k3 | relu' --input 3x8x8", "shape and statistics of every tensor"),
         ("lenet5 --seed 7", "with other random weights"),
