@@ -542,6 +542,7 @@ def command(
     forms: bool = True,
     pictures: bool = False,
     words: Mapping[str, tuple[str, ...]] = NO_WORDS,
+    bare: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
@@ -552,10 +553,11 @@ def command(
         pictures: whether there are pictures among its answers.
         words: arguments of its question that are no name of an option, with the options that state each;
             errors of the question name these.
+        bare: options that may stand without their value, and then say nothing.
     """
     from convcalc.render.answer import FORMS, PICTURES
 
-    endings = (*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))
+    endings = tuple(dict.fromkeys((*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))))
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
@@ -599,6 +601,7 @@ def command(
         run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         run.__dict__["__signature__"] = signature
         run.__dict__["words"] = words
+        run.__dict__["bare"] = bare
         return run
 
     return wrap

@@ -53,6 +53,7 @@ class Typed(NamedTuple):
 
 TYPED: Final[ContextVar[Typed | None]] = ContextVar("typed", default=None)
 _OPTION: Final = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+_LIMIT: Final = re.compile(r"(?:\A|(?<=a limit such as ))((?:max|min)_[a-z_]+)(?:=|: )(?=\S)")
 _ASIDE: Final = re.compile(r" \((--?[a-z][a-z_-]*|[a-z]+_[a-z_]+)[^()]*\)")
 
 
@@ -150,7 +151,13 @@ def spoken(text: str) -> str:
             return match[0].replace(name, typed.words[name])
         return match[0] if name in typed.options else ""
 
-    text = _ASIDE.sub(aside, text)
+    def limit(match: re.Match[str]) -> str:
+        option = typed.words.get(match[1])
+        if option is None and "limit" in typed.words:
+            option = f"{typed.words['limit']} {match[1]}"
+        return f"{option} " if option else match[0]
+
+    text = _LIMIT.sub(limit, _ASIDE.sub(aside, text))
     return _OPTION.sub(lambda match: typed.options.get(match[0], match[0]), text)
 
 

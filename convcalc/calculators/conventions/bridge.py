@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.budget import question
-from convcalc.calculators.conventions.counting import Counted, count
+from convcalc.calculators.conventions.counting import Counted, activations, count
 from convcalc.calculators.conventions.declaration import Convention, convention, names
 from convcalc.calculators.conventions.structure import known
 from convcalc.calculators.count.report import Report, analyze
@@ -180,6 +180,7 @@ def bridge(report: Report, tool: str) -> Bridge:
         tuple(found),
         tuple(rows),
         _notes(told, report.graph),
+        activations(report, tool),
     )
 
 

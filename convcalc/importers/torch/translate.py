@@ -126,8 +126,11 @@ class _Translation:
     def say(self, call: Call) -> None:
         from convcalc.importers.torch.aten import translate as said
 
+        self.network.written = call.written
+        first = len(self.network.nodes)
         try:
             self.bind(call, said(self.network, call, self.values))
+            self.lead(call, first)
         except Unsayable as unsayable:
             self.opaque(call, unsayable.reason)
         except DimensionError as error:
@@ -139,6 +142,16 @@ class _Translation:
             where = f" ({call.place})" if call.place else ""
             text = f"{call.target} in {call.path or 'the network'}{where} is called as it cannot be: {reason}"
             raise SpecError([Problem(text, file=self.file, line=0)]) from error
+
+    def lead(self, call: Call, first: int) -> None:
+        """Say of the nodes of a call where the first axis in the source is not the batch alone."""
+        value = self.values.get(call.outputs[0].name) if call.outputs else None
+        if not call.written or value is None or value.batch is None or not value.dims:
+            return
+        if value.batch or value.dims[0] != self.network.batch:
+            word = "behind" if value.batch else "merged"
+            for node in self.network.nodes[first:]:
+                node.written = f"{node.written} {word}"
 
     def bind(self, call: Call, made: Sequence[Value | None]) -> None:
         if len(made) < len(call.outputs):

@@ -15,6 +15,7 @@ OF: Final = {
     "ReceptiveField": "receptive_field:fields_table",
     "Report": "report:table",
     "Sizes": "sizes:table",
+    "TrainingMemory": "training:table",
     "Variants": "variants:table",
 }
 """The view of a result (module and function) by the name of its class."""
