@@ -46,7 +46,7 @@ def test_a_square_without_channels_is_noted(cli: Cli) -> None:
     for spec, shape in (
         ("conv 1 k3", "7x9"),
         ("conv 1 k3", "1x7x7"),
-        ("linear 5", "7x7"),
+        ("linear 5 axis=-1", "7x7"),
         ("Conv1d(7, 1, 3)", "7x7"),
     ):
         assert cli("shapes", spec, "--input", shape).err == ""
