@@ -90,6 +90,8 @@ def _terms(rule: Rule, kind: str, told: Convention) -> Terms:
             return rule.terms
         if word in rule.written:
             return rule.written[word]
+        if word == "part":
+            return {}
     return {} if told.modules else rule.terms
 
 
@@ -124,7 +126,7 @@ def _facts(report: Report, row: LayerReport, kind: str) -> dict[str, Any]:
         "params": sum(prod(shape) for shape in arrays.values()),
         "weights": sum(prod(shape) for name, shape in arrays.items() if "weight" in name),
         "biases": sum(prod(shape) for name, shape in arrays.items() if "bias" in name),
-        "biased": int("bias" in arrays),
+        "biased": int("bias" in arrays or getattr(layer, "bias", False) is True),
         "affine": int("weight" in arrays),
         "axes": len(inner) - 1,
         "kernel": prod(kernel) if isinstance(kernel, tuple) else 1,
@@ -146,5 +148,5 @@ def _facts(report: Report, row: LayerReport, kind: str) -> dict[str, Any]:
         "linear": mode == "linear",
         "cubic": mode == "cubic",
         "method": not {'method', 'tensor'}.isdisjoint(kind.split()),
-        "as_bias": kind == 'bias',
+        "as_bias": "bias" in kind.split(),
     }
