@@ -93,6 +93,13 @@ def tool(incomplete: str) -> list[str]:
     return _starting(incomplete, tools())
 
 
+def device(incomplete: str) -> list[str]:
+    """Names of devices that start like what was typed, and files that may be one."""
+    from convcalc.calculators.hardware.devices import ENDINGS, names
+
+    return [*_starting(incomplete.lower(), names()), *files(incomplete, ENDINGS)]
+
+
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 

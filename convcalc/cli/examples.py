@@ -28,6 +28,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("mobilenet_v2 --depth 1", "MACs, FLOPs and operations by kind"),
         ("resnet18 --input 3x448x448", "at another size"),
         ("'conv 64 k3 p1' --input 3xHxW", "as a formula of the size"),
+        ("resnet18 --training --depth 1", "of a training step, forward and backward"),
     ),
     "conventions": (
         ("convnext_tiny", "what six counters print of it, and why"),
@@ -48,6 +49,15 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("resnet50 --depth 1", "parameters, and what is alive layer by layer"),
         ("mobilenet_v2 --dtype float16 --batch 8", "in half the bytes, for eight images"),
         ("unet --by-resolution", "the largest tensor at each resolution"),
+        (
+            "resnet18 --training --optimizer adam --batch 32",
+            "a training step: what is saved, gradients, peak",
+        ),
+    ),
+    "cost": (
+        ("mobilenet_v2 --device a100", "what bounds each layer, and the least time"),
+        ("mobilenet_v2 resnet18 --device snapdragon-865", "two networks on one device"),
+        ("'conv N k1 bias=false' --input MxHxW", "bytes that move, as a formula"),
     ),
     "run": (
         ("'conv 4 k3 | relu' --input 3x8x8", "shape and statistics of every tensor"),
@@ -82,7 +92,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "check": (
         ("mobilenet_v2 --max-params 5M --max-macs 320M", "whether limits hold"),
         ("resnet18 --max-memory 64MiB --min-rf 224", "memory, and what a pixel sees"),
-        ("lenet5 --limit max_layers=20", "any other quantity"),
+        ("resnet34 --against resnet50 --grow 5%", "not larger than another, or than main.json"),
     ),
     "dilation": (
         ("2 2 2", "whether rates leave holes, and which close them"),
@@ -94,6 +104,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         (
             "'conv 32 k3 | conv 64 k3' --input 3x64x64 --resolution 16..256 --max-macs 100M",
             "the largest input",
+            ("resnet50 --batch --max-memory 24GB --training", "the largest batch that trains"),
         ),
         ("mobilenet_v2 --var alpha=0.5..1.0 --max-params 3M --json", "for a program"),
     ),

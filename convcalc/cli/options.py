@@ -141,7 +141,10 @@ AS: Final = Shared(
 )
 RANK: Final = Shared(
     "rank",
-    Annotated[int | None, typer.Option("--rank", metavar="N", min=1, max=3, help="Number of axes.")],
+    Annotated[
+        int | None,
+        typer.Option("--rank", metavar="N", min=1, max=3, help="Number of axes, where no size says it."),
+    ],
     None,
 )
 POSITION: Final = Shared(
@@ -326,11 +329,18 @@ class Common:
         forms = [f"--{name}" for name in ("json", "csv", "markdown") if getattr(self, name)]
         if len(forms) > 1:
             raise UsageProblem(f"{' and '.join(forms)} cannot go together", expected="one of them")
-        for one in ("--flat", *forms, *(f"--{name}" for name in ("sort", "top") if getattr(self, name))):
-            if self.tree and (one != "--flat" or self.flat):
-                raise UsageProblem(f"--tree and {one} cannot go together", expected="one of them")
         if self.output is not None:
             self._check_output(self.output, endings)
+        if self.tree:
+            self._check_tree(forms)
+
+    def _check_tree(self, forms: list[str]) -> None:
+        """Refuse a tree where its order is another, or where what is written is no text."""
+        others = [*(f"--{name}" for name in ("flat", "sort", "top") if getattr(self, name)), *forms]
+        if self.form not in ("table", "html"):
+            others.append(f"-o {self.output}")
+        if others:
+            raise UsageProblem(f"--tree and {others[0]} cannot go together", expected="one of them")
 
     def _check_output(self, output: str, endings: tuple[str, ...]) -> None:
         """Refuse what cannot be written before anything is worked out."""
@@ -446,7 +456,8 @@ class Common:
             raise UsageProblem(
                 f"--sort {self.sort!r} is no column",
                 expected=", ".join(keys),
-                nearest=nearest_name(self.sort, [*keys, *headings]),
+                nearest=nearest_name(self.sort, [*keys, *headings])
+                or next((key for key in keys if key[:5] == self.sort[:5].lower()), None),
             )
         if sort is None and self.top is None:
             return list(range(len(table.rows)))
@@ -531,6 +542,7 @@ def command(
     forms: bool = True,
     pictures: bool = False,
     words: Mapping[str, tuple[str, ...]] = NO_WORDS,
+    bare: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
@@ -541,10 +553,11 @@ def command(
         pictures: whether there are pictures among its answers.
         words: arguments of its question that are no name of an option, with the options that state each;
             errors of the question name these.
+        bare: options that may stand without their value, and then say nothing.
     """
     from convcalc.render.answer import FORMS, PICTURES
 
-    endings = (*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))
+    endings = tuple(dict.fromkeys((*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))))
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
@@ -588,6 +601,7 @@ def command(
         run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         run.__dict__["__signature__"] = signature
         run.__dict__["words"] = words
+        run.__dict__["bare"] = bare
         return run
 
     return wrap

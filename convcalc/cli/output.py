@@ -166,11 +166,11 @@ def errors(as_json: bool) -> Iterator[None]:
         raise typer.Exit(fail([_as_typed(problem) for problem in problems_of(error)], as_json)) from None
     except RecursionError:
         problem = UsageProblem("this is nested too deep to work out", expected="a simpler spec")
-        raise typer.Exit(fail([problem], as_json)) from None
+        raise typer.Exit(fail([_as_typed(problem)], as_json)) from None
     except MemoryError as error:
         # Nothing was written: every form of an answer is whole before it is shown.
         problem = UsageProblem(f"out of memory: {error or 'it is used up'}", expected="a smaller --input")
-        raise typer.Exit(fail([problem], as_json)) from None
+        raise typer.Exit(fail([_as_typed(problem)], as_json)) from None
 
 
 def _as_typed(problem: Any) -> Any:

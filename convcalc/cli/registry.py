@@ -51,6 +51,11 @@ COMMANDS: Final[dict[str, Row]] = {
     "memory": Row(
         "convcalc.cli.commands.report:memory", "Bytes of parameters and of live activations.", _COUNT
     ),
+    "cost": Row(
+        "convcalc.cli.commands.cost:cost",
+        "Bytes that must move, what bounds each layer, and the least time on a device.",
+        _COUNT,
+    ),
     "run": Row(
         "convcalc.cli.commands.run:run",
         "Run a network on an input: shape and statistics of every tensor.",
@@ -78,7 +83,9 @@ COMMANDS: Final[dict[str, Row]] = {
         _DESIGN,
     ),
     "check": Row(
-        "convcalc.cli.commands.check:check", "Hold networks to limits, or to a baseline; exit 1 where one fails.", _DESIGN
+        "convcalc.cli.commands.check:check",
+        "Hold networks to limits, or to a baseline; exit 1 where one fails.",
+        _DESIGN,
     ),
     "dilation": Row(
         "convcalc.cli.commands.dilation:dilation",

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.cli.output import UsageProblem
+from convcalc.dims import is_symbolic
+from convcalc.render.numbers import Share
 
 if TYPE_CHECKING:
     from convcalc.cli.options import Common
@@ -63,12 +65,26 @@ def asked(pattern: str | None, names: Sequence[str]) -> Asked:
     found = Asked(pattern)
     if any(map(found.holds, known)):
         return found
-    from convcalc.spec.errors import nearest_name
-
+    first = next(iter(known), "")
+    inside = f"*.{pattern}"
     raise UsageProblem(
         f"no layer {pattern!r}",
-        expected="the name of a layer or of a block, or a pattern such as 'stem.*'",
-        nearest=nearest_name(pattern, list(known)),
+        expected="the name of a layer or of a block, or a pattern such as "
+        + repr(f"{first}.*" if any(name.startswith(f"{first}.") for name in names) else f"{first}*"),
+        nearest=f"'{inside}'" if any(map(Asked(inside).holds, names)) else _nearest(pattern, list(known)),
+    )
+
+
+def _nearest(pattern: str, known: list[str]) -> str | None:
+    """The nearest name, or the nearest pattern that something is like."""
+    from convcalc.spec.errors import nearest_name
+
+    end = next((i for i, char in enumerate(pattern) if char in "*?["), len(pattern))
+    head = pattern[:end].rstrip(".")
+    near = nearest_name(head, known)
+    found = None if near is None else near + pattern[len(head) :]
+    return (
+        found if found is not None and (end == len(pattern) or any(map(Asked(found).holds, known))) else None
     )
 
 
@@ -80,9 +96,13 @@ def _ends(name: str) -> list[int]:
 def more(table: Table, main: str) -> str:
     """How a reader sees what is folded; every part of it works when it is followed."""
     title = next(column.title for column in table.columns if column.key == main)
+    at = next(i for i, column in enumerate(table.columns) if column.key == main)
     main = title.lower() if title and " " not in title else main
     levels = max((str(row[0]).count(".") + 1 for row in table.rows), default=0)
-    return f"all: --depth {max(ALL, levels)}; the largest: --sort {main} --top 10"
+    told = f"all: --depth {max(ALL, levels)}"
+    if any(is_symbolic(row[at].part if isinstance(row[at], Share) else row[at]) for row in table.rows):
+        return told  # formulas have no largest
+    return f"{told}; the largest: --sort {main} --top 10"
 
 
 def laid_out(
@@ -91,7 +111,15 @@ def laid_out(
     """The rows that were asked for, with the tree of them where their order leaves one."""
     shown = table.rows_at(order)
     shown.layout = "tree" if common.tree else "flat" if common.flat else "auto"
+    if common.tree and tree is None:
+        raise UsageProblem("--tree: these rows are no tree", expected="one input, and no --layer but a block")
     ordered = common.sort is not None or common.top is not None
+    if common.sort is not None:  # what rows are ordered by is seen
+        asked_for = common.sort.lower()
+        shown.columns = tuple(
+            one._replace(priority=0) if asked_for in (one.key, one.title.lower()) else one
+            for one in shown.columns
+        )
     if ordered or (what.pattern is not None and not what.block):
         if common.tree:
             raise UsageProblem(
@@ -142,7 +170,9 @@ def chosen(
     what = asked(common.layer, [str(row[0]) for row in table.rows])
     parts, made = [[i] for i in range(len(table.rows))], table
     if common.depth is not None:
-        made, parts = table.folded(common.depth + what.levels, whole)
+        from convcalc.render.tree import folded_table
+
+        made, parts = folded_table(table, common.depth + what.levels, whole)
     names = [str(row[0]) for row in made.rows]
     order = [i for i in common.choose(made, main) if what.holds(names[i])][: common.top]
 
@@ -153,6 +183,17 @@ def chosen(
 
     shown = laid_out(common, made, order, what, drawn if tree is not None else None)
     return Rows(shown, [parts[i][-1] for i in order], [names[i] for i in order])
+
+
+def refuse(common: Common, where: str, *names: str) -> None:
+    """Refuse options that choose rows where there are none to choose.
+
+    Raises:
+        UsageProblem: one of them was given.
+    """
+    for name in names:
+        if getattr(common, name) not in (None, False):
+            raise UsageProblem(f"--{name} and {where} cannot go together", expected="one of them")
 
 
 def without_spec(common: Common) -> None:

@@ -22,8 +22,8 @@ from convcalc.page.asked import Asked
 from convcalc.page.tree import tree
 from convcalc.render import numbers
 
-QUESTIONS: Final = 3
-"""Budgets for what must be answered of each network; every part that can be left out has its own."""
+QUESTIONS: Final = 1
+"""Budgets besides for what must be answered of each network; every part that can be left out has its own."""
 
 
 @question
@@ -100,7 +100,7 @@ def network(asked: Asked) -> dict[str, Any]:
     """
     graph, report = asked.graph, asked.report
     nothing: tuple[list[dict[str, Any]], dict[str, int]] = [], {}
-    told, detail = asked.part("formulas", lambda: details.details(graph), nothing)
+    told, detail = asked.part("formulas", lambda: details.details(graph, asked.notes), nothing)
     drawn = layout.groups(graph, asked.tree)
     none: list[dict[str, Any]] = []
     found = asked.part("findings", lambda: findings.findings(asked), none)

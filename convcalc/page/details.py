@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
-from convcalc.calculators.explain.records import Line, Section
+from convcalc.budget import OverBudgetError
+from convcalc.calculators.explain.records import Section
 from convcalc.calculators.explain.sections import explain
-from convcalc.dims import DimensionError, is_symbolic
+from convcalc.dims import DimensionError
 from convcalc.exporters.text import format_placed
 from convcalc.graph import Graph, Node
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
 from convcalc.render import numbers
 from convcalc.render.pictures.draw.answer import draw
-from convcalc.render.views.explain import Chain, chain, functions, written_condition
+from convcalc.render.views.explain import Chain, expanded, written_condition
 
 NOTATION: Final = "unicode"
 FIELD: Final = "receptive field"
@@ -24,8 +25,12 @@ WINDOWS: Final = 150_000
 """Characters of the pictures of windows of one network, together; those beyond are left out."""
 
 
-def details(graph: Graph) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def details(graph: Graph, notes: list[str]) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The details of the layers of a graph; equal layers share one.
+
+    Args:
+        graph: the network.
+        notes: gets a sentence where there was no time for all.
 
     Returns:
         the details, and by name of a layer the number of its own. Of each ``title``, the layer in the spec
@@ -33,21 +38,33 @@ def details(graph: Graph) -> tuple[list[dict[str, Any]], dict[str, int]]:
         letters; ``letters``, each with ``name``, ``meaning`` and ``value``; ``formulas``, each with
         ``group``, ``name``, ``letter``, ``formula``, ``numbers`` (the formula with the numbers put in; empty
         where that says nothing more) and ``value``; ``conditions``, what the letters must meet;
-        ``functions``, what the functions in the formulas mean; ``field``, the ``size``, ``stride`` and
-        ``padding`` of what it sees alone; ``window``, a picture of it or None.
+        ``field``, the ``size``, ``stride`` and ``padding`` of what it sees alone; ``window``, a picture of it or None.
     """
-    sections = explain(graph).sections
-    keys: dict[tuple[str, str], int] = {}
+    keys: dict[tuple[str, str], int | None] = {}
     number_of: dict[str, int] = {}
-    first: list[Node] = []
+    sections: list[Section] = []
+    explained: list[Node] = []
+    short: OverBudgetError | None = None
     for number, node in enumerate(graph.nodes):
-        if number not in graph.inputs:
-            shapes = graph.input_shapes(node)
-            key = format_placed(node, shapes), str(shapes)  # as explain tells layers apart
-            number_of[node.name] = keys.setdefault(key, len(keys))
-            if len(keys) > len(first):
-                first.append(node)
-    drawn = _windows(graph, first)
+        if number in graph.inputs:
+            continue
+        shapes = graph.input_shapes(node)
+        key = format_placed(node, shapes), str(shapes)
+        if key not in keys:
+            keys[key] = None
+            try:
+                if short is None:
+                    sections += explain(graph, layer=node.name).sections
+                    keys[key] = len(explained)
+                    explained.append(node)
+            except OverBudgetError as error:
+                short = error
+        if (found := keys[key]) is not None:
+            number_of[node.name] = found
+    if short is not None:
+        missing = len(graph.nodes) - len(graph.inputs) - len(number_of)
+        notes.append(f"Without formulas of {missing} layers: {short}.")
+    drawn = _windows(graph, explained)
     return [_detail(*one) for one in zip(sections, drawn, strict=True)], number_of
 
 
@@ -65,7 +82,7 @@ def _windows(graph: Graph, nodes: list[Node]) -> Iterator[str | None]:
         key = layer.op, layer.kernel, layer.stride, layer.dilation, sides, sizes
         if key not in known:
             known[key] = None
-            with suppress(DimensionError):
+            with suppress(DimensionError, OverBudgetError):
                 picture = draw(graph, layer=node.name, still=True).to_svg(standalone=False)
                 if len(picture) <= left:
                     left -= len(picture)
@@ -75,8 +92,7 @@ def _windows(graph: Graph, nodes: list[Node]) -> Iterator[str | None]:
 
 def _detail(section: Section, window: str | None) -> dict[str, Any]:
     values = section.numbers()
-    chains = [chain(line, values, NOTATION) for line in section.lines]
-    formulas = [_formula(line, one) for line, one in zip(section.lines, chains, strict=True)]
+    formulas = [_formula(one) for one in expanded(section.lines, values, NOTATION)]
     fields = {one["name"]: one["value"] or one["formula"] for one in formulas if one["group"] == FIELD}
     return {
         "title": section.given or section.spec,
@@ -90,7 +106,6 @@ def _detail(section: Section, window: str | None) -> dict[str, Any]:
         ],
         "formulas": formulas,
         "conditions": [written_condition(condition, NOTATION) for condition in section.constraints],
-        "functions": functions(chains),
         "field": {
             "size": fields.get(FIELD, ""),
             "stride": fields.get("effective stride", ""),
@@ -100,18 +115,18 @@ def _detail(section: Section, window: str | None) -> dict[str, Any]:
     }
 
 
-def _formula(line: Line, one: Chain) -> dict[str, Any]:
+def _formula(one: Chain) -> dict[str, Any]:
     """The texts between equals signs, by what they are."""
     first, *middle = one.texts
     formula, put_in, value = first, "", ""
-    if not middle and not is_symbolic(line.formula):
-        formula, value = "", first
-    elif middle:
+    if middle:
         *between, value = middle
         put_in = between[0] if between else ""
+    elif not one.closed:
+        formula, value = "", first
     return {
         "group": one.group,
-        "name": one.quantity,
+        "name": one.words or one.quantity,
         "letter": one.letter,
         "formula": formula,
         "numbers": put_in,

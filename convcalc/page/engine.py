@@ -1,8 +1,8 @@
 """What the live page asks, answered: one function behind the server and in the browser.
 
 A question is a dictionary with ``question`` and what it needs; the answer is one too, and holds what the
-Python API returns as JSON holds it, or ``errors``. Whatever comes from a page is text of strangers: it is never
-the name of a file, it imports nothing and writes nothing, and each question has a budget of steps
+Python API returns as JSON holds it, or ``errors``. Whatever comes from a page is text of strangers: it is
+never the name of a file, it imports nothing and writes nothing, and each question has a budget of steps
 (:mod:`convcalc.budget`) whatever it says.
 """
 
@@ -57,9 +57,9 @@ def answer(request: Any) -> dict[str, Any]:
     """The answer to one question of the live page.
 
     Args:
-        request: ``question`` says which (:data:`QUESTIONS`); besides ``specs`` or ``spec``, each a text or the
-            name of a network, ``input`` (``3x32x32``, ``a=3x32x32, b=8``, or empty for the spec's own), and
-            what the question names.
+        request: ``question`` says which (:data:`QUESTIONS`); besides ``specs`` or ``spec``, each a text or
+            the name of a network, ``input`` (``3x32x32``, ``a=3x32x32, b=8``, or empty for the spec's own),
+            and what the question names.
 
     Returns:
         what the question says, ready for JSON; or ``{"errors": [...]}``, each with ``message``, ``file``
@@ -231,7 +231,9 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
 
     graph = asked.graph
     shapes = {graph.nodes[i].name: "x".join(map(str, graph.nodes[i].outputs[0])) for i in graph.inputs}
-    sizes = next(iter(shapes.values())) if len(shapes) == 1 else ", ".join(f"{k}={v}" for k, v in shapes.items())
+    sizes = (
+        next(iter(shapes.values())) if len(shapes) == 1 else ", ".join(f"{k}={v}" for k, v in shapes.items())
+    )
     found: dict[str, Any] = {
         "sliders": [], "layer": None, "svg": "", "caption": "", "why": "", "sizes": sizes,
     }  # fmt: skip
@@ -243,14 +245,21 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return found | _picture(graph, None)
     except ValueError as error:
-        return found | {"why": "; expected ".join(filter(None, (str(error), getattr(error, "expected", ""))))}
+        told = errors_of(error)[0]
+        wanted = f"; expected {told['expected']}" if told["expected"] else ""
+        return found | {"why": f"{told['message']}{wanted}"}
 
 
 def draw(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The picture of a layer at work, for a page: ``svg`` and ``caption``; ``at`` (``"2,3"``) stands still there."""
+    """The picture of a layer at work, for a page: ``svg`` and ``caption``.
+
+    With ``at`` (``"2,3"``) it stands still at that position of the output.
+    """
     at = _text(request, "at", "")
     place = [part.strip() for part in at.split(",")] if at.strip() else None
-    if place is not None and not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in place):
+    if place is not None and not all(
+        part.isascii() and part.isdecimal() and len(part) < 10 for part in place
+    ):
         raise Refused(f"'at' {at[:40]!r} is no position", "one index per axis, such as 2,3")
     return _picture(_one(request).graph, None if place is None else tuple(map(int, place)))
 

@@ -227,11 +227,14 @@ def _checkerboards(graph: Graph) -> Iterator[Finding]:
         if one.is_even is not False:
             continue
         shape = graph.input_shapes(one.node)[0]
+        counts = [" ".join(map(str, overlap.counts)) for overlap in one.overlaps]
         uneven = [
-            f"{name}: {' '.join(map(str, overlap.counts))}"
-            for name, overlap in zip(axis_names(len(one.overlaps)), one.overlaps, strict=True)
+            f"{text} along the {name}"
+            for name, text, overlap in zip(axis_names(len(counts)), counts, one.overlaps, strict=True)
             if not overlap.is_even
         ]
+        if len(set(counts)) == 1:
+            uneven = [f"{counts[0]}{' along each axis' * (len(counts) > 1)}"]
         key = one.node.layer, str(shape)
         if key not in done:
             done[key] = _even(one, shape, tried) if len(one.node.inputs) == 1 else ("", "")
@@ -239,7 +242,7 @@ def _checkerboards(graph: Graph) -> Iterator[Finding]:
             one.name,
             "checkerboard",
             "warn",
-            f"output pixels get different numbers of products ({'; '.join(dict.fromkeys(uneven))}, in turn)",
+            f"output pixels get different numbers of products ({', '.join(uneven)}, in turn)",
             "the kernel is no multiple of the stride, so neighbours overlap unevenly: a checkerboard shows",
             *done[key],
         )
@@ -275,17 +278,21 @@ def _even(one: TransposedLayer, shape: Shape, tried: _Tried) -> tuple[str, str]:
 
 
 def _misaligned(words: Sequence[str], fields: ReceptiveField) -> Iterator[Finding]:
+    ranks = {row.name: len(row.axes) for row in fields.layers}
+    axes: dict[Any, list[str]] = {}
     for one in fields.misaligned:
-        axis = axis_names(len(fields.of(one.layer)[0].axes))[one.axis] if fields.of(one.layer) else one.axis
-        by = f"{one.by} pixels" if one.at_end is None else f"{one.by} pixels, {one.at_end} at its end"
+        names = axis_names(ranks.get(one.layer, one.axis + 1))
+        axes.setdefault((one.layer, one.branches, one.by, one.at_end), []).append(names[one.axis])
+    for (layer, (a, b), by, at_end), along in axes.items():
+        apart = f"{by} pixel{'s' * (by > 1)}" + (f", {at_end} at the end," if at_end is not None else "")
         yield Finding(
-            one.layer,
+            layer,
             "misalignment",
             "warn",
-            f"{one.branches[0]} and {one.branches[1]} meet here {by} apart along the {axis}",
+            f"{a} and {b} meet here {apart} apart along {' and '.join(along)}",
             "what is put together belongs to different places of the input; paddings or strides differ",
             "",
-            _command("rf", words, "--layer", one.layer),
+            _command("rf", words, "--layer", layer),
         )
 
 

@@ -24,10 +24,10 @@ CHIPS: Final = (
     ("ResNet-50", "resnet50", ""),
     ("U-Net", "unet", ""),
 )
-"""What one can start from: a word, the spec, the input. The first stands there where nothing was asked for."""
+"""What one can start from: a word, the spec, the input. The first is there where nothing was asked for."""
 PASTE: Final = (
     "nn.Conv2d(3, 32, 3, padding=1)\nnn.BatchNorm2d(32)\nnn.ReLU()\nnn.MaxPool2d(2)\n"
-    "nn.Conv2d(32, 64, 3, padding=1)\nnn.ReLU()\n"
+    "nn.Conv2d(32, 64, 3, padding=1)\nnn.ReLU()"
 )
 """What stands in the editor before people paste their own."""
 
@@ -68,9 +68,10 @@ def html(first: Mapping[str, Any], engine: Mapping[str, Any]) -> str:
         "paste": PASTE,
     }
     title = " and ".join(" ".join(spec.split())[:60] for spec in first["specs"])
+    policy = escape(f"{POLICY}; worker-src 'self'")
     parts = {
         "title": escape(one_line(title)),
-        "policy": f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}; worker-src \'self\'">',
+        "policy": f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         "data": f'<script type="application/json" id="live-start">{embedded(data)}</script>',
     }
     return re.sub(r"<!--convcalc:(title|policy|data)-->", lambda match: parts[match[1]], asset("live.html"))

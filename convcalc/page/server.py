@@ -181,9 +181,7 @@ class Guard:
         if any(origin != own for origin in named.get(b"origin", [])):
             return "another site asks"
         posted = scope["method"] not in ("GET", "HEAD")
-        if posted and any(
-            site not in (b"same-origin", b"none") for site in named.get(b"sec-fetch-site", [])
-        ):
+        if posted and any(site not in (b"same-origin", b"none") for site in named.get(b"sec-fetch-site", [])):
             return "another site asks"
         return None
 
@@ -282,7 +280,9 @@ class Workers:
             ended = process.returncode is not None or process.stdout.at_eof()
             self._end(process)
             if ended:
-                return _problem(200, "the process that answers was ended: it took too much", "a smaller network")
+                return _problem(
+                    200, "the process that answers was ended: it took too much", "a smaller network"
+                )
             return _problem(
                 200,
                 f"this takes more than {worker.SECONDS} seconds, and was stopped",

@@ -138,7 +138,12 @@ def save(answer: Answer, path: str) -> Saved:
         return Saved(drawing.caption)
     form = FORMS[ending]
     write_whole(path, written(answer, form).encode())
-    return Saved(_told(answer, form))
+    told = _told(answer, form)
+    if answer.code:  # the verdict is not for the file alone
+        first = next((part for part in answer.parts), None)
+        words = (first.title if isinstance(first, Table) else first.text if first else "").splitlines()
+        told += f"; {words[0]}" if words else ""
+    return Saved(told)
 
 
 def refusal(path: str, known: Iterable[str]) -> Exception:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from convcalc.budget import spend
 from convcalc.printable import one_line
 from convcalc.records import plain
 from convcalc.render import numbers
 from convcalc.spec.source import cells as cells_of
-
-if TYPE_CHECKING:
-    from convcalc.render.tree import Tree
 
 Format = numbers.Format
 Scale = Callable[[Sequence[Any]], tuple[str, Format]]
@@ -32,6 +29,7 @@ class Column(NamedTuple):
             0 stays.
         shrink: text that may be cut with an ellipsis, down to this many characters; 0 for what
             is never cut, as every number is.
+        wrap: text that goes on in further lines of its row instead of being cut.
         distinct: names: their middle is cut instead of their end, and those that differ never look the same.
         tone: what a value means to who reads it, one of ``numbers.TONES`` or empty; a value made by
             ``numbers.toned`` says it itself.
@@ -53,6 +51,7 @@ class Column(NamedTuple):
     scale: Scale | None = None
     join: Callable[[Sequence[Any]], Any] | None = None
     rank: Callable[[Any], Any] | None = None
+    wrap: bool = False
 
     def means(self, value: Any) -> str:
         """The tone of a value of this column; empty where it has none."""
@@ -66,10 +65,12 @@ class Text(NamedTuple):
     Attributes:
         text: the lines; they may have a tone (``numbers.toned``).
         drawn: whether they are a drawing, which Markdown puts between fences.
+        prose: whether a screen breaks lines that are too long between words.
     """
 
     text: str
     drawn: bool = False
+    prose: bool = False
 
 
 class Name(numbers.Toned):
@@ -112,6 +113,13 @@ class Screen(NamedTuple):
     def bar(self) -> int:
         """Characters of a bar that is full."""
         return 10 if self.width is None or self.width >= 120 else 6 if self.width >= 72 else 4
+
+
+class Drawn(Protocol):
+    """What draws the rows of a table for a screen; see :class:`convcalc.render.tree.Tree`."""
+
+    def shown(self, base: Table, lines: int | None) -> Table:
+        """A table of other rows with the title, the facts and the notes of this one."""
 
 
 class Table:
@@ -163,7 +171,7 @@ class Table:
         self.notes = tuple(notes)
         self.notation = numbers.notation()
         self.narrow = narrow
-        self.tree: Callable[[], Tree] | None = None
+        self.tree: Callable[[], Drawn] | None = None
         self.layout = "auto"
         self.more = ""
 
@@ -199,28 +207,6 @@ class Table:
             return (0, -value) if isinstance(value, (int, float)) else (1, 0)
 
         return sorted(range(len(self.rows)), key=rank)
-
-    def folded(self, depth: int, whole: str) -> tuple[Table, list[list[int]]]:
-        """The rows of layers with those of each block, so many levels down, joined in one.
-
-        Args:
-            depth: levels of blocks that are kept.
-            whole: what all together are called, at depth 0.
-
-        Returns:
-            the table, and for each of its rows the numbers of those it was made of.
-        """
-        from convcalc.render.tree import Group, folded, joined
-
-        parts: dict[tuple[str, bool], list[int]] = {}
-        for number, row in enumerate(self.rows):
-            name = folded(str(row[0]), depth)
-            parts.setdefault((name, name == row[0]), []).append(number)
-        made = copy(self)
-        made.rows = [
-            joined(self, Group(name or whole, rows, own, 1, False)) for (name, own), rows in parts.items()
-        ]
-        return made, list(parts.values())
 
     def rows_at(self, order: Sequence[int]) -> Table:
         """The table with only these rows, in this order; a note says what was left out."""
@@ -308,7 +294,7 @@ class Cells:
             texts = [_text(value, form) for value in values]
             if self.footer is not None:
                 self.footer.append("" if last is None else _text(last, form))
-            if self.barred and screen is not None and column.bar:
+            if self.barred and screen is not None and column.bar and any(map(_is_part, values)):
                 title = f"{title:>6}".ljust(7 + screen.bar)
                 texts = [_barred(value, text, screen.bar) for value, text in zip(values, texts, strict=True)]
                 if self.footer is not None:
@@ -374,6 +360,8 @@ class Cells:
         texts = [row[index] for row in self.rows]
         if max(map(cells_of, texts), default=0) <= width:
             return texts
+        if self.columns[index].wrap:
+            return texts
         if self.columns[index].distinct:
             return _cut_names([row[index] for row in table.rows], texts, width)
         return [_cut_end(text, width) for text in texts]
@@ -396,6 +384,11 @@ class Cells:
 
 def _text(value: Any, form: Format) -> str:
     return one_line(value if isinstance(value, numbers.Text) else form(value))
+
+
+def _is_part(value: Any) -> bool:
+    """Whether a value has a bar."""
+    return isinstance(value, numbers.Share) and bool(numbers.bar(value, 1))
 
 
 def _around(value: Any) -> int:

@@ -202,6 +202,28 @@ def folded(name: str, depth: int) -> str:
     return ".".join(name.split(".", depth)[:depth]) if name.count(".") >= depth else name
 
 
+def folded_table(table: Table, depth: int, whole: str) -> tuple[Table, list[list[int]]]:
+    """A table of layers with the rows of each block, so many levels of blocks down, joined in one.
+
+    Args:
+        table: one row a layer, their names first.
+        depth: levels of blocks that are kept.
+        whole: what all together are called, at depth 0.
+
+    Returns:
+        the table, and for each of its rows the numbers of those it was made of.
+    """
+    parts: dict[tuple[str, bool], list[int]] = {}
+    for number, row in enumerate(table.rows):
+        name = folded(str(row[0]), depth)
+        parts.setdefault((name, name == row[0]), []).append(number)
+    made = copy(table)
+    made.rows = [
+        joined(table, Group(name or whole, rows, own, 1, False)) for (name, own), rows in parts.items()
+    ]
+    return made, list(parts.values())
+
+
 def joined(table: Table, group: Group) -> Sequence[Any]:
     """Values of a group by how each column joins them; the name first, nothing where a column joins none."""
     rows = [table.rows[row] for row in group.rows]

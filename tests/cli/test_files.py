@@ -94,7 +94,7 @@ def test_capitals_are_an_ending_too(cli: Any, tmp_path: Path) -> None:
         (("params", "lenet5", "-o", "no/x.csv"), "no: there is no such folder"),
         (("params", "lenet5", "-o", "."), "no ending"),
         (("params", "lenet5", "-o", "folder.csv"), "folder.csv: is a directory"),
-        (("params", "lenet5", "-o", "x.svg"), "there is no picture"),
+        (("list", "blocks", "-o", "x.svg"), "there is no picture"),
         (("transposed", "conv 4 k3", "-i", "3x9x9", "-o", "x.svg"), "there is no picture"),
         (("explain", "conv", "-o", "x.csv"), "not written as .csv"),
         (("export", "lenet5", "--form", "onnx", "-o", "x.py"), "x.py"),
@@ -142,6 +142,7 @@ def test_a_failed_check_is_written_and_keeps_its_exit_code(process: Any, tmp_pat
     done = process("check", "lenet5", "--max-params", "1K", "-o", str(path))
     assert done.code == 1
     assert json.loads(path.read_text())["ok"] is False
+    assert done.out.startswith(f"{path}: JSON; LeNet-5 fails 1 of 1")
 
 
 def test_json_beside_a_file_is_json_alone(cli: Any, tmp_path: Path) -> None:

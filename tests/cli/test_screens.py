@@ -172,6 +172,15 @@ def test_a_tree_in_a_pipe_is_whole(cli: Cli) -> None:
     assert ascii.stdout.isascii() and b"\n| ` relu1" in ascii.stdout
 
 
+def test_a_tree_in_a_file_is_the_one_in_a_pipe(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "tree.txt"
+    assert cli("params", "resnet18", "--tree", "-o", str(file)).code == 0
+    assert file.read_text(encoding="utf-8") == cli("params", "resnet18", "--tree").out
+    page = tmp_path / "tree.html"
+    assert cli("params", "resnet18", "--tree", "-o", str(page)).code == 0
+    assert "padding-left:1.8em" in page.read_text(encoding="utf-8")
+
+
 def test_flat_names_in_a_terminal_are_whole(screen: Callable[..., str]) -> None:
     shown = screen("params", "resnet18", "--flat", width=120)
     names = [name.strip() for name in table(shown)[1]["name"]]
@@ -200,6 +209,7 @@ def test_a_layer_a_block_or_a_pattern(cli: Cli, screen: Callable[..., str]) -> N
         done = cli("summary", "resnet18", "--layer", wrong)
         assert done.code == 2 and done.out == "" and "no layer" in done.err
     assert "did you mean layer1" in cli("params", "resnet18", "--layer", "layr1").err
+    assert "did you mean layer1.*?" in cli("rf", "resnet18", "--layer", "layr1.*").err
 
 
 @pytest.mark.parametrize(
@@ -208,11 +218,20 @@ def test_a_layer_a_block_or_a_pattern(cli: Cli, screen: Callable[..., str]) -> N
         (("--tree", "--flat"), "--tree and --flat cannot go together"),
         (("--tree", "--sort", "params"), "--tree and --sort cannot go together"),
         (("--tree", "--json"), "--tree and --json cannot go together"),
+        (("--tree", "-o", "x.csv"), "--tree and -o x.csv cannot go together"),
         (("--tree", "--layer", "*.conv1"), "--layer with the name of a block"),
+        (
+            ("memory", "--by-resolution", "--layer", "layer1"),
+            "--layer and --by-resolution cannot go together",
+        ),
+        (("rf", "--coverage", "--depth", "1"), "--depth and --coverage cannot go together"),
+        (("rf", "--at", "0,0", "--top", "1"), "--top and --at cannot go together"),
+        (("rf", "--tree", "--layer", "layer1"), "these rows are no tree"),
     ],
 )
 def test_what_does_not_go_together(cli: Cli, arguments: tuple[str, ...], words: str) -> None:
-    done = cli("params", "resnet18", *arguments)
+    view, rest = (arguments[0], arguments[1:]) if arguments[0][0] != "-" else ("params", arguments)
+    done = cli(view, "resnet18", *rest)
     assert done.code == 2 and words in done.err
 
 
@@ -308,3 +327,46 @@ def test_layers_of_checks_are_asked_for_in_the_same_words(cli: Cli) -> None:
     for alone in (("padding", "--kernel", "3"), ("transposed", "--from", "8"), ("verify", "--laws")):
         done = cli(*alone, "--layer", "conv1")
         assert done.code == 2 and "--layer chooses among the layers of a SPEC" in done.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "padding --kernel 3",
+        "padding --kernel 3 --dilation 2 --stride 2",
+        "transposed --from 8 --to 16",
+        "dilation 2 2 2",
+        "explain conv",
+        "explain bottleneck",
+    ],
+)
+def test_formulas_go_on_in_further_lines(screen: Callable[..., str], cli: Cli, line: str) -> None:
+    whole = cli(*line.split()).out
+    shown = bare(screen(*line.split(), width=80))
+    assert max(map(cells, shown.splitlines())) <= 80
+    # Nothing is lost: every letter and number of the pipe is there, but of columns that are named.
+    if "Not shown at this width" not in shown:
+        assert sorted(re.sub(r"[-─\s]", "", shown)) == sorted(re.sub(r"[-─\s]", "", whole))
+
+
+def test_the_column_that_rows_are_ordered_by_stays(screen: Callable[..., str]) -> None:
+    shown = bare(screen("summary", "resnet18", "--sort", "activations", "--top", "3", width=80))
+    assert "activations" in shown.splitlines()[2]
+    assert "activations" not in bare(screen("summary", "resnet18", width=80)).splitlines()[3]
+
+
+def test_formulas_have_no_largest(screen: Callable[..., str]) -> None:
+    whole = bare(screen("summary", "resnet18", "--input", "3xHxW", width=100)).splitlines()
+    assert whole[-1].endswith("all: --depth 9")
+    assert bare(screen("summary", "resnet18", width=100)).splitlines()[-1].endswith("--sort flops --top 10")
+
+
+def test_a_layer_deeper_inside_is_found_by_a_pattern(cli: Cli) -> None:
+    told = re.search(r"did you mean '(.*)'\?", cli("params", "resnet18", "--layer", "conv1").err)
+    assert told is not None and cli("params", "resnet18", "--layer", told[1]).code == 0
+    told = re.search(r"pattern such as '(.*)'", cli("params", "vgg16", "--layer", "nothing").err)
+    assert told is not None and cli("params", "vgg16", "--layer", told[1]).code == 0
+
+
+def test_a_column_is_found_by_the_beginning_of_its_word(cli: Cli) -> None:
+    assert "did you mean params?" in cli("params", "resnet18", "--sort", "parameters").err

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 _DOUBLED = ", ".join(f'a{i}: "[a{i - 1},a{i - 1}]"' for i in range(1, 60))
-_STRIDED = "input: 3x224x224\nlayers:\n  - repeat: 10\n    body:\n      - conv 8 k3 p1 s=max(H,2)\n      - relu\n"
-_EMPTY = "input: CxHxW\nlayers:\n  - repeat: 50000\n    body:\n      - branches: [[], []]\n        merge: add\n"
-_VARIABLES = "vars:\n" + "".join(f"  v{i}: {i}\n" for i in range(20_000)) + "input: 3x8x8\nlayers:\n  - relu\n"
+_STRIDED = (
+    "input: 3x224x224\nlayers:\n  - repeat: 10\n    body:\n      - conv 8 k3 p1 s=max(H,2)\n      - relu\n"
+)
+_EMPTY = (
+    "input: CxHxW\nlayers:\n  - repeat: 50000\n    body:\n      - branches: [[], []]\n        merge: add\n"
+)
+_VARIABLES = (
+    "vars:\n" + "".join(f"  v{i}: {i}\n" for i in range(20_000)) + "input: 3x8x8\nlayers:\n  - relu\n"
+)
+_ALIASED = "a: &a [x,x]\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(20)
+)
+_LOOP = "import torch.nn as nn\nlayers = []\nwhile True:\n    layers.append(nn.ReLU())\nm = nn.Identity()"
 _PERMUTED = " | ".join(["permute order=(1,0,2,3)", "reshape (2,392)", "permute order=(1,0)"])
 
 TEXTS = {
@@ -28,10 +38,10 @@ TEXTS = {
     "repeats of repeats": "input: 3x8x8\nlayers:\n" + "".join(
         f"{'    ' * i}  - repeat: 1000\n{'    ' * i}    body:\n" for i in range(8)
     ) + f"{'    ' * 8}  - relu\n",
-    "aliases": "a: &a [x,x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(20)) + "layers: *u\n",
+    "aliases": _ALIASED,
     "deep brackets": "conv 3->" + "(" * 50_000 + "1" + ")" * 50_000 + " k3",
     "deep calls": "nn.Sequential(" * 5_000 + ")" * 5_000,
-    "a loop": "import torch.nn as nn\nlayers = []\nwhile True:\n    layers.append(nn.ReLU())\nm = nn.Sequential(*layers)\n",
+    "a loop": _LOOP,
     "a long list": "import torch.nn as nn\nm = nn.Sequential(*[nn.ReLU()] * 10**9)\n",
     "a long text": "input 3x9x9 | " + "conv 8 k3 p1 | " * 60_000 + "relu",
     "escapes": "name: \"\\e[31mred\\u202e\"\ninput: 3x8x8\nlayers:\n  - relu\n",
@@ -45,9 +55,11 @@ TEXTS = {
 """The texts, by what is the matter with them."""
 
 NO_TEXTS = (
-    "/etc/passwd", "../../etc/passwd", "~/.ssh/id_rsa", "file:///etc/passwd", "C:\\Windows\\win.ini", "-", "/dev/zero",
+    "/etc/passwd", "../../etc/passwd", "~/.ssh/id_rsa", "file:///etc/passwd", "C:\\Windows\\win.ini", "-",
+    "/dev/zero",
     "/dev/stdin", "/proc/self/environ", "torch:os:system", "torch:builtins:exec", "torch:convcalc.cli:main",
-    "setup.py", "README.md", "model.onnx", "net.yaml", "x.pt2", "./resnet50", "zoo/resnet50.yaml", "pyproject.toml",
+    "setup.py", "README.md", "model.onnx", "net.yaml", "x.pt2", "./resnet50", "zoo/resnet50.yaml",
+    "pyproject.toml",
     "zoo:../../etc/passwd", "http://127.0.0.1/", "\\\\host\\share\\x.yaml",
 )  # fmt: skip
 """What a command may be given and a page may not: names of files and of code."""

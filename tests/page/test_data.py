@@ -107,10 +107,27 @@ def test_pictures_come_in_their_order() -> None:
         assert "<style" not in picture["svg"] and "<script" not in picture["svg"]
 
 
+def test_another_picture_joins_by_one_line(monkeypatch) -> None:
+    from convcalc.page import pictures
+    from convcalc.render.pictures.drawing import Drawing
+
+    def draw(asked):
+        drawing = Drawing(40, 10, "a box", "A box.", "box")
+        drawing.rect(0, 0, 40, 10, "input", data={"layer": asked.report.layers[0].name})
+        return drawing
+
+    more = pictures.Question("box", "A box", draw)
+    monkeypatch.setattr(pictures, "QUESTIONS", (more, *pictures.QUESTIONS))
+    (network,) = convcalc.page("lenet5").to_dict()["networks"]
+    assert list(network["pictures"])[:2] == ["box", "cost"]
+    assert network["pictures"]["box"]["rows"] == ["c1"]
+    assert network["pictures"]["box"]["caption"] == "A box."
+
+
 def test_a_part_that_takes_too_much_is_left_out_and_said(monkeypatch) -> None:
     from convcalc.page import details
 
-    def endless(graph):
+    def endless(graph, layer):
         from convcalc.budget import spend
 
         while True:
@@ -119,7 +136,9 @@ def test_a_part_that_takes_too_much_is_left_out_and_said(monkeypatch) -> None:
     monkeypatch.setattr(details, "explain", endless)
     (network,) = convcalc.page("lenet5").to_dict()["networks"]
     assert network["details"] == []
-    assert any(note.startswith("Without formulas: this takes more than") for note in network["notes"])
+    assert any(
+        note.startswith("Without formulas of 12 layers: this takes more than") for note in network["notes"]
+    )
     assert network["findings"] is not None and network["pictures"]
 
 
@@ -159,3 +178,20 @@ def test_a_notebook_shows_the_page_in_a_frame() -> None:
 def test_a_page_needs_a_network() -> None:
     with pytest.raises(ValueError, match="one network or more"):
         convcalc.page()
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "words"),
+    [
+        ("--input", None, []),
+        ("--input", "3x224x224", ["--input", "3x224x224"]),
+        ("--input", (3, 224, 224), ["--input", "3x224x224"]),
+        ("--input", "a=3x8x8, b=8", ["--input", "a=3x8x8", "--input", "b=8"]),
+        ("--input", {"a": (3, 8, 8), "b": "8"}, ["--input", "a=3x8x8", "--input", "b=8"]),
+        ("--set", {"alpha": "1/2", "classes": 10}, ["--set", "alpha=1/2", "--set", "classes=10"]),
+    ],
+)
+def test_what_was_asked_for_as_words_of_a_command_line(option: str, given, words: list[str]) -> None:
+    from convcalc.page.data import options
+
+    assert options(option, given) == words

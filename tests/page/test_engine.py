@@ -31,7 +31,9 @@ def errors(*arguments: Any, **more: Any) -> list[dict[str, Any]]:
 
 
 PASTED = "nn.Conv2d(3, 32, 3, padding=1)\nnn.ReLU()\nnn.Flatten()\nnn.Linear(32 * 8 * 8, 10)"
-DOCUMENT = "name: two\ninput: 3x32x32\nlayers:\n  - repeat: 2\n    body:\n      - conv 8 k3 p1\n      - relu\n"
+DOCUMENT = (
+    "name: two\ninput: 3x32x32\nlayers:\n  - repeat: 2\n    body:\n      - conv 8 k3 p1\n      - relu\n"
+)
 SPECS = {
     "a line": ("conv 3->64 k7 s2 p3 | relu", "3x224x224"),
     "a network": ("resnet18", ""),
@@ -64,7 +66,7 @@ def test_a_page_shows_the_totals_of_the_python_api(name: str) -> None:
 
 
 def test_published_figures() -> None:
-    """He et al. 2016 and torchvision: 25,557,032 parameters of ResNet-50; Simonyan & Zisserman: 138 M of VGG-16."""
+    """torchvision: 25,557,032 parameters of ResNet-50, 138,357,544 of VGG-16."""
     found = ask("page", ["resnet50", "vgg16"])
     params = [{t["key"]: t["value"] for t in network["totals"]}["params"] for network in found["networks"]]
     assert params == [25_557_032, 138_357_544]
@@ -99,13 +101,15 @@ def test_an_error_stands_at_its_place(
     assert (error["file"], error["line"]) == (file, line)
     if marked:
         shown = spec.split("\n")[line - 1]
-        assert marked in shown[error["column"] - 1 : error["column"] - 1 + error["length"]] or marked.endswith(
-            shown[error["column"] - 1 : error["column"] - 1 + error["length"]]
-        )
+        assert marked in shown[
+            error["column"] - 1 : error["column"] - 1 + error["length"]
+        ] or marked.endswith(shown[error["column"] - 1 : error["column"] - 1 + error["length"]])
     assert error["column"] >= column
     # As a terminal shows it: the caret stands under the place.
     text, carets = next(
-        (a, b) for a, b in zip(error["text"].split("\n"), error["text"].split("\n")[1:], strict=False) if set(b) <= {" ", "^"}
+        (a, b)
+        for a, b in zip(error["text"].split("\n"), error["text"].split("\n")[1:], strict=False)
+        if set(b) <= {" ", "^"}
     )
     assert carets.index("^") - 4 == error["column"] - 1
     assert text.startswith("    ")
@@ -133,11 +137,13 @@ def test_a_suggestion_that_is_offered_works(spec: str, shape: str, fix: dict[str
         assert "errors" not in ask("page", fix.get("spec", spec), input=fix.get("input", shape))
 
 
-@pytest.mark.parametrize("what", TEXTS)
+@pytest.mark.parametrize(
+    "what", [pytest.param(name, marks=[pytest.mark.slow] * (name == "strides of sizes")) for name in TEXTS]
+)
 def test_hostile_texts_are_answered_in_time(what: str) -> None:
-    before = time.perf_counter()
+    before = time.process_time()  # which other processes of the machine do not lengthen
     found = ask("page", TEXTS[what])
-    assert time.perf_counter() - before < SECONDS
+    assert time.process_time() - before < SECONDS
     assert "errors" in found or found["networks"]
     assert not any("defect" in error["message"] for error in found.get("errors", []))
 
@@ -171,12 +177,13 @@ def watch(event, given):
 sys.addaudithook(watch)
 for text in texts:
     for question in ("page", "draw", "move", "export", "json"):
-        answer({"question": question, "specs": [text], "input": "", "key": "kernel", "value": 3, "to": "report"})
+        answer({"question": question, "specs": [text], "key": "kernel", "value": 3, "to": "report"})
         answer({"question": question, "specs": ["conv 3->8 k3"], "input": text, "key": text, "value": 3,
                 "to": text, "at": text, "command": text, "set": {text: text}})
 seen = [one for one in seen if one[0] not in ("import", "exec") or "torch" == one[1].split(".")[0]
         or one[1].split(".")[0] in ("os", "builtins", "cli")]
-print(json.dumps({"seen": seen, "loaded": [n for n in ("numpy", "typer", "rich", "torch") if n in sys.modules]}))
+loaded = [name for name in ("numpy", "typer", "rich", "torch") if name in sys.modules]
+print(json.dumps({"seen": seen, "loaded": loaded}))
 """
 
 
@@ -196,7 +203,11 @@ def test_a_network_is_found_by_its_name_not_by_a_file_of_that_name(tmp_path, mon
     (tmp_path / "mine").write_text("conv 3->4 k3")
     (tmp_path / "conv 3->4 k3").write_text("resnet18")
     monkeypatch.chdir(tmp_path)
-    assert convcalc.load("mine", input="3x9x9").shape(convcalc.load("mine", input="3x9x9").outputs[0]) == (4, 7, 7)
+    assert convcalc.load("mine", input="3x9x9").shape(convcalc.load("mine", input="3x9x9").outputs[0]) == (
+        4,
+        7,
+        7,
+    )
     assert "no network or layer" in errors("page", "mine", input="3x9x9")[0]["message"]
     assert ask("json", "conv 3->4 k3", input="3x9x9")["totals"]["params"] == 3 * 4 * 9 + 4
 
@@ -236,9 +247,15 @@ def test_a_question_that_is_none_is_told(request_: Any, message: str | None) -> 
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-            st.sampled_from(["question", "specs", "spec", "input", "set", "to", "at", "key", "value", "command"]), inner,
-            max_size=6,
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["question", "specs", "spec", "input", "set", "to", "at", "key", "value", "command"]
+                ),
+                inner,
+                max_size=6,
+            )
         ),
         max_leaves=12,
     )
@@ -252,8 +269,43 @@ def test_whatever_arrives_is_answered(request_: Any) -> None:
 
 
 WORDS = st.sampled_from(
-    "conv convT depthwise relu bn maxpool linear resnet18 k3 s2 p1 d2 op1 3->8 8 64 k=K | | \n ( ) , = : - [ ] { } "
-    "nn.Conv2d( Conv2D( name: input: layers: repeat: 2 3x9x9 id=a from=a &x *x ! % \x00 \u202e 𝔸".split(" ")
+    [
+        *(
+            "conv",
+            "convT",
+            "depthwise",
+            "relu",
+            "bn",
+            "maxpool",
+            "linear",
+            "resnet18",
+            "8",
+            "64",
+            "3->8",
+            "3x9x9",
+        ),
+        *("k3", "s2", "p1", "d2", "op1", "k=K", "id=a", "from=a", "name:", "input:", "layers:", "repeat: 2"),
+        *(
+            "nn.Conv2d(",
+            "Conv2D(",
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            "=",
+            ":",
+            "-",
+            "|",
+            "\n",
+            "&x",
+            "*x",
+            "!",
+        ),
+        *("%", "\x00", "\u202e", "\U0001d538"),
+    ]
 )
 
 
@@ -277,14 +329,25 @@ NUMBERS = st.integers(1, 5)
 @given(
     st.sampled_from(
         [
-            "conv 8 k{k} s{s} p{p}", "conv 3->8 kernel={k} d{s}", "convT 8 k{k} s{s}", "conv k={k} out=8 | bn | relu",
-            "nn.Conv2d(3, 8, {k}, stride={s}, padding={p})", "x = nn.ConvTranspose2d(3, 8, kernel_size=({k},{k}))",
-            "depthwise k{k} p{p} id=a", "nn.Sequential(nn.Conv2d(3, 8, {k}, {s}), nn.ReLU())", "maxpool k{k} s{s}",
-            "conv 8 k{k}x{s} p{p}:0", "Conv2D(8, {k}, strides={s}, padding='same')",
+            "conv 8 k{k} s{s} p{p}",
+            "conv 3->8 kernel={k} d{s}",
+            "convT 8 k{k} s{s}",
+            "conv k={k} out=8 | bn | relu",
+            "nn.Conv2d(3, 8, {k}, stride={s}, padding={p})",
+            "x = nn.ConvTranspose2d(3, 8, kernel_size=({k},{k}))",
+            "depthwise k{k} p{p} id=a",
+            "nn.Sequential(nn.Conv2d(3, 8, {k}, {s}), nn.ReLU())",
+            "maxpool k{k} s{s}",
+            "conv 8 k{k}x{s} p{p}:0",
+            "Conv2D(8, {k}, strides={s}, padding='same')",
         ]
     ),
-    NUMBERS, NUMBERS, st.integers(0, 2), NUMBERS, st.data(),
-)  # fmt: skip
+    NUMBERS,
+    NUMBERS,
+    st.integers(0, 2),
+    NUMBERS,
+    st.data(),
+)
 def test_a_move_says_what_was_asked_and_nothing_else(
     form: str, k: int, s: int, p: int, value: int, data: Any
 ) -> None:
@@ -347,4 +410,7 @@ def test_what_can_be_named_is_listed() -> None:
 
 def test_every_question_is_documented() -> None:
     assert all(function.__doc__ for function in QUESTIONS.values())
-    assert answer({"question": "page", "specs": ["conv 3->4 k3"], "input": "3x9x9"})["live"][0]["sizes"] == "3x9x9"
+    assert (
+        answer({"question": "page", "specs": ["conv 3->4 k3"], "input": "3x9x9"})["live"][0]["sizes"]
+        == "3x9x9"
+    )

@@ -27,6 +27,10 @@ CASES = {
     "input 8x16x16 | convT 4 k3 s2": {("convT1", "checkerboard")},
     "input 8x16 | convT 4 k5 s3": {("convT1", "checkerboard")},
     "input 8x4x4x4 | convT 4 k3 s2 p1": {("convT1", "checkerboard")},
+    "input 4x9x9 | conv 4 k2 p0:1 id=a | conv 4 k1 from=input id=b | add from=[a,b] id=sum": {
+        ("a", "padding"), ("sum", "misalignment"),
+    },
+    "input 3x8x8 | conv 4 k1 | opaque TopK shapes=4x8x8 | relu": {("opaque1", "unknown")},
     "input 8x16x16 | convT 4 k4 s2 p1": set(),
     "input 3x32x32 | conv 8 k3 p1 | relu": set(),
 }  # fmt: skip

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 import convcalc
 from convcalc.page.engine import MAX_REQUEST
 from convcalc.page.server import Guard
+from tests.page.hostile import TEXTS
 from tests.page.live_server import ROOT, Server, running
 
 CONV = {"question": "json", "spec": "conv 3->64 k3", "input": "3x32x32"}
@@ -61,11 +64,26 @@ def test_every_response_says_what_a_browser_may_do(server: Server) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/../../etc/passwd", "//etc/passwd", "/..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "/assets/live.js",
-        "/live.html", "/browser.js", "/server.py", "/.git/config", "/live.js/", "/live.js%00", "/\\..\\live.js", "/api",
-        "/..", "/%252e%252e/etc/passwd", "/live.js?../../x=1#y".replace("live.js", "nothing"), "/docs", "/openapi.json",
+        "/../../etc/passwd",
+        "//etc/passwd",
+        "/..%2f..%2fetc%2fpasswd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/assets/live.js",
+        "/live.html",
+        "/browser.js",
+        "/server.py",
+        "/.git/config",
+        "/live.js/",
+        "/live.js%00",
+        "/\\..\\live.js",
+        "/api",
+        "/..",
+        "/%252e%252e/etc/passwd",
+        "/live.js?../../x=1#y".replace("live.js", "nothing"),
+        "/docs",
+        "/openapi.json",
     ],
-)  # fmt: skip
+)
 def test_no_other_path_leads_anywhere(server: Server, path: str) -> None:
     reply = server.request("GET", path)
     assert reply.code in (404, 405)
@@ -79,7 +97,16 @@ def test_nothing_else_can_be_done(server: Server, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:{port}", "", "0.0.0.0:{port}"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "localhost.evil.example:{port}",
+        "",
+        "0.0.0.0:{port}",
+    ],
 )
 def test_another_host_is_refused(server: Server, host: str) -> None:
     """DNS rebinding: a name of another site that leads to 127.0.0.1."""
@@ -94,7 +121,15 @@ def test_localhost_is_this_host(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "https://127.0.0.1:{port}", "http://127.0.0.1:1", "http://localhost:{port}", "file://"]
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "https://127.0.0.1:{port}",
+        "http://127.0.0.1:1",
+        "http://localhost:{port}",
+        "file://",
+    ],
 )
 def test_another_origin_is_refused(server: Server, origin: str) -> None:
     assert server.ask(CONV, Origin=origin.format(port=server.port)).code == 403
@@ -108,14 +143,25 @@ def test_a_request_across_sites_is_refused(server: Server) -> None:
 
 def test_two_hosts_are_refused() -> None:
     guard = Guard(None, 80)  # type: ignore[arg-type]
-    scope = {"type": "http", "method": "GET", "headers": [(b"host", b"127.0.0.1"), (b"host", b"evil.example")]}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "headers": [(b"host", b"127.0.0.1"), (b"host", b"evil.example")],
+    }
     assert guard.refusal(scope) is not None
     assert guard.refusal({**scope, "headers": [(b"host", b"127.0.0.1")]}) is None
     assert guard.refusal({**scope, "headers": []}) is not None
 
 
 @pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "application/jsonp"]
+    "kind",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+        "application/jsonp",
+    ],
 )
 def test_only_json_is_a_question(server: Server, kind: str) -> None:
     """A form or a simple request of another site cannot have this type."""
@@ -132,8 +178,17 @@ def test_the_answers_are_those_of_the_command(server: Server, cli) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[" * 100_000, b"\xff\xfe", b'{"question": "page", "specs": ["\\ud800"]}', b"1e999", b"1" * 10_000, b"NaN"],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b'{"question": "page", "specs": ["\\ud800"]}',
+        b"1e999",
+        b"1" * 10_000,
+        b"NaN",
+    ],
+)
 def test_what_is_no_question_is_told(server: Server, body: bytes) -> None:
     reply = server.request("POST", "/api", body, {"Content-Type": "application/json"})
     assert reply.code in (200, 400)
@@ -149,10 +204,8 @@ def test_a_long_question_is_refused(server: Server) -> None:
     assert server.request("POST", "/api", b"{}", said).code == 413
     pieces = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in [b" " * 65_536] * 20) + b"0\r\n\r\n"
     unsaid = {**json_type, "Transfer-Encoding": "chunked"}
-    try:
+    with suppress(BrokenPipeError, ConnectionResetError):  # where it hung up before all had arrived
         assert server.request("POST", "/api", pieces, unsaid).code == 413
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # it hung up before all had arrived
     assert server.ask(CONV).code == 200
 
 
@@ -166,11 +219,14 @@ def test_files_and_code_are_no_specs(server: Server) -> None:
 def test_a_question_that_takes_too_long_is_ended_and_others_go_on() -> None:
     """A server whose limit is two seconds, and a text that takes many."""
     code = {"CONVCALC_STEPS": "1000000000"}
-    long = "input: 3x224x224\nlayers:\n  - repeat: 10\n    body:\n      - conv 8 k3 p1 s=max(H,2)\n      - relu\n"
+    long = TEXTS["strides of sizes"]
     with running(env={**code, "CONVCALC_SERVE_SECONDS": "2"}) as server, ThreadPoolExecutor() as threads:
         assert server.ask(CONV).code == 200
         before = time.perf_counter()
-        slow = [threads.submit(server.ask, {"question": "page", "specs": [long], "input": "3xHxW"}) for _ in range(2)]
+        slow = [
+            threads.submit(server.ask, {"question": "page", "specs": [long], "input": "3xHxW"})
+            for _ in range(2)
+        ]
         found = [one.result() for one in slow]
         assert time.perf_counter() - before < 12
         for reply in found:
@@ -265,3 +321,25 @@ def test_a_file_of_the_command_line_is_shown_as_its_text(tmp_path) -> None:
         report = convcalc.analyze(str(ROOT / "examples/models/digits.onnx"))
         totals = {total["key"]: total["value"] for total in start["first"]["answer"]["networks"][0]["totals"]}
         assert totals["params"] == report.totals.params
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the way of a browser is asked of the system elsewhere")
+@pytest.mark.parametrize("display", ["", ":7"])
+def test_the_browser_is_opened_where_there_is_a_window_for_it(tmp_path, display: str) -> None:
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\ncd "{tmp_path}"; echo "$1" > part; mv part opened\n')
+    script.chmod(0o755)
+    env = {"BROWSER": f"{script} %s", "DISPLAY": display, "WAYLAND_DISPLAY": ""}
+    with running(env=env, quiet=False) as server:
+        assert server.ask(CONV).code == 200
+        for _ in range(100 if display else 5):
+            if (tmp_path / "opened").exists():
+                break
+            time.sleep(0.1)
+        assert (tmp_path / "opened").exists() == bool(display)
+        assert not display or (tmp_path / "opened").read_text().strip() == server.url
+
+
+def test_the_address_as_json() -> None:
+    with running("--json") as server:
+        assert json.loads(server.said) == {"address": server.url}

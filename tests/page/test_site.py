@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 import convcalc
-from convcalc.page.engine import COMMANDS
-from convcalc.page.site import LEFT_OUT, RUNTIME, RUNTIME_FILES, SOURCES, archive
+from convcalc.page.site import INNER, LEFT_OUT, RUNTIME, RUNTIME_FILES, SOURCES, archive
 from tests.page.conftest import _absent
+from tests.page.hostile import TEXTS
 from tests.page.test_live import params, settled, shown, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,10 +29,16 @@ def test_the_site_is_a_folder_of_files(cli, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "site"
     told = cli("serve", "resnet18", "--input", "3x64x64", "--site", str(folder), "--json")
     assert told.code == 0, told.err
-    found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
     assert told.json()["files"] == found
-    assert {"index.html", "live.js", "live.css", "report.js", "report.css", "browser.js", SOURCES} == set(found)
-    assert found[SOURCES] < 1_100_000
+    assert {"index.html", "live.js", "live.css", "report.js", "report.css", "browser.js", SOURCES} == set(
+        found
+    )
+    assert found[SOURCES] < 1_000_000
     page = (folder / "index.html").read_text()
     assert RUNTIME in page and "3x64x64" in page
     assert [path.name for path in folder.parent.iterdir()] == ["site"], "nothing is left beside it"
@@ -87,21 +93,32 @@ def test_the_same_sources_make_the_same_bytes() -> None:
     assert archive() == archive()
 
 
+def sources() -> zipfile.ZipFile:
+    """The files that the browser unpacks: an archive inside the archive."""
+    outer = zipfile.ZipFile(io.BytesIO(archive()))
+    assert outer.namelist() == [INNER]
+    return zipfile.ZipFile(io.BytesIO(outer.read(INNER)))
+
+
 def test_what_is_left_out_is_there_to_be_left_out() -> None:
     assert [name for name in LEFT_OUT if not (ROOT / "convcalc" / name).exists()] == []
-    names = zipfile.ZipFile(io.BytesIO(archive())).namelist()
+    names = sources().namelist()
     assert "yaml/LICENSE" in names and "yaml/__init__.py" in names
     assert not any(name.endswith((".pyc", ".so")) for name in names)
 
 
+COMMAND = (sys.executable, "-m", "convcalc", "serve")
+
 ALONE = """
 import json, sys
-sys.path[:] = [sys.argv[1]] + [path for path in sys.path if path and "site-packages" not in path and path != sys.argv[2]]
+here, left_out = sys.argv[1:]
+kept = [path for path in sys.path if path not in ("", left_out) and "site-packages" not in path]
+sys.path[:] = [here, *kept]
 for name in ("numpy", "rich", "typer", "sympy", "scipy", "fast_sugiyama"):
     sys.modules[name] = None
 from convcalc.page.worker import respond
 import convcalc, yaml
-assert convcalc.__file__.startswith(sys.argv[1]) and yaml.__file__.startswith(sys.argv[1])
+assert convcalc.__file__.startswith(here) and yaml.__file__.startswith(here)
 for line in sys.stdin:
     sys.stdout.write(respond(json.loads(line)).decode())
 """
@@ -116,18 +133,21 @@ def questions() -> list[dict[str, Any]]:
         "transposed": ("convT 8 k3 s2", "3x9x9"),
         "volume": ("conv 4 k3", "1x5x6x7"),
         "sequence": ("lstm 8", "3x20"),
-        "keras": ("Conv2D(8, 3, strides=2, padding='same', input_shape=(32, 32, 3))\nFlatten()\nDense(10)", ""),
+        "keras": (
+            "Conv2D(8, 3, strides=2, padding='same', input_shape=(32, 32, 3))\nFlatten()\nDense(10)",
+            "",
+        ),
         "a class": ((ROOT / "examples/lenet5.py").read_text(), "1x32x32"),
         "printed": ((ROOT / "examples/residual.txt").read_text(), ""),
-        "attention": ("vit_b_16", ""),
-        "segmentation": ("unet", ""),
         "wrong": ("conv 3->8 kk", "3x9x9"),
         "too small": ("vgg16", "3x9x9"),
     }
     found: list[dict[str, Any]] = [{"question": "list"}]
     for spec, shape in {**SPECS, **more}.values():
         given = {"specs": [spec], "input": shape}
-        found += [{"question": "json", "command": command, **given} for command in COMMANDS]
+        found += [
+            {"question": "json", "command": command, **given} for command in ("summary", "rf", "padding")
+        ]
         found += [{"question": name, "to": "yaml", **given} for name in ("page", "draw", "export")]
         found += [{"question": "export", "to": to, **given} for to in ("pytorch", "report")]
         found += [{"question": "move", "key": "kernel", "value": 5, **given}]
@@ -138,7 +158,7 @@ def test_the_archive_alone_answers_everything(tmp_path: Path) -> None:
     """In a Python without NumPy, Rich and Typer, with nothing but the archive on its path."""
     from convcalc.page.worker import respond
 
-    zipfile.ZipFile(io.BytesIO(archive())).extractall(tmp_path)
+    sources().extractall(tmp_path)
     asked = questions()
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, str(tmp_path), str(ROOT)],
@@ -169,7 +189,8 @@ def files(folder: Path) -> Iterator[str]:
         "import functools, http.server as h\n"
         "class Quiet(h.SimpleHTTPRequestHandler):\n"
         "    def log_message(self, *a): pass\n"
-        f"server = h.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory={str(folder)!r}))\n"
+        f"handler = functools.partial(Quiet, directory={str(folder)!r})\n"
+        "server = h.ThreadingHTTPServer(('127.0.0.1', 0), handler)\n"
         "print(server.server_port, flush=True)\n"
         "server.serve_forever()\n"
     )
@@ -189,16 +210,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _absent("no Pyodide: CONVCALC_PYODIDE names the folder of the npm package")
     root = tmp_path_factory.mktemp("web")
     done = subprocess.run(
-        [sys.executable, "-m", "convcalc", "serve", "--site", str(root / "calculator"), "--runtime", str(runtime)],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [*COMMAND, "--site", str(root / "calculator"), "--runtime", str(runtime)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0, done.stderr
     with files(root) as address:
         yield f"{address}calculator/"
 
 
 READY = "/ready|Worked out/.test(document.querySelector('#state').textContent)"
-TOTALS = ["resnet18", "resnet50", "vgg16", "mobilenet_v2", "unet", "densenet121", "efficientnet_b0", "conv 3->64 k7 s2 p3 bias=false"]
+TOTALS = [
+    "resnet18",
+    "resnet50",
+    "vgg16",
+    "mobilenet_v2",
+    "unet",
+    "densenet121",
+    "efficientnet_b0",
+    "conv 3->64 k7 s2 p3 bias=false",
+]
 
 
 @pytest.mark.browser
@@ -254,11 +286,12 @@ def test_a_runaway_question_is_ended_and_python_started_anew(site: str, tab) -> 
     page.goto(site)
     until(page, READY, 120)
     page.evaluate("convcalc.live.patience = 1")
-    long = "input: 3x224x224\nlayers:\n  - repeat: 10\n    body:\n      - conv 8 k3 p1 s=max(H,2)\n      - relu\n"
     page.fill("#input", "")
-    page.fill("#spec-0", long)
+    page.fill("#spec-0", TEXTS["strides of sizes"])
     settled(page)
-    assert "more than 1 seconds" in page.inner_text("#faults-0") or "steps of work" in page.inner_text("#faults-0")
+    assert "more than 1 seconds" in page.inner_text("#faults-0") or "steps of work" in page.inner_text(
+        "#faults-0"
+    )
     page.evaluate("convcalc.live.patience = 60")
     page.fill("#input", "3x9x9")
     page.fill("#spec-0", "conv 3->4 k3")

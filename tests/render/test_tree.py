@@ -75,7 +75,8 @@ def test_equal_repeats_are_one_row_with_their_sum() -> None:
     names = [str(name) for name, _ in shown.rows]
     assert names[:2] == ["stage", "├ block1..39  x 39"]
     assert dict(zip(names, (n for _, n in shown.rows), strict=True))[names[1]] == 39 * 10
-    assert "└ block40" in names
+    assert "└ block40" in names and "│ ├ conv  x 39" in names
+    adds_up(shown, 401)
 
 
 def test_a_small_tree_is_shown_whole() -> None:
@@ -104,7 +105,7 @@ def test_deep_and_odd_names() -> None:
 
 
 def test_every_view_of_a_report_adds_up_to_its_totals() -> None:
-    """Blocks of the tree have what JSON holds of the whole, whatever is folded; fields are those of a layer."""
+    """Blocks of the tree have what JSON holds of the whole; a block sees what its last layer sees."""
     report = convcalc.analyze("resnet50")
     for key in ("params", "macs", "flops"):
         shown = report.table("summary", exact=True).laid_out(Screen(200, 24))

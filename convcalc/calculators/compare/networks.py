@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from convcalc.budget import OverBudgetError, apart
+from convcalc.budget import OverBudgetError
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import as_counted, at_least, quantity, ratio, read
+from convcalc.calculators.compare.reasons import Reason, reason
 from convcalc.calculators.conventions.declaration import convention
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
@@ -66,7 +67,7 @@ class Comparison(Record):
         asked: networks in all, where it was interrupted before the last of them; else None.
     """
 
-    KEYS = "networks baseline measures warnings layers=differences complete"
+    KEYS = "networks baseline measures reasons? warnings layers=differences complete"
 
     labels: tuple[str, ...]
     reports: tuple[Report, ...]
@@ -87,6 +88,19 @@ class Comparison(Record):
             if line.key == key:
                 return line
         raise KeyError(key)
+
+    @property
+    def reasons(self) -> dict[str, Reason]:
+        """By label: why a network has the MACs it has for those of the baseline.
+
+        Only where one is a standard convolution and the other a separable, grouped or factored form of it.
+        """
+        base = self.reports[self.baseline]
+        others = (
+            pair for n, pair in enumerate(zip(self.labels, self.reports, strict=True)) if n != self.baseline
+        )
+        found = ((label, reason(base, report)) for label, report in others)
+        return {label: why for label, why in found if why is not None}
 
     @property
     def outputs(self) -> tuple[tuple[Shape, ...], ...]:
@@ -120,7 +134,6 @@ def ratio_number(value: Any) -> Any:
     return str(value) if is_symbolic(value) else None
 
 
-@apart
 def compare(
     *graphs: Spec,
     baseline: int = 0,
@@ -134,7 +147,7 @@ def compare(
     set: Any = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Comparison:
-    """Compare networks.
+    """Compare networks, each in a question of its own where none is open.
 
     Args:
         graphs: graphs, or specs to load with ``input`` and ``set``; two or more.

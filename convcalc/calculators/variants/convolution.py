@@ -178,8 +178,10 @@ def _node(graph: Graph, name: str | None) -> Node:
 
 def _target(node: Node, arrives: Shape, leaves: Shape, expand: int, reduce: int) -> Target:
     if not all(type(size) is int for size in (*arrives, *leaves)):
+        like = [256 if type(arrives[0]) is not int else arrives[0], *(56 for _ in arrives[1:])]
         raise ValueError(
-            f"variants need every size as a number, got {show(arrives)}: state the input, such as 256x56x56"
+            f"variants need every size as a number, got {show(arrives)}: state the input, "
+            f"such as {show(like)}"
         )
     layer: Any = node.layer
     if layer.arriving is not None:

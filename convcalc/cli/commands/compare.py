@@ -48,7 +48,7 @@ def compare(
     base = _baseline(common.specs, baseline)
     with progress() as advance:
         graphs = _loaded(common, base, advance)
-        result = convcalc.compare(
+        result = apart(convcalc.compare)(
             *graphs,
             baseline=base,
             labels=(_labels(common.specs) or letters(len(common.specs)))[: len(graphs)],

@@ -14,6 +14,7 @@ import convcalc
 from convcalc.cli import completion
 from convcalc.cli.options import FORM, GRAPH, RANK, TOP, Common, MaxDilation, Shared, command
 from convcalc.cli.output import UsageProblem
+from convcalc.cli.progress import progress
 from convcalc.cli.values import alone, axes
 from convcalc.layers.values import show
 from convcalc.render.answer import Answer
@@ -106,9 +107,10 @@ def _designs(
 
     if any(isinstance(k, tuple) for k in kernels):
         raise UsageProblem("--reach designs along every axis alike", expected="--kernel 3 or 3,5")
-    found = convcalc.design_dilations(
-        reach, kernel=kernels, layers=layers, max_rate=max_rate, rank=rank, top=top
-    )
+    with progress("rates without holes"):
+        found = convcalc.design_dilations(
+            reach, kernel=kernels, layers=layers, max_rate=max_rate, rank=rank, top=top
+        )
     return Answer(
         [designs_table(found, reach, rank)],
         lambda: {"reach": reach, "designs": [one.to_dict() for one in found]},

@@ -34,8 +34,9 @@ def explain(
     given = {"input": common.shapes(), "set": common.assignments()} if isinstance(target, str) else {}
     found = convcalc.explain(target, layer=layer, **given)
     latex = common.notation == "latex"
+    text = render.to_latex(found) if latex else render.to_text(found, common.notation)
     return Answer(
-        [Text(render.to_latex(found) if latex else render.to_text(found, common.notation))],
+        [Text(text, prose=not latex)],
         found.to_dict,
         forms={
             "markdown": lambda: render.to_markdown_text(found),

@@ -10,7 +10,7 @@ import typer
 import convcalc
 from convcalc.cli.options import FORM, GRAPH, NOTATION, POSITION, ROWS, SEED, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
-from convcalc.cli.rows import chosen
+from convcalc.cli.rows import chosen, refuse
 from convcalc.cli.values import position
 from convcalc.render.answer import Answer
 
@@ -67,6 +67,9 @@ def rf(
     place, layer = position(common.at), common.layer
     if image is not None and common.picture is None:
         raise UsageProblem("--image lies under a picture", expected="-o FILE.svg or -o FILE.png beside it")
+    alone = {"--coverage": covered, "--map": map, "--effective": effective, "--at": place is not None}
+    for name in [name for name, given in alone.items() if given][:1]:
+        refuse(common, name, "depth", "sort", "top", "tree", "flat")
     if covered or map or effective:
         graph = common.load()
         found = convcalc.coverage(
@@ -89,9 +92,10 @@ def rf(
     def picture() -> Drawing:
         from convcalc.render.pictures.overview import overview
 
-        rows = fields.of(layer)
+        one = None if layer is not None and any(mark in layer for mark in "*?[") else layer
+        rows = fields.of(one)
         under = _photo(image, rows[0].input_shape) if image is not None and rows else None
-        return overview(fields, layer, place, input=of, image=under)
+        return overview(fields, one, place, input=of, image=under)
 
     if place is None:
         return _layers(common, fields, of)._replace(picture=picture)
@@ -154,7 +158,8 @@ def _layers(common: Common, fields: ReceptiveField, of: str | None) -> Answer:
 
     rows, layer = fields.layers, common.layer
     if layer is not None and not any(mark in layer for mark in "*?["):
-        rows = fields.of(layer)
+        one = None if layer is not None and any(mark in layer for mark in "*?[") else layer
+        rows = fields.of(one)
     rows = [row for row in rows if of in (None, row.input)]
     whole = len(rows) == len(fields.layers)
     table = fields_table(fields, None if whole else rows)

@@ -32,8 +32,8 @@ def serve(
 ) -> Answer:
     """The live calculator in the browser: type a spec, and its report follows.
 
-    The page is on this machine alone (127.0.0.1) and writes nothing; Ctrl-C ends it. With --site it is written
-    as files for any web server: convcalc itself runs in the browser then.
+    The page is on this machine alone (127.0.0.1) and writes nothing; Ctrl-C ends it. With --site it is
+    written as files for any web server: convcalc itself runs in the browser then.
     """
     if runtime is not None and site is None:
         raise UsageProblem("--runtime goes with --site", expected="--site DIR --runtime DIR")
@@ -44,7 +44,9 @@ def serve(
     if site is None:
         _needs()
     first = _first(common)
-    return _serve(first, port, not no_browser) if site is None else _site(first, site, runtime)
+    if site is not None:
+        return _site(first, site, runtime)
+    return _serve(first, port, not no_browser, common.json)
 
 
 def _first(common: Common) -> dict[str, Any]:
@@ -61,7 +63,9 @@ def _first(common: Common) -> dict[str, Any]:
         given = ", ".join(f"{name}={shape}" for name, shape in given.items())
     if common.spec is None:
         if common.input or common.set:
-            raise UsageProblem("--input and --set need a SPEC", expected='serve "conv 3->16 k3" --input 3x7x7')
+            raise UsageProblem(
+                "--input and --set need a SPEC", expected='serve "conv 3->16 k3" --input 3x7x7'
+            )
         _, spec, shape = live.CHIPS[0]
         return live.start([spec], shape)
     source = common.source()
@@ -89,7 +93,7 @@ def _needs() -> None:
         )
 
 
-def _serve(first: dict[str, Any], port: int | None, opens: bool) -> Answer:
+def _serve(first: dict[str, Any], port: int | None, opens: bool, as_json: bool) -> Answer:
     from convcalc.page.server import HOST, bind, serve
 
     try:
@@ -100,7 +104,7 @@ def _serve(first: dict[str, Any], port: int | None, opens: bool) -> Answer:
         ) from None
     with listening:
         address = f"http://{HOST}:{listening.getsockname()[1]}/"
-        write(f"convcalc is at {address}\n")
+        write(f'{{"address": "{address}"}}\n' if as_json else f"convcalc is at {address}\n")
         tell("Ctrl-C ends it\n")
         if opens and _has_display():
             import threading
@@ -123,6 +127,5 @@ def _site(first: dict[str, Any], folder: str, runtime: str | None) -> Answer:
         found = write(folder, first, runtime)
     except SiteError as error:
         raise UsageProblem(error.message, expected=error.expected) from None
-    size = sum(found.values()) / 1e6
-    text = f"{folder}: {len(found)} files, {size:.1f} MB; open it with: python -m http.server -d {folder}"
+    text = f"{folder}: {len(found)} files for any web server, such as: python -m http.server -d {folder}"
     return Answer([Text(text)], lambda: {"site": folder, "files": found})

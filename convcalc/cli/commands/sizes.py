@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from convcalc.cli.options import FORM, GRAPH, SPEC, Common, command
+from convcalc.cli.progress import progress
 from convcalc.cli.values import axes
 from convcalc.render.answer import Answer
 
@@ -22,5 +23,6 @@ def sizes(common: Common, near: Near = None) -> Answer:
     from convcalc.calculators.sizes.sizes import sizes_of
     from convcalc.render.views.sizes import table
 
-    found = sizes_of(common.source(), common.shapes(), common.assignments(), axes(near, "--near"))
+    with progress("which sizes work"):
+        found = sizes_of(common.source(), common.shapes(), common.assignments(), axes(near, "--near"))
     return Answer([table(found)], found.to_dict)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import convcalc
+from convcalc.calculators.transposed.settings import MAX_DILATION
 from convcalc.cli.options import (
     EXACT,
     FORM,
@@ -60,7 +61,7 @@ def transposed(
     groups: Annotated[
         int, typer.Option("--groups", "-g", metavar="G", min=1, help="Groups of channels.")
     ] = 1,
-    max_dilation: MaxDilation = None,
+    max_dilation: MaxDilation = MAX_DILATION,
     every: Annotated[bool, typer.Option("--all", help="Show every setting.")] = False,
     map: Annotated[
         bool, typer.Option("--map", help="Map in text: how many products each pixel gets.")
@@ -81,7 +82,7 @@ def transposed(
                 "--from": size, "--to": out, "--kernel": kernel, "--stride": stride, "--padding": padding,
                 "--output-padding": output_padding, "--dilation": dilation, "--like": like,
                 "--channels": channels, "--groups": groups != 1, "--rank": common.rank,
-                "--max-dilation": max_dilation, "--all": every, "--map": map,
+                "--max-dilation": max_dilation != MAX_DILATION, "--all": every, "--map": map,
             }
         )  # fmt: skip
         graph = common.load()
@@ -114,7 +115,7 @@ def transposed(
         channels=_channels(channels, common, like is not None),
         groups=groups,
         rank=common.rank,
-        **({} if max_dilation is None else {"max_dilation": max_dilation}),
+        max_dilation=MAX_DILATION if max_dilation is None else max_dilation,
     )
     grid = drawn(solution.overlap, "the same executed, with borders", map)
     if map:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 _AXIS = Option("axis", "axislist", None)
 _KEEP = Option("keep", "flag", False)
@@ -140,6 +141,16 @@ class Prod(_Reduction):
         """One multiplication per entry read."""
         return Ops(mul=prod(inputs[0]))
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """What is multiplied and the product, axis by axis from the last."""
+        from convcalc.layers.saved import BOTH, Own, Saved
+
+        over, shape = self.over(inputs[0]), inputs[0]
+        if len(over) == 1 or (len(over) == len(shape) and not self.keep):
+            return BOTH
+        between = (prod(n for a, n in enumerate(shape) if a not in over[k:]) for k in range(1, len(over)))
+        return Saved((0,), (0,), tuple(Own("products", size) for size in between))
+
 
 class Max(_Reduction):
     """The largest entry along some axes; of several inputs (or of one and a number) it is ``maximum``.
@@ -149,6 +160,7 @@ class Max(_Reduction):
 
     __slots__ = ()
     op: ClassVar[str] = "max"
+    saves: ClassVar[str] = "input output"
     source: ClassVar[str] = "NumPy max, PyTorch amax, ONNX ReduceMax"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     merges: ClassVar[bool] = True
@@ -182,6 +194,7 @@ class Norm(_Reduction):
     p: str
 
     op: ClassVar[str] = "norm"
+    saves: ClassVar[str] = "input output"
     source: ClassVar[str] = "NumPy linalg.norm, PyTorch linalg.vector_norm, ONNX ReduceL2 and ReduceL1"
     options: ClassVar[tuple[Option, ...]] = (
         _AXIS, _KEEP, Option("p", "choice", "2", choices=("1", "2", "inf")),
@@ -207,6 +220,7 @@ class Var(_Reduction):
     correction: Dim
 
     op: ClassVar[str] = "var"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "PyTorch var, NumPy var (ddof)"
     options: ClassVar[tuple[Option, ...]] = (_AXIS, _KEEP, Option("correction", "dim", 1, minimum=0))
     template: ClassVar[Template] = Template(options={"axis": (1, 2), "correction": None})
@@ -232,6 +246,7 @@ class Std(Var):
 
     __slots__ = ()
     op: ClassVar[str] = "std"
+    saves: ClassVar[str] = "input output"
     source: ClassVar[str] = "PyTorch std, NumPy std (ddof)"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
@@ -247,6 +262,7 @@ class ArgMax(_Reduction):
 
     __slots__ = ()
     op: ClassVar[str] = "argmax"
+    cuts_gradient: ClassVar[bool] = True
     source: ClassVar[str] = "NumPy argmax, PyTorch argmax, ONNX ArgMax"
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", None), _KEEP)
     template: ClassVar[Template] = Template(options={"axis": 0})

@@ -99,7 +99,6 @@
       ...(letters.length ? section('letters', h('dl', {class: 'cv-letters'}, letters.map((one) => h('div', {},
         h('dt', {}, one.value ? `${one.name} = ${one.value}` : one.name), h('dd', {}, one.meaning))))) : []),
       ...((detail.conditions || []).length ? section('conditions', h('ul', {}, detail.conditions.map((one) => h('li', {}, one)))) : []),
-      ...(detail.functions || []).map((one) => h('p', {class: 'cv-muted'}, typeof one === 'string' ? one : Object.values(one).join(': '))),
       detail.source ? h('p', {class: 'cv-muted'}, detail.source) : null,
     ];
   }
@@ -203,7 +202,7 @@
       return found === null || found === undefined ? '' : String(found);
     };
     return h('section', {class: 'cv-comparison', 'aria-label': 'comparison'}, h('h2', {}, table.title || 'Comparison'),
-      h('div', {class: 'cv-wide'}, h('table', {}, h('thead', {}, h('tr', {}, columns.map((column) => h('th', {scope: 'col', class: `cv-${column.align || 'left'}`}, column.title)))),
+      h('div', {class: 'cv-wide'}, h('table', {}, h('thead', {}, h('tr', {}, columns.map((column) => h('th', {scope: 'col', class: `cv-${column.align || 'left'}`}, column.title || column.key)))),
         h('tbody', {}, table.rows.map((row) => h('tr', {}, columns.map((column, number) =>
           h(number ? 'td' : 'th', {scope: number ? null : 'row', class: `cv-${column.align || 'left'}`}, value(row, column, number)))))))),
       (table.notes || []).map((note) => h('p', {class: 'cv-muted'}, note)));

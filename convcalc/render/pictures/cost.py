@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc.calculators.answers import Unreachable
 from convcalc.printable import one_line
 from convcalc.render.numbers import Share, human, share
-from convcalc.render.pictures.charts import WIDTH, Bars, Box, Chart, Mark, Row, Series, bands
+from convcalc.render.pictures.charts import WIDTH, Bars, Box, Chart, Mark, Row, Series, bands, cut
 from convcalc.render.pictures.drawing import Drawing
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ LABELLED: Final = 2
 
 MARKED: Final = 9
 """Up to so many equal columns all have a mark; of more the first."""
+
+NAME: Final = 420
+"""Room for the name of a layer that is labelled."""
 
 HEIGHT: Final = 240
 
@@ -143,7 +146,7 @@ def _largest(report: Report, rows: list[LayerReport], key: str, values: list[int
     marks = []
     for value in sorted({value for value in values if value}, reverse=True)[:LABELLED]:
         equal = [number for number, other in enumerate(values) if other == value]
-        words = f"{rows[equal[0]].name} {_words(report, rows[equal[0]], key)}"
+        words = f"{cut(rows[equal[0]].name, NAME)} {_words(report, rows[equal[0]], key)}"
         words += f", {len(equal)} times" if len(equal) > 1 else ""
         for number in equal if len(equal) <= MARKED else equal[:1]:
             words = words if number == equal[0] else ""

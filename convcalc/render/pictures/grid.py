@@ -27,7 +27,7 @@ def drawn(grid: Any, heading: str, as_text: bool) -> list[Text]:
         as_text: draw it in text.
 
     Raises:
-        ValueError: it is asked for, and there is no grid, or it is too wide.
+        ValueError: it is asked for, and there is no grid.
     """
     if not as_text:
         return []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc.calculators.answers import Unreachable
 from convcalc.layers.values import axis_names, show
 from convcalc.printable import one_line
-from convcalc.render.pictures.charts import WIDTH, Box, Chart, Mark, Rule, Series, bands
+from convcalc.render.pictures.charts import WIDTH, Box, Chart, Mark, Rule, Series, bands, cut
 from convcalc.render.pictures.drawing import Drawing
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from convcalc.calculators.receptive_field.rows import LayerField
 
 HEIGHT: Final = 320
+
+NAME: Final = 420
+"""Room for the name of a layer."""
 
 ROLES: Final = ("series1", "series2", "series3")
 
@@ -100,10 +103,10 @@ def draw(drawing: Drawing, box: Box, rows: Sequence[LayerField]) -> None:
         if largest and largest not in [mark.y for mark in marked]:
             top = values.index(largest)
             words = f"{largest} ({title})" if len(split) > 1 else str(largest)
-            marked.append(Mark(top + 0.5, largest, f"{words} at {one_line(rows[top].name)}", rows[top].name))
+            marked.append(Mark(top + 0.5, largest, f"{words} at {cut(rows[top].name, NAME)}", rows[top].name))
     for number, row in enumerate(rows):
         if any(field.everything for field in row.axes):
-            ruled.append(Rule(number, f"all of the input from {one_line(row.name)} on", upright=True))
+            ruled.append(Rule(number, f"all of the input from {cut(row.name, NAME)} on", upright=True))
             break
     if any(one.low != one.values for one in series):
         drawing.legend([("series1", "shaded: from the smallest to the largest, by phase or position")])

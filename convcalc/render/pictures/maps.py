@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEVELS: Final = 9
 """Shades that are told apart."""
 
-PALEST: Final = 0.2
+PALEST: Final = 0.32
 """How much of its colour a pixel takes that is read least."""
 
 ROOM: Final = 340
@@ -329,25 +329,25 @@ def _pixels(
         drawing.image(box.x, box.y, round(box.width, 2), round(box.height, 2), _bitmap(shades, colour))
         return
     size = box.width / shades.shape[1]
-    holes = []
+    told = shades.size <= TOLD
+    alike: dict[int, list[tuple[float, float]]] = {}
+    written: list[tuple[float, float, str, str]] = []
     for (row, column), shade in _each(shades):
         x, y = box.x + column * size, box.y + row * size
-        value = heat.values[row, column]
-        if not shade:
-            holes.append((x, y))
+        words = str(heat.values[row, column])
+        if told and shade and not (heat.numbers and size >= 13 and text_width(words, 10) <= size - 1):
+            at = f"{row + heat.first[0]},{column + heat.first[1]}: {words}"
+            drawing.rect(x, y, size, size, "series1", title=at, shade=_opacity(shade))
             continue
-        words = str(value)
-        written = heat.numbers and shades.size <= TOLD and size >= 13 and text_width(words, 10) <= size - 1
-        at = (
-            ""
-            if written or shades.size > TOLD
-            else f"{row + heat.first[0]},{column + heat.first[1]}: {value}"
-        )
-        drawing.rect(x, y, size, size, "series1", title=at, shade=_opacity(shade))
-        if written:
+        alike.setdefault(shade, []).append((x, y))
+        if told and shade:
             role = "inverse" if shade > LEVELS / 2 else "text"
-            drawing.text(x + size / 2, y + size / 2 + 3.5, words, role, anchor="middle", size=10)
-    drawing.cells(holes, size, "hole")
+            written.append((x + size / 2, y + size / 2 + 3.5, words, role))
+    for shade in sorted(alike, reverse=True):
+        role = "series1" if shade else "hole"
+        drawing.cells(alike[shade], size, role, shade=_opacity(shade) if shade else 1)
+    for x, y, words, role in written:
+        drawing.text(x, y, words, role, anchor="middle", size=10)
 
 
 def _each(shades: Any) -> Any:

@@ -21,6 +21,9 @@ HEIGHT: Final = 330
 BESIDE: Final = 190
 """Width of what stands beside the timeline."""
 
+NAME: Final = 300
+"""Room for the name of the layer at which the peak is reached."""
+
 FAR: Final = 2.5
 """Parameters that take more than so many times the peak are told, not drawn to the same scale."""
 
@@ -78,8 +81,9 @@ def _chart(report: Report, found: Timeline) -> Chart:
         bands=bands(found.names),
         names=found.names,
         ruled=[Rule(params, f"parameters {human_bytes(params)}")] if near else [],
-        marked=[Mark(at + 0.5, peak, f"peak {human_bytes(peak)} at {one_line(name)}", name)],
+        marked=[Mark(at + 0.5, peak, f"peak {human_bytes(peak)} at {cut(name, NAME)}", name)],
         binary=True,
+        above=True,
         heading="" if near else above,
     )
 

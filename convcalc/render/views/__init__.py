@@ -14,6 +14,7 @@ OF: Final = {
     "ReceptiveField": "receptive_field:fields_table",
     "Report": "report:table",
     "Sizes": "sizes:table",
+    "TrainingMemory": "training:table",
 }
 """The view of a result (module and function) by the name of its class."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,25 +31,35 @@ def form_of(unit: str, exact: bool) -> Callable[[Any], str]:
     return apply
 
 
-def tables(checks: Sequence[Check], *, exact: bool = False, of: int | None = None) -> Iterator[Table]:
+def tables(
+    checks: Sequence[Check], *, exact: bool = False, of: int | None = None, specs: Sequence[str] = ()
+) -> Iterator[Table]:
     """The verdict over all, a row per limit of each network, and the costliest layers where one fails.
 
     Args:
         checks: at least one.
         exact: every digit instead of human units.
         of: how many networks there were to check, where not all of them were.
+        specs: what was asked for, which tells networks of one name apart.
     """
+    if len(specs) >= len(checks):
+        checks = told_apart(checks, specs)
     many = len(checks) > 1
+    baselines = list(dict.fromkeys(row.limit.of for check in checks for row in check.rows if row.limit.of))
+    base = numbers.label(baselines[0]) if len(baselines) == 1 else "baseline"
+    grown = any(row.limit.growth for check in checks for row in check.rows)
     columns = (
         *((Column("network", "network", numbers.label, "left"),) if many else ()),
         Column("limit", "limit", numbers.label, "left"),
+        *((Column("base", base, written, priority=5),) if baselines else ()),
+        *((Column("growth", "growth", numbers.label, priority=30),) if grown else ()),
         Column("bound", "allowed", written),
         Column("value", "is", written),
         Column("margin", "room", written, priority=10),
         Column("verdict", "", numbers.label, "left"),
     )
     rows = [
-        [*([numbers.label(check.name)] if many else []), *_row(row, exact)]
+        [*([numbers.label(check.name)] if many else []), *_row(row, exact, bool(baselines), grown)]
         for check in checks
         for row in check.rows
     ]
@@ -62,6 +74,17 @@ def tables(checks: Sequence[Check], *, exact: bool = False, of: int | None = Non
     ]
     if costs:
         yield Table((*columns[:many], *_COSTS), costs, title="what costs most of it")
+
+
+def told_apart(checks: Sequence[Check], specs: Sequence[str]) -> list[Check]:
+    """Checks in which those of one name have what was asked for behind it: ``net (models/b.yaml)``."""
+    names = Counter(check.name for check in checks)
+    return [
+        replace(check, name=f"{check.name} ({spec})")
+        if names[check.name] > 1 and check.name != spec
+        else check
+        for check, spec in zip(checks, specs, strict=False)
+    ]
 
 
 def headline(checks: Sequence[Check]) -> str:
@@ -177,7 +200,7 @@ def _excess(row: Verdict) -> str:
     return percent(Fraction(-row.margin) / row.limit.bound)
 
 
-def _row(row: Verdict, exact: bool) -> list[Any]:
+def _row(row: Verdict, exact: bool, based: bool, grown: bool) -> list[Any]:
     form = form_of(row.limit.kind.unit, exact)
     value: Any = Written(row.value, form)
     if row.value is None or row.at_least is not None:
@@ -191,7 +214,9 @@ def _row(row: Verdict, exact: bool) -> list[Any]:
         verdict = numbers.toned(f"{words} by {part}" if part else words, "bad")
     return [
         f"{'at most' if row.limit.most else 'at least'} {row.limit.kind.title}",
-        Written(row.limit.bound, lambda bound: allowed(row.limit, form)),
+        *([Written(row.limit.base, form) if row.limit.of else ""] if based else []),
+        *([f"+ {row.limit.growth}" if row.limit.growth else ""] if grown else []),
+        Written(row.limit.bound, lambda bound: row.limit.text or form(bound)),
         value if row.value is not UNKNOWN or row.at_least is not None else Written(UNKNOWN, form),
         Written(row.margin, signed(form)),
         verdict,

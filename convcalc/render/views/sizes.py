@@ -25,11 +25,11 @@ def table(found: Sizes) -> Table:
     )
     facts, title = [], numbers.label(found.name)
     if found.works:
-        title = numbers.toned(f"{title} works at {written(found.inputs)}", "good")
+        title = numbers.toned(f"{title}: {written(found.inputs)} works", "good")
     elif found.works is False:
         near = ", ".join(map(written, found.nearest))
         said = f"the nearest that do: {near}" if near else "none near it was found"
-        title = numbers.toned(f"{title} does not work at {written(found.inputs)}; {said}", "bad")
+        title = numbers.toned(f"{title}: {written(found.inputs)} does not work; {said}", "bad")
         facts.append(("why", str(found.reason)))
         facts += [("try", f"--input {written(shape)}") for shape in found.nearest[:2]]
     notes = []

@@ -187,6 +187,8 @@ def zoo_table(run: ZooRun, *, exact: bool = False) -> Table:
     good = sum(found.ok for found in run.networks.values())
     reduced = sum(found.reduced for found in run.networks.values())
     headline = f"formula and execution agree on {good} of {len(rows)} networks"
+    if good < len(rows):
+        headline = f"formula and execution DIFFER on {len(rows) - good} of {len(rows)} networks"
     if not run.complete:
         headline += f"; interrupted, {run.asked} were asked for"
     facts = [

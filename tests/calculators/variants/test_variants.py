@@ -237,3 +237,10 @@ def test_a_stride_leaves_no_shortcut() -> None:
             break
     else:
         raise AssertionError("no inverted residual")
+
+
+@pytest.mark.parametrize("spec", ["conv 64->64 k3 p1", "conv 12->8 k3", "conv M->64 k3"])
+def test_the_input_that_an_error_states_works(spec: str) -> None:
+    with pytest.raises(ValueError, match="every size as a number") as caught:
+        found(spec, None)
+    assert found(spec.replace("M->", ""), str(caught.value).rpartition(" ")[2]).rows

@@ -105,7 +105,7 @@ def test_a_network(cli) -> None:
     assert out.count(" even ") == 5
     data = cli("transposed", "dcgan_generator", "--json").json()
     assert next(layer["costs"]["executed_macs"] for layer in data["layers"]) == 100 * 512 * 16
-    assert "none" in cli("transposed", "conv 4 k3", "--input", "3x9x9").out
+    assert "no transposed convolution" in cli("transposed", "conv 4 k3", "--input", "3x9x9").out
 
 
 @pytest.mark.parametrize("call", [("--from", "8", "--to", "16", "-k", "3"), ("dcgan_generator",)])
@@ -171,3 +171,8 @@ def test_the_verdict_comes_first(cli) -> None:
         again = cli("transposed", "--from", "8", "--to", "16", *options).out
         assert again.splitlines()[0].endswith("no checkerboard")
     assert len(tried) == 2
+
+
+def test_sizes_that_disagree_are_named_as_typed(cli) -> None:
+    done = cli("transposed", "--from", "3x8x8", "--to", "16x16")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: --to has 2 axes, --from has 3")

@@ -104,7 +104,7 @@ def test_a_gridding_map_tells_its_numbers() -> None:
     line = (1, 2, 3, 2, 1)
     assert words == [str(a * b) for a in line for b in line]
     assert "25 of 81 are read, 56 are holes" in drawing.caption
-    (holes,) = [one for one in drawing.shapes if isinstance(one, Cells)]
+    (holes,) = [one for one in drawing.shapes if isinstance(one, Cells) and one.role == "hole"]
     assert len(holes.corners) == 56
     one = dilated.paths(judge_dilations([2, 2], rank=1), "rates 2 2")
     assert "5 of 9 are read, 4 are holes" in one.caption
@@ -239,7 +239,7 @@ def test_networks_side_by_side() -> None:
         assert one.width / other.width == pytest.approx(small / large, abs=0.001)
         assert [bar.role for bar in (one, other)] == ["series1", "series2"]
     words = [shape.lines[0] for shape in drawing.shapes if isinstance(shape, Words)]
-    assert "448, 2x more" in words  # 16 * (27 + 1) against 8 * (27 + 1)
+    assert "448, 2x as many" in words  # 16 * (27 + 1) against 8 * (27 + 1)
     many = comparison.side_by_side(compare(*["conv 3->8 k3"] * 5, input="3x9x9"))
     assert len(many.legends) == 5
     with pytest.raises(Unreachable, match="9 networks"):

@@ -188,7 +188,9 @@ def test_sizes_that_are_no_numbers() -> None:
         field.over_input(receptive_field("conv 3->8 k3", input="3x9x9"), position=(7, 0))
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, "resnet152", "densenet121"])
+@pytest.mark.parametrize(
+    "name", [*NETWORKS, "resnet152", "densenet121", "levit", "fastvit", "convnextv2_tiny"]
+)
 def test_no_words_lie_over_others_and_pictures_are_small(name: str) -> None:
     layers = {node.name for node in convcalc.load(name).nodes}
     for key, drawing in drawn(name).items():
