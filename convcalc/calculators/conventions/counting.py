@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convcalc.calculators.conventions.declaration import Convention, Rule, Terms, convention
-from convcalc.calculators.conventions.structure import kinds
+from convcalc.calculators.conventions.structure import kinds, known, ways
 from convcalc.dims import UNKNOWN, prod, total
 from convcalc.records import Record
 from convcalc.spec.language.evaluation import evaluate
@@ -51,6 +51,26 @@ def count(report: Report, name: str) -> list[Counted]:
     """What a tool counts of each layer of a report."""
     told = convention(name)
     return _counted(report, told, told.rules)
+
+
+def span(report: Report, name: str) -> tuple[int, int] | None:
+    """The least and the most that a tool may print, however the layers without parameters are written.
+
+    None where it is known how they are, where that changes nothing, or where totals are no numbers.
+    """
+    told = convention(name)
+    if not told.modules or known(report.graph):
+        return None
+    least = most = 0
+    for row in report.layers:
+        if row.node is None or row.op not in told.rules:
+            continue
+        choices = ways(row.node) if not row.params else kinds(report.graph)(row.node).split()[:1]
+        found = [_layer(report, row, told, told.rules[row.op], kind).total for kind in choices]
+        if not all(type(value) is int for value in found):
+            return None
+        least, most = least + min(found), most + max(found)
+    return None if least == most else (least, most)
 
 
 def activations(report: Report, name: str) -> Any:
