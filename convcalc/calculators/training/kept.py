@@ -15,7 +15,7 @@ from convcalc.calculators.count.memory import INDEX_BYTES
 from convcalc.dims import prod
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.base import Layer
-from convcalc.layers.saved import Laid, Need, Own, Saved, Steps, in_order, laid_out, viewed
+from convcalc.layers.saved import FULL, VALUE, Laid, Need, Own, Saved, Steps, in_order, laid_out, viewed
 
 
 class Tensor(NamedTuple):
@@ -264,7 +264,8 @@ class _Pass:
 
     def _made(self, number: int, own: Own) -> int:
         batch = 1 if own.shared or self.single[number] else self.batch
-        return self._own(number, own.name, int(own.size) * batch * (own.item or self.here), made=True)
+        item = {VALUE: self.here, FULL: self.item}.get(own.item, own.item)
+        return self._own(number, own.name, int(own.size) * batch * item, made=True)
 
     def _lay(self, number: int, laid: Laid, tensor: Tensor, name: str) -> None:
         """Keep a tensor in an order: the one that is there, or a copy."""

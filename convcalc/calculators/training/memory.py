@@ -20,7 +20,7 @@ from convcalc.shown import Shown
 PRECISIONS: Final[dict[str, tuple[int, int, str]]] = {
     "fp32": (4, 4, "everything in single precision"),
     "amp": (4, 4, "parameters in single precision, layers in the type that autocast gives them"),
-    "bf16": (2, 2, "everything in bfloat16, statistics of normalisations in single precision"),
+    "bf16": (2, 2, "everything in bfloat16"),
 }
 """By name: bytes of a parameter (of its gradient and of the optimizer's state, too) and of an activation."""
 
