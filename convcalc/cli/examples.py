@@ -113,7 +113,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "explain": (
         ("conv", "what a layer does, with its formulas"),
         ("'conv 64 k7 s2 p3' --input 3x224x224", "the same with the numbers put in"),
-        ("bottleneck", "a block, layer by layer"),
+        ("'depthwise separable' --input 64x56x56 --set K=5", "why it is cheaper, with your numbers"),
     ),
     "draw": (
         ("'conv 1 k3 s2 p1' --input 1x7x7 -o conv.svg", "a window at work"),
