@@ -19,7 +19,7 @@ WEIGHTS_READER: Final = "convcalc.importers.formats"
 """Where :func:`stored_weights` finds the reader of files of weights."""
 WRITTEN: Final = (
     "module", "subclass", "unnamed", "function", "tensor", "method", "einsum", "bias", "attention", "fused",
-    "unfused", "covered", "strided", "folded", "merged", "behind",
+    "unfused", "learned", "covered", "part", "strided", "folded", "merged", "behind",
 )  # fmt: skip
 """Words for how a layer is written in PyTorch, of which counters see some and some they do not.
 
@@ -29,10 +29,12 @@ of another class, by its own weight, and ``unnamed`` where ``Conv`` is no part o
 name. ``method``: an operator (``+``, ``@``) or a function that no counter replaces. ``einsum``: by
 ``torch.einsum``. ``bias``: a sum that the source leaves to the layer before, as its bias. ``attention``: a part of
 ``nn.MultiheadAttention``, which runs it as functions of its own. ``fused``: inside
-``scaled_dot_product_attention``; ``unfused``: a product of an attention that is not. ``strided``: a linear layer whose
+``scaled_dot_product_attention``; ``unfused``: a product of an attention that is not;
+``learned``: by a mask that is learned. ``strided``: a linear layer whose
 input lies in memory in another order than its axes; ``folded``: it does in a batch of more than one. ``merged``: its
 first axis is the batch together with another, and ``behind``: another than the batch. ``covered``: a module inside one
 of attention, in whose place a counter may count the whole.
+``part``: of a call that makes several layers, not its main one.
 """
 READER: Final = "convcalc.spec"
 """Where :func:`as_graph` finds the reader of specs."""

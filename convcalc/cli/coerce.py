@@ -6,8 +6,7 @@ reading and counting a network. Texts, numbers, choices and flags need none of i
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from inspect import signature
 from types import NoneType
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args, get_origin
@@ -20,15 +19,6 @@ from convcalc.cli.output import UsageProblem
 M = TypeVar("M")
 
 MOST_DIGITS: Final = 18
-
-
-NUMBERS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
-    "padding": (("--kernel",), "--kernel 3"),
-    "transposed": (("--from", "--to"), "--from 8 --to 16"),
-}
-"""Options that say what numbers mean which stand in the place of a SPEC, and what such a call looks like."""
-_SIZE: Final = re.compile(r"\d+(x\d+)*")
-_SHAPE: Final = re.compile(r"\w+(x\w+)+")
 
 
 class Spelled(NamedTuple):
@@ -75,7 +65,7 @@ class LightCommand(TyperCommand):
                 ctx.params[param.name] = param.get_default(ctx)
             else:
                 ctx.params[param.name] = self._read(value, param)
-        _one_spec(self.name or "", ctx.params.get("spec"), rest)
+        typed.one_spec(self.name or "", ctx.params.get("spec"), rest)
         return super().parse_args(ctx, args) if rest else rest
 
     def _read(self, value: Any, param: Any) -> Any:
@@ -90,45 +80,6 @@ class LightCommand(TyperCommand):
         if (among := _marked(annotation, Among)) is not None:
             return _chosen(value, name, among.names(), annotation)
         return _whole(value, name, param.min, param.max) if kind is int else kind(value)
-
-
-def _one_spec(name: str, spec: Any, rest: list[str]) -> None:
-    """Refuse arguments that are no SPEC, or more than one, with what they are meant for.
-
-    Args:
-        name: the command.
-        spec: its argument SPEC, if it has one.
-        rest: arguments that it does not take.
-
-    Raises:
-        UsageProblem: a number stands where a spec does, or a spec stands in several arguments.
-    """
-    words = [spec, *rest] if isinstance(spec, str) else rest
-    if name in NUMBERS and words and all(map(_SIZE.fullmatch, words)):
-        options, example = NUMBERS[name]
-        told = " ".join(f"{option} {word}" for option, word in zip(options, words, strict=False))
-        raise UsageProblem(
-            f"{' '.join(words)} is no SPEC",
-            expected=f"numbers by their options, such as {example}",
-            nearest=told if len(words) >= len(options) else None,
-        )
-    if not rest or not isinstance(spec, str):
-        return
-    message = f"Got unexpected extra argument(s) ({' '.join(rest)})"
-    now = typed.TYPED.get()
-    if len(rest) == 1 and _SHAPE.fullmatch(rest[0]) and now is not None and "--input" in now.options:
-        raise UsageProblem(message, expected="one SPEC", nearest=f"--input {rest[0]}")
-    from convcalc.layers import ALIASES, OPS
-
-    if spec in OPS or spec in ALIASES:
-        # Without quotes, the > of 3->64 told the shell to write into a file.
-        cut = any(word.endswith("-") for word in words)
-        raise UsageProblem(
-            message,
-            expected="a SPEC in quotes" + (", such as 'conv 3->64 k3'" if cut else ""),
-            nearest=None if cut else f"'{' '.join(words)}'",
-        )
-    raise UsageProblem(message, expected="one SPEC; a spec of several words stands in quotes")
 
 
 def _nothing(ctx: Any) -> None:

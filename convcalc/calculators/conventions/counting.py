@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convcalc.calculators.conventions.declaration import Convention, Rule, Terms, convention
-from convcalc.calculators.conventions.structure import kinds
+from convcalc.calculators.conventions.structure import kinds, known, ways
 from convcalc.dims import UNKNOWN, prod, total
 from convcalc.records import Record
 from convcalc.spec.language.evaluation import evaluate
@@ -53,6 +53,26 @@ def count(report: Report, name: str) -> list[Counted]:
     return _counted(report, told, told.rules)
 
 
+def span(report: Report, name: str) -> tuple[int, int] | None:
+    """The least and the most that a tool may print, however the layers without parameters are written.
+
+    None where it is known how they are, where that changes nothing, or where totals are no numbers.
+    """
+    told = convention(name)
+    if not told.modules or known(report.graph):
+        return None
+    least = most = 0
+    for row in report.layers:
+        if row.node is None or row.op not in told.rules:
+            continue
+        choices = ways(row.node) if not row.params else kinds(report.graph)(row.node).split()[:1]
+        found = [_layer(report, row, told, told.rules[row.op], kind).total for kind in choices]
+        if not all(type(value) is int for value in found):
+            return None
+        least, most = least + min(found), most + max(found)
+    return None if least == most else (least, most)
+
+
 def activations(report: Report, name: str) -> Any:
     """The activations that a tool counts of a report; None where it counts none."""
     told = convention(name)
@@ -90,6 +110,8 @@ def _terms(rule: Rule, kind: str, told: Convention) -> Terms:
             return rule.terms
         if word in rule.written:
             return rule.written[word]
+        if word == "part":
+            return {}
     return {} if told.modules else rule.terms
 
 
@@ -124,7 +146,7 @@ def _facts(report: Report, row: LayerReport, kind: str) -> dict[str, Any]:
         "params": sum(prod(shape) for shape in arrays.values()),
         "weights": sum(prod(shape) for name, shape in arrays.items() if "weight" in name),
         "biases": sum(prod(shape) for name, shape in arrays.items() if "bias" in name),
-        "biased": int("bias" in arrays),
+        "biased": int("bias" in arrays or getattr(layer, "bias", False) is True),
         "affine": int("weight" in arrays),
         "axes": len(inner) - 1,
         "kernel": prod(kernel) if isinstance(kernel, tuple) else 1,
@@ -146,5 +168,5 @@ def _facts(report: Report, row: LayerReport, kind: str) -> dict[str, Any]:
         "linear": mode == "linear",
         "cubic": mode == "cubic",
         "method": not {'method', 'tensor'}.isdisjoint(kind.split()),
-        "as_bias": kind == 'bias',
+        "as_bias": "bias" in kind.split(),
     }

@@ -33,6 +33,13 @@ def _rows(name: str) -> dict[str, str] | None:
     return next((rows for pattern, rows in _structures().items() if fnmatchcase(name, pattern)), None)
 
 
+def ways(node: Node) -> tuple[str, ...]:
+    """How a layer may be written of which that is not known."""
+    if len(node.inputs) > 1:
+        return ("method", "function")
+    return ("module", "function", "method")
+
+
 def kinds(graph: Graph) -> Callable[[Node], str]:
     """How each layer of a graph is written, in words of :data:`convcalc.graph.WRITTEN`.
 

@@ -69,6 +69,8 @@ def _read(exported: Any, module: Any, name: str, batch: int) -> Program:
         kind = spec.kind.name
         if kind in ("PARAMETER", "BUFFER", "CONSTANT_TENSOR"):
             reader.names[node.name] = holders.called(spec, node.name)
+            if kind == "PARAMETER":
+                reader.learned.add(node.name)
         elif kind == "USER_INPUT":
             value = node.meta.get("val")
             if hasattr(value, "shape") and hasattr(value, "dtype"):
@@ -182,6 +184,7 @@ class _Reader:
 
     def __init__(self, batch: int = 1) -> None:
         self.batch = batch
+        self.learned: set[str] = set()  # what depends on parameters
         self.names: dict[str, str] = {}
         self.known: dict[str, Any] = {}
         self.notes: list[str] = []
@@ -282,8 +285,16 @@ class _Reader:
         return Call(node.name, text, arguments, outputs, path, kind, _place(trace), function, self.order(node))
 
     def order(self, node: Any) -> str:
-        """How what a linear or recurrent layer reads lies in memory; see :func:`written.order`."""
+        """How what a linear or recurrent layer reads lies in memory; see :func:`written.order`.
+
+        Of an attention with a mask, whether that is learned.
+        """
         name = getattr(node.target, "__name__", "")
+        if not self.learned.isdisjoint(one.name for one in node.all_input_nodes):
+            self.learned.add(node.name)
+        if name == "scaled_dot_product_attention.default":
+            mask = node.args[3] if len(node.args) > 3 else node.kwargs.get("attn_mask")
+            return "learned" if getattr(mask, "name", "") in self.learned else ""
         if name == "linear.default":
             value = node.args[0].meta.get("val")
             with suppress(RuntimeError, AttributeError, TypeError, ValueError):

@@ -19,6 +19,10 @@ from convcalc.importers.torch.program import Call, Held, Program, Ref, Tensor
 from convcalc.layers.values import show
 from convcalc.spec.errors import Problem, SpecError
 
+WEIGHED: Final = ("aten.linear", "aten.conv")
+"""Calls that take a bias, which stands apart where it is put together before."""
+NORMS: Final = ("aten.batch_norm", "aten.native_batch_norm")
+"""Batch norms, through which weights are standardised: they are layer norms then, with parts beside."""
 _TRACKED: Final = "num_batches_tracked"
 """A counter beside running statistics: it takes part in no formula, and no count here has it."""
 
@@ -145,6 +149,11 @@ class _Translation:
 
     def lead(self, call: Call, first: int) -> None:
         """Say of the nodes of a call where the first axis in the source is not the batch alone."""
+        for node in self.network.nodes[first:]:
+            if call.target.startswith(WEIGHED) and node.op == "add":
+                node.written = "bias"
+            elif call.target.startswith(NORMS) and node.op not in ("bn", "ln"):
+                node.written = f"part {node.written}"
         value = self.values.get(call.outputs[0].name) if call.outputs else None
         if not call.written or value is None or value.batch is None or not value.dims:
             return
