@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import signature
 from types import NoneType
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from typer.core import TyperCommand
 
 from convcalc.cli import typed
 from convcalc.cli.output import UsageProblem
+
+M = TypeVar("M")
 
 MOST_DIGITS: Final = 18
 
@@ -23,6 +25,12 @@ class Spelled(NamedTuple):
     """Beside a choice: other spellings are read by a function first."""
 
     read: Callable[[str], str]
+
+
+class Among(NamedTuple):
+    """Beside a text: it is one of the names that are looked up when they are needed."""
+
+    names: Callable[[], tuple[str, ...]]
 
 
 class LightCommand(TyperCommand):
@@ -38,6 +46,12 @@ class LightCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the values of the parameters; help, and what is missing or too much, is left to Typer."""
+        bare = getattr(self.callback, "bare", ())
+        args = [
+            arg
+            for arg, after in zip(args, [*args[1:], "-"], strict=True)
+            if not (arg in bare and after.startswith("-"))
+        ] if bare else args  # fmt: skip
         typed.TYPED.set(typed.read(self.params, getattr(self.callback, "words", {}), args))
         given, rest, order = self.make_parser(ctx).parse_args(args=list(args))
         if "help" in given or ctx.resilient_parsing:
@@ -51,6 +65,7 @@ class LightCommand(TyperCommand):
                 ctx.params[param.name] = param.get_default(ctx)
             else:
                 ctx.params[param.name] = self._read(value, param)
+        typed.one_spec(self.name or "", ctx.params.get("spec"), rest)
         return super().parse_args(ctx, args) if rest else rest
 
     def _read(self, value: Any, param: Any) -> Any:
@@ -62,6 +77,8 @@ class LightCommand(TyperCommand):
         name = max(param.opts, key=len) if param.opts[0].startswith("-") else param.metavar or param.name
         if get_origin(kind) is Literal:
             return _chosen(value, name, get_args(kind), annotation)
+        if (among := _marked(annotation, Among)) is not None:
+            return _chosen(value, name, among.names(), annotation)
         return _whole(value, name, param.min, param.max) if kind is int else kind(value)
 
 
@@ -89,7 +106,7 @@ def _whole(text: str, name: str, least: int | None, most: int | None) -> int:
 
 def _chosen(text: str, name: str, choices: tuple[str, ...], annotation: Any) -> str:
     """One of several words, in small or large letters."""
-    spelled = next((extra for extra in get_args(annotation)[1:] if isinstance(extra, Spelled)), None)
+    spelled = _marked(annotation, Spelled)
     found = text.lower() if spelled is None else spelled.read(text.lower())
     if found in choices:
         return found
@@ -106,7 +123,13 @@ def _chosen(text: str, name: str, choices: tuple[str, ...], annotation: Any) -> 
 def literals(annotation: Any) -> tuple[str, ...]:
     """The choices of an annotation; none where it is no choice."""
     kind = _kind(annotation)
-    return get_args(kind) if get_origin(kind) is Literal else ()
+    among = _marked(annotation, Among)
+    return among.names() if among is not None else get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _marked(annotation: Any, kind: type[M]) -> M | None:
+    """What stands beside the type of a parameter, of one kind."""
+    return next((extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, kind)), None)
 
 
 def _kind(annotation: Any) -> Any:

@@ -39,6 +39,14 @@ def spec(incomplete: str) -> list[str]:
     return [*known, *files(incomplete, FILES)]
 
 
+def explained(incomplete: str) -> list[str]:
+    """Topics, by the words that a shell takes for one, and what a SPEC may be."""
+    from convcalc.spec.topics import topics
+
+    names = [name.lower().replace(" ", "-") for name in topics()]
+    return [*_starting(incomplete.lower(), names), *(word for word in spec(incomplete) if word not in names)]
+
+
 def files(incomplete: str, endings: tuple[str, ...]) -> list[str]:
     """Files of these endings, and folders, that start like what was typed."""
     folder, _, start = incomplete.rpartition("/")
@@ -85,6 +93,25 @@ def variables(ctx: Any, incomplete: str) -> list[str]:
     return _starting(incomplete, [f"{name}={value}" for name, value in held.items()])
 
 
+def tools() -> tuple[str, ...]:
+    """Names of the conventions by which ``--as`` counts."""
+    from convcalc.calculators.conventions.declaration import names
+
+    return names()
+
+
+def tool(incomplete: str) -> list[str]:
+    """Names of conventions that start like what was typed."""
+    return _starting(incomplete, tools())
+
+
+def device(incomplete: str) -> list[str]:
+    """Names of devices that start like what was typed, and files that may be one."""
+    from convcalc.calculators.hardware.devices import ENDINGS, names
+
+    return [*_starting(incomplete.lower(), names()), *files(incomplete, ENDINGS)]
+
+
 def ranges(ctx: Any, incomplete: str) -> list[str]:
     """What ``fit`` can vary: numbers of the document on the line, and the resolution."""
     graph = _graph(ctx)
@@ -113,7 +140,10 @@ def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
 def _spec(ctx: Any) -> str:
     # Where an option waits for its value, the parser leaves the words before it unread.
     given = (
-        ctx.params.get("spec") or ctx.params.get("specs") or [word for word in ctx.args if word[:1] != "-"]
+        ctx.params.get("spec")
+        or ctx.params.get("specs")
+        or ctx.params.get("words")
+        or [word for word in ctx.args if word[:1] != "-"]
     )
     return str(given[0] if given else "") if isinstance(given, (list, tuple)) else str(given)
 

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 import typer
 
 from convcalc.cli import completion
-from convcalc.cli.coerce import Spelled
+from convcalc.cli.coerce import Among, Spelled
 from convcalc.cli.output import UsageProblem, errors, note, show, write, written_to
 
 if TYPE_CHECKING:
+    from convcalc.calculators.conventions.bridge import Bridge
     from convcalc.calculators.count.report import Report
     from convcalc.graph import Graph
     from convcalc.render.answer import Answer, Form
@@ -123,6 +124,20 @@ SEED: Final = Shared(
     "seed",
     Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of random weights and inputs.")],
     0,
+)
+AS: Final = Shared(
+    "counted_as",
+    Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as",
+            metavar="TOOL",
+            help="Beside it what this tool prints, to the integer, its faults included; may be given again.",
+            autocompletion=completion.tool,
+        ),
+        Among(completion.tools),
+    ],
+    None,
 )
 RANK: Final = Shared(
     "rank",
@@ -304,6 +319,7 @@ class Common:
     at: str | None = None
     primitive: bool = False
     partial: bool = False
+    counted_as: list[str] | None = None
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
@@ -415,6 +431,17 @@ class Common:
         graph = self.load(spec, listed)
         return analyze(graph, batch=self.batch, dtype=self.dtype, partial=self.partial)
 
+    def bridges(self, report: Report) -> list[Bridge]:
+        """What the tools of ``--as`` print of a report."""
+        if not self.counted_as:
+            return []
+        from convcalc.calculators.conventions.bridge import bridge
+
+        found = [bridge(report, tool) for tool in dict.fromkeys(self.counted_as)]
+        for text in dict.fromkeys(text for one in found for text in one.notes):
+            note(text)
+        return found
+
     def choose(self, table: Table, main: str) -> list[int]:
         """Which rows ``--sort`` and ``--top`` show, in order; with ``--layer`` all of them, to choose from.
 
@@ -437,7 +464,8 @@ class Common:
             raise UsageProblem(
                 f"--sort {self.sort!r} is no column",
                 expected=", ".join(keys),
-                nearest=nearest_name(self.sort, [*keys, *headings]),
+                nearest=nearest_name(self.sort, [*keys, *headings])
+                or next((key for key in keys if key[:5] == self.sort[:5].lower()), None),
             )
         if sort is None and self.top is None:
             return list(range(len(table.rows)))
@@ -522,6 +550,7 @@ def command(
     forms: bool = True,
     pictures: bool = False,
     words: Mapping[str, tuple[str, ...]] = NO_WORDS,
+    bare: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
@@ -532,6 +561,7 @@ def command(
         pictures: whether there are pictures among its answers.
         words: arguments of its question that are no name of an option, with the options that state each;
             errors of the question name these.
+        bare: options that may stand without their value, and then say nothing.
     """
     from convcalc.render.answer import FORMS, PICTURES
 
@@ -579,6 +609,7 @@ def command(
         run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         run.__dict__["__signature__"] = signature
         run.__dict__["words"] = words
+        run.__dict__["bare"] = bare
         return run
 
     return wrap

@@ -35,6 +35,11 @@ COMMANDS: Final[dict[str, Row]] = {
     "flops": Row(
         "convcalc.cli.commands.report:flops", "MACs, FLOPs and operations by kind of each layer.", _COUNT
     ),
+    "conventions": Row(
+        "convcalc.cli.commands.conventions:conventions",
+        "What other counters print of it, and the way there from our MACs.",
+        _COUNT,
+    ),
     "shapes": Row(
         "convcalc.cli.commands.report:shapes", "What goes into each layer and what comes out.", _COUNT
     ),
@@ -45,6 +50,11 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "memory": Row(
         "convcalc.cli.commands.report:memory", "Bytes of parameters and of live activations.", _COUNT
+    ),
+    "cost": Row(
+        "convcalc.cli.commands.cost:cost",
+        "Bytes that must move, what bounds each layer, and the least time on a device.",
+        _COUNT,
     ),
     "run": Row(
         "convcalc.cli.commands.run:run",

@@ -245,7 +245,9 @@ def _live(asked: Asked, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return found | _picture(graph, None)
     except ValueError as error:
-        return found | {"why": "; expected ".join(filter(None, (str(error), getattr(error, "expected", ""))))}
+        told = errors_of(error)[0]
+        wanted = f"; expected {told['expected']}" if told["expected"] else ""
+        return found | {"why": f"{told['message']}{wanted}"}
 
 
 def draw(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from convcalc.render.pictures.svg import css
 _MARK: Final = re.compile(r"<!--convcalc:(title|style|script|data)-->")
 
 
-SCRIPTS: Final = ("report.js", "report-graph.js", "report-table.js", "report-panel.js")
+SCRIPTS: Final = ("report-elements.js", "report.js", "report-graph.js", "report-table.js", "report-panel.js")
 """The parts of the report's script, in order: each adds to the one global of the first."""
 
 

@@ -31,9 +31,11 @@ class Reply(NamedTuple):
 class Server:
     """A running ``convcalc serve``."""
 
-    def __init__(self, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, quiet: bool = True
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "convcalc", "serve", *arguments, "--no-browser", "--port", "0"],
+            [sys.executable, "-m", "convcalc", "serve", *arguments, *["--no-browser"] * quiet, "--port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

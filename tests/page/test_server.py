@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -320,3 +321,25 @@ def test_a_file_of_the_command_line_is_shown_as_its_text(tmp_path) -> None:
         report = convcalc.analyze(str(ROOT / "examples/models/digits.onnx"))
         totals = {total["key"]: total["value"] for total in start["first"]["answer"]["networks"][0]["totals"]}
         assert totals["params"] == report.totals.params
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the way of a browser is asked of the system elsewhere")
+@pytest.mark.parametrize("display", ["", ":7"])
+def test_the_browser_is_opened_where_there_is_a_window_for_it(tmp_path, display: str) -> None:
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\ncd "{tmp_path}"; echo "$1" > part; mv part opened\n')
+    script.chmod(0o755)
+    env = {"BROWSER": f"{script} %s", "DISPLAY": display, "WAYLAND_DISPLAY": ""}
+    with running(env=env, quiet=False) as server:
+        assert server.ask(CONV).code == 200
+        for _ in range(100 if display else 5):
+            if (tmp_path / "opened").exists():
+                break
+            time.sleep(0.1)
+        assert (tmp_path / "opened").exists() == bool(display)
+        assert not display or (tmp_path / "opened").read_text().strip() == server.url
+
+
+def test_the_address_as_json() -> None:
+    with running("--json") as server:
+        assert json.loads(server.said) == {"address": server.url}

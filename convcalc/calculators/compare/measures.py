@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from convcalc.calculators.count.report import Report
-from convcalc.dims import UNKNOWN, Dim, is_array, is_symbolic
+from convcalc.dims import UNKNOWN, Dim, is_array, is_symbolic, total
 
 
 class Quantity(NamedTuple):
@@ -43,6 +43,29 @@ MEASURES: Final[dict[str, Quantity]] = {
 indices and the peak of live activations together."""
 
 
+AS: Final = "macs_as_"
+"""Before the name of a convention: its total, as ``macs_as_thop`` and ``macs_as_ptflops_aten``."""
+
+
+def as_counted(tool: str) -> str:
+    """The key of a convention's total."""
+    return AS + tool.replace("-", "_")
+
+
+def quantity(key: str) -> Quantity | None:
+    """What a key means: a measure, or the total of a convention; None where it is neither."""
+    if not key.startswith(AS):
+        return MEASURES.get(key)
+    tool = _tool(key)
+    return None if tool is None else Quantity(key, f"MACs as {tool}")
+
+
+def _tool(key: str) -> str | None:
+    from convcalc.calculators.conventions.declaration import names
+
+    return next((name for name in names() if as_counted(name) == key), None)
+
+
 def read(report: Report, key: str) -> Dim:
     """One measure of a report.
 
@@ -50,6 +73,10 @@ def read(report: Report, key: str) -> Dim:
         KeyError: there is no such measure.
     """
     totals = report.totals
+    if key.startswith(AS) and (tool := _tool(key)) is not None:
+        from convcalc.calculators.conventions.counting import count
+
+        return total(row.total for row in count(report, tool))
     if key == "memory_bytes":
         return totals.param_bytes + totals.buffer_bytes + totals.index_bytes + totals.peak_memory_bytes
     return getattr(totals, MEASURES[key].key)

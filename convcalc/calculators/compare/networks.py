@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.budget import OverBudgetError
 from convcalc.calculators.compare.layers import Difference, alike, difference
-from convcalc.calculators.compare.measures import at_least, ratio, read
+from convcalc.calculators.compare.measures import as_counted, at_least, quantity, ratio, read
+from convcalc.calculators.compare.reasons import Reason, reason
+from convcalc.calculators.conventions.declaration import convention
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.layers.values import show
 from convcalc.records import Record, plain, record
+from convcalc.shown import Shown
 
 COMPARED: Final = (
     "params", "trainable", "frozen", "buffers", "macs", "valid_macs", "flops", "activations",
@@ -51,21 +54,21 @@ class Line(Record):
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Record):
+class Comparison(Record, Shown):
     """Networks side by side.
 
     Attributes:
         labels: a short name for each.
         reports: the counts of each.
         baseline: number of the one that the others are compared with.
-        lines: one per measure of :data:`COMPARED`.
+        lines: one per measure of :data:`COMPARED`, and per convention that was asked for.
         fields: receptive field of the first output of each; None where there is none to state.
         warnings: why they cannot be compared like for like; empty where they can.
         differences: layer by layer, baseline to each other; empty where it was not asked for.
         asked: networks in all, where it was interrupted before the last of them; else None.
     """
 
-    KEYS = "networks baseline measures warnings layers=differences complete"
+    KEYS = "networks baseline measures reasons? warnings layers=differences complete"
 
     labels: tuple[str, ...]
     reports: tuple[Report, ...]
@@ -86,6 +89,19 @@ class Comparison(Record):
             if line.key == key:
                 return line
         raise KeyError(key)
+
+    @property
+    def reasons(self) -> dict[str, Reason]:
+        """By label: why a network has the MACs it has for those of the baseline.
+
+        Only where one is a standard convolution and the other a separable, grouped or factored form of it.
+        """
+        base = self.reports[self.baseline]
+        others = (
+            pair for n, pair in enumerate(zip(self.labels, self.reports, strict=True)) if n != self.baseline
+        )
+        found = ((label, reason(base, report)) for label, report in others)
+        return {label: why for label, why in found if why is not None}
 
     @property
     def outputs(self) -> tuple[tuple[Shape, ...], ...]:
@@ -127,6 +143,7 @@ def compare(
     batch: int = 1,
     dtype: str = "float32",
     partial: bool = False,
+    counted_as: Sequence[str] = (),
     input: Any = None,
     set: Any = None,
     progress: Callable[[int, int, str], None] | None = None,
@@ -142,6 +159,7 @@ def compare(
         batch: samples in one pass.
         dtype: element type for the byte counts.
         partial: give of every total that is not known what is known of it.
+        counted_as: names of conventions, whose totals are lines too: ``macs_as_thop``.
         input: for specs; see :func:`convcalc.load`.
         set: for specs; see :func:`convcalc.load`.
         progress: called with networks counted, networks in all and the label of the next. A
@@ -150,6 +168,7 @@ def compare(
     Raises:
         ValueError: fewer than two graphs, no such baseline, or labels that do not fit.
         SpecError: a spec cannot be read.
+        LookupError: there is no such convention.
     """
     if len(graphs) < 2:
         raise ValueError(f"a comparison needs two networks or more, got {len(graphs)}")
@@ -192,12 +211,23 @@ def compare(
         names,
         reports,
         baseline,
-        tuple(_line(key, reports, baseline) for key in COMPARED),
+        tuple(_line(key, reports, baseline) for key in _keys(counted_as)),
         seen,
         (*_warnings(names, networks, seen, baseline), *unseen),
         tuple(difference(first, other) for other in others) if layers else (),
         asked,
     )
+
+
+def _keys(counted_as: Sequence[str]) -> Iterator[str]:
+    """The measures of a comparison, those of other tools behind our own."""
+    for key in COMPARED:
+        yield key
+        if key == "macs":
+            for tool in dict.fromkeys(counted_as):
+                if quantity(as_counted(tool)) is None:
+                    convention(tool)  # says what there is
+                yield as_counted(tool)
 
 
 def letters(count: int) -> list[str]:

@@ -106,9 +106,14 @@ class Lettered(NamedTuple):
 
 
 class _Letters:
-    """Hands out letters and remembers what they stand for."""
+    """Hands out letters and remembers what they stand for.
 
-    def __init__(self) -> None:
+    Args:
+        given: the letters that stand in the values already, whatever they mean there.
+    """
+
+    def __init__(self, given: frozenset[str] = frozenset()) -> None:
+        self.given = given
         self.found: dict[str, Variable] = {}
 
     def of(self, name: str, value: Any, meaning: str | None = None) -> Any:
@@ -120,8 +125,17 @@ class _Letters:
             return value
         known = value if type(value) is int else None
         head = name.partition("_")[0]
+        while name in self.given:  # which is another number
+            name += "_0"
         self.found[name] = Variable(name, meaning or MEANINGS[head], known)
         return symbol(name)
+
+
+def _names(value: Any) -> frozenset[str]:
+    """The letters in values, and in tuples of them."""
+    if isinstance(value, tuple):
+        return frozenset().union(*map(_names, value))
+    return frozenset(value.names) if is_symbolic(value) else frozenset()
 
 
 def lettered(op: str, options: Mapping[str, Any], shapes: tuple[Shape, ...]) -> Lettered:
@@ -151,7 +165,7 @@ def _lettered(
     op: str, options: Mapping[str, Any], shapes: tuple[Shape, ...], of_options: bool, of_sizes: bool
 ) -> Lettered:
     cls = lookup(op)
-    letters = _Letters()
+    letters = _Letters(_names((tuple(options.values()), shapes)))
     # the weight and the bias that arrive follow from the first input and from the options
     weighted = of_sizes and issubclass(cls, Weighted) and options.get("arriving") is not None
     own = shapes[:1] if weighted else shapes

@@ -80,6 +80,7 @@ def fit(
     input: Any = None,
     set: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    training: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> Fit:
     """Find the largest value of a variable whose network stays within limits.
@@ -101,6 +102,7 @@ def fit(
         set: see :func:`convcalc.load`.
         progress: called with the searches done, the searches in all, and the best so far in words. A
             KeyboardInterrupt then ends the search with what was found.
+        training: how ``max_training_memory`` is meant, as for :func:`convcalc.check`.
         given: more limits: ``max_macs="300M"``.
 
     Raises:
@@ -136,7 +138,9 @@ def fit(
             shown = f"{first}={show(best.value)} so far" if best is not None else f"{counts[0]} networks"
             progress(len(found), len(choices), shown)
 
-    searches = [Search(networks.along(first, choice), limits, batch, dtype, tell) for choice in choices]
+    searches = [
+        Search(networks.along(first, choice), limits, batch, dtype, tell, training) for choice in choices
+    ]
     complete = True
     try:
         for search in searches:

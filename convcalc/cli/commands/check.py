@@ -12,6 +12,7 @@ import typer
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SPECS, Common, command
 from convcalc.cli.output import INTERRUPTED, UsageProblem
 from convcalc.cli.progress import progress
+from convcalc.cli.training import Asked, Checkpoint, Optimizer, Precision
 from convcalc.render.answer import Answer, File
 from convcalc.render.table import Table, Text
 
@@ -35,6 +36,14 @@ MaxMemory = Annotated[
         help="Parameters, buffers and the peak of live activations together, such as 8MB or 8MiB.",
     ),
 ]
+MaxTraining = Annotated[
+    str | None,
+    typer.Option(
+        "--max-training-memory",
+        metavar="BYTES",
+        help="The peak over a training step, such as 24GB; see memory --training.",
+    ),
+]
 MinField = Annotated[
     int | None, typer.Option("--min-rf", metavar="PIXELS", help="Receptive field of the output.")
 ]
@@ -44,7 +53,7 @@ Limits = Annotated[
         "--limit",
         metavar="NAME=N",
         help="Any other: max_ or min_ with params, trainable, frozen, buffers, macs, valid_macs, flops, "
-        "activations, param_memory, peak_memory, memory, rf or layers.",
+        "activations, param_memory, peak_memory, memory, training_memory, rf or layers.",
     ),
 ]
 
@@ -73,6 +82,10 @@ def check(
     max_macs: MaxMacs = None,
     max_flops: MaxFlops = None,
     max_memory: MaxMemory = None,
+    max_training_memory: MaxTraining = None,
+    optimizer: Optimizer = None,
+    precision: Precision = None,
+    checkpoint: Checkpoint = None,
     min_rf: MinField = None,
     limit: Limits = None,
     against: Annotated[
@@ -111,9 +124,16 @@ def check(
         raise UsageProblem(f"{both} cannot go together", expected="one of them")
     if grow and against is None:
         raise UsageProblem("--grow is for a baseline", expected="--against BASELINE beside it")
-    named = {"params": max_params, "macs": max_macs, "flops": max_flops, "memory": max_memory}
+    named = {
+        "params": max_params,
+        "macs": max_macs,
+        "flops": max_flops,
+        "memory": max_memory,
+        "training_memory": max_training_memory,
+    }
+    said = Asked(True, optimizer, precision, checkpoint)
     limits = given(limit, **{f"max_{name}": value for name, value in named.items()}, min_rf=min_rf)
-    checks, places = _checked(common, limits, against, grow or [])
+    checks, places = _checked(common, limits, against, grow or [], said.given())
 
     def junit() -> str:
         from convcalc.render.views import ci
@@ -143,7 +163,11 @@ def check(
 
 
 def _checked(
-    common: Common, limits: dict[str, str | int], against: str | None, grow: list[str]
+    common: Common,
+    limits: dict[str, str | int],
+    against: str | None,
+    grow: list[str],
+    training: dict[str, Any],
 ) -> tuple[list[Check], list[Place]]:
     """Every network with where it stands; as many as there was time for where it is interrupted."""
     import convcalc
@@ -166,13 +190,19 @@ def _checked(
             if held is None:
                 new = f"{spec} is new: it does not stand in {folder}."
                 sizes: dict[str, Any] = {"batch": common.batch, "dtype": common.dtype}
-                found = convcalc.check(graph, limits, **sizes, unlimited=True)
+                found = convcalc.check(graph, limits, **sizes, unlimited=True, training=training)
                 return replace(found, notes=(*found.notes, new))
         elif baselines:
             alone = count == 1 or not baselines[0].stored
             held = chosen(baselines, graph.name, alone)
         return convcalc.check(
-            graph, limits, batch=common.batch, dtype=common.dtype, against=held, grow=grow if held else ()
+            graph,
+            limits,
+            batch=common.batch,
+            dtype=common.dtype,
+            against=held,
+            grow=grow if held else (),
+            training=training,
         )
 
     with progress() as advance:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcalc.budget import apart
-from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, SPECS, Common, command
+from convcalc.cli.options import AS, COUNT, EXACT, FORM, GRAPH, NOTATION, SPECS, Common, command
 from convcalc.cli.output import INTERRUPTED, UsageProblem
 from convcalc.cli.progress import Advance, progress
 from convcalc.render.answer import Answer
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from convcalc.render.pictures.drawing import Drawing
 
 
-@command(SPECS, *GRAPH, *COUNT, EXACT, NOTATION, *FORM, pictures=True)
+@command(SPECS, *GRAPH, *COUNT, AS, EXACT, NOTATION, *FORM, pictures=True)
 def compare(
     common: Common,
     baseline: Annotated[
@@ -56,6 +56,7 @@ def compare(
             batch=common.batch,
             dtype=common.dtype,
             partial=common.partial,
+            counted_as=common.counted_as or (),
             progress=advance,
         )
     if len(graphs) < len(common.specs):

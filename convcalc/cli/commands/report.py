@@ -6,35 +6,43 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, NOTATION, ROWS, SPEC, Common, command
+from convcalc.cli.options import AS, COUNT, EXACT, FORM, GRAPH, NOTATION, ROWS, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.rows import asked, laid_out, more, refuse
+from convcalc.cli.training import Asked, Checkpoint, InPlace, Optimizer, Precision, Training, answer
 from convcalc.render.answer import Answer
-from convcalc.render.views.report import VIEWS, tree, with_shown
+from convcalc.render.views.report import VIEWS, table, tree, with_shown
 
 if TYPE_CHECKING:
     from convcalc.render.pictures.drawing import Drawing
     from convcalc.render.tree import Tree
 
 SHARED = (SPEC, *GRAPH, *COUNT, *ROWS, EXACT, NOTATION, *FORM)
+COSTS = (SPEC, *GRAPH, *COUNT, AS, *ROWS, EXACT, NOTATION, *FORM)
+"""Of those that count multiply-accumulates too."""
 
 
 def _report(common: Common, view: str) -> Answer:
     report = common.analyze(listed=view == "params")
+    others = common.bridges(report)
     what = asked(common.layer, [row.name for row in report.layers])
     rows = report.layers if common.depth is None else report.fold(common.depth + what.levels)
-    table = report.table(view, exact=common.exact, rows=rows, notation=common.notation)
+    shown = table(report, view, exact=common.exact, rows=rows, notation=common.notation, others=others)
     main = VIEWS[view].main
-    order = [i for i in common.choose(table, main) if what.holds(rows[i].name)][: common.top]
+    order = [i for i in common.choose(shown, main) if what.holds(rows[i].name)][: common.top]
 
     def data() -> dict[str, Any]:
-        shown = table.records()
-        return {**report.to_dict(), "layers": [with_shown(rows[i].to_dict(), shown[i]) for i in order]}
+        told = {"counted_as": [one.head() for one in others]} if others else {}
+        cells = shown.records()
+        layers = [with_shown(rows[i].to_dict(), cells[i]) for i in order]
+        return {**report.to_dict(), **told, "layers": layers}
 
     def drawn() -> Tree:
-        whole = report.table(view, exact=common.exact, notation=common.notation)
+        whole = table(report, view, exact=common.exact, notation=common.notation, others=others)
         inside = whole.rows_at([i for i, row in enumerate(report.layers) if what.holds(row.name)])
-        return tree(report, view, inside, depth=common.depth, root=what.block, more=more(inside, main))
+        return tree(
+            report, view, inside, others, depth=common.depth, root=what.block, more=more(inside, main)
+        )
 
     def picture() -> Drawing:
         from convcalc.render.pictures.cost import VIEWS as KEYS
@@ -47,10 +55,10 @@ def _report(common: Common, view: str) -> Answer:
         words = "in the order of execution" if in_order else "in the order that was asked for"
         return by_layer(report, KEYS[view], [rows[i] for i in order], words)
 
-    return Answer([laid_out(common, table, order, what, drawn)], data, picture=picture)
+    return Answer([laid_out(common, shown, order, what, drawn)], data, picture=picture)
 
 
-@command(*SHARED, pictures=True)
+@command(*COSTS, pictures=True)
 def summary(common: Common) -> Answer:
     """Shapes, parameters, MACs and FLOPs of each layer."""
     return _report(common, "summary")
@@ -62,10 +70,12 @@ def params(common: Common) -> Answer:
     return _report(common, "params")
 
 
-@command(*SHARED, pictures=True)
-def flops(common: Common) -> Answer:
+@command(*COSTS, pictures=True)
+def flops(common: Common, training: Training = False, checkpoint: Checkpoint = None) -> Answer:
     """MACs, FLOPs and operations by kind of each layer."""
-    return _report(common, "flops")
+    said = Asked(training, checkpoint=checkpoint)
+    said.check(common)
+    return answer(common, said, False, costs=True) if training else _report(common, "flops")
 
 
 @command(*SHARED, pictures=True)
@@ -84,18 +94,29 @@ def memory(
         list[str] | None,
         typer.Option("--fused", metavar="NAME", help="With it: output of this layer or block is not held."),
     ] = None,
+    training: Training = False,
+    optimizer: Optimizer = None,
+    precision: Precision = None,
+    checkpoint: Checkpoint = None,
+    in_place: InPlace = False,
 ) -> Answer:
     """Bytes of parameters and of live activations."""
+    said = Asked(training, optimizer, precision, checkpoint)
+    said.check(common)
+    if training:
+        if by_resolution or fused:
+            raise UsageProblem("--by-resolution does not go with --training", expected="one of them")
+        return answer(common, said, in_place)
     if not by_resolution:
         if fused:
             raise UsageProblem("--fused goes with --by-resolution")
         return _report(common, "memory")
     refuse(common, "--by-resolution", "layer", "tree", "flat")
     from convcalc.calculators.count.resolutions import resolutions
-    from convcalc.render.views.resolutions import table
+    from convcalc.render.views.resolutions import table as by_size
 
     found = resolutions(
         common.load(), depth=common.depth, fused=fused or (), batch=common.batch, dtype=common.dtype
     )
-    shown = table(found, exact=common.exact)
+    shown = by_size(found, exact=common.exact)
     return Answer([shown.rows_at(common.choose(shown, "bytes"))])

@@ -44,7 +44,9 @@ def serve(
     if site is None:
         _needs()
     first = _first(common)
-    return _serve(first, port, not no_browser) if site is None else _site(first, site, runtime)
+    if site is not None:
+        return _site(first, site, runtime)
+    return _serve(first, port, not no_browser, common.json)
 
 
 def _first(common: Common) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def _needs() -> None:
         )
 
 
-def _serve(first: dict[str, Any], port: int | None, opens: bool) -> Answer:
+def _serve(first: dict[str, Any], port: int | None, opens: bool, as_json: bool) -> Answer:
     from convcalc.page.server import HOST, bind, serve
 
     try:
@@ -102,7 +104,7 @@ def _serve(first: dict[str, Any], port: int | None, opens: bool) -> Answer:
         ) from None
     with listening:
         address = f"http://{HOST}:{listening.getsockname()[1]}/"
-        write(f"convcalc is at {address}\n")
+        write(f'{{"address": "{address}"}}\n' if as_json else f"convcalc is at {address}\n")
         tell("Ctrl-C ends it\n")
         if opens and _has_display():
             import threading

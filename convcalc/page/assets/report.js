@@ -1,67 +1,11 @@
-'use strict';
 // The report of networks: convcalc.show(page, element, options) draws what `convcalc page` worked out.
 // This file holds what is shown (networks, folds, sort, selection) and the frame around the parts; the
-// graph, the table and the panel are files of their own. Texts come from outside and are only ever set
-// as text; the pictures alone are markup, made by convcalc itself.
-
-var convcalc = {parts: {}};
+// graph, the table and the panel are files of their own.
 
 (function (convcalc) {
-  const SVG = 'http://www.w3.org/2000/svg';
+  const {h} = convcalc.parts;
   const HEATS = [['params', 'parameters'], ['macs', 'MACs'], ['memory', 'memory']];
   const FEW = 40; // rows that are open at first
-
-  // ---- elements -----------------------------------------------------------------------------------
-
-  /** An element: properties, attributes (those with null or false are left out), children or text. */
-  function h(name, attributes, ...children) {
-    return fill(document.createElement(name), attributes, children);
-  }
-
-  /** The same in SVG. */
-  function s(name, attributes, ...children) {
-    return fill(document.createElementNS(SVG, name), attributes, children);
-  }
-
-  function fill(node, attributes, children) {
-    for (const [key, value] of Object.entries(attributes || {})) {
-      if (value === null || value === undefined || value === false) continue;
-      if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
-      else node.setAttribute(key, value === true ? '' : value);
-    }
-    for (const child of children.flat(Infinity)) {
-      if (child !== null && child !== undefined && child !== '') node.append(child);
-    }
-    return node;
-  }
-
-  /** A picture of ours as an element; whatever could run is left out all the same. */
-  function picture(text) {
-    const root = new DOMParser().parseFromString(text, 'image/svg+xml').documentElement;
-    if (root.localName !== 'svg') return h('p', {class: 'cv-muted'}, 'This picture cannot be read.');
-    for (const node of [root, ...root.querySelectorAll('*')]) {
-      if (['script', 'foreignObject', 'iframe'].includes(node.localName)) node.remove();
-      for (const {name, value} of [...node.attributes]) {
-        const link = name.endsWith('href') && !value.startsWith('#') && !value.startsWith('data:image/');
-        if (/^on/i.test(name) || link) node.removeAttribute(name);
-      }
-    }
-    return document.importNode(root, true);
-  }
-
-  /** A share as people read it. */
-  function percent(share) {
-    if (share === null || share === undefined) return '';
-    if (share === 0) return '0%';
-    return share < 0.001 ? '<0.1%' : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
-  }
-
-  /** What a row is, beside its name: a repeat says of what, an input nothing more. */
-  function described(model, row) {
-    if (row.kind === 'input') return '';
-    if (row.same && row.kind === 'block') return `= ${model.rows.get(row.same).label}`;
-    return row.what === row.label ? '' : row.what || '';
-  }
 
   // ---- one network --------------------------------------------------------------------------------
 
@@ -86,6 +30,13 @@ var convcalc = {parts: {}};
     };
     const open = new Set();
     return {network, number, rows, children, findings, above, open, groups: network.graph.groups};
+  }
+
+  /** What a row is, beside its name: a repeat says of what, an input nothing more. */
+  function described(model, row) {
+    if (row.kind === 'input') return '';
+    if (row.same && row.kind === 'block') return `= ${model.rows.get(row.same).label}`;
+    return row.what === row.label ? '' : row.what || '';
   }
 
   /** Opens blocks level by level while what is seen stays few. */
@@ -564,7 +515,7 @@ var convcalc = {parts: {}};
     view.update(page);
   };
 
-  Object.assign(convcalc.parts, {h, s, picture, percent, described, HEATS});
+  Object.assign(convcalc.parts, {described, HEATS});
 
   document.addEventListener('DOMContentLoaded', () => {
     const data = document.getElementById('convcalc-page');

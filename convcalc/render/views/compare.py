@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from convcalc.calculators.compare.measures import MEASURES, at_least
+from convcalc.calculators.compare.measures import MEASURES, Quantity, at_least, quantity
 from convcalc.calculators.receptive_field.output import show_field
 from convcalc.dims import UNKNOWN, is_symbolic
 from convcalc.render import numbers
@@ -16,6 +16,7 @@ from convcalc.render.views.report import unknown_operators
 if TYPE_CHECKING:
     from convcalc.calculators.compare.layers import Change, Difference
     from convcalc.calculators.compare.networks import Comparison, Line
+    from convcalc.calculators.compare.reasons import Reason
 
 
 LONGEST: Final = 72
@@ -69,6 +70,7 @@ def tables(comparison: Comparison, *, exact: bool = False) -> Iterator[Table]:
 
 def _sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
     """Each network but the baseline with how many parameters and MACs it has for those of the baseline."""
+    reasons = comparison.reasons
     for number, label in enumerate(comparison.labels):
         if number == comparison.baseline:
             continue
@@ -76,9 +78,19 @@ def _sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
         for key in HEADLINE:
             line = comparison[key]
             words = in_words(line.values[number], line.values[comparison.baseline], MEASURES[key].title)
-            said += [words] if words else []
+            why = reasons.get(label) if key == "macs" else None
+            said += [words + (f": {summed(why)}" if why else "")] if words else []
         if said:
             yield numbers.label(label), ", ".join(said)
+
+
+def summed(why: Reason) -> str:
+    """A reason as a sum: ``1/128 + 1/9 = 0.119``; of the way back ``1/(1/128 + 1/9) = 8.41``."""
+    text = " + ".join(str(part.ratio) for part in why.parts)
+    value = why.ratio
+    if why.inverted:
+        text, value = f"1/({text})", 1 / value
+    return f"{text} = {ratio(value)}"
 
 
 def in_words(value: Any, base: Any, what: str) -> str:
@@ -147,7 +159,7 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
             columns.append(Column(f"{label} / {base}", "ratio", written, tone=better))
     rows: list[list[Any]] = []
     for line in _shown(comparison):
-        row: list[Any] = [MEASURES[line.key].title]
+        row: list[Any] = [measure(line).title]
         form = _form(line, exact)
         for number in range(len(line.values)):
             row.append(_value(comparison, line, number, form))
@@ -168,10 +180,17 @@ def table(comparison: Comparison, *, exact: bool = False) -> Table:
     )
 
 
+def measure(line: Line) -> Quantity:
+    """What a line is about."""
+    found = quantity(line.key)
+    assert found is not None
+    return found
+
+
 def _form(line: Line, exact: bool) -> Callable[[Any], str]:
     if exact:
         return numbers.exact
-    return numbers.human_bytes if MEASURES[line.key].unit == "bytes" else numbers.human
+    return numbers.human_bytes if measure(line).unit == "bytes" else numbers.human
 
 
 def _value(comparison: Comparison, line: Line, number: int, form: Callable[[Any], str]) -> Any:
@@ -182,11 +201,11 @@ def _value(comparison: Comparison, line: Line, number: int, form: Callable[[Any]
 
 def _by_network(comparison: Comparison, whole: Table, exact: bool) -> Table:
     """The same with networks in rows: value and ratio of each measure, the most important first."""
-    lines = sorted(_shown(comparison), key=lambda line: IMPORTANT.index(line.key))
+    lines = sorted(_shown(comparison), key=_importance)
     columns = [Column("network", "", numbers.label, "left")]
     for place, line in enumerate(lines):
         priority = place if line.key not in HEADLINE else 0
-        columns.append(Column(line.key, MEASURES[line.key].title, written, priority=priority))
+        columns.append(Column(line.key, measure(line).title, written, priority=priority))
         columns.append(Column(f"{line.key}_ratio", "ratio", written, priority=priority, tone=better))
     fields = any(field is not None for field in comparison.fields)
     columns += [Column("field", "receptive field", numbers.label, priority=5)] if fields else []
@@ -198,6 +217,11 @@ def _by_network(comparison: Comparison, whole: Table, exact: bool) -> Table:
             row += [_value(comparison, line, number, _form(line, exact)), quotient]
         rows.append([*row, *([_field(comparison.fields[number])] if fields else [])])
     return Table(columns, rows, title=whole.title, facts=whole.facts, notes=whole.notes)
+
+
+def _importance(line: Line) -> int:
+    """The place of a measure where there is no room for all; what was asked for goes first."""
+    return IMPORTANT.index(line.key) if line.key in IMPORTANT else 0
 
 
 def _shown(comparison: Comparison) -> list[Line]:
@@ -225,7 +249,7 @@ def _tall(comparison: Comparison) -> Table:
     rows: list[list[Any]] = []
     below: list[tuple[str, str]] = []
     for line in _shown(comparison):
-        title, unit = MEASURES[line.key].title, MEASURES[line.key].unit
+        title, unit = measure(line).title, measure(line).unit
         form = _in_bytes if unit == "bytes" else numbers.exact
         for number, label in enumerate(comparison.labels):
             value, change = line.values[number], line.differences[number]
@@ -310,6 +334,7 @@ def _notes(comparison: Comparison) -> list[str]:
     """What the symbols must meet, and why the networks are not alike."""
     met = dict.fromkeys(c for report in comparison.reports for c in report.graph.constraints)
     notes = [f"As long as {', '.join(map(numbers.other, met))}."] if met else []
+    notes += [_where_from(label, why) for label, why in comparison.reasons.items()]
     if comparison.asked is not None:
         notes.insert(0, f"Interrupted: {len(comparison.labels)} of {comparison.asked} networks are compared.")
     if any(field is not None and field.everything for field in comparison.fields):
@@ -321,6 +346,17 @@ def _notes(comparison: Comparison) -> list[str]:
     if comparison.warnings:
         notes += ["No like-for-like comparison:", *(f"- {text}" for text in comparison.warnings)]
     return notes
+
+
+def _where_from(label: str, why: Reason) -> str:
+    """The sum of a reason by its layers, and in letters where it is one that everybody knows."""
+    parts = ", ".join(f"{part.ratio} {numbers.label(part.layer)}" for part in why.parts)
+    text = f"MACs of the {why.form} form for one of the standard convolution: {parts}."
+    if why.formula is not None:
+        given = ", ".join(f"{name} = {value}" for name, value in why.letters.items())
+        text += f" That is {numbers.other(why.formula)} with {given}."
+    topic = {"separable": "depthwise separable", "grouped": "grouped convolution"}.get(why.form)
+    return text + (f" Why: convcalc explain '{topic}'." if topic else "")
 
 
 def _texts(comparison: Comparison, title: str, texts: list[str]) -> list[Any]:

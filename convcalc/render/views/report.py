@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from convcalc.dims import UNKNOWN, is_symbolic
+from convcalc.dims import UNKNOWN, is_symbolic, total
 from convcalc.render import numbers
 from convcalc.render.table import Column, Format, Scale, Table
 
 if TYPE_CHECKING:
+    from convcalc.calculators.conventions.bridge import Bridge
     from convcalc.calculators.count.footprint import Footprint
     from convcalc.calculators.count.report import LayerReport, Report
     from convcalc.render.tree import Group, Tree
@@ -207,6 +208,7 @@ def table(
     exact: bool = False,
     rows: Sequence[LayerReport] | None = None,
     notation: str = "plain",
+    others: Sequence[Bridge] = (),
 ) -> Table:
     """One table of a report; of all layers, with the tree that a screen shows.
 
@@ -216,6 +218,7 @@ def table(
         exact: every digit instead of human units.
         rows: what :meth:`Report.fold` gave; every layer by default.
         notation: how closed forms are written: ``plain``, ``unicode`` or ``latex``.
+        others: what other tools print of it; each has a column, and one of shares.
 
     Returns:
         the table, with every row in order.
@@ -227,19 +230,20 @@ def table(
         raise ValueError(f"no view {view!r}: expected one of {', '.join(VIEWS)}")
     chosen = _needed(report, VIEWS[view])
     with numbers.written_in(notation):
-        made = _table(report, chosen, exact, report.layers if rows is None else rows)
+        made = _table(report, chosen, exact, report.layers if rows is None else rows, others)
     if rows is None:
-        made.tree = lambda: tree(report, view, made)
+        made.tree = lambda: tree(report, view, made, others)
     return made
 
 
-def tree(report: Report, view: str, table: Table, **settings: Any) -> Tree:
+def tree(report: Report, view: str, table: Table, others: Sequence[Bridge] = (), **settings: Any) -> Tree:
     """The layers of a table under the blocks they stand in, each block with its sums.
 
     Args:
         report: the counts.
         view: the view that the table is.
         table: a table of it with a row for every layer.
+        others: the tools that have a column in it.
         settings: as for :class:`convcalc.render.tree.Tree`.
     """
     from convcalc.render.tree import Tree
@@ -271,7 +275,8 @@ def tree(report: Report, view: str, table: Table, **settings: Any) -> Tree:
                 columns[number] = [
                     "" if group.open else text for group, text in zip(groups, columns[number], strict=True)
                 ]
-        return list(zip(*columns, strict=True))
+        inside_each = [[table.rows[row][0] for row in group.rows] for group in groups]
+        return list(zip(*columns, *_of_tools(others, inside_each), strict=True))
 
     return Tree(table, values, whole=report.name, title=headline(report), **settings)
 
@@ -305,7 +310,9 @@ def _needed(report: Report, view: View) -> View:
     return view._replace(fields=tuple(field for field in view.fields if field not in hidden), facts=facts)
 
 
-def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport]) -> Table:
+def _table(
+    report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport], others: Sequence[Bridge] = ()
+) -> Table:
     exact = exact or chosen.always_exact
     prints: list[Footprint] = []
     if _measured(chosen):
@@ -330,7 +337,16 @@ def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport
             footer.append(numbers.Text(f"{AT_LEAST} {form(report.at_least[field.key])}"))
         else:
             footer.append(_read(report.totals, field.key))
+    fields = chosen.fields
+    for one in others:
+        both = (Field(one.tool, one.tool, total=False), Field(f"{one.tool}%", "share", 25, total=False))
+        fields += both
+        columns += [_column(field, exact, None) for field in both]
+        footer += [one.total, numbers.Share(one.total, one.total)]
+    values += _of_tools(others, [_names(report, row) for row in rows])
     facts = [*_outputs(report), *(_fact(report, name, exact) for name in chosen.facts)]
+    facts += [_told(one, report, exact) for one in others]
+    chosen = chosen._replace(fields=fields)
     if any(map(is_symbolic, footer)):
         footer, more = _long_totals(columns, footer, chosen)
         facts = [*(fact for fact in more if fact[0] not in dict(facts)), *facts]
@@ -342,6 +358,37 @@ def _table(report: Report, chosen: View, exact: bool, rows: Sequence[LayerReport
         facts=facts,
         notes=[*_notes(report, chosen), *closed_form_notes(report)],
     )
+
+
+def _names(report: Report, row: LayerReport) -> list[str]:
+    """Names of the layers of a row: its own, or those of the block that it is."""
+    if row.node is not None:
+        return [row.name]
+    names = [one.name for one in report.layers]
+    return names if row.layers == len(names) else [one for one in names if one.startswith(f"{row.name}.")]
+
+
+def _of_tools(others: Sequence[Bridge], groups: Sequence[Sequence[str]]) -> list[list[Any]]:
+    """What each tool counts of each group of layers, and its share in the tool's total."""
+    columns: list[list[Any]] = []
+    for one in others:
+        counted = {layer.name: layer.total for layer in one.layers}
+        parts = [total(counted.get(name, 0) for name in names) for names in groups]
+        columns += [parts, [numbers.Share(part, one.total) for part in parts]]
+    return columns
+
+
+def _told(one: Bridge, report: Report, exact: bool) -> tuple[str, str]:
+    """A tool's total as a named result: its unit, and how much of our MACs it is."""
+    text = (numbers.exact if exact else numbers.human)(one.total)
+    return f"{one.title} {one.version}", f"{text} {one.unit}{_times_ours(one, report)}"
+
+
+def _times_ours(one: Bridge, report: Report) -> str:
+    ours = report.totals.macs
+    if type(ours) is not int or type(one.total) is not int or not ours:
+        return ""
+    return "  (our MACs)" if one.total == ours else f"  ({one.total / ours:.4g} of our MACs)"
 
 
 def _outputs(report: Report) -> list[tuple[str, str]]:

@@ -390,3 +390,22 @@ def test_a_product_has_rows_and_columns() -> None:
     (section,) = convcalc.explain("matmul").sections
     named = {line.quantity: str(line.formula) for line in section.lines if line.group == "output"}
     assert named == {"rows": "M", "columns": "N"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "letters"),
+    [
+        ("conv M k3 s2 p1", "3xHxW", {"M": 7, "H": 20, "W": 20}),
+        ("conv S k=P", "NxHxW", {"S": 4, "P": 3, "N": 5, "H": 9, "W": 9}),
+        ("conv 8 k=N s2", "KxHxW", {"N": 3, "K": 5, "H": 9, "W": 11}),
+        ("convT M k=N s2", "CxHxW", {"M": 4, "N": 2, "C": 3, "H": 5, "W": 5}),
+        ("linear M", "3", {"M": 6}),
+    ],
+)
+def test_letters_of_a_spec_mean_what_they_mean_there(spec: str, shape: str, letters: dict[str, int]) -> None:
+    """The parameters with numbers for the letters, against the same layer written in numbers."""
+    (section,) = convcalc.explain(spec, input=shape).sections
+    found = by_name(section)["all parameters"].subs(letters)
+    numbers = re.sub(r"[A-Z]\b", lambda letter: str(letters[letter[0]]), spec.replace("convT", "deconv"))
+    sizes = re.sub(r"[A-Z]", lambda letter: str(letters[letter[0]]), shape)
+    assert found == convcalc.analyze(numbers, input=sizes).totals.params
