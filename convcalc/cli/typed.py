@@ -111,7 +111,7 @@ def one_spec(name: str, spec: Any, rest: list[str]) -> None:
     Raises:
         UsageProblem: a number stands where a spec does, or a spec stands in several arguments.
     """
-    from convcalc.cli.output import UsageProblem
+    from convcalc.cli.problem import UsageProblem
 
     words = [spec, *rest] if isinstance(spec, str) else rest
     if name in NUMBERS and words and all(map(_SIZE.fullmatch, words)):
