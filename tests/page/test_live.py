@@ -102,6 +102,21 @@ def test_the_report_follows_as_one_types(live) -> None:
     assert page.get_attribute(INPUT, "placeholder") == "3x224x224"
 
 
+def test_an_offered_input_goes_where_a_network_brings_its_own(live) -> None:
+    """The chip of a 3x3 offers a small map; a network that is typed after it is counted at its own size."""
+    page = live()
+    page.locator(INPUT).wait_for()
+    assert page.input_value(INPUT) != ""
+    page.fill(SPEC, "lenet5")
+    settled(page)
+    assert page.input_value(INPUT) == ""
+    assert shown(convcalc.analyze("lenet5").totals.macs) in page.inner_text(REPORT)
+    page.fill(INPUT, "1x36x36")  # what a person typed stays
+    page.fill(SPEC, "unet")
+    settled(page)
+    assert page.input_value(INPUT) == "1x36x36"
+
+
 @pytest.mark.parametrize(
     ("text", "marked", "words"),
     [
