@@ -28,7 +28,6 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("mobilenet_v2 --depth 1", "MACs, FLOPs and operations by kind"),
         ("resnet18 --input 3x448x448", "at another size"),
         ("'conv 64 k3 p1' --input 3xHxW", "as a formula of the size"),
-        ("resnet18 --training --depth 1", "of a training step, forward and backward"),
     ),
     "conventions": (
         ("convnext_tiny", "what six counters print of it, and why"),
@@ -47,7 +46,6 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "memory": (
         ("resnet50 --depth 1", "parameters, and what is alive layer by layer"),
-        ("mobilenet_v2 --dtype float16 --batch 8", "in half the bytes, for eight images"),
         ("unet --by-resolution", "the largest tensor at each resolution"),
         (
             "resnet18 --training --optimizer adam --batch 32",
@@ -104,9 +102,8 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         (
             "'conv 32 k3 | conv 64 k3' --input 3x64x64 --resolution 16..256 --max-macs 100M",
             "the largest input",
-            ("resnet50 --batch --max-memory 24GB --training", "the largest batch that trains"),
         ),
-        ("mobilenet_v2 --var alpha=0.5..1.0 --max-params 3M --json", "for a program"),
+        ("resnet50 --batch --max-memory 24GB --training", "the largest batch that trains"),
     ),
     "transposed": (
         ("--from 8 --to 16", "every good way to double"),
@@ -116,7 +113,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "explain": (
         ("conv", "what a layer does, with its formulas"),
         ("'conv 64 k7 s2 p3' --input 3x224x224", "the same with the numbers put in"),
-        ("bottleneck", "a block, layer by layer"),
+        ("'depthwise separable' --input 64x56x56 --set K=5", "why it is cheaper, with your numbers"),
     ),
     "draw": (
         ("'conv 1 k3 s2 p1' --input 1x7x7 -o conv.svg", "a window at work"),

@@ -164,7 +164,15 @@ DEPTH: Final = Shared(
 )
 SORT: Final = Shared(
     "sort",
-    Annotated[str | None, typer.Option("--sort", metavar="COLUMN", help="Order the rows, largest first.")],
+    Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="COLUMN",
+            help="Order the rows, largest first.",
+            autocompletion=completion.columns,
+        ),
+    ],
     None,
 )
 TOP: Final = Shared(

@@ -141,6 +141,8 @@ class Layer:
         join: registered name of the layer that the same word means with several inputs, or with a number.
         looks_up: numbers of the inputs that hold whole numbers, by which it looks up what it writes.
         saves: what autograd keeps of it where nothing else is said: ``input``, ``output``, both or nothing.
+        autocast: the number type it runs in where PyTorch mixes them: ``half``, ``full``, or that of what it
+            reads, the widest of several (the op reference of ``torch.amp`` for graphics cards).
         cuts_gradient: no gradient goes back through it.
         ordered: whether what it writes lies in order however what it reads does; where it is not, elementwise
             layers write as they read, and others put the channels last where they arrive so.
@@ -172,6 +174,7 @@ class Layer:
     join: ClassVar[str] = ""
     looks_up: ClassVar[tuple[int, ...]] = ()
     saves: ClassVar[str] = ""
+    autocast: ClassVar[str] = ""
     cuts_gradient: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
     template: ClassVar[Template] = Template()

@@ -14,8 +14,8 @@ from convcalc.dims import Dim, Shape, prod
 
 VALUE: Final = 0
 """Bytes of an entry that is an activation: those of the element type in which the network is trained."""
-FULL: Final = 4
-"""Bytes of an entry of statistics, which are kept in single precision."""
+FULL: Final = -1
+"""Bytes of an entry of statistics: those of the parameters' type, which autocast leaves alone."""
 INDEX: Final = 8
 """Bytes of an entry that is a position."""
 MASK: Final = 1

@@ -70,6 +70,8 @@ def _written(
         return f"{expr.value}{_inside(parts[0], 2, notation)}", 1
     if expr.kind != "binary" or expr.value not in _LEVELS:
         raise ValueError(f"a textbook formula has no {expr.kind} {expr.value!r}")
+    if numbers and expr.value == "**" and all(text.isdigit() for text, _ in parts):
+        return str(int(parts[0][0]) ** int(parts[1][0])), 5
     return _binary(expr.value, parts, notation)
 
 
@@ -85,7 +87,7 @@ def _binary(sign: str, parts: list[tuple[str, int]], notation: str) -> tuple[str
         if notation == "unicode" and power.isdigit():
             return left + power.translate(_SUPERSCRIPTS), level
         return f"{left}**{_inside(parts[1], level, notation)}", level
-    right = _inside(parts[1], level + (sign in "-/"), notation)
+    right = _inside(parts[1], level + 1, notation)  # it stood in brackets: signs bind from the left
     if sign in "+-":
         return f"{left} {sign} {right}", level
     if sign == "/":

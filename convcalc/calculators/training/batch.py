@@ -120,8 +120,8 @@ def largest_batch(
     sample = above.peak_bytes - best.peak_bytes
     fixed = best.peak_bytes - sample * found
     straight = any((sample, fixed) == line for line in lines)
-    line = (fixed, sample) if straight else (None, None)
-    return LargestBatch(graph.name, limit, found, best, above, *line, text)
+    fixed_bytes, sample_bytes = (fixed, sample) if straight else (None, None)
+    return LargestBatch(graph.name, limit, found, best, above, fixed_bytes, sample_bytes, text)
 
 
 def _settled(at: Any, limit: int, guess: int) -> int:

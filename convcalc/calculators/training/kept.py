@@ -15,7 +15,7 @@ from convcalc.calculators.count.memory import INDEX_BYTES
 from convcalc.dims import prod
 from convcalc.graph import Edge, Graph, Node
 from convcalc.layers.base import Layer
-from convcalc.layers.saved import Laid, Need, Own, Saved, Steps, in_order, laid_out, viewed
+from convcalc.layers.saved import FULL, VALUE, Laid, Need, Own, Saved, Steps, in_order, laid_out, viewed
 
 
 class Tensor(NamedTuple):
@@ -26,12 +26,14 @@ class Tensor(NamedTuple):
         shape: its sizes, the batch first.
         steps: how many entries lie between neighbours along each axis.
         wants: whether its gradient is wanted.
+        item: bytes of an entry.
     """
 
     storage: int | None
     shape: tuple[int, ...]
     steps: Steps
     wants: bool
+    item: int
 
 
 @dataclass(slots=True)
@@ -76,7 +78,14 @@ def learns(graph: Graph, node: Node) -> bool:
     return not node.frozen and bool(node.layer.parameters(graph.input_shapes(node)))
 
 
-def forward(graph: Graph, batch: int, item: int, in_place: bool = False, wanted: bool = False) -> Forward:
+def forward(
+    graph: Graph,
+    batch: int,
+    item: int,
+    in_place: bool = False,
+    wanted: bool = False,
+    mixed: bool = False,
+) -> Forward:
     """Follow the tensors of a forward pass.
 
     Args:
@@ -85,15 +94,21 @@ def forward(graph: Graph, batch: int, item: int, in_place: bool = False, wanted:
         item: bytes of an entry of an activation.
         in_place: activations run in place wherever they can.
         wanted: gradients of the network's inputs are wanted as well.
+        mixed: layers run in the number type that autocast gives them, two bytes or four.
 
     Raises:
         Unreachable: a size is no number.
     """
-    return _Pass(graph, batch, item, in_place, wanted).run()
+    return _Pass(graph, batch, item, in_place, wanted, mixed).run()
 
 
 class _Pass:
-    def __init__(self, graph: Graph, batch: int, item: int, in_place: bool, wanted: bool) -> None:
+    def __init__(
+        self, graph: Graph, batch: int, item: int, in_place: bool, wanted: bool, mixed: bool
+    ) -> None:
+        self.mixed = mixed
+        self.here = item  # bytes of an entry in the number type of the layer at hand
+        self.cast: set[str] = set()  # parameters of which there is a copy in half precision
         self.graph, self.batch, self.item, self.in_place = graph, batch, item, in_place
         self.wanted = wanted
         self.alive = {number for edge in graph.outputs for number in graph.ancestors(edge)}
@@ -139,6 +154,7 @@ class _Pass:
                 found.storages[one.storage].last = number
         if self.in_place:
             layer = _running(layer, True)
+        self.here = self._item(layer, read)
         tensors, over = self._written(number, node, layer, read, wants)
         found.tensors.append(tensors)
         found.kept.append([])
@@ -161,27 +177,28 @@ class _Pass:
         batch = 1 if self.single[number] else self.batch
         shapes = [(batch, *shape) for shape in node.outputs]
         if not read and not node.is_input:  # a tensor of the network's own
-            return [Tensor(None, shape, in_order(shape), wants) for shape in shapes], False
+            return [Tensor(None, shape, in_order(shape), wants, self.item) for shape in shapes], False
         shown = layer.shows(read[0].shape, read[0].steps) if read else None
         if shown is not None:
             self._read_until(number, read[0].storage)
             return [
-                Tensor(read[0].storage, s, steps, wants) for s, steps in zip(shapes, shown, strict=True)
+                Tensor(read[0].storage, s, steps, wants, read[0].item)
+                for s, steps in zip(shapes, shown, strict=True)
             ], False
         if read and layer.overwrites and self._may_overwrite(number, node, read[0]):
             self._read_until(number, read[0].storage)
-            return [Tensor(read[0].storage, read[0].shape, read[0].steps, wants)], True
+            return [Tensor(read[0].storage, read[0].shape, read[0].steps, wants, read[0].item)], True
         tensors = []
         for output, shape in enumerate(shapes):
             positions = output in layer.index_outputs
-            entry = INDEX_BYTES if positions else self.item
+            entry = INDEX_BYTES if positions else self.here
             name = node.layer.output_names()[output] if output else ""
             storage = self._own(number, name, prod(shape) * entry)
             self.until[storage] = self.readers.get(Edge(number, output), number)
             if Edge(number, output) in graph.outputs:
                 self.until[storage] = len(graph.nodes)
             steps = in_order(shape) if output else _laid(layer, shape, read)
-            tensors.append(Tensor(storage, shape, steps, wants and not positions))
+            tensors.append(Tensor(storage, shape, steps, wants and not positions, entry))
         return tensors, False
 
     def _read_until(self, number: int, storage: int | None) -> None:
@@ -207,9 +224,35 @@ class _Pass:
         self.until.append(number)
         return len(self.found.storages) - 1
 
+    def _item(self, layer: Layer, read: list[Tensor]) -> int:
+        """Bytes of an entry of what a layer writes."""
+        if not self.mixed:
+            return self.item
+        given = {"half": 2, "full": 4}.get(layer.autocast)
+        return given or max((one.item for one in read if one.item != INDEX_BYTES), default=self.item)
+
+    def _other(self, number: int, tensor: Tensor) -> bool:
+        """Whether a layer reads a tensor in another number type, in a copy of its own."""
+        layer = self.graph.nodes[number].layer
+        return self.mixed and bool(layer.autocast) and tensor.item not in (self.here, INDEX_BYTES)
+
+    def _cast(self, number: int, shape: tuple[int, ...], name: str) -> None:
+        """Keep a copy in the number type of the layer at hand."""
+        word = "half precision" if self.here == 2 else "single precision"
+        self._hold(number, f"{name} in {word}", self._own(number, name, prod(shape) * self.here, made=True))
+
     def _keep(self, number: int, read: list[Tensor], tensors: list[Tensor], saved: Saved) -> None:
+        node = self.graph.nodes[number]
+        if self.mixed and node.layer.autocast == "half":
+            for array, shape in node.layer.parameters(self.graph.input_shapes(node)).items():
+                if len(shape) > 1 and node.key(array) not in self.cast:
+                    self.cast.add(node.key(array))
+                    self._cast(number, shape, array)
         for place in saved.inputs:
-            self._hold(number, _numbered("input", place, len(read)), read[place].storage)
+            if self._other(number, read[place]):
+                self._cast(number, read[place].shape, _numbered("input", place, len(read)))
+            else:
+                self._hold(number, _numbered("input", place, len(read)), read[place].storage)
         for laid in saved.laid:
             self._lay(number, laid, read[laid.input], _numbered("input", laid.input, len(read)))
         for place in saved.outputs:
@@ -221,7 +264,8 @@ class _Pass:
 
     def _made(self, number: int, own: Own) -> int:
         batch = 1 if own.shared or self.single[number] else self.batch
-        return self._own(number, own.name, int(own.size) * batch * (own.item or self.item), made=True)
+        item = {VALUE: self.here, FULL: self.item}.get(own.item, own.item)
+        return self._own(number, own.name, int(own.size) * batch * item, made=True)
 
     def _lay(self, number: int, laid: Laid, tensor: Tensor, name: str) -> None:
         """Keep a tensor in an order: the one that is there, or a copy."""
@@ -237,12 +281,15 @@ class _Pass:
             shape = list(to)
         together = laid.together or len(shape)
         joined = (prod(shape[:together]), *shape[together:])
+        if self._other(number, tensor):
+            self._cast(number, tuple(shape), name)
+            return
         if tensor.storage is None and prod(shape) == prod(tensor.shape):
             return
         if viewed(tuple(shape), tuple(steps), joined) is not None:
             self._hold(number, name, tensor.storage)
         else:
-            copy = self._own(number, name, prod(shape) * self.item, made=True)
+            copy = self._own(number, name, prod(shape) * tensor.item, made=True)
             self._hold(number, f"{name}, copied", copy)
 
     def _hold(self, number: int, name: str, storage: int | None) -> None:

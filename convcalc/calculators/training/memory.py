@@ -19,7 +19,8 @@ from convcalc.shown import Shown
 
 PRECISIONS: Final[dict[str, tuple[int, int, str]]] = {
     "fp32": (4, 4, "everything in single precision"),
-    "bf16": (2, 2, "everything in bfloat16, statistics of normalisations in single precision"),
+    "amp": (4, 4, "parameters in single precision, layers in the type that autocast gives them"),
+    "bf16": (2, 2, "everything in bfloat16"),
 }
 """By name: bytes of a parameter (of its gradient and of the optimizer's state, too) and of an activation."""
 
@@ -169,7 +170,7 @@ def training_memory(
         graph: a graph, or a spec to load with ``input`` and ``set``; its sizes must be numbers.
         batch: samples in one pass.
         optimizer: ``sgd``, ``momentum``, ``adam``, ``adamw`` or ``adafactor``.
-        precision: ``fp32`` or ``bf16``.
+        precision: ``fp32``, ``amp`` (autocast, with copies of weights in half precision) or ``bf16``.
         checkpoint: blocks (or patterns of their names, ``layer*``) that keep only what enters them and run
             again before their backward pass.
         in_place: activations run in place wherever nothing else needs what they overwrite.
@@ -198,8 +199,9 @@ def training_memory(
             )
     groups = _groups(graph, checkpoint)
     parameter, item, _ = PRECISIONS[precision]
-    passed, found = _once(graph, batch, item, in_place, groups, parameter, optimizer)
-    fixed, sample = _line(graph, batch, item, in_place, groups, parameter, optimizer, found.saved)
+    mixed = precision == "amp"
+    passed, found = _once(graph, batch, item, in_place, groups, parameter, optimizer, mixed)
+    fixed, sample = _line(graph, batch, item, in_place, groups, parameter, optimizer, mixed, found.saved)
     rows = _rows(graph, passed, found, parameter, optimizer, batch)
     peak = max(found.steps, key=lambda step: step.bytes)
     arrays = _arrays(graph)
@@ -233,9 +235,10 @@ def _once(
     groups: Sequence[Sequence[int]],
     parameter: int,
     optimizer: str,
+    mixed: bool,
 ) -> tuple[Forward, Timeline]:
     """A forward pass and its timeline."""
-    passed = forward(graph, batch, item, in_place)
+    passed = forward(graph, batch, item, in_place, mixed=mixed)
     arrays = _arrays(graph)
     state = OPTIMIZERS[optimizer][0]
     static = parameter * sum(prod(shape) for _, shape, _ in arrays) + _buffer_bytes(graph, parameter)
@@ -255,12 +258,13 @@ def _line(
     groups: Sequence[Sequence[int]],
     parameter: int,
     optimizer: str,
+    mixed: bool,
     saved: int,
 ) -> tuple[int | None, int | None]:
     """What of the bytes kept is fixed and what each sample adds, where they lie on a line in the batch."""
 
     def at(samples: int) -> int:
-        return _once(graph, samples, item, in_place, groups, parameter, optimizer)[1].saved
+        return _once(graph, samples, item, in_place, groups, parameter, optimizer, mixed)[1].saved
 
     first = max(batch, 2)
     here = saved if batch == first else at(first)

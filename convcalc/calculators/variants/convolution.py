@@ -22,6 +22,7 @@ from convcalc.layers.values import joined, show
 from convcalc.layers.windows.conv import Conv, DepthwiseConv
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.records import Record, record
+from convcalc.shown import Shown
 from convcalc.spec.errors import SpecError
 
 REPLACEABLE: Final[dict[type[Layer], tuple[str, str]]] = {
@@ -66,7 +67,7 @@ class Variant(Record):
 
 
 @dataclass(frozen=True, repr=False)
-class Variants(Record):
+class Variants(Record, Shown):
     """Replacements of one layer.
 
     Attributes:

@@ -107,6 +107,7 @@ class PReLU(Activation):
     axis: int
 
     op: ClassVar[str] = "prelu"
+    autocast: ClassVar[str] = "half"
     source: ClassVar[str] = "He et al. 2015, Delving deep into rectifiers"
     options: ClassVar[tuple[Option, ...]] = (
         Option("channels", "dim", 1),
@@ -252,6 +253,7 @@ class Softplus(Activation):
     threshold: float
 
     op: ClassVar[str] = "softplus"
+    autocast: ClassVar[str] = "full"
     saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Glorot et al. 2011, Deep sparse rectifier neural networks; PyTorch's threshold"
     options: ClassVar[tuple[Option, ...]] = (

@@ -27,6 +27,7 @@ class Exp(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "exp"
+    autocast: ClassVar[str] = "full"
     saves: ClassVar[str] = "output"
     source: ClassVar[str] = "ONNX Exp"
     cost: ClassVar[Ops] = Ops(special=1)
@@ -37,6 +38,7 @@ class Log(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "log"
+    autocast: ClassVar[str] = "full"
     saves: ClassVar[str] = "input"
     source: ClassVar[str] = "ONNX Log"
     cost: ClassVar[Ops] = Ops(special=1)
@@ -57,6 +59,7 @@ class Rsqrt(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "rsqrt"
+    autocast: ClassVar[str] = "full"
     saves: ClassVar[str] = "output"
     source: ClassVar[str] = "PyTorch torch.rsqrt"
     cost: ClassVar[Ops] = Ops(special=1, div=1)
@@ -117,6 +120,7 @@ class Reciprocal(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "reciprocal"
+    autocast: ClassVar[str] = "full"
     saves: ClassVar[str] = "output"
     source: ClassVar[str] = "ONNX Reciprocal"
     cost: ClassVar[Ops] = Ops(div=1)
@@ -188,6 +192,7 @@ class L2Norm(Layer):
     eps: float
 
     op: ClassVar[str] = "l2norm"
+    autocast: ClassVar[str] = "full"
     source: ClassVar[str] = "PyTorch torch.nn.functional.normalize"
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0), Option("eps", "number", 1e-12))
     keeps_positions: ClassVar[bool] = True

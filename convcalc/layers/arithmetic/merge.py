@@ -263,6 +263,7 @@ class Pow(_Ordered):
 
     __slots__ = ()
     op: ClassVar[str] = "pow"
+    autocast: ClassVar[str] = "full"
     kind: ClassVar[str] = "special"
     source: ClassVar[str] = "ONNX Pow"
 

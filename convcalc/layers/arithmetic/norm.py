@@ -194,6 +194,7 @@ class LayerNorm(Layer):
     shape: tuple[Dim, ...]
 
     op: ClassVar[str] = "ln"
+    autocast: ClassVar[str] = "full"
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         *_OVER,
@@ -301,6 +302,7 @@ class GroupNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "gn"
+    autocast: ClassVar[str] = "full"
     ordered: ClassVar[bool] = True
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (

@@ -116,6 +116,7 @@ class Sum(_Reduction):
 
     __slots__ = ()
     op: ClassVar[str] = "sum"
+    autocast: ClassVar[str] = "full"
     source: ClassVar[str] = "NumPy sum, PyTorch sum, ONNX ReduceSum"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     merges: ClassVar[bool] = True
@@ -135,6 +136,7 @@ class Prod(_Reduction):
 
     __slots__ = ()
     op: ClassVar[str] = "prod"
+    autocast: ClassVar[str] = "full"
     source: ClassVar[str] = "NumPy prod, PyTorch prod, ONNX ReduceProd"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
@@ -194,6 +196,7 @@ class Norm(_Reduction):
     p: str
 
     op: ClassVar[str] = "norm"
+    autocast: ClassVar[str] = "full"
     saves: ClassVar[str] = "input output"
     source: ClassVar[str] = "NumPy linalg.norm, PyTorch linalg.vector_norm, ONNX ReduceL2 and ReduceL1"
     options: ClassVar[tuple[Option, ...]] = (

@@ -23,6 +23,7 @@ class Softmax(Activation):
     axis: int
 
     op: ClassVar[str] = "softmax"
+    autocast: ClassVar[str] = "full"
     saves: ClassVar[str] = "output"
     ordered: ClassVar[bool] = True
     source: ClassVar[str] = "Bridle 1990, Probabilistic interpretation of classification network outputs"

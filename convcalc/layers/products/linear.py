@@ -33,6 +33,7 @@ class Linear(Weighted):
     arriving: str | None = None
 
     op: ClassVar[str] = "linear"
+    autocast: ClassVar[str] = "half"
     options: ClassVar[tuple[Option, ...]] = (
         Option("in_features", "dim", INFER, aliases=("in",)),
         Option("out_features", "dim", aliases=("out",)),

@@ -55,6 +55,7 @@ class Matmul(Layer):
     transpose_b: bool
 
     op: ClassVar[str] = "matmul"
+    autocast: ClassVar[str] = "half"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     merges: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (

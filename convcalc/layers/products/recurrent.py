@@ -330,6 +330,7 @@ class RNN(Recurrent):
     nonlinearity: str
 
     op: ClassVar[str] = "rnn"
+    autocast: ClassVar[str] = "half"
     source: ClassVar[str] = "Elman 1990, Finding structure in time; PyTorch RNN"
     options: ClassVar[tuple[Option, ...]] = (
         *_BEFORE,
@@ -357,6 +358,7 @@ class LSTM(Recurrent):
     projection: Dim | None
 
     op: ClassVar[str] = "lstm"
+    autocast: ClassVar[str] = "half"
     source: ClassVar[str] = (
         "Hochreiter & Schmidhuber 1997, Long short-term memory; Sak et al. 2014 (projection); PyTorch LSTM"
     )
@@ -446,6 +448,7 @@ class GRU(Recurrent):
     reset: str
 
     op: ClassVar[str] = "gru"
+    autocast: ClassVar[str] = "half"
     source: ClassVar[str] = "Cho et al. 2014, Learning phrase representations; PyTorch GRU (reset=after)"
     options: ClassVar[tuple[Option, ...]] = (
         *_BEFORE,

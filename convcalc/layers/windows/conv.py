@@ -90,6 +90,7 @@ class Conv(Weighted, Sliding):
     arriving: str | None = None
 
     op: ClassVar[str] = "conv"
+    autocast: ClassVar[str] = "half"
     options: ClassVar[tuple[Option, ...]] = (
         Option("in_channels", "dim", INFER, aliases=("in",)),
         Option("out_channels", "dim", aliases=("out",)),

@@ -35,6 +35,7 @@ class DeformableConv(Conv):
     """
 
     op: ClassVar[str] = "deformconv"
+    autocast: ClassVar[str] = "full"
     arity: ClassVar[tuple[int, int | None]] = (2, 3)
     options: ClassVar[tuple[Option, ...]] = tuple(
         option for option in Conv.options if option.field not in ("padding_mode", "arriving")

@@ -192,6 +192,7 @@ class LPPool(_Undilated):
     signed: bool
 
     op: ClassVar[str] = "lppool"
+    autocast: ClassVar[str] = "full"
     options: ClassVar[tuple[Option, ...]] = (
         Option("norm", "number", 2),
         *WINDOW,

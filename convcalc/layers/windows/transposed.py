@@ -45,6 +45,7 @@ class ConvTranspose(Weighted, Spreading):
     arriving: str | None = None
 
     op: ClassVar[str] = "convT"
+    autocast: ClassVar[str] = "half"
     options: ClassVar[tuple[Option, ...]] = (
         Option("in_channels", "dim", INFER, aliases=("in",)),
         Option("out_channels", "dim", aliases=("out",)),

@@ -192,9 +192,9 @@ def _text_section(section: Section, notation: str) -> str:
     lines += [f"Source: {section.source}"] if section.source else []
     lines += ["", f"  {section.spec}"] + [f" {_on(section.inputs)}"] * bool(section.inputs)
     if section.variables:
-        lines += ["", "where", *_text_letters(section.variables)]
+        lines += ["", "where", *letters(section.variables)]
     chains = expanded(section.lines, section.numbers(), notation)
-    lines += _text_chains(chains)
+    lines += text_chains(chains)
     lines += _text_ends(section.constraints, notation)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -210,18 +210,19 @@ def _text_whole(explanation: Explanation, notation: str) -> str:
         lines += [explanation.name, "", explanation.about, f"Source: {explanation.source}", ""]
         lines += [f"  {explanation.spec}{_on(explanation.inputs)}"]
         if explanation.variables:
-            lines += ["", "where", *_text_letters(explanation.variables)]
+            lines += ["", "where", *letters(explanation.variables)]
         lines += [""]
     else:
         lines += ["all layers together", ""]
     lines += render(_parts_table(explanation)).splitlines()
     chains = _sums(explanation) if notation == "plain" else expanded(explanation.lines, {}, notation)
-    lines += _text_chains(chains)
+    lines += text_chains(chains)
     lines += _text_ends(explanation.constraints, notation)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _text_letters(variables: Any) -> Iterator[str]:
+def letters(variables: Any) -> Iterator[str]:
+    """Lines that say what letters stand for."""
     widest = max(len(v.name) for v in variables)
     longest = max((len(f"{v.value:,}") for v in variables if v.value is not None), default=0)
     for v in variables:
@@ -230,7 +231,8 @@ def _text_letters(variables: Any) -> Iterator[str]:
         yield f"  {v.name:<{widest}}  {space}{v.meaning}"
 
 
-def _text_chains(chains: list[Chain]) -> list[str]:
+def text_chains(chains: list[Chain]) -> list[str]:
+    """Lines of quantities under the headings of their groups."""
     lines: list[str] = []
     group = ""
     for one in chains:
@@ -277,9 +279,9 @@ def to_markdown_text(explanation: Explanation) -> str:
             f"`{section.given or section.spec}`" + _on(section.inputs, "`"),
             "",
         ]
-        lines += _markdown_letters(section.variables)
+        lines += markdown_letters(section.variables)
         chains = expanded(section.lines, section.numbers(), "latex")
-        lines += _markdown_chains(chains)
+        lines += markdown_chains(chains)
         lines += _markdown_ends(section.constraints)
     if explanation.parts:
         title = explanation.name if explanation.spec else "all layers together"
@@ -292,15 +294,16 @@ def to_markdown_text(explanation: Explanation) -> str:
                 f"`{explanation.spec}`" + _on(explanation.inputs, "`"),
                 "",
             ]
-            lines += _markdown_letters(explanation.variables)
+            lines += markdown_letters(explanation.variables)
         with numbers.written_in("latex"):
             lines += to_markdown(_parts_table(explanation)).splitlines()
         chains = expanded(explanation.lines, {}, "latex")
-        lines += ["", *_markdown_chains(chains), *_markdown_ends(explanation.constraints)]
+        lines += ["", *markdown_chains(chains), *_markdown_ends(explanation.constraints)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _markdown_letters(variables: Any) -> list[str]:
+def markdown_letters(variables: Any) -> list[str]:
+    """A table of what letters stand for."""
     if not variables:
         return []
     rows = [
@@ -309,7 +312,8 @@ def _markdown_letters(variables: Any) -> list[str]:
     return ["| letter | meaning | value |", "| :--- | :--- | ---: |", *rows, ""]
 
 
-def _markdown_chains(chains: list[Chain]) -> list[str]:
+def markdown_chains(chains: list[Chain]) -> list[str]:
+    """Quantities under the headings of their groups."""
     lines: list[str] = []
     group = ""
     for one in chains:
@@ -353,31 +357,32 @@ def to_latex(explanation: Explanation) -> str:
     lines: list[str] = []
     for section in explanation.sections:
         lines += _latex_head(section.name, section.about, section.given or section.spec)
-        lines += [f"Source: {_escape(section.source)}.", ""] if section.source else []
+        lines += [f"Source: {escape(section.source)}.", ""] if section.source else []
         chains = expanded(section.lines, section.numbers(), "latex")
-        lines += _latex_body(section.variables, chains, section.constraints)
+        lines += latex_body(section.variables, chains, section.constraints)
     if explanation.parts:
         title = explanation.name if explanation.spec else "all layers together"
         lines += _latex_head(title, explanation.about, explanation.spec)
-        lines += [f"Source: {_escape(explanation.source)}.", ""] if explanation.source else []
+        lines += [f"Source: {escape(explanation.source)}.", ""] if explanation.source else []
         chains = expanded(explanation.lines, {}, "latex")
-        lines += _latex_body(explanation.variables, chains, explanation.constraints)
+        lines += latex_body(explanation.variables, chains, explanation.constraints)
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _latex_head(name: str, about: str, spec: str) -> list[str]:
-    lines = [rf"\subsection*{{{_escape(name)}}}", ""]
+    lines = [rf"\subsection*{{{escape(name)}}}", ""]
     # Fonts for text, in LaTeX's default encoding, have other characters in the place of < and >.
     comparison = {"<": "$<$", ">": "$>$"}
-    lines += ["".join(comparison.get(c, c) for c in _escape(about)), ""] if about else []
-    return [*lines, rf"\texttt{{{_escape(spec)}}}", ""] if spec else lines
+    lines += ["".join(comparison.get(c, c) for c in escape(about)), ""] if about else []
+    return [*lines, rf"\texttt{{{escape(spec)}}}", ""] if spec else lines
 
 
-def _latex_body(variables: Any, chains: list[Chain], constraints: Any) -> list[str]:
+def latex_body(variables: Any, chains: list[Chain], constraints: Any) -> list[str]:
+    """What letters stand for, and the quantities aligned."""
     lines: list[str] = []
     if variables:
         named = ", ".join(
-            f"${_latex_name(v.name)}{'' if v.value is None else f' = {v.value}'}$ {_escape(v.meaning)}"
+            f"${_latex_name(v.name)}{'' if v.value is None else f' = {v.value}'}$ {escape(v.meaning)}"
             for v in variables
         )
         lines += [f"Where {named}.", ""]
@@ -387,8 +392,8 @@ def _latex_body(variables: Any, chains: list[Chain], constraints: Any) -> list[s
         if one.words:
             rows.append(rf"{one.letter} &= {' = '.join(one.texts)}")
             continue
-        left = rf"\text{{{_escape(one.quantity)}}}" + (f": {one.letter}" if one.letter else "")
-        texts = [rf"\text{{{_escape(text)}}}" if _words(text) else text for text in one.texts]
+        left = rf"\text{{{escape(one.quantity)}}}" + (f": {one.letter}" if one.letter else "")
+        texts = [rf"\text{{{escape(text)}}}" if _words(text) else text for text in one.texts]
         rows.append(rf"{left} &= {' = '.join(texts)}")
     lines += [row + r" \\" for row in rows[:-1]] + rows[-1:]
     lines += [r"\end{align*}", ""]
@@ -397,7 +402,7 @@ def _latex_body(variables: Any, chains: list[Chain], constraints: Any) -> list[s
             "As long as " + ", ".join(f"${written_condition(c, 'latex')}$" for c in constraints) + ".",
             "",
         ]
-    return lines + [f"${one.letter}$: {_escape(one.words)}.\n" for one in chains if one.words]
+    return lines + [f"${one.letter}$: {escape(one.words)}.\n" for one in chains if one.words]
 
 
 def _latex_name(name: str) -> str:
@@ -407,7 +412,7 @@ def _latex_name(name: str) -> str:
     return write(symbol(name), "latex")
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Text in which LaTeX finds no commands."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     text = visible(text)

@@ -17,7 +17,7 @@ def test_compare_prints_the_textbook_case(cli) -> None:
     done = cli("compare", STANDARD, SEPARABLE, "--input", "3x32x32")
     assert done.code == 0
     lines = done.out.splitlines()
-    assert lines[0] == "B against A: 2.8x fewer parameters, 2.8x fewer MACs"  # 108 / 39
+    assert lines[0] == "B against A: 2.8x fewer parameters, 2.8x fewer MACs: 1/4 + 1/9 = 0.361"  # 39 / 108
     assert lines[4].split() == ["parameters", "108", "39", "-69", "0.361"]
 
 
