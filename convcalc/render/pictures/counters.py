@@ -24,6 +24,18 @@ LEGEND: Final = (
 )
 
 
+def of_report(report: Report) -> Drawing:
+    """Bars of the totals that all tools print of a report.
+
+    Raises:
+        Unreachable: a total is no number.
+    """
+    from convcalc.calculators.conventions.bridge import bridge
+    from convcalc.calculators.conventions.declaration import names
+
+    return counters(report, [bridge(report, tool) for tool in names()])
+
+
 def counters(report: Report, bridges: Sequence[Bridge]) -> Drawing:
     """Bars of the totals, with their parts.
 
