@@ -14,8 +14,14 @@ from convcalc.calculators.count.resolutions import Resolution as Resolution
 from convcalc.calculators.count.resolutions import resolutions as resolutions
 from convcalc.calculators.explain.sections import Explanation as Explanation
 from convcalc.calculators.explain.sections import explain as explain
+from convcalc.calculators.explain.topics import Topic as Topic
+from convcalc.calculators.explain.topics import topic as topic
 from convcalc.calculators.fit.answer import Fit as Fit
 from convcalc.calculators.fit.answer import fit as fit
+from convcalc.calculators.hardware.devices import Device as Device
+from convcalc.calculators.hardware.devices import device as device
+from convcalc.calculators.hardware.roofline import Cost as Cost
+from convcalc.calculators.hardware.roofline import cost as cost
 from convcalc.calculators.padding.answer import PaddingSolution as PaddingSolution
 from convcalc.calculators.padding.check import PaddingReport as PaddingReport
 from convcalc.calculators.padding.check import check_padding as check_padding
@@ -62,6 +68,7 @@ from convcalc.solve.transposed import solve_transposed as solve_transposed
 from convcalc.spec import load as load
 from convcalc.spec.errors import Problem as Problem
 from convcalc.spec.errors import SpecError as SpecError
+from convcalc.spec.topics import topics as topics
 from convcalc.verification.laws import LawResult as LawResult
 from convcalc.verification.laws import run_laws as run_laws
 from convcalc.verification.random.run import RandomRun as RandomRun

@@ -114,7 +114,7 @@ def _usage_problem(error: Any) -> UsageProblem:
     """What Typer's parser says, in the form of every other problem."""
     possible = list(getattr(error, "possibilities", None) or ())  # the closest first
     message = error.message if possible else error.format_message()
-    usage = error.ctx.get_usage().partition(": ")[2].strip() if error.ctx else None
+    usage = _usage(error.ctx.get_usage()) if error.ctx else None
     option = getattr(error, "option_name", None) or ""
     now = typed.TYPED.get()
     if option[1:2].isdigit():  # -2 is read as an option
@@ -129,6 +129,11 @@ def _usage_problem(error: Any) -> UsageProblem:
         found = typed.nearest(option, now.options)
         possible = [found] if found else []
     return UsageProblem(message.rstrip("."), expected=usage, nearest=possible[0] if possible else None)
+
+
+def _usage(text: str) -> str:
+    """How a command is used, as its help writes it: ``{SPEC...}...`` of Typer is ``SPEC...``."""
+    return re.sub(r"\{([^{}]*?)(?:\.\.\.)?\}(\.\.\.)?", r"\1\2", text.partition(": ")[2].strip())
 
 
 def _version(value: bool) -> None:

@@ -52,6 +52,11 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
             "a training step: what is saved, gradients, peak",
         ),
     ),
+    "cost": (
+        ("mobilenet_v2 --device a100", "what bounds each layer, and the least time"),
+        ("mobilenet_v2 resnet18 --device snapdragon-865", "two networks on one device"),
+        ("'conv N k1 bias=false' --input MxHxW", "bytes that move, as a formula"),
+    ),
     "run": (
         ("'conv 4 k3 | relu' --input 3x8x8", "shape and statistics of every tensor"),
         ("lenet5 --seed 7", "with other random weights"),
@@ -108,7 +113,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "explain": (
         ("conv", "what a layer does, with its formulas"),
         ("'conv 64 k7 s2 p3' --input 3x224x224", "the same with the numbers put in"),
-        ("bottleneck", "a block, layer by layer"),
+        ("'depthwise separable' --input 64x56x56 --set K=5", "why it is cheaper, with your numbers"),
     ),
     "draw": (
         ("'conv 1 k3 s2 p1' --input 1x7x7 -o conv.svg", "a window at work"),

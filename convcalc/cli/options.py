@@ -164,7 +164,15 @@ DEPTH: Final = Shared(
 )
 SORT: Final = Shared(
     "sort",
-    Annotated[str | None, typer.Option("--sort", metavar="COLUMN", help="Order the rows, largest first.")],
+    Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="COLUMN",
+            help="Order the rows, largest first.",
+            autocompletion=completion.columns,
+        ),
+    ],
     None,
 )
 TOP: Final = Shared(
@@ -456,7 +464,8 @@ class Common:
             raise UsageProblem(
                 f"--sort {self.sort!r} is no column",
                 expected=", ".join(keys),
-                nearest=nearest_name(self.sort, [*keys, *headings]),
+                nearest=nearest_name(self.sort, [*keys, *headings])
+                or next((key for key in keys if key[:5] == self.sort[:5].lower()), None),
             )
         if sort is None and self.top is None:
             return list(range(len(table.rows)))
@@ -556,7 +565,7 @@ def command(
     """
     from convcalc.render.answer import FORMS, PICTURES
 
-    endings = (*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))
+    endings = tuple(dict.fromkeys((*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))))
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect

@@ -53,6 +53,7 @@ class Typed(NamedTuple):
 
 TYPED: Final[ContextVar[Typed | None]] = ContextVar("typed", default=None)
 _OPTION: Final = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+_LIMIT: Final = re.compile(r"(?:\A|(?<=a limit such as ))((?:max|min)_[a-z_]+)(?:=|: )(?=\S)")
 _ASIDE: Final = re.compile(r" \((--?[a-z][a-z_-]*|[a-z]+_[a-z_]+)[^()]*\)")
 
 
@@ -108,7 +109,7 @@ def one_spec(name: str, spec: Any, rest: list[str]) -> None:
     Raises:
         UsageProblem: a number stands where a spec does, or a spec stands in several arguments.
     """
-    from convcalc.cli.output import UsageProblem
+    from convcalc.cli.problem import UsageProblem
 
     words = [spec, *rest] if isinstance(spec, str) else rest
     if name in NUMBERS and words and all(map(_SIZE.fullmatch, words)):
@@ -150,7 +151,13 @@ def spoken(text: str) -> str:
             return match[0].replace(name, typed.words[name])
         return match[0] if name in typed.options else ""
 
-    text = _ASIDE.sub(aside, text)
+    def limit(match: re.Match[str]) -> str:
+        option = typed.words.get(match[1])
+        if option is None and "limit" in typed.words:
+            option = f"{typed.words['limit']} {match[1]}"
+        return f"{option} " if option else match[0]
+
+    text = _LIMIT.sub(limit, _ASIDE.sub(aside, text))
     return _OPTION.sub(lambda match: typed.options.get(match[0], match[0]), text)
 
 
@@ -190,7 +197,9 @@ def _worded(message: str, field: str | None, words: Mapping[str, str]) -> str:
         and field in words
         and message.startswith((f"{field.replace('_', ' ')} ", f"{field} "))
     ):
-        return words[field] + message[len(field) :]
+        message = words[field] + message[len(field) :]
+        for name, option in words.items():  # the other that it disagrees with
+            message = message.replace(f", {name.replace('_', ' ')} has ", f", {option} has ")
     return message
 
 

@@ -354,6 +354,13 @@ class Layer:
         """Scalar operations done once however many samples there are, as statistics of a batch are."""
         return NO_OPS
 
+    def textbook(self, inputs: tuple[Shape, ...]) -> dict[int, tuple[str, dict[str, Any]]]:
+        """By axis of the output: its size as textbooks write it, in the expression language.
+
+        Beside each text, what its letters stand for. An explanation shows it where it equals the size.
+        """
+        return {}
+
     def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
         """What an explanation says besides shapes and costs: a heading, what it is about, a sentence each."""
         return ()

@@ -144,6 +144,10 @@ def check(
         SpecError: the spec cannot be read.
     """
     graph = as_graph(graph, input=input, set=set)
+    try:
+        limits(graph.budget)
+    except LimitError as error:  # it stands in the document, not in the call
+        raise LimitError(f"the budget of {graph.name}: {error}", error.hint) from None
     held = list(merged(graph.budget, budget or {}, given))
     report = analyze(graph, batch=batch, dtype=dtype, partial=True)
     own = of_report(report)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from math import ceil, floor
 from typing import Any, TypeAlias
 
 from convcalc.budget import apart
@@ -115,6 +116,12 @@ def fit(
         raise LimitError("there is nothing to fit to: no limit is given", "a limit such as max_macs=300M")
     rules = None if compound is None else Rules(compound)
     ranges = ranges_of(base.variables, vary, rules)
+    if base.again is not None and rules is None:  # a program computes with whole numbers where it has them
+        whole = [n for n, r in ranges.items() if r.step is None and type(base.variables.get(n)) is int]
+        ranges |= {
+            n: Range(Fraction(ceil(ranges[n].low)), Fraction(floor(ranges[n].high)), Fraction(1))
+            for n in whole
+        }
     networks = Networks(source, base, input, dict(set or {}), rules)
     networks.check_resolution(ranges if rules is None else rules.rules)
     (first, range_), *others = ranges.items()

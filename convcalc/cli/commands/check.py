@@ -147,7 +147,9 @@ def check(
         failed = sum(len(one.failed) for one in checks)
         return f"JUnit XML, {sum(len(one.rows) for one in checks)} limits, {failed} failed"
 
-    parts: Iterable[Table | Text] = tables(checks, exact=common.exact, of=len(common.specs))
+    parts: Iterable[Table | Text] = tables(
+        checks, exact=common.exact, of=len(common.specs), specs=common.specs
+    )
     if format == "junit":
         parts = [Text(junit())]
     elif format == "github":
@@ -157,7 +159,7 @@ def check(
     code = 0 if all(one.ok for one in checks) else FAILED
     if len(checks) < len(common.specs):
         code = INTERRUPTED
-    return Answer(parts, lambda: _data(checks, len(common.specs)), code, files={".xml": File(written, True)})
+    return Answer(parts, lambda: _data(checks, common.specs), code, files={".xml": File(written, True)})
 
 
 def _checked(
@@ -246,9 +248,10 @@ def _place(spec: str, source: Source) -> Place:
     return Place(spec, file, source.text if file else "")
 
 
-def _data(checks: list[Check], asked: int) -> dict[str, Any]:
-    """What JSON holds: of one network its check, of several those of all."""
-    if asked == 1:
+def _data(checks: list[Check], specs: list[str]) -> dict[str, Any]:
+    """What JSON holds: of one network its check, of several those of all with what was asked for."""
+    if len(specs) == 1:
         return checks[0].to_dict()
     ok = all(one.ok for one in checks)
-    return {"ok": ok, "complete": len(checks) == asked, "networks": [one.to_dict() for one in checks]}
+    networks = [{**one.to_dict(), "spec": spec} for one, spec in zip(checks, specs, strict=False)]
+    return {"ok": ok, "complete": len(checks) == len(specs), "networks": networks}

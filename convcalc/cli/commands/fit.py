@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from convcalc.cli import completion
 from convcalc.cli.commands.check import (
     FAILED,
     Limits,
@@ -33,6 +34,7 @@ def fit(
             "--var",
             metavar="NAME=LOW..HIGH[:STEP]",
             help="What to vary. Numbers with a point: any value; whole ones: steps of 1.",
+            autocompletion=completion.ranges,
         ),
     ] = None,
     resolution: Annotated[

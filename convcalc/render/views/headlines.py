@@ -37,7 +37,7 @@ def _graph(graph: Any) -> str:
 def _fields(fields: Any) -> str:
     row = fields.output
     if row is None:
-        return f"{_name(fields)}: the output sees no pixel"
+        return f"{_name(fields)}: {'not known' if fields.decided else 'the output sees no pixel'}"
     return f"{_name(fields)}: field {each(size(row))}, stride {each(row.stride)}, padding {each(row.padding)}"
 
 
