@@ -17,6 +17,10 @@ from convcalc.calculators.explain.topics import Topic as Topic
 from convcalc.calculators.explain.topics import topic as topic
 from convcalc.calculators.fit.answer import Fit as Fit
 from convcalc.calculators.fit.answer import fit as fit
+from convcalc.calculators.hardware.devices import Device as Device
+from convcalc.calculators.hardware.devices import device as device
+from convcalc.calculators.hardware.roofline import Cost as Cost
+from convcalc.calculators.hardware.roofline import cost as cost
 from convcalc.calculators.padding.answer import PaddingSolution as PaddingSolution
 from convcalc.calculators.padding.check import PaddingReport as PaddingReport
 from convcalc.calculators.padding.check import check_padding as check_padding
@@ -25,6 +29,10 @@ from convcalc.calculators.receptive_field.graph import ReceptiveField as Recepti
 from convcalc.calculators.receptive_field.graph import receptive_field as receptive_field
 from convcalc.calculators.sizes.sizes import Sizes as Sizes
 from convcalc.calculators.sizes.sizes import sizes as sizes
+from convcalc.calculators.training.batch import LargestBatch as LargestBatch
+from convcalc.calculators.training.batch import largest_batch as largest_batch
+from convcalc.calculators.training.memory import TrainingMemory as TrainingMemory
+from convcalc.calculators.training.memory import training_memory as training_memory
 from convcalc.calculators.transposed.check import check_transposed as check_transposed
 from convcalc.calculators.variants.convolution import Variants as Variants
 from convcalc.calculators.variants.convolution import variants as variants

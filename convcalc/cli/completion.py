@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from numbers import Rational
 from typing import Any, Final
 
 FILES: Final = (
@@ -65,7 +66,9 @@ def layers(ctx: Any, incomplete: str) -> list[str]:
     """Layers and blocks of the SPEC that stands on the line."""
     graph = _graph(ctx)
     names: dict[str, None] = {}
-    for node in graph.nodes if graph is not None else ():
+    for number, node in enumerate(graph.nodes if graph is not None else ()):
+        if number in graph.inputs:
+            continue
         parts = node.name.split(".")
         names.update(dict.fromkeys(".".join(parts[:length]) for length in range(1, len(parts) + 1)))
     return _starting(incomplete, names)
@@ -101,6 +104,34 @@ def tool(incomplete: str) -> list[str]:
     return _starting(incomplete, tools())
 
 
+def device(incomplete: str) -> list[str]:
+    """Names of devices that start like what was typed, and files that may be one."""
+    from convcalc.calculators.hardware.devices import ENDINGS, names
+
+    return [*_starting(incomplete.lower(), names()), *files(incomplete, ENDINGS)]
+
+
+def ranges(ctx: Any, incomplete: str) -> list[str]:
+    """What ``fit`` can vary: numbers of the document on the line, and the resolution."""
+    graph = _graph(ctx)
+    held = graph.variables if graph is not None else {}
+    numeric = [name for name, value in held.items() if isinstance(value, Rational)]
+    return _starting(incomplete, [f"{name}=" for name in (*numeric, "resolution")])
+
+
+def columns(ctx: Any, incomplete: str) -> list[str]:
+    """Columns by which the rows of a counting command can be ordered, where its SPEC has them."""
+    from convcalc.calculators.count.report import analyze
+    from convcalc.render.views.report import VIEWS
+
+    graph = _graph(ctx)
+    if graph is None or ctx.info_name not in VIEWS:
+        return []
+    with suppress(Exception):
+        return _starting(incomplete, [column.key for column in analyze(graph).table(ctx.info_name).columns])
+    return []
+
+
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
@@ -124,6 +155,17 @@ def _graph(ctx: Any) -> Any:
     from convcalc.spec.loading import build
     from convcalc.spec.lookup import find
 
+    settings = dict(one.split("=", 1) for one in _given(ctx, "set", ("--set",)) if "=" in one)
+    shapes = _given(ctx, "input", ("--input", "-i"))
+    named = bool(shapes) and all("=" in shape for shape in shapes)
     with suppress(Exception):
-        return build(find(text))
+        input = dict(shape.split("=", 1) for shape in shapes) if named else next(iter(shapes), None)
+        return build(find(text), input=input, set=settings)
     return None
+
+
+def _given(ctx: Any, name: str, options: tuple[str, ...]) -> list[str]:
+    """Values of an option that stand on the line already, read or not."""
+    words = list(ctx.args)
+    unread = [value for option, value in zip(words, words[1:], strict=False) if option in options]
+    return [*(ctx.params.get(name) or ()), *unread]

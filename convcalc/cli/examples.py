@@ -46,8 +46,16 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "memory": (
         ("resnet50 --depth 1", "parameters, and what is alive layer by layer"),
-        ("mobilenet_v2 --dtype float16 --batch 8", "in half the bytes, for eight images"),
         ("unet --by-resolution", "the largest tensor at each resolution"),
+        (
+            "resnet18 --training --optimizer adam --batch 32",
+            "a training step: what is saved, gradients, peak",
+        ),
+    ),
+    "cost": (
+        ("mobilenet_v2 --device a100", "what bounds each layer, and the least time"),
+        ("mobilenet_v2 resnet18 --device snapdragon-865", "two networks on one device"),
+        ("'conv N k1 bias=false' --input MxHxW", "bytes that move, as a formula"),
     ),
     "run": (
         ("'conv 4 k3 | relu' --input 3x8x8", "shape and statistics of every tensor"),
@@ -95,7 +103,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
             "'conv 32 k3 | conv 64 k3' --input 3x64x64 --resolution 16..256 --max-macs 100M",
             "the largest input",
         ),
-        ("mobilenet_v2 --var alpha=0.5..1.0 --max-params 3M --json", "for a program"),
+        ("resnet50 --batch --max-memory 24GB --training", "the largest batch that trains"),
     ),
     "transposed": (
         ("--from 8 --to 16", "every good way to double"),

@@ -51,6 +51,11 @@ COMMANDS: Final[dict[str, Row]] = {
     "memory": Row(
         "convcalc.cli.commands.report:memory", "Bytes of parameters and of live activations.", _COUNT
     ),
+    "cost": Row(
+        "convcalc.cli.commands.cost:cost",
+        "Bytes that must move, what bounds each layer, and the least time on a device.",
+        _COUNT,
+    ),
     "run": Row(
         "convcalc.cli.commands.run:run",
         "Run a network on an input: shape and statistics of every tensor.",
@@ -87,7 +92,11 @@ COMMANDS: Final[dict[str, Row]] = {
         "Whether dilated layers leave holes, and rates that leave none.",
         _SOLVE,
     ),
-    "fit": Row("convcalc.cli.commands.fit:fit", "The largest width or resolution within limits.", _DESIGN),
+    "fit": Row(
+        "convcalc.cli.commands.fit:fit",
+        "The largest width, resolution or training batch within limits.",
+        _DESIGN,
+    ),
     "transposed": Row(
         "convcalc.cli.commands.transposed:transposed",
         "Transposed convolutions between two sizes, their overlap and costs.",
@@ -95,7 +104,7 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "explain": Row(
         "convcalc.cli.commands.explain:explain",
-        "What a layer, block or spec does, with its formulas.",
+        "What a layer, block or spec does, with its formulas; and why.",
         _DESIGN,
     ),
     "draw": Row(
@@ -115,7 +124,7 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "list": Row(
         "convcalc.cli.commands.catalog:list_names",
-        "Networks, layers and blocks that convcalc knows.",
+        "Networks, layers and blocks that convcalc knows, and topics that it explains.",
         _LANGUAGE,
     ),
     "show": Row("convcalc.cli.commands.catalog:show", "The source text of a network or block.", _LANGUAGE),

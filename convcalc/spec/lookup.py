@@ -91,14 +91,14 @@ def _unknown(spec: str, message: str, expected: str) -> SpecError:
     from convcalc import layers
 
     word = spec.strip()
-    known = [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
-    index = spec.index(word)
+    close = _close(word)
+    known = close or [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
+    nearest = nearest_name(word, known) or nearest_name(library.spelt(word), known) or _begun(word, close)
     return SpecError(
         Problem.in_source(
-            Source("<spec>", spec), index, len(word), message, expected=expected,
-            nearest=nearest_name(word, known) or nearest_name(library.spelt(word), known),
+            Source("<spec>", spec), spec.index(word), len(word), message, expected=expected, nearest=nearest
         )
-    )  # fmt: skip
+    )
 
 
 def _network(name: str) -> Source | None:
@@ -123,10 +123,31 @@ def _network(name: str) -> Source | None:
     return Source(f"zoo:{found[0]}", library.zoo_text(found[0])) if found else None
 
 
+def _close(name: str) -> list[str]:
+    """The networks whose names begin so."""
+    stem = library.spelt(name)
+    return [own for own in library.zoo_names() if stem and library.spelt(own).startswith(stem)]
+
+
+def _begun(name: str, close: list[str]) -> str | None:
+    """The first network of a family of that name (``mobilnet``), or the layer whose name it begins with."""
+    from convcalc import layers
+
+    if close:
+        return close[0]
+    stem = library.spelt(name)
+    families: dict[str, str] = {}
+    for own in library.zoo_names():
+        families.setdefault(re.split(r"[_\d]", own)[0], own)
+    if family := nearest_name(stem, families):
+        return families[family]
+    begun = (op for op in sorted(layers.OPS, key=len, reverse=True) if len(op) > 3 and stem.startswith(op))
+    return next(begun, None)
+
+
 def _expected(name: str) -> str:
     """What would be taken, with the networks whose names begin so."""
-    stem = library.spelt(name)
-    close = [own for own in library.zoo_names() if stem and library.spelt(own).startswith(stem)]
+    stem, close = library.spelt(name), _close(name)
     if not close:
         return "a one-line spec, a file, '-' or a zoo name (see 'convcalc list')"
     more = f", ... (see 'convcalc list {stem}')" if len(close) > 6 else ""

@@ -17,6 +17,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "shapes": (LINE,),
     "sizes": (LINE,),
     "memory": (LINE,),
+    "cost": (LINE, "--device", "a100"),
     "run": (LINE,),
     "verify": (LINE,),
     "compare": (LINE, LINE.replace("k3 p1", "k5 p2")),

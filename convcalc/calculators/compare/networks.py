@@ -18,6 +18,7 @@ from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.layers.values import show
 from convcalc.records import Record, plain, record
+from convcalc.shown import Shown
 
 COMPARED: Final = (
     "params", "trainable", "frozen", "buffers", "macs", "valid_macs", "flops", "activations",
@@ -53,7 +54,7 @@ class Line(Record):
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Record):
+class Comparison(Record, Shown):
     """Networks side by side.
 
     Attributes:

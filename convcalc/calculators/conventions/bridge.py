@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.budget import question
-from convcalc.calculators.conventions.counting import Counted, count
+from convcalc.calculators.conventions.counting import Counted, activations, count, span
 from convcalc.calculators.conventions.declaration import Convention, convention, names
 from convcalc.calculators.conventions.structure import known
 from convcalc.calculators.count.report import Report, analyze
@@ -58,9 +58,10 @@ class Bridge(Record):
         layers: what the tool counts of each layer.
         notes: on what the total depends that is not known here.
         activations: the tool's count of activations; None where it has none.
+        span: the least and the most it may print, where how layers are written is not known and matters.
     """
 
-    KEYS = "name tool title version unit macs total ratio=share activations steps layers notes"
+    KEYS = "name tool title version unit macs total ratio=share span activations steps layers notes"
 
     convention: Convention
     name: str
@@ -70,6 +71,7 @@ class Bridge(Record):
     layers: tuple[Counted, ...]
     notes: tuple[str, ...]
     activations: Dim | None = None
+    span: tuple[int, int] | None = None
 
     @property
     def products(self) -> Dim:
@@ -180,6 +182,8 @@ def bridge(report: Report, tool: str) -> Bridge:
         tuple(found),
         tuple(rows),
         _notes(told, report.graph),
+        activations(report, tool),
+        span(report, tool),
     )
 
 

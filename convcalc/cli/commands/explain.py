@@ -103,8 +103,9 @@ def _why(common: Common, name: str, spec: str, layer: str | None) -> Answer:
         name, graph, layer=layer, input=None if spec else common.shapes(), set=assigned or None
     )
     latex = common.notation == "latex"
+    text = render.to_latex(found) if latex else render.to_text(found, common.notation)
     return Answer(
-        [Text(render.to_latex(found) if latex else render.to_text(found, common.notation))],
+        [Text(text, prose=not latex)],
         found.to_dict,
         forms={
             "markdown": lambda: render.to_markdown_text(found),

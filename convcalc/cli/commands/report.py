@@ -9,6 +9,7 @@ import typer
 from convcalc.cli.options import AS, COUNT, EXACT, FORM, GRAPH, NOTATION, ROWS, SPEC, Common, command
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.rows import asked, laid_out, more, refuse
+from convcalc.cli.training import Asked, Checkpoint, InPlace, Optimizer, Precision, Training, answer
 from convcalc.render.answer import Answer
 from convcalc.render.views.report import VIEWS, table, tree, with_shown
 
@@ -39,7 +40,9 @@ def _report(common: Common, view: str) -> Answer:
     def drawn() -> Tree:
         whole = table(report, view, exact=common.exact, notation=common.notation, others=others)
         inside = whole.rows_at([i for i, row in enumerate(report.layers) if what.holds(row.name)])
-        return tree(report, view, inside, others, depth=common.depth, root=what.block, more=more(inside, main))
+        return tree(
+            report, view, inside, others, depth=common.depth, root=what.block, more=more(inside, main)
+        )
 
     def picture() -> Drawing:
         from convcalc.render.pictures.cost import VIEWS as KEYS
@@ -68,9 +71,11 @@ def params(common: Common) -> Answer:
 
 
 @command(*COSTS, pictures=True)
-def flops(common: Common) -> Answer:
+def flops(common: Common, training: Training = False, checkpoint: Checkpoint = None) -> Answer:
     """MACs, FLOPs and operations by kind of each layer."""
-    return _report(common, "flops")
+    said = Asked(training, checkpoint=checkpoint)
+    said.check(common)
+    return answer(common, said, False, costs=True) if training else _report(common, "flops")
 
 
 @command(*SHARED, pictures=True)
@@ -89,8 +94,19 @@ def memory(
         list[str] | None,
         typer.Option("--fused", metavar="NAME", help="With it: output of this layer or block is not held."),
     ] = None,
+    training: Training = False,
+    optimizer: Optimizer = None,
+    precision: Precision = None,
+    checkpoint: Checkpoint = None,
+    in_place: InPlace = False,
 ) -> Answer:
     """Bytes of parameters and of live activations."""
+    said = Asked(training, optimizer, precision, checkpoint)
+    said.check(common)
+    if training:
+        if by_resolution or fused:
+            raise UsageProblem("--by-resolution does not go with --training", expected="one of them")
+        return answer(common, said, in_place)
     if not by_resolution:
         if fused:
             raise UsageProblem("--fused goes with --by-resolution")

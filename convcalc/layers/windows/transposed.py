@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class ConvTranspose(Weighted, Spreading):
     arriving: str | None = None
 
     op: ClassVar[str] = "convT"
+    autocast: ClassVar[str] = "half"
     options: ClassVar[tuple[Option, ...]] = (
         Option("in_channels", "dim", INFER, aliases=("in",)),
         Option("out_channels", "dim", aliases=("out",)),
@@ -161,6 +163,12 @@ class ConvTranspose(Weighted, Spreading):
 
     def _channels(self) -> Dim:
         return self.in_channels * (exact_div(self.out_channels, self.groups))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and what arrives as weight."""
+        from convcalc.layers.saved import Saved
+
+        return Saved(tuple(range(min(len(inputs), 2))))
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``i... * in * out/groups * k...``: input positions, not output positions."""

@@ -7,6 +7,7 @@
   const {first, engine: place, chips, networks, paste} = JSON.parse(document.getElementById('live-start').textContent);
   const PAUSE = 160; // milliseconds without a key before a question is asked
   const MOST = 2; // specs beside each other
+  const STARTING = 'Python is starting in this page …';
   const at = (id) => document.getElementById(id);
 
   /** An element with properties and children. */
@@ -50,6 +51,7 @@
   const browser = {
     worker: null,
     ready: null,
+    running: false,
     patience: 60, // seconds that an answer may take
     start() {
       const address = (name) => new URL(name, document.baseURI).href;
@@ -57,7 +59,8 @@
       const started = performance.now();
       this.ready = this.next({start: {runtime: address(place.runtime), sources: address(place.sources)}}, 120);
       this.ready.then((message) => {
-        if (message.failed === undefined) tell(`Python is ready (${((performance.now() - started) / 1000).toFixed(1)} s).`);
+        this.running = message.failed === undefined;
+        if (this.running) tell(`Python is ready (${((performance.now() - started) / 1000).toFixed(1)} s).`);
       });
       return this.ready;
     },
@@ -96,6 +99,7 @@
     },
     end() {
       this.worker.terminate();
+      this.running = false;
       this.ready = null;
     },
   };
@@ -347,7 +351,7 @@
     timer = 0;
     at('report').setAttribute('aria-busy', 'true');
     const started = performance.now();
-    const waiting = setTimeout(() => tell(place.kind === 'browser' && !shown ? 'Python is starting in this page …' : 'Working …'), 300);
+    const waiting = setTimeout(() => tell(engine === browser && !browser.running ? STARTING : 'Working …'), 300);
     pages.ask(() => ({question: 'page', ...state()}), (answer, asked) => {
       clearTimeout(waiting);
       tell(answer.errors ? '' : `Worked out in ${Math.max(1, Math.round(performance.now() - started))} ms.`);
@@ -556,7 +560,7 @@
     take(first.answer, state());
   }
   if (place.kind === 'browser' && !browser.ready) {
-    tell('Python is starting in this page …');
+    tell(STARTING);
     browser.start();
   }
 })();

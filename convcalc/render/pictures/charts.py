@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor, log, log10
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from convcalc.printable import one_line
@@ -76,6 +76,31 @@ class Scale(NamedTuple):
         """The place of a value."""
         part = (value - self.low) / (self.high - self.low)
         return round(self.start + part * (self.end - self.start), 2)
+
+
+class LogScale(NamedTuple):
+    """The same of an axis on which equal steps are equal ratios; its values are above 0."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """The place of a value."""
+        part = log(value / self.low) / log(self.high / self.low)
+        return round(self.start + part * (self.end - self.start), 2)
+
+    @classmethod
+    def of(cls, smallest: float, largest: float, start: float, end: float) -> LogScale:
+        """One whose ends are powers of ten that hold the values."""
+        low = 10.0 ** floor(log10(smallest))
+        return cls(low, max(10.0 ** ceil(log10(largest)), low * 10), start, end)
+
+    def powers(self) -> list[float]:
+        """The powers of ten on it."""
+        first, last = round(log10(self.low)), round(log10(self.high))
+        return [10.0**power for power in range(first, last + 1)]
 
 
 class Ticks(NamedTuple):

@@ -80,6 +80,6 @@ def _words(result: Comparison, line: Line, number: int) -> str:
     ratio = line.ratios[number]
     if number == result.baseline or not isinstance(ratio, Fraction) or ratio <= 0 or ratio == 1:
         return words
-    less = "less" if MEASURES[line.key].unit == "bytes" else "fewer"
-    times, said = (ratio, "more") if ratio > 1 else (1 / ratio, less)
+    less, many = ("less", "as much") if MEASURES[line.key].unit == "bytes" else ("fewer", "as many")
+    times, said = (ratio, many) if ratio > 1 else (1 / ratio, less)
     return f"{words}, {float(times):.3g}x {said}"

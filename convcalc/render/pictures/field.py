@@ -109,7 +109,7 @@ def outlines(
     last = rows[0]
     sizes = last.input_shape[1:]
     if not is_known(*sizes) or not all(type(n) is int for n in (*sizes, *last.output_shape[1:])):
-        raise Unreachable("sizes are not numbers here", expected="the shape of the input, such as 3x224x224")
+        raise Unreachable("sizes are not numbers here", expected="--input with numbers, such as 3x224x224")
     shape = last.output_shape[1:]
     place = tuple(n // 2 for n in shape) if position is None else tuple(position)
     if len(place) != len(shape) or not all(0 <= p < n for p, n in zip(place, shape, strict=True)):

@@ -322,11 +322,12 @@ def _number(value: Any) -> str:
 
 
 def _whole_name(report: Any) -> str:
-    """The name of a document, or a line of stages in full, however long."""
+    """The name of a document or a program, or a line of stages in full, however long."""
     from convcalc.spec.document.reading import is_document
 
     text = report.graph.text
-    return numbers.label(report.name if not text or is_document(text) else " ".join(text.split()))
+    named = not text or report.graph.again is not None or is_document(text)
+    return numbers.label(report.name if named else " ".join(text.split()))
 
 
 def _notes(comparison: Comparison) -> list[str]:

@@ -239,7 +239,7 @@ def test_networks_side_by_side() -> None:
         assert one.width / other.width == pytest.approx(small / large, abs=0.001)
         assert [bar.role for bar in (one, other)] == ["series1", "series2"]
     words = [shape.lines[0] for shape in drawing.shapes if isinstance(shape, Words)]
-    assert "448, 2x more" in words  # 16 * (27 + 1) against 8 * (27 + 1)
+    assert "448, 2x as many" in words  # 16 * (27 + 1) against 8 * (27 + 1)
     many = comparison.side_by_side(compare(*["conv 3->8 k3"] * 5, input="3x9x9"))
     assert len(many.legends) == 5
     with pytest.raises(Unreachable, match="9 networks"):

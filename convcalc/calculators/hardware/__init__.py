@@ -1,0 +1,1 @@
+"""What a network costs on hardware: bytes that move, bounds of time, bits, energy, memory."""

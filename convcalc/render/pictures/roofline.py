@@ -1,0 +1,176 @@
+"""The roofline of a device, with the layers of networks under it (Williams, Waterman & Patterson 2009)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import floor, log2
+from typing import TYPE_CHECKING, Any, Final
+
+from convcalc.calculators.answers import Unreachable
+from convcalc.printable import one_line
+from convcalc.render.pictures.charts import LEFT, RIGHT, SMALL, WIDTH, Box, Labels, LogScale, cut
+from convcalc.render.pictures.drawing import Drawing
+from convcalc.render.views.cost import number, part, rate, seconds
+
+if TYPE_CHECKING:
+    from convcalc.calculators.hardware.roofline import Cost
+
+ROLES: Final = ("series1", "series2", "series3")
+HEIGHT: Final = 300
+LANE: Final = 74
+"""Height of the strip of a network."""
+BINS: Final = 2
+"""Columns of a strip for each doubling."""
+LARGEST: Final = 15.0
+"""Radius of the dot of a layer that takes all the time."""
+
+
+def roofline(found: Sequence[Cost]) -> Drawing:
+    """The roof of a device, the layers on it, and where each network spends its time.
+
+    A layer's dot stands at its intensity, at the operations a second that it can reach at best; its area is
+    its share of the time. A network's square stands where all its layers together are.
+
+    Raises:
+        Unreachable: there is no device, nothing takes time, or there are too many networks for the colours.
+    """
+    first = found[0]
+    if first.device is None or first.peak is None or first.bandwidth is None:
+        raise Unreachable("there is no roofline without a device", expected="--device a100")
+    if len(found) > len(ROLES):
+        raise Unreachable(f"{len(found)} networks in one roofline", expected=f"at most {len(ROLES)}")
+    if not all(one.time for one in found):
+        raise Unreachable(
+            "operations and bytes that are no numbers cannot be drawn", expected="--input 3x224x224"
+        )
+    device, peak, lane = first.device, first.peak, first.bandwidth
+    ridge = float(first.ridge or 1)
+    points = [
+        (one, row, float(row.intensity), float(row.achievable))
+        for one in found
+        for row in one.timed
+        if row.flops and row.intensity
+    ]
+    if not points:
+        raise Unreachable("no layer does an operation", expected="a network with layers that compute")
+    xs = [x for _, _, x, _ in points]
+    x = LogScale.of(min(*xs, ridge), 1.01 * max(*xs, ridge), LEFT, WIDTH - RIGHT)
+    lowest = min(y for *_, y in points)
+    y = LogScale.of(min(lowest, peak.rate), 1.01 * peak.rate, HEIGHT - 8, 16)
+    bottom = HEIGHT + LANE * len(found)
+    names = ", ".join(one_line(one.name) for one in found)
+    drawing = Drawing(
+        WIDTH, bottom + 36, f"{cut(names, WIDTH - 160, 14)} on {one_line(device.title)}", "", "roofline"
+    )
+    _axes(drawing, x, y, bottom)
+    top = min(x.high, max(ridge, x.low))
+    start = max(x.low, y.low / lane.rate)
+    corners = [(x(start), y(start * lane.rate)), (x(top), y(top * lane.rate)), (x(x.high), y(peak.rate))]
+    drawing.line(corners, "text", width=2)
+    drawing.line([(x(top), 16), (x(top), bottom)], "muted", width=1, dashed=True)
+    labels = Labels(drawing, Box(LEFT, 0, WIDTH - LEFT - RIGHT, HEIGHT))
+    for one, role in zip(found, ROLES, strict=False):
+        for _, row, at, height in sorted((p for p in points if p[0] is one), key=lambda p: -p[1].time):
+            share = float(row.time / one.time)
+            over = f"{one_line(row.name)}: {seconds(row.time)}, {part(row.time / one.time)} of the time"
+            with drawing.group(data={"layer": row.name} if len(found) == 1 else None):
+                drawing.dot(x(at), y(height), round(max(LARGEST * share**0.5, 2.5), 2), role, title=over)
+    for one, role in zip(found, ROLES, strict=False):
+        at, height = _whole(one)
+        px, py = x(at), y(height)
+        drawing.rect(px - 5, py - 5, 10, 10, role, title=f"{one_line(one.name)} as a whole")
+        labels.taken.append(Box(px - 6, py - 6, 12, 12))
+        words = f"{cut(one.name, 160)}: {seconds(one.time)}"
+        labels.put(
+            [(px + 10, py + 16, "start"), (px, py + 24, "middle"), (px + 10, py + 32, "start")],
+            words,
+            "text",
+            must=True,
+        )
+    labels.put(
+        [(WIDTH - RIGHT - 2, y(peak.rate) - 6, "end")],
+        f"{rate(peak.rate)}FLOP/s {peak.name}",
+        "text",
+        must=True,
+    )
+    sx, sy = x((start * top) ** 0.5), y((start * top) ** 0.5 * lane.rate)
+    labels.put(
+        [(sx - 12, sy - 8, "end"), (sx + 10, sy + 24, "start")],
+        f"{rate(lane.rate)}B/s {lane.name}",
+        "text",
+        must=True,
+    )
+    for place, (one, role) in enumerate(zip(found, ROLES, strict=False)):
+        _strip(drawing, one, role, x, HEIGHT + LANE * place, place == 0)
+    drawing.legend(
+        [
+            ("text", "the most that the device can do"),
+            *(
+                (role, f"layers of {cut(one.name, 200)}, the area their share of the time")
+                for one, role in zip(found, ROLES, strict=False)
+            ),
+        ]
+    )
+    drawing.caption = _caption(found, ridge)
+    return drawing
+
+
+def _whole(one: Cost) -> tuple[float, float]:
+    flops: Any = one.sum("flops")
+    return float(Fraction(flops, one.sum("bytes"))), float(Fraction(flops) / one.time)
+
+
+def _axes(drawing: Drawing, x: LogScale, y: LogScale, bottom: float) -> None:
+    for value in x.powers():
+        drawing.line([(x(value), 16), (x(value), bottom)], "grid", width=1)
+        drawing.text(x(value), bottom + 15, f"{value:,.10g}", "muted", anchor="middle", size=SMALL)
+    for value in y.powers():
+        drawing.line([(LEFT, y(value)), (WIDTH - RIGHT, y(value))], "grid", width=1)
+        drawing.text(LEFT - 6, y(value) + 4, _power(value), "muted", anchor="end", size=SMALL)
+    drawing.line([(LEFT, HEIGHT - 8), (WIDTH - RIGHT, HEIGHT - 8)], "axis", width=1)
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    drawing.text(middle, bottom + 32, "operations a byte", "muted", anchor="middle", size=SMALL)
+    drawing.text(12, HEIGHT / 2, "operations a second", "muted", anchor="middle", size=SMALL, rotate=-90)
+
+
+def _power(value: float) -> str:
+    return rate(Fraction(value).limit_denominator(10**6)).replace(".00", "").replace(".0", "")
+
+
+def _strip(drawing: Drawing, one: Cost, role: str, x: LogScale, top: float, first: bool) -> None:
+    """The share of the time at each intensity, as columns."""
+    columns: dict[int, Fraction] = {}
+    for row in one.timed:
+        if row.flops and row.intensity:
+            place = floor(BINS * log2(float(row.intensity)))
+            columns[place] = columns.get(place, Fraction(0)) + row.time / one.time
+    base, room = top + LANE - 12, LANE - 30
+    most = max(columns.values())
+    for place, share in sorted(columns.items()):
+        left, right = x(max(2 ** (place / BINS), x.low)), x(min(2 ** ((place + 1) / BINS), x.high))
+        height = round(float(share / most) * room, 2)
+        ends = f"{number(2 ** (place / BINS))} to {number(2 ** ((place + 1) / BINS))}"
+        over = f"{ends} operations a byte: {part(share)} of the time"
+        drawing.rect(
+            left + 0.5, round(base - height, 2), round(max(right - left - 1, 1), 2), height, role, title=over
+        )
+    drawing.line([(LEFT, base), (WIDTH - RIGHT, base)], "axis", width=1)
+    held = sum((row.time for row in one.bound_by("memory")), Fraction(0)) / one.time
+    words = f"{cut(one.name, 220)}: {part(held)} of the time bound by memory"
+    drawing.text(LEFT + 4, top + 12, words, "text", size=SMALL)
+    drawing.text(
+        WIDTH - RIGHT - 4, top + 12, "time by intensity" if first else "", "muted", anchor="end", size=SMALL
+    )
+
+
+def _caption(found: Sequence[Cost], ridge: float) -> str:
+    device, peak, lane = found[0].device, found[0].peak, found[0].bandwidth
+    assert device is not None and peak is not None and lane is not None
+    sources = "; ".join(dict.fromkeys(filter(None, (peak.source, lane.source, device.source))))
+    told = f" ({sources})" if sources else ""
+    return (
+        f"Roofline of {one_line(device.title)}: {rate(peak.rate)}FLOP/s and {rate(lane.rate)}B/s{told}, "
+        f"which meet at {number(Fraction(ridge))} operations a byte. Left of it memory bounds a layer, right "
+        "of it compute. Squares are whole networks, layer after layer. A bound, no latency."
+    )
