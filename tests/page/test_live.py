@@ -443,3 +443,12 @@ def test_typing_goes_on_while_a_hostile_text_is_worked_on(live) -> None:
     page.fill(SPEC, "conv 3->4 k3")
     page.fill(INPUT, "3x9x9")
     until(page, "document.querySelector('#report h1').textContent.includes('conv 3->4 k3')", 40)
+
+
+def test_a_phone_shows_input_kernel_and_output_together(live) -> None:
+    page = live([("spec", "convT 3->16 k4 s2 p1"), ("input", "3x4x4")], width=390)
+    settled(page)
+    hidden = page.evaluate(
+        "(() => { const o = document.querySelector('#picture'); return o.scrollWidth - o.clientWidth; })()"
+    )
+    assert hidden <= 1

@@ -407,8 +407,8 @@
     if (at('bench').hidden) return;
     if (live.svg) {
       const found = picture(live.svg);
-      // It shrinks as long as its words can be read, then it scrolls.
-      if (found.width) found.style.minWidth = `${Math.round(0.8 * found.width.baseVal.value)}px`;
+      // It shrinks until input, kernel and output stand on a phone together; what is wider scrolls.
+      if (found.width) found.style.minWidth = `${Math.round(0.57 * found.width.baseVal.value)}px`;
       at('picture').replaceChildren(found);
     }
     if (!live.svg) at('picture').replaceChildren(make('p', {textContent: `No picture: ${live.why}`}));
