@@ -94,7 +94,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     if found is None:
         from convcalc.spec.errors import nearest_name
 
-        found = nearest_name(name, [option for option in known if option.startswith("--")])
+        # The dashes are no letters that two names have in common.
+        close = nearest_name(name.lstrip("-"), [option[2:] for option in known if option.startswith("--")])
+        found = f"--{close}" if close else None
     return found
 
 

@@ -11,7 +11,6 @@ from convcalc.budget import OverBudgetError
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import as_counted, at_least, quantity, ratio, read
 from convcalc.calculators.compare.reasons import Reason, reason
-from convcalc.calculators.conventions.declaration import convention
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
@@ -226,6 +225,8 @@ def _keys(counted_as: Sequence[str]) -> Iterator[str]:
         if key == "macs":
             for tool in dict.fromkeys(counted_as):
                 if quantity(as_counted(tool)) is None:
+                    from convcalc.calculators.conventions.declaration import convention
+
                     convention(tool)  # says what there is
                 yield as_counted(tool)
 

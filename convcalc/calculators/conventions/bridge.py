@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -115,8 +115,9 @@ class Bridge(Record):
 
 
 UNKNOWN_STRUCTURE: Final = (
-    "how its layers are written (as modules, functions or operators) decides what this tool sees, and is "
-    "not known here: each is taken for a module of PyTorch's own class, and what joins tensors for an operator"
+    "how its layers are written (as modules, functions or operators) decides what this tool sees, and "
+    "is not known here: each is taken for a module of PyTorch's own class, and what joins tensors for an "
+    "operator"
 )
 
 
@@ -181,11 +182,13 @@ def bridge(report: Report, tool: str) -> Bridge:
         total(row.total for row in rows),
         tuple(found),
         tuple(rows),
-        _notes(told, report.graph),
+        assumed(report.graph, (tool,)),
         activations(report, tool),
         span(report, tool),
     )
 
 
-def _notes(told: Convention, graph: Graph) -> tuple[str, ...]:
-    return (UNKNOWN_STRUCTURE,) if told.modules and not known(graph) else ()
+def assumed(graph: Graph, tools: Iterable[str]) -> tuple[str, ...]:
+    """On what totals of a graph depend that is not known, and what is taken for it."""
+    modules = any(convention(tool).modules for tool in tools)
+    return (UNKNOWN_STRUCTURE,) if modules and not known(graph) else ()

@@ -38,8 +38,8 @@ def side_by_side(report: Report, bridges: Sequence[Bridge], form: numbers.Format
     """What each tool prints, and how much of our number that is."""
     columns = (
         Column("tool", "as", numbers.label, "left"),
-        Column("title", "counter", numbers.label, "left", 30, 14),
-        Column("version", "version", numbers.label, "left", 40, 10),
+        Column("title", "counter", numbers.label, "left", 40, 14),
+        Column("version", "version", numbers.label, "left", 30, 8),
         Column("total", "prints", form),
         Column("unit", "called", numbers.label, "left"),
         Column("ratio", "of our MACs", ratio),
