@@ -20,7 +20,9 @@ def _structures() -> dict[str, dict[str, str]]:
     for network, rows in held.items():
         for pattern, kind in rows.items():
             if not set(kind.split()) <= {*WRITTEN}:
-                raise ValueError(f"{STRUCTURES}: {network}, {pattern}: {kind!r}, expected {', '.join(WRITTEN)}")
+                raise ValueError(
+                    f"{STRUCTURES}: {network}, {pattern}: {kind!r}, expected {', '.join(WRITTEN)}"
+                )
     return held
 
 

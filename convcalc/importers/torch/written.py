@@ -70,7 +70,7 @@ def _words(call: Call, parent: bool, weighed: bool) -> str:
 
 
 def _function(said: str) -> str:
-    """``function.relu`` is one that counters may replace, ``operator.add`` and ``method_descriptor.mean`` none."""
+    """Counters may replace ``function.relu``, but not ``operator.add`` nor ``method_descriptor.mean``."""
     kind, _, name = said.rpartition(".")
     if name == "einsum":
         return "einsum"
@@ -101,8 +101,8 @@ def order(dims: Sequence[int], strides: Sequence[int], batch: int) -> str:
     """How a tensor of three axes or more lies in memory.
 
     Returns:
-        ``strided`` where its axes are in another order, ``folded`` where they are in a batch of several alone;
-        else nothing.
+        ``strided`` where its axes are in another order, ``folded`` where they are in a batch of several
+        alone; else nothing.
     """
     if len(dims) < 3 or _in_order(dims, strides):
         return ""

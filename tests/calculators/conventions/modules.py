@@ -107,7 +107,8 @@ MODULES: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "linear at positions without bias": (lambda: nn.Linear(8, 5, bias=False), STEPS),
     "linear on channels last": (
         lambda: Runs(lambda m, x: m.l(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), l=nn.Linear(4, 6)), WIDE),
-    "function linear": (lambda: Runs(lambda m, x: F.linear(x, m.l.weight, m.l.bias), l=nn.Linear(8, 5)), STEPS),
+    "function linear": (
+        lambda: Runs(lambda m, x: F.linear(x, m.l.weight, m.l.bias), l=nn.Linear(8, 5)), STEPS),
     "batch norm": (lambda: nn.BatchNorm2d(4), WIDE),
     "batch norm without weights": (lambda: nn.BatchNorm2d(4, affine=False), WIDE),
     "batch norm subclass": (lambda: nn.Sequential(Norm(4)), WIDE),
