@@ -7,6 +7,7 @@ from convcalc.calculators.compare.networks import Comparison as Comparison
 from convcalc.calculators.compare.networks import compare as compare
 from convcalc.calculators.conventions.bridge import Bridge as Bridge
 from convcalc.calculators.conventions.bridge import conventions as conventions
+from convcalc.calculators.count.merged import merged as merged
 from convcalc.calculators.count.report import Report as Report
 from convcalc.calculators.count.report import analyze as analyze
 from convcalc.calculators.count.resolutions import Resolution as Resolution

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import pairwise
 from numbers import Rational
 from typing import Any, Final
 
@@ -167,5 +168,5 @@ def _graph(ctx: Any) -> Any:
 def _given(ctx: Any, name: str, options: tuple[str, ...]) -> list[str]:
     """Values of an option that stand on the line already, read or not."""
     words = list(ctx.args)
-    unread = [value for option, value in zip(words, words[1:], strict=False) if option in options]
+    unread = [value for option, value in pairwise(words) if option in options]
     return [*(ctx.params.get(name) or ()), *unread]

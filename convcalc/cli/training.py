@@ -34,7 +34,10 @@ Checkpoint = Annotated[
     ),
 ]
 InPlace = Annotated[
-    bool, typer.Option("--in-place", help="Activations write over what they read, as most models say.")
+    bool,
+    typer.Option(
+        "--in-place", help="With --training: activations write over what they read, as torchvision has it."
+    ),
 ]
 
 

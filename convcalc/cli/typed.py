@@ -94,7 +94,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     if found is None:
         from convcalc.spec.errors import nearest_name
 
-        found = nearest_name(name, [option for option in known if option.startswith("--")])
+        # The dashes are no letters that two names have in common.
+        close = nearest_name(name.lstrip("-"), [option[2:] for option in known if option.startswith("--")])
+        found = f"--{close}" if close else None
     return found
 
 
@@ -109,7 +111,7 @@ def one_spec(name: str, spec: Any, rest: list[str]) -> None:
     Raises:
         UsageProblem: a number stands where a spec does, or a spec stands in several arguments.
     """
-    from convcalc.cli.output import UsageProblem
+    from convcalc.cli.problem import UsageProblem
 
     words = [spec, *rest] if isinstance(spec, str) else rest
     if name in NUMBERS and words and all(map(_SIZE.fullmatch, words)):

@@ -201,6 +201,15 @@ class Layer:
         return False
 
     @property
+    def folds(self) -> tuple[int, ...]:
+        """The axis along which it is a factor and a term at inference, and nothing more; empty otherwise."""
+        return ()
+
+    def takes_factors(self, axis: tuple[int, ...]) -> bool:
+        """Whether factors and terms along an axis of what it writes can go into arrays of its own."""
+        return False
+
+    @property
     def has_macs(self) -> bool:
         """Whether it multiplies and accumulates, as convolutions and fully connected layers do."""
         return type(self).macs is not Layer.macs

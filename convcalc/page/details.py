@@ -38,7 +38,8 @@ def details(graph: Graph, notes: list[str]) -> tuple[list[dict[str, Any]], dict[
         letters; ``letters``, each with ``name``, ``meaning`` and ``value``; ``formulas``, each with
         ``group``, ``name``, ``letter``, ``formula``, ``numbers`` (the formula with the numbers put in; empty
         where that says nothing more) and ``value``; ``conditions``, what the letters must meet;
-        ``field``, the ``size``, ``stride`` and ``padding`` of what it sees alone; ``window``, a picture of it or None.
+        ``field``, the ``size``, ``stride`` and ``padding`` of what it sees alone; ``window``, a picture of it
+        or None.
     """
     keys: dict[tuple[str, str], int | None] = {}
     number_of: dict[str, int] = {}

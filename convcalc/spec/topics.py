@@ -1,4 +1,4 @@
-"""Topics that are explained, as they are declared in ``convcalc/topics``: found by any spelling of their names."""
+"""Topics that are explained, as ``convcalc/topics`` declares them: found by any spelling of their names."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _spellings() -> dict[str, str]:
 
 
 def topic_called(name: str) -> str | None:
-    """The topic of a name in any spelling: ``Depthwise-Separable``, ``"depthwise separable"``; None of none."""
+    """The topic of a name in any spelling, such as ``Depthwise-Separable``; None where there is none."""
     words = re.sub(r"\A\s*(why|the|a|an)\s+", "", name.casefold())
     known = _spellings()
     for text in (spelt(words), spelt(words).removesuffix("s"), spelt(words) + "s"):

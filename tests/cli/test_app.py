@@ -49,6 +49,7 @@ def test_help_imports_no_command(process) -> None:
         "convcalc.cli.typed",
         "convcalc.cli.registry",
         "convcalc.cli.output",
+        "convcalc.cli.problem",
     }
 
 

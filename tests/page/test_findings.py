@@ -129,7 +129,8 @@ def test_a_place_in_the_file_system_is_not_told(tmp_path) -> None:
 
 def test_a_print_has_one_finding_and_no_field() -> None:
     """Nothing says how its parts are joined: that is said once, not of each of them."""
-    text = "Net(\n  (a): Conv2d(3, 8, kernel_size=(3, 3))\n  (act): ReLU()\n  (b): Conv2d(8, 2, kernel_size=1)\n)\n"
+    parts = ("(a): Conv2d(3, 8, kernel_size=(3, 3))", "(act): ReLU()", "(b): Conv2d(8, 2, kernel_size=1)")
+    text = "\n  ".join(("Net(", *parts)) + "\n)\n"
     (network,) = convcalc.page(text).to_dict()["networks"]
     assert [(f["kind"], f["text"]) for f in network["findings"]] == [
         ("unknown", "how its layers are joined is not known")

@@ -1,4 +1,4 @@
-"""Why: topics of the field, each with its formulas counted on letters, the reader's numbers, its law and page."""
+"""Why: topics of the field, their formulas counted on letters, with the reader's numbers and a law."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convcalc.calculators.explain.lines import Lines
 from convcalc.calculators.explain.records import Line
 from convcalc.calculators.explain.textbook import Textbook
 from convcalc.calculators.receptive_field.graph import receptive_field
-from convcalc.dims import Shape, is_symbolic, symbol
+from convcalc.dims import Shape, prod, total
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.records import Record
 from convcalc.spec.language.evaluation import evaluate
@@ -201,21 +201,20 @@ class _Counts(Mapping[str, Any]):
 
 
 def moved(graph: Graph) -> Any:
-    """Numbers that move if each layer reads its inputs and weights once and writes its outputs once."""
-    report = analyze(graph)
+    """Numbers that move if each layer reads its inputs and arrays once and writes its outputs once."""
     found: Any = 0
-    for row in report.layers:
-        if row.node is not None:
-            shapes = (
-                *row.input_shapes,
-                *row.node.outputs,
-                *row.node.layer.parameters(row.input_shapes).values(),
-            )
-            for shape in shapes:
-                size: Any = 1
-                for n in shape:
-                    size = size * n
-                found = found + size
+    wanted = {edge for node in graph.nodes for edge in node.inputs} | {*graph.outputs}
+    for number, node in enumerate(graph.nodes):
+        if number in graph.inputs:
+            continue
+        shapes = graph.input_shapes(node)
+        held = (*node.layer.parameters(shapes).values(), *node.layer.buffers(shapes).values())
+        written = [  # indices are written where somebody reads them
+            shape
+            for output, shape in enumerate(node.outputs)
+            if output not in node.layer.index_outputs or (number, output) in wanted
+        ]
+        found = found + total(prod(shape) for shape in (*shapes, *written, *held))
     return found
 
 

@@ -1,4 +1,4 @@
-"""``explain``: what a layer, a block or a spec does, with its formulas; and topics, for people who ask why."""
+"""``explain``: what a layer, a block or a spec does, with its formulas; topics, for people who ask why."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="[TOPIC] [SPEC]",
-            help="A topic, in any spelling, then a SPEC for its numbers; or a layer, a block or a SPEC. Nothing "
-            "lists the topics.",
+            help="A topic, in any spelling, then a SPEC for its numbers; or a layer, a block or a SPEC. "
+            "Nothing lists the topics.",
             autocompletion=completion.explained,
         ),
     ] = None,
@@ -40,8 +40,8 @@ def explain(
 
     SPEC may be the name of a layer or block, for the formulas in letters. The formulas come out of the
     calculators themselves, run on letters; of a spec with numbers, they are put in line by line. A TOPIC
-    ("depthwise separable", roofline) is a law with where it comes from; --input and --set K=5 put your numbers in.
-    --notation latex is for amsmath.
+    ("depthwise separable", roofline) is a law with where it comes from; --input and --set K=5 put your
+    numbers in. --notation latex is for amsmath.
     """
     from convcalc.spec.topics import is_layer_or_block, nearest_topic
 

@@ -82,6 +82,11 @@ class BatchNorm(Layer):
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Ioffe & Szegedy 2015"
 
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The channels, where statistics are stored."""
+        return (self.axis,) if self.track else ()
+
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and ``bias``, unless turned off, one per channel, where affine."""
         return _affine((self.channels,), self.affine, self.weight, self.bias)
@@ -463,6 +468,11 @@ class Scale(Layer):
     options: ClassVar[tuple[Option, ...]] = (_CHANNELS, Option("bias", "flag", False), _AXIS)
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Touvron et al. 2021, CaiT"
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The channels."""
+        return (self.axis,)
 
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and, where there is an offset, ``bias``."""

@@ -142,6 +142,7 @@
       this.area.addEventListener('input', () => {
         this.clear();
         this.fit();
+        if (offered && editors.length === 1 && states(this.text)) at('input').value = '';
         soon();
       });
       this.area.addEventListener('scroll', () => this.scroll());
@@ -297,6 +298,13 @@
     return found;
   }
 
+  let offered = true; // whether the input is one that the page offered with a spec, which nobody typed
+
+  /** Whether a text says itself what goes in: a network by its name, or a document. */
+  function states(text) {
+    return networks.includes(text.trim()) || /^[ \t]*inputs?[ \t]*:/m.test(text) || /^\s*input\s/.test(text);
+  }
+
   function state() {
     return {specs: editors.map((editor) => editor.text), input: at('input').value.trim(), set: variables()};
   }
@@ -317,6 +325,7 @@
     const specs = words.getAll('spec').slice(0, MOST);
     if (!specs.length) return false;
     write({specs, input: words.get('input') || '', set: words.get('set') || ''});
+    offered = false;
     heat = words.get('heat') || 'macs';
     return true;
   }
@@ -398,8 +407,8 @@
     if (at('bench').hidden) return;
     if (live.svg) {
       const found = picture(live.svg);
-      // It shrinks as long as its words can be read, then it scrolls.
-      if (found.width) found.style.minWidth = `${Math.round(0.8 * found.width.baseVal.value)}px`;
+      // It shrinks until input, kernel and output stand on a phone together; what is wider scrolls.
+      if (found.width) found.style.minWidth = `${Math.round(0.57 * found.width.baseVal.value)}px`;
       at('picture').replaceChildren(found);
     }
     if (!live.svg) at('picture').replaceChildren(make('p', {textContent: `No picture: ${live.why}`}));
@@ -473,6 +482,7 @@
     active.text = spec;
     if (editors.length === 1 || input) at('input').value = input;
     at('set').value = '';
+    offered = true;
     now();
   }
 
@@ -548,6 +558,7 @@
   });
 
   for (const id of ['input', 'set']) at(id).addEventListener('input', soon);
+  at('input').addEventListener('input', () => (offered = false));
   window.addEventListener('hashchange', () => readAddress(location.hash) && now());
   window.addEventListener('resize', () => editors.forEach((editor) => editor.fit()));
 

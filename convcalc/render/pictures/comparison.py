@@ -33,7 +33,10 @@ def side_by_side(result: Comparison) -> Drawing:
     lines = [result[key] for key in SHOWN]
     lines = [line for line in lines if any(type(value) is int for value in line.values)]
     if not lines:
-        raise Unreachable("measures that are no numbers cannot be drawn", expected="--input 3x224x224")
+        raise Unreachable(
+            "measures that are no numbers cannot be drawn",
+            expected="a number for every size: --input CxHxW, or --set NAME=VALUE",
+        )
     rows = [
         Row(
             MEASURES[line.key].title,

@@ -44,7 +44,10 @@ def counters(report: Report, bridges: Sequence[Bridge]) -> Drawing:
     """
     ours = report.totals.macs
     if type(ours) is not int or any(type(one.total) is not int for one in bridges):
-        raise Unreachable("totals that are no numbers cannot be drawn", expected="--input 3x224x224")
+        raise Unreachable(
+            "totals that are no numbers cannot be drawn",
+            expected="a number for every size: --input CxHxW, or --set NAME=VALUE",
+        )
     name = one_line(report.name)
     rows = [("our MACs", ours, 0, 0, human(ours))]
     for one in bridges:

@@ -14,7 +14,8 @@ from convcalc.render.views.explain import Chain
 from convcalc.spec.topics import asked
 
 if TYPE_CHECKING:
-    from convcalc.calculators.explain.topics import Line, Topic
+    from convcalc.calculators.explain.records import Line
+    from convcalc.calculators.explain.topics import Topic
 
 WIDTH: Final = 96
 """Characters in a line of prose."""

@@ -87,7 +87,12 @@ def costs(result: TrainingMemory, *, exact: bool = False, depth: int | None = No
     if result.checkpoint:
         notes.append(f"Blocks that run again add {form(result.again_macs)} MACs forward.")
     return Table(
-        columns, rows, footer=("total", "", *sums, sum(sums)), title=_title(result), facts=facts, notes=notes
+        columns,
+        rows,
+        footer=("total", "", *sums, sum(sums)),
+        title=_title(result, costs=True),
+        facts=facts,
+        notes=notes,
     )
 
 
@@ -115,9 +120,11 @@ def _text(texts: dict[str, str], part: Sequence[TrainingLayer]) -> str:
     return texts[part[0].name] if len(part) == 1 else f"{len(part)} layers"
 
 
-def _title(result: TrainingMemory) -> str:
+def _title(result: TrainingMemory, costs: bool = False) -> str:
     shape = numbers.shape(result.input_shape) if result.input_shape else "no input"
-    words = [f"input {shape}", f"batch {result.batch}", result.precision, result.optimizer]
+    words = [f"input {shape}", f"batch {result.batch}"]
+    if not costs:
+        words += [result.precision, result.optimizer]
     if result.in_place:
         words.append("activations in place")
     return f"{numbers.label(result.name)} in training: {', '.join(words)}"

@@ -316,5 +316,7 @@ def _boards(layers: Sequence[TransposedLayer], name: str) -> str:
         shown = f"{', '.join(uneven[:3])}{' and more' * (len(uneven) > 3)}"
         return numbers.toned(f"{name}: checkerboards from {len(uneven)} of {many}: {shown}", "bad")
     if unknown:
-        return numbers.toned(f"{name}: of {unknown} of {many} it cannot be told", "warn")
+        return numbers.toned(
+            f"{name}: whether {unknown} of {many} makes checkerboards cannot be told", "warn"
+        )
     return numbers.toned(f"{name}: no checkerboard from {many}", "good")

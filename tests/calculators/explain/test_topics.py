@@ -200,7 +200,7 @@ def test_alone_and_list(cli: Any) -> None:
 
 
 def test_published_figures(capsys: Any) -> None:
-    """He et al. 2016: bottlenecks have 'similar complexity' to two 3x3, 17 to 18; MobileNets: 8 to 9 times."""
+    """He et al. 2016: bottlenecks have 'similar complexity', 17 to 18; MobileNets: 8 to 9 times."""
     found = convcalc.topic("bottleneck")
     assert value(found, "MACs", "bottleneck") * 18 == 17 * 56 * 56 * 18 * 64 * 64
     ratio = value(convcalc.topic("depthwise separable", set={"N": 512}), "MACs", "of the standard")

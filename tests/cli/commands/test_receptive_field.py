@@ -299,7 +299,7 @@ def test_outputs_stand_in_json(cli, tmp_path: Path) -> None:
         assert "output b" in cli(command, str(page)).out
 
 
-def test_what_a_print_sees_is_not_known(cli: Any, tmp_path: Path) -> None:
+def test_what_a_print_sees_is_not_known(cli, tmp_path: Path) -> None:
     file = tmp_path / "net.txt"
     file.write_text("Net(\n  (a): Conv2d(3, 8, kernel_size=(3, 3))\n  (act): ReLU()\n)\n")
     out = cli("rf", str(file)).out
