@@ -103,9 +103,14 @@ def convention(name: str) -> Convention:
         raise ValueError(f"{name}: expected {', '.join(_HEADS)} and rules, sees: modules or operators")
     texts = {key: str(held[key]) for key in _HEADS if key != "sees"}
     rules, activations = (_rules(name, held.get(key, ())) for key in ("rules", "activations"))
-    flags = {key: held.get(key) is True for key in ("whole", "per_sample")}
-    modules = held["sees"] == "modules"
-    return Convention(modules=modules, rules=rules, activations=activations, **flags, **texts)
+    return Convention(
+        **texts,
+        modules=held["sees"] == "modules",
+        whole=held.get("whole") is True,
+        per_sample=held.get("per_sample") is True,
+        rules=rules,
+        activations=activations,
+    )
 
 
 def _rules(name: str, rows: Iterable[dict[str, Any]]) -> dict[str, Rule]:
