@@ -7,12 +7,15 @@ from convcalc.calculators.compare.networks import Comparison as Comparison
 from convcalc.calculators.compare.networks import compare as compare
 from convcalc.calculators.conventions.bridge import Bridge as Bridge
 from convcalc.calculators.conventions.bridge import conventions as conventions
+from convcalc.calculators.count.merged import merged as merged
 from convcalc.calculators.count.report import Report as Report
 from convcalc.calculators.count.report import analyze as analyze
 from convcalc.calculators.count.resolutions import Resolution as Resolution
 from convcalc.calculators.count.resolutions import resolutions as resolutions
 from convcalc.calculators.explain.sections import Explanation as Explanation
 from convcalc.calculators.explain.sections import explain as explain
+from convcalc.calculators.explain.topics import Topic as Topic
+from convcalc.calculators.explain.topics import topic as topic
 from convcalc.calculators.fit.answer import Fit as Fit
 from convcalc.calculators.fit.answer import fit as fit
 from convcalc.calculators.hardware.arena import Arena as Arena
@@ -29,6 +32,10 @@ from convcalc.calculators.receptive_field.graph import ReceptiveField as Recepti
 from convcalc.calculators.receptive_field.graph import receptive_field as receptive_field
 from convcalc.calculators.sizes.sizes import Sizes as Sizes
 from convcalc.calculators.sizes.sizes import sizes as sizes
+from convcalc.calculators.training.batch import LargestBatch as LargestBatch
+from convcalc.calculators.training.batch import largest_batch as largest_batch
+from convcalc.calculators.training.memory import TrainingMemory as TrainingMemory
+from convcalc.calculators.training.memory import training_memory as training_memory
 from convcalc.calculators.transposed.check import check_transposed as check_transposed
 from convcalc.calculators.variants.convolution import Variants as Variants
 from convcalc.calculators.variants.convolution import variants as variants
@@ -63,6 +70,7 @@ from convcalc.solve.transposed import solve_transposed as solve_transposed
 from convcalc.spec import load as load
 from convcalc.spec.errors import Problem as Problem
 from convcalc.spec.errors import SpecError as SpecError
+from convcalc.spec.topics import topics as topics
 from convcalc.verification.laws import LawResult as LawResult
 from convcalc.verification.laws import run_laws as run_laws
 from convcalc.verification.random.run import RandomRun as RandomRun

@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 
 WEIGHTS_READER: Final = "convcalc.importers.formats"
 """Where :func:`stored_weights` finds the reader of files of weights."""
+WRITTEN: Final = (
+    "module", "subclass", "unnamed", "function", "tensor", "method", "einsum", "bias", "attention", "fused",
+    "unfused", "learned", "covered", "part", "strided", "folded", "merged", "behind",
+)  # fmt: skip
+"""Words for how a layer is written in PyTorch, of which counters see some and some they do not.
+
+``module``: it is a module of the library's own class, which runs it alone. ``subclass``: a module without parts
+of another class, by its own weight, and ``unnamed`` where ``Conv`` is no part of the name of that class.
+``function``: of ``torch.nn.functional``, or one of ``torch`` that joins tensors. ``tensor``: a method of a tensor by its
+name. ``method``: an operator (``+``, ``@``) or a function that no counter replaces. ``einsum``: by
+``torch.einsum``. ``bias``: a sum that the source leaves to the layer before, as its bias. ``attention``: a part of
+``nn.MultiheadAttention``, which runs it as functions of its own. ``fused``: inside
+``scaled_dot_product_attention``; ``unfused``: a product of an attention that is not;
+``learned``: by a mask that is learned. ``strided``: a linear layer whose
+input lies in memory in another order than its axes; ``folded``: it does in a batch of more than one. ``merged``: its
+first axis is the batch together with another, and ``behind``: another than the batch. ``covered``: a module inside one
+of attention, in whose place a counter may count the whole.
+``part``: of a call that makes several layers, not its main one.
+"""
 READER: Final = "convcalc.spec"
 """Where :func:`as_graph` finds the reader of specs."""
 
@@ -96,9 +115,11 @@ class Node:
         frozen: whether its parameters are held fixed while the rest is trained.
         shares: the arrays that it has from others, by their full names (``fc.weight``): they are used
             here under the last part of the name, stored once, and counted where they are used first.
+        written: how it is written in the source, in words of :data:`WRITTEN`, the first that a counter has
+            a rule for; empty where that is not known. Equal nodes may differ in it.
     """
 
-    __slots__ = ("frozen", "inputs", "layer", "name", "outputs", "shares")
+    __slots__ = ("frozen", "inputs", "layer", "name", "outputs", "shares", "written")
 
     def __init__(
         self,
@@ -108,6 +129,7 @@ class Node:
         outputs: tuple[Shape, ...],
         frozen: bool = False,
         shares: tuple[str, ...] = (),
+        written: str = "",
     ) -> None:
         self.name = name
         self.layer = layer
@@ -115,6 +137,7 @@ class Node:
         self.outputs = outputs
         self.frozen = frozen
         self.shares = shares
+        self.written = written
 
     @property
     def op(self) -> str:
@@ -257,7 +280,9 @@ class Graph:
         for old in needed:
             node = self.nodes[old]
             inputs = tuple(Edge(number[e.node], e.output) for e in node.inputs)
-            nodes.append(Node(node.name, node.layer, inputs, node.outputs, node.frozen, node.shares))
+            nodes.append(
+                Node(node.name, node.layer, inputs, node.outputs, node.frozen, node.shares, node.written)
+            )
         kept = tuple(number[i] for i in self.inputs)
         outputs = (Edge(number[edge.node], edge.output),)
         return Graph(self.name, nodes, kept, outputs, weights=self.weights, again=self._part_again(edge))

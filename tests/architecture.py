@@ -17,7 +17,7 @@ PACKAGE = "convcalc"
 # inside a room has its dotted path, and the outer name stands for the modules that no inner room holds.
 # "root" is convcalc/__init__.py and __main__.py.
 ORDER = (
-    "blocks conventions devices zoo budget carriers collector files lazy printable shown",
+    "blocks conventions devices topics zoo budget carriers collector files lazy printable shown",
     "symbols",
     "dims",
     "records",

@@ -149,7 +149,7 @@ def test_the_course_shows_every_law_and_its_sources() -> None:
         text = page.read_text(encoding="utf-8")
         assert re.search(r"^\*\*.+\?\*\*$", text, re.MULTILINE | re.DOTALL), f"{page.name} asks nothing"
         assert "\n## What was published\n" in text, page.name
-    assert laws == set(range(1, 20))
+    assert laws == set(range(1, 28))
 
 
 def test_every_spec_of_the_examples_is_used() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -69,6 +70,16 @@ class LazyGroup(TyperGroup):
             raise typer.Exit(WRONG_USE)
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called; where there is none of that name, the one that may be meant."""
+        if args[0] not in self.commands and not ctx.resilient_parsing and not args[0].startswith("-"):
+            raise UsageProblem(
+                f"No such command {args[0]!r}",
+                expected=f"one of those that {ctx.command_path} -h lists",
+                nearest=_nearest_command(args, ctx.command_path),
+            )
+        return super().resolve_command(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Five lines to try, and the commands, without importing them."""
         from convcalc.cli.help import of_program
@@ -81,21 +92,48 @@ class LazyGroup(TyperGroup):
         return super().shell_complete(ctx, incomplete)
 
 
+def _nearest_command(args: list[str], program: str) -> str | None:
+    """The command of the nearest name; else the one whose line of help has these words the earliest."""
+    from convcalc.spec.errors import nearest_name
+
+    name = args[0].lower()
+    if name == "help":
+        return f"{program} {args[1]} -h" if args[1:] and args[1] in COMMANDS else f"{program} -h"
+    if found := nearest_name(name, COMMANDS):
+        return found
+    words = name.replace("-", " ").replace("_", " ")
+    told = {key: f" {re.sub('[^a-z]+', ' ', row.help.lower())} " for key, row in COMMANDS.items()}
+    return min(
+        (key for key in told if f" {words} " in told[key]),
+        key=lambda key: told[key].find(words),
+        default=None,
+    )
+
+
 def _usage_problem(error: Any) -> UsageProblem:
     """What Typer's parser says, in the form of every other problem."""
     possible = list(getattr(error, "possibilities", None) or ())  # the closest first
     message = error.message if possible else error.format_message()
-    usage = error.ctx.get_usage().partition(": ")[2].strip() if error.ctx else None
+    usage = _usage(error.ctx.get_usage()) if error.ctx else None
     option = getattr(error, "option_name", None) or ""
     now = typed.TYPED.get()
     if option[1:2].isdigit():  # -2 is read as an option
         message = "a number below 0 is accepted only as the value of an option"
     elif now is not None and option in now.values:
         message, usage = f"{option} needs a value", f"{option} {now.values[option]}"
+    elif message.startswith("Missing argument") and error.ctx and error.ctx.info_name in COMMANDS:
+        from convcalc.cli.examples import EXAMPLES
+
+        usage = f"a SPEC, such as {error.ctx.command_path} {EXAMPLES[error.ctx.info_name][0][0]}"
     elif now is not None and option:
         found = typed.nearest(option, now.options)
         possible = [found] if found else []
     return UsageProblem(message.rstrip("."), expected=usage, nearest=possible[0] if possible else None)
+
+
+def _usage(text: str) -> str:
+    """How a command is used, as its help writes it: ``{SPEC...}...`` of Typer is ``SPEC...``."""
+    return re.sub(r"\{([^{}]*?)(?:\.\.\.)?\}(\.\.\.)?", r"\1\2", text.partition(": ")[2].strip())
 
 
 def _version(value: bool) -> None:

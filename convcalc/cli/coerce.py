@@ -46,6 +46,12 @@ class LightCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the values of the parameters; help, and what is missing or too much, is left to Typer."""
+        bare = getattr(self.callback, "bare", ())
+        args = [
+            arg
+            for arg, after in zip(args, [*args[1:], "-"], strict=True)
+            if not (arg in bare and after.startswith("-"))
+        ] if bare else args  # fmt: skip
         typed.TYPED.set(typed.read(self.params, getattr(self.callback, "words", {}), args))
         given, rest, order = self.make_parser(ctx).parse_args(args=list(args))
         if "help" in given or ctx.resilient_parsing:
@@ -59,6 +65,7 @@ class LightCommand(TyperCommand):
                 ctx.params[param.name] = param.get_default(ctx)
             else:
                 ctx.params[param.name] = self._read(value, param)
+        typed.one_spec(self.name or "", ctx.params.get("spec"), rest)
         return super().parse_args(ctx, args) if rest else rest
 
     def _read(self, value: Any, param: Any) -> Any:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import pairwise
+from numbers import Rational
 from typing import Any, Final
 
 FILES: Final = (
@@ -37,6 +39,14 @@ def spec(incomplete: str) -> list[str]:
     return [*known, *files(incomplete, FILES)]
 
 
+def explained(incomplete: str) -> list[str]:
+    """Topics, by the words that a shell takes for one, and what a SPEC may be."""
+    from convcalc.spec.topics import topics
+
+    names = [name.lower().replace(" ", "-") for name in topics()]
+    return [*_starting(incomplete.lower(), names), *(word for word in spec(incomplete) if word not in names)]
+
+
 def files(incomplete: str, endings: tuple[str, ...]) -> list[str]:
     """Files of these endings, and folders, that start like what was typed."""
     folder, _, start = incomplete.rpartition("/")
@@ -57,7 +67,9 @@ def layers(ctx: Any, incomplete: str) -> list[str]:
     """Layers and blocks of the SPEC that stands on the line."""
     graph = _graph(ctx)
     names: dict[str, None] = {}
-    for node in graph.nodes if graph is not None else ():
+    for number, node in enumerate(graph.nodes if graph is not None else ()):
+        if number in graph.inputs:
+            continue
         parts = node.name.split(".")
         names.update(dict.fromkeys(".".join(parts[:length]) for length in range(1, len(parts) + 1)))
     return _starting(incomplete, names)
@@ -100,6 +112,27 @@ def device(incomplete: str) -> list[str]:
     return [*_starting(incomplete.lower(), names()), *files(incomplete, ENDINGS)]
 
 
+def ranges(ctx: Any, incomplete: str) -> list[str]:
+    """What ``fit`` can vary: numbers of the document on the line, and the resolution."""
+    graph = _graph(ctx)
+    held = graph.variables if graph is not None else {}
+    numeric = [name for name, value in held.items() if isinstance(value, Rational)]
+    return _starting(incomplete, [f"{name}=" for name in (*numeric, "resolution")])
+
+
+def columns(ctx: Any, incomplete: str) -> list[str]:
+    """Columns by which the rows of a counting command can be ordered, where its SPEC has them."""
+    from convcalc.calculators.count.report import analyze
+    from convcalc.render.views.report import VIEWS
+
+    graph = _graph(ctx)
+    if graph is None or ctx.info_name not in VIEWS:
+        return []
+    with suppress(Exception):
+        return _starting(incomplete, [column.key for column in analyze(graph).table(ctx.info_name).columns])
+    return []
+
+
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
@@ -107,7 +140,10 @@ def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
 def _spec(ctx: Any) -> str:
     # Where an option waits for its value, the parser leaves the words before it unread.
     given = (
-        ctx.params.get("spec") or ctx.params.get("specs") or [word for word in ctx.args if word[:1] != "-"]
+        ctx.params.get("spec")
+        or ctx.params.get("specs")
+        or ctx.params.get("words")
+        or [word for word in ctx.args if word[:1] != "-"]
     )
     return str(given[0] if given else "") if isinstance(given, (list, tuple)) else str(given)
 
@@ -120,6 +156,17 @@ def _graph(ctx: Any) -> Any:
     from convcalc.spec.loading import build
     from convcalc.spec.lookup import find
 
+    settings = dict(one.split("=", 1) for one in _given(ctx, "set", ("--set",)) if "=" in one)
+    shapes = _given(ctx, "input", ("--input", "-i"))
+    named = bool(shapes) and all("=" in shape for shape in shapes)
     with suppress(Exception):
-        return build(find(text))
+        input = dict(shape.split("=", 1) for shape in shapes) if named else next(iter(shapes), None)
+        return build(find(text), input=input, set=settings)
     return None
+
+
+def _given(ctx: Any, name: str, options: tuple[str, ...]) -> list[str]:
+    """Values of an option that stand on the line already, read or not."""
+    words = list(ctx.args)
+    unread = [value for option, value in pairwise(words) if option in options]
+    return [*(ctx.params.get(name) or ()), *unread]

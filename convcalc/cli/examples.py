@@ -46,8 +46,11 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "memory": (
         ("resnet50 --depth 1", "parameters, and what is alive layer by layer"),
-        ("mobilenet_v2 --dtype float16 --batch 8", "in half the bytes, for eight images"),
         ("unet --by-resolution", "the largest tensor at each resolution"),
+        (
+            "resnet18 --training --optimizer adam --batch 32",
+            "a training step: what is saved, gradients, peak",
+        ),
     ),
     "cost": (
         ("mobilenet_v2 --device a100", "what bounds each layer, and the least time"),
@@ -100,7 +103,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
             "'conv 32 k3 | conv 64 k3' --input 3x64x64 --resolution 16..256 --max-macs 100M",
             "the largest input",
         ),
-        ("mobilenet_v2 --var alpha=0.5..1.0 --max-params 3M --json", "for a program"),
+        ("resnet50 --batch --max-memory 24GB --training", "the largest batch that trains"),
     ),
     "transposed": (
         ("--from 8 --to 16", "every good way to double"),
@@ -110,7 +113,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "explain": (
         ("conv", "what a layer does, with its formulas"),
         ("'conv 64 k7 s2 p3' --input 3x224x224", "the same with the numbers put in"),
-        ("bottleneck", "a block, layer by layer"),
+        ("'depthwise separable' --input 64x56x56 --set K=5", "why it is cheaper, with your numbers"),
     ),
     "draw": (
         ("'conv 1 k3 s2 p1' --input 1x7x7 -o conv.svg", "a window at work"),

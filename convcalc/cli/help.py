@@ -19,6 +19,9 @@ ASKED: Final = "What is asked"
 SHOWN: Final = "How it is shown"
 GROUPS: Final = (GOES_IN, ASKED, SHOWN)
 
+ABOUT: Final = "A convolution calculator whose every number can be executed."
+FIVE: Final = "Five things to try"
+
 WIDEST: Final = 100
 """Columns of help, however wide the terminal is: longer lines are hard to read."""
 NAMES: Final = 26
@@ -61,7 +64,7 @@ def of_command(name: str, command: Any, program: str) -> str:
 def of_program(params: Iterable[Any], program: str) -> str:
     """The help of convcalc: five lines to try, and its commands by what they are for."""
     columns = width()
-    lines = [*_started(columns), ""]
+    lines = [ABOUT, "", _strong(FIVE), *_tried(FIRST, columns), ""]
     panels: dict[str, list[tuple[str, str]]] = {}
     for name, row in COMMANDS.items():
         panels.setdefault(row.panel, []).append((name, row.help))
@@ -71,26 +74,18 @@ def of_program(params: Iterable[Any], program: str) -> str:
     lines += [_strong("Options"), *_listed([*rows, ("-h, --help", "This help.")], columns), ""]
     told = (
         "SPEC is a line such as 'conv 64 k3 | bn | relu', a pasted call of PyTorch or Keras, a file (a "
-        "document, a model of ONNX, PyTorch or Keras, its source, its printed form), - for standard input, or "
-        f"the name of a network from `{program} list`."
+        "document, a model of ONNX, PyTorch or Keras, its source, its printed form), - for standard input, "
+        f"or the name of a network from `{program} list`."
     )
     lines += textwrap.wrap(told, columns)
     return "\n".join(lines) + "\n"
 
 
 def of_nothing(program: str) -> str:
-    """What is told where nothing was asked: five lines to try."""
+    """What is told where nothing was asked: five lines to try; standard error holds text without bold."""
     told = f"{program} -h lists every command, {program} COMMAND -h what it takes."
-    return "\n".join([*_started(width()), "", *textwrap.wrap(told, width())]) + "\n"
-
-
-def _started(columns: int) -> list[str]:
-    lines = [
-        "A convolution calculator whose every number can be executed.",
-        "",
-        _strong("Five things to try"),
-    ]
-    return [*lines, *_tried(FIRST, columns)]
+    lines = [ABOUT, "", FIVE, *_tried(FIRST, width())]
+    return "\n".join([*lines, "", *textwrap.wrap(told, width())]) + "\n"
 
 
 def _strong(text: str) -> str:

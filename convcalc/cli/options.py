@@ -164,7 +164,15 @@ DEPTH: Final = Shared(
 )
 SORT: Final = Shared(
     "sort",
-    Annotated[str | None, typer.Option("--sort", metavar="COLUMN", help="Order the rows, largest first.")],
+    Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="COLUMN",
+            help="Order the rows, largest first.",
+            autocompletion=completion.columns,
+        ),
+    ],
     None,
 )
 TOP: Final = Shared(
@@ -456,7 +464,8 @@ class Common:
             raise UsageProblem(
                 f"--sort {self.sort!r} is no column",
                 expected=", ".join(keys),
-                nearest=nearest_name(self.sort, [*keys, *headings]),
+                nearest=nearest_name(self.sort, [*keys, *headings])
+                or next((key for key in keys if key[:5] == self.sort[:5].lower()), None),
             )
         if sort is None and self.top is None:
             return list(range(len(table.rows)))
@@ -541,6 +550,7 @@ def command(
     forms: bool = True,
     pictures: bool = False,
     words: Mapping[str, tuple[str, ...]] = NO_WORDS,
+    bare: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Make a command of a function whose first parameter is :class:`Common` and that returns an answer.
 
@@ -551,10 +561,11 @@ def command(
         pictures: whether there are pictures among its answers.
         words: arguments of its question that are no name of an option, with the options that state each;
             errors of the question name these.
+        bare: options that may stand without their value, and then say nothing.
     """
     from convcalc.render.answer import FORMS, PICTURES
 
-    endings = (*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))
+    endings = tuple(dict.fromkeys((*files, *(FORMS if forms else ()), *(PICTURES if pictures else ()))))
 
     def wrap(function: Callable[..., Answer]) -> Callable[..., None]:
         import inspect
@@ -598,6 +609,7 @@ def command(
         run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         run.__dict__["__signature__"] = signature
         run.__dict__["words"] = words
+        run.__dict__["bare"] = bare
         return run
 
     return wrap

@@ -92,7 +92,11 @@ COMMANDS: Final[dict[str, Row]] = {
         "Whether dilated layers leave holes, and rates that leave none.",
         _SOLVE,
     ),
-    "fit": Row("convcalc.cli.commands.fit:fit", "The largest width or resolution within limits.", _DESIGN),
+    "fit": Row(
+        "convcalc.cli.commands.fit:fit",
+        "The largest width, resolution or training batch within limits.",
+        _DESIGN,
+    ),
     "transposed": Row(
         "convcalc.cli.commands.transposed:transposed",
         "Transposed convolutions between two sizes, their overlap and costs.",
@@ -100,7 +104,7 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "explain": Row(
         "convcalc.cli.commands.explain:explain",
-        "What a layer, block or spec does, with its formulas.",
+        "What a layer, block or spec does, with its formulas; and why.",
         _DESIGN,
     ),
     "draw": Row(
@@ -120,7 +124,7 @@ COMMANDS: Final[dict[str, Row]] = {
     ),
     "list": Row(
         "convcalc.cli.commands.catalog:list_names",
-        "Networks, layers and blocks that convcalc knows.",
+        "Networks, layers and blocks that convcalc knows, and topics that it explains.",
         _LANGUAGE,
     ),
     "show": Row("convcalc.cli.commands.catalog:show", "The source text of a network or block.", _LANGUAGE),

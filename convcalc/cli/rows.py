@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.cli.output import UsageProblem
+from convcalc.dims import is_symbolic
+from convcalc.render.numbers import Share
 
 if TYPE_CHECKING:
     from convcalc.cli.options import Common
@@ -63,10 +65,13 @@ def asked(pattern: str | None, names: Sequence[str]) -> Asked:
     found = Asked(pattern)
     if any(map(found.holds, known)):
         return found
+    first = next(iter(known), "")
+    inside = f"*.{pattern}"
     raise UsageProblem(
         f"no layer {pattern!r}",
-        expected="the name of a layer or of a block, or a pattern such as 'stem.*'",
-        nearest=_nearest(pattern, list(known)),
+        expected="the name of a layer or of a block, or a pattern such as "
+        + repr(f"{first}.*" if any(name.startswith(f"{first}.") for name in names) else f"{first}*"),
+        nearest=f"'{inside}'" if any(map(Asked(inside).holds, names)) else _nearest(pattern, list(known)),
     )
 
 
@@ -91,9 +96,13 @@ def _ends(name: str) -> list[int]:
 def more(table: Table, main: str) -> str:
     """How a reader sees what is folded; every part of it works when it is followed."""
     title = next(column.title for column in table.columns if column.key == main)
+    at = next(i for i, column in enumerate(table.columns) if column.key == main)
     main = title.lower() if title and " " not in title else main
     levels = max((str(row[0]).count(".") + 1 for row in table.rows), default=0)
-    return f"all: --depth {max(ALL, levels)}; the largest: --sort {main} --top 10"
+    told = f"all: --depth {max(ALL, levels)}"
+    if any(is_symbolic(row[at].part if isinstance(row[at], Share) else row[at]) for row in table.rows):
+        return told  # formulas have no largest
+    return f"{told}; the largest: --sort {main} --top 10"
 
 
 def laid_out(
@@ -105,6 +114,12 @@ def laid_out(
     if common.tree and tree is None:
         raise UsageProblem("--tree: these rows are no tree", expected="one input, and no --layer but a block")
     ordered = common.sort is not None or common.top is not None
+    if common.sort is not None:  # what rows are ordered by is seen
+        asked_for = common.sort.lower()
+        shown.columns = tuple(
+            one._replace(priority=0) if asked_for in (one.key, one.title.lower()) else one
+            for one in shown.columns
+        )
     if ordered or (what.pattern is not None and not what.block):
         if common.tree:
             raise UsageProblem(

@@ -28,6 +28,15 @@ MOVED: Final[Mapping[str, tuple[str, ...]]] = {
 """What an option is called that a command does not have under this name; the first that it has."""
 
 
+NUMBERS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "padding": (("--kernel",), "--kernel 3"),
+    "transposed": (("--from", "--to"), "--from 8 --to 16"),
+}
+"""Options that say what numbers mean which stand in the place of a SPEC, and what such a call looks like."""
+_SIZE: Final = re.compile(r"\d+(x\d+)*")
+_SHAPE: Final = re.compile(r"\w+(x\w+)+")
+
+
 class Typed(NamedTuple):
     """The options of a command and how they were typed.
 
@@ -44,6 +53,7 @@ class Typed(NamedTuple):
 
 TYPED: Final[ContextVar[Typed | None]] = ContextVar("typed", default=None)
 _OPTION: Final = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+_LIMIT: Final = re.compile(r"(?:\A|(?<=a limit such as ))((?:max|min)_[a-z_]+)(?:=|: )(?=\S)")
 _ASIDE: Final = re.compile(r" \((--?[a-z][a-z_-]*|[a-z]+_[a-z_]+)[^()]*\)")
 
 
@@ -84,8 +94,51 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     if found is None:
         from convcalc.spec.errors import nearest_name
 
-        found = nearest_name(name, [option for option in known if option.startswith("--")])
+        # The dashes are no letters that two names have in common.
+        close = nearest_name(name.lstrip("-"), [option[2:] for option in known if option.startswith("--")])
+        found = f"--{close}" if close else None
     return found
+
+
+def one_spec(name: str, spec: Any, rest: list[str]) -> None:
+    """Refuse arguments that are no SPEC, or more than one, with what they are meant for.
+
+    Args:
+        name: the command.
+        spec: its argument SPEC, if it has one.
+        rest: arguments that it does not take.
+
+    Raises:
+        UsageProblem: a number stands where a spec does, or a spec stands in several arguments.
+    """
+    from convcalc.cli.problem import UsageProblem
+
+    words = [spec, *rest] if isinstance(spec, str) else rest
+    if name in NUMBERS and words and all(map(_SIZE.fullmatch, words)):
+        options, example = NUMBERS[name]
+        told = " ".join(f"{option} {word}" for option, word in zip(options, words, strict=False))
+        raise UsageProblem(
+            f"{' '.join(words)} is no SPEC",
+            expected=f"numbers by their options, such as {example}",
+            nearest=told if len(words) >= len(options) else None,
+        )
+    if not rest or not isinstance(spec, str):
+        return
+    message = f"Got unexpected extra argument(s) ({' '.join(rest)})"
+    typed = TYPED.get()
+    if len(rest) == 1 and _SHAPE.fullmatch(rest[0]) and typed is not None and "--input" in typed.options:
+        raise UsageProblem(message, expected="one SPEC", nearest=f"--input {rest[0]}")
+    from convcalc.layers import ALIASES, OPS
+
+    if spec in OPS or spec in ALIASES:
+        # Without quotes, the > of 3->64 told the shell to write into a file.
+        cut = any(word.endswith("-") for word in words)
+        raise UsageProblem(
+            message,
+            expected="a SPEC in quotes" + (", such as 'conv 3->64 k3'" if cut else ""),
+            nearest=None if cut else f"'{' '.join(words)}'",
+        )
+    raise UsageProblem(message, expected="one SPEC; a spec of several words stands in quotes")
 
 
 def spoken(text: str) -> str:
@@ -100,7 +153,13 @@ def spoken(text: str) -> str:
             return match[0].replace(name, typed.words[name])
         return match[0] if name in typed.options else ""
 
-    text = _ASIDE.sub(aside, text)
+    def limit(match: re.Match[str]) -> str:
+        option = typed.words.get(match[1])
+        if option is None and "limit" in typed.words:
+            option = f"{typed.words['limit']} {match[1]}"
+        return f"{option} " if option else match[0]
+
+    text = _LIMIT.sub(limit, _ASIDE.sub(aside, text))
     return _OPTION.sub(lambda match: typed.options.get(match[0], match[0]), text)
 
 
@@ -140,7 +199,9 @@ def _worded(message: str, field: str | None, words: Mapping[str, str]) -> str:
         and field in words
         and message.startswith((f"{field.replace('_', ' ')} ", f"{field} "))
     ):
-        return words[field] + message[len(field) :]
+        message = words[field] + message[len(field) :]
+        for name, option in words.items():  # the other that it disagrees with
+            message = message.replace(f", {name.replace('_', ' ')} has ", f", {option} has ")
     return message
 
 

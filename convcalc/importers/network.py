@@ -138,6 +138,7 @@ class Network:
         arrays: the weights so far, by their names in the graph.
         tensors: names of stored arrays that are tensors of the network, of no single layer.
         notes: what is to be said of how something was read.
+        written: how the nodes that are added now are written in the source, where that is known.
     """
 
     def __init__(self, name: str) -> None:
@@ -147,6 +148,7 @@ class Network:
         self.arrays: dict[str, Stored] = {}
         self.tensors: set[str] = set()
         self.notes: list[str] = []
+        self.written = ""
         self._names: set[str] = set()
         self._blocks: set[str] = set()
         self._counters: dict[str, int] = {}
@@ -241,7 +243,7 @@ class Network:
                 self.arrays[f"{name}.{array}"] = stored
             else:
                 shares.append(f"{owner[0]}.{owner[1]}")
-        self.nodes.append(Node(name, layer, tuple(edges), outputs, frozen, tuple(shares)))
+        self.nodes.append(Node(name, layer, tuple(edges), outputs, frozen, tuple(shares), self.written))
         number = len(self.nodes) - 1
         return tuple(Edge(number, output) for output in range(len(outputs)))
 

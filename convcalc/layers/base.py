@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved, Steps
 
 
 class _Marker:
@@ -139,6 +140,12 @@ class Layer:
             written where somebody reads it.
         join: registered name of the layer that the same word means with several inputs, or with a number.
         looks_up: numbers of the inputs that hold whole numbers, by which it looks up what it writes.
+        saves: what autograd keeps of it where nothing else is said: ``input``, ``output``, both or nothing.
+        autocast: the number type it runs in where PyTorch mixes them: ``half``, ``full``, or that of what it
+            reads, the widest of several (the op reference of ``torch.amp`` for graphics cards).
+        cuts_gradient: no gradient goes back through it.
+        ordered: whether what it writes lies in order however what it reads does; where it is not, elementwise
+            layers write as they read, and others put the channels last where they arrive so.
         template: how it is explained in letters.
         source: where the layer was proposed or is defined.
     """
@@ -166,6 +173,10 @@ class Layer:
     index_outputs: ClassVar[tuple[int, ...]] = ()
     join: ClassVar[str] = ""
     looks_up: ClassVar[tuple[int, ...]] = ()
+    saves: ClassVar[str] = ""
+    autocast: ClassVar[str] = ""
+    cuts_gradient: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
     template: ClassVar[Template] = Template()
     source: ClassVar[str] = ""
 
@@ -187,6 +198,15 @@ class Layer:
     @property
     def overwrites(self) -> bool:
         """Whether it runs in place: it writes over what it reads, where nothing reads that afterwards."""
+        return False
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The axis along which it is a factor and a term at inference, and nothing more; empty otherwise."""
+        return ()
+
+    def takes_factors(self, axis: tuple[int, ...]) -> bool:
+        """Whether factors and terms along an axis of what it writes can go into arrays of its own."""
         return False
 
     @property
@@ -294,6 +314,38 @@ class Layer:
         """Scalar operations outside the multiply-accumulates, for one sample."""
         return NO_OPS
 
+    def backward_macs(
+        self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need
+    ) -> tuple[Dim, Dim]:
+        """Multiply-accumulates for the gradients of what it reads, and of its parameters, for one sample.
+
+        A product ``y = x w`` of ``n`` multiply-accumulates takes as many for the gradient of either factor.
+        """
+        macs = self.macs(inputs, outputs)
+        arriving = macs if need.inputs and need.inputs[0] else 0
+        weights = macs if need.learned or any(need.inputs[1:2]) else 0
+        return arriving, weights
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """What autograd keeps for the backward pass; it is asked only where some gradient is wanted."""
+        from convcalc.layers.saved import Saved
+
+        words = self.saves.split()
+        return Saved((0,) * ("input" in words), (0,) * ("output" in words))
+
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """Steps of each output where PyTorch shows what it reads instead of copying it; None otherwise.
+
+        Args:
+            shape: of its first input, the batch first.
+            steps: how many entries lie between neighbours along each axis.
+        """
+        return None
+
+    def writes(self, shape: tuple[int, ...]) -> Steps | None:
+        """Steps of its first output, of this shape with the batch first, where it has an order of its own."""
+        return None
+
     def apart(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> dict[str, Ops]:
         """Parts of :meth:`ops` that are worth stating by themselves, by what they are for."""
         return {}
@@ -301,6 +353,13 @@ class Layer:
     def shared_ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Scalar operations done once however many samples there are, as statistics of a batch are."""
         return NO_OPS
+
+    def textbook(self, inputs: tuple[Shape, ...]) -> dict[int, tuple[str, dict[str, Any]]]:
+        """By axis of the output: its size as textbooks write it, in the expression language.
+
+        Beside each text, what its letters stand for. An explanation shows it where it equals the size.
+        """
+        return {}
 
     def particulars(self, inputs: tuple[Shape, ...]) -> tuple[tuple[str, str, str], ...]:
         """What an explanation says besides shapes and costs: a heading, what it is about, a sentence each."""

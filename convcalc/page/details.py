@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import Any, Final
 
 from convcalc.budget import OverBudgetError
-from convcalc.calculators.explain.records import Line, Section
+from convcalc.calculators.explain.records import Section
 from convcalc.calculators.explain.sections import explain
-from convcalc.dims import DimensionError, is_symbolic
+from convcalc.dims import DimensionError
 from convcalc.exporters.text import format_placed
 from convcalc.graph import Graph, Node
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
 from convcalc.render import numbers
 from convcalc.render.pictures.draw.answer import draw
-from convcalc.render.views.explain import Chain, chain, functions, written_condition
+from convcalc.render.views.explain import Chain, expanded, written_condition
 
 NOTATION: Final = "unicode"
 FIELD: Final = "receptive field"
@@ -38,8 +38,8 @@ def details(graph: Graph, notes: list[str]) -> tuple[list[dict[str, Any]], dict[
         letters; ``letters``, each with ``name``, ``meaning`` and ``value``; ``formulas``, each with
         ``group``, ``name``, ``letter``, ``formula``, ``numbers`` (the formula with the numbers put in; empty
         where that says nothing more) and ``value``; ``conditions``, what the letters must meet;
-        ``functions``, what the functions in the formulas mean; ``field``, the ``size``, ``stride`` and
-        ``padding`` of what it sees alone; ``window``, a picture of it or None.
+        ``field``, the ``size``, ``stride`` and ``padding`` of what it sees alone; ``window``, a picture of it
+        or None.
     """
     keys: dict[tuple[str, str], int | None] = {}
     number_of: dict[str, int] = {}
@@ -93,8 +93,7 @@ def _windows(graph: Graph, nodes: list[Node]) -> Iterator[str | None]:
 
 def _detail(section: Section, window: str | None) -> dict[str, Any]:
     values = section.numbers()
-    chains = [chain(line, values, NOTATION) for line in section.lines]
-    formulas = [_formula(line, one) for line, one in zip(section.lines, chains, strict=True)]
+    formulas = [_formula(one) for one in expanded(section.lines, values, NOTATION)]
     fields = {one["name"]: one["value"] or one["formula"] for one in formulas if one["group"] == FIELD}
     return {
         "title": section.given or section.spec,
@@ -108,7 +107,6 @@ def _detail(section: Section, window: str | None) -> dict[str, Any]:
         ],
         "formulas": formulas,
         "conditions": [written_condition(condition, NOTATION) for condition in section.constraints],
-        "functions": functions(chains),
         "field": {
             "size": fields.get(FIELD, ""),
             "stride": fields.get("effective stride", ""),
@@ -118,18 +116,18 @@ def _detail(section: Section, window: str | None) -> dict[str, Any]:
     }
 
 
-def _formula(line: Line, one: Chain) -> dict[str, Any]:
+def _formula(one: Chain) -> dict[str, Any]:
     """The texts between equals signs, by what they are."""
     first, *middle = one.texts
     formula, put_in, value = first, "", ""
-    if not middle and not is_symbolic(line.formula):
-        formula, value = "", first
-    elif middle:
+    if middle:
         *between, value = middle
         put_in = between[0] if between else ""
+    elif not one.closed:
+        formula, value = "", first
     return {
         "group": one.group,
-        "name": one.quantity,
+        "name": one.words or one.quantity,
         "letter": one.letter,
         "formula": formula,
         "numbers": put_in,

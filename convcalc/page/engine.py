@@ -294,7 +294,8 @@ def export(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"text": render(data), "name": f"{_file_name(' and '.join(names))}.html"}
     endings = {"yaml": "yaml", "pytorch": "py"}
     if to not in endings:
-        raise Refused(f"'to' {to[:40]!r}", "yaml, pytorch or report", nearest_name(to, [*endings, "report"]))
+        near = nearest_name(to, [*endings, "report"])
+        raise Refused(f"there is no export to {to[:40]!r}", "yaml, pytorch or report", near)
     graph = _one(request).graph
     if to == "yaml":
         from convcalc.exporters.document import to_spec

@@ -332,6 +332,15 @@ def _holes(fields: ReceptiveField) -> Iterator[Finding]:
 
 def _inputs(asked: Asked) -> Iterator[Finding]:
     graph, words, report, fields = asked.graph, asked.words, asked.report, asked.fields
+    entries = [graph.nodes[number] for number in graph.inputs]
+    unknown = {name for places in report.unknown.values() for name in places}
+    if len(unknown) == len(report.layers) and [node.outputs[0] for node in entries] == [(UNKNOWN,)]:
+        yield Finding(  # a print, or arrays alone
+            entries[0].name, "unknown", "warn", "how its layers are joined is not known",
+            "their parameters are all that is: no sizes, no MACs, no receptive field", "",
+            _command("params", words),
+        )  # fmt: skip
+        return
     for number in graph.inputs:
         node = graph.nodes[number]
         if any(size is UNKNOWN for size in node.outputs[0]):

@@ -91,7 +91,7 @@ def _field_total(report: Report, fields: ReceptiveField) -> dict[str, Any]:
             note = "before a layer that sees everything"
         elif found.everything:
             text = "all"
-    elif fields.output is None:
+    elif fields.output is None and not fields.decided:
         text, note = "none", "the output sees no pixel of an input"
     elif fields.decided:
         name, what = next(iter(fields.decided.items()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import traceback
@@ -20,7 +21,8 @@ MEMORY: Final = 3 << 30
 """Bytes of memory that the process may take, where the system can hold it to that."""
 MAX_ANSWER: Final = 32_000_000
 """Longest answer, in bytes of JSON."""
-SECONDS: Final = int(os.environ.get("CONVCALC_SERVE_SECONDS", "20"))
+_GIVEN: Final = os.environ.get("CONVCALC_SERVE_SECONDS", "")
+SECONDS: Final = int(_GIVEN) if re.fullmatch("[1-9][0-9]{0,5}", _GIVEN) else 20
 """Seconds that an answer may take; the environment may say another number."""
 
 

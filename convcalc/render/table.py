@@ -29,6 +29,7 @@ class Column(NamedTuple):
             0 stays.
         shrink: text that may be cut with an ellipsis, down to this many characters; 0 for what
             is never cut, as every number is.
+        wrap: text that goes on in further lines of its row instead of being cut.
         distinct: names: their middle is cut instead of their end, and those that differ never look the same.
         tone: what a value means to who reads it, one of ``numbers.TONES`` or empty; a value made by
             ``numbers.toned`` says it itself.
@@ -50,6 +51,7 @@ class Column(NamedTuple):
     scale: Scale | None = None
     join: Callable[[Sequence[Any]], Any] | None = None
     rank: Callable[[Any], Any] | None = None
+    wrap: bool = False
 
     def means(self, value: Any) -> str:
         """The tone of a value of this column; empty where it has none."""
@@ -63,10 +65,12 @@ class Text(NamedTuple):
     Attributes:
         text: the lines; they may have a tone (``numbers.toned``).
         drawn: whether they are a drawing, which Markdown puts between fences.
+        prose: whether a screen breaks lines that are too long between words.
     """
 
     text: str
     drawn: bool = False
+    prose: bool = False
 
 
 class Name(numbers.Toned):
@@ -355,6 +359,8 @@ class Cells:
         """The texts of a column, each no longer than a width; an ellipsis stands where one was cut."""
         texts = [row[index] for row in self.rows]
         if max(map(cells_of, texts), default=0) <= width:
+            return texts
+        if self.columns[index].wrap:
             return texts
         if self.columns[index].distinct:
             return _cut_names([row[index] for row in table.rows], texts, width)

@@ -6,6 +6,7 @@ Every line that a reader sees as text comes from :func:`lines`, wherever it goes
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 from convcalc.printable import one_line, visible
@@ -67,8 +68,19 @@ def lines(parts: Iterable[Table | Text], screen: Screen | None = None, toned: bo
             yield from _table(part.laid_out(screen), screen, toned)
         else:
             tone = numbers.tone_of(part.text)
+            width = screen.width if screen is not None and part.prose else None
             for line in part.text.removesuffix("\n").split("\n"):
-                yield _whole(ROW, _shown(line), tone)
+                yield from (_whole(ROW, piece, tone) for piece in _prose(_shown(line), width))
+
+
+def _prose(line: str, width: int | None) -> list[str]:
+    """A line in a width; what it goes on with stands further right than its beginning."""
+    if width is None or cells_of(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()))
+    later = indent and indent + "    "
+    pieces = _broken(line.lstrip(), max(width - len(later), 20))
+    return [(later if number else indent) + piece for number, piece in enumerate(pieces)]
 
 
 def _whole(kind: str, text: str, tone: str) -> Line:
@@ -102,7 +114,7 @@ def _table(table: Table, screen: Screen | None, toned: bool) -> Iterator[Line]:
         longest = max(len(name) for name, _ in table.facts)
         for name, value in table.facts:
             yield from _fact(one_line(f"{name:<{longest}}{GAP}"), value, width)
-    gone = [column.title for i, column in enumerate(table.columns) if i not in kept]
+    gone = [column.title or column.key for i, column in enumerate(table.columns) if i not in kept]
     titles = dict.fromkeys(title for title in gone if title)
     notes = [*table.notes, *([f"Not shown at this width: {', '.join(titles)}."] if titles else [])]
     if (notes or table.more) and (table.columns or table.facts):
@@ -157,6 +169,9 @@ def _grid(
         at = 0
         for i, text, to_right, size in zip(kept, texts, right, widths, strict=True):
             blanks = size - cells_of(text)
+            if not text:
+                at += blanks + len(GAP)
+                continue
             tone, first = cells.columns[i].means(values[i]), at + blanks * to_right
             end = first + len(text)
             if cells.barred and cells.columns[i].bar:
@@ -166,7 +181,7 @@ def _grid(
                     yield Span(first, end, tone)
                 if len(share) > 1:
                     yield Span(end + 1, end + 1 + len(share[1]), "bar")
-            elif tone and text:
+            elif tone:
                 yield Span(first, end, tone)
             at += len(text) + blanks + len(GAP)
 
@@ -174,10 +189,22 @@ def _grid(
     yield Line(HEAD, line(cells.titles[i] for i in kept))
     yield Line(RULE, ruled)
     for values, texts in zip(table.rows, rows, strict=True):
-        yield Line(ROW, line(texts), tuple(spans(values, texts)) if toned else ())
+        for part in [texts] if whole else _wrapped_row(cells, kept, texts, widths):
+            yield Line(ROW, line(part), tuple(spans(values, part)) if toned else ())
     if cells.footer is not None:
         yield Line(RULE, ruled)
         yield Line(TOTAL, line(cells.footer[i] for i in kept))
+
+
+def _wrapped_row(
+    cells: Cells, kept: list[int], texts: Sequence[str], widths: list[int]
+) -> Iterable[Sequence[str]]:
+    """The lines of a row whose texts go on where they are wider than their column."""
+    parts = [
+        _broken(text, size) if cells.columns[i].wrap and cells_of(text) > size else [text]
+        for i, text, size in zip(kept, texts, widths, strict=True)
+    ]
+    return zip_longest(*parts, fillvalue="")
 
 
 def _wrapped(kind: str, text: str, width: int | None) -> Iterator[Line]:

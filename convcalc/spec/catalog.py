@@ -16,17 +16,17 @@ from convcalc.spec.library import (
     zoo_names,
 )
 
-KINDS: Final = ("networks", "layers", "blocks")
+KINDS: Final = ("networks", "layers", "blocks", "topics")
 
 
 class Entry(NamedTuple):
     """One thing that has a name.
 
     Attributes:
-        kind: ``network``, ``layer`` or ``block``.
+        kind: ``network``, ``layer``, ``block`` or ``topic``.
         name: what a spec calls it.
-        about: what it is, in a line; of a network where it was published.
-        arguments: what it takes; of a network nothing.
+        about: what it is, in a line; of a network where it was published; of a topic what people ask.
+        arguments: what it takes; of a network nothing; of a topic the letters that ``--set`` gives numbers.
         year: of a network, when it was published; else None.
         input: of a network, its shape such as ``3x224x224``.
         params: of a network, its parameters; the text of a closed form where its input has symbols.
@@ -75,9 +75,9 @@ def catalog(patterns: Sequence[str] = (), kind: str | None = None) -> list[Entry
 
     Args:
         patterns: what each entry must match, all of them; see :meth:`Entry.matches`.
-        kind: only ``networks``, ``layers`` or ``blocks``.
+        kind: only ``networks``, ``layers``, ``blocks`` or ``topics``.
     """
-    rooms = {"networks": _networks, "layers": _layers, "blocks": _blocks}
+    rooms = {"networks": _networks, "layers": _layers, "blocks": _blocks, "topics": _topics}
     found: list[Entry] = []
     for room in (kind,) if kind else KINDS:
         entries = (entry for entry in rooms[room]() if all(map(entry.matches, patterns)))
@@ -135,3 +135,12 @@ def _blocks() -> Iterator[Entry]:
     for name in block_names():
         signature = re.match(r"\s*\w+(\(.*\))?\s*:", block_text(name))
         yield Entry("block", name, block_about(name), (signature and signature[1]) or "()")
+
+
+def _topics() -> Iterator[Entry]:
+    from convcalc.spec.topics import declaration, topics
+
+    for name in topics():
+        said = declaration(name)
+        words = " ".join([said["title"], *said["also"], said["source"]])
+        yield Entry("topic", name, said["question"], " ".join(said["given"]), words=words)

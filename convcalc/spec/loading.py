@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.budget import STEPS, STEPS_A_CHARACTER, allow, question
+from convcalc.dims import Shape
 from convcalc.spec.build.reading import Reading
 from convcalc.spec.errors import Problem, SpecError, nearest_name
 from convcalc.spec.library import zoo_names, zoo_text
@@ -111,7 +113,35 @@ def written(
         return read_printed(source, shapes, in_order)
     from convcalc.importers.source.program import read
 
-    return read(source, shapes, set)
+    asked: dict[str, Shape] = {}
+
+    def given(names: list[str]) -> Mapping[str, Shape]:
+        asked.update(shapes(names))
+        return shapes(names)
+
+    try:
+        return read(source, given, set)
+    except SpecError as error:
+        if asked:
+            error.search = partial(_meant, source, dict(asked), set, error.problems[0])
+        raise
+
+
+def _meant(
+    source: Source, asked: Mapping[str, Shape], set: Mapping[str, Any] | None, problem: Problem
+) -> None:
+    """Say which input of a program was probably meant: one that was tried, and works."""
+    from convcalc.importers.source.program import read
+    from convcalc.spec.build.given import option
+    from convcalc.spec.build.meant import meant
+
+    for shapes, batch in meant(asked, {}):
+        with suppress(SpecError):
+            read(source, lambda names, shapes=shapes: shapes, set)  # type: ignore[misc]
+            name = option if len(asked) > 1 else lambda _, shape: option("input", shape)
+            problem.nearest = " ".join(name(*one) for one in shapes.items())
+            problem.nearest += f" (--batch {batch})" if batch is not None else ""
+            return
 
 
 def helped(reading: Reading, error: SpecError) -> SpecError:

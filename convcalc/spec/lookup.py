@@ -19,6 +19,11 @@ _WORD: Final = re.compile(r"[\w.\-+]+\Z")
 _WORDS: Final = re.compile(r"[^\W\d][\w.\-+]* [\w.\-+]+\Z")
 """Two words, as a network may be called: ``ResNet 50``."""
 
+_CLASS: Final = re.compile(r"([^|()]+\.py):([^\W\d]\w*)")
+"""A class of a file, as other tools write it."""
+_SPACED: Final = re.compile(rf"[^|(){{}}\[\]>]* [^|(){{}}\[\]>]*(?:{_PATH.pattern.partition('|')[2]})")
+"""What has the ending of a file and blanks in its name."""
+
 
 def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
     """What a spec argument stands for: a file, a factory of PyTorch, a zoo name, or the text itself.
@@ -45,6 +50,13 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
     if not _WORD.match(stripped):
         if os.path.exists(spec):
             return _file(spec, primitive)
+        if (of := _CLASS.fullmatch(stripped)) is not None and os.path.isfile(of[1]):
+            expected = f"the file, and which class of it beside: {of[1]} --set class={of[2]}"
+            raise SpecError(
+                Problem(f"{of[1]}:{of[2]} is no file", text=stripped, length=len(stripped), expected=expected)
+            )
+        if _SPACED.fullmatch(stripped) is not None and not _begins_with_layer(stripped):
+            return _file(stripped, primitive)  # which tells that there is none
         return _network(stripped) or Source("<spec>", spec)
     if stripped in library.zoo_names():
         return Source(f"zoo:{stripped}", library.zoo_text(stripped))
@@ -57,6 +69,14 @@ def find(spec: str | os.PathLike[str], primitive: bool = False) -> Source:
     if (named := _network(stripped)) is not None:
         return named
     raise _unknown(spec, f"no network, file or layer named {stripped!r}", _expected(stripped))
+
+
+def _begins_with_layer(text: str) -> bool:
+    """Whether the first word of a text is one of the language."""
+    from convcalc import layers
+
+    word = text.split()[0]
+    return word in layers.OPS or word in layers.ALIASES or library.has_block(word) or word == "input"
 
 
 def text_or_name(spec: str) -> Source:
@@ -91,14 +111,14 @@ def _unknown(spec: str, message: str, expected: str) -> SpecError:
     from convcalc import layers
 
     word = spec.strip()
-    known = [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
-    index = spec.index(word)
+    close = _close(word)
+    known = close or [*library.zoo_names(), *layers.OPS, *layers.ALIASES, *library.block_names()]
+    nearest = nearest_name(word, known) or nearest_name(library.spelt(word), known) or _begun(word, close)
     return SpecError(
         Problem.in_source(
-            Source("<spec>", spec), index, len(word), message, expected=expected,
-            nearest=nearest_name(word, known) or nearest_name(library.spelt(word), known),
+            Source("<spec>", spec), spec.index(word), len(word), message, expected=expected, nearest=nearest
         )
-    )  # fmt: skip
+    )
 
 
 def _network(name: str) -> Source | None:
@@ -123,10 +143,31 @@ def _network(name: str) -> Source | None:
     return Source(f"zoo:{found[0]}", library.zoo_text(found[0])) if found else None
 
 
+def _close(name: str) -> list[str]:
+    """The networks whose names begin so."""
+    stem = library.spelt(name)
+    return [own for own in library.zoo_names() if stem and library.spelt(own).startswith(stem)]
+
+
+def _begun(name: str, close: list[str]) -> str | None:
+    """The first network of a family of that name (``mobilnet``), or the layer whose name it begins with."""
+    from convcalc import layers
+
+    if close:
+        return close[0]
+    stem = library.spelt(name)
+    families: dict[str, str] = {}
+    for own in library.zoo_names():
+        families.setdefault(re.split(r"[_\d]", own)[0], own)
+    if family := nearest_name(stem, families):
+        return families[family]
+    begun = (op for op in sorted(layers.OPS, key=len, reverse=True) if len(op) > 3 and stem.startswith(op))
+    return next(begun, None)
+
+
 def _expected(name: str) -> str:
     """What would be taken, with the networks whose names begin so."""
-    stem = library.spelt(name)
-    close = [own for own in library.zoo_names() if stem and library.spelt(own).startswith(stem)]
+    stem, close = library.spelt(name), _close(name)
     if not close:
         return "a one-line spec, a file, '-' or a zoo name (see 'convcalc list')"
     more = f", ... (see 'convcalc list {stem}')" if len(close) > 6 else ""

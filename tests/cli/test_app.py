@@ -49,6 +49,7 @@ def test_help_imports_no_command(process) -> None:
         "convcalc.cli.typed",
         "convcalc.cli.registry",
         "convcalc.cli.output",
+        "convcalc.cli.problem",
     }
 
 
@@ -74,7 +75,7 @@ def test_unknown_command(cli) -> None:
     done = cli("parms", "resnet50")
     assert done.code == 2
     assert done.out == ""
-    assert "No such command 'parms'. Did you mean 'params'?" in done.err
+    assert done.err.endswith("did you mean params?\n")
 
 
 def test_unknown_option(cli) -> None:
@@ -168,3 +169,41 @@ def test_running_out_of_memory_is_told(cli, monkeypatch) -> None:
     done = cli("padding", "relu", "--input", "3x8x8")
     assert (done.code, done.out) == (2, "")
     assert "out of memory: Unable to allocate 43.5 GiB\n  expected a smaller --input" in done.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("receptive-field", "rf"),
+        ("MACs", "flops"),
+        ("holes", "dilation"),
+        ("help", "convcalc -h"),
+        ("plot", None),
+    ],
+)
+def test_a_command_is_found_by_its_words(cli, typed: str, meant: str | None) -> None:
+    done = cli(typed)
+    assert done.code == 2
+    assert (f"did you mean {meant}?" in done.err) if meant else ("did you mean" not in done.err)
+
+
+@pytest.mark.parametrize("line", ["padding 3", "padding 3x5", "transposed 8 16"])
+def test_numbers_in_place_of_a_spec_are_named_by_their_options(cli, line: str) -> None:
+    command = line.split()[0]
+    done = cli(*line.split())
+    assert done.code == 2
+    told = re.search(r"did you mean (.*)\?", done.err)
+    assert told is not None and cli(command, *told[1].split()).code == 0
+
+
+def test_a_spec_without_quotes_is_quoted(cli) -> None:
+    done = cli("params", "conv", "3->64", "k3")
+    assert (done.code, "did you mean 'conv 3->64 k3'?" in done.err) == (2, True)
+    # In a shell, > wrote into a file, and 3- is left of 3->64.
+    done = cli("params", "conv", "3-", "k3")
+    assert "such as 'conv 3->64 k3'" in done.err and "did you mean" not in done.err
+    assert "did you mean" not in cli("params", "resnet18", "resnet50").err
+
+
+def test_a_missing_spec_shows_a_line_that_works(cli) -> None:
+    assert "expected a SPEC, such as convcalc rf vgg16\n" in cli("rf").err

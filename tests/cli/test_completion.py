@@ -44,6 +44,13 @@ def offered(line: str, folder: Path) -> list[str]:
         ("convcalc summary own.yaml --notation u", ["unicode"]),
         ("convcalc padding --mode v", ["valid"]),
         ("convcalc summary own.yaml --no", ["--notation", "--no-pager"]),
+        ("convcalc summary own.yaml --sort flops", ["flops", "flops_share"]),
+        ("convcalc memory own.yaml --sort param", ["param_bytes", "params_share"]),
+        ("convcalc list --sort flops", []),
+        ("convcalc fit own.yaml --var ", ["resolution=", "width="]),
+        ("convcalc fit net.py --input 3x9x9 --var w", ["wide="]),
+        ("convcalc summary net.py --input 3x9x9 --layer ", ["a"]),
+        ("convcalc summary net.py --input 3x9x9 --set w", ["wide=8"]),
         ("convcalc summary broken.yaml --layer ", []),
         ("convcalc summary nothing --set ", []),
     ],
@@ -53,6 +60,10 @@ def test_what_is_offered(line: str, wanted: list[str], tmp_path: Path) -> None:
         "vars: {width: 8}\ninput: 3x16x16\nlayers:\n  - {group: stem, body: [conv width k3, relu]}\n  - bn\n"
     )
     (tmp_path / "broken.yaml").write_text("layers: [\x1b[31m")
+    (tmp_path / "net.py").write_text(
+        "class Net(nn.Module):\n    def __init__(self, wide=8):\n        super().__init__()\n"
+        "        self.a = nn.Conv2d(3, wide, 3)\n\n    def forward(self, x):\n        return self.a(x)\n"
+    )
     (tmp_path / "own.lock").write_text("no SPEC")
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "inner.onnx").write_bytes(b"")

@@ -174,3 +174,12 @@ def test_a_file_is_complete_where_a_terminal_shows_less(cli: Any, tmp_path: Path
     assert len(path.read_text().splitlines()) == 1 + len(
         cli("summary", "resnet152", "--json").json()["layers"]
     )
+
+
+@pytest.mark.parametrize("command", ["summary", "memory", "rf"])
+def test_what_is_asked_for_where_letters_cannot_be_drawn_works(cli, command: str, tmp_path) -> None:
+    """A size is not all that may be a letter: kernels and channels have numbers from --set."""
+    call = (command, "input 3xHxW | conv M k=K s2", "-o", str(tmp_path / "x.svg"))
+    done = cli(*call)
+    assert done.code == 2 and "--input CxHxW, or --set NAME=VALUE" in done.err
+    assert cli(*call, "--input", "3x9x9", "--set", "M=4", "--set", "K=3").code == 0

@@ -86,3 +86,10 @@ def test_convcalc_alone_shows_five_things_to_try(cli) -> None:
     for arguments, _ in FIRST:
         assert f"convcalc {arguments}" in done.err
     assert len(done.err.splitlines()) < 20
+
+
+def test_what_convcalc_alone_shows_in_a_terminal_has_no_escapes_written_out(cli, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    done = cli()
+    assert "Five things to try\n" in done.err and "x1b" not in done.err

@@ -37,3 +37,16 @@ def test_every_command_says_which_input_was_meant(cli: Cli, command: list[str]) 
 @pytest.mark.parametrize("size", ["3", "32x32", "16x32x32", "3x3", "1x1x1"])
 def test_common_sizes_are_not_noted(cli: Cli, size: str) -> None:
     assert cli("padding", "--kernel", "3", "--from", size).err == ""
+
+
+def test_a_square_without_channels_is_noted(cli: Cli) -> None:
+    """``7x7`` is 7 channels; a map was meant more often."""
+    done = cli("shapes", "conv 1 k3", "--input", "7x7")
+    assert (done.code, "a map of one channel is --input 1x7x7" in done.err) == (0, True)
+    for spec, shape in (
+        ("conv 1 k3", "7x9"),
+        ("conv 1 k3", "1x7x7"),
+        ("linear 5 axis=-1", "7x7"),
+        ("Conv1d(7, 1, 3)", "7x7"),
+    ):
+        assert cli("shapes", spec, "--input", shape).err == ""

@@ -327,3 +327,46 @@ def test_layers_of_checks_are_asked_for_in_the_same_words(cli: Cli) -> None:
     for alone in (("padding", "--kernel", "3"), ("transposed", "--from", "8"), ("verify", "--laws")):
         done = cli(*alone, "--layer", "conv1")
         assert done.code == 2 and "--layer chooses among the layers of a SPEC" in done.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "padding --kernel 3",
+        "padding --kernel 3 --dilation 2 --stride 2",
+        "transposed --from 8 --to 16",
+        "dilation 2 2 2",
+        "explain conv",
+        "explain bottleneck",
+    ],
+)
+def test_formulas_go_on_in_further_lines(screen: Callable[..., str], cli: Cli, line: str) -> None:
+    whole = cli(*line.split()).out
+    shown = bare(screen(*line.split(), width=80))
+    assert max(map(cells, shown.splitlines())) <= 80
+    # Nothing is lost: every letter and number of the pipe is there, but of columns that are named.
+    if "Not shown at this width" not in shown:
+        assert sorted(re.sub(r"[-─\s]", "", shown)) == sorted(re.sub(r"[-─\s]", "", whole))
+
+
+def test_the_column_that_rows_are_ordered_by_stays(screen: Callable[..., str]) -> None:
+    shown = bare(screen("summary", "resnet18", "--sort", "activations", "--top", "3", width=80))
+    assert "activations" in shown.splitlines()[2]
+    assert "activations" not in bare(screen("summary", "resnet18", width=80)).splitlines()[3]
+
+
+def test_formulas_have_no_largest(screen: Callable[..., str]) -> None:
+    whole = bare(screen("summary", "resnet18", "--input", "3xHxW", width=100)).splitlines()
+    assert whole[-1].endswith("all: --depth 9")
+    assert bare(screen("summary", "resnet18", width=100)).splitlines()[-1].endswith("--sort flops --top 10")
+
+
+def test_a_layer_deeper_inside_is_found_by_a_pattern(cli: Cli) -> None:
+    told = re.search(r"did you mean '(.*)'\?", cli("params", "resnet18", "--layer", "conv1").err)
+    assert told is not None and cli("params", "resnet18", "--layer", told[1]).code == 0
+    told = re.search(r"pattern such as '(.*)'", cli("params", "vgg16", "--layer", "nothing").err)
+    assert told is not None and cli("params", "vgg16", "--layer", told[1]).code == 0
+
+
+def test_a_column_is_found_by_the_beginning_of_its_word(cli: Cli) -> None:
+    assert "did you mean params?" in cli("params", "resnet18", "--sort", "parameters").err

@@ -233,7 +233,7 @@ def test_a_network_is_found_by_its_name_not_by_a_file_of_that_name(tmp_path, mon
         ({"question": "move", "spec": "conv 3->4 k3", "key": "kernel", "value": "3"}, "'value'"),
         ({"question": "move", "spec": "conv 3->4 k3", "key": "kernel", "value": -1}, "'value'"),
         ({"question": "move", "spec": "conv 3->4 k3", "key": "groups", "value": 3}, "no groups can be moved"),
-        ({"question": "export", "spec": "relu", "to": "/tmp/x"}, "'to'"),
+        ({"question": "export", "spec": "relu", "to": "/tmp/x"}, "no export to '/tmp/x'"),
         ({"question": "json", "spec": "relu", "command": "run"}, "no command 'run'"),
     ],
 )

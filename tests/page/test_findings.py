@@ -125,3 +125,15 @@ def test_a_place_in_the_file_system_is_not_told(tmp_path) -> None:
     page = convcalc.page(str(path)).to_dict()
     assert page["networks"][0]["spec"] == "net.yaml"
     assert str(tmp_path) not in json.dumps(page)
+
+
+def test_a_print_has_one_finding_and_no_field() -> None:
+    """Nothing says how its parts are joined: that is said once, not of each of them."""
+    parts = ("(a): Conv2d(3, 8, kernel_size=(3, 3))", "(act): ReLU()", "(b): Conv2d(8, 2, kernel_size=1)")
+    text = "\n  ".join(("Net(", *parts)) + "\n)\n"
+    (network,) = convcalc.page(text).to_dict()["networks"]
+    assert [(f["kind"], f["text"]) for f in network["findings"]] == [
+        ("unknown", "how its layers are joined is not known")
+    ]
+    (field,) = [total for total in network["totals"] if total["key"] == "receptive_field"]
+    assert (field["text"], field["value"]) == ("unknown", None) and "no pixel" not in field["note"]

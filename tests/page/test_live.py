@@ -102,6 +102,21 @@ def test_the_report_follows_as_one_types(live) -> None:
     assert page.get_attribute(INPUT, "placeholder") == "3x224x224"
 
 
+def test_an_offered_input_goes_where_a_network_brings_its_own(live) -> None:
+    """The chip of a 3x3 offers a small map; a network that is typed after it is counted at its own size."""
+    page = live()
+    page.locator(INPUT).wait_for()
+    assert page.input_value(INPUT) != ""
+    page.fill(SPEC, "lenet5")
+    settled(page)
+    assert page.input_value(INPUT) == ""
+    assert shown(convcalc.analyze("lenet5").totals.macs) in page.inner_text(REPORT)
+    page.fill(INPUT, "1x36x36")  # what a person typed stays
+    page.fill(SPEC, "unet")
+    settled(page)
+    assert page.input_value(INPUT) == "1x36x36"
+
+
 @pytest.mark.parametrize(
     ("text", "marked", "words"),
     [
@@ -428,3 +443,12 @@ def test_typing_goes_on_while_a_hostile_text_is_worked_on(live) -> None:
     page.fill(SPEC, "conv 3->4 k3")
     page.fill(INPUT, "3x9x9")
     until(page, "document.querySelector('#report h1').textContent.includes('conv 3->4 k3')", 40)
+
+
+def test_a_phone_shows_input_kernel_and_output_together(live) -> None:
+    page = live([("spec", "convT 3->16 k4 s2 p1"), ("input", "3x4x4")], width=390)
+    settled(page)
+    hidden = page.evaluate(
+        "(() => { const o = document.querySelector('#picture'); return o.scrollWidth - o.clientWidth; })()"
+    )
+    assert hidden <= 1

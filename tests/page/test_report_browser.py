@@ -731,3 +731,19 @@ def test_axe_finds_nothing(opened: Callable[..., Any], scheme: str) -> None:
     assert [
         (one["id"], [node["html"][:150] for node in one["nodes"][:3]]) for one in found["violations"]
     ] == []
+
+
+def test_two_tensors_between_two_boxes_are_one_line(tab: Tab, write: Write, tmp_path: Path) -> None:
+    """Two shapes at one place could not be read."""
+    spec = tmp_path / "two.yaml"
+    spec.write_text(
+        "input: 4x8\nlayers:\n"
+        "  - {group: head, body: ['split sizes=(1,3) id=parts', 'relu from=parts.0 id=a']}\n"
+        "  - 'opaque TopK shapes=1x8 from=[head.a,head.parts.1] id=top'\n"
+    )
+    page = tab()
+    page.goto(write(str(spec)))
+    page.wait_for_selector("#convcalc [role=treegrid]")
+    (graph,) = page.evaluate(GEOMETRY)
+    assert [(a, b) for a, b, _ in graph["edges"]].count(("head", "top")) == 1
+    assert page.locator(".cv-shape", has_text="1x8, 3x8").count() == 1

@@ -137,3 +137,51 @@ def test_what_is_inside_a_block_can_be_read_from_outside() -> None:
 def test_a_text_is_read_with_the_blocks_of_where_it_stands() -> None:
     text = "vars: {act: relu}\ninput: 8x4x4\nblocks: {relu: [tanh]}\nlayers:\n  - $act\n  - conv_bn(4)\n"
     assert names(load(text)) == ["relu1.tanh1", "conv_bn1.conv1", "conv_bn1.bn1", "conv_bn1.relu1"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ResNext-50", "resnext50_32x4d"),  # and not resnet50, which differs by a letter
+        ("mobilnet", "mobilenet_v1"),
+        ("efficentnet", "efficientnet_b0"),
+        ("convolution", "conv"),
+        ("resent18", "resnet18"),
+    ],
+)
+def test_a_misspelt_name_finds_its_family(typed: str, meant: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(typed)
+    assert caught.value.problems[0].nearest == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "put"),
+    [
+        ("conv 64 3", "conv 64 k3"),
+        ("conv 64 3x5 p=same", "conv 64 k3x5 p=same"),
+        ("conv 3 64 k3", "conv 3->64 k3"),
+        ("conv 3 64 3", "conv 3->64 k3"),
+        ("maxpool 2 s2", "maxpool k2 s2"),
+    ],
+)
+def test_what_is_suggested_for_a_bare_number_works(typed: str, put: str) -> None:
+    """Followed as often as there is one, the suggestion leads to what is meant."""
+    text = typed
+    for _ in range(2):
+        try:
+            load(text, input="3x9x9")
+            break
+        except SpecError as error:
+            problem = error.problems[0]
+            near, end = problem.nearest or "", (problem.column or 1) - 1 + problem.length
+            start = text.index(" ") + 1 if "->" in near else (problem.column or 1) - 1
+            text = text[:start] + near + text[end:]
+    assert text == put
+    assert load(text, input="3x9x9")
+
+
+def test_a_comma_in_a_line_is_told_what_separates() -> None:
+    for text in ("conv 3->4 k3, relu", "conv 3->4, k3"):
+        with pytest.raises(SpecError, match=r"blanks stand between options, and '\|' between layers"):
+            load(text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from convcalc.calculators.compare.measures import read
+from convcalc.calculators.compare.measures import MEASURES, read
 from convcalc.calculators.count.counts import METRICS
 from convcalc.calculators.count.memory import itemsize, live_bytes
 from convcalc.calculators.count.report import Report
@@ -53,7 +53,7 @@ def costliest(graph: Graph, report: Report, key: str, most: int = MOST) -> tuple
         key: of :data:`convcalc.calculators.compare.measures.MEASURES`.
         most: how many are named.
     """
-    if key not in METRICS and not key.endswith("_bytes"):
+    if key not in METRICS and (key not in MEASURES or not key.endswith("_bytes")):
         return ()
     whole = read(report, key)
     groups: dict[tuple[Layer | None, int], list[str]] = {}

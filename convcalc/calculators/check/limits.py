@@ -39,12 +39,14 @@ KINDS: Final[dict[str, Quantity]] = {
     "param_memory": MEASURES["param_bytes"],
     "peak_memory": MEASURES["peak_memory_bytes"],
     "memory": MEASURES["memory_bytes"],
+    "training_memory": Quantity("training_memory_bytes", "memory in training", "bytes"),
     "rf": Quantity("receptive_field", "receptive field", "pixels"),
     "layers": Quantity("layers", "layers"),
 }
-"""What can be limited, by the second half of a limit's name. ``memory`` is parameters, buffers and
-the peak of live activations together; ``rf`` the receptive field (of the features, where a global
-operation then sees everything), on its smallest axis for a minimum and its largest for a maximum."""
+"""What can be limited, by the second half of a limit's name. ``memory`` is parameters, buffers and the peak of
+live activations together, ``training_memory`` the peak over a training step; ``rf`` the receptive field (of the
+features, where a global operation then sees everything), on its smallest axis for a minimum and its largest for
+a maximum."""
 
 NAMES: Final = tuple(f"{side}_{kind}" for side in ("max", "min") for kind in KINDS)
 """Every limit."""
@@ -186,15 +188,37 @@ def limits(given: Mapping[str, Any]) -> tuple[Limit, ...]:
     return tuple(found)
 
 
-def counted(graph: Graph, report: Report, chosen: tuple[Limit, ...]) -> dict[str, Dim]:
-    """Every value that limits are about; the receptive field only where a limit asks for it."""
+def counted(
+    graph: Graph, report: Report, chosen: tuple[Limit, ...], training: Mapping[str, Any] | None = None
+) -> dict[str, Dim]:
+    """Every value that limits are about; receptive field and memory in training where a limit asks for it.
+
+    Args:
+        graph: the network.
+        report: what was counted of it.
+        chosen: the limits.
+        training: how it is trained: keyword arguments of :func:`convcalc.training_memory`.
+    """
     counts: dict[str, Dim] = {key: read(report, key) for key in MEASURES}
     counts |= {f"at_least {key}": value for key, value in at_least(report).items()}
     counts |= {key: read(report, key) for key in {one.kind.key for one in chosen} if key.startswith(AS)}
     counts["layers"] = len(report.layers)
     if any(limit.kind.key == "receptive_field" for limit in chosen):
         counts["smallest_field"], counts["largest_field"] = _sizes(field_of(graph))
+    if any(limit.kind.key == "training_memory_bytes" for limit in chosen):
+        counts["training_memory_bytes"] = _training(graph, report.batch, training or {})
     return counts
+
+
+def _training(graph: Graph, batch: int, training: Mapping[str, Any]) -> Dim:
+    """The peak of memory in training; unknown where a size is no number, or an operator unknown."""
+    from convcalc.calculators.training.memory import training_memory
+
+    if any(type(n) is not int for node in graph.nodes for shape in node.outputs for n in shape):
+        return UNKNOWN
+    if any(node.layer.opaque for node in graph.nodes):
+        return UNKNOWN
+    return training_memory(graph, batch=batch, **training).peak_bytes
 
 
 def _sizes(field: OutputField | None) -> tuple[Dim, Dim]:

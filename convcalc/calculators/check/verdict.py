@@ -117,6 +117,7 @@ def check(
     against: Spec | Baseline | Sequence[Baseline] | None = None,
     grow: str | Sequence[str] = (),
     unlimited: bool = False,
+    training: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> Check:
     """Hold a network to limits: its document's own, then ``budget``, then those given by name.
@@ -134,6 +135,8 @@ def check(
         grow: how much more than the baseline is allowed: ``5%``, or ``params=2%``, ``macs=10M`` of one count,
             which is then compared if it is none of those four.
         unlimited: whether there may be nothing to hold it to; the check then holds.
+        training: how ``max_training_memory`` is trained: ``{"optimizer": "adam"}``, as of
+            :func:`convcalc.training_memory`.
         given: more limits: ``max_macs="300M", min_rf=200``.
 
     Raises:
@@ -141,6 +144,10 @@ def check(
         SpecError: the spec cannot be read.
     """
     graph = as_graph(graph, input=input, set=set)
+    try:
+        limits(graph.budget)
+    except LimitError as error:  # it stands in the document, not in the call
+        raise LimitError(f"the budget of {graph.name}: {error}", error.hint) from None
     held = list(merged(graph.budget, budget or {}, given))
     report = analyze(graph, batch=batch, dtype=dtype, partial=True)
     own = of_report(report)
@@ -158,7 +165,7 @@ def check(
             "there is nothing to check: no limit is given, and the document has no budget",
             "a limit such as max_params=5M, or 'budget: {max_params: 5M}' in the document",
         )
-    counts = counted(graph, report, tuple(held))
+    counts = counted(graph, report, tuple(held), training)
 
     def verdict(limit: Limit) -> Verdict:
         value, ok = limit.value(counts), limit.holds(counts)

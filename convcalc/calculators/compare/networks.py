@@ -10,13 +10,14 @@ from typing import Any, Final
 from convcalc.budget import OverBudgetError
 from convcalc.calculators.compare.layers import Difference, alike, difference
 from convcalc.calculators.compare.measures import as_counted, at_least, quantity, ratio, read
-from convcalc.calculators.conventions.declaration import convention
+from convcalc.calculators.compare.reasons import Reason, reason
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
 from convcalc.dims import UNKNOWN, Dim, Shape, is_symbolic
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.layers.values import show
 from convcalc.records import Record, plain, record
+from convcalc.shown import Shown
 
 COMPARED: Final = (
     "params", "trainable", "frozen", "buffers", "macs", "valid_macs", "flops", "activations",
@@ -52,7 +53,7 @@ class Line(Record):
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Record):
+class Comparison(Record, Shown):
     """Networks side by side.
 
     Attributes:
@@ -66,7 +67,7 @@ class Comparison(Record):
         asked: networks in all, where it was interrupted before the last of them; else None.
     """
 
-    KEYS = "networks baseline measures warnings layers=differences complete"
+    KEYS = "networks baseline measures reasons? warnings layers=differences complete"
 
     labels: tuple[str, ...]
     reports: tuple[Report, ...]
@@ -87,6 +88,19 @@ class Comparison(Record):
             if line.key == key:
                 return line
         raise KeyError(key)
+
+    @property
+    def reasons(self) -> dict[str, Reason]:
+        """By label: why a network has the MACs it has for those of the baseline.
+
+        Only where one is a standard convolution and the other a separable, grouped or factored form of it.
+        """
+        base = self.reports[self.baseline]
+        others = (
+            pair for n, pair in enumerate(zip(self.labels, self.reports, strict=True)) if n != self.baseline
+        )
+        found = ((label, reason(base, report)) for label, report in others)
+        return {label: why for label, why in found if why is not None}
 
     @property
     def outputs(self) -> tuple[tuple[Shape, ...], ...]:
@@ -211,6 +225,8 @@ def _keys(counted_as: Sequence[str]) -> Iterator[str]:
         if key == "macs":
             for tool in dict.fromkeys(counted_as):
                 if quantity(as_counted(tool)) is None:
+                    from convcalc.calculators.conventions.declaration import convention
+
                     convention(tool)  # says what there is
                 yield as_counted(tool)
 

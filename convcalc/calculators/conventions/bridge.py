@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.budget import question
-from convcalc.calculators.conventions.counting import Counted, count
+from convcalc.calculators.conventions.counting import Counted, activations, count, span
 from convcalc.calculators.conventions.declaration import Convention, convention, names
 from convcalc.calculators.conventions.structure import known
 from convcalc.calculators.count.report import Report, analyze
@@ -58,9 +58,10 @@ class Bridge(Record):
         layers: what the tool counts of each layer.
         notes: on what the total depends that is not known here.
         activations: the tool's count of activations; None where it has none.
+        span: the least and the most it may print, where how layers are written is not known and matters.
     """
 
-    KEYS = "name tool title version unit macs total ratio=share activations steps layers notes"
+    KEYS = "name tool title version unit macs total ratio=share span activations steps layers notes"
 
     convention: Convention
     name: str
@@ -70,6 +71,7 @@ class Bridge(Record):
     layers: tuple[Counted, ...]
     notes: tuple[str, ...]
     activations: Dim | None = None
+    span: tuple[int, int] | None = None
 
     @property
     def products(self) -> Dim:
@@ -113,8 +115,9 @@ class Bridge(Record):
 
 
 UNKNOWN_STRUCTURE: Final = (
-    "how its layers are written (as modules, functions or operators) decides what this tool sees, and is "
-    "not known here: each is taken for a module of PyTorch's own class, and what joins tensors for an operator"
+    "how its layers are written (as modules, functions or operators) decides what this tool sees, and "
+    "is not known here: each is taken for a module of PyTorch's own class, and what joins tensors for an "
+    "operator"
 )
 
 
@@ -179,9 +182,13 @@ def bridge(report: Report, tool: str) -> Bridge:
         total(row.total for row in rows),
         tuple(found),
         tuple(rows),
-        _notes(told, report.graph),
+        assumed(report.graph, (tool,)),
+        activations(report, tool),
+        span(report, tool),
     )
 
 
-def _notes(told: Convention, graph: Graph) -> tuple[str, ...]:
-    return (UNKNOWN_STRUCTURE,) if told.modules and not known(graph) else ()
+def assumed(graph: Graph, tools: Iterable[str]) -> tuple[str, ...]:
+    """On what totals of a graph depend that is not known, and what is taken for it."""
+    modules = any(convention(tool).modules for tool in tools)
+    return (UNKNOWN_STRUCTURE,) if modules and not known(graph) else ()

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from convcalc.graph import WRITTEN
 from convcalc.layers import lookup
 from convcalc.spec.language.expression import Expr, parse
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), "..", "..", "conventions")
 STRUCTURES: Final = "structures"
 """The one file there that is no convention: how networks are built of modules."""
-
-MODULE, SUBCLASS, FUNCTION, METHOD = "module", "subclass", "function", "method"
-EINSUM, BIAS, ATTENTION = "einsum", "bias", "attention"
-"""How a layer is written: a module of the library's own class; one of a class derived from it; a function or
-method that a counter may replace (``F.relu``, ``torch.add``, ``x.matmul``); one that none does (``x.mean``, ``+``,
-``@``); a call of ``torch.einsum``; a sum that the original leaves to the layer before, as its bias; a part of
-``nn.MultiheadAttention``, which runs it as functions of its own."""
-KINDS: Final = (MODULE, SUBCLASS, FUNCTION, METHOD, EINSUM, BIAS, ATTENTION)
 
 Terms = dict[str, Expr]
 
@@ -34,9 +28,9 @@ class Rule:
         when: a condition; a layer that does not meet it is not counted.
         terms: what counts, by name, where the layer is a module of the library's own class (for a convention
             that sees operators: always).
-        written: what counts where it is written otherwise, by how (see
-            :mod:`convcalc.calculators.conventions.structure`). Of what does not stand here a convention that sees
-            modules counts nothing, one that sees operators the same.
+        written: what counts where it is written otherwise, by a word of :data:`convcalc.graph.WRITTEN`. Of
+            what does not stand here a convention that sees modules counts nothing, one that sees operators
+            the same.
         einsum: digits of the figure that a product written as an einsum is counted by; 0 for all.
         source: where the tool says so.
         fault: what is wrong with it, in a few words; empty where nothing is.
@@ -63,7 +57,9 @@ class Convention:
         modules: it sees modules and the functions it knows, not operators.
         unit: what it calls what it counts.
         source: the files of the tool that say so.
+        whole: it counts modules of attention in the place of the modules inside them.
         rules: by the registered name of a layer; of no other anything is counted.
+        activations: rules for the activations that it counts besides; empty where it counts none.
     """
 
     name: str
@@ -73,7 +69,13 @@ class Convention:
     modules: bool
     unit: str
     source: str
+    whole: bool
     rules: dict[str, Rule]
+    activations: dict[str, Rule]
+
+
+_HEADS: Final = ("name", "title", "version", "about", "sees", "unit", "source")
+_ROW: Final = frozenset({"layers", "when", "terms", "source", "fault", "einsum_digits", *WRITTEN})
 
 
 def names() -> tuple[str, ...]:
@@ -93,27 +95,37 @@ def convention(name: str) -> Convention:
     if name not in names():
         raise LookupError(f"no convention {name!r}: expected one of {', '.join(names())}")
     held = read(name)
+    missing = [key for key in (*_HEADS, "rules") if key not in held]
+    more = [key for key in held if key not in (*_HEADS, "whole", "rules", "activations")]
+    if missing or more or held["sees"] not in ("modules", "operators"):
+        raise ValueError(f"{name}: expected {', '.join(_HEADS)} and rules, sees: modules or operators")
+    texts = {key: str(held[key]) for key in _HEADS if key != "sees"}
+    rules, activations = (_rules(name, held.get(key, ())) for key in ("rules", "activations"))
+    modules, whole = held["sees"] == "modules", held.get("whole") is True
+    return Convention(modules=modules, whole=whole, rules=rules, activations=activations, **texts)
+
+
+def _rules(name: str, rows: Iterable[dict[str, Any]]) -> dict[str, Rule]:
     rules: dict[str, Rule] = {}
-    for row in held["rules"]:
+    for row in rows:
+        place = f"{name}, {row.get('layers')}"
+        if not row.keys() <= _ROW or not row.keys() >= {"layers", "terms", "source"}:
+            raise ValueError(f"{place}: expected layers, terms, source, of {', '.join(sorted(_ROW))}")
         terms = _terms(row["terms"])
         rule = Rule(
             tuple(row["layers"]),
             parse(row["when"]) if "when" in row else None,
             terms,
-            {kind: terms if row[kind] == "same" else _terms(row[kind]) for kind in KINDS if kind in row},
+            {kind: terms if row[kind] == "same" else _terms(row[kind]) for kind in WRITTEN if kind in row},
             row.get("einsum_digits", 0),
             row["source"],
             row.get("fault", ""),
         )
         for op in rule.layers:
             if lookup(op).op != op or op in rules:
-                raise ValueError(f"{name}: {op} has two rules, or is no layer's own name")
+                raise ValueError(f"{place}: {op} has two rules, or is no layer's own name")
             rules[op] = rule
-    sees = held["sees"]
-    if sees not in ("modules", "operators"):
-        raise ValueError(f"{name}: it sees {sees!r}, expected modules or operators")
-    texts = {key: str(held[key]) for key in ("name", "title", "version", "about", "unit", "source")}
-    return Convention(modules=sees == "modules", rules=rules, **texts)
+    return rules
 
 
 def read(name: str) -> Any:

@@ -8,6 +8,8 @@ from typing import Any, Final
 from convcalc.calculators.count.report import analyze
 from convcalc.calculators.explain.letters import Lettered, size_letters
 from convcalc.calculators.explain.records import Line
+from convcalc.calculators.explain.terms import Term, Terms
+from convcalc.calculators.explain.textbook import Textbook
 from convcalc.calculators.receptive_field.axis import AxisField
 from convcalc.calculators.receptive_field.graph import receptive_field
 from convcalc.dims import UNKNOWN, Shape, is_symbolic, prod, symbol
@@ -32,8 +34,17 @@ class Lines:
     def __init__(self, values: Mapping[str, int]) -> None:
         self.values: dict[str, Any] = dict(values)
         self.found: list[Line] = []
+        self._terms = Terms(self.values)
 
-    def add(self, group: str, quantity: str, formula: Any, letter: str = "", value: Any = None) -> None:
+    def add(
+        self,
+        group: str,
+        quantity: str,
+        formula: Any,
+        letter: str = "",
+        value: Any = None,
+        textbook: Textbook | None = None,
+    ) -> None:
         """Add a line; ``value`` is for what has no formula in letters, only a number."""
         if formula is UNKNOWN:
             formula = UNCLEAR
@@ -43,12 +54,18 @@ class Lines:
             number = formula if value is None else value
             if type(number) is int:
                 self.values[letter] = number
-        self.found.append(Line(group, quantity, letter, formula, value))
+        terms: tuple[Term, ...] = ()
+        if is_symbolic(formula):
+            sizes = {line.letter: line.formula for line in self.found if line.letter}
+            terms = self._terms.of(formula, self.values, sizes)
+        self.found.append(Line(group, quantity, letter, formula, value, textbook, terms))
 
 
-def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
+def outputs(lines: Lines, made: Lettered) -> tuple[tuple[Any, ...], ...]:
     """Lines of the output sizes, and the outputs with a letter where a size is a longer formula."""
+    node, arrives = made.node, made.graph.input_shapes(made.node)
     found: list[tuple[Any, ...]] = []
+    known = node.layer.textbook(arrives)
     beside = [number for number in node.layer.index_outputs if number]  # of the shape of the values
     single = len(node.outputs) - len(beside) == 1
     for number, shape in enumerate(node.outputs):
@@ -58,14 +75,21 @@ def outputs(lines: Lines, node: Node) -> tuple[tuple[Any, ...], ...]:
         part = _part(node, number)
         names, letters = _axes(node.layer, shape)
         sizes = []
-        for name, letter, size in zip(
-            node.layer.output_axes(number, len(shape)) or names, letters, shape, strict=True
-        ):
+        titles = node.layer.output_axes(number, len(shape)) or names
+        for axis, (name, letter, size) in enumerate(zip(titles, letters, shape, strict=True)):
             letter = f"{letter}_out" if _long(size) and single else ""
-            lines.add("output", name + part, size, letter)
+            lines.add("output", name + part, size, letter, textbook=_textbook(known.get(axis), size))
             sizes.append(symbol(letter) if letter else size)
         found.append(tuple(sizes))
     return tuple(found)
+
+
+def _textbook(known: tuple[str, dict[str, Any]] | None, size: Any) -> Textbook | None:
+    """The form of a size that textbooks have, where it is the same and reads otherwise."""
+    if known is None or not is_symbolic(size):
+        return None
+    found = Textbook(*known)
+    return found if found.value == size and found.write() != str(size) else None
 
 
 def _part(node: Node, number: int) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from convcalc.calculators.explain.letters import Variable
+from convcalc.calculators.explain.terms import Term
+from convcalc.calculators.explain.textbook import Textbook
 from convcalc.dims import Dim, Shape, is_symbolic
 from convcalc.records import Record, record
 
@@ -21,15 +23,19 @@ class Line(Record):
         formula: a number, a closed form, or a text where it is neither.
         value: the number at the numbers of the spec, a closed form where some are not known; None
             where the formula is a number or a text already, or nothing is known.
+        textbook: the formula as textbooks write it, where that is another text.
+        terms: what the functions in the formula count, each with a letter for it.
     """
 
-    KEYS = "group quantity letter? formula latex value"
+    KEYS = "group quantity letter? formula latex value textbook? terms?"
 
     group: str
     quantity: str
     letter: str
     formula: Any
     value: Any
+    textbook: Textbook | None = None
+    terms: tuple[Term, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The line as JSON holds it."""

@@ -150,7 +150,7 @@ def _section(
     node = made.node
     values = {v.name: v.value for v in made.variables if v.value is not None}
     lines = Lines(values)
-    parts = outputs(lines, node)
+    parts = outputs(lines, made)
     parameters(lines, made)
     if placed is not None and placed.shares:
         lines.add("parameters", "of these, those of another layer", ", ".join(placed.shares))

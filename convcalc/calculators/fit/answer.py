@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from math import ceil, floor
 from typing import Any, TypeAlias
 
 from convcalc.budget import apart
@@ -79,6 +80,7 @@ def fit(
     input: Any = None,
     set: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    training: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> Fit:
     """Find the largest value of a variable whose network stays within limits.
@@ -100,6 +102,7 @@ def fit(
         set: see :func:`convcalc.load`.
         progress: called with the searches done, the searches in all, and the best so far in words. A
             KeyboardInterrupt then ends the search with what was found.
+        training: how ``max_training_memory`` is meant, as for :func:`convcalc.check`.
         given: more limits: ``max_macs="300M"``.
 
     Raises:
@@ -113,6 +116,12 @@ def fit(
         raise LimitError("there is nothing to fit to: no limit is given", "a limit such as max_macs=300M")
     rules = None if compound is None else Rules(compound)
     ranges = ranges_of(base.variables, vary, rules)
+    if base.again is not None and rules is None:  # a program computes with whole numbers where it has them
+        whole = [n for n, r in ranges.items() if r.step is None and type(base.variables.get(n)) is int]
+        ranges |= {
+            n: Range(Fraction(ceil(ranges[n].low)), Fraction(floor(ranges[n].high)), Fraction(1))
+            for n in whole
+        }
     networks = Networks(source, base, input, dict(set or {}), rules)
     networks.check_resolution(ranges if rules is None else rules.rules)
     (first, range_), *others = ranges.items()
@@ -129,7 +138,9 @@ def fit(
             shown = f"{first}={show(best.value)} so far" if best is not None else f"{counts[0]} networks"
             progress(len(found), len(choices), shown)
 
-    searches = [Search(networks.along(first, choice), limits, batch, dtype, tell) for choice in choices]
+    searches = [
+        Search(networks.along(first, choice), limits, batch, dtype, tell, training) for choice in choices
+    ]
     complete = True
     try:
         for search in searches:

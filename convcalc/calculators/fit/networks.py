@@ -35,6 +35,9 @@ class Networks:
         """
         numbers = {name: tidy(value) for name, value in values.items()}
         settings = numbers if self.rules is None else self.rules.settings(numbers)
+        if self.rules is not None and self.base.again is not None:  # a program's whole numbers stay whole
+            held = self.base.variables
+            settings = {n: (2 * v + 1) // 2 if type(held.get(n)) is int else v for n, v in settings.items()}
         variables = {n: v for n, v in settings.items() if n in self.base.variables}
         shape = self.input
         if RESOLUTION in settings and RESOLUTION not in self.base.variables:

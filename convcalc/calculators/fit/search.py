@@ -130,6 +130,7 @@ class Search:
         batch: samples in one pass.
         dtype: element type for the byte counts.
         tell: called after each network that was counted.
+        training: how a limit of memory in training is meant.
     """
 
     def __init__(
@@ -139,7 +140,9 @@ class Search:
         batch: int,
         dtype: str,
         tell: Callable[[Trial], None] | None = None,
+        training: Mapping[str, Any] | None = None,
     ) -> None:
+        self.training = training
         self.tell = tell
         self.build = build
         self.limits = limits
@@ -176,7 +179,7 @@ class Search:
             text = str(problems[0].message if problems else error).split("\n")[0]
             return Trial({}, {}, (), text, text)
         report = analyze(graph, batch=self.batch, dtype=self.dtype)
-        counts = counted(graph, report, self.limits)
+        counts = counted(graph, report, self.limits, self.training)
         for limit in self.limits:
             if limit.holds(counts) is None:  # neither that it fits nor that it does not would be true
                 for node in graph.nodes:

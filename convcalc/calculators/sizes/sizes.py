@@ -214,19 +214,22 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
                     expected="one size, or one per axis",
                 )
         network = _Near(network, near)
-    works, reason = None, None
+    works, refused = None, None
     near_by: tuple[Mapping[str, Shape], ...] = ()
     try:
         shapes = shapes_of(network)
         sizes = {place: own_size(shapes, place) for place in places_of(shapes)}
         if None not in sizes.values():
-            reason = _refused(network)
-            works = reason is None
+            refused = _refused(network, 0)
+            works = refused is None
         found = rows_of(network)
     except Untraceable as error:
         raise Unreachable(
             f"which sizes work cannot be found: {error}", expected="a smaller network"
         ) from None
+    if isinstance(refused, SpecError) and not any(row.sizes for row in found.rows):
+        if all(_told(_refused(network, more)) == _told(refused) for more in (1, 100)):
+            raise refused  # whatever the sizes are: they are not what is wrong
     with suppress(Untraceable):  # what is left of the work may not suffice
         near_by = tuple(nearest(network, found)) if works is False else ()
     axes = tuple(
@@ -239,19 +242,25 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
         )
         for row in found.rows
     )
-    return Sizes(name, shapes, works, reason, near_by, axes)
+    return Sizes(name, shapes, works, _told(refused), near_by, axes)
 
 
-def _refused(network: Network) -> str | None:
-    """What refuses the own shapes of a network, if something does."""
+def _refused(network: Network, more: int) -> SpecError | DimensionError | None:
+    """What refuses the own shapes of a network, with so much more along each spatial axis; None if nothing."""
     try:
-        network.build(lambda _, own: own)
+        network.build(lambda _, own: (own[0], *(size + more for size in own[1:])) if more else own)
     except SpecError as error:
-        problem = error.problems[0]
-        if problem.file == "--input":  # no other size would mend it
+        if error.problems[0].file == "--input":  # no other size would mend it
             raise
-        place = f":{problem.line}:{problem.column}" if problem.line else ""
-        return f"{problem.file}{place}: {problem.message}"
+        return error
     except DimensionError as error:
-        return error.message
+        return error
     return None
+
+
+def _told(refused: SpecError | DimensionError | None) -> str | None:
+    if not isinstance(refused, SpecError):
+        return None if refused is None else refused.message
+    problem = refused.problems[0]
+    place = f":{problem.line}:{problem.column}" if problem.line else ""
+    return f"{problem.file}{place}: {problem.message}"

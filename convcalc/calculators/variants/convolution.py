@@ -22,6 +22,7 @@ from convcalc.layers.values import joined, show
 from convcalc.layers.windows.conv import Conv, DepthwiseConv
 from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.records import Record, record
+from convcalc.shown import Shown
 from convcalc.spec.errors import SpecError
 
 REPLACEABLE: Final[dict[type[Layer], tuple[str, str]]] = {
@@ -66,7 +67,7 @@ class Variant(Record):
 
 
 @dataclass(frozen=True, repr=False)
-class Variants(Record):
+class Variants(Record, Shown):
     """Replacements of one layer.
 
     Attributes:
@@ -178,8 +179,10 @@ def _node(graph: Graph, name: str | None) -> Node:
 
 def _target(node: Node, arrives: Shape, leaves: Shape, expand: int, reduce: int) -> Target:
     if not all(type(size) is int for size in (*arrives, *leaves)):
+        like = [256 if type(arrives[0]) is not int else arrives[0], *(56 for _ in arrives[1:])]
         raise ValueError(
-            f"variants need every size as a number, got {show(arrives)}: state the input, such as 256x56x56"
+            f"variants need every size as a number, got {show(arrives)}: state the input, "
+            f"such as {show(like)}"
         )
     layer: Any = node.layer
     if layer.arriving is not None:

@@ -12,7 +12,7 @@ from convcalc.files import write_whole
 from convcalc.render.answer import Answer, File
 from convcalc.render.table import Text
 
-KINDS = ("networks", "layers", "blocks")
+KINDS = ("networks", "layers", "blocks", "topics")
 """As in :data:`convcalc.spec.catalog.KINDS`, which help and completion need not load."""
 
 
@@ -22,14 +22,14 @@ def list_names(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[networks|layers|blocks] [PATTERN]...",
+            metavar="[networks|layers|blocks|topics] [PATTERN]...",
             help="Only one kind; only what matches: part of a name, a glob such as 'resnet*', the beginning "
             "of a word of where it was published.",
             autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
         ),
     ] = None,
 ) -> Answer:
-    """Networks, layers and blocks that convcalc knows."""
+    """Networks, layers and blocks that convcalc knows, and topics that it explains."""
     from convcalc.render.views.catalog import tables, whole
     from convcalc.spec.catalog import catalog
 

@@ -12,6 +12,7 @@ import typer
 from convcalc.cli.options import COUNT, EXACT, FORM, GRAPH, SPECS, Common, command
 from convcalc.cli.output import INTERRUPTED, UsageProblem
 from convcalc.cli.progress import progress
+from convcalc.cli.training import Asked, Checkpoint, Optimizer, Precision
 from convcalc.render.answer import Answer, File
 from convcalc.render.table import Table, Text
 
@@ -35,6 +36,14 @@ MaxMemory = Annotated[
         help="Parameters, buffers and the peak of live activations together, such as 8MB or 8MiB.",
     ),
 ]
+MaxTraining = Annotated[
+    str | None,
+    typer.Option(
+        "--max-training-memory",
+        metavar="BYTES",
+        help="The peak over a training step, such as 24GB; see memory --training.",
+    ),
+]
 MinField = Annotated[
     int | None, typer.Option("--min-rf", metavar="PIXELS", help="Receptive field of the output.")
 ]
@@ -44,7 +53,7 @@ Limits = Annotated[
         "--limit",
         metavar="NAME=N",
         help="Any other: max_ or min_ with params, trainable, frozen, buffers, macs, valid_macs, flops, "
-        "activations, param_memory, peak_memory, memory, rf or layers.",
+        "activations, param_memory, peak_memory, memory, training_memory, rf or layers.",
     ),
 ]
 
@@ -73,6 +82,10 @@ def check(
     max_macs: MaxMacs = None,
     max_flops: MaxFlops = None,
     max_memory: MaxMemory = None,
+    max_training_memory: MaxTraining = None,
+    optimizer: Optimizer = None,
+    precision: Precision = None,
+    checkpoint: Checkpoint = None,
     min_rf: MinField = None,
     limit: Limits = None,
     against: Annotated[
@@ -111,9 +124,16 @@ def check(
         raise UsageProblem(f"{both} cannot go together", expected="one of them")
     if grow and against is None:
         raise UsageProblem("--grow is for a baseline", expected="--against BASELINE beside it")
-    named = {"params": max_params, "macs": max_macs, "flops": max_flops, "memory": max_memory}
+    named = {
+        "params": max_params,
+        "macs": max_macs,
+        "flops": max_flops,
+        "memory": max_memory,
+        "training_memory": max_training_memory,
+    }
+    said = Asked(True, optimizer, precision, checkpoint)
     limits = given(limit, **{f"max_{name}": value for name, value in named.items()}, min_rf=min_rf)
-    checks, places = _checked(common, limits, against, grow or [])
+    checks, places = _checked(common, limits, against, grow or [], said.given())
 
     def junit() -> str:
         from convcalc.render.views import ci
@@ -127,7 +147,9 @@ def check(
         failed = sum(len(one.failed) for one in checks)
         return f"JUnit XML, {sum(len(one.rows) for one in checks)} limits, {failed} failed"
 
-    parts: Iterable[Table | Text] = tables(checks, exact=common.exact, of=len(common.specs))
+    parts: Iterable[Table | Text] = tables(
+        checks, exact=common.exact, of=len(common.specs), specs=common.specs
+    )
     if format == "junit":
         parts = [Text(junit())]
     elif format == "github":
@@ -137,11 +159,15 @@ def check(
     code = 0 if all(one.ok for one in checks) else FAILED
     if len(checks) < len(common.specs):
         code = INTERRUPTED
-    return Answer(parts, lambda: _data(checks, len(common.specs)), code, files={".xml": File(written, True)})
+    return Answer(parts, lambda: _data(checks, common.specs), code, files={".xml": File(written, True)})
 
 
 def _checked(
-    common: Common, limits: dict[str, str | int], against: str | None, grow: list[str]
+    common: Common,
+    limits: dict[str, str | int],
+    against: str | None,
+    grow: list[str],
+    training: dict[str, Any],
 ) -> tuple[list[Check], list[Place]]:
     """Every network with where it stands; as many as there was time for where it is interrupted."""
     import convcalc
@@ -164,13 +190,19 @@ def _checked(
             if held is None:
                 new = f"{spec} is new: it does not stand in {folder}."
                 sizes: dict[str, Any] = {"batch": common.batch, "dtype": common.dtype}
-                found = convcalc.check(graph, limits, **sizes, unlimited=True)
+                found = convcalc.check(graph, limits, **sizes, unlimited=True, training=training)
                 return replace(found, notes=(*found.notes, new))
         elif baselines:
             alone = count == 1 or not baselines[0].stored
             held = chosen(baselines, graph.name, alone)
         return convcalc.check(
-            graph, limits, batch=common.batch, dtype=common.dtype, against=held, grow=grow if held else ()
+            graph,
+            limits,
+            batch=common.batch,
+            dtype=common.dtype,
+            against=held,
+            grow=grow if held else (),
+            training=training,
         )
 
     with progress() as advance:
@@ -216,9 +248,10 @@ def _place(spec: str, source: Source) -> Place:
     return Place(spec, file, source.text if file else "")
 
 
-def _data(checks: list[Check], asked: int) -> dict[str, Any]:
-    """What JSON holds: of one network its check, of several those of all."""
-    if asked == 1:
+def _data(checks: list[Check], specs: list[str]) -> dict[str, Any]:
+    """What JSON holds: of one network its check, of several those of all with what was asked for."""
+    if len(specs) == 1:
         return checks[0].to_dict()
     ok = all(one.ok for one in checks)
-    return {"ok": ok, "complete": len(checks) == asked, "networks": [one.to_dict() for one in checks]}
+    networks = [{**one.to_dict(), "spec": spec} for one, spec in zip(checks, specs, strict=False)]
+    return {"ok": ok, "complete": len(checks) == len(specs), "networks": networks}

@@ -9,7 +9,7 @@ import typer
 
 from convcalc.budget import apart
 from convcalc.cli.options import AS, COUNT, EXACT, FORM, GRAPH, NOTATION, SPECS, Common, command
-from convcalc.cli.output import INTERRUPTED, UsageProblem
+from convcalc.cli.output import INTERRUPTED, UsageProblem, note
 from convcalc.cli.progress import Advance, progress
 from convcalc.render.answer import Answer
 
@@ -59,6 +59,11 @@ def compare(
             counted_as=common.counted_as or (),
             progress=advance,
         )
+    if common.counted_as:
+        from convcalc.calculators.conventions.bridge import assumed
+
+        for text in dict.fromkeys(text for graph in graphs for text in assumed(graph, common.counted_as)):
+            note(text)
     if len(graphs) < len(common.specs):
         result = replace(result, asked=len(common.specs))
     code = 0 if result.complete else INTERRUPTED

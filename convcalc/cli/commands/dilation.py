@@ -16,6 +16,7 @@ from convcalc.cli.options import FORM, GRAPH, RANK, TOP, Common, MaxDilation, Sh
 from convcalc.cli.output import UsageProblem
 from convcalc.cli.progress import progress
 from convcalc.cli.values import alone, axes
+from convcalc.dims import is_symbolic
 from convcalc.layers.values import show
 from convcalc.render.answer import Answer
 
@@ -135,6 +136,13 @@ def _runs(graph: Graph, map: bool, path: str | None) -> Answer:
     from convcalc.render.pictures.dilated import paths
     from convcalc.render.views.dilation import runs_table
 
+    for node in graph.nodes:
+        rates = [d for d in getattr(node.layer, "dilation", ()) if is_symbolic(d)]
+        if rates:
+            raise UsageProblem(
+                f"the dilation of {node.name} is no number: {rates[0]}",
+                expected="a number for every rate, with --set NAME=VALUE",
+            )
     runs = convcalc.judge_network_dilations(graph)
     worst = min(runs, key=lambda one: (not one.has_holes, -one.path.total), default=None)
     grid: list[Text] = []

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 from convcalc.cli.commands.compare import own_options
 from convcalc.cli.options import GRAPH, JSON, OUTPUT, SIZED, SPECS, Common, command
 from convcalc.cli.output import UsageProblem
-from convcalc.render.answer import Answer, File, refusal
+from convcalc.render.answer import Answer, File
 
 ENDINGS = (".html", ".json")
 
 
-@command(SPECS, *GRAPH, *SIZED, JSON, OUTPUT, files=(".html",))
+@command(SPECS, *GRAPH, *SIZED, JSON, OUTPUT, files=ENDINGS, forms=False)
 def page(common: Common) -> Answer:
     """The report of networks as one file for a browser: graph, table, memory, fields, findings.
 
@@ -22,8 +20,6 @@ def page(common: Common) -> Answer:
 
     if common.output is None and not common.json:
         raise UsageProblem("page writes a file", expected="-o report.html, or --json for what it shows")
-    if common.output is not None and PurePath(common.output).suffix.lower() not in ENDINGS:
-        raise refusal(common.output, ENDINGS)
     graphs, texts = [], []
     for number, spec in enumerate(common.specs):
         own = own_options(common, number)

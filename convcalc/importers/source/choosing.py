@@ -38,6 +38,8 @@ class Choosing:
         self.wanted = given.pop("class", None)
         self.given = {name: literal(value) for name, value in given.items()}
         self.notes: list[str] = []
+        self.held: dict[str, Any] = {}
+        self.made_by: Function | None = None
         self.prepare()
 
     def prepare(self) -> None:
@@ -46,7 +48,8 @@ class Choosing:
 
     def again_at(self, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Graph:
         """The same program at other sizes."""
-        return self.read(self.source, lambda names: inputs, {**self.all_given, **variables})
+        changed = {name: value for name, value in variables.items() if self.held.get(name) != value}
+        return self.read(self.source, lambda names: inputs, {**self.all_given, **changed})
 
     def graph(self, tree: ast.Module) -> Graph:
         """The graph of the program's syntax."""
@@ -184,6 +187,7 @@ class Choosing:
         self.machine.read |= set(kwargs)
         required = names[: len(names) - len(function.defaults)]
         self.machine.place = function.node
+        self.made_by = function
         if missing := [name for name in required if name not in kwargs]:
             raise self.machine.fault(
                 f"a function is not run without its arguments: {function.name} needs {', '.join(missing)}",
@@ -223,6 +227,26 @@ class Choosing:
         if not isinstance(value, Instance):
             raise self.machine.fault("this builds no network")
         return value
+
+    def variables(self, root: Instance) -> dict[str, Any]:
+        """The numbers that may be set, with the values they have: what the network was built with."""
+        held: dict[str, Any] = {}
+        maker = self.made_by
+        if maker is None and root.cls is not None and has(root.cls, "__init__"):
+            found = root.cls.find("__init__")
+            maker = found if isinstance(found, Function) else None
+        if maker is not None:
+            own = maker is not self.made_by
+            names = maker.parameters()[1 if own else 0 :]
+            named = len(names) - len(maker.keyword_defaults)
+            held.update(zip(names[named - len(maker.defaults) : named], maker.defaults, strict=False))
+            held.update(zip(names[named:], maker.keyword_defaults, strict=True))
+            if own:
+                held.update(zip(names, root.given.get("args", ()), strict=False))
+                held.update({k: v for k, v in root.given.get("kwargs", {}).items() if k in names})
+        held.update(self.given)
+        self.held = {name: value for name, value in held.items() if isinstance(value, int | float)}
+        return self.held
 
     def settings(self, root: Instance) -> None:
         """Refuse values from outside that nothing read."""

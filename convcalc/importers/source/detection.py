@@ -38,9 +38,20 @@ def is_keras(text: str) -> bool:
     return bool(_KERAS.search(text)) and not _TORCH.search(text)
 
 
-_PRINTED: Final = re.compile(r"\A\s*[A-Za-z_]\w*\([^\n]*\n(?:[ \t]+[^\n(]*\n)?[ \t]+\([\w.\-]+\): ")
+_ASKED: Final = re.compile(
+    r"\A\s*(?:(?:>>>|\.\.\.|In[ \t]*\[\d*\]:)[^\n]*\n\s*|print\([\w.]*\)[ \t]*\n\s*)*"
+    r"(?:Out[ \t]*\[\d*\]:[ \t]*\n?)?"
+)
+"""The lines of a session that asked for what is printed below them."""
+_PRINTED: Final = re.compile(r"\s*[A-Za-z_]\w*\([^\n]*\n(?:[ \t]+[^\n(]*\n)?[ \t]+\([\w.\-]+\): ")
 
 
 def is_printed(text: str) -> bool:
     """Whether a text is a printed module with parts."""
-    return _PRINTED.match(text) is not None
+    return _PRINTED.match(text, asked(text)) is not None
+
+
+def asked(text: str) -> int:
+    """Where a printed module begins: behind the prompt that asked for it, where one was pasted along."""
+    found = _ASKED.match(text)
+    return found.end() if found is not None else 0

@@ -17,6 +17,7 @@ from convcalc.graph import Edge, Graph
 from convcalc.importers.network import Network, Stored
 from convcalc.importers.pytorch import table
 from convcalc.importers.source.calls import arrays_of
+from convcalc.importers.source.detection import asked
 from convcalc.importers.source.known import NotKnown
 from convcalc.importers.source.tensors import nothing
 from convcalc.spec.errors import Problem, SpecError
@@ -67,7 +68,8 @@ def tree(source: Source) -> Part | None:
     """The parts of a printed module; None where the text is none, line by line."""
     root: Part | None = None
     stack: list[Part] = []
-    for number, raw in enumerate(source.text.splitlines(), 1):
+    start = asked(source.text)
+    for number, raw in enumerate(source.text[start:].splitlines(), 1 + source.text.count("\n", 0, start)):
         line = raw.strip()
         spend(5)
         if not line:
@@ -79,6 +81,8 @@ def tree(source: Source) -> Part | None:
             root = Part("", found[1], found[2], number)
             stack.append(root)
         elif not stack:
+            if line.startswith(">>>"):  # the session goes on
+                break
             return None
         elif held := _PARAMETER.match(line):
             part = Part(held[1], held[2], "", number)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice, product
 from typing import Any, Final
 
 from convcalc.budget import OverBudgetError, allow
@@ -111,6 +113,10 @@ SIZES: Final = {
 """Sizes of inputs that are suggested, by the number of axes."""
 
 
+_TRIED: Final = 5
+"""Shapes that are tried for each of several inputs."""
+
+
 class TorchReading(Choosing):
     """One reading of a program on PyTorch; see :class:`~convcalc.importers.source.choosing.Choosing`."""
 
@@ -148,7 +154,7 @@ class TorchReading(Choosing):
             for path, held in self.tensors.formulas.items() if held.make is not None
         }  # fmt: skip
         graph.again = self.again_at
-        graph.variables.update({k: v for k, v in self.given.items() if isinstance(v, int)})
+        graph.variables.update(self.variables(root))
         return graph
 
     @staticmethod
@@ -206,9 +212,15 @@ class TorchReading(Choosing):
 
     def _example(self, root: Instance, missing: list[str], many: int) -> str:
         """What to say instead: a shape that the network takes, of those that people use."""
-        shapes = next(self._likely(root), [(3, 224, 224), (1, 28, 28), (3, 32, 32)])
         if many > 1:
-            return "such as " + " ".join(f"--input {name}={show(shapes[0])}" for name in missing)
+            firsts = list(dict.fromkeys(shapes[0] for shapes in self._likely(root)))[:_TRIED]
+            for tried in islice(product(firsts, repeat=len(missing)), _TRIED**2):
+                given = {**self.shapes([*missing]), **dict(zip(missing, tried, strict=True))}
+                with suppress(SpecError):
+                    self.read(self.source, lambda names, given=given: given, self.all_given)
+                    return " ".join(f"--input {name}={show(shape)}" for name, shape in given.items())
+            return "a shape for each: " + " ".join(f"--input {name}=CxHxW" for name in missing)
+        shapes = next(self._likely(root), [(3, 224, 224), (1, 28, 28), (3, 32, 32)])
         for shape in shapes:
             try:
                 self.read(self.source, lambda names, shape=shape: {missing[0]: shape}, self.all_given)

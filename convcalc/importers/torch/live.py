@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from convcalc.importers.torch.program import Call, Held, Program, Ref, Region, Tensor
 from convcalc.importers.torch.tidy import changed_in_place, output_names, tidy, written_out
+from convcalc.importers.torch.written import order, said, with_writing
 
 
 def read_exported(exported: Any, *, module: Any = None, name: str = "", batch: int = 1) -> Program:
@@ -25,14 +27,21 @@ def read_exported(exported: Any, *, module: Any = None, name: str = "", batch: i
     """
     program = written_out(_read(exported, module, name, batch))
     if not changed_in_place(program) and not _autocast(program):
-        return tidy(program)
+        return with_writing(tidy(program), _parents(module))
     try:
         functional = exported.run_decompositions({})
     except Exception as error:
         raise ValueError(
             f"PyTorch cannot write the program without changes in place: {first_line(error)}"
         ) from None
-    return tidy(_read(functional, module, name, batch))
+    return with_writing(tidy(_read(functional, module, name, batch)), _parents(module))
+
+
+def _parents(module: Any) -> set[str] | None:
+    """Paths of the parts of a live module that have parts themselves."""
+    if module is None:
+        return None
+    return {path for path, part in module.named_modules(remove_duplicate=False) if any(part.children())}
 
 
 def first_line(error: BaseException, width: int = 200) -> str:
@@ -47,7 +56,7 @@ def _autocast(program: Program) -> bool:
 
 
 def _read(exported: Any, module: Any, name: str, batch: int) -> Program:
-    reader = _Reader()
+    reader = _Reader(batch)
     signature = exported.graph_signature
     holders = _Tensors(exported, module)
     inputs: list[Tensor] = []
@@ -60,6 +69,8 @@ def _read(exported: Any, module: Any, name: str, batch: int) -> Program:
         kind = spec.kind.name
         if kind in ("PARAMETER", "BUFFER", "CONSTANT_TENSOR"):
             reader.names[node.name] = holders.called(spec, node.name)
+            if kind == "PARAMETER":
+                reader.learned.add(node.name)
         elif kind == "USER_INPUT":
             value = node.meta.get("val")
             if hasattr(value, "shape") and hasattr(value, "dtype"):
@@ -171,7 +182,9 @@ def _reading(tensor: Any, target: str) -> Callable[[], Any]:
 class _Reader:
     """Turns nodes into calls; knows the values that have another name, or are numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int = 1) -> None:
+        self.batch = batch
+        self.learned: set[str] = set()  # what depends on parameters
         self.names: dict[str, str] = {}
         self.known: dict[str, Any] = {}
         self.notes: list[str] = []
@@ -267,7 +280,27 @@ class _Reader:
         else:
             outputs = (self.tensor(node.name, value),)
         path, kind = _innermost(node.meta.get("nn_module_stack") or {})
-        return Call(node.name, text, arguments, outputs, path, kind, _place(node.meta.get("stack_trace")))
+        trace = node.meta.get("stack_trace")
+        function = said(node.meta.get("torch_fn"), trace)
+        return Call(node.name, text, arguments, outputs, path, kind, _place(trace), function, self.order(node))
+
+    def order(self, node: Any) -> str:
+        """How what a linear or recurrent layer reads lies in memory; see :func:`written.order`.
+
+        Of an attention with a mask, whether that is learned.
+        """
+        name = getattr(node.target, "__name__", "")
+        if not self.learned.isdisjoint(one.name for one in node.all_input_nodes):
+            self.learned.add(node.name)
+        if name == "scaled_dot_product_attention.default":
+            mask = node.args[3] if len(node.args) > 3 else node.kwargs.get("attn_mask")
+            return "learned" if getattr(mask, "name", "") in self.learned else ""
+        if name == "linear.default":
+            value = node.args[0].meta.get("val")
+            with suppress(RuntimeError, AttributeError, TypeError, ValueError):
+                return order([int(n) for n in value.shape], [int(n) for n in value.stride()], self.batch)
+        first = node.args[-1] if name.endswith(".input") and node.args else False
+        return "folded" if first is True else ""
 
     def several(self, node: Any, values: Any) -> tuple[Tensor, ...]:
         import operator

@@ -79,6 +79,8 @@ class Call:
         path: dotted path of the innermost module that made the call; empty at the top.
         kind: class of that module, such as ``torch.nn.modules.conv.Conv2d``.
         place: file and line of the code, where known.
+        function: the function of the source, such as ``function.relu``; see :mod:`.written`.
+        written: how it is written, in words of :data:`convcalc.graph.WRITTEN`.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Call:
     path: str = ""
     kind: str = ""
     place: str = ""
+    function: str = ""
+    written: str = ""
 
     @property
     def args(self) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ from convcalc.importers.torch.pickled import Foreign, TensorRecord, scan
 from convcalc.importers.torch.program import Call, Held, Program, Ref, Region, Tensor, references
 from convcalc.importers.torch.state import from_archive
 from convcalc.importers.torch.tidy import output_names, tidy
+from convcalc.importers.torch.written import said, with_writing
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -129,7 +130,7 @@ def read_program(path: str | os.PathLike[str]) -> Program:
         except _FAULTS as error:
             what = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:80]}"
             raise BrokenFile(f"has a program that is damaged {reader.place()} ({what})") from None
-    return tidy(program)
+    return with_writing(tidy(program))
 
 
 class Payload(NamedTuple):
@@ -393,9 +394,9 @@ class _Reader:
             stack = _stack(str(metadata.get("nn_module_stack", "")))
             path, kind = stack[-1] if stack else ("", "")
             name = str(node.get("name") or (outputs[0].name if outputs else f"call_{number}"))
-            yield Call(
-                name, target, arguments, outputs, path, kind, _place(str(metadata.get("stack_trace") or ""))
-            )
+            trace = str(metadata.get("stack_trace") or "")
+            function = said(str(metadata.get("torch_fn") or ""), trace)
+            yield Call(name, target, arguments, outputs, path, kind, _place(trace), function)
 
     def results(self, outputs: Any, tensors: dict[str, Tensor]) -> Iterator[Tensor]:
         for output in outputs:

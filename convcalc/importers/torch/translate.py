@@ -19,6 +19,10 @@ from convcalc.importers.torch.program import Call, Held, Program, Ref, Tensor
 from convcalc.layers.values import show
 from convcalc.spec.errors import Problem, SpecError
 
+WEIGHED: Final = ("aten.linear", "aten.conv")
+"""Calls that take a bias, which stands apart where it is put together before."""
+NORMS: Final = ("aten.batch_norm", "aten.native_batch_norm")
+"""Batch norms, through which weights are standardised: they are layer norms then, with parts beside."""
 _TRACKED: Final = "num_batches_tracked"
 """A counter beside running statistics: it takes part in no formula, and no count here has it."""
 
@@ -126,8 +130,11 @@ class _Translation:
     def say(self, call: Call) -> None:
         from convcalc.importers.torch.aten import translate as said
 
+        self.network.written = call.written
+        first = len(self.network.nodes)
         try:
             self.bind(call, said(self.network, call, self.values))
+            self.lead(call, first)
         except Unsayable as unsayable:
             self.opaque(call, unsayable.reason)
         except DimensionError as error:
@@ -139,6 +146,21 @@ class _Translation:
             where = f" ({call.place})" if call.place else ""
             text = f"{call.target} in {call.path or 'the network'}{where} is called as it cannot be: {reason}"
             raise SpecError([Problem(text, file=self.file, line=0)]) from error
+
+    def lead(self, call: Call, first: int) -> None:
+        """Say of the nodes of a call where the first axis in the source is not the batch alone."""
+        for node in self.network.nodes[first:]:
+            if call.target.startswith(WEIGHED) and node.op == "add":
+                node.written = "bias"
+            elif call.target.startswith(NORMS) and node.op not in ("bn", "ln"):
+                node.written = f"part {node.written}"
+        value = self.values.get(call.outputs[0].name) if call.outputs else None
+        if not call.written or value is None or value.batch is None or not value.dims:
+            return
+        if value.batch or value.dims[0] != self.network.batch:
+            word = "behind" if value.batch else "merged"
+            for node in self.network.nodes[first:]:
+                node.written = f"{node.written} {word}"
 
     def bind(self, call: Call, made: Sequence[Value | None]) -> None:
         if len(made) < len(call.outputs):

@@ -17,6 +17,8 @@ from convcalc.layers.values import show, whole
 if TYPE_CHECKING:
     from typing import Self
 
+    from convcalc.layers.saved import Need, Saved
+
 
 INPLACE: Final = Option("inplace", "flag", False)
 
@@ -32,6 +34,8 @@ class Activation(Layer):
     inplace: bool = field(default=False, kw_only=True)
 
     cost: ClassVar[Ops] = Ops()
+    saves_in_place: ClassVar[str] = ""
+    """What autograd keeps of it in place, where that is another; else it copies the input that it needs."""
     options: ClassVar[tuple[Option, ...]] = (INPLACE,)
 
     def __init_subclass__(cls) -> None:
@@ -48,12 +52,19 @@ class Activation(Layer):
         """The cost per element, times the elements."""
         return self.cost.times(prod(outputs[0]))
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, or the output: in place often that, where its sign says enough."""
+        from convcalc.layers.saved import OUTPUT
+
+        return OUTPUT if self.overwrites and self.saves_in_place else Layer.saved(self, inputs, outputs, need)
+
 
 class ReLU(Activation):
     """``max(x, 0)`` (Nair & Hinton 2010)."""
 
     __slots__ = ()
     op: ClassVar[str] = "relu"
+    saves: ClassVar[str] = "output"
     source: ClassVar[str] = "Nair & Hinton 2010, Rectified linear units improve restricted Boltzmann machines"
     cost: ClassVar[Ops] = Ops(cmp=1)
 
@@ -63,6 +74,7 @@ class ReLU6(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "relu6"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Krizhevsky 2010, Convolutional deep belief networks on CIFAR-10"
     cost: ClassVar[Ops] = Ops(cmp=2)
 
@@ -74,6 +86,8 @@ class LeakyReLU(Activation):
     slope: float
 
     op: ClassVar[str] = "leakyrelu"
+    saves: ClassVar[str] = "input"
+    saves_in_place: ClassVar[str] = "output"
     source: ClassVar[str] = "Maas et al. 2013, Rectifier nonlinearities improve acoustic models"
     options: ClassVar[tuple[Option, ...]] = (Option("slope", "number", 0.01),)
     positional: ClassVar[tuple[str, ...]] = ("slope",)
@@ -93,6 +107,7 @@ class PReLU(Activation):
     axis: int
 
     op: ClassVar[str] = "prelu"
+    autocast: ClassVar[str] = "half"
     source: ClassVar[str] = "He et al. 2015, Delving deep into rectifiers"
     options: ClassVar[tuple[Option, ...]] = (
         Option("channels", "dim", 1),
@@ -137,6 +152,14 @@ class PReLU(Activation):
         """``weight``, of ``(channels,)`` or of the shape: the slopes."""
         return {"weight": (self.channels,) if self.shape is None else self.shape}
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, by whose sign the slope is chosen, and of slopes of a shape where that is."""
+        from convcalc.layers.saved import INPUT, MASK, Own, Saved
+
+        if self.shape is None:
+            return INPUT
+        return Saved((0,) * need.learned, own=(Own("sign", prod(inputs[0]), MASK),))
+
 
 @dataclass(frozen=True, slots=True)
 class ELU(Activation):
@@ -145,6 +168,8 @@ class ELU(Activation):
     alpha: float
 
     op: ClassVar[str] = "elu"
+    saves: ClassVar[str] = "input"
+    saves_in_place: ClassVar[str] = "output"
     source: ClassVar[str] = "Clevert et al. 2016, Exponential linear units"
     options: ClassVar[tuple[Option, ...]] = (Option("alpha", "number", 1.0),)
     positional: ClassVar[tuple[str, ...]] = ("alpha",)
@@ -158,6 +183,8 @@ class CELU(Activation):
     alpha: float
 
     op: ClassVar[str] = "celu"
+    saves: ClassVar[str] = "input"
+    saves_in_place: ClassVar[str] = "output"
     source: ClassVar[str] = "Barron 2017, Continuously differentiable exponential linear units"
     options: ClassVar[tuple[Option, ...]] = (Option("alpha", "number", 1.0),)
     positional: ClassVar[tuple[str, ...]] = ("alpha",)
@@ -173,6 +200,8 @@ class SELU(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "selu"
+    saves: ClassVar[str] = "input"
+    saves_in_place: ClassVar[str] = "output"
     source: ClassVar[str] = "Klambauer et al. 2017, Self-normalizing neural networks"
     cost: ClassVar[Ops] = Ops(cmp=1, special=1, add=1, mul=2)
 
@@ -184,6 +213,7 @@ class GELU(Activation):
     approximate: str
 
     op: ClassVar[str] = "gelu"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Hendrycks & Gimpel 2016, Gaussian error linear units"
     options: ClassVar[tuple[Option, ...]] = (
         Option("approximate", "choice", "none", choices=("none", "tanh")),
@@ -200,6 +230,7 @@ class SiLU(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "silu"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Ramachandran et al. 2017, Searching for activation functions (Swish)"
     cost: ClassVar[Ops] = Ops(special=1, add=1, div=1, mul=1)
 
@@ -209,6 +240,7 @@ class Mish(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "mish"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Misra 2020, Mish: a self regularized non-monotonic activation function"
     cost: ClassVar[Ops] = Ops(special=3, add=1, mul=1)
 
@@ -221,6 +253,8 @@ class Softplus(Activation):
     threshold: float
 
     op: ClassVar[str] = "softplus"
+    autocast: ClassVar[str] = "full"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Glorot et al. 2011, Deep sparse rectifier neural networks; PyTorch's threshold"
     options: ClassVar[tuple[Option, ...]] = (
         Option("beta", "number", 1.0),
@@ -238,6 +272,7 @@ class Hardswish(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "hardswish"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Howard et al. 2019, Searching for MobileNetV3, section 5.2"
     cost: ClassVar[Ops] = Ops(add=1, cmp=2, div=1, mul=1)
 
@@ -247,6 +282,7 @@ class Hardsigmoid(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "hardsigmoid"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Courbariaux et al. 2015, BinaryConnect; as in Howard et al. 2019, MobileNetV3"
     cost: ClassVar[Ops] = Ops(add=1, cmp=2, div=1)
 
@@ -259,6 +295,7 @@ class Hardtanh(Activation):
     high: float
 
     op: ClassVar[str] = "hardtanh"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Collobert 2004, Large scale machine learning, section 5.3"
     options: ClassVar[tuple[Option, ...]] = (
         Option("low", "number", -1.0),
@@ -285,6 +322,7 @@ class Threshold(Activation):
     value: float
 
     op: ClassVar[str] = "threshold"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "PyTorch Threshold; ONNX ThresholdedRelu where the value is 0"
     options: ClassVar[tuple[Option, ...]] = (Option("threshold", "number"), Option("value", "number"))
     positional: ClassVar[tuple[str, ...]] = ("threshold", "value")
@@ -300,6 +338,12 @@ class Softsign(Activation):
     source: ClassVar[str] = "Turian et al. 2009, Quadratic features and deep architectures for chunking"
     cost: ClassVar[Ops] = Ops(cmp=1, add=1, div=1)
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, which is divided and whose sign is needed, and what it is divided by: ``1 + |x|``."""
+        from convcalc.layers.saved import Own, Saved
+
+        return Saved((0,), own=(Own("1 + |x|", prod(inputs[0])),))
+
 
 class LogSigmoid(Activation):
     """``log(1 / (1 + exp(-x)))``, computed as ``min(x, 0) - log(1 + exp(-|x|))``, which never overflows."""
@@ -309,6 +353,12 @@ class LogSigmoid(Activation):
     source: ClassVar[str] = "the logarithm of the logistic function"
     cost: ClassVar[Ops] = Ops(cmp=2, special=2, add=2)
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and ``exp(-|x|)``, which is kept on a processor and not on a graphics card."""
+        from convcalc.layers.saved import Own, Saved
+
+        return Saved((0,), own=(Own("exp(-|x|)", prod(inputs[0])),))
+
 
 class Tanhshrink(Activation):
     """``x - tanh(x)``."""
@@ -317,6 +367,12 @@ class Tanhshrink(Activation):
     op: ClassVar[str] = "tanhshrink"
     source: ClassVar[str] = "PyTorch Tanhshrink"
     cost: ClassVar[Ops] = Ops(special=1, add=1)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The hyperbolic tangent of the input."""
+        from convcalc.layers.saved import Own, Saved
+
+        return Saved(own=(Own("tanh(x)", prod(inputs[0])),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +390,7 @@ class Softshrink(_Shrink):
 
     __slots__ = ()
     op: ClassVar[str] = "softshrink"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Donoho 1995, De-noising by soft-thresholding"
     cost: ClassVar[Ops] = Ops(cmp=2, add=1)
 
@@ -347,6 +404,7 @@ class Hardshrink(_Shrink):
 
     __slots__ = ()
     op: ClassVar[str] = "hardshrink"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "Donoho & Johnstone 1994, Ideal spatial adaptation by wavelet shrinkage"
     cost: ClassVar[Ops] = Ops(cmp=2)
 
@@ -356,6 +414,7 @@ class Sigmoid(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "sigmoid"
+    saves: ClassVar[str] = "output"
     source: ClassVar[str] = "the logistic function 1 / (1 + exp(-x))"
     cost: ClassVar[Ops] = Ops(special=1, add=1, div=1)
 
@@ -365,6 +424,7 @@ class Tanh(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "tanh"
+    saves: ClassVar[str] = "output"
     source: ClassVar[str] = "the hyperbolic tangent"
     cost: ClassVar[Ops] = Ops(special=1)
 

@@ -11,6 +11,7 @@ from convcalc.layers.base import Layer, Ops, Option, Template
 
 if TYPE_CHECKING:
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 class Neg(Activation):
@@ -26,6 +27,8 @@ class Exp(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "exp"
+    autocast: ClassVar[str] = "full"
+    saves: ClassVar[str] = "output"
     source: ClassVar[str] = "ONNX Exp"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -35,6 +38,8 @@ class Log(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "log"
+    autocast: ClassVar[str] = "full"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "ONNX Log"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -44,6 +49,7 @@ class Sqrt(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "sqrt"
+    saves: ClassVar[str] = "output"
     source: ClassVar[str] = "ONNX Sqrt"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -53,6 +59,8 @@ class Rsqrt(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "rsqrt"
+    autocast: ClassVar[str] = "full"
+    saves: ClassVar[str] = "output"
     source: ClassVar[str] = "PyTorch torch.rsqrt"
     cost: ClassVar[Ops] = Ops(special=1, div=1)
 
@@ -62,6 +70,7 @@ class Abs(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "abs"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "ONNX Abs"
     cost: ClassVar[Ops] = Ops(cmp=1)
 
@@ -71,6 +80,7 @@ class Square(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "square"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "PyTorch torch.square"
     cost: ClassVar[Ops] = Ops(mul=1)
 
@@ -80,6 +90,7 @@ class Sin(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "sin"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "ONNX Sin"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -89,6 +100,7 @@ class Cos(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "cos"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "ONNX Cos"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -98,6 +110,7 @@ class Erf(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "erf"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "ONNX Erf"
     cost: ClassVar[Ops] = Ops(special=1)
 
@@ -107,6 +120,8 @@ class Reciprocal(Activation):
 
     __slots__ = ()
     op: ClassVar[str] = "reciprocal"
+    autocast: ClassVar[str] = "full"
+    saves: ClassVar[str] = "output"
     source: ClassVar[str] = "ONNX Reciprocal"
     cost: ClassVar[Ops] = Ops(div=1)
 
@@ -146,6 +161,7 @@ class Clip(Activation):
     max: float | None
 
     op: ClassVar[str] = "clip"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "ONNX Clip"
     options: ClassVar[tuple[Option, ...]] = (Option("min", "number", None), Option("max", "number", None))
     positional: ClassVar[tuple[str, ...]] = ("min", "max")
@@ -176,6 +192,7 @@ class L2Norm(Layer):
     eps: float
 
     op: ClassVar[str] = "l2norm"
+    autocast: ClassVar[str] = "full"
     source: ClassVar[str] = "PyTorch torch.nn.functional.normalize"
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0), Option("eps", "number", 1e-12))
     keeps_positions: ClassVar[bool] = True
@@ -194,6 +211,13 @@ class L2Norm(Layer):
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], {self.axis: EVERY}),),)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, its lengths, and the lengths that it is divided by, which are no shorter than eps."""
+        from convcalc.layers.saved import Own, Saved
+
+        lengths = prod(n for a, n in enumerate(inputs[0]) if a != self.axis)
+        return Saved((0,), own=(Own("lengths", lengths), Own("divisors", lengths)))
 
 
 LAYERS = (

@@ -17,6 +17,7 @@ from convcalc.layers.values import show
 
 if TYPE_CHECKING:
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,10 @@ class Mul(Join):
     kind: ClassVar[str] = "mul"
     source: ClassVar[str] = "Hu et al. 2018, Squeeze-and-excitation networks, equation 4"
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """Every factor whose partner wants a gradient, and the products on the way."""
+        return _chained(inputs, need, products=True)
+
 
 class Maximum(Join):
     """The largest of its operands: a comparison for each but the first."""
@@ -202,6 +207,10 @@ class Maximum(Join):
     kind: ClassVar[str] = "cmp"
     source: ClassVar[str] = "Goodfellow et al. 2013, Maxout networks"
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """All that is compared."""
+        return _compared(inputs, outputs, self.value, need)
+
 
 class Minimum(Join):
     """The smallest of its operands: a comparison for each but the first."""
@@ -210,6 +219,10 @@ class Minimum(Join):
     op: ClassVar[str] = "minimum"
     kind: ClassVar[str] = "cmp"
     source: ClassVar[str] = "ONNX Min"
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """All that is compared."""
+        return _compared(inputs, outputs, self.value, need)
 
 
 class Sub(_Ordered):
@@ -235,14 +248,71 @@ class Div(_Ordered):
         if type(self.value) in (int, float) and self.value == 0 and not self.reverse:
             raise DimensionError("div divides by 0", field="value", hint="a number other than 0")
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The divisor, and the first operand where the divisor wants a gradient."""
+        from convcalc.layers.saved import Own, Saved
+
+        if self.value is not None:  # a constant over x is its reciprocal times the constant
+            return Saved(own=(Own("1 / x", prod(inputs[0])),)) if self.reverse else Saved()
+        above, below = (1, 0) if self.reverse else (0, 1)
+        return Saved((below, above) if need.inputs[below] else (below,))
+
 
 class Pow(_Ordered):
     """The first operand to the power of the second; of a negative number to a fraction, no number."""
 
     __slots__ = ()
     op: ClassVar[str] = "pow"
+    autocast: ClassVar[str] = "full"
     kind: ClassVar[str] = "special"
     source: ClassVar[str] = "ONNX Pow"
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """Base, exponent and power, as far as a gradient needs them."""
+        from convcalc.layers.saved import INPUT, Saved
+
+        if self.value is not None:
+            return Saved((0,), (0,)) if self.reverse else INPUT
+        exponent = 0 if self.reverse else 1
+        return Saved((0, 1), (0,) if need.inputs[exponent] else ())
+
+
+def _chained(inputs: tuple[Shape, ...], need: Need, products: bool) -> Saved:
+    """What a product of several tensors keeps, multiplied from left to right."""
+    from convcalc.layers.saved import Own, Saved
+
+    kept: set[int] = set()
+    own = []
+    wanted = need.inputs[0]
+    for number in range(1, len(inputs)):
+        if need.inputs[number]:
+            if number == 1:
+                kept.add(0)
+            else:
+                own.append(Own("product", prod(broadcast("mul", inputs[:number]))))
+        if wanted:
+            kept.add(number)
+        wanted = wanted or need.inputs[number]
+    return Saved(tuple(sorted(kept)), own=tuple(own))
+
+
+def _compared(inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], value: Any, need: Need) -> Saved:
+    """What is compared from left to right: the inputs, and the largest or smallest on the way."""
+    from convcalc.layers.saved import Own, Saved
+
+    wanted, kept, own = need.inputs[0], set[int](), []
+    for number in range(1, len(inputs)):
+        wanted = wanted or need.inputs[number]
+        if wanted:
+            kept |= {number} if number > 1 else {0, 1}
+            if number > 1:
+                own.append(Own("compared", prod(broadcast("maximum", inputs[:number]))))
+    if value is not None:
+        if len(inputs) == 1:
+            kept = {0}
+        else:
+            own.append(Own("compared", prod(outputs[0])))
+    return Saved(tuple(sorted(kept)), own=tuple(own))
 
 
 LAYERS = (Concat, Add, Sub, Mul, Div, Pow, Maximum, Minimum)

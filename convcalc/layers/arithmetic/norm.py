@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 _AFFINE = Option("affine", "flag", True)
 _WEIGHT = Option("weight", "flag", True)
@@ -81,6 +82,11 @@ class BatchNorm(Layer):
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Ioffe & Szegedy 2015"
 
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The channels, where statistics are stored."""
+        return (self.axis,) if self.track else ()
+
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and ``bias``, unless turned off, one per channel, where affine."""
         return _affine((self.channels,), self.affine, self.weight, self.bias)
@@ -107,6 +113,13 @@ class BatchNorm(Layer):
             return ((along(inputs[0], {}),),)
         others = (a for a in range(len(inputs[0])) if a != self.axis)
         return ((along(inputs[0], dict.fromkeys(others, EVERY)),),)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and the mean and the reciprocal deviation of each channel of the batch."""
+        from convcalc.layers.saved import FULL, Own, Saved
+
+        statistics = (Own(name, self.channels, FULL, shared=True) for name in ("mean", "1 / deviation"))
+        return Saved((0,), own=tuple(statistics))
 
 
 _OVER: tuple[Option, ...] = (
@@ -186,6 +199,7 @@ class LayerNorm(Layer):
     shape: tuple[Dim, ...]
 
     op: ClassVar[str] = "ln"
+    autocast: ClassVar[str] = "full"
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         *_OVER,
@@ -217,6 +231,13 @@ class LayerNorm(Layer):
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], dict.fromkeys(_axes(self.axis, inputs[0]), EVERY)),),)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and the mean and the reciprocal deviation of each group."""
+        from convcalc.layers.saved import FULL, Own, Saved
+
+        groups = _groups(self.axis, inputs[0])
+        return Saved((0,), own=(Own("mean", groups, FULL), Own("1 / deviation", groups, FULL)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +285,15 @@ class RMSNorm(Layer):
 
         return ((along(inputs[0], dict.fromkeys(_axes(self.axis, inputs[0]), EVERY)),),)
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, the reciprocal root of each group and, for the weight, the input times that."""
+        from convcalc.layers.saved import FULL, Own, Saved
+
+        scaled = (Own("scaled input", prod(inputs[0])),) if self.affine and need.learned else ()
+        if not need.inputs[0]:
+            return Saved(own=scaled)
+        return Saved((0,), own=(Own("1 / root", _groups(self.axis, inputs[0]), FULL), *scaled))
+
 
 @dataclass(frozen=True, slots=True)
 class GroupNorm(Layer):
@@ -277,6 +307,8 @@ class GroupNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "gn"
+    autocast: ClassVar[str] = "full"
+    ordered: ClassVar[bool] = True
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("groups", "dim", short="g"),
@@ -310,6 +342,13 @@ class GroupNorm(Layer):
         channels = inputs[0][0]
         return ((along(inputs[0], {0: groups(channels, channels, self.groups), **rules}),),)
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input in order, and the mean and the reciprocal deviation of each group."""
+        from convcalc.layers.saved import FULL, Own, Saved, contiguous
+
+        statistics = (Own("mean", self.groups, FULL), Own("1 / deviation", self.groups, FULL))
+        return Saved(own=statistics, laid=(contiguous(0, inputs[0]),))
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceNorm(Layer):
@@ -321,6 +360,7 @@ class InstanceNorm(Layer):
     eps: float
 
     op: ClassVar[str] = "instancenorm"
+    ordered: ClassVar[bool] = True
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         _CHANNELS,
@@ -353,6 +393,18 @@ class InstanceNorm(Layer):
         from convcalc.layers.reads import EVERY, along
 
         return ((along(inputs[0], dict.fromkeys(range(1, len(inputs[0])), EVERY)),),)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input in order, the statistics of each channel and the weight repeated for every sample.
+
+        More than three axes, and maps of one position, are normalised as groups, which repeats no weight.
+        """
+        from convcalc.layers.saved import FULL, Own, Saved, contiguous
+
+        repeated = len(inputs[0]) <= 4 and prod(inputs[0][1:]) != 1 and "weight" in self.parameters(inputs)
+        names = ("mean", "1 / deviation", *(("weights",) if repeated else ()))
+        own = tuple(Own(name, self.channels, FULL) for name in names)
+        return Saved(own=own, laid=(contiguous(0, inputs[0]),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +441,16 @@ class LocalResponseNorm(Layer):
 
         return ((along(inputs[0], {0: Slide(self.size, 1, 1, self.size // 2)}),),)
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, its padded squares, what it is divided by, and that before it is raised to beta."""
+        from convcalc.layers.saved import Own, Saved
+
+        shape = inputs[0]
+        n = prod(shape)
+        padded = (shape[0] + self.size - 1) * prod(shape[1:])
+        own = (Own("squares", padded), Own("sums", n), Own("divisors", n))
+        return Saved((0,), own=own)
+
 
 @dataclass(frozen=True, slots=True)
 class Scale(Layer):
@@ -407,6 +469,11 @@ class Scale(Layer):
     positional: ClassVar[tuple[str, ...]] = ("channels",)
     source: ClassVar[str] = "Touvron et al. 2021, CaiT"
 
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The channels."""
+        return (self.axis,)
+
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight`` and, where there is an offset, ``bias``."""
         weight = {"weight": (self.channels,)}
@@ -415,6 +482,12 @@ class Scale(Layer):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Per element one multiplication, and one addition for the offset."""
         return Ops(mul=1, add=int(self.bias)).times(prod(outputs[0]))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, for the gradient of the weight."""
+        from convcalc.layers.saved import INPUT, NOTHING
+
+        return INPUT if need.learned else NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 _AXIS = Option("axis", "axislist", None)
 _KEEP = Option("keep", "flag", False)
@@ -115,6 +116,7 @@ class Sum(_Reduction):
 
     __slots__ = ()
     op: ClassVar[str] = "sum"
+    autocast: ClassVar[str] = "full"
     source: ClassVar[str] = "NumPy sum, PyTorch sum, ONNX ReduceSum"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     merges: ClassVar[bool] = True
@@ -134,11 +136,22 @@ class Prod(_Reduction):
 
     __slots__ = ()
     op: ClassVar[str] = "prod"
+    autocast: ClassVar[str] = "full"
     source: ClassVar[str] = "NumPy prod, PyTorch prod, ONNX ReduceProd"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One multiplication per entry read."""
         return Ops(mul=prod(inputs[0]))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """What is multiplied and the product, axis by axis from the last."""
+        from convcalc.layers.saved import BOTH, Own, Saved
+
+        over, shape = self.over(inputs[0]), inputs[0]
+        if len(over) == 1 or (len(over) == len(shape) and not self.keep):
+            return BOTH
+        between = (prod(n for a, n in enumerate(shape) if a not in over[k:]) for k in range(1, len(over)))
+        return Saved((0,), (0,), tuple(Own("products", size) for size in between))
 
 
 class Max(_Reduction):
@@ -149,6 +162,7 @@ class Max(_Reduction):
 
     __slots__ = ()
     op: ClassVar[str] = "max"
+    saves: ClassVar[str] = "input output"
     source: ClassVar[str] = "NumPy max, PyTorch amax, ONNX ReduceMax"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     merges: ClassVar[bool] = True
@@ -182,6 +196,8 @@ class Norm(_Reduction):
     p: str
 
     op: ClassVar[str] = "norm"
+    autocast: ClassVar[str] = "full"
+    saves: ClassVar[str] = "input output"
     source: ClassVar[str] = "NumPy linalg.norm, PyTorch linalg.vector_norm, ONNX ReduceL2 and ReduceL1"
     options: ClassVar[tuple[Option, ...]] = (
         _AXIS, _KEEP, Option("p", "choice", "2", choices=("1", "2", "inf")),
@@ -207,6 +223,7 @@ class Var(_Reduction):
     correction: Dim
 
     op: ClassVar[str] = "var"
+    saves: ClassVar[str] = "input"
     source: ClassVar[str] = "PyTorch var, NumPy var (ddof)"
     options: ClassVar[tuple[Option, ...]] = (_AXIS, _KEEP, Option("correction", "dim", 1, minimum=0))
     template: ClassVar[Template] = Template(options={"axis": (1, 2), "correction": None})
@@ -232,6 +249,7 @@ class Std(Var):
 
     __slots__ = ()
     op: ClassVar[str] = "std"
+    saves: ClassVar[str] = "input output"
     source: ClassVar[str] = "PyTorch std, NumPy std (ddof)"
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
@@ -247,6 +265,7 @@ class ArgMax(_Reduction):
 
     __slots__ = ()
     op: ClassVar[str] = "argmax"
+    cuts_gradient: ClassVar[bool] = True
     source: ClassVar[str] = "NumPy argmax, PyTorch argmax, ONNX ArgMax"
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", None), _KEEP)
     template: ClassVar[Template] = Template(options={"axis": 0})

@@ -23,6 +23,9 @@ class Softmax(Activation):
     axis: int
 
     op: ClassVar[str] = "softmax"
+    autocast: ClassVar[str] = "full"
+    saves: ClassVar[str] = "output"
+    ordered: ClassVar[bool] = True
     source: ClassVar[str] = "Bridle 1990, Probabilistic interpretation of classification network outputs"
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)
     keeps_positions: ClassVar[bool] = True
@@ -66,6 +69,8 @@ class GLU(Activation):
     axis: int
 
     op: ClassVar[str] = "glu"
+    saves: ClassVar[str] = "input"
+    ordered: ClassVar[bool] = True
     source: ClassVar[str] = "Dauphin et al. 2017, Language modeling with gated convolutional networks"
     keeps_positions: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (Option("axis", "axis", 0),)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Linear(Weighted):
     arriving: str | None = None
 
     op: ClassVar[str] = "linear"
+    autocast: ClassVar[str] = "half"
     options: ClassVar[tuple[Option, ...]] = (
         Option("in_features", "dim", INFER, aliases=("in",)),
         Option("out_features", "dim", aliases=("out",)),
@@ -87,6 +89,31 @@ class Linear(Weighted):
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight (out, in)`` and ``bias (out,)``, as far as they do not arrive."""
         return self.owned((self.out_features, self.in_features), self.out_features)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input as rows of features, for the gradient of the weight; what arrives as weight."""
+        from convcalc.layers.saved import Laid, Saved
+
+        rank = len(inputs[0])
+        order = (*(a for a in range(rank + 1) if a != self.along + 1), self.along + 1)
+        if len(inputs) == 1 or all(need.single[1:]):
+            arriving = (1,) * (len(inputs) > 1 and need.inputs[0])
+            wanted = need.inputs[1] if arriving else need.learned
+            return Saved(arriving, laid=(Laid(0, order, together=rank),) if wanted else ())
+        # a weight for each sample: a batch of products of matrices
+        between = tuple(n for a, n in enumerate(inputs[0]) if a != self.along)[:-1]
+        batch = 1 + len(between)
+        found = (Laid(0, order, together=batch), Laid(1, (0, 1, 2), (*between, *inputs[1]), batch))
+        return Saved(
+            laid=tuple(one for one, partner in zip(found, (1, 0), strict=True) if need.inputs[partner])
+        )
+
+    def writes(self, shape: tuple[int, ...]) -> Steps | None:
+        """The features lie together wherever their axis is."""
+        from convcalc.layers.saved import laid_out
+
+        axis = self.along + 1
+        return laid_out([*(a for a in range(len(shape)) if a != axis), axis], shape)
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``positions * in * out``."""

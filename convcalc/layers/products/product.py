@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Reads, Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 class _Operand(NamedTuple):
@@ -54,6 +55,7 @@ class Matmul(Layer):
     transpose_b: bool
 
     op: ClassVar[str] = "matmul"
+    autocast: ClassVar[str] = "half"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     merges: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
@@ -135,6 +137,21 @@ class Matmul(Layer):
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``elements of the output * k``."""
         return prod(outputs[0]) * self.inner(inputs)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """Either factor where the other wants a gradient, as a batch of matrices in order."""
+        from convcalc.layers.saved import Laid, Saved
+
+        a, b = self._operands(inputs)
+        rank = max(len(a.batch), len(b.batch))
+        batch = broadcast(self.op, tuple((1,) * (rank - len(one.batch)) + one.batch for one in (a, b)))
+        found = []
+        for number, one in enumerate((a, b)):
+            if not need.inputs[1 - number]:
+                continue
+            axes = (0, *range(1, len(one.batch) + 1), *(place + 1 for place in one.places))
+            found.append(Laid(number, axes, (*batch, *one.matrix), together=rank + 1))
+        return Saved(laid=tuple(found))
 
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """An entry reads a row of the first and a column of the second, both whole."""

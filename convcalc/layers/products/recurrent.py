@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Reads, Windows
+    from convcalc.layers.saved import Need, Saved, Steps
 
 _BEFORE: Final = (
     Option("in_features", "dim", INFER, aliases=("in",)),
@@ -195,6 +196,61 @@ class Recurrent(Layer):
         every = first + (self.layers - 1) * later
         return self._steps(inputs) * self.directions * self.gates * self.hidden * every
 
+    def backward_macs(
+        self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need
+    ) -> tuple[Dim, Dim]:
+        """As many as forward for either; none for the first states, nor for an input that wants none."""
+        macs = self.macs(inputs, outputs)
+        rows = self.directions * self.gates * self.hidden
+        arriving = macs - self._sequences(inputs) * self.layers * rows * self.size
+        if not need.inputs[0]:
+            arriving = arriving - self._steps(inputs) * rows * self.in_features
+        return arriving, macs if need.learned else 0
+
+    def _sequences(self, inputs: tuple[Shape, ...]) -> Dim:
+        """How many sequences there are, for one sample."""
+        return prod(inputs[0][a] for a in self._apart(inputs[0]))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """Step by step as PyTorch's own cells keep it: gates, states and, of an LSTM, cells.
+
+        Fused kernels (cuDNN, oneDNN) keep as much or more in a workspace of their own.
+        """
+        from convcalc.layers.saved import Laid, Own, Saved
+
+        shape = inputs[0]
+        order = (self.axis + 1, 0, *(a + 1 for a in self._apart(shape)), self.at + 1)
+        rows = (Laid(0, order, together=len(shape)),) * (self.directions if self._of_pytorch else 0)
+        passes, sequences = self._passes(inputs), self._sequences(inputs)
+        later = passes - sequences * self.layers * self.directions
+        own = [Own(name, sequences * self.layers * self.directions * n) for name, n in self._first()]
+        own += [Own(name, (passes if every else later) * n) for name, n, every in self._kept()]
+        if self.layers > 1:
+            between = self._steps(inputs) * (self.layers - 1) * self.directions * self.size
+            own.append(Own("sequences between layers", between))
+        return Saved(() if rows else (0,), own=tuple(own), laid=rows)
+
+    def writes(self, shape: tuple[int, ...]) -> Steps | None:
+        """Step by step, each for all sequences of the batch."""
+        if not self._of_pytorch:
+            return None
+        from convcalc.layers.saved import laid_out
+
+        return laid_out((self.axis + 1, 0, *(a + 1 for a in self._apart(shape[1:])), self.at + 1), shape)
+
+    @property
+    def _of_pytorch(self) -> bool:
+        """Whether PyTorch has such a cell: one bias for each of the two products, or none."""
+        return self.recurrent_bias or not self.bias
+
+    def _first(self) -> tuple[tuple[str, Dim], ...]:
+        """What a sequence begins with, of zeros."""
+        return (("first states", self.size),)
+
+    def _kept(self) -> tuple[tuple[str, Dim, bool], ...]:
+        """What a step keeps: what it is, how many entries, and whether the last step keeps it, too."""
+        return (("states", self.size, True),)
+
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """Per gate the sum of its two products and of its biases, and what makes a state of the gates."""
         sums = self.gates * (1 + self.bias * (1 + self.recurrent_bias))
@@ -274,6 +330,7 @@ class RNN(Recurrent):
     nonlinearity: str
 
     op: ClassVar[str] = "rnn"
+    autocast: ClassVar[str] = "half"
     source: ClassVar[str] = "Elman 1990, Finding structure in time; PyTorch RNN"
     options: ClassVar[tuple[Option, ...]] = (
         *_BEFORE,
@@ -301,6 +358,7 @@ class LSTM(Recurrent):
     projection: Dim | None
 
     op: ClassVar[str] = "lstm"
+    autocast: ClassVar[str] = "half"
     source: ClassVar[str] = (
         "Hochreiter & Schmidhuber 1997, Long short-term memory; Sak et al. 2014 (projection); PyTorch LSTM"
     )
@@ -362,6 +420,21 @@ class LSTM(Recurrent):
         gates = (_gate("i", "sigmoid"), _gate("f", "sigmoid"), _gate("g", "tanh"), _gate("o", "sigmoid"))
         return (*gates, ("c'", "f * c + i * g"), ("h'", state))
 
+    def _first(self) -> tuple[tuple[str, Dim], ...]:
+        """A state and a cell."""
+        return (("first states", self.size), ("first cells", self.hidden))
+
+    def _kept(self) -> tuple[tuple[str, Dim, bool], ...]:
+        """Gates, cells, their hyperbolic tangents and states; of a projection what it projects."""
+        projected = () if self.projection is None else (("unprojected states", self.hidden, True),)
+        return (
+            ("gates", 4 * self.hidden, True),
+            ("tanh(c)", self.hidden, True),
+            *projected,
+            ("cells", self.hidden, False),
+            ("states", self.size, False),
+        )
+
 
 @dataclass(frozen=True)
 class GRU(Recurrent):
@@ -375,6 +448,7 @@ class GRU(Recurrent):
     reset: str
 
     op: ClassVar[str] = "gru"
+    autocast: ClassVar[str] = "half"
     source: ClassVar[str] = "Cho et al. 2014, Learning phrase representations; PyTorch GRU (reset=after)"
     options: ClassVar[tuple[Option, ...]] = (
         *_BEFORE,
@@ -397,6 +471,22 @@ class GRU(Recurrent):
             candidate,
             ("h'", "(1 - z) * n + z * h"),
             ("r acts", whose[self.reset]),
+        )
+
+    @property
+    def _of_pytorch(self) -> bool:
+        """PyTorch resets the product with the state."""
+        return self.reset == "after" and super()._of_pytorch
+
+    def _kept(self) -> tuple[tuple[str, Dim, bool], ...]:
+        """Gates, the product with the state, the candidate, its distance from the state, and states.
+
+        PyTorch's cell stores the candidate's gate beside the two others; a reset before has none to store.
+        """
+        return (
+            ("gates", (3 if self.reset == "after" else 2) * self.hidden, True),
+            ("products and candidates", 3 * self.hidden, True),
+            ("states", self.hidden, False),
         )
 
 

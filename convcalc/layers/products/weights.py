@@ -55,6 +55,10 @@ class Weighted(Layer):
         """One addition per output for the bias."""
         return Ops(add=prod(outputs[0])) if self.bias else Ops()
 
+    def takes_factors(self, axis: tuple[int, ...]) -> bool:
+        """Along the channels that leave, where weight and bias are its own."""
+        return self.arriving is None and axis == (getattr(self, "along", 0),)
+
     def owned(self, weight: Shape, channels: Dim) -> dict[str, Shape]:
         """The arrays that do not arrive, of a weight of this shape and a bias for the channels that leave."""
         shapes = {"weight": weight, "bias": (channels,)}

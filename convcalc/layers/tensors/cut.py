@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved, Steps
 
 
 _AXIS = Option("axis", "axislist", None)
@@ -115,6 +116,17 @@ class Pad(Layer):
         sides = self.sides(inputs[0]).items()
         return ((along(inputs[0], {a: Slide(1, 1, 1, before, self.mode) for a, (before, _) in sides}),),)
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input where it is what is repeated; the places instead where PyTorch does not pad such axes."""
+        from convcalc.layers.saved import INDEX, INPUT, NOTHING, Own, Saved
+
+        if self.mode in ("zeros", "constant"):
+            return NOTHING
+        sides = {a: pair for a, pair in self.sides(inputs[0]).items() if pair != (0, 0)}
+        if 0 not in sides and 2 <= len(inputs[0]) <= 4:
+            return NOTHING if self.mode == "circular" else INPUT
+        return Saved(own=tuple(Own(f"places on axis {a}", outputs[0][a], INDEX, shared=True) for a in sides))
+
 
 @dataclass(frozen=True, slots=True)
 class Crop(Layer):
@@ -189,6 +201,10 @@ class Crop(Layer):
         rules = {a: Slide(1, 1, 1, -before) for a, (before, _) in self.sides(inputs[0]).items()}
         return ((along(inputs[0], rules),),)
 
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """The same entries, fewer of them."""
+        return (steps,)
+
 
 @dataclass(frozen=True, slots=True)
 class Slice(Layer):
@@ -249,6 +265,10 @@ class Slice(Layer):
 
         return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -self.start)}),),)
 
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """The same entries, fewer of them."""
+        return (steps,)
+
 
 @dataclass(frozen=True, slots=True)
 class Split(Layer):
@@ -299,6 +319,10 @@ class Split(Layer):
         from convcalc.layers.reads import Slide, along
 
         return ((along(inputs[0], {self.axis: Slide(1, 1, 1, -total(self.sizes[:output]))}),),)
+
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """The same entries, part by part."""
+        return (steps,) * len(self.sizes)
 
 
 LAYERS = (Pad, Crop, Slice, Split)

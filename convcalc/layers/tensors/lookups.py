@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, require
+from convcalc.dims import Dim, DimensionError, Shape, prod, require
 from convcalc.layers.base import Layer, Option, Template, fill
 from convcalc.layers.values import show, whole
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ class Embedding(Layer):
         from convcalc.layers.reads import identity
 
         return ((identity(inputs[0]),),)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The whole numbers that choose, of 64 bits."""
+        from convcalc.layers.saved import INDEX, Own, Saved
+
+        return Saved(own=(Own("indices", prod(inputs[0]), INDEX),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,15 @@ class Gather(Layer):
         if len(inputs) == 1:
             return ((axes,),)
         return ((axes,), (tuple(Axis(first + a, ONE) for a in range(many)),))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """An index that is written out; one that is stored is there anyway."""
+        from convcalc.layers.saved import INDEX, NOTHING, Own, Saved
+
+        if self.shape is not None:
+            return NOTHING
+        many = prod(self._index_shape(inputs))
+        return Saved(own=(Own("indices", many, INDEX, shared=self.index is not None),))
 
 
 def _entry(entry: Any, size: Dim, shape: Shape) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Steps
 
 MOST_PARTS: Final = 4096
 """Most tensors that an axis is taken apart into."""
@@ -161,6 +162,13 @@ class Expand(Layer):
             axes.append(Axis(a + more, FIXED if repeated else ONE))
         return ((tuple(axes),),)
 
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """Axes that are repeated have no step."""
+        more = len(self.shape) + 1 - len(shape)
+        own = (0 if n == 1 and size != 1 else step
+               for n, size, step in zip(shape[1:], self.shape[more:], steps[1:], strict=True))  # fmt: skip
+        return ((steps[0], *(0,) * more, *own),)
+
 
 @dataclass(frozen=True, slots=True)
 class Tile(Layer):
@@ -297,6 +305,12 @@ class Unstack(Layer):
         at = Axis(None, Slide(1, 0, 1, -output))
         others = [Axis(a - (a > self.axis), ONE) for a in range(len(inputs[0]))]
         return (((*others[: self.axis], at, *others[self.axis + 1 :]),),)
+
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """The same entries, without the axis."""
+        at = self.axis + 1
+        left = (*steps[:at], *steps[at + 1 :])
+        return ((*left,) if len(shape) > 2 else steps,) * self.parts
 
 
 LAYERS = (Roll, Flip, Expand, Tile, Stack, Unstack)

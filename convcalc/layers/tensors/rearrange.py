@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Reads, Windows
+    from convcalc.layers.saved import Steps
 
 _MANY = 64
 """Most phases that are read one by one; of more, all channels are read."""
@@ -326,6 +327,10 @@ class Permute(Layer):
         from convcalc.layers.reads import ONE, Axis
 
         return ((tuple(Axis(self.order.index(a), ONE) for a in range(len(self.order))),),)
+
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """The same entries, axis by axis."""
+        return ((steps[0], *(steps[a + 1] for a in self.order)),)
 
 
 LAYERS = (PixelShuffle, PixelUnshuffle, Shift, ChannelShuffle, Permute)

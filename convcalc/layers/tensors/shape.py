@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class Identity(Layer):
     view: ClassVar[bool] = True
     op: ClassVar[str] = "identity"
     source: ClassVar[str] = "the function f(x) = x"
+
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """What arrives."""
+        return (steps,)
 
 
 _ORDER = Option("order", "choice", "first", choices=("first", "last"))
@@ -127,6 +132,10 @@ class Flatten(Layer):
         """An output reads the whole map, unless that is one pixel."""
         return _reshaped(inputs[0], outputs[0], self.order)
 
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """Axes that follow each other are shown as one; others are copied."""
+        return _shown(self, shape, steps)
+
 
 @dataclass(frozen=True, slots=True)
 class Dropout(Layer):
@@ -144,6 +153,18 @@ class Dropout(Layer):
         """The probability is from 0 to 1."""
         if not 0 <= self.p <= 1:
             raise DimensionError(f"p must be a probability, got {self.p}", field="p", hint="0 to 1")
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The factors that are drawn, 0 or ``1 / (1 - p)``, of the type of the input."""
+        from convcalc.layers.saved import NOTHING, Own, Saved
+
+        if self.p == 1:  # a single zero
+            return Saved(own=(Own("factors", 1, shared=True),))
+        return Saved(own=(Own("factors", prod(inputs[0])),)) if self.p else NOTHING
+
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """What arrives, where nothing is dropped."""
+        return None if self.p else (steps,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +235,23 @@ class Reshape(Layer):
     def reads(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], output: int = 0) -> Windows:
         """Axes stay, are joined or are cut; see :func:`convcalc.layers.reads.reshaped`."""
         return _reshaped(inputs[0], self.shape, self.order)
+
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """Axes are cut and, where they follow each other, joined; else all is copied."""
+        return _shown(self, shape, steps)
+
+
+def _shown(layer: Any, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+    """Another shape of the same elements, where it can be shown."""
+    from convcalc.layers.saved import viewed
+
+    (out,) = layer.output_shapes((shape[1:],))
+    if layer.order == "first":
+        found = viewed(shape, steps, (shape[0], *out))
+        return None if found is None else (found,)
+    turned = viewed((shape[0], *shape[2:], shape[1]), (steps[0], *steps[2:], steps[1]),
+                    (shape[0], *out[1:], out[0]))  # fmt: skip
+    return None if turned is None else ((turned[0], turned[-1], *turned[1:-1]),)
 
 
 LAYERS = (Input, Identity, Flatten, Dropout, Reshape)

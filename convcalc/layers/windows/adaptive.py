@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 class _Global(Layer):
@@ -52,6 +53,14 @@ class GlobalMaxPool(_Global):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One comparison per input."""
         return Ops(cmp=prod(inputs[0]))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and the places of what was largest; of more than three axes the largest itself."""
+        from convcalc.layers.saved import BOTH, INDEX, Own, Saved
+
+        if len(inputs[0]) > 4:
+            return BOTH
+        return Saved((0,), own=(Own("indices", prod(outputs[0]), INDEX),))
 
 
 def adaptive_taps(i: Dim, o: Dim) -> Dim:
@@ -203,6 +212,12 @@ class AdaptiveAvgPool(_Adaptive):
         """One addition per value read, one division per output."""
         return Ops(add=self._reads(inputs), div=prod(outputs[0]))
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input; nothing where one mean is all there is."""
+        from convcalc.layers.saved import INPUT, NOTHING
+
+        return NOTHING if all(n == 1 for n in outputs[0][1:]) else INPUT
+
 
 class AdaptiveMaxPool(_Adaptive):
     """Largest values of as many windows as asked for."""
@@ -215,6 +230,12 @@ class AdaptiveMaxPool(_Adaptive):
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """One comparison per value read."""
         return Ops(cmp=self._reads(inputs))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and the places of what was largest."""
+        from convcalc.layers.saved import INDEX, Own, Saved
+
+        return Saved((0,), own=(Own("indices", prod(outputs[0]), INDEX),))
 
 
 LAYERS = (GlobalAvgPool, GlobalMaxPool, AdaptiveAvgPool, AdaptiveMaxPool)

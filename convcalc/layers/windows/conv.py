@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 _SHARED = (
@@ -89,6 +90,7 @@ class Conv(Weighted, Sliding):
     arriving: str | None = None
 
     op: ClassVar[str] = "conv"
+    autocast: ClassVar[str] = "half"
     options: ClassVar[tuple[Option, ...]] = (
         Option("in_channels", "dim", INFER, aliases=("in",)),
         Option("out_channels", "dim", aliases=("out",)),
@@ -146,6 +148,26 @@ class Conv(Weighted, Sliding):
         """``weight (out, in/groups, kernel...)`` and ``bias (out,)``, as far as they do not arrive."""
         weight = (self.out_channels, exact_div(self.in_channels, self.groups), *self.kernel)
         return self.owned(weight, self.out_channels)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, or its padded copy where the sides differ or are no zeros; what arrives as weight."""
+        from convcalc.layers.saved import Own, Saved
+
+        shape, arriving = inputs[0], tuple(range(1, min(len(inputs), 2)))
+        pads = self.pads(shape)
+        uneven = any(a != b for a, b in pads)
+        if not uneven and self.padding_mode == "zeros":
+            return Saved((0, *arriving))
+        if (
+            uneven
+            and self.padding_mode == "zeros"
+            and set(self.padding) == {"same"}
+            and set(self.stride) == {1}
+        ):
+            pads = tuple((0, b - a) for a, b in pads)  # PyTorch's own padding="same" evens out the sides
+        room = shape[0] * prod(n + a + b for n, (a, b) in zip(shape[1:], pads, strict=True))
+        before = (0,) * (need.inputs[0] and self.padding_mode in ("reflect", "replicate"))
+        return Saved((*before, *arriving), own=(Own("padded input", room),))
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``o... * out * in/groups * k...``."""

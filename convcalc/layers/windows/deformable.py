@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class DeformableConv(Conv):
     """
 
     op: ClassVar[str] = "deformconv"
+    autocast: ClassVar[str] = "full"
     arity: ClassVar[tuple[int, int | None]] = (2, 3)
     options: ClassVar[tuple[Option, ...]] = tuple(
         option for option in Conv.options if option.field not in ("padding_mode", "arriving")
@@ -119,6 +121,12 @@ class DeformableConv(Conv):
     def apart(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> dict[str, Ops]:
         """What sampling takes, beside the convolution of the samples."""
         return {"sampling": self.sampling(inputs, outputs)}
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, the offsets and the mask (torchvision's ``deform_conv2d``)."""
+        from convcalc.layers.saved import Saved
+
+        return Saved(tuple(range(len(inputs))))
 
     def ops(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Ops:
         """What sampling takes, and one addition per output for the bias."""

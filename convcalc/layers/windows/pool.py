@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 WINDOW = (
     Option("kernel", "axes", short="k"),
@@ -119,6 +120,15 @@ class MaxPool(_Pool):
         """One comparison per tap."""
         return Ops(cmp=self._taps(outputs))
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, padded where PyTorch has to be helped, and the places of what was largest."""
+        from convcalc.layers.saved import INDEX, Own
+
+        found = _padded(self, inputs[0], outputs[0])
+        if found.inputs:
+            return found._replace(outputs=(1,))
+        return found._replace(own=(*found.own, Own("indices of the padded map", prod(outputs[0]), INDEX)))
+
 
 @dataclass(frozen=True, slots=True)
 class AvgPool(_Undilated):
@@ -145,6 +155,22 @@ class AvgPool(_Undilated):
         whole = type(self.divisor) is int and self.divisor == 1
         return Ops(add=self._taps(outputs), div=0 if whole else prod(outputs[0]))
 
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, padded where PyTorch has to be helped, and then what the sums are divided by."""
+        from convcalc.layers.saved import Own
+
+        shape, pads = inputs[0], self.pads(inputs[0])
+        found = _padded(self, shape, outputs[0], self.divisor is None or len(shape) > 2)
+        if found.inputs or self.divisor is not None:
+            if (
+                not found.inputs
+                and all(a == b == 0 for a, b in pads)
+                and _room(self, shape, outputs[0]) == prod(shape)
+            ):
+                return found._replace(inputs=(0,), own=())
+            return found
+        return found._replace(own=(*found.own, Own("shares", prod(outputs[0][1:]), shared=True)))
+
 
 @dataclass(frozen=True, slots=True)
 class LPPool(_Undilated):
@@ -166,6 +192,7 @@ class LPPool(_Undilated):
     signed: bool
 
     op: ClassVar[str] = "lppool"
+    autocast: ClassVar[str] = "full"
     options: ClassVar[tuple[Option, ...]] = (
         Option("norm", "number", 2),
         *WINDOW,
@@ -196,6 +223,49 @@ class LPPool(_Undilated):
         if self.norm == 2:
             return Ops(mul=taps, add=taps, special=count)
         return Ops(cmp=taps, add=taps, special=taps + count)
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, its powers, and what the root is taken of; in PyTorch's own with signs beside it."""
+        from convcalc.layers.saved import Own, Saved
+
+        n, out = prod(inputs[0]), prod(outputs[0])
+        pads = self.pads(inputs[0])
+        even = self.norm % 2 == 0 and not self.ceil
+        if (self.signed or even) and _fits(self, inputs[0]) and all(a == b == 0 for a, b in pads):
+            names = ("means", "signs", "sizes", "sums")
+            return Saved((0,), own=(Own("powers", n), *(Own(name, out) for name in names)))
+        padded = Own("padded powers", _room(self, inputs[0], outputs[0]))
+        if self.signed:
+            return Saved(
+                (0,), own=(padded, Own("shares", prod(outputs[0][1:]), shared=True), Own("sums", out))
+            )
+        return Saved((0,), own=(Own("|x|", n), padded, Own("sums", out)))
+
+
+def _fits(layer: Any, shape: Shape) -> bool:
+    """Whether a pool of PyTorch's takes it: both sides padded alike, by half of a kernel that fits at most.
+
+    Of volumes it asks that the kernel fits without padding.
+    """
+    return all(
+        a == b and 2 * a <= k and (k - 1) * d < n + (0 if len(shape) == 4 else a + b)
+        for (a, b), n, k, d in zip(layer.pads(shape), shape[1:], layer.kernel, layer.dilation, strict=True)
+    )
+
+
+def _room(layer: Any, shape: Shape, out: Shape) -> Dim:
+    """Entries of a map that is padded to what the windows need, and to no more."""
+    axes = zip(out[1:], layer.stride, layer.kernel, layer.dilation, strict=True)
+    return shape[0] * prod((o - 1) * s + (k - 1) * d + 1 for o, s, k, d in axes)
+
+
+def _padded(layer: Any, shape: Shape, out: Shape, natural: bool = True) -> Saved:
+    """The map that is pooled, as it arrives or as the padded copy that PyTorch needs."""
+    from convcalc.layers.saved import Own, Saved
+
+    if natural and _fits(layer, shape):
+        return Saved((0,))
+    return Saved(own=(Own("padded input", _room(layer, shape, out)),))
 
 
 LAYERS = (MaxPool, AvgPool, LPPool)

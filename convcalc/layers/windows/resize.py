@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 MODES = (
     *("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "cubic", "bicubic", "spline"),
@@ -230,6 +231,30 @@ class Upsample(Layer):
         if self.rounding == "double" and isinstance(factor, Fraction):
             return factor.limit_denominator(MOST)
         return factor
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """Nothing; a table of weights for each axis where PyTorch has no such resizing and multiplies."""
+        from convcalc.layers.saved import FULL, NOTHING, Own, Saved
+
+        pairs = list(zip(inputs[0][1:], outputs[0][1:], strict=True))
+        if self.mode == "area":
+            return Saved((0,))
+        if self._of_pytorch(pairs):
+            return NOTHING
+        return Saved(own=tuple(Own(f"weights of axis {a}", n * m, FULL, shared=True)
+                               for a, (n, m) in enumerate(pairs, 1)))  # fmt: skip
+
+    def _of_pytorch(self, pairs: list[tuple[Any, Any]]) -> bool:
+        """Whether ``torch.nn.functional.interpolate`` does it."""
+        plane = len(pairs) == 2
+        cubic = plane and not self.exclude_outside and self.a == (-0.5 if self.antialias else -0.75)
+        known = {"nearest": True, "nearest_exact": True, "linear": True, "cubic": cubic}.get(self.mode, False)
+        if not known or len(pairs) > 3 or (self.antialias and not plane):
+            return False
+        if self.scale is None or self.recompute:
+            return True
+        factors = zip(pairs, self.scale, strict=True)
+        return all(int(float(n) * float(Fraction(s))) == m for (n, m), s in factors)
 
 
 MOST = 10**6

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convcalc.dims import Dim, DimensionError, Shape, exact_div, floor_div, maximum, prod, require
+from convcalc.dims import Dim, DimensionError, Shape, equal, exact_div, floor_div, maximum, prod, require
 from convcalc.layers.base import INFER, Option, fill
 from convcalc.layers.products.weights import ARRIVING, Weighted, weight_first
 from convcalc.layers.values import Padding, whole
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class ConvTranspose(Weighted, Spreading):
     arriving: str | None = None
 
     op: ClassVar[str] = "convT"
+    autocast: ClassVar[str] = "half"
     options: ClassVar[tuple[Option, ...]] = (
         Option("in_channels", "dim", INFER, aliases=("in",)),
         Option("out_channels", "dim", aliases=("out",)),
@@ -132,6 +134,28 @@ class ConvTranspose(Weighted, Spreading):
             sizes.append(size)
         return ((self.out_channels, *sizes),)
 
+    def textbook(self, inputs: tuple[Shape, ...]) -> dict[int, tuple[str, dict[str, Any]]]:
+        """``(I - 1)*S - 2*P + D*(K - 1) + A + 1``, as the documentation of PyTorch has it."""
+        found = {}
+        every = zip(
+            self.padding, self.crops(), inputs[0][1:], self.kernel, self.stride, self.dilation, strict=True
+        )
+        for axis, (padding, (before, after, extra), i, k, s, d) in enumerate(every, 1):
+            names = {"I": i, "K": k, "S": s, "D": d, "P": before, "Q": after, "A": extra}
+            if isinstance(padding, str) and padding != "valid":
+                found[axis] = "I*S", names
+                continue
+            text = "I - 1" if type(s) is int and s == 1 else "(I - 1)*S"
+            if equal(before, after) is not True:
+                text += " - P - Q"
+            elif not (type(before) is int and before == 0):
+                text += " - 2*P"
+            plain = type(d) is int and d == 1
+            text += " + K" if plain else " + D*(K - 1)"
+            text += "" if type(extra) is int and not extra else " + A"
+            found[axis] = text if plain else f"{text} + 1", names
+        return found
+
     def parameters(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
         """``weight (in, out/groups, kernel...)`` and ``bias (out,)``, as far as they do not arrive."""
         weight = (self.in_channels, exact_div(self.out_channels, self.groups), *self.kernel)
@@ -139,6 +163,12 @@ class ConvTranspose(Weighted, Spreading):
 
     def _channels(self) -> Dim:
         return self.in_channels * (exact_div(self.out_channels, self.groups))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The input, and what arrives as weight."""
+        from convcalc.layers.saved import Saved
+
+        return Saved(tuple(range(min(len(inputs), 2))))
 
     def macs(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...]) -> Dim:
         """``i... * in * out/groups * k...``: input positions, not output positions."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Axis, Reads, Windows
+    from convcalc.layers.saved import Need, Saved, Steps
 
 _MANY: Final = 64
 """Most taps that are read one by one; of more, all channels are read."""
@@ -106,6 +107,23 @@ class Unfold(Layer):
             ]
             found.append((Axis(0, Spread(1, len(taps), 1, -number)), *place))
         return (tuple(found),)
+
+    def shows(self, shape: tuple[int, ...], steps: Steps) -> tuple[Steps, ...] | None:
+        """Windows that neither overlap nor are padded may be shown where they are."""
+        from convcalc.layers.saved import viewed
+
+        if any(before or after for before, after in self.pads(shape[1:])) or len(shape) != 4:
+            return None
+        out = self.positions(shape[1:])
+        windows = (shape[0], shape[1], *self.kernel, *out)
+        taps = (step * d for step, d in zip(steps[2:], self.dilation, strict=True))
+        strides = (step * s for step, s in zip(steps[2:], self.stride, strict=True))
+        found = viewed(
+            windows,
+            (steps[0], steps[1], *taps, *strides),
+            (shape[0], shape[1] * prod(self.kernel), prod(out)),
+        )
+        return None if found is None else (found,)
 
 
 def _digit(sizes: tuple[Dim, ...], axis: int, window: Any) -> Axis:
@@ -228,6 +246,15 @@ class Fold(Spreading):
                 for number, tap in enumerate(taps)
             ),
         )
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """Nothing of a plane; else the columns and where they are added, which PyTorch has to be told."""
+        from convcalc.layers.saved import INDEX, NOTHING, Own, Saved, contiguous
+
+        if len(self.size) == 2 and all(a == b for a, b in self.pads()):
+            return NOTHING
+        places = Own("places", prod(self.kernel) * prod(self.positions()), INDEX, shared=True)
+        return Saved(own=(places,), laid=(contiguous(0, inputs[0]),))
 
 
 def _run(sizes: tuple[Dim, ...], window: Any) -> Axis:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from convcalc.layers.reads import Windows
+    from convcalc.layers.saved import Need, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,12 @@ class MaxUnpool(Spreading):
         }
         window = along(inputs[0], rules)
         return ((window,), (window,))
+
+    def saved(self, inputs: tuple[Shape, ...], outputs: tuple[Shape, ...], need: Need) -> Saved:
+        """The indices."""
+        from convcalc.layers.saved import Saved
+
+        return Saved((1,))
 
 
 LAYERS = (MaxUnpool,)

@@ -15,6 +15,7 @@ from convcalc.dims import (
     Shape,
     ceil_div,
     divides,
+    equal,
     exact_div,
     floor_div,
     is_array,
@@ -114,6 +115,30 @@ def output_size(
     )
     size = floor_div(room, s) + 1
     return minimum(size, floor_div(i + before - 1, s) + 1) if ceil else size
+
+
+def textbook_size(
+    i: Dim, k: Dim, s: Dim, d: Dim, before: Dim, after: Dim, *, padding: Any = None, ceil: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """The output size in the order of textbooks: ``floor((I + 2*P - D*(K - 1) - 1)/S) + 1``.
+
+    What is 1 (a stride, a dilation) or 0 (padding) is left out; ``same`` is ``ceil(I/S)``. As Dumoulin &
+    Visin 2016 (relationship 15) and the documentation of PyTorch have it.
+
+    Returns:
+        the text in the expression language, and what its letters stand for.
+    """
+    names = {"I": i, "K": k, "S": s, "D": d, "P": before, "Q": after}
+    strided = not (type(s) is int and s == 1)
+    if padding in ("same", "same_lower"):
+        return ("ceil(I/S)" if strided else "I"), names
+    text = "I"
+    if equal(before, after) is not True:
+        text += " + P + Q"
+    elif not (type(before) is int and before == 0):
+        text += " + 2*P"
+    text += " - K" if type(d) is int and d == 1 else " - D*(K - 1) - 1"
+    return (f"{'ceil' if ceil else 'floor'}(({text})/S) + 1" if strided else f"{text} + 1"), names
 
 
 def _too_large(i: Dim, k: Dim, d: Dim, before: Dim, after: Dim, axis: int) -> str:
@@ -284,6 +309,18 @@ class Sliding(Layer):
     def pads(self, shape: Shape) -> tuple[tuple[Dim, Dim], ...]:
         """Padding before and after, per axis, for an input of this shape."""
         return resolved(self.padding, shape[1:], self.kernel, self.stride, self.dilation)
+
+    def textbook(self, inputs: tuple[Shape, ...]) -> dict[int, tuple[str, dict[str, Any]]]:
+        """The size along every axis that the window slides over."""
+        shape = inputs[0]
+        ceil = getattr(self, "ceil", False)
+        every = zip(
+            self.pads(shape), self.padding, shape[1:], self.kernel, self.stride, self.dilation, strict=True
+        )
+        return {
+            axis: textbook_size(i, k, s, d, before, after, padding=padding, ceil=ceil)
+            for axis, ((before, after), padding, i, k, s, d) in enumerate(every, 1)
+        }
 
     def windows(self, shape: Shape, mode: str = "zeros") -> dict[int, Rule]:
         """By spatial axis, from 1: how an input of this shape is read along it."""

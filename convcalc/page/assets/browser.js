@@ -14,7 +14,10 @@ async function start({runtime, sources}) {
   ]);
   python.unpackArchive(archive, 'zip', {extractDir: '/convcalc'});
   respond = python.runPython(`
-import json, sys
+import json, os, sys, zipfile
+with zipfile.ZipFile("/convcalc/sources.zip") as sources:
+    sources.extractall("/convcalc")
+os.remove("/convcalc/sources.zip")
 sys.path.insert(0, "/convcalc")
 from convcalc.page.worker import respond
 lambda text: respond(json.loads(text)).decode()

@@ -7,6 +7,7 @@
   const {first, engine: place, chips, networks, paste} = JSON.parse(document.getElementById('live-start').textContent);
   const PAUSE = 160; // milliseconds without a key before a question is asked
   const MOST = 2; // specs beside each other
+  const STARTING = 'Python is starting in this page …';
   const at = (id) => document.getElementById(id);
 
   /** An element with properties and children. */
@@ -50,6 +51,7 @@
   const browser = {
     worker: null,
     ready: null,
+    running: false,
     patience: 60, // seconds that an answer may take
     start() {
       const address = (name) => new URL(name, document.baseURI).href;
@@ -57,7 +59,8 @@
       const started = performance.now();
       this.ready = this.next({start: {runtime: address(place.runtime), sources: address(place.sources)}}, 120);
       this.ready.then((message) => {
-        if (message.failed === undefined) tell(`Python is ready (${((performance.now() - started) / 1000).toFixed(1)} s).`);
+        this.running = message.failed === undefined;
+        if (this.running) tell(`Python is ready (${((performance.now() - started) / 1000).toFixed(1)} s).`);
       });
       return this.ready;
     },
@@ -96,6 +99,7 @@
     },
     end() {
       this.worker.terminate();
+      this.running = false;
       this.ready = null;
     },
   };
@@ -138,6 +142,7 @@
       this.area.addEventListener('input', () => {
         this.clear();
         this.fit();
+        if (offered && editors.length === 1 && states(this.text)) at('input').value = '';
         soon();
       });
       this.area.addEventListener('scroll', () => this.scroll());
@@ -293,6 +298,13 @@
     return found;
   }
 
+  let offered = true; // whether the input is one that the page offered with a spec, which nobody typed
+
+  /** Whether a text says itself what goes in: a network by its name, or a document. */
+  function states(text) {
+    return networks.includes(text.trim()) || /^[ \t]*inputs?[ \t]*:/m.test(text) || /^\s*input\s/.test(text);
+  }
+
   function state() {
     return {specs: editors.map((editor) => editor.text), input: at('input').value.trim(), set: variables()};
   }
@@ -313,6 +325,7 @@
     const specs = words.getAll('spec').slice(0, MOST);
     if (!specs.length) return false;
     write({specs, input: words.get('input') || '', set: words.get('set') || ''});
+    offered = false;
     heat = words.get('heat') || 'macs';
     return true;
   }
@@ -347,7 +360,7 @@
     timer = 0;
     at('report').setAttribute('aria-busy', 'true');
     const started = performance.now();
-    const waiting = setTimeout(() => tell(place.kind === 'browser' && !shown ? 'Python is starting in this page …' : 'Working …'), 300);
+    const waiting = setTimeout(() => tell(engine === browser && !browser.running ? STARTING : 'Working …'), 300);
     pages.ask(() => ({question: 'page', ...state()}), (answer, asked) => {
       clearTimeout(waiting);
       tell(answer.errors ? '' : `Worked out in ${Math.max(1, Math.round(performance.now() - started))} ms.`);
@@ -394,8 +407,8 @@
     if (at('bench').hidden) return;
     if (live.svg) {
       const found = picture(live.svg);
-      // It shrinks as long as its words can be read, then it scrolls.
-      if (found.width) found.style.minWidth = `${Math.round(0.8 * found.width.baseVal.value)}px`;
+      // It shrinks until input, kernel and output stand on a phone together; what is wider scrolls.
+      if (found.width) found.style.minWidth = `${Math.round(0.57 * found.width.baseVal.value)}px`;
       at('picture').replaceChildren(found);
     }
     if (!live.svg) at('picture').replaceChildren(make('p', {textContent: `No picture: ${live.why}`}));
@@ -469,6 +482,7 @@
     active.text = spec;
     if (editors.length === 1 || input) at('input').value = input;
     at('set').value = '';
+    offered = true;
     now();
   }
 
@@ -544,6 +558,7 @@
   });
 
   for (const id of ['input', 'set']) at(id).addEventListener('input', soon);
+  at('input').addEventListener('input', () => (offered = false));
   window.addEventListener('hashchange', () => readAddress(location.hash) && now());
   window.addEventListener('resize', () => editors.forEach((editor) => editor.fit()));
 
@@ -556,7 +571,7 @@
     take(first.answer, state());
   }
   if (place.kind === 'browser' && !browser.ready) {
-    tell('Python is starting in this page …');
+    tell(STARTING);
     browser.start();
   }
 })();

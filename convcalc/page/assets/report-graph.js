@@ -39,7 +39,7 @@
     }
     const lines = [ends.in, ...ranks, ends.out].filter((rank) => rank.length).map((rank) => rank.map((one) => items.get(one)));
     lines.forEach((line, number) => line.forEach((item) => (item.rank = number)));
-    const edges = group.edges.filter((edge) => items.has(edge.from) && items.has(edge.to))
+    const edges = joined(group.edges.filter((edge) => items.has(edge.from) && items.has(edge.to)))
       .map((edge) => ({...edge, a: items.get(edge.from), b: items.get(edge.to)}));
     for (const edge of edges) {
       const apart = edge.b.rank - edge.a.rank;
@@ -49,6 +49,18 @@
     spine(lines, edges);
     align(lines, edges);
     return finish(model, id, lines, edges, look);
+  }
+
+  /** Several tensors from one box to the same other one are one line, which says all their shapes. */
+  function joined(edges) {
+    const found = new Map();
+    for (const edge of edges) {
+      const key = JSON.stringify([edge.from, edge.to]);
+      const known = found.get(key);
+      if (!known) found.set(key, {...edge});
+      else if (!known.shape.split(', ').includes(edge.shape)) known.shape += `, ${edge.shape}`;
+    }
+    return [...found.values()];
   }
 
   /** A closed block, a layer or an input by its text; an open block by what is in it. */

@@ -99,7 +99,6 @@
       ...(letters.length ? section('letters', h('dl', {class: 'cv-letters'}, letters.map((one) => h('div', {},
         h('dt', {}, one.value ? `${one.name} = ${one.value}` : one.name), h('dd', {}, one.meaning))))) : []),
       ...((detail.conditions || []).length ? section('conditions', h('ul', {}, detail.conditions.map((one) => h('li', {}, one)))) : []),
-      ...(detail.functions || []).map((one) => h('p', {class: 'cv-muted'}, typeof one === 'string' ? one : Object.values(one).join(': '))),
       detail.source ? h('p', {class: 'cv-muted'}, detail.source) : null,
     ];
   }

@@ -33,7 +33,10 @@ def side_by_side(result: Comparison) -> Drawing:
     lines = [result[key] for key in SHOWN]
     lines = [line for line in lines if any(type(value) is int for value in line.values)]
     if not lines:
-        raise Unreachable("measures that are no numbers cannot be drawn", expected="--input 3x224x224")
+        raise Unreachable(
+            "measures that are no numbers cannot be drawn",
+            expected="a number for every size: --input CxHxW, or --set NAME=VALUE",
+        )
     rows = [
         Row(
             MEASURES[line.key].title,
@@ -80,6 +83,6 @@ def _words(result: Comparison, line: Line, number: int) -> str:
     ratio = line.ratios[number]
     if number == result.baseline or not isinstance(ratio, Fraction) or ratio <= 0 or ratio == 1:
         return words
-    less = "less" if MEASURES[line.key].unit == "bytes" else "fewer"
-    times, said = (ratio, "more") if ratio > 1 else (1 / ratio, less)
+    less, many = ("less", "as much") if MEASURES[line.key].unit == "bytes" else ("fewer", "as many")
+    times, said = (ratio, many) if ratio > 1 else (1 / ratio, less)
     return f"{words}, {float(times):.3g}x {said}"

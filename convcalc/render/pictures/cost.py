@@ -70,7 +70,10 @@ def by_layer(
     keys = [one for one in asked if any(_number(row, one) is not None for row in given)] or asked
     shown = [row for row in given if any(_number(row, one) for one in keys)]
     if not shown and any(type(getattr(row, one)) is not int for row in given for one in keys):
-        raise Unreachable("counts that are no numbers cannot be drawn", expected="--input 3x224x224")
+        raise Unreachable(
+            "counts that are no numbers cannot be drawn",
+            expected="a number for every size: --input CxHxW, or --set NAME=VALUE",
+        )
     what = " and ".join(TITLES[one] for one in keys)
     folded = any(row.node is None for row in given)
     title = f"{one_line(report.name)}: {what} of each {'block or layer' if folded else 'layer'}"

@@ -24,6 +24,18 @@ LEGEND: Final = (
 )
 
 
+def of_report(report: Report) -> Drawing:
+    """Bars of the totals that all tools print of a report.
+
+    Raises:
+        Unreachable: a total is no number.
+    """
+    from convcalc.calculators.conventions.bridge import bridge
+    from convcalc.calculators.conventions.declaration import names
+
+    return counters(report, [bridge(report, tool) for tool in names()])
+
+
 def counters(report: Report, bridges: Sequence[Bridge]) -> Drawing:
     """Bars of the totals, with their parts.
 
@@ -32,7 +44,10 @@ def counters(report: Report, bridges: Sequence[Bridge]) -> Drawing:
     """
     ours = report.totals.macs
     if type(ours) is not int or any(type(one.total) is not int for one in bridges):
-        raise Unreachable("totals that are no numbers cannot be drawn", expected="--input 3x224x224")
+        raise Unreachable(
+            "totals that are no numbers cannot be drawn",
+            expected="a number for every size: --input CxHxW, or --set NAME=VALUE",
+        )
     name = one_line(report.name)
     rows = [("our MACs", ours, 0, 0, human(ours))]
     for one in bridges:
@@ -40,9 +55,9 @@ def counters(report: Report, bridges: Sequence[Bridge]) -> Drawing:
         words = human(one.total) + (f", {one.total / ours:.3g}x" if ours else "")
         rows.append((one.tool, one.products, more, max(ours - one.products, 0), words))
     left = max(text_width(row[0], 12) for row in rows) + 12
-    words = max(text_width(row[4], SMALL) for row in rows)
+    widest = max(text_width(row[4], SMALL) for row in rows)
     largest = max(sum(row[1:4]) for row in rows) or 1
-    scale = Scale(0, largest, left, WIDTH - words - 10)
+    scale = Scale(0, largest, left, WIDTH - widest - 10)
     bottom = 8 + LINE * len(rows)
     drawing = Drawing(WIDTH, bottom + 36, f"{name} as others count", "", "conventions")
     marks = ticks(largest, 5)

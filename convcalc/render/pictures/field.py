@@ -109,7 +109,7 @@ def outlines(
     last = rows[0]
     sizes = last.input_shape[1:]
     if not is_known(*sizes) or not all(type(n) is int for n in (*sizes, *last.output_shape[1:])):
-        raise Unreachable("sizes are not numbers here", expected="the shape of the input, such as 3x224x224")
+        raise Unreachable("sizes are not numbers here", expected="--input with numbers, such as 3x224x224")
     shape = last.output_shape[1:]
     place = tuple(n // 2 for n in shape) if position is None else tuple(position)
     if len(place) != len(shape) or not all(0 <= p < n for p, n in zip(place, shape, strict=True)):
@@ -289,8 +289,11 @@ def _squares(drawing: Drawing, box: Box, found: Sequence[Outline], image: bytes 
         points = [(edges[i], edges[j]) for i, j in ((0, 1), (2, 1), (2, 3), (0, 3), (0, 1))]
         role = "accent" if outline == found[-1] else "text"
         thick = 2 if role == "accent" else 1.25
+        line = [(x(a), y(b)) for a, b in points]
         with drawing.group(data={"layer": outline.layer}):
-            drawing.line([(x(a), y(b)) for a, b in points], role, width=thick, dashed=not whole)
+            if image is not None:  # which may be as light or as dark as the line
+                drawing.line(line, "paper", width=thick + 2.5)
+            drawing.line(line, role, width=thick, dashed=not whole)
         tag = (x(edges[2]) + 7, y(edges[1]) + 5) if whole else (x(edges[2]) - 9, y(edges[1]) + 12)
         while any(abs(tag[0] - a) < 11 and abs(tag[1] - b) < 12 for a, b in tags):
             tag = (tag[0], tag[1] + 12)

@@ -54,7 +54,10 @@ def rows_of(fields: ReceptiveField, layer: str | None, input: str | None) -> lis
         end = next((number for number, row in enumerate(rows) if row.name in wanted), None)
         rows = [*rows[: len(rows) if end is None else end + 1]]
     if not any(_local(row, axis) is not None for row in rows for axis in range(len(row.axes))):
-        raise Unreachable("no field is a number that can be drawn", expected="--input 3x224x224")
+        raise Unreachable(
+            "no field is a number that can be drawn",
+            expected="a number for every size: --input CxHxW, or --set NAME=VALUE",
+        )
     return rows
 
 

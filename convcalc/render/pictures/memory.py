@@ -66,7 +66,10 @@ def timeline(report: Report) -> Drawing:
 def _chart(report: Report, found: Timeline) -> Chart:
     peak, params = report.totals.peak_memory_bytes, report.totals.param_bytes
     if not all(type(size) is int for size in found.live) or not found.live:
-        raise Unreachable("memory of sizes that are no numbers cannot be drawn", expected="--input 3x224x224")
+        raise Unreachable(
+            "memory of sizes that are no numbers cannot be drawn",
+            expected="a number for every size: --input CxHxW, or --set NAME=VALUE",
+        )
     at, name = found.live.index(peak), report.totals.peak_memory_at
     series = [Series("live tensors", found.live, "series1", "area"), *_held(found, at)]
     series.append(Series("live tensors", found.live, "series1"))

@@ -42,7 +42,8 @@ def roofline(found: Sequence[Cost]) -> Drawing:
         raise Unreachable(f"{len(found)} networks in one roofline", expected=f"at most {len(ROLES)}")
     if not all(one.time for one in found):
         raise Unreachable(
-            "operations and bytes that are no numbers cannot be drawn", expected="--input 3x224x224"
+            "operations and bytes that are no numbers cannot be drawn",
+            expected="a number for every size: --input CxHxW, or --set NAME=VALUE",
         )
     device, peak, lane = first.device, first.peak, first.bandwidth
     ridge = float(first.ridge or 1)

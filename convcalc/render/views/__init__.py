@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from convcalc.render.terminal import Fitted
 
 OF: Final = {
+    "Comparison": "compare:tables",
     "ReceptiveField": "receptive_field:fields_table",
     "Report": "report:table",
     "Sizes": "sizes:table",
+    "TrainingMemory": "training:table",
+    "Variants": "variants:table",
 }
 """The view of a result (module and function) by the name of its class."""
 

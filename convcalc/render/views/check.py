@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,14 +31,19 @@ def form_of(unit: str, exact: bool) -> Callable[[Any], str]:
     return apply
 
 
-def tables(checks: Sequence[Check], *, exact: bool = False, of: int | None = None) -> Iterator[Table]:
+def tables(
+    checks: Sequence[Check], *, exact: bool = False, of: int | None = None, specs: Sequence[str] = ()
+) -> Iterator[Table]:
     """The verdict over all, a row per limit of each network, and the costliest layers where one fails.
 
     Args:
         checks: at least one.
         exact: every digit instead of human units.
         of: how many networks there were to check, where not all of them were.
+        specs: what was asked for, which tells networks of one name apart.
     """
+    if len(specs) >= len(checks):
+        checks = told_apart(checks, specs)
     many = len(checks) > 1
     baselines = list(dict.fromkeys(row.limit.of for check in checks for row in check.rows if row.limit.of))
     base = numbers.label(baselines[0]) if len(baselines) == 1 else "baseline"
@@ -67,6 +74,17 @@ def tables(checks: Sequence[Check], *, exact: bool = False, of: int | None = Non
     ]
     if costs:
         yield Table((*columns[:many], *_COSTS), costs, title="what costs most of it")
+
+
+def told_apart(checks: Sequence[Check], specs: Sequence[str]) -> list[Check]:
+    """Checks in which those of one name have what was asked for behind it: ``net (models/b.yaml)``."""
+    names = Counter(check.name for check in checks)
+    return [
+        replace(check, name=f"{check.name} ({spec})")
+        if names[check.name] > 1 and check.name != spec
+        else check
+        for check, spec in zip(checks, specs, strict=False)
+    ]
 
 
 def headline(checks: Sequence[Check]) -> str:

@@ -16,6 +16,7 @@ from convcalc.render.views.report import unknown_operators
 if TYPE_CHECKING:
     from convcalc.calculators.compare.layers import Change, Difference
     from convcalc.calculators.compare.networks import Comparison, Line
+    from convcalc.calculators.compare.reasons import Reason
 
 
 LONGEST: Final = 72
@@ -69,6 +70,7 @@ def tables(comparison: Comparison, *, exact: bool = False) -> Iterator[Table]:
 
 def _sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
     """Each network but the baseline with how many parameters and MACs it has for those of the baseline."""
+    reasons = comparison.reasons
     for number, label in enumerate(comparison.labels):
         if number == comparison.baseline:
             continue
@@ -76,9 +78,19 @@ def _sentences(comparison: Comparison) -> Iterator[tuple[str, str]]:
         for key in HEADLINE:
             line = comparison[key]
             words = in_words(line.values[number], line.values[comparison.baseline], MEASURES[key].title)
-            said += [words] if words else []
+            why = reasons.get(label) if key == "macs" else None
+            said += [words + (f": {summed(why)}" if why else "")] if words else []
         if said:
             yield numbers.label(label), ", ".join(said)
+
+
+def summed(why: Reason) -> str:
+    """A reason as a sum: ``1/128 + 1/9 = 0.119``; of the way back ``1/(1/128 + 1/9) = 8.41``."""
+    text = " + ".join(str(part.ratio) for part in why.parts)
+    value = why.ratio
+    if why.inverted:
+        text, value = f"1/({text})", 1 / value
+    return f"{text} = {ratio(value)}"
 
 
 def in_words(value: Any, base: Any, what: str) -> str:
@@ -310,17 +322,19 @@ def _number(value: Any) -> str:
 
 
 def _whole_name(report: Any) -> str:
-    """The name of a document, or a line of stages in full, however long."""
+    """The name of a document or a program, or a line of stages in full, however long."""
     from convcalc.spec.document.reading import is_document
 
     text = report.graph.text
-    return numbers.label(report.name if not text or is_document(text) else " ".join(text.split()))
+    named = not text or report.graph.again is not None or is_document(text)
+    return numbers.label(report.name if named else " ".join(text.split()))
 
 
 def _notes(comparison: Comparison) -> list[str]:
     """What the symbols must meet, and why the networks are not alike."""
     met = dict.fromkeys(c for report in comparison.reports for c in report.graph.constraints)
     notes = [f"As long as {', '.join(map(numbers.other, met))}."] if met else []
+    notes += [_where_from(label, why) for label, why in comparison.reasons.items()]
     if comparison.asked is not None:
         notes.insert(0, f"Interrupted: {len(comparison.labels)} of {comparison.asked} networks are compared.")
     if any(field is not None and field.everything for field in comparison.fields):
@@ -332,6 +346,17 @@ def _notes(comparison: Comparison) -> list[str]:
     if comparison.warnings:
         notes += ["No like-for-like comparison:", *(f"- {text}" for text in comparison.warnings)]
     return notes
+
+
+def _where_from(label: str, why: Reason) -> str:
+    """The sum of a reason by its layers, and in letters where it is one that everybody knows."""
+    parts = ", ".join(f"{part.ratio} {numbers.label(part.layer)}" for part in why.parts)
+    text = f"MACs of the {why.form} form for one of the standard convolution: {parts}."
+    if why.formula is not None:
+        given = ", ".join(f"{name} = {value}" for name, value in why.letters.items())
+        text += f" That is {numbers.other(why.formula)} with {given}."
+    topic = {"separable": "depthwise separable", "grouped": "grouped convolution"}.get(why.form)
+    return text + (f" Why: convcalc explain '{topic}'." if topic else "")
 
 
 def _texts(comparison: Comparison, title: str, texts: list[str]) -> list[Any]:

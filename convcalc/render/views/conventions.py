@@ -38,8 +38,8 @@ def side_by_side(report: Report, bridges: Sequence[Bridge], form: numbers.Format
     """What each tool prints, and how much of our number that is."""
     columns = (
         Column("tool", "as", numbers.label, "left"),
-        Column("title", "counter", numbers.label, "left", 30, 14),
-        Column("version", "version", numbers.label, "left", 40, 10),
+        Column("title", "counter", numbers.label, "left", 40, 14),
+        Column("version", "version", numbers.label, "left", 30, 8),
         Column("total", "prints", form),
         Column("unit", "called", numbers.label, "left"),
         Column("ratio", "of our MACs", ratio),
@@ -60,6 +60,10 @@ def side_by_side(report: Report, bridges: Sequence[Bridge], form: numbers.Format
     facts = [(OURS, form(report.totals.macs))]
     if report.totals.flops is not UNKNOWN and not is_symbolic(report.totals.flops):
         facts.append(("our FLOPs", f"{form(report.totals.flops)}  (2 a multiply-accumulate, and all else)"))
+    for one in bridges:
+        if one.span:
+            low, high = map(form, one.span)
+            facts.append((one.tool, f"{low} to {high}, as functions or as modules"))
     notes = list(dict.fromkeys(note for one in bridges for note in one.notes))
     return Table(columns, rows, title=heading(report), facts=facts, notes=notes)
 

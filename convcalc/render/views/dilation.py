@@ -82,7 +82,7 @@ def _layers(axis: AxisJudgement, title: str) -> Table:
         Column("effective", "effective kernel", numbers.exact),
         Column("field", "field", numbers.exact),
         Column("M", "M", numbers.other),
-        Column("formula", "how", numbers.label, "left"),
+        Column("formula", "how", numbers.label, "left", shrink=20, wrap=True),
     )
     rows, at = [], 0
     for number, (k, r, extent, field) in enumerate(

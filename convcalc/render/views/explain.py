@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convcalc.calculators.explain.terms import shown
 from convcalc.dims import is_symbolic
 from convcalc.printable import visible
 from convcalc.render import numbers
@@ -15,34 +16,30 @@ from convcalc.render.text import render
 
 if TYPE_CHECKING:
     from convcalc.calculators.explain.sections import Explanation, Line, Section
+    from convcalc.calculators.explain.terms import Term
 
 LONGEST: Final = 240
 """Characters of a formula that is still worth reading; a longer one is in the JSON."""
 WIDTH: Final = 96
 """Characters of a chain of equals signs on one line."""
 TOO_LONG: Final = "too long to read"
-FUNCTIONS: Final = {
-    "pairs": "pairs(i, k, s, d, p, o) are the pairs of an output and a tap of the kernel that read the input "
-    "and not the padding, along an axis of input i, kernel k, stride s, dilation d, padding p before and "
-    "output o",
-    "missed": "missed(h, k, s, d, o) are the taps that read beyond one end of the input, which the first "
-    "window overhangs by h",
-    "gcd": "gcd is the greatest common divisor",
-    "antialias_taps": "antialias_taps(i, o, r, c, s) is how many samples the o windows of an s-tap filter "
-    "read together, stretched by i/o (or 1/r where r is not 0; c = 1: by (i-1)/(o-1)) "
-    "where that is more than 1",
-    "floor_double": "floor_double(n, r) is floor(n*r), with r and the product rounded to double precision",
-}
-"""Functions of formulas that are no common knowledge."""
+TEXTBOOK: Final = "as textbooks write it"
+"""What a second form of an output size is called."""
 
 
 class Chain(NamedTuple):
-    """One quantity, written: what it is, its letter, and the equal texts that follow."""
+    """One quantity, written: what it is, its letter, and the equal texts that follow.
+
+    A term of the formula before it has no name, but ``words`` that say what it
+    counts. It is ``closed`` unless its first text is a number or a word already.
+    """
 
     group: str
     quantity: str
     letter: str
     texts: list[str]
+    words: str = ""
+    closed: bool = True
 
 
 def written(value: Any, notation: str) -> str:
@@ -78,34 +75,73 @@ def substituted(formula: Any, values: Mapping[str, int], notation: str) -> str:
 
 
 def chain(line: Line, values: Mapping[str, int], notation: str) -> Chain:
-    """A line as the texts between its equals signs."""
-    from convcalc.symbols.notation import write
-
-    letter = line.letter
-    if letter:
-        from convcalc.dims import symbol
-
-        letter = write(symbol(letter), notation)
-    texts = [written(line.formula, notation)]
-    if is_symbolic(line.formula):
+    """A line as the texts between its equals signs; functions in it have the letters of its terms."""
+    formula, values = line.formula, dict(values)
+    if line.terms:
+        formula = shown(formula, line.terms)
+        values |= {term.letter: term.value for term in line.terms if term.letter and type(term.value) is int}
+    texts = [written(formula, notation)]
+    if is_symbolic(formula):
         if len(texts[0]) > LONGEST and notation != "latex":
             texts = [TOO_LONG]
-        elif line.value is not None and len(line.formula.names) + line.formula.size > 2:
-            texts.append(substituted(line.formula, values, notation))
+        elif line.value is not None and len(formula.names) + formula.size > 2:
+            texts.append(substituted(formula, values, notation))
     if line.value is not None:
         texts.append(written(line.value, notation))
-    kept = [text for n, text in enumerate(texts) if n == 0 or text.replace(",", "") != texts[n - 1]]
-    return Chain(line.group, line.quantity, letter, kept)
+    return Chain(
+        line.group,
+        line.quantity,
+        _letter(line.letter, notation),
+        _once(texts),
+        closed=is_symbolic(line.formula),
+    )
 
 
-def _chains(lines: Any, values: Mapping[str, int], notation: str) -> list[Chain]:
-    return [chain(line, values, notation) for line in lines]
+def expanded(lines: Sequence[Line], values: Mapping[str, int], notation: str) -> list[Chain]:
+    """Lines as chains: each with the form of textbooks and the terms that it was the first to need."""
+    found: list[Chain] = []
+    told: set[Any] = set()
+    for line in lines:
+        found.append(chain(line, values, notation))
+        if line.textbook is not None and line.textbook.text not in told:
+            told.add(line.textbook.text)
+            texts = [line.textbook.write(notation)]
+            if line.value is not None:
+                texts += [line.textbook.write(notation, values), written(line.value, notation)]
+            found.append(Chain(line.group, f"{line.quantity}, {TEXTBOOK}", "", _once(texts)))
+        if TOO_LONG not in found[-1].texts:
+            found += [_term(line.group, t, notation, told) for t in line.terms if str(t.term) not in told]
+    return found
 
 
-def functions(chains: Sequence[Chain]) -> list[str]:
-    """What the functions in the formulas mean."""
-    shown = " ".join(text for one in chains for text in one.texts)
-    return [text for name, text in FUNCTIONS.items() if re.search(rf"\b{name}(\(|\}}\\left)", shown)]
+def _term(group: str, term: Term, notation: str, told: set[Any]) -> Chain:
+    """A term as a chain: its letter, its definition, its number, its words where they are new."""
+    told.add(str(term.term))
+    texts = [term.definition[notation]]
+    if term.value is not None:
+        texts.append(written(term.value, notation))
+    letter = _letter(term.letter, notation) or written(term.term, notation)
+    words = term.words if term.words not in told else LIKEWISE
+    told.add(term.words)
+    return Chain(group, "", letter, texts, words)
+
+
+LIKEWISE: Final = "likewise"
+"""The words of a term that counts what the one before it does, along another axis."""
+
+
+def _letter(name: str, notation: str) -> str:
+    if not name:
+        return ""
+    from convcalc.dims import symbol
+    from convcalc.symbols.notation import write
+
+    return write(symbol(name), notation)
+
+
+def _once(texts: list[str]) -> list[str]:
+    """Texts without those that repeat the one before."""
+    return [text for n, text in enumerate(texts) if n == 0 or text.replace(",", "") != texts[n - 1]]
 
 
 def _parts_table(explanation: Explanation) -> Table:
@@ -129,7 +165,7 @@ def _sums(explanation: Explanation) -> list[Chain]:
         kept = [term for term in terms if term != 0]
         if key and 1 < len(kept) <= 12 and all(type(term) is int for term in kept):
             one = one._replace(texts=[" + ".join(f"{term:,}" for term in kept), *one.texts])
-        chains.append(one)
+        chains += [one, *expanded([line], {}, "plain")[1:]]
     return chains
 
 
@@ -156,10 +192,10 @@ def _text_section(section: Section, notation: str) -> str:
     lines += [f"Source: {section.source}"] if section.source else []
     lines += ["", f"  {section.spec}"] + [f" {_on(section.inputs)}"] * bool(section.inputs)
     if section.variables:
-        lines += ["", "where", *_text_letters(section.variables)]
-    chains = _chains(section.lines, section.numbers(), notation)
-    lines += _text_chains(chains)
-    lines += _text_ends(section.constraints, chains, notation)
+        lines += ["", "where", *letters(section.variables)]
+    chains = expanded(section.lines, section.numbers(), notation)
+    lines += text_chains(chains)
+    lines += _text_ends(section.constraints, notation)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -174,18 +210,19 @@ def _text_whole(explanation: Explanation, notation: str) -> str:
         lines += [explanation.name, "", explanation.about, f"Source: {explanation.source}", ""]
         lines += [f"  {explanation.spec}{_on(explanation.inputs)}"]
         if explanation.variables:
-            lines += ["", "where", *_text_letters(explanation.variables)]
+            lines += ["", "where", *letters(explanation.variables)]
         lines += [""]
     else:
         lines += ["all layers together", ""]
     lines += render(_parts_table(explanation)).splitlines()
-    chains = _sums(explanation) if notation == "plain" else _chains(explanation.lines, {}, notation)
-    lines += _text_chains(chains)
-    lines += _text_ends(explanation.constraints, chains, notation)
+    chains = _sums(explanation) if notation == "plain" else expanded(explanation.lines, {}, notation)
+    lines += text_chains(chains)
+    lines += _text_ends(explanation.constraints, notation)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _text_letters(variables: Any) -> Iterator[str]:
+def letters(variables: Any) -> Iterator[str]:
+    """Lines that say what letters stand for."""
     widest = max(len(v.name) for v in variables)
     longest = max((len(f"{v.value:,}") for v in variables if v.value is not None), default=0)
     for v in variables:
@@ -194,13 +231,18 @@ def _text_letters(variables: Any) -> Iterator[str]:
         yield f"  {v.name:<{widest}}  {space}{v.meaning}"
 
 
-def _text_chains(chains: list[Chain]) -> list[str]:
+def text_chains(chains: list[Chain]) -> list[str]:
+    """Lines of quantities under the headings of their groups."""
     lines: list[str] = []
     group = ""
     for one in chains:
         if one.group != group:
             group = one.group
             lines += ["", group]
+        if one.words:
+            lines += [f"    {one.letter}, {one.words}:", f"      {one.texts[0]}"]
+            lines += [f"      = {text}" for text in one.texts[1:]]
+            continue
         head = f"  {one.quantity}: " + (f"{one.letter} = " if one.letter else "")
         text = " = ".join(one.texts)
         if len(head + text) <= WIDTH or len(one.texts) == 1:
@@ -211,13 +253,10 @@ def _text_chains(chains: list[Chain]) -> list[str]:
     return lines
 
 
-def _text_ends(constraints: Any, chains: list[Chain], notation: str) -> list[str]:
-    lines: list[str] = []
-    if constraints:
-        lines += ["", "as long as " + ", ".join(written_condition(c, notation) for c in constraints)]
-    for text in functions(chains):
-        lines += ["", text]
-    return lines
+def _text_ends(constraints: Any, notation: str) -> list[str]:
+    if not constraints:
+        return []
+    return ["", "as long as " + ", ".join(written_condition(c, notation) for c in constraints)]
 
 
 def written_condition(condition: Any, notation: str) -> str:
@@ -240,10 +279,10 @@ def to_markdown_text(explanation: Explanation) -> str:
             f"`{section.given or section.spec}`" + _on(section.inputs, "`"),
             "",
         ]
-        lines += _markdown_letters(section.variables)
-        chains = _chains(section.lines, section.numbers(), "latex")
-        lines += _markdown_chains(chains)
-        lines += _markdown_ends(section.constraints, chains)
+        lines += markdown_letters(section.variables)
+        chains = expanded(section.lines, section.numbers(), "latex")
+        lines += markdown_chains(chains)
+        lines += _markdown_ends(section.constraints)
     if explanation.parts:
         title = explanation.name if explanation.spec else "all layers together"
         lines += [f"### {title}", ""]
@@ -255,15 +294,16 @@ def to_markdown_text(explanation: Explanation) -> str:
                 f"`{explanation.spec}`" + _on(explanation.inputs, "`"),
                 "",
             ]
-            lines += _markdown_letters(explanation.variables)
+            lines += markdown_letters(explanation.variables)
         with numbers.written_in("latex"):
             lines += to_markdown(_parts_table(explanation)).splitlines()
-        chains = _chains(explanation.lines, {}, "latex")
-        lines += ["", *_markdown_chains(chains), *_markdown_ends(explanation.constraints, chains)]
+        chains = expanded(explanation.lines, {}, "latex")
+        lines += ["", *markdown_chains(chains), *_markdown_ends(explanation.constraints)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _markdown_letters(variables: Any) -> list[str]:
+def markdown_letters(variables: Any) -> list[str]:
+    """A table of what letters stand for."""
     if not variables:
         return []
     rows = [
@@ -272,13 +312,17 @@ def _markdown_letters(variables: Any) -> list[str]:
     return ["| letter | meaning | value |", "| :--- | :--- | ---: |", *rows, ""]
 
 
-def _markdown_chains(chains: list[Chain]) -> list[str]:
+def markdown_chains(chains: list[Chain]) -> list[str]:
+    """Quantities under the headings of their groups."""
     lines: list[str] = []
     group = ""
     for one in chains:
         if one.group != group:
             group = one.group
             lines += ["", f"**{group}**", ""]
+        if one.words:
+            lines.append(f"  - ${one.letter}$, {one.words}: {_math(one._replace(letter=''))}")
+            continue
         lines.append(f"- {one.quantity}: {_math(one)}")
     return [*lines, ""]
 
@@ -295,14 +339,14 @@ def _words(text: str) -> bool:
     return bool(re.match(r"[a-z]{2,} [a-z]", text))
 
 
-def _markdown_ends(constraints: Any, chains: list[Chain]) -> list[str]:
+def _markdown_ends(constraints: Any) -> list[str]:
     lines: list[str] = []
     if constraints:
         lines += [
             "As long as " + ", ".join(f"${written_condition(c, 'latex')}$" for c in constraints) + ".",
             "",
         ]
-    return lines + [f"{text}.\n" for text in functions(chains)]
+    return lines
 
 
 # -- LaTeX -----------------------------------------------------------------------------------
@@ -313,39 +357,43 @@ def to_latex(explanation: Explanation) -> str:
     lines: list[str] = []
     for section in explanation.sections:
         lines += _latex_head(section.name, section.about, section.given or section.spec)
-        lines += [f"Source: {_escape(section.source)}.", ""] if section.source else []
-        chains = _chains(section.lines, section.numbers(), "latex")
-        lines += _latex_body(section.variables, chains, section.constraints)
+        lines += [f"Source: {escape(section.source)}.", ""] if section.source else []
+        chains = expanded(section.lines, section.numbers(), "latex")
+        lines += latex_body(section.variables, chains, section.constraints)
     if explanation.parts:
         title = explanation.name if explanation.spec else "all layers together"
         lines += _latex_head(title, explanation.about, explanation.spec)
-        lines += [f"Source: {_escape(explanation.source)}.", ""] if explanation.source else []
-        chains = _chains(explanation.lines, {}, "latex")
-        lines += _latex_body(explanation.variables, chains, explanation.constraints)
+        lines += [f"Source: {escape(explanation.source)}.", ""] if explanation.source else []
+        chains = expanded(explanation.lines, {}, "latex")
+        lines += latex_body(explanation.variables, chains, explanation.constraints)
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _latex_head(name: str, about: str, spec: str) -> list[str]:
-    lines = [rf"\subsection*{{{_escape(name)}}}", ""]
+    lines = [rf"\subsection*{{{escape(name)}}}", ""]
     # Fonts for text, in LaTeX's default encoding, have other characters in the place of < and >.
     comparison = {"<": "$<$", ">": "$>$"}
-    lines += ["".join(comparison.get(c, c) for c in _escape(about)), ""] if about else []
-    return [*lines, rf"\texttt{{{_escape(spec)}}}", ""] if spec else lines
+    lines += ["".join(comparison.get(c, c) for c in escape(about)), ""] if about else []
+    return [*lines, rf"\texttt{{{escape(spec)}}}", ""] if spec else lines
 
 
-def _latex_body(variables: Any, chains: list[Chain], constraints: Any) -> list[str]:
+def latex_body(variables: Any, chains: list[Chain], constraints: Any) -> list[str]:
+    """What letters stand for, and the quantities aligned."""
     lines: list[str] = []
     if variables:
         named = ", ".join(
-            f"${_latex_name(v.name)}{'' if v.value is None else f' = {v.value}'}$ {_escape(v.meaning)}"
+            f"${_latex_name(v.name)}{'' if v.value is None else f' = {v.value}'}$ {escape(v.meaning)}"
             for v in variables
         )
         lines += [f"Where {named}.", ""]
     lines.append(r"\begin{align*}")
     rows = []
     for one in chains:
-        left = rf"\text{{{_escape(one.quantity)}}}" + (f": {one.letter}" if one.letter else "")
-        texts = [rf"\text{{{_escape(text)}}}" if _words(text) else text for text in one.texts]
+        if one.words:
+            rows.append(rf"{one.letter} &= {' = '.join(one.texts)}")
+            continue
+        left = rf"\text{{{escape(one.quantity)}}}" + (f": {one.letter}" if one.letter else "")
+        texts = [rf"\text{{{escape(text)}}}" if _words(text) else text for text in one.texts]
         rows.append(rf"{left} &= {' = '.join(texts)}")
     lines += [row + r" \\" for row in rows[:-1]] + rows[-1:]
     lines += [r"\end{align*}", ""]
@@ -354,7 +402,7 @@ def _latex_body(variables: Any, chains: list[Chain], constraints: Any) -> list[s
             "As long as " + ", ".join(f"${written_condition(c, 'latex')}$" for c in constraints) + ".",
             "",
         ]
-    return lines + [f"{_escape(text)}.\n" for text in functions(chains)]
+    return lines + [f"${one.letter}$: {escape(one.words)}.\n" for one in chains if one.words]
 
 
 def _latex_name(name: str) -> str:
@@ -364,7 +412,7 @@ def _latex_name(name: str) -> str:
     return write(symbol(name), "latex")
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Text in which LaTeX finds no commands."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     text = visible(text)

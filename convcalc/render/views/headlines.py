@@ -37,7 +37,7 @@ def _graph(graph: Any) -> str:
 def _fields(fields: Any) -> str:
     row = fields.output
     if row is None:
-        return f"{_name(fields)}: the output sees no pixel"
+        return f"{_name(fields)}: {'not known' if fields.decided else 'the output sees no pixel'}"
     return f"{_name(fields)}: field {each(size(row))}, stride {each(row.stride)}, padding {each(row.padding)}"
 
 
@@ -127,6 +127,15 @@ def _layer(row: Any) -> str:
     return f"{_name(row)}: {row.op} -> {numbers.shape(row.output_shape)}, {counts}"
 
 
+def _training(found: Any) -> str:
+    saved, peak = numbers.human_bytes(found.saved_bytes), numbers.human_bytes(found.peak_bytes)
+    return f"{_name(found)}: {saved} saved for backward, peak {peak}, batch {found.batch}"
+
+
+def _largest_batch(found: Any) -> str:
+    return f"{_name(found)}: batch {found.batch} trains in {numbers.human_bytes(found.max_memory)}"
+
+
 def _run_judged(one: Any) -> str:
     return f"{one.run.names[0]} to {one.run.names[-1]}: {_holes(one)}"
 
@@ -155,6 +164,8 @@ HEADLINES: Final[dict[str, Callable[[Any], str]]] = {
     "Picture": _picture,
     "Coverage": _coverage,
     "LayerReport": _layer,
+    "TrainingMemory": _training,
+    "LargestBatch": _largest_batch,
     "RunJudgement": _run_judged,
 }
 """The headline of a result by the name of its class."""

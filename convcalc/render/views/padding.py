@@ -20,8 +20,8 @@ def steps_table(steps: tuple[Step, ...], title: str, notes: Any = ()) -> Table:
     """Formulas with the numbers put in, one a line."""
     columns = (
         Column("name", "", numbers.label, "left"),
-        Column("formula", "formula", numbers.label, "left"),
-        Column("substitution", "with the numbers", numbers.label, "left"),
+        Column("formula", "formula", numbers.label, "left", shrink=16, wrap=True),
+        Column("substitution", "with the numbers", numbers.label, "left", shrink=16, wrap=True),
         Column("value", "value", numbers.other),
     )
     return Table(columns, steps, title=title, notes=tuple(notes))
@@ -100,7 +100,7 @@ def _conventions(axis: AxisPadding) -> Table:
         Column("output", "output", numbers.other),
         Column("centre", "centre", _centre),
         Column("shift", "shift", _signed),
-        Column("note", "", numbers.label, "left", 10),
+        Column("note", "", numbers.label, "left", 10, 16, wrap=True),
     ]
     split = len(axis.cases) > 1
     if split:

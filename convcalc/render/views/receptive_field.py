@@ -111,7 +111,10 @@ def fields_table(fields: ReceptiveField, rows: Sequence[LayerField] | None = Non
     notes += _decided_notes(fields, chosen)
     unexplained = [row for row in chosen if not fields.decided_before(row.name)]
     notes += [note for note, applies in _NOTES if applies(unexplained, shown)]
-    if not chosen and not unseeing:
+    if not chosen and fields.decided:
+        name, what = next(iter(fields.decided.items()))
+        notes.append(f"What is seen is not known: {what} decide what {numbers.label(name)} reads.")
+    elif not chosen and not unseeing:
         notes.append("No layer sees a pixel: the input has no spatial axes, or nothing reads it.")
     made = Table([column for column, _ in columns], lines, facts=facts, notes=notes)
     if rows is None and not shown["input"]:

@@ -560,7 +560,8 @@ def unknown_operators(report: Report) -> str:
         said.append(f"{numbers.label(what)} ({', '.join(map(numbers.label, places[:left]))}{more})")
         left -= len(places)
     if len(said) < len(report.unknown):
-        said.append(f"and {len(report.unknown) - len(said)} kinds more")
+        others = len(report.unknown) - len(said)
+        said.append(f"and {others} more {'kinds' if others > 1 else 'kind'}")
     head = f"{count} operators are" if count != 1 else "1 operator is"
     return f"{head} not known: {', '.join(said)}"
 

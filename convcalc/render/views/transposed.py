@@ -223,7 +223,7 @@ def _costs(solution: TransposedSolution, exact: bool) -> Table:
         Column("count", "counted", numbers.label, "left"),
         Column("macs", "MACs", form),
         Column("ratio", "of executed", lambda ratio: f"{ratio:.3g}x"),
-        Column("how", "how", numbers.label, "left"),
+        Column("how", "how", numbers.label, "left", shrink=24, wrap=True),
         Column("printed_by", "printed by", numbers.label, "left", 10),
     )
     by = {
@@ -254,7 +254,7 @@ def _costs(solution: TransposedSolution, exact: bool) -> Table:
 def _alternatives(solution: TransposedSolution, exact: bool) -> Table:
     columns = (
         Column("name", "the same size by", numbers.label, "left"),
-        Column("spec", "as", numbers.label, "left", 20, 20),
+        Column("spec", "as", numbers.label, "left", 20, 20, wrap=True),
         Column("params", "params", _form(exact)),
         Column("macs", "MACs", _form(exact)),
         Column("flops", "FLOPs", _form(exact), "right", 10),
@@ -316,5 +316,7 @@ def _boards(layers: Sequence[TransposedLayer], name: str) -> str:
         shown = f"{', '.join(uneven[:3])}{' and more' * (len(uneven) > 3)}"
         return numbers.toned(f"{name}: checkerboards from {len(uneven)} of {many}: {shown}", "bad")
     if unknown:
-        return numbers.toned(f"{name}: of {unknown} of {many} it cannot be told", "warn")
+        return numbers.toned(
+            f"{name}: whether {unknown} of {many} makes checkerboards cannot be told", "warn"
+        )
     return numbers.toned(f"{name}: no checkerboard from {many}", "good")

@@ -29,6 +29,7 @@ class Stated(NamedTuple):
         arriving: the channels that its first layer says arrive.
         features: what its first layer says of the last axis, as a pasted ``nn.Linear`` does.
         tokens: whether its first layer reads an axis by its number, or tokens along the first one.
+        windows: whether its first layer moves a window over a number of axes that it does not say.
     """
 
     shape: Shape | None = None
@@ -37,6 +38,7 @@ class Stated(NamedTuple):
     arriving: int | None = None
     features: int | None = None
     tokens: bool = False
+    windows: bool = False
 
     @property
     def channels(self) -> int | None:
@@ -113,6 +115,7 @@ def by_first(stage: Stage | None) -> Stated:
         _arriving(stage),
         _features(stage),
         stage.rank is None and _tokens(stage),
+        rank is None and "kernel" in option_kinds(stage.name),
     )
 
 
@@ -188,6 +191,8 @@ def note(name: str, given: Shape, stated: Stated) -> str | None:
     if channels_last(given) and not stated.tokens:
         return f"{read}; channels come first, as in {option(name, moved(given))}"
     last, first = given[-1], given[0]
+    if stated.windows and len(given) == 2 and type(first) is int and first == last and first > 1:
+        return f"{read}; a map of one channel is {option(name, (1, *given))}"
     if stated.keras and len(given) > 1 and type(first) is int and type(last) is int and last < first:
         return f"{read}; what Keras writes with the channels last is {option(name, moved(given))}"
     return None

@@ -120,7 +120,7 @@ def _no_yaml(source: Source, error: Any) -> Problem:
     mark = error.problem_mark or error.context_mark
     context = error.context or ""
     message = "no valid YAML: " + " ".join(filter(None, (error.context, error.problem)))
-    at = mark.index if mark else 0
+    at, length = mark.index if mark else 0, 1
     flow = context.startswith("while parsing a flow")
     expected = None
     if source.text[at : at + 1] == "\t":
@@ -128,12 +128,16 @@ def _no_yaml(source: Source, error: Any) -> Problem:
     elif context.startswith("while scanning a quoted") and error.context_mark:
         at = error.context_mark.index
         expected = quotes_moved(source.text, at) or f"a closing {source.text[at]}"
+    elif context.startswith("while scanning a simple key") and error.context_mark:
+        at = error.context_mark.index
+        length = max(len(source.text[at:].split("\n", 1)[0].rstrip()), 1)
+        expected = "'key: value', as on the lines it stands below"
     elif at < len(source.text):
         start = start_of_text(source.text, at, flow)
         expected = None if start is None else quotes_for(source.text, start, flow)
     if expected is None and flow:
         expected = "quotes around a text with any of , [ ] { } : inside [...] or {...}"
-    return Problem.in_source(source, at, 1, message, expected=expected)
+    return Problem.in_source(source, at, length, message, expected=expected)
 
 
 class _Composer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
@@ -114,11 +115,18 @@ def value_of(stage: Stage, option: Any, arg: Arg, expr: Expr, env: Mapping[str, 
 
 
 def meant(stage: Stage, token: str) -> str | None:
-    """The literal that a token such as ``K3`` or ``s-1`` was meant to be."""
+    """The literal that a token such as ``K3``, ``s-1`` or, of a kernel, ``3x3`` was meant to be."""
     for short in option_names(stage.name)[1]:
         rest = token[len(short) :].lstrip("-")
         if token[: len(short)].lower() == short and rest.isdigit():
             return f"{short}{rest}"
+    if "k" in option_names(stage.name)[1] and re.fullmatch(r"\d+(x\d+)*", token):
+        first, *others = (arg for arg in stage.args if arg.key is None)
+        if len(others) < 2 and not any(arg.key == "kernel" for arg in stage.args):
+            return f"k{token}"
+        numbers = stage.text.value[first.start : first.end]
+        if numbers.isdigit() and "->" in " ".join(layers.lookup(stage.name).positional):
+            return f"{numbers}->{token}"
     return None
 
 

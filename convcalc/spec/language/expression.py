@@ -211,7 +211,10 @@ class Parser:
         """One expression up to the end."""
         expr = self.expression()
         if self.kind != "end":
-            raise self.fail("an operator or the end of the expression")
+            expected = "an operator or the end of the expression"
+            if self.token == ",":
+                expected += "; in a line, blanks stand between options, and '|' between layers"
+            raise self.fail(expected)
         return expr
 
     def expression(self) -> Expr:

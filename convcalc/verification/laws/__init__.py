@@ -1,6 +1,6 @@
 """The laws of the field as identities that are executed: ``convcalc verify --laws``.
 
-Nineteen laws, each one line, checked by the executor on random cases of several ranks and sizes,
+Twenty-seven laws, each one line, checked by the executor on random cases of several ranks and sizes,
 and in closed form where it is an identity of algebra. Each has counterexamples that must fail.
 """
 
@@ -24,6 +24,8 @@ _MODULES: Final = {
     "moving": (14, 15),
     "upsampling": (16, 17),
     "receptive_field": (18, 19),
+    "accounting": (20, 21, 22),
+    "guidelines": (23, 24, 25, 26, 27),
 }
 NUMBERS: Final = tuple(number for numbers in _MODULES.values() for number in numbers)
 
@@ -33,7 +35,7 @@ class LawResult(Record):
     """How a law came out.
 
     Attributes:
-        number: its number, from 1 to 19.
+        number: its number, from 1 to 27.
         statement: what it says, in one line.
         cases: random cases it was checked on.
         worst_error: the largest error of all its comparisons; 0 for what is exact.

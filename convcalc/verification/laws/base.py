@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from convcalc.calculators.count.report import analyze
-from convcalc.executor import execute, taint
+from convcalc.executor import count, execute, taint
 from convcalc.executor.weights import weight_shapes
 from convcalc.graph import Graph
 from convcalc.records import Record, record
@@ -258,6 +259,23 @@ def params(spec: str | Graph, *shape: int) -> Any:
 def macs(spec: str | Graph, *shape: int) -> Any:
     """Multiply-accumulates, by the formulas."""
     return analyze(built(spec, *shape) if isinstance(spec, str) else spec).totals.macs
+
+
+def touched(spec: str | Graph, *shape: int, only: Sequence[str] | None = None) -> int:
+    """Numbers that move if each layer reads its inputs and arrays once and writes its outputs once.
+
+    Taken from the arrays that an execution read and wrote; of the layers named, or of all.
+    """
+    graph = built(spec, *shape) if isinstance(spec, str) else spec
+    counted = count(graph).nodes
+    found = 0
+    for node, own in zip(graph.nodes, counted, strict=True):
+        if node.is_input or (only is not None and node.name not in only):
+            continue
+        read = [counted[edge.node].outputs[edge.output] for edge in node.inputs]
+        written = [shape for shape in own.outputs if shape or len(own.outputs) == 1]
+        found += sum(map(prod, (*read, *written))) + own.params + own.buffers
+    return found
 
 
 def seen(spec: str | Graph, *shape: int, output: str | None = None) -> list[int]:

@@ -377,3 +377,42 @@ def test_csv_holds_decimals() -> None:
     result = convcalc.fit("mobilenet_v2", {"alpha": "0.25..1.25:0.25"}, {"max_macs": "250M"})
     rows = list(csv.DictReader(io.StringIO(data.to_csv(render.table(result)))))
     assert {row["which"]: float(row["alpha"]) for row in rows} == {"smaller": 0.5, "best": 0.75, "larger": 1}
+
+
+PROGRAM = """
+class Net(nn.Module):
+    def __init__(self, classes=10, width=16, *, groups=1):
+        super().__init__()
+        self.a = nn.Conv2d(3, width, 3, bias=False)
+        self.b = nn.Conv2d(width, classes, 1, groups=groups, bias=False)
+
+    def forward(self, x):
+        return self.b(self.a(x))
+"""
+
+
+@pytest.mark.parametrize("text", ["1..40", "0.5..40.5", None])
+@pytest.mark.parametrize("limit", [40, 500, 700, 1_000_000])
+def test_the_arguments_of_a_program_are_varied(text: str | None, limit: int) -> None:
+    """Of width w it has 27w + 10w parameters; from a sixteenth to four times 16 where no range is given."""
+    found = convcalc.fit(PROGRAM, None if text is None else {"width": text}, max_params=limit, input="3x9x9")
+    assert found.best is not None
+    assert found.best.value == min(limit // 37, 64 if text is None else 40)
+    assert found.proven
+
+
+def test_a_compound_of_a_program_rounds_its_whole_numbers() -> None:
+    rules = "width=16*1.1**p,resolution=9*1.2**p"
+    found = convcalc.fit(PROGRAM, {"p": "0..3"}, compound=rules, max_params=1000, input="3x9x9")
+    # 16, 17.6, 19.36 and 21.296 are 16, 18, 19 and 21: at most 777 parameters
+    assert found.best is not None and found.best.value == 3
+    assert found.best.trial.settings["width"] == 21
+
+
+def test_variables_of_a_program_are_what_it_was_built_with() -> None:
+    assert convcalc.load(PROGRAM, input="3x9x9").variables == {"classes": 10, "width": 16, "groups": 1}
+    made = f"{PROGRAM}\nnet = Net(4, width=8)\n"
+    assert convcalc.load(made, input="3x9x9").variables == {"classes": 4, "width": 8, "groups": 1}
+    given_ = convcalc.load(made, input="3x9x9", set={"width": "32"})
+    assert given_.variables == {"classes": 4, "width": 32, "groups": 1}
+    assert convcalc.analyze(given_).totals.params == 27 * 32 + 32 * 4

@@ -150,7 +150,8 @@ FIVE_STRIDES = " | ".join(["conv 8 k4 s2 p1"] * 5 + ["conv 1 k4"])
 )  # fmt: skip
 def test_answers_that_arithmetic_gives(text: str, shape: tuple[int, ...], expected: list[str] | None) -> None:
     if expected is None:
-        assert not any(axis.sizes for axis in convcalc.sizes(text, input=shape).axes)
+        with pytest.raises(convcalc.SpecError):
+            convcalc.sizes(text, input=shape)
         return
     assert [str(axis.sizes) for axis in convcalc.sizes(text, input=shape).axes] == expected
 
@@ -293,3 +294,17 @@ def test_errors_that_no_size_mends_say_nothing_of_sizes(text: str) -> None:
     with pytest.raises(convcalc.SpecError) as error:
         convcalc.load(text, input=None if text.startswith("input") else "3x9x9")
     assert "sizes that work" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "given", "told"),
+    [
+        ("conv 4->8 k3", "3x9x9", "in_channels is 4, but 3 arrive"),
+        ("conv 3->8 k3 | add x", "3x9x9", "unknown name 'x'"),
+        ("input: 3x9x9\nlayers: []\n", None, "the spec has no layers"),
+    ],
+)
+def test_what_no_size_mends_is_no_question_of_sizes(spec: str, given: str | None, told: str) -> None:
+    with pytest.raises(convcalc.SpecError) as caught:
+        convcalc.sizes(spec, input=given)
+    assert caught.value.problems[0].message == told

@@ -237,3 +237,20 @@ def test_a_stride_leaves_no_shortcut() -> None:
             break
     else:
         raise AssertionError("no inverted residual")
+
+
+@pytest.mark.parametrize("spec", ["conv 64->64 k3 p1", "conv 12->8 k3", "conv M->64 k3"])
+def test_the_input_that_an_error_states_works(spec: str) -> None:
+    with pytest.raises(ValueError, match="every size as a number") as caught:
+        found(spec, None)
+    assert found(spec.replace("M->", ""), str(caught.value).rpartition(" ")[2]).rows
+
+
+def test_results_side_by_side_show_themselves_as_the_command_does(cli) -> None:
+    """Printed as text, and in a notebook as tables."""
+    made = found("conv 24->24 k3 p1", "24x9x9")
+    assert str(made) == cli("variants", "conv 24->24 k3 p1", "--input", "24x9x9").out
+    assert "<td" in made._repr_html_() and "inverted residual" in made._repr_html_()
+    both = convcalc.compare("lenet5", "alexnet", labels=["lenet5", "alexnet"])
+    assert str(both) == cli("compare", "lenet5", "alexnet").out
+    assert "<table" in both._repr_html_() and "alexnet" in both._repr_html_()

@@ -362,3 +362,46 @@ def test_json_of_a_check_is_a_baseline(cli: Any) -> None:
     assert data["counts"]["params"] == 108
     assert data["counts"]["macs"] == 108 * 900
     assert data["inputs"] == [[3, 32, 32]]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "a limit such as --max-params 5M, or 'budget: {max_params: 5M}' in the document"),
+        (("--max-macs", "300MB"), "--max-macs '300MB' is no amount"),
+        (("--limit", "max_layers=x"), "--limit max_layers 'x' is no amount"),
+        (("--min-rf", "2", "--limit", "max_layer=2"), "no limit 'max_layer'"),
+    ],
+)
+def test_limits_are_named_as_they_are_typed(cli: Any, options: tuple[str, ...], told: str) -> None:
+    done = cli("check", SMALL, *options)
+    assert done.code == 2 and told in done.err
+
+
+def test_the_limit_that_an_error_offers_works(cli: Any) -> None:
+    offered = re.search(r"such as (--\S+ \S+),", cli("check", SMALL).err)
+    assert offered is not None and cli("check", SMALL, *offered[1].split()).code == 0
+
+
+def test_a_wrong_budget_is_the_documents(cli: Any, tmp_path: Path) -> None:
+    """It was not typed: the error speaks of the document, not of an option."""
+    file = tmp_path / "net.yaml"
+    file.write_text(DOCUMENT.replace("max_params: 200", "max_params: 2OO"))
+    done = cli("check", str(file), "--max-macs", "1G")
+    assert done.code == 2 and "error: the budget of net: max_params: '2OO' is no amount\n" in done.err
+
+
+def test_networks_of_one_name_are_told_apart(cli: Any, tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("a.yaml", "b.yaml")]
+    for file in files:
+        Path(file).write_text(DOCUMENT)
+    done = cli("check", *files, SMALL, "--max-macs", "1G", *SIZE)
+    assert done.out.startswith(f"2 of 3 networks fail: net ({files[0]}), net ({files[1]})\n")
+    for file in files:
+        assert re.search(rf"^net \({re.escape(file)}\) +at most parameters", done.out, re.MULTILINE)
+    data = cli("check", *files, SMALL, "--max-macs", "1G", *SIZE, "--json").json()
+    assert [(one["name"], one["spec"]) for one in data["networks"]] == [
+        ("net", files[0]),
+        ("net", files[1]),
+        (SMALL, SMALL),
+    ]

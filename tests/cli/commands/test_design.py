@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def test_compare_prints_the_textbook_case(cli) -> None:
     done = cli("compare", STANDARD, SEPARABLE, "--input", "3x32x32")
     assert done.code == 0
     lines = done.out.splitlines()
-    assert lines[0] == "B against A: 2.8x fewer parameters, 2.8x fewer MACs"  # 108 / 39
+    assert lines[0] == "B against A: 2.8x fewer parameters, 2.8x fewer MACs: 1/4 + 1/9 = 0.361"  # 39 / 108
     assert lines[4].split() == ["parameters", "108", "39", "-69", "0.361"]
 
 
@@ -196,3 +197,14 @@ def test_explain_refuses(cli, options: tuple[str, ...]) -> None:
 def test_explain_answers_a_wrong_name(cli) -> None:
     done = cli("explain", "seperable")
     assert (done.code, "did you mean separable" in done.err) == (2, True)
+
+
+def test_programs_are_named_by_their_class_in_a_comparison(cli: Any, tmp_path: Path) -> None:
+    """Not by all of their text."""
+    text = "class Net(nn.Module):\n    def __init__(self, w=8):\n        super().__init__()\n"
+    text += "        self.a = nn.Conv2d(3, w, 3)\n\n    def forward(self, x):\n        return self.a(x)\n"
+    files = [tmp_path / name for name in ("one.py", "two.py")]
+    for file, width in zip(files, (8, 16), strict=True):
+        file.write_text(text.replace("w=8", f"w={width}"))
+    done = cli("compare", *map(str, files), "--input", "3x9x9")
+    assert "Net  (input 3x9x9)  w=8\n" in done.out and "class Net" not in done.out

@@ -162,3 +162,11 @@ def test_a_network_begins_with_the_verdict(cli) -> None:
     assert "try rates 1 3  9x9, no holes  (convcalc dilation 1 3)" in out
     designed = cli("dilation", "--reach", "17").out.splitlines()[0]
     assert re.fullmatch(r"rates 1 \d \d: 17 pixels without holes in 3 layers", designed)
+
+
+def test_a_rate_that_is_a_letter_is_not_none(cli) -> None:
+    """Rate D of kernel 3 leaves holes from 2 on: it must not be told that no layer is dilated."""
+    spec = "input 3x20x20 | conv 4 k3 d=D"
+    done = cli("dilation", spec)
+    assert done.code == 2 and "the dilation of conv1 is no number: D" in done.err
+    assert cli("dilation", spec, "--set", "D=2").out.startswith(f"{spec}: holes in 1 of 1 dilated run\n")

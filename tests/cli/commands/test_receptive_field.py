@@ -297,3 +297,10 @@ def test_outputs_stand_in_json(cli, tmp_path: Path) -> None:
         held = cli(command, str(page), "--json").json()["outputs"]
         assert held == [{"name": "a", "shape": [4, 6, 6]}, {"name": "b", "shape": [2, 4, 4]}]
         assert "output b" in cli(command, str(page)).out
+
+
+def test_what_a_print_sees_is_not_known(cli, tmp_path: Path) -> None:
+    file = tmp_path / "net.txt"
+    file.write_text("Net(\n  (a): Conv2d(3, 8, kernel_size=(3, 3))\n  (act): ReLU()\n)\n")
+    out = cli("rf", str(file)).out
+    assert "What is seen is not known: " in out and "No layer sees a pixel" not in out

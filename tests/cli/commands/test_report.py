@@ -284,7 +284,9 @@ def terminal(width: int, *arguments: str, colour: bool = True) -> str:
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
-    env |= {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "CONVCALC_PAGER": "cat"} | ({} if colour else {"NO_COLOR": "1"})
+    env |= {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "CONVCALC_PAGER": "cat"} | (
+        {} if colour else {"NO_COLOR": "1"}
+    )
     command = [sys.executable, "-m", "convcalc", *arguments]
     child = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=env)
     os.close(follower)

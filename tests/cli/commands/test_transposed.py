@@ -171,3 +171,8 @@ def test_the_verdict_comes_first(cli) -> None:
         again = cli("transposed", "--from", "8", "--to", "16", *options).out
         assert again.splitlines()[0].endswith("no checkerboard")
     assert len(tried) == 2
+
+
+def test_sizes_that_disagree_are_named_as_typed(cli) -> None:
+    done = cli("transposed", "--from", "3x8x8", "--to", "16x16")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: --to has 2 axes, --from has 3")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -189,6 +191,65 @@ def test_the_parts_of_a_printed_module_run_in_order_where_it_is_said() -> None:
     assert [node.name for node in graph.nodes] == ["input", "a", "act", "b"]
 
 
+TWO = """
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 8, 3)
+        self.b = nn.Conv2d(1, 8, 3)
+
+    def forward(self, left, right):
+        return self.a(left) + self.b(right)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "meant"),
+    [
+        (_net("self.c = nn.Conv2d(3, 8, 3)", "return self.c(x)"), "1x3x20x30", "--input 3x20x30 (--batch 1)"),
+        (_net("self.c = nn.Conv2d(3, 8, 3)", "return self.c(x)"), "20x30x3", "--input 3x20x30"),
+        (_net("self.c = nn.Conv2d(3, 8, 3)", "return self.c(x)"), "8x20x30x3", "--input 3x20x30 (--batch 8)"),
+        (_net("self.c = nn.Conv2d(3, 8, 3)", "return self.c(x)"), "4x20x30", None),
+        (TWO, {"left": "3x9x9", "right": "9x9x1"}, "--input left=3x9x9 --input right=1x9x9"),
+    ],
+)
+def test_an_input_that_was_meant_otherwise_is_offered_and_works(text: str, given: Any, meant: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(text, input=given)
+    assert caught.value.told()[0].nearest == meant
+
+
+def test_the_inputs_that_are_offered_work() -> None:
+    with pytest.raises(SpecError) as caught:
+        load(TWO)
+    offered = re.findall(r"--input (\w+)=(\S+)", caught.value.problems[0].expected or "")
+    assert [name for name, _ in offered] == ["left", "right"]
+    assert analyze(load(TWO, input=dict(offered))).totals.params == 8 * 27 + 8 + 8 * 9 + 8
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (">>> model = Net()\n>>> print(model)\n", ""),
+        (">>> model\n", ">>> \n"),
+        ("print(model)\n", ""),
+        ("In [3]: model\nOut[3]: \n", ""),
+        ("Out[3]: ", ""),
+    ],
+)
+def test_a_print_is_pasted_with_the_prompt_that_asked_for_it(before: str, after: str) -> None:
+    plain, pasted = load(PRINTED), load(before + PRINTED.lstrip() + after)
+    assert [node.name for node in pasted.nodes] == [node.name for node in plain.nodes]
+    assert analyze(pasted).to_dict() == analyze(plain).to_dict()
+
+
+def test_an_error_in_a_pasted_print_stands_at_its_line() -> None:
+    text = ">>> print(net)\nNet(\n  (a): Conv2d(3, x, kernel_size=3)\n)\n"
+    with pytest.raises(SpecError) as caught:
+        load(text)
+    assert (caught.value.problems[0].line, caught.value.problems[0].column) == (3, 3)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_any_text_has_one_answer(seed: int) -> None:
     _answers(seed, 60)
@@ -293,6 +354,7 @@ def test_the_input_that_is_suggested_works() -> None:
                 continue
             if expected.startswith("--input with"):  # none of those that people use
                 continue
-            load(text.text, input=expected.removeprefix("--input "), set=text.given)
+            several = dict(re.findall(r"--input (\w+)=(\S+)", expected))
+            load(text.text, input=several or expected.removeprefix("--input "), set=text.given)
             tried += 1
     assert tried >= 20

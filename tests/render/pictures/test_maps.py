@@ -15,10 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcalc import Unreachable, check_transposed, compare, coverage, judge_dilations, load, solve_transposed
+from convcalc import (
+    Unreachable,
+    check_transposed,
+    compare,
+    coverage,
+    judge_dilations,
+    load,
+    receptive_field,
+    solve_transposed,
+)
 from convcalc.executor import taint
 from convcalc.render.pictures import bitmap, comparison, dilated, field, maps, overlap
-from convcalc.render.pictures.drawing import Cells, Drawing, Image, Rect, Words
+from convcalc.render.pictures.drawing import Cells, Drawing, Group, Image, Line, Rect, Words
 from convcalc.render.pictures.saving import encoded
 from convcalc.render.pictures.svg import svg
 from tests.render.pictures.test_charts import flat
@@ -239,8 +248,26 @@ def test_networks_side_by_side() -> None:
         assert one.width / other.width == pytest.approx(small / large, abs=0.001)
         assert [bar.role for bar in (one, other)] == ["series1", "series2"]
     words = [shape.lines[0] for shape in drawing.shapes if isinstance(shape, Words)]
-    assert "448, 2x more" in words  # 16 * (27 + 1) against 8 * (27 + 1)
+    assert "448, 2x as many" in words  # 16 * (27 + 1) against 8 * (27 + 1)
     many = comparison.side_by_side(compare(*["conv 3->8 k3"] * 5, input="3x9x9"))
     assert len(many.legends) == 5
     with pytest.raises(Unreachable, match="9 networks"):
         comparison.side_by_side(compare(*["conv 3->8 k3"] * 9, input="3x9x9"))
+
+
+def test_outlines_over_an_image_stand_out_from_light_and_dark(tmp_path: Path) -> None:
+    """Below each line lies a wider one in the colour of the paper, which is its opposite in every theme."""
+    image = pytest.importorskip("PIL.Image")
+    from convcalc.render.pictures.photo import photo
+
+    path = tmp_path / "white.png"
+    image.new("RGB", (32, 32), (255, 255, 255)).save(path)
+    found = receptive_field(load("conv 8 k3 | maxpool k2 s2 | conv 8 k3", input="3x32x32"))
+    groups = [
+        one for one in field.over_input(found, image=photo(path, 32, 32)).shapes if isinstance(one, Group)
+    ]
+    frames = [one for group in groups for one in group.shapes if isinstance(one, Line)]
+    assert len(frames) == 6
+    for below, line in zip(frames[::2], frames[1::2], strict=True):
+        assert (below.role, below.points) == ("paper", line.points)
+        assert line.role in ("text", "accent") and below.width > line.width

@@ -229,3 +229,13 @@ def test_a_let_beside_a_loop_is_told_where_to_stand() -> None:
     assert "'let' in an item of its own, before it or first in its body" in str(caught.value)
     assert load("input: 3x5x5\nlayers:\n  - repeat: 2\n    body: [{let: {n: 4}}, conv n k1]\n")
     assert load("input: 3x5x5\nlayers:\n  - let: {n: 4}\n  - {repeat: 2, body: conv n k1}\n")
+
+
+def test_a_line_without_its_colon_is_shown_itself() -> None:
+    """And not the line behind it, for which quotes would be wrong."""
+    text = "input: 3x8x8\nlayers:\n  - repeat: 3\n    relu6(x)\n  - relu\n"
+    with pytest.raises(SpecError) as caught:
+        load(text)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column, problem.length) == (4, 5, len("relu6(x)"))
+    assert problem.expected is not None and "quotes" not in problem.expected

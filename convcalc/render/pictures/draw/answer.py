@@ -173,7 +173,9 @@ def _check(shape: Sequence[Any]) -> None:
             expected="one, two or three, or --layer NAME of a layer between maps",
         )
     if not all(type(n) is int for n in shape):
-        raise Unreachable("sizes are not numbers here", expected="the shape of the input, such as 1x7x7")
+        channels = shape[0] if type(shape[0]) is int else 1
+        like = "x".join(map(str, [channels, *(32 for _ in sizes)]))
+        raise Unreachable("sizes are not numbers here", expected=f"--input with numbers, such as {like}")
 
 
 def pointwise(graph: Graph, node: Node) -> bool:

@@ -1,0 +1,1 @@
+"""Training: what autograd keeps, held against PyTorch's saved tensors, and identities of gradients."""
