@@ -1,4 +1,4 @@
-"""The memory of a small device: one arena that holds all tensors, each at a place of its own while it lives."""
+"""The memory of a small device: an arena in which each tensor has a place while it lives."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class Placed(NamedTuple):
 def pack(spans: Sequence[Span], align: int = ALIGN) -> list[int]:
     """Offsets of pieces of memory, no two of which overlap while both are in use.
 
-    Greedily by size, as the memory planner of TensorFlow Lite Micro does (David et al. 2021, section 4.4.2):
-    the largest first, each at the lowest offset at which it is clear of all that were placed and are in use at
-    one time with it.
+    Greedily by size, as the planner of TensorFlow Lite Micro does (David et al. 2021, section 4.4):
+    the largest first, each at the lowest offset at which it is clear of all that were placed before and are
+    in use at one time with it.
 
     Args:
         spans: the pieces.
@@ -135,7 +135,10 @@ class Arena(Record):
         bits: as they were stated.
     """
 
-    KEYS = "name inputs=report.inputs batch=report.batch dtype=report.dtype bits device fits plans packed flash_bytes align order pieces"
+    KEYS = (
+        "name inputs=report.inputs batch=report.batch dtype=report.dtype bits device fits plans packed "
+        "flash_bytes align order pieces"
+    )
 
     report: Report
     plans: tuple[Plan, ...]
@@ -291,7 +294,10 @@ def placed(work: Work, order: Sequence[int], align: int, names: Sequence[str]) -
             spans.append([block.bytes, first, end, [names[number]]])
     held = [span for span in spans if span[0]]
     offsets = pack([Span(*span[:3]) for span in held], align)
-    return [Placed(offset, *span[:3], tuple(span[3])) for offset, span in zip(offsets, held, strict=True)]
+    return [
+        Placed(offset, bytes, first, end, tuple(written))
+        for offset, (bytes, first, end, written) in zip(offsets, held, strict=True)
+    ]
 
 
 def readers(mask: int) -> list[int]:

@@ -349,10 +349,10 @@ def costs(
         _layer(row, moved[number], sizes[number], shares[number], report.dtype, bool(asked), top, lane)
         for number, row in zip(numbers, report.layers, strict=True)
     ]
-    return Cost(
-        report, found, top, lane, tuple(rows), _stored(report, sizes, shares), tuple(asked), tuple(zeros),
-        _ends(report, sizes),
-    )  # fmt: skip
+    params, others = stored_bytes(report, sizes, shares)
+    ends = _ends(report, sizes)
+    said = tuple(asked), tuple(zeros)
+    return Cost(report, found, top, lane, tuple(rows), params, others, *said, ends)
 
 
 def _peak(found: Device, name: str | None, dtype: str, sizes: Sequence[Bits] | None) -> Peak:

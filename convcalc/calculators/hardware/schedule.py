@@ -6,10 +6,10 @@ peak is looked for.
 
 What has run decides which bytes are held, not in which order: so sets of nodes that have run are searched,
 those with the least peak first, and what is reached first at the end is the optimum. A node, or a chain of
-nodes each of which needs the one before, that makes less be held in the end and on the way needs no more than the
-peak so far, runs at once: in any order that runs it later it can be moved to the front, and nothing becomes
-larger, as what is held is a submodular function of what has run, and such a chain ends where it is smallest. So
-nearly all networks take few sets, although there may be exponentially many.
+nodes each of which needs the one before, that makes less be held in the end and on the way needs no more than
+the peak so far, runs at once: in any order that runs it later it can be moved to the front, and nothing gets
+larger, as what is held is a submodular function of what has run, and such a chain ends where it is smallest.
+So nearly all networks take few sets, although there may be exponentially many.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.count.memory import INDEX_BYTES
 from convcalc.calculators.hardware.bits import Bits, bytes_of, tensor_bits
 from convcalc.dims import equal, prod
-from convcalc.graph import Edge, Graph
+from convcalc.graph import Edge, Graph, Node
+from convcalc.layers.reads import identity
 
 STEPS: Final = 100_000
 """Steps that are tried; where more would be needed, the optimum is bounded from both sides."""
@@ -143,15 +144,14 @@ class Work:
 
 
 def work(graph: Graph, batch: int, bits: Sequence[Bits], in_place: bool | None = False) -> Work:
-    """The tasks and blocks of a network; what owns memory is as in
-    :func:`convcalc.calculators.count.memory.stored`.
+    """The tasks and blocks of a network; what owns memory is as in ``stored`` of the memory of a report.
 
     Args:
         graph: the graph; all its sizes are numbers.
         batch: samples in one pass.
         bits: of every node.
-        in_place: whether all that is computed entry by entry may be written over what it is computed from;
-            None: where a layer states it.
+        in_place: whether all that is computed entry by entry may be written over what it is computed
+            from; None: where a layer states it.
 
     Raises:
         Unreachable: a size is not a number.
@@ -198,15 +198,14 @@ def work(graph: Graph, batch: int, bits: Sequence[Bits], in_place: bool | None =
             writers.append(number)
             bytes.append(size)
         over: list[int] = []
-        sources = node.inputs[:1] if in_place is None else node.inputs
-        allowed = layer.overwrites if in_place is None else in_place and layer.elementwise
-        if allowed and len(node.outputs) == 1 and node.inputs:
+        if len(node.outputs) == 1 and node.inputs:
             over = [
                 at
-                for edge in sources
-                if bytes[at := block_of[edge]] == bytes[writes[0]] and edge.node not in again
+                for edge in _overwritten(graph, node, in_place)
+                if bytes[at := block_of[edge]] == bytes[writes[0]]
+                and edge.node not in again
                 and sizes[edge] == sizes[Edge(number)]
-            ]  # fmt: skip
+            ]
         tasks.append(Task(before, reads, tuple(writes), tuple(dict.fromkeys(over))))
     readers = [0] * len(bytes)
     for number, node in enumerate(nodes):
@@ -218,6 +217,21 @@ def work(graph: Graph, batch: int, bits: Sequence[Bits], in_place: bool | None =
         for at, (size, writer, reading) in enumerate(zip(bytes, writers, readers, strict=True))
     )
     return Work(tuple(tasks), blocks, tuple(graph.inputs))
+
+
+def _overwritten(graph: Graph, node: Node, in_place: bool | None) -> tuple[Edge, ...]:
+    """The tensors that a node may write over, if nobody reads them afterwards."""
+    if in_place is None:
+        return node.inputs[:1] if node.layer.overwrites else ()
+    if not in_place:
+        return ()
+    shapes = graph.input_shapes(node)
+    windows = node.layer.reads(shapes, node.outputs)
+    return tuple(
+        edge
+        for edge, shape, window in zip(node.inputs, shapes, windows, strict=False)
+        if shape == node.outputs[0] and window == (identity(shape),)
+    )
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,10 @@ def arena(found: Arena) -> Drawing:
         words = f"{piece.layers[0]}  {human_bytes(piece.bytes)}"
         if height >= 14 and text_width(words, SMALL) + 8 <= width:
             drawing.text(left + 4, top + height / 2 + 4, words, "text", size=SMALL)
-    drawing.line(
-        [(LEFT, y(found.peak_bytes)), (WIDTH - RIGHT, y(found.peak_bytes))], "accent", width=1, dashed=True
-    )
+    most = y(found.peak_bytes)
+    drawing.line([(LEFT, most), (WIDTH - RIGHT, most)], "accent", width=1, dashed=True)
     words = f"{human_bytes(found.peak_bytes)} held at most"
-    drawing.text(WIDTH - RIGHT - 4, y(found.peak_bytes) - 4, words, "text", anchor="end", size=SMALL)
+    drawing.text(WIDTH - RIGHT - 4, most - 4, words, "text", anchor="end", size=SMALL)
     drawing.line([(LEFT, HEIGHT), (WIDTH - RIGHT, HEIGHT)], "axis", width=1)
     for value, label in zip(*ticks(steps, 10)[:2], strict=True):
         if value <= steps:
@@ -62,7 +61,7 @@ def arena(found: Arena) -> Drawing:
     drawing.text(12, HEIGHT / 2, unit, "muted", anchor="middle", size=SMALL, rotate=-90)
     drawing.caption = (
         f"Memory of {name} in the best order, written in place where that is possible: an arena of "
-        f"{human_bytes(found.ram_bytes)}, packed greedily by size and aligned to {found.align} bytes; no packing "
-        f"goes below {human_bytes(found.peak_bytes)}."
+        f"{human_bytes(found.ram_bytes)}, packed greedily by size and aligned to {found.align} bytes; no "
+        f"packing goes below {human_bytes(found.peak_bytes)}."
     )
     return drawing
