@@ -45,7 +45,9 @@ def _report(common: Common, view: str, merge: Callable[[Graph], Graph] | None = 
     order = [i for i in common.choose(shown, main) if what.holds(rows[i].name)][: common.top]
 
     def data() -> dict[str, Any]:
-        told = {"counted_as": [one.head() for one in others]} if others else {}
+        told: dict[str, Any] = {"counted_as": [one.head() for one in others]} if others else {}
+        if merge is not None:
+            told["as_written"] = plain.totals.to_dict()
         cells = shown.records()
         layers = [with_shown(rows[i].to_dict(), cells[i]) for i in order]
         return {**report.to_dict(), **told, "layers": layers}

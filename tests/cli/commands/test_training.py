@@ -53,6 +53,8 @@ def test_the_largest_batch(cli) -> None:
 
 def test_what_is_merged_is_said(cli) -> None:
     shown = cli("memory", NET, "--merged").out
+    data = json.loads(cli("memory", NET, "--merged", "--json").out)
+    assert data["as_written"]["buffers"] == 16 and data["totals"]["buffers"] == 0
     assert "float32, merged" in shown and "as written" in shown and "bn1" not in shown
 
 
