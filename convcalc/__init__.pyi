@@ -18,6 +18,8 @@ from convcalc.calculators.explain.topics import Topic as Topic
 from convcalc.calculators.explain.topics import topic as topic
 from convcalc.calculators.fit.answer import Fit as Fit
 from convcalc.calculators.fit.answer import fit as fit
+from convcalc.calculators.hardware.arena import Arena as Arena
+from convcalc.calculators.hardware.arena import arena as arena
 from convcalc.calculators.hardware.devices import Device as Device
 from convcalc.calculators.hardware.devices import device as device
 from convcalc.calculators.hardware.roofline import Cost as Cost

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.budget import question
+from convcalc.calculators.count.memory import INDEX_BYTES
 from convcalc.calculators.count.report import LayerReport, Report, analyze
 from convcalc.calculators.hardware import energy
 from convcalc.calculators.hardware.bits import (
@@ -24,7 +25,7 @@ from convcalc.calculators.hardware.bits import (
     stated,
 )
 from convcalc.calculators.hardware.devices import Bandwidth, Device, Peak, device
-from convcalc.calculators.hardware.traffic import Moved, is_weight, traffic
+from convcalc.calculators.hardware.traffic import Moved, is_weight, kept, traffic
 from convcalc.dims import UNKNOWN, Dim, prod, total
 from convcalc.graph import Spec, as_graph
 from convcalc.records import Record, record
@@ -118,7 +119,8 @@ class Cost(Record):
         peak: the operations a second that it is held to.
         bandwidth: the bytes a second.
         layers: one row a layer, in the order of execution.
-        param_bytes: bytes of all parameters, buffers and stored indices, once each.
+        param_bytes: bytes of all parameters, once each.
+        buffer_bytes: bytes of all buffers and stored indices.
         bits: as they were stated; empty where they are those of the number type.
         sparsity: as it was stated.
     """
@@ -134,6 +136,7 @@ class Cost(Record):
     bandwidth: Bandwidth | None
     layers: tuple[LayerCost, ...]
     param_bytes: Dim
+    buffer_bytes: Dim
     bits: tuple[tuple[str, str], ...] = ()
     sparsity: tuple[tuple[str, str], ...] = ()
 
@@ -234,6 +237,7 @@ class Cost(Record):
             "output_bytes": total(row.moved.output for row in self.layers if row.moved.output is not UNKNOWN),
             "accesses": total(row.moved.accesses for row in self.layers if row.moved.accesses is not UNKNOWN),
             "param_bytes": self.param_bytes,
+            "buffer_bytes": self.buffer_bytes,
             "intensity": ratio(found["flops"], found["bytes"]),
             "time": self.time,
             "fused_bytes": self.least_bytes,
@@ -345,10 +349,10 @@ def costs(
         _layer(row, moved[number], sizes[number], shares[number], report.dtype, bool(asked), top, lane)
         for number, row in zip(numbers, report.layers, strict=True)
     ]
-    return Cost(
-        report, found, top, lane, tuple(rows), _stored(report, sizes, shares), tuple(asked), tuple(zeros),
-        _ends(report, sizes),
-    )  # fmt: skip
+    params, others = stored_bytes(report, sizes, shares)
+    ends = _ends(report, sizes)
+    said = tuple(asked), tuple(zeros)
+    return Cost(report, found, top, lane, tuple(rows), params, others, *said, ends)
 
 
 def _peak(found: Device, name: str | None, dtype: str, sizes: Sequence[Bits] | None) -> Peak:
@@ -388,25 +392,28 @@ def _layer(
     )
 
 
-def _stored(report: Report, sizes: Sequence[Bits], zeros: Sequence[Fraction]) -> Dim:
-    """Bytes of all that is stored, each array once."""
-    from convcalc.calculators.count.memory import INDEX_BYTES
-    from convcalc.calculators.hardware.traffic import _kept
-
+def stored_bytes(report: Report, sizes: Sequence[Bits], zeros: Sequence[Fraction]) -> tuple[Dim, Dim]:
+    """Bytes of all parameters, and of buffers and stored indices, each array once."""
     graph, lent = report.graph, report.graph.lent()
-    found: Dim = 0
+    params: Dim = 0
+    others: Dim = 0
     for number, node in enumerate(graph.nodes):
         shapes, layer = graph.input_shapes(node), node.layer
-        for name, shape in {**layer.parameters(shapes), **layer.buffers(shapes)}.items():
+        learned = layer.parameters(shapes)
+        for name, shape in {**learned, **layer.buffers(shapes)}.items():
             if name in lent.get(number, ()):
                 continue
-            count = prod(shape)
             weight = is_weight(name, layer.has_macs or bool(layer.looks_up))
-            if weight and zeros[number]:
-                count = _kept(count, zeros[number])
-            found = found + bytes_of(count, sizes[number].weights if weight else sizes[number].others)
-        found = found + total(prod(shape) for shape in layer.indices(shapes).values()) * INDEX_BYTES
-    return found
+            count = kept(prod(shape), zeros[number]) if weight else prod(shape)
+            size = bytes_of(count, sizes[number].weights if weight else sizes[number].others)
+            if name in learned:
+                params = params + size
+            else:
+                others = others + size
+        for name, shape in layer.indices(shapes).items():
+            if name not in lent.get(number, ()):
+                others = others + prod(shape) * INDEX_BYTES
+    return params, others
 
 
 def _ends(report: Report, sizes: Sequence[Bits]) -> Dim:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from convcalc.calculators.count.memory import INDEX_BYTES, stored
 from convcalc.calculators.hardware.bits import Bits, bytes_of, tensor_bits
-from convcalc.dims import UNKNOWN, Dim, minimum, prod, total
+from convcalc.dims import UNKNOWN, Dim, ceil_div, minimum, prod, total
 from convcalc.graph import Edge, Graph
 
 
@@ -78,8 +78,7 @@ def traffic(graph: Graph, batch: int, bits: Sequence[Bits], sparsity: Sequence[F
             if layer.looks_up:  # of a table, what is looked up
                 count = _at_most(count, total(entries for entries, _ in written))
             multiplied = is_weight(name, node.layer.has_macs or bool(layer.looks_up))
-            if multiplied and sparsity[number]:
-                count = _kept(count, sparsity[number])
+            count = kept(count, sparsity[number]) if multiplied else count
             accessed = accessed + count
             size = bits[number].weights if multiplied else bits[number].others
             weights = weights + bytes_of(count, size)
@@ -118,10 +117,10 @@ def _at_most(count: Dim, most: Dim) -> Dim:
     return minimum(count, most)
 
 
-def _kept(count: Dim, zeros: Fraction) -> Dim:
+def kept(count: Dim, zeros: Fraction) -> Dim:
     """Weights that are not zero, of so many; a part of one is a whole one."""
-    from convcalc.dims import ceil_div
-
+    if not zeros:
+        return count
     return ceil_div(count * (zeros.denominator - zeros.numerator), zeros.denominator)
 
 

@@ -12,6 +12,7 @@ from convcalc.cli.rows import chosen, more, refuse
 from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
+    from convcalc.calculators.hardware.devices import Device as OnDevice
     from convcalc.calculators.hardware.roofline import Cost
     from convcalc.render.pictures.drawing import Drawing
 
@@ -56,6 +57,16 @@ def cost(
     ] = None,
     bits: Bits = None,
     sparsity: Sparsity = None,
+    arena: Annotated[
+        bool,
+        typer.Option(
+            "--arena",
+            help="RAM and flash of a microcontroller: the best order, in place, packed by lifetime.",
+        ),
+    ] = False,
+    align: Annotated[
+        int | None, typer.Option("--align", metavar="N", min=1, help="With --arena: bytes of alignment.")
+    ] = None,
 ) -> Answer:
     """Bytes that must move, what bounds each layer, and the least time on a device.
 
@@ -71,6 +82,10 @@ def cost(
             if value is not None:
                 raise UsageProblem(f"{name} {value} is of a device", expected="--device NAME beside it")
     on = None if device is None else read_device(device)
+    if arena:
+        return _arena(common, on, peak or bandwidth, align, bits, sparsity)
+    if align is not None:
+        raise UsageProblem(f"--align {align} is of an arena", expected="--arena beside it")
     found = [
         costs(common.analyze(spec), on, peak=peak, bandwidth=bandwidth, bits=bits, sparsity=sparsity)
         for spec in common.specs
@@ -90,6 +105,35 @@ def cost(
         return {"networks": [one.to_dict() for one in found]}
 
     return Answer([side_by_side(found, exact=common.exact)], data, picture=picture)
+
+
+def _arena(
+    common: Common,
+    on: OnDevice | None,
+    rate: str | None,
+    align: int | None,
+    bits: list[str] | None,
+    sparsity: list[str] | None,
+) -> Answer:
+    """RAM and flash of a microcontroller."""
+    from convcalc.calculators.hardware.arena import ALIGN, arena_of
+    from convcalc.cli.output import UsageProblem
+    from convcalc.render.views.arena import table
+
+    if len(common.specs) > 1:
+        raise UsageProblem("--arena is of one network", expected="one SPEC")
+    if rate is not None:
+        raise UsageProblem("--peak and --bandwidth are of a bound of time", expected="no --arena beside them")
+    refuse(common, "--arena", "layer", "depth", "sort", "top", "tree", "flat")
+    report = common.analyze(common.specs[0])
+    found = arena_of(report, on, align=align or ALIGN, bits=bits, sparsity=sparsity)
+
+    def picture() -> Drawing:
+        from convcalc.render.pictures.arena import arena
+
+        return arena(found)
+
+    return Answer([table(found, exact=common.exact)], found.to_dict, picture=picture)
 
 
 def _layers(common: Common, found: Cost) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_bytes_are_those_of_the_arrays_that_a_run_holds(spec: str, shape: str) -
         graph.nodes[i].name: rng.normal(size=(2, *graph.nodes[i].outputs[0])).astype(np.float32)
         for i in graph.inputs
     }
-    held = dict(arrays)
+    held: dict[str, Any] = dict(arrays)
     convcalc.execute(
         graph, arrays, weights, progress=lambda node, outputs: held.update({node.name: outputs[0]})
     )
