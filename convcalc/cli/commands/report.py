@@ -39,6 +39,7 @@ def _report(common: Common, view: str, merge: Callable[[Graph], Graph] | None = 
     rows = report.layers if common.depth is None else report.fold(common.depth + what.levels)
     shown = table(report, view, exact=common.exact, rows=rows, notation=common.notation, others=others)
     if merge is not None:
+        shown.title = f"{shown.title}, merged"
         shown.facts = (*shown.facts, *_difference(plain, common.exact))
     main = VIEWS[view].main
     order = [i for i in common.choose(shown, main) if what.holds(rows[i].name)][: common.top]
