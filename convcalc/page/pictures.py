@@ -12,7 +12,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.page.asked import Asked
-from convcalc.render.pictures import cost, counters, field, growth, memory
+from convcalc.render.pictures import cost, counters, field, growth, memory, roofline
 from convcalc.render.pictures.svg import svg
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ QUESTIONS: Final = (
     Question("memory", "Memory over time", lambda asked: memory.timeline(asked.report)),
     Question("growth", "Growth of the receptive field", lambda asked: growth.growth(asked.fields)),
     Question("field", "Receptive field over the input", lambda asked: field.over_input(asked.fields)),
+    Question("roofline", "Roofline", lambda asked: roofline.of_report(asked.report)),
     Question("conventions", "As others count", lambda asked: counters.of_report(asked.report)),
 )
 
