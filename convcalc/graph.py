@@ -202,6 +202,7 @@ class Graph:
         variables: the document's variables with their values, after ``--set``.
         source: where the network was published.
         text: the spec text it was read from.
+        bits: bits of weights and activations by the name of a layer, as ``w4a8``; ``*`` is for all of them.
         notes: how something was read that others may mean otherwise, and what was passed over.
         weights: its arrays, by the names that :mod:`convcalc.executor.weights` gives them, where it was
             read with them; a :class:`Weights` reads none before it is asked for.
@@ -220,6 +221,7 @@ class Graph:
     text: str = field(default="", compare=False, repr=False)
     constraints: tuple[Any, ...] = field(default=(), compare=False)
     budget: dict[str, Any] = field(default_factory=dict, compare=False)
+    bits: dict[str, str] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     weights: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
     again: Again | None = field(default=None, compare=False, repr=False)

@@ -12,7 +12,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.page.asked import Asked
-from convcalc.render.pictures import cost, counters, field, growth, memory, training
+from convcalc.render.pictures import cost, counters, field, growth, memory, roofline, training
 from convcalc.render.pictures.svg import svg
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ QUESTIONS: Final = (
     Question("training", "Memory in training", lambda asked: training.timeline(_training(asked))),
     Question("growth", "Growth of the receptive field", lambda asked: growth.growth(asked.fields)),
     Question("field", "Receptive field over the input", lambda asked: field.over_input(asked.fields)),
+    Question("roofline", "Roofline", lambda asked: roofline.of_report(asked.report)),
     Question("conventions", "As others count", lambda asked: counters.of_report(asked.report)),
 )
 

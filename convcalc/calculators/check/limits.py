@@ -8,28 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from convcalc.calculators.answers import did_you_mean, tidy
+from convcalc.calculators.amounts import LimitError as LimitError
+from convcalc.calculators.amounts import amount as amount
+from convcalc.calculators.answers import did_you_mean
 from convcalc.calculators.compare.measures import AS, MEASURES, Quantity, at_least, quantity, read
 from convcalc.calculators.count.report import Report
 from convcalc.calculators.receptive_field.output import OutputField, field_of
 from convcalc.dims import UNKNOWN, Dim
 from convcalc.graph import Graph
-
-
-class LimitError(ValueError):
-    """A limit that cannot be used.
-
-    Attributes:
-        hint: what would be accepted.
-    """
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
-
 
 KINDS: Final[dict[str, Quantity]] = {
     **{
@@ -40,65 +28,20 @@ KINDS: Final[dict[str, Quantity]] = {
     "peak_memory": MEASURES["peak_memory_bytes"],
     "memory": MEASURES["memory_bytes"],
     "training_memory": Quantity("training_memory_bytes", "memory in training", "bytes"),
+    "time_bound": Quantity("time_bound_ns", "bound of time", "seconds"),
     "rf": Quantity("receptive_field", "receptive field", "pixels"),
     "layers": Quantity("layers", "layers"),
 }
-"""What can be limited, by the second half of a limit's name. ``memory`` is parameters, buffers and the peak of
-live activations together, ``training_memory`` the peak over a training step; ``rf`` the receptive field (of the
-features, where a global operation then sees everything), on its smallest axis for a minimum and its largest for
-a maximum."""
+"""What can be limited, by the second half of a limit's name. ``memory`` is parameters, buffers and the peak
+of live activations together, ``training_memory`` the peak over a training step; ``time_bound`` the least time
+on a device, named behind the time (``5ms on a100``); ``rf`` the receptive field (of the features, where a
+global operation then sees everything), on its smallest axis for a minimum and its largest for a maximum."""
 
 NAMES: Final = tuple(f"{side}_{kind}" for side in ("max", "min") for kind in KINDS)
 """Every limit."""
 
-_AMOUNT: Final = re.compile(
-    r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE]\+?([0-9]{1,2}))?\s*([A-Za-z]*)\s*\Z"
-)
-_POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-
-
-def amount(text: Any, unit: str = "count") -> Dim:
-    """A number from its text: ``5M`` is 5,000,000; ``8MB`` 8,000,000 bytes; ``8MiB`` 8,388,608.
-
-    Args:
-        text: the amount; an integer stands for itself.
-        unit: ``count``, ``bytes`` or ``pixels``.
-
-    Returns:
-        an ``int``, or a Fraction where the text says one.
-
-    Raises:
-        LimitError: the text is no amount of that unit.
-    """
-    if isinstance(text, bool) or text is None:
-        raise LimitError(f"{text!r} is no amount", _accepted(unit))
-    if isinstance(text, (int, Fraction)):
-        if text < 0:
-            raise LimitError(f"{text} is negative", _accepted(unit))
-        return text
-    match = _AMOUNT.match(str(text))
-    power = None
-    if match is not None:
-        suffix = match[3].lower()
-        if unit == "bytes" and suffix.endswith("ib"):
-            power = _POWERS.get(suffix[:-2]) if suffix != "ib" else None
-            factor = 1024
-        else:
-            if unit == "bytes" and suffix.endswith("b"):
-                suffix = suffix[:-1]
-            power = _POWERS.get(suffix) if unit != "pixels" or not suffix else None
-            factor = 1000
-    if match is None or power is None:
-        raise LimitError(f"{str(text)!r} is no amount", _accepted(unit))
-    value = Fraction(match[1].replace("_", "").replace(",", "")) * 10 ** int(match[2] or 0) * factor**power
-    return tidy(value)
-
-
-def _accepted(unit: str) -> str:
-    return {
-        "bytes": "a number of bytes with or without KB, MB, GB (1000) or KiB, MiB, GiB (1024), such as 8MB",
-        "pixels": "a whole number of pixels",
-    }.get(unit, "a number with or without K, M, G or T, such as 300M")
+_ON: Final = re.compile(r"\s+on\s+")
+"""Between a bound of time and the device that it is for."""
 
 
 class Limit(NamedTuple):
@@ -111,6 +54,7 @@ class Limit(NamedTuple):
         of: of a bound that a baseline sets, its name; else empty.
         base: what the baseline has.
         growth: how much more is allowed, as it was written.
+        device: of a bound of time, the device that it is for.
     """
 
     name: str
@@ -119,6 +63,7 @@ class Limit(NamedTuple):
     of: str = ""
     base: Dim = None
     growth: str = ""
+    device: str = ""
 
     @property
     def kind(self) -> Quantity:
@@ -134,7 +79,7 @@ class Limit(NamedTuple):
         """The value that the bound is for, of those that :func:`counted` found."""
         if self.kind.key == "receptive_field":
             return counts["largest_field" if self.most else "smallest_field"]
-        return counts[self.kind.key]
+        return counts[f"{self.kind.key} on {self.device}" if self.device else self.kind.key]
 
     def known(self, counts: Mapping[str, Dim]) -> Dim:
         """What a value that is not known is at least; None where it is known, or nothing is."""
@@ -181,11 +126,23 @@ def limits(given: Mapping[str, Any]) -> tuple[Limit, ...]:
                 f"max_ or min_ with one of {', '.join(KINDS)}, {AS}TOOL",
             )
         try:
-            bound = amount(text, _kind(key[4:]).unit)
-            found.append(Limit(key, bound, text.strip() if isinstance(text, str) else ""))
+            unit, device, size = _kind(key[4:]).unit, "", text
+            if unit == "seconds":
+                size, device = _timed(text)
+            bound = amount(size, unit)
+            written = text.strip() if isinstance(text, str) else ""
+            found.append(Limit(key, bound, written, device=device))
         except LimitError as error:
             raise LimitError(f"{key}: {error}", error.hint) from None
     return tuple(found)
+
+
+def _timed(text: Any) -> tuple[str, str]:
+    """A time and the device that it is for, of ``5ms on a100``."""
+    parts = _ON.split(str(text).strip())
+    if len(parts) != 2 or not all(parts):
+        raise LimitError(f"{str(text)!r} names no device", "a time and a device, such as '5ms on a100'")
+    return parts[0], parts[1]
 
 
 def counted(
@@ -207,7 +164,18 @@ def counted(
         counts["smallest_field"], counts["largest_field"] = _sizes(field_of(graph))
     if any(limit.kind.key == "training_memory_bytes" for limit in chosen):
         counts["training_memory_bytes"] = _training(graph, report.batch, training or {})
+    for limit in chosen:
+        if limit.device:
+            counts[f"{limit.kind.key} on {limit.device}"] = _time(report, limit.device)
     return counts
+
+
+def _time(report: Report, device: str) -> Dim:
+    """Nanoseconds at least on a device; unknown where no layer's operations and bytes are numbers."""
+    from convcalc.calculators.hardware.roofline import costs
+
+    time = costs(report, device).time
+    return UNKNOWN if not time else -int(-time * 10**9 // 1)
 
 
 def _training(graph: Graph, batch: int, training: Mapping[str, Any]) -> Dim:

@@ -231,7 +231,7 @@ def arena_of(
     """The same of a network that was counted; see :func:`arena`."""
     graph = report.graph
     whole(align, "align", 1)
-    asked = stated(bits)
+    asked = [*graph.bits.items(), *stated(bits)]
     sizes = layer_bits(graph, report.dtype, asked)
     zeros = layer_sparsity(graph, stated(sparsity))
     apart = work(graph, report.batch, sizes, in_place=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -11,16 +10,12 @@ from convcalc.calculators.answers import Unreachable, did_you_mean
 from convcalc.calculators.count.memory import itemsize
 from convcalc.dims import Dim, ceil_div
 from convcalc.graph import Edge, Graph
+from convcalc.spec.document.keys import BITS, BITS_EXPECTED
 
 MOST: Final = 64
 """Most bits of a number."""
 EVERY: Final = "*"
 """Stands for every layer."""
-EXPECTED: Final = (
-    f"w and a with 1 to {MOST} bits each, such as w4a8; w4a8b32 where biases and norms have others"
-)
-
-_BITS: Final = re.compile(r"w(\d{1,3})a(\d{1,3})(?:b(\d{1,3}))?\Z", re.IGNORECASE)
 
 
 class Bits(NamedTuple):
@@ -47,10 +42,10 @@ def bits(text: str) -> Bits:
     Raises:
         Unreachable: it says none.
     """
-    match = _BITS.match(text.strip())
+    match = BITS.match(text.strip())
     sizes = [int(part) for part in match.groups() if part is not None] if match else []
     if not sizes or not all(1 <= size <= MOST for size in sizes):
-        raise Unreachable(f"{text!r} states no bits", expected=EXPECTED, field="bits")
+        raise Unreachable(f"{text!r} states no bits", expected=BITS_EXPECTED, field="bits")
     return Bits(sizes[0], sizes[1], sizes[-1] if len(sizes) > 2 else sizes[0])
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from convcalc.calculators.amounts import LimitError, amount
 from convcalc.calculators.answers import Unreachable, did_you_mean
-from convcalc.calculators.check.limits import LimitError, amount
 from convcalc.calculators.count.memory import ALIASES
 from convcalc.records import Record
 from convcalc.spec.document.yamlnodes import Mapping as Entries

@@ -336,7 +336,7 @@ def costs(
 ) -> Cost:
     """The same of a network that was counted; see :func:`cost`."""
     graph = report.graph
-    asked, zeros = stated(bits), stated(sparsity)
+    asked, zeros = [*graph.bits.items(), *stated(bits)], stated(sparsity)
     sizes = layer_bits(graph, report.dtype, asked)
     shares = layer_sparsity(graph, zeros)
     found = on if isinstance(on, Device) or on is None else device(on)

@@ -44,6 +44,14 @@ MaxTraining = Annotated[
         help="The peak over a training step, such as 24GB; see memory --training.",
     ),
 ]
+MaxTime = Annotated[
+    str | None,
+    typer.Option(
+        "--max-time-bound",
+        metavar="TIME on DEVICE",
+        help="The least time that it can take, such as '5ms on a100'; see cost.",
+    ),
+]
 MinField = Annotated[
     int | None, typer.Option("--min-rf", metavar="PIXELS", help="Receptive field of the output.")
 ]
@@ -53,7 +61,7 @@ Limits = Annotated[
         "--limit",
         metavar="NAME=N",
         help="Any other: max_ or min_ with params, trainable, frozen, buffers, macs, valid_macs, flops, "
-        "activations, param_memory, peak_memory, memory, training_memory, rf or layers.",
+        "activations, param_memory, peak_memory, memory, training_memory, time_bound, rf or layers.",
     ),
 ]
 
@@ -86,6 +94,7 @@ def check(
     optimizer: Optimizer = None,
     precision: Precision = None,
     checkpoint: Checkpoint = None,
+    max_time_bound: MaxTime = None,
     min_rf: MinField = None,
     limit: Limits = None,
     against: Annotated[
@@ -130,6 +139,7 @@ def check(
         "flops": max_flops,
         "memory": max_memory,
         "training_memory": max_training_memory,
+        "time_bound": max_time_bound,
     }
     said = Asked(True, optimizer, precision, checkpoint)
     limits = given(limit, **{f"max_{name}": value for name, value in named.items()}, min_rf=min_rf)

@@ -11,9 +11,10 @@ from convcalc.calculators.answers import Unreachable
 from convcalc.printable import one_line
 from convcalc.render.pictures.charts import LEFT, RIGHT, SMALL, WIDTH, Box, Labels, LogScale, cut
 from convcalc.render.pictures.drawing import Drawing
-from convcalc.render.views.cost import number, part, rate, seconds
+from convcalc.render.views.cost import number, part, rate, seconds, unit_of
 
 if TYPE_CHECKING:
+    from convcalc.calculators.count.report import Report
     from convcalc.calculators.hardware.roofline import Cost
 
 ROLES: Final = ("series1", "series2", "series3")
@@ -91,7 +92,7 @@ def roofline(found: Sequence[Cost]) -> Drawing:
         )
     labels.put(
         [(WIDTH - RIGHT - 2, y(peak.rate) - 6, "end")],
-        f"{rate(peak.rate)}FLOP/s {peak.name}",
+        f"{rate(peak.rate)}{unit_of(peak)} {peak.name}",
         "text",
         must=True,
     )
@@ -115,6 +116,17 @@ def roofline(found: Sequence[Cost]) -> Drawing:
     )
     drawing.caption = _caption(found, ridge)
     return drawing
+
+
+def of_report(report: Report, device: str = "a100") -> Drawing:
+    """The roofline of a network that was counted.
+
+    Raises:
+        Unreachable: its sizes are no numbers, or the device has no peak of its number type.
+    """
+    from convcalc.calculators.hardware.roofline import costs
+
+    return roofline([costs(report, device)])
 
 
 def _whole(one: Cost) -> tuple[float, float]:
@@ -171,7 +183,7 @@ def _caption(found: Sequence[Cost], ridge: float) -> str:
     sources = "; ".join(dict.fromkeys(filter(None, (peak.source, lane.source, device.source))))
     told = f" ({sources})" if sources else ""
     return (
-        f"Roofline of {one_line(device.title)}: {rate(peak.rate)}FLOP/s and {rate(lane.rate)}B/s{told}, "
+        f"Roofline of {one_line(device.title)}: {rate(peak.rate)}{unit_of(peak)} and {rate(lane.rate)}B/s{told}, "
         f"which meet at {number(Fraction(ridge))} operations a byte. Left of it memory bounds a layer, right "
         "of it compute. Squares are whole networks, layer after layer. A bound, no latency."
     )

@@ -26,6 +26,10 @@ def form_of(unit: str, exact: bool) -> Callable[[Any], str]:
         whole = numbers.human_bytes
 
     def apply(value: Any) -> str:
+        if unit == "seconds" and isinstance(value, (int, Fraction)):
+            from convcalc.render.views.cost import seconds
+
+            return f"{numbers.exact(value)} ns" if exact else seconds(Fraction(value, 10**9))
         return f"{float(value):,g}" if isinstance(value, Fraction) else whole(value)
 
     return apply

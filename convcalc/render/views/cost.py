@@ -13,6 +13,7 @@ from convcalc.render.table import Column, Table
 from convcalc.render.views.report import closed_form_notes, heading, shortened
 
 if TYPE_CHECKING:
+    from convcalc.calculators.hardware.devices import Peak
     from convcalc.calculators.hardware.roofline import Cost, LayerCost
     from convcalc.render.tree import Tree
 
@@ -68,6 +69,8 @@ def seconds(value: Any) -> str:
         return numbers.other(value)
     if not value:
         return "-"
+    if value < 0:
+        return f"-{seconds(-value)}"
     size, unit = next((one for one in TIMES if value >= one[0]), (Fraction(1, 10**9), "ns"))
     return f"{_three(value / size)} {unit}"
 
@@ -95,6 +98,11 @@ def part(value: Any) -> str:
     if not _number(found):
         return numbers.other(found)
     return "<0.1%" if 0 < found < Fraction(1, 2000) else f"{float(found):.1%}"
+
+
+def unit_of(peak: Peak) -> str:
+    """What a peak is counted in: operations on floats, or on whole numbers."""
+    return "OP/s" if peak.type.startswith("int") else "FLOP/s"
 
 
 def _three(value: Any) -> str:
@@ -222,11 +230,11 @@ def tree(found: Cost, table: Table, **settings: Any) -> Tree:
 
 def title(found: Cost) -> str:
     """The verdict, then what it is about."""
-    if found.device is None:
-        return heading(found.report)
     head = heading(found.report)
     if found.bits:
         head = f"{head.rpartition(',')[0]}, {_said(found)}"
+    if found.device is None:
+        return head
     return f"{verdict(found)}\n{head}"
 
 
@@ -263,10 +271,11 @@ def facts(found: Cost, exact: bool = False) -> list[tuple[str, str]]:
     if found.device is not None and found.peak is not None and found.bandwidth is not None:
         told += rates(found)
         if found.time:
+            reached = Fraction(found.sum("flops")) / found.time
             told.append(
                 (
                     "of the peak",
-                    f"{part(found.utilisation)}, {rate(Fraction(found.sum('flops')) / found.time)}FLOP/s",
+                    f"{part(found.utilisation)}, {rate(reached)}{unit_of(found.peak)}",
                 )
             )
             told.append(
@@ -289,7 +298,7 @@ def facts(found: Cost, exact: bool = False) -> list[tuple[str, str]]:
         told.append(
             (
                 "energy",
-                f"{joules(found.sum('energy_memory'))} of memory, {products} of products (45 nm, 2014)",
+                f"{joules(found.sum('energy_memory'))} of memory, {products} of products (Horowitz 2014, 45 nm)",
             )
         )
     return told
@@ -301,7 +310,7 @@ def rates(found: Cost) -> list[tuple[str, str]]:
     if peak is None or lane is None:
         return []
     return [
-        ("peak", f"{rate(peak.rate)}FLOP/s {peak.name}{_source(found, peak.source)}"),
+        ("peak", f"{rate(peak.rate)}{unit_of(peak)} {peak.name}{_source(found, peak.source)}"),
         ("bandwidth", f"{rate(lane.rate)}B/s {lane.name}{_source(found, lane.source)}"),
     ]
 

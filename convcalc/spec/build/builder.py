@@ -70,6 +70,7 @@ class Builder(Structures):
             notes=(*self.document.notes, *self._notes()),
             text=self.document.text,
             budget=dict(self.document.budget),
+            bits=dict(self.document.bits),
         )
 
     def _overwritten(self, outputs: tuple[Edge, ...]) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from convcalc.layers.values import MOST_AXES
 from convcalc.spec.document.bodies import Bodies
 from convcalc.spec.document.items import Block, Body, Document, Formula
-from convcalc.spec.document.keys import BLOCK_KEYS, ITEMS, RESERVED, TOP_KEYS
+from convcalc.spec.document.keys import BITS, BITS_EXPECTED, BLOCK_KEYS, ITEMS, RESERVED, TOP_KEYS
 from convcalc.spec.document.values import NAME
 from convcalc.spec.document.yamlnodes import Mapping, Node, Scalar, Sequence
 from convcalc.spec.errors import MAX_PROBLEMS, Problem, SpecError
@@ -93,10 +93,22 @@ class Compiler(Bodies):
         elif key == "budget":
             for name, (_, value) in self._mapping(node, key).entries.items():
                 document.budget[name] = self._string(value, "a budget").text.value
+        elif key == "bits":
+            self._bits(node)
         elif key == "frozen":
             document.frozen = self.formula(node)
         elif key == "layers":
             document.layers = self.body(node)
+
+    def _bits(self, node: Node) -> None:
+        """Bits of all layers, or by their names."""
+        entries = node.entries if isinstance(node, Mapping) else {"*": (node, node)}
+        for name, (_, value) in entries.items():
+            text = self._string(value, "bits").text.value.strip()
+            match = BITS.match(text)
+            if match is None or not all(1 <= int(part) <= 64 for part in match.groups() if part):
+                raise value.fault(f"{text[:40]!r} states no bits", BITS_EXPECTED)
+            self.document.bits[name] = text
 
     def _ranks(self, node: Node) -> tuple[int, ...]:
         """The numbers of sizes that an input may have: one, or a list."""

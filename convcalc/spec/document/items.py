@@ -106,6 +106,7 @@ class Document:
         self.layers: Body = []
         self.outputs: list[tuple[str | None, Template, Text]] = []
         self.budget: dict[str, str] = {}
+        self.bits: dict[str, str] = {}
         self.frozen: Formula | None = None
         self.ranks: tuple[int, ...] = ()
         self.notes: list[str] = []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from convcalc import layers
 
 TOP_KEYS: Final = (
     "name", "source", "notes", "extends", "vars", "input", "inputs", "ranks", "blocks", "layers",
-    "outputs", "budget", "frozen",
+    "outputs", "budget", "bits", "frozen",
 )  # fmt: skip
+BITS: Final = re.compile(r"w(\d{1,2})a(\d{1,2})(?:b(\d{1,2}))?\Z", re.IGNORECASE)
+"""Bits of weights, of activations and of all else that is stored: ``w4a8``, ``w8a8b32``."""
+BITS_EXPECTED: Final = "w and a with 1 to 64 bits each, such as w4a8; w4a8b32 where biases have others"
 BLOCK_KEYS: Final = ("doc", "source", "let", "residual", "shortcut", "merge", "body")
 ITEMS: Final[dict[str, tuple[str, ...]]] = {
     "repeat": ("repeat", "each", "index", "merge", "body", "id", "from", "frozen", "share"),

@@ -15,7 +15,7 @@ from convcalc.spec.source import Source
 
 # A line break is read in one way only: many of them take no longer than they are.
 _DOCUMENT: Final = re.compile(
-    r"\A(?:[^\S\n]*(?:#[^\n]*)?\n|---[^\n]*\n|%YAML[^\n]*\n)*[^\S\n]*(?:[\"']?(?:name|source|notes|extends|vars|input|inputs|ranks|blocks|layers|outputs|budget)"
+    r"\A(?:[^\S\n]*(?:#[^\n]*)?\n|---[^\n]*\n|%YAML[^\n]*\n)*[^\S\n]*(?:[\"']?(?:name|source|notes|extends|vars|input|inputs|ranks|blocks|layers|outputs|budget|bits)"
     r"[\"']?\s*:(?:\s|\Z)|\{|-\s)"
 )
 
@@ -74,6 +74,7 @@ def _extend(document: Document, extended: tuple[str, ...]) -> None:
     document.outputs = document.outputs or base.outputs
     document.layers = document.layers or base.layers
     document.frozen = document.frozen or base.frozen
+    document.bits = document.bits or base.bits
     for key, block in base.blocks.items():
         block.document = document
         document.blocks.setdefault(key, block)

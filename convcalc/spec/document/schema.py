@@ -26,6 +26,7 @@ _DESCRIPTIONS = {
     "layers": "What runs, in order.",
     "outputs": "Names of the tensors the network returns; the last layer's by default.",
     "budget": "Limits that 'convcalc check' holds the network to.",
+    "bits": "Bits of weights and activations for 'convcalc cost': w4a8, or by layer.",
     "repeat": "Run the body so many times; 'each' or 'index' names the index, from 0.",
     "each": "With 'of': run the body for every value of a list; a list of names takes rows apart.",
     "index": "The name of the number of the turn, from 0.",
@@ -95,6 +96,9 @@ def _property(key: str) -> dict[str, Any]:
             ]
         },
         "budget": {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
+        "bits": {
+            "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]
+        },
         "blocks": {
             "type": "object",
             "patternProperties": {r"^\s*[A-Za-z_]\w*\s*(\([\s\S]*\))?\s*$": {"$ref": "#/$defs/block"}},
