@@ -23,18 +23,21 @@ WRITTEN: Final = (
 )  # fmt: skip
 """Words for how a layer is written in PyTorch, of which counters see some and some they do not.
 
-``module``: it is a module of the library's own class, which runs it alone. ``subclass``: a module without parts
-of another class, by its own weight, and ``unnamed`` where ``Conv`` is no part of the name of that class.
-``function``: of ``torch.nn.functional``, or one of ``torch`` that joins tensors. ``tensor``: a method of a tensor by its
-name. ``method``: an operator (``+``, ``@``) or a function that no counter replaces. ``einsum``: by
-``torch.einsum``. ``bias``: a sum that the source leaves to the layer before, as its bias. ``attention``: a part of
-``nn.MultiheadAttention``, which runs it as functions of its own. ``fused``: inside
-``scaled_dot_product_attention``; ``unfused``: a product of an attention that is not;
-``learned``: by a mask that is learned. ``strided``: a linear layer whose
-input lies in memory in another order than its axes; ``folded``: it does in a batch of more than one. ``merged``: its
-first axis is the batch together with another, and ``behind``: another than the batch. ``covered``: a module inside one
-of attention, in whose place a counter may count the whole.
-``part``: of a call that makes several layers, not its main one.
+- ``module``: it is a module of the library's own class, which runs it alone.
+- ``subclass``: a module without parts of another class, by its own weight; ``unnamed``: and ``Conv`` is no
+  part of the name of that class.
+- ``function``: of ``torch.nn.functional``, or one of ``torch`` that joins tensors.
+- ``tensor``: a method of a tensor by its name; ``method``: an operator (``+``, ``@``) or a function that no
+  counter replaces; ``einsum``: by ``torch.einsum``.
+- ``bias``: a sum that the source leaves to the layer before, as its bias; ``part``: of a call that makes
+  several layers, not its main one.
+- ``attention``: a part of a module of attention, which runs it as functions of its own; ``covered``: a module
+  inside one.
+- ``fused``: inside ``scaled_dot_product_attention``, ``learned``: with a mask that is learned; ``unfused``: a
+  product of an attention that is not.
+- ``strided``: its input lies in memory in another order than its axes, ``folded``: in a batch of several
+  alone.
+- ``merged``: its first axis is the batch together with another; ``behind``: another than the batch.
 """
 READER: Final = "convcalc.spec"
 """Where :func:`as_graph` finds the reader of specs."""

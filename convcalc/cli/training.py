@@ -82,6 +82,8 @@ class Asked(NamedTuple):
             return
         if common.dtype != "float32":
             raise UsageProblem("--dtype is of inference", expected="--precision fp32, amp or bf16")
+        if common.counted_as:
+            raise UsageProblem("--as is of a forward pass, and does not go with --training")
         if common.partial:
             raise UsageProblem("--partial does not go with --training")
 

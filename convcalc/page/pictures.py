@@ -12,11 +12,19 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.page.asked import Asked
-from convcalc.render.pictures import cost, counters, field, growth, memory, roofline
+from convcalc.render.pictures import cost, counters, field, growth, memory, roofline, training
 from convcalc.render.pictures.svg import svg
 
 if TYPE_CHECKING:
+    from convcalc.calculators.training.memory import TrainingMemory
     from convcalc.render.pictures.drawing import Drawing
+
+
+def _training(asked: Asked) -> TrainingMemory:
+    """What a step of training takes, without a state of an optimizer."""
+    from convcalc.calculators.training.memory import training_memory
+
+    return training_memory(asked.report.graph, batch=asked.report.batch)
 
 
 class Question(NamedTuple):
@@ -37,6 +45,7 @@ class Question(NamedTuple):
 QUESTIONS: Final = (
     Question("cost", "Cost by layer", lambda asked: cost.by_layer(asked.report)),
     Question("memory", "Memory over time", lambda asked: memory.timeline(asked.report)),
+    Question("training", "Memory in training", lambda asked: training.timeline(_training(asked))),
     Question("growth", "Growth of the receptive field", lambda asked: growth.growth(asked.fields)),
     Question("field", "Receptive field over the input", lambda asked: field.over_input(asked.fields)),
     Question("roofline", "Roofline", lambda asked: roofline.of_report(asked.report)),

@@ -56,7 +56,7 @@ def _spellings() -> dict[str, str]:
 
 def topic_called(name: str) -> str | None:
     """The topic of a name in any spelling, such as ``Depthwise-Separable``; None where there is none."""
-    words = re.sub(r"\A\s*(why|the|a|an)\s+", "", name.casefold())
+    words = re.sub(r"\A\s*(why|the)\s+", "", name.casefold())
     known = _spellings()
     for text in (spelt(words), spelt(words).removesuffix("s"), spelt(words) + "s"):
         if text in known:

@@ -12,7 +12,7 @@ from convcalc.calculators.conventions.counting import Counted, activations, coun
 from convcalc.calculators.conventions.declaration import Convention, convention, names
 from convcalc.calculators.conventions.structure import known
 from convcalc.calculators.count.report import Report, analyze
-from convcalc.dims import Dim, total
+from convcalc.dims import UNKNOWN, Dim, total
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.records import Record
 
@@ -155,7 +155,7 @@ def bridge(report: Report, tool: str) -> Bridge:
     steps: dict[tuple[str, str, bool, str], list[Any]] = {}
 
     def add(what: str, amount: Dim, row: Counted, seen: bool = True, fault: str = "") -> None:
-        if isinstance(amount, int) and not amount:
+        if amount is UNKNOWN or (isinstance(amount, int) and not amount):
             return
         held = steps.setdefault((what, row.op, seen, fault), [0, 0])
         held[0] += amount
@@ -165,6 +165,8 @@ def bridge(report: Report, tool: str) -> Bridge:
         products = row.terms.get(PRODUCTS)
         if products is None:
             add("not seen", -row.macs, row, False, row.fault)
+        elif told.per_sample and products * report.batch == row.macs:
+            add(f"one of {report.batch} samples is counted", products - row.macs, row)
         else:
             add(row.fault or "counted otherwise", products - row.macs, row, True, row.fault)
         for term, amount in row.terms.items():

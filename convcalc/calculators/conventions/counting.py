@@ -61,11 +61,11 @@ def span(report: Report, name: str) -> tuple[int, int] | None:
     told = convention(name)
     if not told.modules or known(report.graph):
         return None
-    least = most = 0
+    least, most, written = 0, 0, kinds(report.graph)
     for row in report.layers:
         if row.node is None or row.op not in told.rules:
             continue
-        choices = ways(row.node) if not row.params else kinds(report.graph)(row.node).split()[:1]
+        choices = list(ways(row.node)) if not row.params else [written(row.node)]
         found = [_layer(report, row, told, told.rules[row.op], kind).total for kind in choices]
         if not all(type(value) is int for value in found):
             return None
@@ -167,6 +167,6 @@ def _facts(report: Report, row: LayerReport, kind: str) -> dict[str, Any]:
         "nearest": mode == "nearest",
         "linear": mode == "linear",
         "cubic": mode == "cubic",
-        "method": not {'method', 'tensor'}.isdisjoint(kind.split()),
+        "method": not {"method", "tensor"}.isdisjoint(kind.split()),
         "as_bias": "bias" in kind.split(),
     }

@@ -58,6 +58,7 @@ class Convention:
         unit: what it calls what it counts.
         source: the files of the tool that say so.
         whole: it counts modules of attention in the place of the modules inside them.
+        per_sample: what it counts of modules is divided by the batch.
         rules: by the registered name of a layer; of no other anything is counted.
         activations: rules for the activations that it counts besides; empty where it counts none.
     """
@@ -70,6 +71,7 @@ class Convention:
     unit: str
     source: str
     whole: bool
+    per_sample: bool
     rules: dict[str, Rule]
     activations: dict[str, Rule]
 
@@ -96,13 +98,19 @@ def convention(name: str) -> Convention:
         raise LookupError(f"no convention {name!r}: expected one of {', '.join(names())}")
     held = read(name)
     missing = [key for key in (*_HEADS, "rules") if key not in held]
-    more = [key for key in held if key not in (*_HEADS, "whole", "rules", "activations")]
+    more = [key for key in held if key not in (*_HEADS, "whole", "per_sample", "rules", "activations")]
     if missing or more or held["sees"] not in ("modules", "operators"):
         raise ValueError(f"{name}: expected {', '.join(_HEADS)} and rules, sees: modules or operators")
     texts = {key: str(held[key]) for key in _HEADS if key != "sees"}
     rules, activations = (_rules(name, held.get(key, ())) for key in ("rules", "activations"))
-    modules, whole = held["sees"] == "modules", held.get("whole") is True
-    return Convention(modules=modules, whole=whole, rules=rules, activations=activations, **texts)
+    return Convention(
+        **texts,
+        modules=held["sees"] == "modules",
+        whole=held.get("whole") is True,
+        per_sample=held.get("per_sample") is True,
+        rules=rules,
+        activations=activations,
+    )
 
 
 def _rules(name: str, rows: Iterable[dict[str, Any]]) -> dict[str, Rule]:

@@ -20,7 +20,9 @@ def _structures() -> dict[str, dict[str, str]]:
     for network, rows in held.items():
         for pattern, kind in rows.items():
             if not set(kind.split()) <= {*WRITTEN}:
-                raise ValueError(f"{STRUCTURES}: {network}, {pattern}: {kind!r}, expected {', '.join(WRITTEN)}")
+                raise ValueError(
+                    f"{STRUCTURES}: {network}, {pattern}: {kind!r}, expected {', '.join(WRITTEN)}"
+                )
     return held
 
 
@@ -43,9 +45,9 @@ def ways(node: Node) -> tuple[str, ...]:
 def kinds(graph: Graph) -> Callable[[Node], str]:
     """How each layer of a graph is written, in words of :data:`convcalc.graph.WRITTEN`.
 
-    A graph that was read from a program of PyTorch says it. Of networks in ``conventions/structures.yaml`` it is
-    known. Of others each layer with one input is taken for a module of its own, and what joins tensors for an
-    operator.
+    A graph that was read from a program of PyTorch says it. Of networks in ``conventions/structures.yaml`` it
+    is known. Of others each layer with one input is taken for a module of its own, and what joins tensors for
+    an operator.
     """
     held = _rows(graph.name)
     rows = [] if held is None else list(held.items())

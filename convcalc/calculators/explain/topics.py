@@ -14,8 +14,9 @@ from convcalc.calculators.explain.letters import MEANINGS, Variable, lettered
 from convcalc.calculators.explain.lines import Lines
 from convcalc.calculators.explain.records import Line
 from convcalc.calculators.explain.textbook import Textbook
+from convcalc.calculators.hardware.roofline import cost
 from convcalc.calculators.receptive_field.graph import receptive_field
-from convcalc.dims import Shape, prod, total
+from convcalc.dims import Shape
 from convcalc.graph import Graph, Spec, as_graph
 from convcalc.records import Record
 from convcalc.spec.language.evaluation import evaluate
@@ -202,20 +203,7 @@ class _Counts(Mapping[str, Any]):
 
 def moved(graph: Graph) -> Any:
     """Numbers that move if each layer reads its inputs and arrays once and writes its outputs once."""
-    found: Any = 0
-    wanted = {edge for node in graph.nodes for edge in node.inputs} | {*graph.outputs}
-    for number, node in enumerate(graph.nodes):
-        if number in graph.inputs:
-            continue
-        shapes = graph.input_shapes(node)
-        held = (*node.layer.parameters(shapes).values(), *node.layer.buffers(shapes).values())
-        written = [  # indices are written where somebody reads them
-            shape
-            for output, shape in enumerate(node.outputs)
-            if output not in node.layer.index_outputs or (number, output) in wanted
-        ]
-        found = found + total(prod(shape) for shape in (*shapes, *written, *held))
-    return found
+    return cost(graph).totals["accesses"]
 
 
 _QUANTITIES: Final[dict[str, Any]] = {

@@ -192,9 +192,12 @@ def _choices(ranges: Mapping[str, Range]) -> list[dict[str, Fraction]]:
         LimitError: one of them has no steps, or there are too many combinations.
     """
     first, *others = ranges
-    if any(ranges[name].step is None for name in others):
+    free = next((name for name in others if ranges[name].step is None), None)
+    if free is not None:
+        low, high, _ = ranges[free]
+        offered = f"{free}={show(low)}..{show(high)}:{show((high - low) / 8)}"
         raise LimitError(
-            f"{', '.join(others)} must have a step, beside {first}", "low..high:step, such as 96..224:32"
+            f"{', '.join(others)} must have a step, beside {first}", f"low..high:step, such as {offered}"
         )
     found = [
         dict(zip(others, values, strict=True))

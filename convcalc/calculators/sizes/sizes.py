@@ -227,10 +227,11 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
         raise Unreachable(
             f"which sizes work cannot be found: {error}", expected="a smaller network"
         ) from None
-    if isinstance(refused, SpecError) and not any(row.sizes for row in found.rows):
-        if all(_told(_refused(network, more)) == _told(refused) for more in (1, 100)):
-            raise refused  # whatever the sizes are: they are not what is wrong
     with suppress(Untraceable):  # what is left of the work may not suffice
+        never = isinstance(refused, SpecError) and not any(row.sizes for row in found.rows)
+        if never and all(_told(_refused(network, more)) == _told(refused) for more in (1, 100)):
+            assert isinstance(refused, SpecError)
+            raise refused  # whatever the sizes are: they are not what is wrong
         near_by = tuple(nearest(network, found)) if works is False else ()
     axes = tuple(
         AxisSizes(
@@ -246,7 +247,7 @@ def _answer(network: Network, name: str, near: int | tuple[int, ...] | None) -> 
 
 
 def _refused(network: Network, more: int) -> SpecError | DimensionError | None:
-    """What refuses the own shapes of a network, with so much more along each spatial axis; None if nothing."""
+    """What refuses the own shapes of a network, each size so much larger; None where nothing does."""
     try:
         network.build(lambda _, own: (own[0], *(size + more for size in own[1:])) if more else own)
     except SpecError as error:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from convcalc.budget import spend
 from convcalc.calculators.answers import Unreachable
 from convcalc.calculators.count.memory import INDEX_BYTES
 from convcalc.dims import prod
@@ -111,7 +112,10 @@ class _Pass:
         self.cast: set[str] = set()  # parameters of which there is a copy in half precision
         self.graph, self.batch, self.item, self.in_place = graph, batch, item, in_place
         self.wanted = wanted
-        self.alive = {number for edge in graph.outputs for number in graph.ancestors(edge)}
+        self.alive = {edge.node for edge in graph.outputs}
+        for number in range(len(graph.nodes) - 1, -1, -1):
+            if number in self.alive:
+                self.alive.update(edge.node for edge in graph.nodes[number].inputs)
         self.found = Forward([], [], [], [])
         self.single: list[bool] = []
         self.readers: dict[Edge, int] = {}
@@ -129,6 +133,7 @@ class _Pass:
                         f"what {node.name} writes has sizes that are no numbers",
                         expected="the shape of the input: --input 3x224x224",
                     )
+            spend(5)
             self._node(number, node)
         for edge in graph.outputs:
             storage = found.tensors[edge.node][edge.output].storage

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from convcalc.calculators.training.kept import Forward
+from convcalc.budget import spend
+from convcalc.calculators.training.kept import Forward, Storage
 from convcalc.graph import Graph
 
 FORWARD: Final = "forward"
@@ -81,7 +82,12 @@ def timeline(
     end = len(order) - 1
     spans = _Spans(len(order))
     first_back = len([1 for phase, _ in order if phase == FORWARD])
-    entering = [_entering(graph, forward, group) for group in groups]
+    entered: dict[int, list[int]] = {}
+    for index, group in enumerate(groups):
+        for storage in _entering(graph, forward, group):
+            entered.setdefault(storage, []).append(index)
+    ends = [[at[BACKWARD, n] for n in group if (BACKWARD, n) in at] for group in groups]
+    readers = _readers(graph, forward)
     saved, holders = 0, {}
     for number, one in enumerate(forward.storages):
         start = at.get((FORWARD, one.node), 0)
@@ -92,10 +98,10 @@ def timeline(
         outside = [n for n in one.keepers if group_of.get(n) is None]
         held = [at[BACKWARD, n] for n in outside if (BACKWARD, n) in at]
         keepers = list(outside)
-        for index, group in enumerate(groups):
-            if number in entering[index] and (kept := [n for n in group if (BACKWARD, n) in at]):
-                held.append(at[BACKWARD, kept[0]])
-                keepers.append(group[0])
+        for index in entered.get(number, ()):
+            if ends[index]:
+                held.append(max(ends[index]))
+                keepers.append(groups[index][0])
         if held:
             saved += one.bytes
             holders[number] = min(keepers)
@@ -103,11 +109,11 @@ def timeline(
             stop = start  # made for the backward pass, and dropped at once
         spans.add(start, max(stop, *held, 0), one.bytes)
         if inside is not None:
-            _again(spans, at, groups[inside], number, forward, graph)
+            _again(spans, at, inside, group_of, readers[number], one)
     for node, size in gradients.items():
         if (BACKWARD, node) in at:
             spans.add(at[BACKWARD, node], end, size)
-    _tensor_gradients(spans, at, graph, forward, first_back)
+    _tensor_gradients(spans, at, len(nodes), forward, readers, first_back)
     live = spans.sums()
     steps = [Step(phase, n, nodes[n].name, static + live[i]) for i, (phase, n) in enumerate(order)]
     return Timeline(steps, saved, holders)
@@ -150,33 +156,41 @@ def _entering(graph: Graph, forward: Forward, group: Sequence[int]) -> set[int]:
     return found
 
 
+def _readers(graph: Graph, forward: Forward) -> list[list[int]]:
+    """By storage, the numbers of the nodes that read a tensor that shows it, ascending."""
+    found: list[list[int]] = [[] for _ in forward.storages]
+    for number, node in enumerate(graph.nodes):
+        spend(1)
+        for edge in node.inputs:
+            storage = forward.tensors[edge.node][edge.output].storage
+            if storage is not None and number not in found[storage][-1:]:
+                found[storage].append(number)
+    return found
+
+
 def _again(
     spans: _Spans,
     at: Mapping[tuple[str, int], int],
-    group: Sequence[int],
-    number: int,
-    forward: Forward,
-    graph: Graph,
+    group: int,
+    group_of: Mapping[int, int],
+    readers: Sequence[int],
+    one: Storage,
 ) -> None:
     """A storage of a checkpointed block, while the block runs a second time and goes back."""
-    one = forward.storages[number]
     start = at.get((AGAIN, one.node))
     if start is None:
         return
-    read = [
-        at[AGAIN, n]
-        for n in group
-        if any(forward.tensors[e.node][e.output].storage == number for e in graph.nodes[n].inputs)
-    ]
-    held = [at[BACKWARD, n] for n in one.keepers if n in group and (BACKWARD, n) in at]
+    read = [at[AGAIN, n] for n in readers if group_of.get(n) == group]
+    held = [at[BACKWARD, n] for n in one.keepers if group_of.get(n) == group and (BACKWARD, n) in at]
     spans.add(start, max(start, *read, *held, 0), one.bytes)
 
 
 def _tensor_gradients(
     spans: _Spans,
     at: Mapping[tuple[str, int], int],
-    graph: Graph,
+    nodes: int,
     forward: Forward,
+    readers: Sequence[Sequence[int]],
     first_back: int,
 ) -> None:
     """Gradients of the tensors that want one: from the backward step of the last reader to the writer's."""
@@ -186,12 +200,6 @@ def _tensor_gradients(
         if not any(t.wants and t.storage == number for t in forward.tensors[one.node]):
             continue
         stop = at[BACKWARD, one.node]
-        readers = [
-            at[BACKWARD, n]
-            for n, node in enumerate(graph.nodes)
-            if n > one.node
-            and (BACKWARD, n) in at
-            and any(forward.tensors[e.node][e.output].storage == number for e in node.inputs)
-        ]
-        start = first_back if one.last >= len(graph.nodes) else min(readers, default=stop)
+        read = [at[BACKWARD, n] for n in readers[number] if n > one.node and (BACKWARD, n) in at]
+        start = first_back if one.last >= nodes else min(read, default=stop)
         spans.add(min(start, stop), stop, one.bytes)

@@ -144,6 +144,12 @@ def check(
     said = Asked(True, optimizer, precision, checkpoint)
     limits = given(limit, **{f"max_{name}": value for name, value in named.items()}, min_rf=min_rf)
     checks, places = _checked(common, limits, against, grow or [], said.given())
+    for name, value in (("optimizer", optimizer), ("precision", precision), ("checkpoint", checkpoint)):
+        if value and not any("training_memory" in row.limit.name for one in checks for row in one.rows):
+            raise UsageProblem(
+                f"--{name} is of memory in training, and no limit is",
+                expected=f"--max-training-memory 24GB beside --{name}",
+            )
 
     def junit() -> str:
         from convcalc.render.views import ci

@@ -282,7 +282,9 @@ class _Reader:
         path, kind = _innermost(node.meta.get("nn_module_stack") or {})
         trace = node.meta.get("stack_trace")
         function = said(node.meta.get("torch_fn"), trace)
-        return Call(node.name, text, arguments, outputs, path, kind, _place(trace), function, self.order(node))
+        return Call(
+            node.name, text, arguments, outputs, path, kind, _place(trace), function, self.order(node)
+        )
 
     def order(self, node: Any) -> str:
         """How what a linear or recurrent layer reads lies in memory; see :func:`written.order`.
@@ -298,7 +300,8 @@ class _Reader:
         if name == "linear.default":
             value = node.args[0].meta.get("val")
             with suppress(RuntimeError, AttributeError, TypeError, ValueError):
-                return order([int(n) for n in value.shape], [int(n) for n in value.stride()], self.batch)
+                dims, strides = ([int(n) for n in of] for of in (value.shape, value.stride()))
+                return order(dims, strides, self.batch)
         first = node.args[-1] if name.endswith(".input") and node.args else False
         return "folded" if first is True else ""
 

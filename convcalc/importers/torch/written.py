@@ -70,7 +70,7 @@ def _words(call: Call, parent: bool, weighed: bool) -> str:
 
 
 def _function(said: str) -> str:
-    """``function.relu`` is one that counters may replace, ``operator.add`` and ``method_descriptor.mean`` none."""
+    """Counters may replace ``function.relu``, but not ``operator.add`` nor ``method_descriptor.mean``."""
     kind, _, name = said.rpartition(".")
     if name == "einsum":
         return "einsum"
@@ -92,7 +92,12 @@ def said(function: object, trace: str | None) -> str:
     kind, _, name = text.rpartition(".")
     lines = (trace or "").strip().splitlines()
     line = lines[-1] if lines else ""  # of the innermost module; what functions of its own run is not shown
-    if f".{name}(" not in line and (kind == "method_descriptor" or re.search(rf"(?<![\w.]){name}\(", line)):
+    # A line without either is a call of such a function: sums are operators there, as they are nearly everywhere.
+    if f".{name}(" in line:
+        return text
+    if (kind == "method_descriptor" and (name != "matmul" or "@" in line)) or re.search(
+        rf"(?<![\w.]){name}\(", line
+    ):
         return f"operator.{name}"
     return text
 
@@ -101,8 +106,8 @@ def order(dims: Sequence[int], strides: Sequence[int], batch: int) -> str:
     """How a tensor of three axes or more lies in memory.
 
     Returns:
-        ``strided`` where its axes are in another order, ``folded`` where they are in a batch of several alone;
-        else nothing.
+        ``strided`` where its axes are in another order, ``folded`` where they are in a batch of several
+        alone; else nothing.
     """
     if len(dims) < 3 or _in_order(dims, strides):
         return ""

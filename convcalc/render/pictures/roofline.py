@@ -183,7 +183,7 @@ def _caption(found: Sequence[Cost], ridge: float) -> str:
     sources = "; ".join(dict.fromkeys(filter(None, (peak.source, lane.source, device.source))))
     told = f" ({sources})" if sources else ""
     return (
-        f"Roofline of {one_line(device.title)}: {rate(peak.rate)}{unit_of(peak)} and {rate(lane.rate)}B/s{told}, "
-        f"which meet at {number(Fraction(ridge))} operations a byte. Left of it memory bounds a layer, right "
+        f"Roofline of {one_line(device.title)}: {rate(peak.rate)}{unit_of(peak)} and {rate(lane.rate)}B/s"
+        f"{told}, which meet at {number(Fraction(ridge))} operations a byte. Left of it memory bounds a layer, right "
         "of it compute. Squares are whole networks, layer after layer. A bound, no latency."
     )

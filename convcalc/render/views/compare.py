@@ -334,7 +334,8 @@ def _notes(comparison: Comparison) -> list[str]:
     """What the symbols must meet, and why the networks are not alike."""
     met = dict.fromkeys(c for report in comparison.reports for c in report.graph.constraints)
     notes = [f"As long as {', '.join(map(numbers.other, met))}."] if met else []
-    notes += [_where_from(label, why) for label, why in comparison.reasons.items()]
+    named = len(comparison.labels) > 2
+    notes += [_where_from(label if named else "", why) for label, why in comparison.reasons.items()]
     if comparison.asked is not None:
         notes.insert(0, f"Interrupted: {len(comparison.labels)} of {comparison.asked} networks are compared.")
     if any(field is not None and field.everything for field in comparison.fields):
@@ -351,7 +352,8 @@ def _notes(comparison: Comparison) -> list[str]:
 def _where_from(label: str, why: Reason) -> str:
     """The sum of a reason by its layers, and in letters where it is one that everybody knows."""
     parts = ", ".join(f"{part.ratio} {numbers.label(part.layer)}" for part in why.parts)
-    text = f"MACs of the {why.form} form for one of the standard convolution: {parts}."
+    head = f"{numbers.label(label)}: " if label else ""
+    text = f"{head}MACs of the {why.form} form for one of the standard convolution: {parts}."
     if why.formula is not None:
         given = ", ".join(f"{name} = {value}" for name, value in why.letters.items())
         text += f" That is {numbers.other(why.formula)} with {given}."

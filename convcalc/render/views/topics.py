@@ -37,8 +37,9 @@ def _chain(line: Line, values: Mapping[str, int], notation: str) -> Chain:
     if line.textbook is not None:
         texts = [line.textbook.write(notation), line.textbook.write(notation, values)]
         texts.append(render.written(line.value if line.value is not None else line.formula, notation))
-    if isinstance(line.value, Fraction):
-        texts = [*texts[:-1], value(line.value, notation)]
+    number = line.formula if line.value is None else line.value
+    if isinstance(number, Fraction):
+        texts = [*(texts if line.value is None else texts[:-1]), value(number, notation)]
     kept = [text for n, text in enumerate(texts) if n == 0 or text.replace(",", "") != texts[n - 1]]
     return one._replace(texts=kept)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from convcalc.calculators.count.report import analyze
 from convcalc.executor import count, execute, taint
+from convcalc.executor.operation import operation
 from convcalc.executor.weights import weight_shapes
 from convcalc.graph import Graph
 from convcalc.records import Record, record
@@ -264,13 +265,18 @@ def macs(spec: str | Graph, *shape: int) -> Any:
 def touched(spec: str | Graph, *shape: int, only: Sequence[str] | None = None) -> int:
     """Numbers that move if each layer reads its inputs and arrays once and writes its outputs once.
 
-    Taken from the arrays that an execution read and wrote; of the layers named, or of all.
+    Taken from the arrays that an execution read and wrote; of the layers named, or of all. A view moves
+    nothing.
     """
     graph = built(spec, *shape) if isinstance(spec, str) else spec
     counted = count(graph).nodes
     found = 0
     for node, own in zip(graph.nodes, counted, strict=True):
-        if node.is_input or (only is not None and node.name not in only):
+        if (
+            node.is_input
+            or (only is not None and node.name not in only)
+            or operation(node.layer).is_view(node.layer)
+        ):
             continue
         read = [counted[edge.node].outputs[edge.output] for edge in node.inputs]
         written = [shape for shape in own.outputs if shape or len(own.outputs) == 1]

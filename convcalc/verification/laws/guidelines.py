@@ -223,7 +223,10 @@ def elementwise(t: Trial) -> None:
     for case in t.random_cases():
         _unit(t, case)
         x = (case.whole(1, 6), *case.each(1, 5))
-        relu, add = built("relu", *x), load(f"inputs: {{x: {by(x)}, y: {by(x)}}}\nlayers: ['add from=[x,y]']")
+        relu, add = (
+            load(f"input {by(x)} | relu"),
+            load(f"inputs: {{x: {by(x)}, y: {by(x)}}}\nlayers: ['add from=[x,y]']"),
+        )
         t.count("a ReLU moves 2 numbers for one operation", touched(relu), 2 * count(relu).total("flops"))
         t.count("an addition 3", touched(add), 3 * count(add).total("flops"))
         c = case.whole(4, 12)
@@ -243,7 +246,7 @@ def elementwise(t: Trial) -> None:
 @elementwise.broken("a ReLU in place that writes nothing")
 def _(t: Trial) -> None:
     for case in t.random_cases(1):
-        relu = built("relu", 2, *case.each(1, 4))
+        relu = load(f"input {by((2, *case.each(1, 4)))} | relu")
         t.count("a ReLU moves 2 numbers for one operation", touched(relu), count(relu).total("flops"))
 
 

@@ -34,7 +34,7 @@ LINES: tuple[tuple[str, str, str], ...] = (
     ("4x8x8", "gn groups=2", "GroupNorm(2, 4)"),
     ("4x8x8", "instancenorm", "InstanceNorm2d(4)"),
     ("6x8", "ln axis=-1", "LayerNorm(8)"),
-    ("4x8x8", "relu6 | leakyrelu | elu | gelu | silu | sigmoid", "ReLU6(), LeakyReLU(), ELU(), GELU(), SiLU(), Sigmoid()"),
+    ("4x8x8", "relu6 | leakyrelu | elu | gelu | silu", "ReLU6(), LeakyReLU(), ELU(), GELU(), SiLU()"),
     ("4x8x8", "prelu", "PReLU()"),
     ("4x8x8", "softmax axis=0", "Softmax(1)"),
     ("4x8x8", "maxpool k2", "MaxPool2d(2)"),

@@ -72,6 +72,14 @@ class Methods(nn.Module):
         return y @ x
 
 
+class Operator(nn.Module):
+    """A product of tensors by the operator."""
+
+    def forward(self, x: Any) -> Any:
+        """Multiply."""
+        return x @ x.transpose(1, 2)
+
+
 class Imported(nn.Module):
     """A function that was imported by its name, before counters replace it in its module."""
 
@@ -107,7 +115,8 @@ MODULES: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "linear at positions without bias": (lambda: nn.Linear(8, 5, bias=False), STEPS),
     "linear on channels last": (
         lambda: Runs(lambda m, x: m.l(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), l=nn.Linear(4, 6)), WIDE),
-    "function linear": (lambda: Runs(lambda m, x: F.linear(x, m.l.weight, m.l.bias), l=nn.Linear(8, 5)), STEPS),
+    "function linear": (
+        lambda: Runs(lambda m, x: F.linear(x, m.l.weight, m.l.bias), l=nn.Linear(8, 5)), STEPS),
     "batch norm": (lambda: nn.BatchNorm2d(4), WIDE),
     "batch norm without weights": (lambda: nn.BatchNorm2d(4, affine=False), WIDE),
     "batch norm subclass": (lambda: nn.Sequential(Norm(4)), WIDE),
@@ -162,7 +171,7 @@ MODULES: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "methods": (Methods, STEPS),
     "function by its name": (Imported, WIDE),
     "bmm": (lambda: Runs(lambda m, x: torch.bmm(x, x.transpose(1, 2))), STEPS),
-    "operator @": (lambda: Runs(lambda m, x: x @ x.transpose(1, 2)), STEPS),
+    "operator @": (Operator, STEPS),
     "einsum": (lambda: Runs(lambda m, x: torch.einsum("bij,bkj->bik", x, x)), STEPS),
     "sums": (lambda: Runs(lambda m, x: (x + x) * x), WIDE),
     "torch.add": (lambda: Runs(lambda m, x: torch.add(x, x)), WIDE),

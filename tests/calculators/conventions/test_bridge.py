@@ -14,8 +14,9 @@ from convcalc.dims import UNKNOWN
 from tests.calculators.random_graphs import make_graph
 
 STAGES = (
-    "conv 4 k3 p1", "conv 4 k1 bias=false", "dwconv k3 p1", "convT 4 k2 s2", "bn", "relu", "gelu", "maxpool k2",
-    "prelu", "linear 6 axis=channels", "gn groups=2", "upsample scale=2", "dropout", "conv 4 k3 s2 p1 | bn | relu6",
+    "conv 4 k3 p1", "conv 4 k1 bias=false", "dwconv k3 p1", "convT 4 k2 s2", "bn", "relu", "gelu",
+    "maxpool k2", "prelu", "linear 6 axis=channels", "gn groups=2", "upsample scale=2", "dropout",
+    "conv 4 k3 s2 p1 | bn | relu6",
 )  # fmt: skip
 
 
@@ -25,7 +26,9 @@ def test_steps_add_up(seed: int, batch: int) -> None:
     ours = convcalc.analyze(graph, batch=batch).totals.macs
     for one in convcalc.conventions(graph, batch=batch):
         assert one.macs == ours
-        assert one.total == ours + sum(step.amount for step in one.steps) == sum(row.total for row in one.layers)
+        assert (
+            one.total == ours + sum(step.amount for step in one.steps) == sum(row.total for row in one.layers)
+        )
         assert all(step.amount and step.layers for step in one.steps)
         assert one.total >= 0
 
@@ -67,6 +70,14 @@ def test_an_unknown_operator_leaves_totals_unknown() -> None:
     (bridge,) = convcalc.conventions("conv 3->4 k3", ("fvcore",))
     assert bridge.total is UNKNOWN
     assert bridge.ratio is None
+
+
+def test_a_batch_is_counted_as_one_sample_where_a_tool_does() -> None:
+    (bridge,) = convcalc.conventions("conv 8 k3 bias=false", ("ptflops",), input="3x8x8", batch=4)
+    (step,) = bridge.steps
+    assert (bridge.macs, step.what) == (4 * bridge.total, "one of 4 samples is counted")
+    (torchinfo,) = convcalc.conventions("linear 5 axis=-1", ("torchinfo",), input="4x8", batch=4)
+    assert "more than one position" in torchinfo.steps[0].what  # of as many positions as samples too
 
 
 def test_the_span_holds_what_functions_and_modules_give() -> None:

@@ -1,4 +1,4 @@
-"""Modules read through PyTorch are counted as the real counters count them: how each call is written is known."""
+"""Modules read through PyTorch are counted as the real counters count them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,21 @@ from tests.calculators.conventions.modules import MODULES  # noqa: E402
 from tests.importers.torch.shim import declare  # noqa: E402
 
 TIMM = (
-    "test_resnet", "test_convnext", "test_vit", "test_efficientnet", "vit_tiny_patch16_224", "convnext_atto",
-    "tf_efficientnet_b0", "mobilenetv3_small_050", "swin_tiny_patch4_window7_224", "mixer_s32_224", "regnety_002",
-    "resnetv2_50", "ghostnet_050", "repvgg_a0", "levit_128s", "poolformer_s12", "nf_regnet_b0", "xcit_nano_12_p8_224",
-    "mvitv2_tiny", "edgenext_xx_small", "mobilevit_xxs", "efficientvit_b0", "res2net50_26w_4s", "beit_base_patch16_224",
+    "test_resnet", "test_convnext", "test_efficientnet", "vit_tiny_patch16_224", "convnext_atto",
+    "tf_efficientnet_b0", "mobilenetv3_small_050", "swin_tiny_patch4_window7_224", "mixer_s32_224",
+    "regnety_002", "resnetv2_50", "ghostnet_050", "repvgg_a0", "levit_128s", "poolformer_s12", "nf_regnet_b0",
+    "xcit_nano_12_p8_224", "mvitv2_tiny", "edgenext_xx_small", "mobilevit_xxs", "efficientvit_b0",
+    "res2net50_26w_4s", "beit_base_patch16_224",
 )  # fmt: skip
-TORCHVISION = ("resnet18", "googlenet", "mobilenet_v3_small", "shufflenet_v2_x0_5", "vit_b_32", "swin_t", "r3d_18")
+TORCHVISION = (
+    "resnet18",
+    "googlenet",
+    "mobilenet_v3_small",
+    "shufflenet_v2_x0_5",
+    "vit_b_32",
+    "swin_t",
+    "r3d_18",
+)
 
 
 def held(make: Callable[[], Any], shape: tuple[int, ...], batch: int = 1) -> None:

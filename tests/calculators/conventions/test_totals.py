@@ -10,11 +10,20 @@ import pytest
 
 import convcalc
 from convcalc.calculators.conventions.declaration import names
-from tests.calculators.conventions.measure import COLUMNS
 from tests.calculators.conventions.counters import TOOLS
+from tests.calculators.conventions.measure import COLUMNS
 
 HERE = Path(__file__).parent
-QUICK = {"alexnet", "resnet18", "mobilenet_v2", "convnext_tiny", "mc3_18", "vit_b_32", "squeezenet1_0", "swin_v2_t"}
+QUICK = {
+    "alexnet",
+    "resnet18",
+    "mobilenet_v2",
+    "convnext_tiny",
+    "mc3_18",
+    "vit_b_32",
+    "squeezenet1_0",
+    "swin_v2_t",
+}
 
 
 def rows(name: str) -> list[dict[str, str]]:

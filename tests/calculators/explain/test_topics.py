@@ -217,3 +217,20 @@ def test_completion(tmp_path: Path) -> None:
     assert explained("depth") == ["depthwise-separable"]
     assert "roofline" in explained("roof") and "shift" in explained("shif")
     assert all(topic_called(word) for word in explained("flops"))
+
+
+def test_roofline_is_what_cost_says() -> None:
+    """The bounds of the topic against those of ``convcalc.cost``, which are counted another way."""
+    found = convcalc.topic("roofline")
+    for group, spec in (
+        ("standard", "conv 128 k3 p1 bias=false"),
+        ("depthwise", "dwconv k3 p1 bias=false"),
+        ("pointwise", "conv 128 k1 bias=false"),
+    ):
+        known = convcalc.cost(spec, input="64x56x56", device="v100")
+        bound = value(found, "on the device", f"{group}, nanoseconds at least")
+        assert abs(float(bound) - 1e9 * float(known.time)) < 1e-6 * float(bound)
+        assert value(found, group, "FLOPs per byte") == known.totals["flops"] / Fraction(
+            known.totals["bytes"]
+        )
+    assert value(found, "on the device", "ridge point, FLOPs per byte") == known.ridge

@@ -416,3 +416,12 @@ def test_variables_of_a_program_are_what_it_was_built_with() -> None:
     given_ = convcalc.load(made, input="3x9x9", set={"width": "32"})
     assert given_.variables == {"classes": 4, "width": 32, "groups": 1}
     assert convcalc.analyze(given_).totals.params == 27 * 32 + 32 * 4
+
+
+def test_the_step_that_is_offered_is_of_the_variable_that_lacks_it() -> None:
+    vary = {"resolution": "96..128:32", "alpha": "0.25..1.25"}
+    with pytest.raises(LimitError) as caught:
+        convcalc.fit("mobilenet_v1", vary, max_macs="300M")
+    name, _, range_ = (caught.value.hint or "").rpartition(" ")[2].partition("=")
+    assert (name, range_) == ("alpha", "0.25..1.25:0.125")
+    assert convcalc.fit("mobilenet_v1", {**vary, name: "0.25..1.25:0.5"}, max_macs="300M").best is not None
