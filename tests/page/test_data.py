@@ -100,7 +100,15 @@ def test_an_operator_that_is_not_known_is_a_finding() -> None:
 
 def test_pictures_come_in_their_order() -> None:
     (network,) = convcalc.page("resnet18").to_dict()["networks"]
-    assert list(network["pictures"]) == ["cost", "memory", "training", "growth", "field", "conventions"]
+    assert list(network["pictures"]) == [
+        "cost",
+        "memory",
+        "training",
+        "growth",
+        "field",
+        "roofline",
+        "conventions",
+    ]
     for picture in network["pictures"].values():
         assert picture["title"] and picture["caption"]
         assert picture["svg"].startswith("<svg ")

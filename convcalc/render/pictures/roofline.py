@@ -182,8 +182,9 @@ def _caption(found: Sequence[Cost], ridge: float) -> str:
     assert device is not None and peak is not None and lane is not None
     sources = "; ".join(dict.fromkeys(filter(None, (peak.source, lane.source, device.source))))
     told = f" ({sources})" if sources else ""
+    what = f"{rate(peak.rate)}{unit_of(peak)} and {rate(lane.rate)}B/s{told}"
     return (
-        f"Roofline of {one_line(device.title)}: {rate(peak.rate)}{unit_of(peak)} and {rate(lane.rate)}B/s{told}, "
-        f"which meet at {number(Fraction(ridge))} operations a byte. Left of it memory bounds a layer, right "
-        "of it compute. Squares are whole networks, layer after layer. A bound, no latency."
+        f"Roofline of {one_line(device.title)}: {what}, which meet at {number(Fraction(ridge))} operations a "
+        "byte. Left of it memory bounds a layer, right of it compute. Squares are whole networks, layer after "
+        "layer. A bound, no latency."
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NO_DEVICE: Final = "without --device no time: convcalc cost SPEC --device a100, or with a file of your own"
 RATES: Final = ("", "K", "M", "G", "T", "P", "E")
+HOROWITZ: Final = "(45 nm, Horowitz 2014)"
 TIMES: Final = ((Fraction(1), "s"), (Fraction(1, 10**3), "ms"), (Fraction(1, 10**6), "us"))
 
 
@@ -298,7 +299,7 @@ def facts(found: Cost, exact: bool = False) -> list[tuple[str, str]]:
         told.append(
             (
                 "energy",
-                f"{joules(found.sum('energy_memory'))} of memory, {products} of products (Horowitz 2014, 45 nm)",
+                f"{joules(found.sum('energy_memory'))} of memory, {products} of products {HOROWITZ}",
             )
         )
     return told

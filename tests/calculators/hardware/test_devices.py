@@ -15,7 +15,8 @@ from convcalc.spec.errors import SpecError
 def test_every_figure_has_a_source(name: str) -> None:
     found = convcalc.device(name)
     assert found.title and found.kind and found.source
-    assert all(one.source for one in (*found.peaks.values(), *found.bandwidths.values()))
+    assert all(peak.source for peak in found.peaks.values())
+    assert all(lane.source for lane in found.bandwidths.values())
 
 
 def test_peaks_are_those_of_the_data_sheets() -> None:
@@ -42,7 +43,8 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     path.write_text("peaks: {float32: 100G}\nbandwidths: {memory: 25GB}\n")
     found = convcalc.cost("conv 8 k1", str(path), input="8x8x8")
     assert found.device is not None
-    assert (found.device.name, found.ridge) == ("board", 4)
+    assert found.device.name == "board"
+    assert found.ridge == 4
 
 
 @pytest.mark.parametrize(
