@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -370,3 +371,11 @@ def test_a_layer_deeper_inside_is_found_by_a_pattern(cli: Cli) -> None:
 
 def test_a_column_is_found_by_the_beginning_of_its_word(cli: Cli) -> None:
     assert "did you mean params?" in cli("params", "resnet18", "--sort", "parameters").err
+
+
+def test_the_sentences_of_a_topic_fill_the_screen(screen: Callable[..., str]) -> None:
+    """They are broken once, not again where a wider page broke them."""
+    shown = bare(screen("explain", "dilation", width=70)).split("\nSource:")[0].splitlines()
+    assert max(map(cells, shown)) <= 70
+    for line, after in pairwise(shown):
+        assert not line or not after or cells(line) + 1 + cells(after.split()[0]) > 70

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -103,7 +105,9 @@ def _why(common: Common, name: str, spec: str, layer: str | None) -> Answer:
         name, graph, layer=layer, input=None if spec else common.shapes(), set=assigned or None
     )
     latex = common.notation == "latex"
-    text = render.to_latex(found) if latex else render.to_text(found, common.notation)
+    seen = sys.stdout.isatty() and common.output is None
+    width = min(render.WIDTH, shutil.get_terminal_size().columns) if seen else render.WIDTH
+    text = render.to_latex(found) if latex else render.to_text(found, common.notation, max(width, 20))
     return Answer(
         [Text(text, prose=not latex)],
         found.to_dict,
@@ -123,8 +127,9 @@ def _what(common: Common, layer: str | None) -> Answer:
     given = {"input": common.shapes(), "set": common.assignments()} if isinstance(target, str) else {}
     found = convcalc.explain(target, layer=layer, **given)
     latex = common.notation == "latex"
-    parts = [Text(render.to_latex(found) if latex else render.to_text(found, common.notation))]
-    if isinstance(target, str) and common.notation != "latex" and (related := _related(target)):
+    text = render.to_latex(found) if latex else render.to_text(found, common.notation)
+    parts = [Text(text, prose=not latex)]
+    if isinstance(target, str) and not latex and (related := _related(target)):
         parts.append(Text(f"why: convcalc explain {related}\n"))
     return Answer(
         parts,

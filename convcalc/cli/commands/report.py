@@ -39,12 +39,15 @@ def _report(common: Common, view: str, merge: Callable[[Graph], Graph] | None = 
     rows = report.layers if common.depth is None else report.fold(common.depth + what.levels)
     shown = table(report, view, exact=common.exact, rows=rows, notation=common.notation, others=others)
     if merge is not None:
+        shown.title = f"{shown.title}, merged"
         shown.facts = (*shown.facts, *_difference(plain, common.exact))
     main = VIEWS[view].main
     order = [i for i in common.choose(shown, main) if what.holds(rows[i].name)][: common.top]
 
     def data() -> dict[str, Any]:
-        told = {"counted_as": [one.head() for one in others]} if others else {}
+        told: dict[str, Any] = {"counted_as": [one.head() for one in others]} if others else {}
+        if merge is not None:
+            told["as_written"] = plain.totals.to_dict()
         cells = shown.records()
         layers = [with_shown(rows[i].to_dict(), cells[i]) for i in order]
         return {**report.to_dict(), **told, "layers": layers}

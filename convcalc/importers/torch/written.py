@@ -92,7 +92,7 @@ def said(function: object, trace: str | None) -> str:
     kind, _, name = text.rpartition(".")
     lines = (trace or "").strip().splitlines()
     line = lines[-1] if lines else ""  # of the innermost module; what functions of its own run is not shown
-    # A line without either is a call of such a function: sums are operators there, as they are nearly everywhere.
+    # A line without either calls a function of its own: sums are operators there, as nearly everywhere.
     if f".{name}(" in line:
         return text
     if (kind == "method_descriptor" and (name != "matmul" or "@" in line)) or re.search(

@@ -238,7 +238,7 @@ class Upsample(Layer):
 
         pairs = list(zip(inputs[0][1:], outputs[0][1:], strict=True))
         if self.mode == "area":
-            return Saved((0,))
+            return NOTHING if all(m == 1 for _, m in pairs) else Saved((0,))
         if self._of_pytorch(pairs):
             return NOTHING
         return Saved(own=tuple(Own(f"weights of axis {a}", n * m, FULL, shared=True)

@@ -52,17 +52,18 @@ def value(number: Fraction, notation: str) -> str:
     return f"{found:.3g}"
 
 
-def to_text(topic: Topic, notation: str = "plain") -> str:
+def to_text(topic: Topic, notation: str = "plain", width: int = WIDTH) -> str:
     """The topic for a terminal or a file.
 
     Args:
         topic: what to show.
         notation: ``plain``, ``unicode`` or ``latex``, for the formulas.
+        width: columns of its sentences.
     """
     with numbers.written_in(notation):
-        lines = [topic.title, "", *_wrapped(topic.question), "", *_wrapped(topic.answer), ""]
-        lines += [*_wrapped(topic.why), ""]
-        lines += [*_wrapped(f"Source: {topic.source}"), ""]
+        lines = [topic.title, ""]
+        for text in (topic.question, topic.answer, topic.why, f"Source: {topic.source}"):
+            lines += [*_wrapped(text, width), ""]
         lines += [f"with the numbers of {topic.given}, where" if topic.given else "where"]
         lines += render.letters(topic.variables)
         lines += render.text_chains(chains(topic, notation))
@@ -70,8 +71,8 @@ def to_text(topic: Topic, notation: str = "plain") -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def onward(topic: Topic) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from convcalc.calculators.training.kept import forward
 from convcalc.exporters.pytorch.forms import FORMS
 from convcalc.exporters.pytorch.source import to_pytorch
 from convcalc.graph import Graph
+from convcalc.verification.random.specs import random_spec
 from tests.verification.corpus import CORPUS
 
 torch = pytest.importorskip("torch")
@@ -85,6 +86,25 @@ def test_layers_keep_what_autograd_keeps(spec: str) -> None:
             if in_parts(graph):
                 found, expected = [sum(found)], [sum(expected)]
             assert found == expected, (batch, wanted)
+
+
+APART = ("inplace=true", "deformconv", "reset=before", "recurrent_bias=false", "unfold", "arriving", "gather")
+"""What the export composes, or may show where it is."""
+
+
+@pytest.mark.parametrize("index", range(2000, 2100))
+def test_random_networks_keep_what_autograd_keeps(index: int) -> None:
+    text = random_spec(7, index).text
+    if any(word in text for word in APART):
+        pytest.skip("PyTorch has no such layer")
+    graph = convcalc.load(text)
+    for wanted in (False, True):
+        try:
+            expected = exported(graph, 2, wanted)
+        except ValueError as error:  # one value per channel, which PyTorch does not normalise
+            assert "more than 1 value per channel" in str(error)
+            continue
+        assert sum(saved(graph, 2, wanted=wanted)) == sum(expected)
 
 
 NETWORKS = (
@@ -190,3 +210,34 @@ def test_the_state_of_an_optimizer(optimizer: str, made) -> None:
     found = convcalc.training_memory(graph, optimizer=optimizer)
     assert found.state_bytes == sum(value.nbytes for value in states)
     assert found.gradient_bytes == sum(p.grad.nbytes for p in network.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "batch"), [("resnet18", 8), ("squeezenet1_1", 4), ("mobilenet_v3_small", 16)]
+)
+def test_the_peak_is_that_of_the_allocator(name: str, batch: int) -> None:
+    """Within a twentieth of what PyTorch's profiler sees: kernels work in some space of their own."""
+    import gc
+
+    from torch.profiler import ProfilerActivity, profile
+
+    torch._C._set_mkldnn_enabled(True)  # its convolutions take little of it
+    graph = convcalc.load(name)
+    network, _ = module(to_pytorch(graph))
+    network.float().train()
+    x = torch.randn(batch, *graph.nodes[graph.inputs[0]].outputs[0])
+    gc.collect()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        y = network(x)
+        y.backward(torch.ones_like(y))
+    events = [
+        (event.start_ns(), event.nbytes())
+        for event in seen.profiler.kineto_results.events()
+        if event.name() == "[memory]"
+    ]
+    live = sum(t.nbytes for t in [x, *network.parameters(), *network.buffers()])
+    peak = live
+    for _, change in sorted(events):
+        live += change
+        peak = max(peak, live)
+    assert convcalc.training_memory(graph, batch=batch).peak_bytes == pytest.approx(peak, rel=0.05)
