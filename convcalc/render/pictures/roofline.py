@@ -23,6 +23,8 @@ LANE: Final = 74
 """Height of the strip of a network."""
 BINS: Final = 2
 """Columns of a strip for each doubling."""
+NEAR: Final = 4
+"""Dots no further apart than about so much are one."""
 LARGEST: Final = 15.0
 """Radius of the dot of a layer that takes all the time."""
 
@@ -129,7 +131,7 @@ def _places(points: Sequence[tuple[float, float, LayerCost]]) -> list[tuple[Poin
     """Layers by where their dots stand, those together that cannot be told apart; the longest first."""
     found: dict[tuple[int, int], list[tuple[float, float, LayerCost]]] = {}
     for point in points:
-        found.setdefault((round(point[0]), round(point[1])), []).append(point)
+        found.setdefault((round(point[0] / NEAR), round(point[1] / NEAR)), []).append(point)
     together = [
         (rows[0][:2], sorted((row for *_, row in rows), key=lambda row: -row.time)) for rows in found.values()
     ]
@@ -203,6 +205,6 @@ def _caption(found: Sequence[Cost], ridge: float) -> str:
     what = f"{rate(peak.rate)}{unit_of(peak)} and {rate(lane.rate)}B/s{told}"
     return (
         f"Roofline of {one_line(device.title)}: {what}, which meet at {number(Fraction(ridge))} operations a "
-        "byte. Left of it memory bounds a layer, right of it compute. Squares are whole networks, layer after "
-        "layer. A bound, no latency."
+        "byte. Left of it memory bounds a layer, right of it compute. Squares are whole networks, one layer "
+        "after the other. A bound, no latency."
     )
