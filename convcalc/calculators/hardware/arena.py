@@ -75,7 +75,7 @@ def pack(spans: Sequence[Span], align: int = ALIGN) -> list[int]:
     placed: list[int] = []  # by offset
     for number in order:
         one = spans[number]
-        spend(1 + len(placed))
+        spend(1 + len(placed) // 16)
         at = 0
         for other in placed:
             there = spans[other]

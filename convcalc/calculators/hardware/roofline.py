@@ -99,7 +99,7 @@ class LayerCost(Record):
     @property
     def achievable(self) -> Any:
         """Operations a second at best."""
-        return ratio(self.flops, self.time) if self.time else None
+        return ratio(self.flops, self.time) if _number(self.time) and self.time else None
 
     def to_dict(self) -> dict[str, Any]:
         """The layer as JSON holds it; fractions are decimals."""

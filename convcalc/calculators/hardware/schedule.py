@@ -343,7 +343,7 @@ class _Search:
 
     def step(self, state: _State, number: int) -> _State:
         """One node more has run."""
-        spend(1 + len(state.ready))
+        spend(1 + len(state.ready) // 200)
         during, held = self.work.step(number, state.done, state.held)
         done = state.done | 1 << number
         ready = [one for one in state.ready if one != number]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc.calculators.answers import Unreachable
 from convcalc.printable import one_line
 from convcalc.render.pictures.charts import LEFT, RIGHT, SMALL, WIDTH, Box, Labels, LogScale, cut
-from convcalc.render.pictures.drawing import Drawing
+from convcalc.render.pictures.drawing import Drawing, Point
 from convcalc.render.views.cost import number, part, rate, seconds, unit_of
 
 if TYPE_CHECKING:
     from convcalc.calculators.count.report import Report
-    from convcalc.calculators.hardware.roofline import Cost
+    from convcalc.calculators.hardware.roofline import Cost, LayerCost
 
 ROLES: Final = ("series1", "series2", "series3")
 HEIGHT: Final = 300
@@ -23,6 +23,8 @@ LANE: Final = 74
 """Height of the strip of a network."""
 BINS: Final = 2
 """Columns of a strip for each doubling."""
+NEAR: Final = 4
+"""Dots no further apart than about so much are one."""
 LARGEST: Final = 15.0
 """Radius of the dot of a layer that takes all the time."""
 
@@ -52,7 +54,7 @@ def roofline(found: Sequence[Cost]) -> Drawing:
         (one, row, float(row.intensity), float(row.achievable))
         for one in found
         for row in one.timed
-        if row.flops and row.intensity
+        if _drawn(row)
     ]
     if not points:
         raise Unreachable("no layer does an operation", expected="a network with layers that compute")
@@ -73,11 +75,13 @@ def roofline(found: Sequence[Cost]) -> Drawing:
     drawing.line([(x(top), 16), (x(top), bottom)], "muted", width=1, dashed=True)
     labels = Labels(drawing, Box(LEFT, 0, WIDTH - LEFT - RIGHT, HEIGHT))
     for one, role in zip(found, ROLES, strict=False):
-        for _, row, at, height in sorted((p for p in points if p[0] is one), key=lambda p: -p[1].time):
-            share = float(row.time / one.time)
-            over = f"{one_line(row.name)}: {seconds(row.time)}, {part(row.time / one.time)} of the time"
-            with drawing.group(data={"layer": row.name} if len(found) == 1 else None):
-                drawing.dot(x(at), y(height), round(max(LARGEST * share**0.5, 2.5), 2), role, title=over)
+        for (px, py), rows in _places([(x(p[2]), y(p[3]), p[1]) for p in points if p[0] is one]):
+            time = sum((row.time for row in rows), Fraction(0))
+            share = float(time / one.time)
+            like = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
+            over = f"{one_line(rows[0].name)}{like}: {seconds(time)}, {part(time / one.time)} of the time"
+            with drawing.group(data={"layer": rows[0].name} if len(found) == 1 else None):
+                drawing.dot(px, py, round(max(LARGEST * share**0.5, 2.5), 2), role, title=over)
     for one, role in zip(found, ROLES, strict=False):
         at, height = _whole(one)
         px, py = x(at), y(height)
@@ -118,6 +122,22 @@ def roofline(found: Sequence[Cost]) -> Drawing:
     return drawing
 
 
+def _drawn(row: LayerCost) -> bool:
+    """Whether a layer has a place: it does operations, and moves bytes, as numbers."""
+    return type(row.flops) is int and row.flops > 0 and type(row.bytes) is int and row.bytes > 0
+
+
+def _places(points: Sequence[tuple[float, float, LayerCost]]) -> list[tuple[Point, list[LayerCost]]]:
+    """Layers by where their dots stand, those together that cannot be told apart; the longest first."""
+    found: dict[tuple[int, int], list[tuple[float, float, LayerCost]]] = {}
+    for point in points:
+        found.setdefault((round(point[0] / NEAR), round(point[1] / NEAR)), []).append(point)
+    together = [
+        (rows[0][:2], sorted((row for *_, row in rows), key=lambda row: -row.time)) for rows in found.values()
+    ]
+    return sorted(together, key=lambda place: -sum(row.time for row in place[1]))
+
+
 def of_report(report: Report, device: str = "a100") -> Drawing:
     """The roofline of a network that was counted.
 
@@ -155,7 +175,7 @@ def _strip(drawing: Drawing, one: Cost, role: str, x: LogScale, top: float, firs
     """The share of the time at each intensity, as columns."""
     columns: dict[int, Fraction] = {}
     for row in one.timed:
-        if row.flops and row.intensity:
+        if _drawn(row):
             place = floor(BINS * log2(float(row.intensity)))
             columns[place] = columns.get(place, Fraction(0)) + row.time / one.time
     base, room = top + LANE - 12, LANE - 30
@@ -185,6 +205,6 @@ def _caption(found: Sequence[Cost], ridge: float) -> str:
     what = f"{rate(peak.rate)}{unit_of(peak)} and {rate(lane.rate)}B/s{told}"
     return (
         f"Roofline of {one_line(device.title)}: {what}, which meet at {number(Fraction(ridge))} operations a "
-        "byte. Left of it memory bounds a layer, right of it compute. Squares are whole networks, layer after "
-        "layer. A bound, no latency."
+        "byte. Left of it memory bounds a layer, right of it compute. Squares are whole networks, one layer "
+        "after the other. A bound, no latency."
     )
