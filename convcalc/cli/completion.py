@@ -123,7 +123,7 @@ def ranges(ctx: Any, incomplete: str) -> list[str]:
 def columns(ctx: Any, incomplete: str) -> list[str]:
     """Columns by which the rows of a counting command can be ordered, where its SPEC has them."""
     from convcalc.calculators.count.report import analyze
-    from convcalc.render.views.report import VIEWS
+    from convcalc.render.views.count.report import VIEWS
 
     graph = _graph(ctx)
     if graph is None or ctx.info_name not in VIEWS:

@@ -91,8 +91,8 @@ class Asked(NamedTuple):
 def answer(common: Common, said: Asked, in_place: bool, costs: bool = False) -> Answer:
     """The table of memory in training, or of its costs; with its picture."""
     import convcalc
-    from convcalc.render.pictures.training import timeline
-    from convcalc.render.views import training
+    from convcalc.render.pictures.questions.training import timeline
+    from convcalc.render.views.count import training
 
     found = convcalc.training_memory(common.load(), batch=common.batch, in_place=in_place, **said.given())
     what = asked(common.layer, [row.name for row in found.layers])

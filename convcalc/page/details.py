@@ -16,7 +16,7 @@ from convcalc.layers.windows.transposed import ConvTranspose
 from convcalc.layers.windows.window import Sliding
 from convcalc.render import numbers
 from convcalc.render.pictures.draw.answer import draw
-from convcalc.render.views.explain import Chain, expanded, written_condition
+from convcalc.render.views.design.explain import Chain, expanded, written_condition
 
 NOTATION: Final = "unicode"
 FIELD: Final = "receptive field"

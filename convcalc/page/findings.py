@@ -27,7 +27,7 @@ from convcalc.layers.values import axis_names, joined, show
 from convcalc.layers.windows.window import effective
 from convcalc.page.asked import Asked
 from convcalc.render import numbers
-from convcalc.render.views.receptive_field import closing_text
+from convcalc.render.views.solve.receptive_field import closing_text
 
 MOST_TRIED: Final = 100
 """Layers that are read and checked for one network, to offer those that have not what was found."""

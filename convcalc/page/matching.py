@@ -22,7 +22,7 @@ def comparison(found: Comparison) -> dict[str, Any]:
         ``title``, ``columns`` (each with ``key``, ``title`` and ``align``), ``rows`` (a text a column),
         ``facts`` (pairs of texts) and ``notes``.
     """
-    from convcalc.render.views.compare import table
+    from convcalc.render.views.design.compare import table
 
     shown = table(found)
     cells = shown.cells()

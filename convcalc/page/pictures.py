@@ -12,7 +12,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.page.asked import Asked
-from convcalc.render.pictures import cost, counters, field, growth, memory, roofline, training
+from convcalc.render.pictures.questions import cost, counters, field, growth, memory, roofline, training
 from convcalc.render.pictures.svg import svg
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from convcalc.page.repeats import repeats
 from convcalc.page.tree import Place, Tree
 from convcalc.records import plain
 from convcalc.render import numbers
-from convcalc.render.views.receptive_field import each, size
-from convcalc.render.views.report import NAMED, with_shown
+from convcalc.render.views.count.report import NAMED, with_shown
+from convcalc.render.views.solve.receptive_field import each, size
 
 
 class Column(NamedTuple):

@@ -46,8 +46,8 @@ def test_the_numeric_path_loads_neither_numpy_nor_sympy(process, arguments: tupl
 
 def test_a_command_loads_only_its_own_module(process) -> None:
     modules = loaded(process, "params", "resnet50")
-    assert "convcalc.cli.commands.report" in modules
-    assert "convcalc.cli.commands.catalog" not in modules
+    assert "convcalc.cli.commands.count.report" in modules
+    assert "convcalc.cli.commands.share.catalog" not in modules
     assert not any(name.startswith(("convcalc.executor", "convcalc.verification")) for name in modules)
 
 

@@ -65,7 +65,7 @@ def test_what_was_found(arguments: tuple[str, ...], word: str, folder) -> None:
 
 def test_the_fuzzer_finds(folder, monkeypatch) -> None:
     """A check that cannot fail is none: a traceback, a control character and a missing word are finds."""
-    from convcalc.cli.commands import report
+    from convcalc.cli.commands.count import report
 
     def broken(*_: object) -> None:
         raise KeyError("nothing")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convcalc
-from convcalc.page.engine import COMMANDS, MAX_LAYERS, MAX_SPECS, MAX_TEXT, QUESTIONS, answer
-from convcalc.page.sliders import moved, sliders, window
-from convcalc.page.worker import SECONDS, respond
+from convcalc.page.live.engine import COMMANDS, MAX_LAYERS, MAX_SPECS, MAX_TEXT, QUESTIONS, answer
+from convcalc.page.live.sliders import moved, sliders, window
+from convcalc.page.live.worker import SECONDS, respond
 from tests.page.hostile import NO_TEXTS, TEXTS
 
 
@@ -158,8 +158,8 @@ def test_long_texts_and_large_networks_are_refused_by_name() -> None:
 
 WATCHED = """
 import json, sys
-from convcalc.page.engine import answer
-import convcalc.page.data, convcalc.page.sliders
+from convcalc.page.live.engine import answer
+import convcalc.page.data, convcalc.page.live.sliders
 texts = json.loads(sys.stdin.read())
 for spec in ["conv 3->8 k3", "resnet18"]:
     for question in ("page", "draw", "export", "json"):

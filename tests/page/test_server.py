@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import convcalc
-from convcalc.page.engine import MAX_REQUEST
-from convcalc.page.server import Guard
+from convcalc.page.live.engine import MAX_REQUEST
+from convcalc.page.live.server import Guard
 from tests.page.hostile import TEXTS
 from tests.page.live_server import ROOT, Server, running
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import convcalc
-from convcalc.page.site import INNER, LEFT_OUT, RUNTIME, RUNTIME_FILES, SOURCES, archive
+from convcalc.page.live.site import INNER, LEFT_OUT, RUNTIME, RUNTIME_FILES, SOURCES, archive
 from tests.page.conftest import _absent
 from tests.page.hostile import TEXTS
 from tests.page.test_live import params, settled, shown, until
@@ -77,7 +77,7 @@ def test_a_runtime_that_is_none_is_refused(cli, tmp_path: Path) -> None:
 
 
 def test_a_site_that_cannot_be_written_leaves_nothing(cli, tmp_path: Path, monkeypatch) -> None:
-    from convcalc.page import site
+    from convcalc.page.live import site
 
     def full(*arguments: Any, **options: Any) -> None:
         raise OSError(28, "No space left on device", "x")
@@ -116,7 +116,7 @@ kept = [path for path in sys.path if path not in ("", left_out) and "site-packag
 sys.path[:] = [here, *kept]
 for name in ("numpy", "rich", "typer", "sympy", "scipy", "fast_sugiyama"):
     sys.modules[name] = None
-from convcalc.page.worker import respond
+from convcalc.page.live.worker import respond
 import convcalc, yaml
 assert convcalc.__file__.startswith(here) and yaml.__file__.startswith(here)
 for line in sys.stdin:
@@ -156,7 +156,7 @@ def questions() -> list[dict[str, Any]]:
 
 def test_the_archive_alone_answers_everything(tmp_path: Path) -> None:
     """In a Python without NumPy, Rich and Typer, with nothing but the archive on its path."""
-    from convcalc.page.worker import respond
+    from convcalc.page.live.worker import respond
 
     sources().extractall(tmp_path)
     asked = questions()
@@ -259,7 +259,7 @@ def test_python_in_the_browser_answers_as_python(site: str, tab, heard, record_p
 
 
 def convcalc_json(spec: str, shape: str) -> Any:
-    from convcalc.page.engine import answer
+    from convcalc.page.live.engine import answer
 
     found = answer({"question": "json", "specs": [spec], "input": shape})
     assert found["totals"]["params"] == convcalc.analyze(spec, input=shape or None).totals.params

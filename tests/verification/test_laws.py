@@ -16,7 +16,7 @@ import convcalc
 from convcalc.executor.kernels import OPERATIONS
 from convcalc.layers import lookup
 from convcalc.render import text
-from convcalc.render.views import laws as render
+from convcalc.render.views.execute import laws as render
 from convcalc.verification import laws
 from convcalc.verification.laws import base
 

@@ -223,9 +223,10 @@ class _Axis:
         k, s, d, i = self.k, self.s, self.d, self.i
         if i is None:
             raise Unreachable(
-                f"output {wanted} from an input that is not stated", expected="the input size too, --from 224",
+                f"output {wanted} from an input that is not stated",
+                expected="the input size too, --from 224",
                 field="input",
-            )  # fmt: skip
+            )
         least = needed(i, wanted, k, s, d)
         most = least + s - 1
         if most < 0:

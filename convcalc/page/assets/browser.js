@@ -19,7 +19,7 @@ with zipfile.ZipFile("/convcalc/sources.zip") as sources:
     sources.extractall("/convcalc")
 os.remove("/convcalc/sources.zip")
 sys.path.insert(0, "/convcalc")
-from convcalc.page.worker import respond
+from convcalc.page.live.worker import respond
 lambda text: respond(json.loads(text)).decode()
 `);
 }

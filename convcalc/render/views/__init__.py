@@ -1,4 +1,4 @@
-"""What each command shows of its result, one module a command; and how a result shows itself."""
+"""What each command shows, one module a command in folders as theirs; and how a result shows itself."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from convcalc.render.terminal import Fitted
 
 OF: Final = {
-    "Comparison": "compare:tables",
-    "ReceptiveField": "receptive_field:fields_table",
-    "Report": "report:table",
-    "Sizes": "sizes:table",
-    "TrainingMemory": "training:table",
-    "Variants": "variants:table",
+    "Comparison": "design.compare:tables",
+    "ReceptiveField": "solve.receptive_field:fields_table",
+    "Report": "count.report:table",
+    "Sizes": "solve.sizes:table",
+    "TrainingMemory": "count.training:table",
+    "Variants": "design.variants:table",
 }
 """The view of a result (module and function) by the name of its class."""
 

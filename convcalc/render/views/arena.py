@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.render import numbers
 from convcalc.render.table import Column, Table
-from convcalc.render.views.report import heading
+from convcalc.render.views.count.report import heading
 
 if TYPE_CHECKING:
     from convcalc.calculators.hardware.arena import Arena, Plan

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from convcalc.layers.values import show
 from convcalc.render import numbers
-from convcalc.render.views.receptive_field import each, size
+from convcalc.render.views.solve.receptive_field import each, size
 
 
 def _report(report: Any) -> str:

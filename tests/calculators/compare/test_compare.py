@@ -14,7 +14,7 @@ import convcalc
 from convcalc.calculators.compare.layers import difference
 from convcalc.calculators.compare.measures import ratio
 from convcalc.render import data, text
-from convcalc.render.views import compare as render
+from convcalc.render.views.design import compare as render
 
 STANDARD = "conv M->N kK bias=false"
 SEPARABLE = "dwconv M kK bias=false | conv N k1 bias=false"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import convcalc
 from convcalc.executor import count
 from convcalc.render import text
-from convcalc.render.views.compare import tables
+from convcalc.render.views.design.compare import tables
 
 
 def compared(a: str, b: str, shape: str) -> Any:

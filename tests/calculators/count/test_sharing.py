@@ -15,7 +15,7 @@ import convcalc
 from convcalc.executor.counting import count
 from convcalc.executor.weights import init_weights, weight_shapes
 from convcalc.exporters.text import format_graph
-from convcalc.render.views.compare import table as compare_table
+from convcalc.render.views.design.compare import table as compare_table
 from convcalc.spec import SpecError
 from convcalc.verification.run import verify
 from tests.verification.planted.base import Mutant, planted

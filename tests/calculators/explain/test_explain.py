@@ -17,7 +17,7 @@ from convcalc.dims import is_symbolic
 from convcalc.layers import ALIASES, lookup, names
 from convcalc.layers.arithmetic.activation import Activation
 from convcalc.layers.arithmetic.merge import Join
-from convcalc.render.views import explain as render
+from convcalc.render.views.design import explain as render
 from convcalc.spec.library import block_names
 
 CASES = {

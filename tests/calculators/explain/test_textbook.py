@@ -15,7 +15,7 @@ import convcalc
 from convcalc.calculators.explain.terms import DEFINITIONS, shown
 from convcalc.calculators.explain.textbook import Textbook
 from convcalc.page.details import details
-from convcalc.render.views import explain as render
+from convcalc.render.views.design import explain as render
 
 FLOOR = "floor((H + 2*P - D*(K - 1) - 1)/S) + 1"
 

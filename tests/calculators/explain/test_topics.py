@@ -17,7 +17,7 @@ import convcalc
 from convcalc.dims import is_symbolic
 from convcalc.executor import count
 from convcalc.layers import names
-from convcalc.render.views import topics as render
+from convcalc.render.views.design import topics as render
 from convcalc.spec.library import has_block, zoo_names
 from convcalc.spec.topics import asked, declaration, is_layer_or_block, topic_called, topics
 from convcalc.verification import laws

@@ -17,7 +17,7 @@ import convcalc
 from convcalc.calculators.check.limits import LimitError
 from convcalc.calculators.fit.ranges import Rules, decimal, read_range, simplest
 from convcalc.render import data, text
-from convcalc.render.views import fit as render
+from convcalc.render.views.design import fit as render
 
 WIDTHS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
 

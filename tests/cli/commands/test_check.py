@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import convcalc
 from convcalc.calculators.check.baseline import growths_of
 from convcalc.calculators.check.limits import LimitError
-from convcalc.render.views import ci
+from convcalc.render.views.design import ci
 
 SMALL = "conv 3->4 k3 bias=false"  # 108 parameters, 108 * 30 * 30 MACs on 3x32x32
 LARGE = "conv 3->8 k3 bias=false"  # 216

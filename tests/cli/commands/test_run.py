@@ -152,7 +152,7 @@ def test_too_little_memory_is_refused_before_anything_is_allocated(cli: Any, tmp
 
 
 def test_sizes_are_read() -> None:
-    from convcalc.cli.commands.run import size
+    from convcalc.cli.commands.execute.run import size
     from convcalc.cli.output import UsageProblem
 
     assert [size(t) for t in ("4GiB", "500MB", "1000000", "1.5k", "2 G", "1TiB")] == [

@@ -26,8 +26,9 @@ from convcalc import (
     solve_transposed,
 )
 from convcalc.executor import taint
-from convcalc.render.pictures import bitmap, comparison, dilated, field, maps, overlap
+from convcalc.render.pictures import bitmap, maps
 from convcalc.render.pictures.drawing import Cells, Drawing, Group, Image, Line, Rect, Words
+from convcalc.render.pictures.questions import comparison, dilated, field, overlap
 from convcalc.render.pictures.saving import encoded
 from convcalc.render.pictures.svg import svg
 from tests.render.pictures.test_charts import flat
@@ -176,7 +177,7 @@ def test_a_png_opens() -> None:
 
 def test_an_image_lies_under_a_map(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
-    from convcalc.render.pictures.photo import LONGEST, photo
+    from convcalc.render.pictures.questions.photo import LONGEST, photo
 
     path = tmp_path / "photo.jpg"
     image.new("RGB", (400, 100), (10, 200, 30)).save(path)
@@ -201,7 +202,7 @@ def test_an_image_lies_under_a_map(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
 def test_images_of_every_mode(tmp_path: Path, mode: str) -> None:
     image = pytest.importorskip("PIL.Image")
-    from convcalc.render.pictures.photo import photo
+    from convcalc.render.pictures.questions.photo import photo
 
     path = tmp_path / "photo.tiff"
     image.new(mode, (12, 8)).save(path)
@@ -210,7 +211,7 @@ def test_images_of_every_mode(tmp_path: Path, mode: str) -> None:
 
 def test_hostile_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = pytest.importorskip("PIL.Image")
-    from convcalc.render.pictures import photo as module
+    from convcalc.render.pictures.questions import photo as module
 
     good = tmp_path / "good.png"
     image.new("RGB", (64, 64)).save(good)
@@ -258,7 +259,7 @@ def test_networks_side_by_side() -> None:
 def test_outlines_over_an_image_stand_out_from_light_and_dark(tmp_path: Path) -> None:
     """Below each line lies a wider one in the colour of the paper, which is its opposite in every theme."""
     image = pytest.importorskip("PIL.Image")
-    from convcalc.render.pictures.photo import photo
+    from convcalc.render.pictures.questions.photo import photo
 
     path = tmp_path / "white.png"
     image.new("RGB", (32, 32), (255, 255, 255)).save(path)

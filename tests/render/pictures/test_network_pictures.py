@@ -12,8 +12,8 @@ from convcalc import Unreachable, analyze, receptive_field
 from convcalc.calculators.count.footprint import timeline as lifetimes
 from convcalc.calculators.count.memory import live_bytes
 from convcalc.render.numbers import human_bytes
-from convcalc.render.pictures import cost, field, growth, memory, overview
 from convcalc.render.pictures.drawing import Drawing, Line
+from convcalc.render.pictures.questions import cost, field, growth, memory, overview
 from convcalc.render.pictures.svg import svg
 from tests.render.pictures import reading
 from tests.render.pictures.test_charts import overlapping
@@ -216,7 +216,7 @@ def test_names_from_outside_are_escaped() -> None:
 def test_pictures_of_the_page_load_no_numpy() -> None:
     code = (
         "import sys, convcalc\n"
-        "from convcalc.render.pictures import cost, field, growth, memory, overview, svg\n"
+        "from convcalc.render.pictures.questions import cost, field, growth, memory, overview\nfrom convcalc.render.pictures import svg\n"
         "report, fields = convcalc.analyze('lenet5'), convcalc.receptive_field('lenet5')\n"
         "for one in (cost.by_layer, memory.timeline): svg.svg(one(report))\n"
         "for one in (growth.growth, field.over_input): svg.svg(one(fields))\n"

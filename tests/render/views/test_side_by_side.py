@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import convcalc
 from convcalc.calculators.compare.networks import COMPARED
 from convcalc.render import text
-from convcalc.render.views import compare, variants
+from convcalc.render.views.design import compare, variants
 
 WIDTHS = (60, 80, 100, 140, 200)
 NETWORKS = ("resnet50", "mobilenet_v2", "convnext_tiny", "vgg16", "alexnet", "squeezenet1_1")

@@ -1,0 +1,1 @@
+"""Commands that solve for sizes, fields and padding."""

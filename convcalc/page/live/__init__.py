@@ -1,0 +1,1 @@
+"""The live page: what answers it, the server, and the site that needs none."""

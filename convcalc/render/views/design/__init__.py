@@ -1,0 +1,1 @@
+"""What comparing, replacing, fitting and explaining show."""

@@ -1,0 +1,1 @@
+"""What running and verifying show."""

@@ -1,0 +1,1 @@
+"""What questions of sizes, fields and padding show."""
