@@ -216,7 +216,8 @@ def test_names_from_outside_are_escaped() -> None:
 def test_pictures_of_the_page_load_no_numpy() -> None:
     code = (
         "import sys, convcalc\n"
-        "from convcalc.render.pictures.questions import cost, field, growth, memory, overview\nfrom convcalc.render.pictures import svg\n"
+        "from convcalc.render.pictures.questions import cost, field, growth, memory, overview\n"
+        "from convcalc.render.pictures import svg\n"
         "report, fields = convcalc.analyze('lenet5'), convcalc.receptive_field('lenet5')\n"
         "for one in (cost.by_layer, memory.timeline): svg.svg(one(report))\n"
         "for one in (growth.growth, field.over_input): svg.svg(one(fields))\n"
