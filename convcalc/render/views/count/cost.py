@@ -295,7 +295,7 @@ def facts(found: Cost, exact: bool = False) -> list[tuple[str, str]]:
             ("zeros", f"{said} of the weights, neither stored nor multiplied; their places are not counted")
         )
     if _number(found.sum("energy_memory")) and found.sum("energy_memory"):
-        products = joules(found.sum("energy_products")) if _figures(found) else "no figure for this type"
+        products = joules(found.sum("energy_products")) if _figures(found) else "no figure"
         told.append(
             (
                 "energy",
