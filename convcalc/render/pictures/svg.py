@@ -151,8 +151,7 @@ class _Writer:
         elif isinstance(shape, Line):
             yield from self._line(shape)
         elif isinstance(shape, Area):
-            points = " ".join(f"{_n(x)},{_n(y)}" for x, y in shape.points)
-            yield f'<polygon {self.named(shape.role, "ink-")} fill-opacity="0.25" points="{points}"/>'
+            yield f'<path {self.named(shape.role, "ink-")} fill-opacity="0.25" d="{way(shape.points)}z"/>'
         elif isinstance(shape, Dot):
             dot = f'<circle {self.named(shape.role, "ink-")} cx="{_n(shape.x)}" cy="{_n(shape.y)}" '
             dot += f'r="{_n(shape.radius)}"'
@@ -180,13 +179,12 @@ class _Writer:
             yield f'<path {self.named(role, "line-")} d="{"".join(strokes)}"/>'
 
     def _line(self, line: Line) -> Iterator[str]:
-        outline = "L".join(f"{_n(x)} {_n(y)}" for x, y in line.points)
         dash = ' stroke-dasharray="5 3"' if line.dashed else ""
         name = self.named(line.role, "line-")
-        yield f'<path {name} stroke-width="{_n(line.width)}"{dash} d="M{outline}"/>'
+        yield f'<path {name} stroke-width="{_n(line.width)}"{dash} d="{way(line.points)}"/>'
         if line.arrow:
-            head = "L".join(f"{_n(x)} {_n(y)}" for x, y in arrow_head(line.points))
-            yield f'<path {name} stroke-width="{_n(line.width)}" d="M{head}"/>'
+            head = way(arrow_head(line.points))
+            yield f'<path {name} stroke-width="{_n(line.width)}" d="{head}"/>'
 
     def _words(self, words: Words) -> str:
         anchor = "" if words.anchor == "start" else f' text-anchor="{words.anchor}"'
@@ -237,6 +235,23 @@ class _Writer:
         ]
         parts.append(f"svg:hover > g.{name} {{ animation-play-state: paused }}\n}}")
         return "\n".join(parts) + "\n"
+
+
+def way(points: Sequence[Point]) -> str:
+    """The way through points as a path says it: across and up by one number each, as steps of a chart go."""
+    parts: list[str] = []
+    last = ("", "")
+    for x, y in ((_n(x), _n(y)) for x, y in points):
+        if not parts:
+            parts.append(f"M{x} {y}")
+        elif y == last[1]:
+            parts.append(f"H{x}")
+        elif x == last[0]:
+            parts.append(f"V{y}")
+        else:
+            parts.append(f"L{x} {y}")
+        last = x, y
+    return "".join(parts)
 
 
 def arrow_head(points: Sequence[Point]) -> list[Point]:

@@ -30,19 +30,24 @@ def lines(root: Any, role: str) -> Iterator[list[Point]]:
     """The points of every line of a role."""
     for path in root.iter(f"{NS}path"):
         if path.get("class") == f"cc-line-{role}":
-            yield [_point(part) for part in re.split("[ML]", path.get("d"))[1:]]
+            yield _points(path.get("d"))
 
 
 def areas(root: Any, role: str) -> Iterator[list[Point]]:
     """The points of every area of a role."""
-    for polygon in root.iter(f"{NS}polygon"):
-        if polygon.get("class") == f"cc-ink-{role}":
-            yield [_point(part.replace(",", " ")) for part in polygon.get("points").split()]
+    for path in root.iter(f"{NS}path"):
+        if path.get("class") == f"cc-ink-{role}":
+            yield _points(path.get("d").removesuffix("z"))
 
 
-def _point(text: str) -> Point:
-    x, y = text.split()
-    return float(x), float(y)
+def _points(path: str) -> list[Point]:
+    """The corners of a path of straight lines."""
+    found: list[Point] = []
+    for command, numbers in re.findall(r"([MLHV])([^MLHV]+)", path):
+        first, *second = map(float, numbers.split())
+        x, y = found[-1] if found else (0.0, 0.0)
+        found.append({"H": (first, y), "V": (x, first)}.get(command) or (first, *second))  # type: ignore[arg-type]
+    return found
 
 
 class Upright(NamedTuple):
