@@ -13,7 +13,16 @@ from typing import Any, Final, NamedTuple
 from convcalc.calculators.amounts import LimitError as LimitError
 from convcalc.calculators.amounts import amount as amount
 from convcalc.calculators.answers import did_you_mean
-from convcalc.calculators.compare.measures import AS, MEASURES, Quantity, at_least, quantity, read
+from convcalc.calculators.compare.asked import time_bound, training_bytes
+from convcalc.calculators.compare.measures import (
+    AS,
+    ASKED,
+    MEASURES,
+    Quantity,
+    at_least,
+    quantity,
+    read,
+)
 from convcalc.calculators.count.report import Report
 from convcalc.calculators.receptive_field.output import OutputField, field_of
 from convcalc.dims import UNKNOWN, Dim
@@ -27,8 +36,8 @@ KINDS: Final[dict[str, Quantity]] = {
     "param_memory": MEASURES["param_bytes"],
     "peak_memory": MEASURES["peak_memory_bytes"],
     "memory": MEASURES["memory_bytes"],
-    "training_memory": Quantity("training_memory_bytes", "memory in training", "bytes"),
-    "time_bound": Quantity("time_bound_ns", "bound of time", "seconds"),
+    "training_memory": ASKED["training_memory_bytes"],
+    "time_bound": ASKED["time_bound_ns"],
     "rf": Quantity("receptive_field", "receptive field", "pixels"),
     "layers": Quantity("layers", "layers"),
 }
@@ -163,30 +172,11 @@ def counted(
     if any(limit.kind.key == "receptive_field" for limit in chosen):
         counts["smallest_field"], counts["largest_field"] = _sizes(field_of(graph))
     if any(limit.kind.key == "training_memory_bytes" for limit in chosen):
-        counts["training_memory_bytes"] = _training(graph, report.batch, training or {})
+        counts["training_memory_bytes"] = training_bytes(graph, report.batch, training or {})
     for limit in chosen:
         if limit.device:
-            counts[f"{limit.kind.key} on {limit.device}"] = _time(report, limit.device)
+            counts[f"{limit.kind.key} on {limit.device}"] = time_bound(report, limit.device)
     return counts
-
-
-def _time(report: Report, device: str) -> Dim:
-    """Nanoseconds at least on a device; unknown where no layer's operations and bytes are numbers."""
-    from convcalc.calculators.hardware.roofline import costs
-
-    time = costs(report, device).time
-    return UNKNOWN if not time else -int(-time * 10**9 // 1)
-
-
-def _training(graph: Graph, batch: int, training: Mapping[str, Any]) -> Dim:
-    """The peak of memory in training; unknown where a size is no number, or an operator unknown."""
-    from convcalc.calculators.training.memory import training_memory
-
-    if any(type(n) is not int for node in graph.nodes for shape in node.outputs for n in shape):
-        return UNKNOWN
-    if any(node.layer.opaque for node in graph.nodes):
-        return UNKNOWN
-    return training_memory(graph, batch=batch, **training).peak_bytes
 
 
 def _sizes(field: OutputField | None) -> tuple[Dim, Dim]:

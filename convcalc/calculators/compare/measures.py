@@ -43,6 +43,12 @@ MEASURES: Final[dict[str, Quantity]] = {
 indices and the peak of live activations together."""
 
 
+ASKED: Final[dict[str, Quantity]] = {
+    "training_memory_bytes": Quantity("training_memory_bytes", "memory in training", "bytes"),
+    "time_bound_ns": Quantity("time_bound_ns", "bound of time", "seconds"),
+}
+"""Worked out only where it is asked for: the peak over a training step, the least time on a device."""
+
 AS: Final = "macs_as_"
 """Before the name of a convention: its total, as ``macs_as_thop`` and ``macs_as_ptflops_aten``."""
 
@@ -53,9 +59,9 @@ def as_counted(tool: str) -> str:
 
 
 def quantity(key: str) -> Quantity | None:
-    """What a key means: a measure, or the total of a convention; None where it is neither."""
+    """What a key means: a measure, asked for or not, or the total of a convention; None for neither."""
     if not key.startswith(AS):
-        return MEASURES.get(key)
+        return MEASURES.get(key) or ASKED.get(key)
     tool = _tool(key)
     return None if tool is None else Quantity(key, f"MACs as {tool}")
 

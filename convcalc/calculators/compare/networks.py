@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
 from convcalc.budget import OverBudgetError
+from convcalc.calculators.compare.asked import time_bound, training_bytes
 from convcalc.calculators.compare.layers import Difference, alike, difference
-from convcalc.calculators.compare.measures import as_counted, at_least, quantity, ratio, read
+from convcalc.calculators.compare.measures import (
+    as_counted,
+    at_least,
+    quantity,
+    ratio,
+    read,
+)
 from convcalc.calculators.compare.reasons import Reason, reason
 from convcalc.calculators.count.report import Report, analyze
 from convcalc.calculators.receptive_field.output import OutputField, field_of, show_field
@@ -143,6 +150,8 @@ def compare(
     dtype: str = "float32",
     partial: bool = False,
     counted_as: Sequence[str] = (),
+    training: Mapping[str, Any] | None = None,
+    device: str | None = None,
     input: Any = None,
     set: Any = None,
     progress: Callable[[int, int, str], None] | None = None,
@@ -159,6 +168,9 @@ def compare(
         dtype: element type for the byte counts.
         partial: give of every total that is not known what is known of it.
         counted_as: names of conventions, whose totals are lines too: ``macs_as_thop``.
+        training: how they are trained, as keyword arguments of :func:`convcalc.training_memory`; the peak of
+            that is a line then.
+        device: name of a device, or path of its file; the least time on it is a line then (nanoseconds).
         input: for specs; see :func:`convcalc.load`.
         set: for specs; see :func:`convcalc.load`.
         progress: called with networks counted, networks in all and the label of the next. A
@@ -168,6 +180,7 @@ def compare(
         ValueError: fewer than two graphs, no such baseline, or labels that do not fit.
         SpecError: a spec cannot be read.
         LookupError: there is no such convention.
+        Unreachable: there is no such device.
     """
     if len(graphs) < 2:
         raise ValueError(f"a comparison needs two networks or more, got {len(graphs)}")
@@ -210,7 +223,7 @@ def compare(
         names,
         reports,
         baseline,
-        tuple(_line(key, reports, baseline) for key in _keys(counted_as)),
+        tuple(_lines(reports, baseline, counted_as, training, device)),
         seen,
         (*_warnings(names, networks, seen, baseline), *unseen),
         tuple(difference(first, other) for other in others) if layers else (),
@@ -242,8 +255,24 @@ def _document(graph: Graph) -> bool:
     return is_document(graph.text)
 
 
-def _line(key: str, reports: tuple[Report, ...], baseline: int) -> Line:
-    values = tuple(read(report, key) for report in reports)
+def _lines(
+    reports: tuple[Report, ...],
+    baseline: int,
+    counted_as: Sequence[str],
+    training: Mapping[str, Any] | None,
+    device: str | None,
+) -> Iterator[Line]:
+    for key in _keys(counted_as):
+        yield _line(key, [read(report, key) for report in reports], baseline)
+    if training is not None:
+        peaks = [training_bytes(report.graph, report.batch, training) for report in reports]
+        yield _line("training_memory_bytes", peaks, baseline)
+    if device is not None:
+        yield _line("time_bound_ns", [time_bound(report, device) for report in reports], baseline)
+
+
+def _line(key: str, found: Sequence[Dim], baseline: int) -> Line:
+    values = tuple(found)
     whole = values[baseline]
     return Line(
         key,

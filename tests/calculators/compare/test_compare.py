@@ -235,3 +235,15 @@ def test_networks_of_one_name_are_told_apart_by_their_variables() -> None:
     assert "alpha=1" in facts["A"]
     assert "alpha=0.5" in facts["B"]
     assert "classes" not in facts["A"]
+
+
+def test_what_is_asked_for_is_what_its_own_question_answers() -> None:
+    names = ("lenet5", "resnet18")
+    found = convcalc.compare(*names, batch=3, training={"optimizer": "adam"}, device="a100")
+    trained = [convcalc.training_memory(name, batch=3, optimizer="adam").peak_bytes for name in names]
+    assert list(found["training_memory_bytes"].values) == trained
+    for value, name in zip(found["time_bound_ns"].values, names, strict=True):
+        least = convcalc.cost(name, "a100", batch=3).time * 10**9
+        assert least <= value < least + 1
+    with pytest.raises(KeyError):
+        convcalc.compare(*names)["time_bound_ns"]

@@ -79,3 +79,15 @@ def test_what_does_not_go_together(cli, arguments: tuple[str, ...], said: str) -
     done = cli(*arguments)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+def test_a_comparison_in_training_and_on_a_device(cli) -> None:
+    done = cli("compare", "lenet5", "resnet18", "--training", "--optimizer", "adam", "--device", "a100")
+    assert done.code == 0
+    assert "memory in training" in done.out and "bound of time" in done.out
+    assert "the peak of a step in fp32 with adam" in done.out and "on a100, no prediction" in done.out
+    done = cli("compare", "lenet5", "resnet18", "--optimizer", "adam")
+    assert (done.code, done.out) == (2, "")
+    assert "--optimizer goes with --training" in done.err
+    done = cli("compare", "lenet5", "resnet18", "--device", "a1000")
+    assert done.code == 2 and "did you mean a100?" in done.err

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli import completion
+from convcalc.cli.hardware import Device
 from convcalc.cli.options import EXACT, FORM, GRAPH, NOTATION, ROWS, SIZED, SPECS, Common, command
 from convcalc.cli.rows import chosen, more, refuse
 from convcalc.render.answer import Answer
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from convcalc.calculators.hardware.roofline import Cost
     from convcalc.render.pictures.drawing import Drawing
 
-Device = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="NAME|FILE.yaml",
-        help="What it runs on: peaks and bandwidths of a data sheet, or of a file of yours.",
-        autocompletion=completion.device,
-    ),
-]
 Bits = Annotated[
     list[str] | None,
     typer.Option(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcalc.budget import apart
+from convcalc.cli.hardware import Device
 from convcalc.cli.options import AS, COUNT, EXACT, FORM, GRAPH, NOTATION, SPECS, Common, command
 from convcalc.cli.output import INTERRUPTED, UsageProblem, note
 from convcalc.cli.progress import Advance, progress
+from convcalc.cli.training import Optimizer, Training
 from convcalc.render.answer import Answer
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ def compare(
             help="Layer by layer: added, removed, changed. On for two versions of one document.",
         ),
     ] = None,
+    training: Training = False,
+    optimizer: Optimizer = None,
+    device: Device = None,
 ) -> Answer:
     """Networks side by side: costs, differences, ratios.
 
@@ -43,6 +48,8 @@ def compare(
     from convcalc.calculators.compare.networks import letters
     from convcalc.render.views.design.compare import tables
 
+    if optimizer is not None and not training:
+        raise UsageProblem("--optimizer goes with --training", expected="both of them, or neither")
     if len(common.specs) < 2:
         raise UsageProblem("a comparison needs two specs or more", expected="convcalc compare A B")
     base = _baseline(common.specs, baseline)
@@ -57,6 +64,8 @@ def compare(
             dtype=common.dtype,
             partial=common.partial,
             counted_as=common.counted_as or (),
+            training={"optimizer": optimizer or "sgd"} if training else None,
+            device=device,
             progress=advance,
         )
     if common.counted_as:
@@ -73,7 +82,12 @@ def compare(
 
         return side_by_side(result)
 
-    return Answer(tables(result, exact=common.exact), result.to_dict, code, picture=picture)
+    parts = list(tables(result, exact=common.exact))
+    if training:
+        parts[0].notes += (f"Memory in training: the peak of a step in fp32 with {optimizer or 'sgd'}.",)
+    if device is not None:
+        parts[0].notes += (f"The bound of time is the least time on {device}, no prediction.",)
+    return Answer(parts, result.to_dict, code, picture=picture)
 
 
 def _loaded(common: Common, baseline: int, advance: Advance | None) -> list[Graph]:

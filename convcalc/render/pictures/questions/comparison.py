@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.calculators.answers import Unreachable
-from convcalc.calculators.compare.measures import MEASURES
+from convcalc.calculators.compare.measures import AS, ASKED, Quantity, quantity
 from convcalc.printable import one_line
 from convcalc.render.numbers import human, human_bytes
 from convcalc.render.pictures.charts import WIDTH, Bars, Box, Row
@@ -30,7 +30,8 @@ def side_by_side(result: Comparison) -> Drawing:
     """
     if len(result.labels) > MOST:
         raise Unreachable(f"{len(result.labels)} networks beside each other", expected=f"at most {MOST}")
-    lines = [result[key] for key in SHOWN]
+    asked = [line for line in result.lines if line.key in ASKED or line.key.startswith(AS)]
+    lines = [*(result[key] for key in SHOWN), *asked]
     lines = [line for line in lines if any(type(value) is int for value in line.values)]
     if not lines:
         raise Unreachable(
@@ -39,7 +40,7 @@ def side_by_side(result: Comparison) -> Drawing:
         )
     rows = [
         Row(
-            MEASURES[line.key].title,
+            _about(line).title,
             [value if type(value) is int else None for value in line.values],
             [_words(result, line, number) for number in range(len(line.values))],
             True,
@@ -66,6 +67,12 @@ def side_by_side(result: Comparison) -> Drawing:
     return drawing
 
 
+def _about(line: Line) -> Quantity:
+    found = quantity(line.key)
+    assert found is not None
+    return found
+
+
 def _title(result: Comparison, number: int) -> str:
     report, label = result.reports[number], one_line(result.labels[number])
     name = one_line(report.name)
@@ -79,10 +86,15 @@ def _words(result: Comparison, line: Line, number: int) -> str:
     value: Any = line.values[number]
     if type(value) is not int:
         return "?"
-    words = human_bytes(value) if MEASURES[line.key].unit == "bytes" else human(value)
+    unit = _about(line).unit
+    words = human_bytes(value) if unit == "bytes" else human(value)
+    if unit == "seconds":
+        from convcalc.render.views.count.cost import seconds
+
+        words = seconds(Fraction(value, 10**9))
     ratio = line.ratios[number]
     if number == result.baseline or not isinstance(ratio, Fraction) or ratio <= 0 or ratio == 1:
         return words
-    less, many = ("less", "as much") if MEASURES[line.key].unit == "bytes" else ("fewer", "as many")
+    less, many = ("fewer", "as many") if unit == "count" else ("less", "as much")
     times, said = (ratio, many) if ratio > 1 else (1 / ratio, less)
     return f"{words}, {float(times):.3g}x {said}"

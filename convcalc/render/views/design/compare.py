@@ -188,9 +188,23 @@ def measure(line: Line) -> Quantity:
 
 
 def _form(line: Line, exact: bool) -> Callable[[Any], str]:
+    unit = measure(line).unit
+    if unit == "seconds":
+        return _nanoseconds if exact else _time
     if exact:
         return numbers.exact
-    return numbers.human_bytes if measure(line).unit == "bytes" else numbers.human
+    return numbers.human_bytes if unit == "bytes" else numbers.human
+
+
+def _time(value: Any) -> str:
+    """Nanoseconds in the unit that fits: ``119 us``."""
+    from convcalc.render.views.count.cost import seconds
+
+    return seconds(Fraction(value, 10**9)) if type(value) is int else numbers.other(value)
+
+
+def _nanoseconds(value: Any) -> str:
+    return f"{numbers.exact(value)} ns"
 
 
 def _value(comparison: Comparison, line: Line, number: int, form: Callable[[Any], str]) -> Any:
@@ -250,7 +264,7 @@ def _tall(comparison: Comparison) -> Table:
     below: list[tuple[str, str]] = []
     for line in _shown(comparison):
         title, unit = measure(line).title, measure(line).unit
-        form = _in_bytes if unit == "bytes" else numbers.exact
+        form = {"bytes": _in_bytes, "seconds": _nanoseconds}.get(unit, numbers.exact)
         for number, label in enumerate(comparison.labels):
             value, change = line.values[number], line.differences[number]
             quotient: Any = Written(line.ratios[number], _short(ratio, UNREADABLE))
