@@ -83,7 +83,7 @@ def _total(key: str, title: str, text: str, value: Any, unit: str, note: str) ->
 
 
 def _field_total(report: Report, fields: ReceptiveField) -> dict[str, Any]:
-    found = field_of(report.graph)
+    found = field_of(report.graph, fields)
     note, text, value = "", "unknown", None
     if found is not None:
         text = value = show_field(found)

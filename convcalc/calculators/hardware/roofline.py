@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final
 
 from convcalc.budget import question
@@ -161,12 +162,12 @@ class Cost(Record):
         ]
         return total(values)
 
-    @property
+    @cached_property
     def time(self) -> Any:
         """Seconds at least for the whole batch: the layers one after the other."""
         return None if self.device is None or not self.timed else self.sum("time")
 
-    @property
+    @cached_property
     def timed(self) -> tuple[LayerCost, ...]:
         """The layers that take time."""
         return tuple(row for row in self.layers if _number(row.time) and row.time)

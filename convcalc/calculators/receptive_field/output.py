@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
-from convcalc.calculators.receptive_field.graph import receptive_field
+from convcalc.calculators.receptive_field.graph import ReceptiveField, receptive_field
 from convcalc.dims import Dim, is_symbolic
 from convcalc.graph import Graph
 
@@ -34,9 +34,14 @@ def show_field(field: OutputField) -> str:
     return (" x " if any(is_symbolic(n) for n in field.size) else "x").join(sizes)
 
 
-def field_of(graph: Graph) -> OutputField | None:
-    """The field of a network; None where its output sees no pixel of the input, or its size is unknown."""
-    found = receptive_field(graph)
+def field_of(graph: Graph, fields: ReceptiveField | None = None) -> OutputField | None:
+    """The field of a network; None where its output sees no pixel of the input, or its size is unknown.
+
+    Args:
+        graph: the network.
+        fields: its receptive fields, where they have been worked out.
+    """
+    found = receptive_field(graph) if fields is None else fields
     output = found.output
     if output is None or not output.axes:
         return None
