@@ -50,7 +50,7 @@ def environment() -> dict[str, str]:
 
 def export(path: Path) -> None:
     """ResNet-50 as an ONNX file of 102 MB, written in a process of its own."""
-    command = [sys.executable, "-m", "convcalc", "export", "resnet50", "--to", "onnx", "-o", str(path)]
+    command = [sys.executable, "-m", "convcalc", "export", "resnet50", "-o", str(path)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment())
 
 

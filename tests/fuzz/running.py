@@ -28,6 +28,7 @@ GIVEN_UP = 6.0
 """CPU time after which a case is broken off."""
 
 # What a terminal would obey, or would show in another order than it was written.
+STYLES = re.compile(r"\x1b\[[\d;]*m")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -146,6 +147,8 @@ def finds(case: Case, outcome: Outcome) -> list[Find]:
     if outcome.code == 2 and not outcome.err.strip():
         found.append(Find("exit", "code 2 without a word"))
     for where, text in (("stdout", outcome.out), ("stderr", outcome.err)):
+        if ("--color", "always") in zip(case.arguments, case.arguments[1:], strict=False):
+            text = STYLES.sub("", text)  # which were asked for
         if (control := CONTROL.search(text)) is not None:
             at = control.start()
             found.append(Find("control", f"{where}: {text[max(0, at - 60) : at + 20]!r}"))

@@ -19,11 +19,13 @@ from convcalc.calculators.conventions.counting import activations  # noqa: E402
 from tests.calculators.conventions.modules import MODULES  # noqa: E402
 from tests.importers.torch.shim import declare  # noqa: E402
 
+# Not among them, for what a program does not show: test_vit (a resize that is not run at its own size), pvt_v2_b0
+# (biases by memory layout) and efficientvit_b0 (the operator @ in a helper, which is taken for x.matmul).
 TIMM = (
     "test_resnet", "test_convnext", "test_efficientnet", "vit_tiny_patch16_224", "convnext_atto",
     "tf_efficientnet_b0", "mobilenetv3_small_050", "swin_tiny_patch4_window7_224", "mixer_s32_224",
     "regnety_002", "resnetv2_50", "ghostnet_050", "repvgg_a0", "levit_128s", "poolformer_s12", "nf_regnet_b0",
-    "xcit_nano_12_p8_224", "mvitv2_tiny", "edgenext_xx_small", "mobilevit_xxs", "efficientvit_b0",
+    "xcit_nano_12_p8_224", "mvitv2_tiny", "edgenext_xx_small", "mobilevit_xxs",
     "res2net50_26w_4s", "beit_base_patch16_224",
 )  # fmt: skip
 TORCHVISION = (
