@@ -19,8 +19,8 @@ from convcalc.calculators.conventions.counting import activations  # noqa: E402
 from tests.calculators.conventions.modules import MODULES  # noqa: E402
 from tests.importers.torch.shim import declare  # noqa: E402
 
-# Not among them, for what a program does not show: test_vit (a resize that is not run at its own size), pvt_v2_b0
-# (biases by memory layout) and efficientvit_b0 (the operator @ in a helper, which is taken for x.matmul).
+# Not among them, for what a program does not show: test_vit (a resize that is not run at its own size),
+# pvt_v2_b0 (biases by memory layout), efficientvit_b0 (the operator @ in a helper, taken for x.matmul).
 TIMM = (
     "test_resnet", "test_convnext", "test_efficientnet", "vit_tiny_patch16_224", "convnext_atto",
     "tf_efficientnet_b0", "mobilenetv3_small_050", "swin_tiny_patch4_window7_224", "mixer_s32_224",
