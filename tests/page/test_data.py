@@ -31,7 +31,9 @@ def test_the_page_can_be_called_by_its_room_and_by_its_function() -> None:
     assert html.render(made.to_dict()) == made.html
 
 
-@pytest.mark.parametrize("spec", ["resnet18", "unet", "efficientnet_b0", "hrnet_w18"])
+@pytest.mark.parametrize(
+    "spec", ["resnet18", "unet", "efficientnet_b0", pytest.param("hrnet_w18", marks=pytest.mark.slow)]
+)
 def test_blocks_hold_what_the_tables_fold_into_them(cli, spec: str) -> None:
     (network,) = convcalc.page(spec).to_dict()["networks"]
     rows = {row["id"]: row["values"] for row in network["rows"]}

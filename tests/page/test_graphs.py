@@ -23,7 +23,7 @@ def shown(graph: Graph) -> dict[str, Any]:
     return network
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(SEEDS)
 def test_rows_are_a_tree_with_sums(seed: int) -> None:
     graph = nested(seed)
@@ -84,7 +84,7 @@ def reached(leads: dict[str, set[str]], start: set[str]) -> set[str]:
     return found
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(SEEDS)
 def test_every_group_has_the_edges_of_the_graph(seed: int) -> None:
     graph = nested(seed)
@@ -116,7 +116,7 @@ def test_every_group_has_the_edges_of_the_graph(seed: int) -> None:
         assert ends == expected_edges(network, graph, id)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(SEEDS)
 def test_blocks_that_run_one_after_the_other_have_no_edge_back(seed: int) -> None:
     graph = nested(seed)
@@ -131,7 +131,7 @@ def test_blocks_that_run_one_after_the_other_have_no_edge_back(seed: int) -> Non
     assert turns or not any(edge.get("back") for edge in edges)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(SEEDS)
 def test_details_belong_to_their_layers(seed: int) -> None:
     network = shown(nested(seed))
@@ -151,6 +151,7 @@ def test_the_same_network_gives_the_same_page(seed: int) -> None:
     assert page_data(nested(seed)) == page_data(nested(seed))
 
 
+@pytest.mark.slow
 def test_ranks_do_not_need_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order in a rank may differ without it; what stands in which rank, and the edges, do not."""
     graph = convcalc.load("hrnet_w18")

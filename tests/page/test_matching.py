@@ -71,7 +71,7 @@ def test_another_input_changes_sizes_and_is_no_other_layer() -> None:
     assert {one["state"] for one in found if one["a"].endswith("conv1")} == {"changed"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.integers(0, 5000), st.integers(0, 5000))
 def test_every_row_is_matched_once(first: int, second: int) -> None:
     page = page_data(nested(first), nested(second))

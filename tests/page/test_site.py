@@ -154,6 +154,7 @@ def questions() -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_archive_alone_answers_everything(tmp_path: Path) -> None:
     """In a Python without NumPy, Rich and Typer, with nothing but the archive on its path."""
     from convcalc.page.live.worker import respond
