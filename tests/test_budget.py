@@ -111,6 +111,7 @@ def test_questions_inside_a_question_share_its_budget() -> None:
         spend(20)
 
 
+@pytest.mark.slow
 def test_long_texts_and_graphs_have_more() -> None:
     lines = "\n".join(f"  - conv {8 + n % 3} k3 p1" for n in range(20_000))
     graph = convcalc.load(f"input: 8x9x9\nlayers:\n{lines}\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod, sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from convcalc.budget import apart
+from convcalc.budget import OverBudgetError, apart
 from convcalc.calculators.count.footprint import footprints
 from convcalc.calculators.count.report import LayerReport, Report, analyze
 from convcalc.dims import is_known
@@ -107,42 +108,71 @@ def verify(
     witness = _Witness(run, weights, "float32", seed)
     counts, error, reached = witness.count(progress)
     complete = counts is None or counts.complete
-    if counts is not None and not counts.complete:
-        reached = {node.name for node in counts.nodes}
-    checks = _layer_checks(report, run, counts, weights, reached, whole=error is None and complete)
-    if not complete:
-        layers = tuple(layer for layer in _layers(run, checks, reached) if layer.executed)
-        asked = len(run) - len(run.inputs)
+    with _cut_short(not complete):
+        if counts is not None and not counts.complete:
+            reached = {node.name for node in counts.nodes}
+        checks = _layer_checks(report, run, counts, weights, reached, whole=error is None and complete)
+        if not complete:
+            layers = tuple(layer for layer in _layers(run, checks, reached) if layer.executed)
+            asked = len(run) - len(run.inputs)
+            return Verification(
+                graph.name,
+                own_inputs(run),
+                own_inputs(graph),
+                layers,
+                (),
+                None,
+                False,
+                0,
+                tuple(notes),
+                asked,
+            )
+        if scalars and error is None:
+            for name, more in _scalar_checks(run, seed).items():
+                checks[name] += more
+        traced = 0
+        if fields and error is None:
+            own = graph if _known(graph) and elements(graph) <= TRACED else run
+            found, more_notes = field_checks(own, every=scalars and own_inputs(own) == own_inputs(run))
+            notes += more_notes
+            for name, more in found.items():
+                checks[name] += more
+            traced = len(found)
+        totals = _total_checks(report, counts) if error is None else ()
+        if scalars and error is None:
+            try:
+                with np.errstate(all="ignore"):
+                    pair = count(run, None, weights, batch=BATCH, seed=seed)
+                swapped = _sample_checks(run, seed)
+            except Exception as fault:  # a kernel that takes one sample only; see _Witness.count
+                error = f"a batch of {BATCH}: {type(fault).__name__}: {fault}"
+            else:
+                totals += _total_checks(analyze(run, batch=BATCH), pair, f"a batch of {BATCH}")
+                for name, check in swapped.items():
+                    checks[name].append(check)
+        layers = _layers(run, checks, reached)
         return Verification(
-            graph.name, own_inputs(run), own_inputs(graph), layers, (), None, False, 0, tuple(notes), asked
+            graph.name,
+            own_inputs(run),
+            own_inputs(graph),
+            layers,
+            totals,
+            error,
+            scalars,
+            traced,
+            tuple(notes),
         )
-    if scalars and error is None:
-        for name, more in _scalar_checks(run, seed).items():
-            checks[name] += more
-    traced = 0
-    if fields and error is None:
-        own = graph if _known(graph) and elements(graph) <= TRACED else run
-        found, more_notes = field_checks(own, every=scalars and own_inputs(own) == own_inputs(run))
-        notes += more_notes
-        for name, more in found.items():
-            checks[name] += more
-        traced = len(found)
-    totals = _total_checks(report, counts) if error is None else ()
-    if scalars and error is None:
-        try:
-            with np.errstate(all="ignore"):
-                pair = count(run, None, weights, batch=BATCH, seed=seed)
-            swapped = _sample_checks(run, seed)
-        except Exception as fault:  # a kernel that takes one sample only; see _Witness.count
-            error = f"a batch of {BATCH}: {type(fault).__name__}: {fault}"
-        else:
-            totals += _total_checks(analyze(run, batch=BATCH), pair, f"a batch of {BATCH}")
-            for name, check in swapped.items():
-                checks[name].append(check)
-    layers = _layers(run, checks, reached)
-    return Verification(
-        graph.name, own_inputs(run), own_inputs(graph), layers, totals, error, scalars, traced, tuple(notes)
-    )
+
+
+@contextmanager
+def _cut_short(interrupted: bool) -> Iterator[None]:
+    """Of a run that was interrupted, what is left may have no budget to be told: it is an interrupt then."""
+    try:
+        yield
+    except OverBudgetError:
+        if not interrupted:
+            raise
+        raise KeyboardInterrupt from None
 
 
 def _layers(run: Graph, checks: Mapping[str, list[Check]], reached: set[str]) -> tuple[LayerCheck, ...]:

@@ -135,6 +135,7 @@ def test_an_interrupted_run_of_random_specs_into_a_pipe() -> None:
     assert re.match(r"✓ formula and execution agree on [\d,]+ random specs; interrupted, 100,000 were", out)
 
 
+@pytest.mark.slow
 def test_checks_and_comparisons_keep_what_was_counted() -> None:
     from convcalc.spec.library import zoo_names
 

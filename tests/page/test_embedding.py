@@ -74,6 +74,7 @@ def test_the_data_parse_back_equal(specs: list[str]) -> None:
     assert json.loads(elements.data[0]) == json.loads(json.dumps(without_reports(made.to_dict())))
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(NASTY, NASTY, NASTY)
 def test_no_text_gets_out_of_its_element(name: str, block: str, source: str) -> None:

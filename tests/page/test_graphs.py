@@ -145,6 +145,7 @@ def test_details_belong_to_their_layers(seed: int) -> None:
             assert row["detail"] is None
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(SEEDS)
 def test_the_same_network_gives_the_same_page(seed: int) -> None:

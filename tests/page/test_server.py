@@ -311,6 +311,7 @@ def test_without_the_extra_the_packages_are_named(process) -> None:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_a_file_of_the_command_line_is_shown_as_its_text(tmp_path) -> None:
     (tmp_path / "net.yaml").write_text("input: 3x9x9\nlayers:\n  - conv 8 k3  # mine\n")
     with running("net.yaml", cwd=tmp_path) as server:

@@ -7,6 +7,8 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from convcalc.collector import collector_paused
 
 # In a process of its own, so that every cache is empty and every module still to be loaded.
@@ -54,6 +56,7 @@ for place, spec in enumerate(SPECS):
 """
 
 
+@pytest.mark.slow
 def test_eight_threads_give_what_one_gives(process) -> None:
     done = process(code=CODE)
     assert (done.code, done.out, done.err) == (0, "", "")

@@ -48,6 +48,7 @@ def test_a_thousand_random_specs_verify_within_two_minutes() -> None:
     assert process_time() - began < 120
 
 
+@pytest.mark.slow
 def test_the_specs_are_of_every_kind() -> None:
     ops: Counter[str] = Counter()
     seen: Counter[str] = Counter()

@@ -410,6 +410,7 @@ def test_paths_that_see_little_keep_a_layer_productive() -> None:
 # -- scale, errors ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fifty_thousand_layers() -> None:
     graph = load("input: 2x64x64\nlayers:\n  - {repeat: 25000, body: [conv 2 k3 p1, relu]}\n")
     fields = receptive_field(graph)
